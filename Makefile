@@ -1,0 +1,39 @@
+# What a developer runs. The work itself is in Cargo.toml, build.gradle and scripts/.
+
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
+GRADLE ?= gradle
+GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
+
+.PHONY: help deps build test demo classpath publish clean
+
+help:
+	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
+	@echo 'make build      the Java package in build/libs, with the native library inside'
+	@echo 'make test       every check and test; the last line counts them'
+	@echo 'make demo       the Java and the Rust example against a broker of their own'
+	@echo 'make classpath  print the class path of the built Java package, on one line'
+	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
+	@echo 'make clean      remove what was built'
+
+deps:
+	@scripts/deps
+
+build:
+	$(GRADLE_RUN) build
+
+test: deps
+	@scripts/test
+
+demo: build
+	@scripts/demo
+
+classpath:
+	@$(GRADLE_RUN) -q classpath >/dev/null
+	@cat build/classpath.txt
+
+publish:
+	$(GRADLE_RUN) publishToMavenLocal
+
+clean:
+	$(GRADLE_RUN) clean
+	cargo clean

@@ -1,0 +1,40 @@
+package jp.ad.sinet.stream.api;
+
+/**
+ * The broker did not accept the credentials of this client.
+ */
+public class AuthenticationException extends SinetStreamIOException {
+    private static final long serialVersionUID = 1L;
+
+    /** Without message or cause. */
+    public AuthenticationException() {
+    }
+
+    /**
+     * With a message.
+     *
+     * @param message what went wrong, and where
+     */
+    public AuthenticationException(String message) {
+        super(message);
+    }
+
+    /**
+     * With a message and a cause.
+     *
+     * @param message what went wrong, and where
+     * @param cause what led to it
+     */
+    public AuthenticationException(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /**
+     * With a cause, whose text becomes the message.
+     *
+     * @param cause what led to it
+     */
+    public AuthenticationException(Throwable cause) {
+        super(cause);
+    }
+}

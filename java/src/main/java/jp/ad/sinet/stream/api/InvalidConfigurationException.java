@@ -1,0 +1,40 @@
+package jp.ad.sinet.stream.api;
+
+/**
+ * The configuration file or a value given to a builder is wrong. Found before anything is sent to a broker.
+ */
+public class InvalidConfigurationException extends SinetStreamException {
+    private static final long serialVersionUID = 1L;
+
+    /** Without message or cause. */
+    public InvalidConfigurationException() {
+    }
+
+    /**
+     * With a message.
+     *
+     * @param message what went wrong, and where
+     */
+    public InvalidConfigurationException(String message) {
+        super(message);
+    }
+
+    /**
+     * With a message and a cause.
+     *
+     * @param message what went wrong, and where
+     * @param cause what led to it
+     */
+    public InvalidConfigurationException(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /**
+     * With a cause, whose text becomes the message.
+     *
+     * @param cause what led to it
+     */
+    public InvalidConfigurationException(Throwable cause) {
+        super(cause);
+    }
+}

@@ -1,0 +1,41 @@
+package jp.ad.sinet.stream.api;
+
+/**
+ * A message cannot be decoded (not a SINETStream message, damaged, or encrypted with another key), or a value cannot be
+ * encoded. A reader has consumed such a message: its next read goes on with the following one.
+ */
+public class InvalidMessageException extends SinetStreamIOException {
+    private static final long serialVersionUID = 1L;
+
+    /** Without message or cause. */
+    public InvalidMessageException() {
+    }
+
+    /**
+     * With a message.
+     *
+     * @param message what went wrong, and where
+     */
+    public InvalidMessageException(String message) {
+        super(message);
+    }
+
+    /**
+     * With a message and a cause.
+     *
+     * @param message what went wrong, and where
+     * @param cause what led to it
+     */
+    public InvalidMessageException(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /**
+     * With a cause, whose text becomes the message.
+     *
+     * @param cause what led to it
+     */
+    public InvalidMessageException(Throwable cause) {
+        super(cause);
+    }
+}

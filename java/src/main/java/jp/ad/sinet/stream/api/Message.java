@@ -1,0 +1,100 @@
+package jp.ad.sinet.stream.api;
+
+import java.util.Arrays;
+
+/**
+ * A message that was received. It does not change; its value may.
+ *
+ * @param <T> the type of the value
+ */
+public final class Message<T> {
+    private static final long MICROS_PER_SECOND = 1_000_000L;
+
+    private final T value;
+    private final String topic;
+    private final Long timestampMicroseconds;
+    private final Object raw;
+
+    /**
+     * Makes a message.
+     *
+     * @param value the value
+     * @param topic the topic it came from
+     * @param timestampMicroseconds when it was sent, in microseconds since 1970-01-01T00:00Z; 0 means unknown
+     * @param raw what the messaging system tells about it, or null
+     */
+    public Message(T value, String topic, Long timestampMicroseconds, Object raw) {
+        this.value = value;
+        this.topic = topic;
+        this.timestampMicroseconds = timestampMicroseconds;
+        this.raw = raw;
+    }
+
+    /**
+     * The value.
+     *
+     * @return what the deserializer made of the message
+     */
+    public T getValue() {
+        return value;
+    }
+
+    /**
+     * The topic that the message was published to; never a wildcard.
+     *
+     * @return the topic
+     */
+    public String getTopic() {
+        return topic;
+    }
+
+    /**
+     * When the message was sent, in whole seconds since 1970-01-01T00:00Z, rounded towards zero.
+     *
+     * @return the time; 0 means unknown
+     */
+    public Long getTimestamp() {
+        return timestampMicroseconds == null ? null : Long.valueOf(timestampMicroseconds / MICROS_PER_SECOND);
+    }
+
+    /**
+     * When the message was sent, in microseconds since 1970-01-01T00:00Z.
+     *
+     * @return the time; 0 means unknown
+     */
+    public Long getTimestampMicroseconds() {
+        return timestampMicroseconds;
+    }
+
+    /**
+     * What the messaging system tells about the message. For MQTT an unmodifiable map with {@code qos} (Integer),
+     * {@code retain} and {@code duplicate} (Boolean); for an injected message the object that was injected.
+     *
+     * @return the object, or null
+     */
+    public Object getRaw() {
+        return raw;
+    }
+
+    private Object[] fields() {
+        return new Object[] {value, topic, timestampMicroseconds, raw};
+    }
+
+    /** Equal when all parts are equal; arrays are compared by their content. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Message && Arrays.deepEquals(fields(), ((Message<?>) other).fields());
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.deepHashCode(fields());
+    }
+
+    /** Names topic, time and the class of the value, not the value: messages end up in logs. */
+    @Override
+    public String toString() {
+        return "Message(topic=" + topic + ", timestampMicroseconds=" + timestampMicroseconds + ", value="
+                + (value == null ? "null" : value.getClass().getTypeName()) + ")";
+    }
+}

@@ -1,0 +1,62 @@
+package jp.ad.sinet.stream.api;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Receives messages, waiting for each. Several threads may read; each message goes to one of them.
+ *
+ * @param <T> the type of the values
+ */
+public interface MessageReader<T> extends MessageIO {
+    /**
+     * Receives a message. Blocks until there is one, at most for the receive timeout. The message is acknowledged to
+     * the broker when this method returns it or throws because of it.
+     *
+     * @return the message; null when none came within the receive timeout
+     * @throws InvalidMessageException when a message came that cannot be decoded; the next call goes on with the one
+     *         after it
+     * @throws SinetStreamIOException when the connection is lost for good; when the thread is interrupted (its
+     *         interrupt flag is set again); when the reader is closed
+     */
+    Message<T> read();
+
+    /**
+     * The messages from now on, as a lazy sequential stream that calls {@link #read} and ends at the first receive
+     * timeout. Closing the stream does not close the reader.
+     *
+     * @return the stream
+     */
+    Stream<Message<T>> stream();
+
+    /**
+     * The topics of the subscription.
+     *
+     * @return a list that cannot be modified
+     */
+    List<String> getTopics();
+
+    /**
+     * How long {@link #read} waits.
+     *
+     * @return the timeout; {@code Duration.ofNanos(Long.MAX_VALUE)} when it is not limited
+     */
+    Duration getReceiveTimeout();
+
+    /**
+     * The deserializer in use.
+     *
+     * @return the deserializer
+     */
+    Deserializer<T> getDeserializer();
+
+    /**
+     * Puts a message before those of the network, for tests: the next {@link #read} decodes it.
+     *
+     * @param bytes the message as it would be on the wire
+     * @param topic the topic it shall seem to come from
+     * @param raw what {@link Message#getRaw} shall return
+     */
+    void debugInjectMsgBytes(byte[] bytes, String topic, Object raw);
+}

@@ -1,0 +1,51 @@
+package jp.ad.sinet.stream.api;
+
+/**
+ * Sends messages, waiting for each to be delivered to the broker.
+ *
+ * @param <T> the type of the values
+ */
+public interface MessageWriter<T> extends MessageIO {
+    /**
+     * Sends a value with the current time. Blocks until the broker has confirmed it (consistency AT_LEAST_ONCE and
+     * EXACTLY_ONCE) or it has been handed to the network (AT_MOST_ONCE), at most for the configured time limit.
+     *
+     * @param message the value, not null
+     * @throws SinetStreamIOException when it was not, or perhaps not, delivered; when the thread is interrupted (its
+     *         interrupt flag is set again); when the writer is closed
+     * @throws NullPointerException when the value is null
+     * @throws ClassCastException when the value does not have the class that the serializer needs
+     */
+    void write(T message);
+
+    /**
+     * Like {@link #write(Object)}, with a time of your own.
+     *
+     * @param message the value, not null
+     * @param timestamp microseconds since 1970-01-01T00:00Z, sent as it is; 0 means unknown
+     */
+    void write(T message, long timestamp);
+
+    /**
+     * The serializer in use.
+     *
+     * @return the serializer
+     */
+    Serializer<T> getSerializer();
+
+    /**
+     * Tells whether several threads may write at the same time.
+     *
+     * @return false unless the implementation says otherwise; the writers of this library do
+     */
+    default boolean isThreadSafe() {
+        return false;
+    }
+
+    /**
+     * The bytes on the wire of the message written last, for tests.
+     *
+     * @return the bytes; null before the first message
+     */
+    byte[] getDebugLastMsgBytes();
+}

@@ -1,0 +1,47 @@
+package jp.ad.sinet.stream.api.valuetype;
+
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+
+import jp.ad.sinet.stream.api.Deserializer;
+
+/** Decodes strings from a character set, UTF-8 unless another one is given. Thread-safe. */
+public class StringDeserializer implements Deserializer<String> {
+    private final Charset charset;
+
+    /** Decodes UTF-8. */
+    public StringDeserializer() {
+        this(StandardCharsets.UTF_8);
+    }
+
+    /**
+     * Decodes a character set.
+     *
+     * @param charset the character set
+     */
+    public StringDeserializer(Charset charset) {
+        this.charset = Objects.requireNonNull(charset, "charset");
+    }
+
+    /**
+     * Decodes a string.
+     *
+     * @param bytes the bytes
+     * @return the string, with U+FFFD in place of bytes that cannot be decoded
+     */
+    @Override
+    public String deserialize(byte[] bytes) {
+        return new String(bytes, charset);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other != null && other.getClass() == getClass() && ((StringDeserializer) other).charset.equals(charset);
+    }
+
+    @Override
+    public int hashCode() {
+        return charset.hashCode();
+    }
+}

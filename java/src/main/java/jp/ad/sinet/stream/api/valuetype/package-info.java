@@ -1,0 +1,4 @@
+/**
+ * The value types that are built in, {@code byte_array} and {@code text}, with their serializers and deserializers.
+ */
+package jp.ad.sinet.stream.api.valuetype;

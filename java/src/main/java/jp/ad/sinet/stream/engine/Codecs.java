@@ -1,0 +1,89 @@
+package jp.ad.sinet.stream.engine;
+
+import java.lang.reflect.InvocationTargetException;
+
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.ValueType;
+
+/** Chooses the (de)serializer of a client: the object given, else the class named, else that of the value type. */
+final class Codecs {
+    private Codecs() {
+    }
+
+    @SuppressWarnings("unchecked")
+    static <T> Serializer<T> serializer(Serializer<T> given, Description description, Options options) {
+        if (given != null) {
+            return given;
+        }
+        if (description.valueSerializer != null) {
+            return instantiate("value_serializer", description.valueSerializer, Serializer.class);
+        }
+        return present(valueType(description, options).getSerializer(), description, "serializer");
+    }
+
+    @SuppressWarnings("unchecked")
+    static <T> Deserializer<T> deserializer(Deserializer<T> given, Description description, Options options) {
+        if (given != null) {
+            return given;
+        }
+        if (description.valueDeserializer != null) {
+            return instantiate("value_deserializer", description.valueDeserializer, Deserializer.class);
+        }
+        return present(valueType(description, options).getDeserializer(), description, "deserializer");
+    }
+
+    private static ValueType valueType(Description description, Options options) {
+        ValueType type = options.valueType(description.valueType);
+        if (type == null) {
+            throw new InvalidConfigurationException("value_type: unknown value type " + description.valueType);
+        }
+        return type;
+    }
+
+    private static <C> C present(C codec, Description description, String what) {
+        if (codec == null) {
+            throw new InvalidConfigurationException("value_type: " + description.valueType + " has no " + what);
+        }
+        return codec;
+    }
+
+    private static <C> C instantiate(String parameter, String className, Class<C> type) {
+        try {
+            Class<?> loaded = load(className);
+            if (!type.isAssignableFrom(loaded)) {
+                throw new InvalidConfigurationException(parameter + ": class " + className + " is not a "
+                        + type.getName());
+            }
+            return type.cast(loaded.getConstructor().newInstance());
+        } catch (InvocationTargetException e) {
+            throw failed(parameter, className, "its constructor failed: " + e.getCause(), e.getCause());
+        } catch (ClassNotFoundException e) {
+            throw failed(parameter, className, "not found", e);
+        } catch (NoSuchMethodException | IllegalAccessException | InstantiationException e) {
+            throw failed(parameter, className, "it must be public, not abstract, with a public constructor without "
+                    + "parameters", e);
+        } catch (LinkageError e) {
+            throw failed(parameter, className, "it cannot be loaded: " + e, e);
+        }
+    }
+
+    /** Not initialized: that waits until the class is known to be of the right kind. */
+    private static Class<?> load(String className) throws ClassNotFoundException {
+        ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
+        if (ofThread != null) {
+            try {
+                return Class.forName(className, false, ofThread);
+            } catch (ClassNotFoundException e) {
+                // the loader of this library may still know it
+            }
+        }
+        return Class.forName(className, false, Codecs.class.getClassLoader());
+    }
+
+    private static InvalidConfigurationException failed(String parameter, String className, String why,
+            Throwable cause) {
+        return new InvalidConfigurationException(parameter + ": class " + className + ": " + why, cause);
+    }
+}

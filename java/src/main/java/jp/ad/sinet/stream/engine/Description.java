@@ -1,0 +1,104 @@
+package jp.ad.sinet.stream.engine;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import jp.ad.sinet.stream.api.Consistency;
+
+/** The configuration that is in force, as the native library describes it. */
+final class Description {
+    /** As {@code getReceiveTimeout} shows that there is no limit. */
+    static final Duration NO_TIMEOUT = Duration.ofNanos(Long.MAX_VALUE);
+
+    final String service;
+    final String topic;
+    final List<String> topics;
+    final String clientId;
+    final Consistency consistency;
+    final String valueType;
+    final String valueSerializer;
+    final String valueDeserializer;
+    final Duration receiveTimeout;
+    final boolean dataEncryption;
+    final boolean needsTrustAnchors;
+    final Map<String, Object> config;
+    final List<String> warnings;
+
+    private final Map<?, ?> tree;
+
+    Description(byte[] encoded) {
+        Object decoded = Tree.decode(encoded);
+        if (!(decoded instanceof Map)) {
+            throw Errors.malformed("a description is not a map");
+        }
+        tree = (Map<?, ?>) decoded;
+        service = get("service", String.class, false);
+        topic = get("topic", String.class, false);
+        topics = strings("topics");
+        clientId = get("client_id", String.class, true);
+        consistency = consistency(get("consistency", String.class, true));
+        valueType = get("value_type", String.class, true);
+        valueSerializer = get("value_serializer", String.class, false);
+        valueDeserializer = get("value_deserializer", String.class, false);
+        Long timeoutMillis = get("receive_timeout_ms", Long.class, false);
+        receiveTimeout = timeoutMillis == null ? NO_TIMEOUT : Duration.ofMillis(timeoutMillis);
+        dataEncryption = get("data_encryption", Boolean.class, true);
+        needsTrustAnchors = get("needs_trust_anchors", Boolean.class, true);
+        config = config(get("config", Map.class, true));
+        warnings = strings("warnings");
+    }
+
+    private <V> V get(String name, Class<V> type, boolean required) {
+        Object value = tree.get(name);
+        if (value == null && !required) {
+            return null;
+        }
+        if (!type.isInstance(value)) {
+            throw Errors.malformed("bad " + name + " in a description");
+        }
+        return type.cast(value);
+    }
+
+    private List<String> strings(String name) {
+        List<String> strings = new ArrayList<>();
+        for (Object item : get(name, List.class, true)) {
+            if (!(item instanceof String)) {
+                throw Errors.malformed("bad " + name + " in a description");
+            }
+            strings.add((String) item);
+        }
+        return Collections.unmodifiableList(strings);
+    }
+
+    private static Consistency consistency(String name) {
+        try {
+            return Consistency.valueOf(name);
+        } catch (IllegalArgumentException e) {
+            throw Errors.malformed("bad consistency in a description");
+        }
+    }
+
+    private static Map<String, Object> config(Map<?, ?> map) {
+        Map<String, Object> config = new LinkedHashMap<>();
+        map.forEach((name, value) -> config.put((String) name, narrowed(value)));
+        return Collections.unmodifiableMap(config);
+    }
+
+    /** Whole numbers become Integer where they fit, as programs expect of parameters that were read from YAML. */
+    private static Object narrowed(Object value) {
+        if (value instanceof Long && ((Long) value).intValue() == (Long) value) {
+            return ((Long) value).intValue();
+        } else if (value instanceof Map) {
+            return config((Map<?, ?>) value);
+        } else if (value instanceof List) {
+            List<Object> list = new ArrayList<>();
+            ((List<?>) value).forEach(item -> list.add(narrowed(item)));
+            return Collections.unmodifiableList(list);
+        }
+        return value;
+    }
+}

@@ -1,0 +1,72 @@
+package jp.ad.sinet.stream.engine;
+
+/**
+ * The functions of the native library. Each may throw any exception of this library; a released handle gives a
+ * SinetStreamIOException. Times to wait are in milliseconds. {@link #ensureLoaded} comes before any other call.
+ */
+final class Native {
+    private Native() {
+    }
+
+    /** Loads the library, once per class loader; later calls repeat the failure of the first. */
+    static void ensureLoaded() {
+        NativeLoader.ensureLoaded();
+    }
+
+    /** The version of the library, in UTF-8. */
+    static native byte[] version();
+
+    /** The number of handles that are open in this process. */
+    static native int liveHandles();
+
+    /** Finds, reads and checks the configuration; no network. The handle is never 0. */
+    static native long open(byte[] options);
+
+    /** The configuration in force, as a tree. */
+    static native byte[] describe(long handle);
+
+    /** Begins to connect, and to subscribe. {@code trustAnchors}: null, or a tree with a list of DER certificates. */
+    static native void connect(long handle, byte[] trustAnchors);
+
+    /** True when connected; throws when that failed. */
+    static native boolean awaitConnected(long handle, int waitMs);
+
+    /** Sends a message: 0 when it is confirmed already, else a ticket for {@link #awaitWrite}. */
+    static native long write(long handle, byte[] value, long timestampMicros, int waitMs);
+
+    /** True when the message is confirmed; throws when it failed. Either way the ticket is used up. */
+    static native boolean awaitWrite(long handle, long ticket, int waitMs);
+
+    /** Gives up a ticket. */
+    static native void abandonWrite(long handle, long ticket);
+
+    /** The bytes on the wire of the message written last, or null. */
+    static native byte[] lastMessageBytes(long handle);
+
+    /** Packed records of the messages that are there, or null when none came. */
+    static native byte[] read(long handle, int maxMessages, int waitMs);
+
+    /** The application has all messages up to this sequence number: they can be acknowledged. */
+    static native void taken(long handle, long seq);
+
+    /** Decodes one message from its bytes on the wire into a packed record. */
+    static native byte[] decode(long handle, byte[] wire);
+
+    /** The counters, see {@link EngineClient#getMetrics}. */
+    static native long[] metrics(long handle);
+
+    /** Begins to count anew. */
+    static native void resetMetrics(long handle);
+
+    /** Counts an error that happened in Java. */
+    static native void countError(long handle);
+
+    /** Begins an orderly end; returns at once. */
+    static native void close(long handle);
+
+    /** True when the end is reached; throws when messages could not be delivered. */
+    static native boolean awaitClosed(long handle, int waitMs);
+
+    /** Frees the handle; a client that is still open is cut off. */
+    static native void release(long handle);
+}

@@ -1,0 +1,233 @@
+package jp.ad.sinet.stream.engine;
+
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.Spliterator;
+import java.util.Spliterators.AbstractSpliterator;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/**
+ * The reader over the native engine. Any number of threads may read.
+ *
+ * @param <T> the type of the values
+ */
+public final class NativeMessageReader<T> extends EngineClient implements MessageReader<T> {
+    /** Messages that may be fetched ahead of the application; they stay unacknowledged until it takes them. */
+    private static final int CREDIT = 64;
+    private static final String WAITING = "waiting for a message";
+    private static final long NANOS_PER_MILLI = TimeUnit.MILLISECONDS.toNanos(1);
+
+    private final Deserializer<T> deserializer;
+    private final long timeoutNanos;
+    private final Queue<Injected> injected = new ConcurrentLinkedQueue<>();
+    /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Packed batch = new Packed();
+
+    private NativeMessageReader(Opened<Deserializer<T>> opened) {
+        super("reader", opened);
+        this.deserializer = opened.codec;
+        this.timeoutNanos = TimeUnit.MILLISECONDS.toNanos(description.receiveTimeout.toMillis());
+    }
+
+    /**
+     * Opens a reader. Blocks until it is connected and subscribed.
+     *
+     * @param options what the builder was given
+     * @param deserializer the deserializer; null to take the configured one
+     * @param <T> the type of the values
+     * @return the reader
+     */
+    public static <T> MessageReader<T> open(Options options, Deserializer<T> deserializer) {
+        if (deserializer != null) {
+            options.anyValueType();
+        }
+        return open(options, description -> Codecs.deserializer(deserializer, description, options),
+                (Opened<Deserializer<T>> opened) -> new NativeMessageReader<>(opened));
+    }
+
+    @Override
+    public String getTopic() {
+        return String.join(",", description.topics);
+    }
+
+    @Override
+    public List<String> getTopics() {
+        return description.topics;
+    }
+
+    @Override
+    public Duration getReceiveTimeout() {
+        return description.receiveTimeout;
+    }
+
+    @Override
+    public Deserializer<T> getDeserializer() {
+        return deserializer;
+    }
+
+    @Override
+    public Message<T> read() {
+        long start = System.nanoTime();
+        try {
+            int waitMillis = 0; // first what is there already, however short the timeout
+            do {
+                checkUsable(WAITING, "");
+                if (lock(waitMillis)) {
+                    try {
+                        Message<T> message = poll(start);
+                        if (message != null) {
+                            return message;
+                        }
+                    } finally {
+                        lock.unlock();
+                    }
+                }
+                waitMillis = nextWait(start);
+            } while (waitMillis > 0);
+            return null;
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    /** The length of the next wait in milliseconds; 0 when the receive timeout has passed. */
+    private int nextWait(long start) {
+        long left = timeoutNanos - (System.nanoTime() - start);
+        return left <= 0 ? 0 : (int) Math.min(SLICE_MILLIS, (left - 1) / NANOS_PER_MILLI + 1);
+    }
+
+    private boolean lock(int waitMillis) {
+        if (lock.tryLock()) {
+            return true;
+        }
+        try {
+            return lock.tryLock(waitMillis, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted(WAITING, "");
+        }
+    }
+
+    private Message<T> poll(long start) {
+        Injected first = injected.poll();
+        if (first != null) {
+            return decode(first);
+        }
+        if (batch.next()) {
+            return take();
+        }
+        byte[] records = Native.read(handle, CREDIT, nextWait(start));
+        if (records == null) {
+            return null;
+        }
+        batch.load(records);
+        return batch.next() ? take() : null;
+    }
+
+    private Message<T> take() {
+        try {
+            SinetStreamException failure = batch.failure();
+            if (failure != null) {
+                throw failure;
+            }
+            return message(batch, batch.topic(), batch.raw());
+        } finally {
+            acknowledge(batch.seq());
+        }
+    }
+
+    private void acknowledge(long seq) {
+        try {
+            Native.taken(handle, seq);
+        } catch (SinetStreamException e) {
+            // The connection is gone. The message is here all the same; the next read will tell.
+        }
+    }
+
+    private Message<T> decode(Injected message) {
+        Packed record = new Packed();
+        record.load(Native.decode(handle, message.bytes));
+        if (!record.next()) {
+            throw Errors.malformed("no record of a message");
+        }
+        if (record.failure() != null) {
+            throw record.failure();
+        }
+        return message(record, message.topic, message.raw);
+    }
+
+    private Message<T> message(Packed record, String topic, Object raw) {
+        return new Message<>(deserialize(record.payload()), topic, record.timestampMicros(), raw);
+    }
+
+    private T deserialize(byte[] payload) {
+        try {
+            return deserializer.deserialize(payload);
+        } catch (SinetStreamException e) {
+            countError();
+            throw e;
+        } catch (Exception e) {
+            countError();
+            throw new SinetStreamIOException("the deserializer failed: " + e.getClass().getName(), e);
+        }
+    }
+
+    @Override
+    public Stream<Message<T>> stream() {
+        return StreamSupport.stream(new UntilTimeout(), false);
+    }
+
+    @Override
+    public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
+        checkUsable("injecting a message", "");
+        injected.add(new Injected(bytes.clone(), Objects.requireNonNull(topic, "topic"), raw));
+    }
+
+    /** A message given by a test. */
+    private static final class Injected {
+        private final byte[] bytes;
+        private final String topic;
+        private final Object raw;
+
+        Injected(byte[] bytes, String topic, Object raw) {
+            this.bytes = bytes;
+            this.topic = topic;
+            this.raw = raw;
+        }
+    }
+
+    /** The messages up to the first receive timeout. */
+    private final class UntilTimeout extends AbstractSpliterator<Message<T>> {
+        private boolean ended;
+
+        UntilTimeout() {
+            super(Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL);
+        }
+
+        @Override
+        public boolean tryAdvance(Consumer<? super Message<T>> action) {
+            Message<T> message = ended ? null : read();
+            if (message == null) {
+                ended = true;
+                return false;
+            }
+            action.accept(message);
+            return true;
+        }
+    }
+}

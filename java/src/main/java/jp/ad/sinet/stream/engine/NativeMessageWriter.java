@@ -1,0 +1,131 @@
+package jp.ad.sinet.stream.engine;
+
+import java.lang.ref.Reference;
+import java.time.Instant;
+import java.util.Objects;
+
+import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/**
+ * The writer over the native engine. Any number of threads may write.
+ *
+ * @param <T> the type of the values
+ */
+public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
+    private static final long MICROS_PER_SECOND = 1_000_000L;
+    private static final int NANOS_PER_MICRO = 1000;
+    private static final String NOT_SENT = "; the message was not sent";
+    private static final String UNKNOWN = "; the message may or may not have been delivered";
+
+    private final Serializer<T> serializer;
+    private volatile byte[] lastMessageBytes;
+
+    private NativeMessageWriter(Opened<Serializer<T>> opened) {
+        super("writer", opened);
+        this.serializer = opened.codec;
+    }
+
+    /**
+     * Opens a writer. Blocks until it is connected.
+     *
+     * @param options what the builder was given
+     * @param serializer the serializer; null to take the configured one
+     * @param <T> the type of the values
+     * @return the writer
+     */
+    public static <T> MessageWriter<T> open(Options options, Serializer<T> serializer) {
+        if (serializer != null) {
+            options.anyValueType();
+        }
+        return open(options, description -> Codecs.serializer(serializer, description, options),
+                (Opened<Serializer<T>> opened) -> new NativeMessageWriter<>(opened));
+    }
+
+    @Override
+    public String getTopic() {
+        return description.topic;
+    }
+
+    @Override
+    public Serializer<T> getSerializer() {
+        return serializer;
+    }
+
+    @Override
+    public boolean isThreadSafe() {
+        return true;
+    }
+
+    @Override
+    public void write(T message) {
+        Instant now = Instant.now();
+        write(message, now.getEpochSecond() * MICROS_PER_SECOND + now.getNano() / NANOS_PER_MICRO);
+    }
+
+    @Override
+    public void write(T message, long timestamp) {
+        try {
+            checkUsable("writing", NOT_SENT);
+            byte[] value = serialize(message);
+            long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
+            if (ticket != 0) {
+                await(ticket);
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    private void await(long ticket) {
+        while (!Native.awaitWrite(handle, ticket, SLICE_MILLIS)) {
+            try {
+                checkUsable("waiting for the confirmation of a message", UNKNOWN);
+            } catch (SinetStreamIOException e) {
+                abandon(ticket);
+                throw e;
+            }
+        }
+    }
+
+    private void abandon(long ticket) {
+        try {
+            Native.abandonWrite(handle, ticket);
+        } catch (SinetStreamException e) {
+            // closed meanwhile, and the ticket with it
+        }
+    }
+
+    /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
+    private byte[] serialize(T message) {
+        try {
+            byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
+            if (value == null) {
+                throw new SinetStreamIOException("the serializer returned null" + NOT_SENT);
+            }
+            return value;
+        } catch (SinetStreamException | ClassCastException | NullPointerException e) {
+            countError();
+            throw e;
+        } catch (Exception e) {
+            countError();
+            throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
+        }
+    }
+
+    @Override
+    public byte[] getDebugLastMsgBytes() {
+        try {
+            return Native.lastMessageBytes(handle);
+        } catch (SinetStreamException e) {
+            return lastMessageBytes;
+        }
+    }
+
+    @Override
+    void beforeRelease() {
+        lastMessageBytes = Native.lastMessageBytes(handle);
+    }
+}

@@ -1,0 +1,139 @@
+package jp.ad.sinet.stream.engine;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.api.valuetype.ValueTypeFactory;
+
+/** What a builder was given, checked and turned into what the native library opens a client from. */
+public final class Options {
+    private final Map<String, Object> root = new LinkedHashMap<>();
+    private final Map<String, Object> fields = new LinkedHashMap<>();
+    private final Map<String, ValueType> valueTypes = new LinkedHashMap<>();
+
+    private boolean anyValueType;
+
+    private Options(String role) {
+        root.put("role", role);
+        put("user_dir", System.getProperty("user.dir"));
+        put("user_home", System.getProperty("user.home"));
+        root.put("parameters", new LinkedHashMap<String, Object>());
+    }
+
+    /**
+     * Options of a writer.
+     *
+     * @return options in which nothing is set
+     */
+    public static Options forWriter() {
+        return new Options("writer");
+    }
+
+    /**
+     * Options of a reader.
+     *
+     * @return options in which nothing is set
+     */
+    public static Options forReader() {
+        return new Options("reader");
+    }
+
+    /**
+     * Names the service.
+     *
+     * @param service its name, or null
+     * @return this
+     */
+    public Options service(String service) {
+        return put("service", service);
+    }
+
+    /**
+     * Names the configuration file.
+     *
+     * @param file its path, or null to search for it
+     * @return this
+     */
+    public Options configFile(Path file) {
+        return put("config_file", file);
+    }
+
+    /**
+     * Tells to do without a configuration file.
+     *
+     * @param noConfig true to do without, or null
+     * @return this
+     */
+    public Options noConfig(Boolean noConfig) {
+        return put("no_config", noConfig);
+    }
+
+    /**
+     * Sets parameters, by their names in a configuration file.
+     *
+     * @param parameters the parameters; not modified
+     * @return this
+     */
+    public Options parameters(Map<String, ?> parameters) {
+        root.put("parameters", new Parameters(valueTypes).map("", parameters));
+        return this;
+    }
+
+    /**
+     * Sets a parameter that wins over {@link #parameters}.
+     *
+     * @param name its name in a configuration file
+     * @param value its value; null leaves it unset
+     * @return this
+     */
+    public Options field(String name, Object value) {
+        if (value != null) {
+            fields.put(name, new Parameters(valueTypes).value(name, value));
+        }
+        return this;
+    }
+
+    private Options put(String name, Object value) {
+        if (value != null) {
+            root.put(name, new Parameters(valueTypes).value(name, value));
+        }
+        return this;
+    }
+
+    /**
+     * Accepts any value type: the client has a (de)serializer of its own.
+     *
+     * @return this
+     */
+    Options anyValueType() {
+        anyValueType = true;
+        return this;
+    }
+
+    byte[] encode() {
+        List<String> names = new ArrayList<>(valueTypes.keySet());
+        for (SimpleValueType type : SimpleValueType.values()) {
+            if (!names.contains(type.getName())) {
+                names.add(type.getName());
+            }
+        }
+        if (anyValueType) {
+            names.add("*");
+        }
+        Map<String, Object> all = new LinkedHashMap<>(root);
+        all.put("fields", fields);
+        all.put("value_types", names);
+        return Tree.encode(all);
+    }
+
+    /** The value type of this name: one that the builder was given, else one that is built in, else null. */
+    ValueType valueType(String name) {
+        ValueType given = valueTypes.get(name);
+        return given != null ? given : new ValueTypeFactory().get(name);
+    }
+}

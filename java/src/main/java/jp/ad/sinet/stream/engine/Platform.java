@@ -1,0 +1,102 @@
+package jp.ad.sinet.stream.engine;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** An operating system and a processor architecture, named as the folders of native libraries in the jar are. */
+final class Platform {
+    private static final List<String> SYSTEMS = List.of("linux", "linux-musl", "macos", "windows");
+    private static final List<String> ARCHITECTURES = List.of("x86_64", "aarch64");
+
+    private final String system;
+    private final String architecture;
+
+    Platform(String system, String architecture) {
+        this.system = system;
+        this.architecture = architecture;
+    }
+
+    /** The platform of this JVM. */
+    static Platform current() {
+        String system = system(System.getProperty("os.name", ""));
+        return new Platform(system.equals("linux") && isMusl() ? "linux-musl" : system,
+                architecture(System.getProperty("os.arch", "")));
+    }
+
+    /** All platforms for which the jar may hold a library. */
+    static List<Platform> all() {
+        List<Platform> all = new ArrayList<>();
+        for (String system : SYSTEMS) {
+            for (String architecture : ARCHITECTURES) {
+                all.add(new Platform(system, architecture));
+            }
+        }
+        return all;
+    }
+
+    static String system(String osName) {
+        String name = osName.toLowerCase(Locale.ROOT);
+        if (name.startsWith("linux")) {
+            return "linux";
+        } else if (name.startsWith("mac") || name.startsWith("darwin")) {
+            return "macos";
+        } else if (name.startsWith("windows")) {
+            return "windows";
+        }
+        return name.replaceAll("[^a-z0-9]+", "-");
+    }
+
+    static String architecture(String osArch) {
+        String name = osArch.toLowerCase(Locale.ROOT);
+        switch (name) {
+            case "amd64":
+            case "x86-64":
+            case "x64":
+                return "x86_64";
+            case "arm64":
+                return "aarch64";
+            default:
+                return name.replaceAll("[^a-z0-9_]+", "-");
+        }
+    }
+
+    /** A system with the dynamic loaders of both C libraries counts as one with glibc. */
+    private static boolean isMusl() {
+        return hasFile("/lib", "ld-musl-*.so.1") && !hasFile("/lib", "ld-linux*.so*")
+                && !hasFile("/lib64", "ld-linux*.so*");
+    }
+
+    private static boolean hasFile(String directory, String glob) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of(directory), glob)) {
+            return files.iterator().hasNext();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** The absolute name of the resource that holds the library for this platform. */
+    String resource(String library) {
+        String file;
+        switch (system) {
+            case "windows":
+                file = library + ".dll";
+                break;
+            case "macos":
+                file = "lib" + library + ".dylib";
+                break;
+            default:
+                file = "lib" + library + ".so";
+        }
+        return "/native/" + this + "/" + file;
+    }
+
+    @Override
+    public String toString() {
+        return system + "-" + architecture;
+    }
+}

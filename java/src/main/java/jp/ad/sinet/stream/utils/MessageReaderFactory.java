@@ -1,0 +1,623 @@
+package jp.ad.sinet.stream.utils;
+
+import java.io.File;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.engine.NativeMessageReader;
+import jp.ad.sinet.stream.engine.Options;
+
+/**
+ * Makes readers. It does not change, may be used by several threads, and may make any number of readers.
+ *
+ * @param <T> the type of the values
+ */
+public class MessageReaderFactory<T> {
+    /** The values of parameters that nobody sets, by their names in a configuration file. Cannot be modified. */
+    public static final Map<String, Object> defaultValues = defaultValues();
+
+    private static final int NANOS_PER_MILLI = 1_000_000;
+
+    private final String type;
+    private final String service;
+    private final List<String> topics;
+    private final Consistency consistency;
+    private final String clientId;
+    private final ValueType valueType;
+    private final Boolean userDataOnly;
+    private final Duration receiveTimeout;
+    private final Map<String, Object> parameters;
+    private final Deserializer<T> deserializer;
+    private final Boolean dataCompression;
+    private final Boolean dataEncryption;
+    private final Boolean noConfig;
+    private final Path configFile;
+    private final String configName;
+    private final Path authFile;
+    private final Path privKeyFile;
+    private final Object debugHttpTransport;
+    private final List<File> tmpLst;
+
+    private MessageReaderFactory(MessageReaderFactoryBuilder<T> builder) {
+        type = builder.type;
+        service = builder.service;
+        topics = Collections.unmodifiableList(new ArrayList<>(builder.topics));
+        consistency = builder.consistency;
+        clientId = builder.clientId;
+        valueType = builder.valueType;
+        userDataOnly = builder.userDataOnly;
+        receiveTimeout = builder.receiveTimeout;
+        parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
+        deserializer = builder.deserializer;
+        dataCompression = builder.dataCompression;
+        dataEncryption = builder.dataEncryption;
+        noConfig = builder.noConfig;
+        configFile = builder.configFile;
+        configName = builder.configName;
+        authFile = builder.authFile;
+        privKeyFile = builder.privKeyFile;
+        debugHttpTransport = builder.debugHttpTransport;
+        tmpLst = builder.tmpLst;
+    }
+
+    private static Map<String, Object> defaultValues() {
+        Map<String, Object> values = new LinkedHashMap<>();
+        values.put("consistency", Consistency.AT_MOST_ONCE);
+        values.put("value_type", SimpleValueType.BYTE_ARRAY);
+        values.put("user_data_only", false);
+        values.put("data_compression", false);
+        values.put("data_encryption", false);
+        values.put("receive_timeout_ms", Duration.ofNanos(Long.MAX_VALUE).toMillis());
+        return Collections.unmodifiableMap(values);
+    }
+
+    /**
+     * Starts a factory in which nothing is set.
+     *
+     * @param <T> the type of the values
+     * @return a builder
+     */
+    public static <T> MessageReaderFactoryBuilder<T> builder() {
+        return new MessageReaderFactoryBuilder<>();
+    }
+
+    /**
+     * Makes a reader. Blocks until it is connected and subscribed, at most for the configured time limit. Everything is
+     * checked before connecting, and nothing stays open when this fails.
+     *
+     * @return the reader; to be closed by the caller
+     * @throws jp.ad.sinet.stream.api.InvalidConfigurationException when the configuration or a value given to the
+     *         builder is wrong
+     * @throws jp.ad.sinet.stream.api.NoConfigException when there is no configuration file
+     * @throws jp.ad.sinet.stream.api.NoServiceException when the service is not known
+     * @throws jp.ad.sinet.stream.api.UnsupportedServiceTypeException when the type of the service is not known
+     * @throws jp.ad.sinet.stream.api.ConnectionException when there is no connection, or the thread is interrupted (its
+     *         interrupt flag is set again)
+     * @throws jp.ad.sinet.stream.api.AuthenticationException when the broker refuses the credentials
+     * @throws jp.ad.sinet.stream.api.AuthorizationException when the broker refuses the subscription
+     */
+    public MessageReader<T> getReader() {
+        return NativeMessageReader.open(options(), deserializer);
+    }
+
+    private Options options() {
+        return Options.forReader()
+                .service(service)
+                .configFile(configFile)
+                .noConfig(noConfig)
+                .parameters(parameters)
+                .field("type", type)
+                .field("topic", topics.isEmpty() ? null : topics)
+                .field("client_id", clientId)
+                .field("consistency", consistency)
+                .field("value_type", valueType)
+                .field("user_data_only", userDataOnly)
+                .field("data_compression", dataCompression)
+                .field("data_encryption", dataEncryption)
+                .field("receive_timeout_ms", receiveTimeout == null ? null : millis(receiveTimeout))
+                .field("config_name", configName)
+                .field("auth_file", authFile)
+                .field("private_key_file", privKeyFile)
+                .field("http_transport", debugHttpTransport == null ? null : Boolean.TRUE);
+    }
+
+    /** Rounded up, so that a short timeout does not become none; any negative one is refused later. */
+    private static long millis(Duration timeout) {
+        try {
+            return timeout.isNegative() ? -1 : timeout.plusNanos(NANOS_PER_MILLI - 1).toMillis();
+        } catch (ArithmeticException e) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    /**
+     * The messaging system, {@code mqtt}.
+     *
+     * @return what the builder was given, or null
+     */
+    public String getType() {
+        return type;
+    }
+
+    /**
+     * The service in the configuration file.
+     *
+     * @return what the builder was given, or null
+     */
+    public String getService() {
+        return service;
+    }
+
+    /**
+     * The topics; a list that cannot be modified, empty when not set.
+     *
+     * @return a list
+     */
+    public List<String> getTopics() {
+        return topics;
+    }
+
+    /**
+     * How much is done to deliver each message.
+     *
+     * @return what the builder was given, or null
+     */
+    public Consistency getConsistency() {
+        return consistency;
+    }
+
+    /**
+     * The client identifier shown to the broker.
+     *
+     * @return what the builder was given, or null
+     */
+    public String getClientId() {
+        return clientId;
+    }
+
+    /**
+     * The kind of values.
+     *
+     * @return what the builder was given, or null
+     */
+    public ValueType getValueType() {
+        return valueType;
+    }
+
+    /**
+     * Whether messages are the bytes of the value alone, without the header and the time.
+     *
+     * @return what the builder was given, or null
+     */
+    public Boolean getUserDataOnly() {
+        return userDataOnly;
+    }
+
+    /**
+     * How long a read waits.
+     *
+     * @return what the builder was given, or null
+     */
+    public Duration getReceiveTimeout() {
+        return receiveTimeout;
+    }
+
+    /**
+     * The parameters; a map that cannot be modified.
+     *
+     * @return a map, empty when there are none
+     */
+    public Map<String, Object> getParameters() {
+        return parameters;
+    }
+
+    /**
+     * The deserializer.
+     *
+     * @return what the builder was given, or null
+     */
+    public Deserializer<T> getDeserializer() {
+        return deserializer;
+    }
+
+    /**
+     * Whether values are compressed.
+     *
+     * @return what the builder was given, or null
+     */
+    public Boolean getDataCompression() {
+        return dataCompression;
+    }
+
+    /**
+     * Whether messages are encrypted.
+     *
+     * @return what the builder was given, or null
+     */
+    public Boolean getDataEncryption() {
+        return dataEncryption;
+    }
+
+    /**
+     * Whether to do without a configuration file.
+     *
+     * @return what the builder was given, or null
+     */
+    public Boolean getNoConfig() {
+        return noConfig;
+    }
+
+    /**
+     * The configuration file.
+     *
+     * @return what the builder was given, or null
+     */
+    public Path getConfigFile() {
+        return configFile;
+    }
+
+    /**
+     * The name of the configuration on a configuration server.
+     *
+     * @return what the builder was given, or null
+     */
+    public String getConfigName() {
+        return configName;
+    }
+
+    /**
+     * The file with the credentials for a configuration server.
+     *
+     * @return what the builder was given, or null
+     */
+    public Path getAuthFile() {
+        return authFile;
+    }
+
+    /**
+     * The file with the private key that decrypts secrets of the configuration.
+     *
+     * @return what the builder was given, or null
+     */
+    public Path getPrivKeyFile() {
+        return privKeyFile;
+    }
+
+    /**
+     * A stand-in for the connection to a configuration server, for tests.
+     *
+     * @return what the builder was given, or null
+     */
+    public Object getDebugHttpTransport() {
+        return debugHttpTransport;
+    }
+
+    /**
+     * A list for the names of temporary files.
+     *
+     * @return what the builder was given, or null
+     */
+    public List<File> getTmpLst() {
+        return tmpLst;
+    }
+
+    /**
+     * Collects the settings of a factory. What is not set, or set to null, comes from the configuration file. Not
+     * thread-safe.
+     *
+     * @param <T> the type of the values
+     */
+    public static class MessageReaderFactoryBuilder<T> {
+        private String type;
+        private String service;
+        private final List<String> topics = new ArrayList<>();
+        private Consistency consistency;
+        private String clientId;
+        private ValueType valueType;
+        private Boolean userDataOnly;
+        private Duration receiveTimeout;
+        private final Map<String, Object> parameters = new LinkedHashMap<>();
+        private Deserializer<T> deserializer;
+        private Boolean dataCompression;
+        private Boolean dataEncryption;
+        private Boolean noConfig;
+        private Path configFile;
+        private String configName;
+        private Path authFile;
+        private Path privKeyFile;
+        private Object debugHttpTransport;
+        private List<File> tmpLst;
+
+        /** Only {@link #builder} makes one. */
+        MessageReaderFactoryBuilder() {
+        }
+
+        /**
+         * Sets the messaging system, {@code mqtt}.
+         *
+         * @param type the messaging system, {@code mqtt}
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> type(String type) {
+            this.type = type;
+            return this;
+        }
+
+        /**
+         * Sets the service in the configuration file.
+         *
+         * @param service the service in the configuration file; not needed when there is only one
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> service(String service) {
+            this.service = service;
+            return this;
+        }
+
+        /**
+         * Adds a topic.
+         *
+         * @param topic a topic, which may have wildcards
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> topic(String topic) {
+            topics.add(topic);
+            return this;
+        }
+
+        /**
+         * Adds topics.
+         *
+         * @param topics topics, which may have wildcards
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> topics(Collection<? extends String> topics) {
+            this.topics.addAll(topics);
+            return this;
+        }
+
+        /**
+         * Removes all topics.
+         *
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> clearTopics() {
+            topics.clear();
+            return this;
+        }
+
+        /**
+         * Sets how much is done to deliver each message.
+         *
+         * @param consistency how much is done to deliver each message
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> consistency(Consistency consistency) {
+            this.consistency = consistency;
+            return this;
+        }
+
+        /**
+         * Sets the client identifier shown to the broker.
+         *
+         * @param clientId the client identifier shown to the broker; generated when not set
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> clientId(String clientId) {
+            this.clientId = clientId;
+            return this;
+        }
+
+        /**
+         * Sets the kind of values.
+         *
+         * @param valueType the kind of values
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> valueType(ValueType valueType) {
+            this.valueType = valueType;
+            return this;
+        }
+
+        /**
+         * Sets whether messages are the bytes of the value alone, without the header and the time.
+         *
+         * @param userDataOnly whether messages are the bytes of the value alone, without the header and the time
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> userDataOnly(Boolean userDataOnly) {
+            this.userDataOnly = userDataOnly;
+            return this;
+        }
+
+        /**
+         * Sets how long a read waits.
+         *
+         * @param receiveTimeout how long a read waits
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> receiveTimeout(Duration receiveTimeout) {
+            this.receiveTimeout = receiveTimeout;
+            return this;
+        }
+
+        /**
+         * Sets a parameter of the service. It wins over the configuration file.
+         *
+         * @param name its name in a configuration file
+         * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a
+         *        collection, array or map (with strings as keys) of such values
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> parameter(String name, Object value) {
+            parameters.put(name, value);
+            return this;
+        }
+
+        /**
+         * Sets parameters of the service, in addition to those that are set.
+         *
+         * @param parameters the parameters; the map is copied, not what it contains
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> parameters(Map<? extends String, ? extends Object> parameters) {
+            this.parameters.putAll(parameters);
+            return this;
+        }
+
+        /**
+         * Removes all parameters.
+         *
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> clearParameters() {
+            parameters.clear();
+            return this;
+        }
+
+        /**
+         * Sets the deserializer.
+         *
+         * @param deserializer the deserializer; wins over a class named in the configuration and over the value type
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> deserializer(Deserializer<T> deserializer) {
+            this.deserializer = deserializer;
+            return this;
+        }
+
+        /**
+         * Sets whether values are compressed.
+         *
+         * @param dataCompression whether values are compressed
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> dataCompression(Boolean dataCompression) {
+            this.dataCompression = dataCompression;
+            return this;
+        }
+
+        /**
+         * Sets whether messages are encrypted.
+         *
+         * @param dataEncryption whether messages are encrypted
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> dataEncryption(Boolean dataEncryption) {
+            this.dataEncryption = dataEncryption;
+            return this;
+        }
+
+        /**
+         * Sets whether to do without a configuration file.
+         *
+         * @param noConfig whether to do without a configuration file
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> noConfig(Boolean noConfig) {
+            this.noConfig = noConfig;
+            return this;
+        }
+
+        /**
+         * Sets the configuration file.
+         *
+         * @param configFile the configuration file; when not set, {@code .sinetstream_config.yml} in the current
+         *        directory, else {@code .config/sinetstream/config.yml} in the home directory
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> configFile(Path configFile) {
+            this.configFile = configFile;
+            return this;
+        }
+
+        /**
+         * Sets the name of the configuration on a configuration server.
+         *
+         * @param configName the name of the configuration on a configuration server
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> configName(String configName) {
+            this.configName = configName;
+            return this;
+        }
+
+        /**
+         * Sets the file with the credentials for a configuration server.
+         *
+         * @param authFile the file with the credentials for a configuration server
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> authFile(Path authFile) {
+            this.authFile = authFile;
+            return this;
+        }
+
+        /**
+         * Sets the file with the private key that decrypts secrets of the configuration.
+         *
+         * @param privKeyFile the file with the private key that decrypts secrets of the configuration
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> privKeyFile(Path privKeyFile) {
+            this.privKeyFile = privKeyFile;
+            return this;
+        }
+
+        /**
+         * Sets a stand-in for the connection to a configuration server, for tests.
+         *
+         * @param debugHttpTransport a stand-in for the connection to a configuration server, for tests
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> debugHttpTransport(Object debugHttpTransport) {
+            this.debugHttpTransport = debugHttpTransport;
+            return this;
+        }
+
+        /**
+         * Sets a list for the names of temporary files.
+         *
+         * @param tmpLst a list for the names of temporary files; not used, since none are written
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> tmpLst(List<File> tmpLst) {
+            this.tmpLst = tmpLst;
+            return this;
+        }
+
+        /**
+         * Makes the factory. The builder may be used further.
+         *
+         * @return the factory
+         */
+        public MessageReaderFactory<T> build() {
+            return new MessageReaderFactory<>(this);
+        }
+
+        /** Names parameters without their values, which may be secret. */
+        @Override
+        public String toString() {
+            return "MessageReaderFactoryBuilder(type=" + type + ", service=" + service + ", topics=" + topics
+                    + ", consistency=" + consistency + ", clientId=" + clientId
+                    + ", valueType=" + (valueType == null ? null : valueType.getName())
+                    + ", receiveTimeout=" + receiveTimeout
+                    + ", userDataOnly=" + userDataOnly + ", dataCompression=" + dataCompression
+                    + ", dataEncryption=" + dataEncryption + ", parameters=" + parameters.keySet()
+                    + ", deserializer=" + (deserializer == null ? null : deserializer.getClass().getName())
+                    + ", noConfig=" + noConfig + ", configFile=" + configFile + ", configName=" + configName
+                    + ", authFile=" + authFile + ", privKeyFile=" + privKeyFile + ")";
+        }
+    }
+}

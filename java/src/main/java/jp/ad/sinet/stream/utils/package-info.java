@@ -1,0 +1,7 @@
+/**
+ * The factories that make readers and writers, and two small value classes.
+ *
+ * <p>A factory is built once and may make any number of clients. What its builder sets explicitly wins over the
+ * parameters given to the builder, which win over the configuration file.
+ */
+package jp.ad.sinet.stream.utils;

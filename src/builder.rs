@@ -1,0 +1,116 @@
+//! What the builders of writers and readers have in common.
+
+use crate::config::{self, Map, Request, Role};
+
+/// An empty request; relative paths start in the current folder.
+pub(crate) fn request(role: Role) -> Request {
+    Request {
+        role,
+        user_dir: std::env::current_dir().unwrap_or_default(),
+        user_home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+        config_file: None,
+        service: None,
+        no_config: false,
+        parameters: Map::new(),
+        fields: Map::new(),
+        value_types: Vec::new(),
+    }
+}
+
+/// The setters that writers and readers share.
+macro_rules! common_setters {
+    () => {
+        /// The service in the configuration file. Not needed when the file has only one.
+        pub fn service(mut self, service: impl Into<String>) -> Self {
+            self.request.service = Some(service.into());
+            self
+        }
+
+        /// The configuration file. Without it `./.sinetstream_config.yml`, then `~/.config/sinetstream/config.yml`.
+        pub fn config_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+            self.request.config_file = Some(path.into());
+            self
+        }
+
+        /// Reads no configuration file: all parameters come from the builder.
+        pub fn no_config(mut self, no_config: bool) -> Self {
+            self.request.no_config = no_config;
+            self
+        }
+
+        /// The messaging system; `mqtt`.
+        pub fn service_type(self, name: impl Into<String>) -> Self {
+            self.field("type", name.into())
+        }
+
+        /// The client identifier; the default is one that nobody else has.
+        pub fn client_id(self, id: impl Into<String>) -> Self {
+            self.field("client_id", id.into())
+        }
+
+        /// How surely messages arrive.
+        pub fn consistency(self, consistency: crate::Consistency) -> Self {
+            self.field("consistency", consistency.name())
+        }
+
+        /// Any parameter of the configuration file, by its name there. It replaces the file's.
+        pub fn parameter(mut self, name: impl Into<String>, value: impl Into<crate::config::Value>) -> Self {
+            self.request.parameters.insert(name, value);
+            self
+        }
+
+        /// Several parameters.
+        pub fn parameters(mut self, parameters: crate::config::Map) -> Self {
+            for (name, value) in parameters.iter() {
+                self.request.parameters.insert(name, value.clone());
+            }
+            self
+        }
+
+        fn field(mut self, name: &str, value: impl Into<crate::config::Value>) -> Self {
+            self.request.fields.insert(name, value);
+            self
+        }
+    };
+}
+pub(crate) use common_setters;
+
+/// What a client knows of itself; see the public getters.
+macro_rules! common_getters {
+    ($($part:ident).+) => {
+        /// The service's name; `None` when no file was read and none was given.
+        pub fn service(&self) -> Option<&str> {
+            self.$($part).+.settings.service.as_deref()
+        }
+
+        /// The client identifier.
+        pub fn client_id(&self) -> &str {
+            &self.$($part).+.settings.client_id
+        }
+
+        /// How surely messages arrive.
+        pub fn consistency(&self) -> crate::Consistency {
+            self.$($part).+.settings.consistency
+        }
+
+        /// The parameters, with the builder's over the file's and secrets hidden.
+        pub fn config(&self) -> &crate::config::Map {
+            &self.$($part).+.settings.visible
+        }
+
+        /// The counters.
+        pub fn metrics(&self) -> crate::Metrics {
+            self.$($part).+.counters.snapshot()
+        }
+
+        /// Sets all counters to zero.
+        pub fn reset_metrics(&self) {
+            self.$($part).+.counters.reset();
+        }
+    };
+}
+pub(crate) use common_getters;
+
+pub(crate) fn load(request: &Request) -> crate::Result<config::Settings> {
+    config::load(request)
+}

@@ -1,0 +1,95 @@
+//! The layout of a configuration file: header versions and the choice of the service.
+
+use super::find::SourceFile;
+use super::value::{Map, Value};
+use super::yaml;
+use crate::error::{Error, Result};
+
+/// One service of a file, with what an error message needs to point at it.
+pub(crate) struct Service {
+    pub name: String,
+    pub parameters: Map,
+    /// Where the parameters are in the file, from its root.
+    pub path: Vec<String>,
+}
+
+/// Parses the file and chooses the service: the named one, or the only one.
+pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service> {
+    let path = file.path.display();
+    let at = |parts: &[&str], message: String| {
+        let parts: Vec<String> = parts.iter().map(|part| part.to_string()).collect();
+        match yaml::line_of(&file.text, &parts) {
+            Some(line) => Error::InvalidConfiguration(format!("{path}:{line}: {message}")),
+            None => Error::InvalidConfiguration(format!("{path}: {message}")),
+        }
+    };
+    let root = yaml::parse(&file.text).map_err(|e| {
+        let line = e.line.map_or(String::new(), |line| format!("{line}:"));
+        Error::InvalidConfiguration(format!("{path}:{line} {}", e.message))
+    })?;
+    let root = match root {
+        Value::Map(root) if root.is_empty() => return Err(at(&[], "the file is empty".into())),
+        Value::Map(root) => root,
+        Value::Null => return Err(at(&[], "the file is empty".into())),
+        other => return Err(at(&[], format!("expected a map of services, found {}", other.kind()))),
+    };
+
+    // Version 1 has no header: the services are the root itself.
+    let (services, prefix): (Map, &[&str]) = match root.get("header") {
+        None => (root, &[]),
+        Some(header) => {
+            check_header(header, at)?;
+            match root.get("config") {
+                Some(Value::Map(services)) if !services.is_empty() => (services.clone(), &["config"]),
+                Some(Value::Map(_) | Value::Null) => return Err(at(&["config"], "'config' has no service".into())),
+                Some(other) => {
+                    let message = format!("'config' must be a map of services, found {}", other.kind());
+                    return Err(at(&["config"], message));
+                }
+                None => {
+                    return Err(at(&["header"], "'header' is given, but 'config' with the services is missing".into()));
+                }
+            }
+        }
+    };
+
+    let names: Vec<&str> = services.iter().map(|(name, _)| name).collect();
+    let name = match wanted {
+        Some(name) if names.contains(&name) => name.to_owned(),
+        Some(name) => {
+            return Err(Error::NoService(format!("{path} has no service '{name}'; it has: {}", names.join(", "))));
+        }
+        None if names.len() == 1 => names[0].to_owned(),
+        None => {
+            let names = names.join(", ");
+            return Err(Error::NoService(format!("{path} has several services and none was named; it has: {names}")));
+        }
+    };
+    let parts: Vec<&str> = prefix.iter().copied().chain([name.as_str()]).collect();
+    match services.get(&name) {
+        Some(Value::Map(parameters)) => Ok(Service {
+            parameters: parameters.clone(),
+            path: parts.iter().map(|part| part.to_string()).collect(),
+            name: name.clone(),
+        }),
+        Some(other) => Err(at(&parts, format!("service '{name}' must be a map of parameters, found {}", other.kind()))),
+        None => Err(Error::Internal("the chosen service is gone".into())),
+    }
+}
+
+fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result<()> {
+    let Value::Map(header) = header else {
+        return Err(at(&["header"], format!("'header' must be a map with 'version', found {}", header.kind())));
+    };
+    match header.get("version") {
+        Some(Value::Int(2 | 3)) => Ok(()),
+        Some(Value::Int(other)) => {
+            Err(at(&["header", "version"], format!("'header.version' must be 2 or 3, found {other}")))
+        }
+        Some(other) => Err(at(
+            &["header", "version"],
+            format!("'header.version' must be the integer 2 or 3, found {}", other.kind()),
+        )),
+        None => Err(at(&["header"], "'header' has no 'version'; expected 2 or 3".into())),
+    }
+}

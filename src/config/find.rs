@@ -1,0 +1,51 @@
+//! Which configuration file is read.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A configuration file and its text.
+pub(crate) struct SourceFile {
+    pub path: PathBuf,
+    pub text: String,
+}
+
+/// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
+/// `~/.config/sinetstream/config.yml`. An explicit file that is missing is an error: nothing else is looked for.
+pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&Path>) -> Result<SourceFile> {
+    if let Some(path) = explicit {
+        let path = user_dir.join(path);
+        return match read(&path)? {
+            Some(text) => Ok(SourceFile { path, text }),
+            None => Err(Error::NoConfig(format!("configuration file {} does not exist", path.display()))),
+        };
+    }
+    let mut tried = vec![user_dir.join(".sinetstream_config.yml")];
+    tried.extend(user_home.map(|home| home.join(".config/sinetstream/config.yml")));
+    for path in &tried {
+        if let Some(text) = read(path)? {
+            return Ok(SourceFile { path: path.clone(), text });
+        }
+    }
+    let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
+    Err(Error::NoConfig(format!("no configuration file found; looked for {}", tried.join(" and "))))
+}
+
+/// The file's text, or `None` when there is no such file.
+fn read(path: &Path) -> Result<Option<String>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(e) => return Err(Error::NoConfig(format!("configuration file {} can't be read: {e}", path.display()))),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) => {
+            let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+            let line = 1 + valid.iter().filter(|&&b| b == b'\n').count();
+            Err(Error::InvalidConfiguration(format!("{}:{line}: the file is not UTF-8", path.display())))
+        }
+    }
+}

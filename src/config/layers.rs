@@ -1,0 +1,283 @@
+//! From what the user wrote, in the file and in the builder, to one value per parameter.
+
+use super::find::SourceFile;
+use super::parameters::{self, PARAMETERS, Support};
+use super::value::{Map, Value};
+use super::yaml;
+use crate::error::Error;
+
+/// Where a set of parameters was written.
+pub(crate) enum Origin {
+    /// A service of a file; the path leads from the root to the service.
+    File { file: SourceFile, service: String, path: Vec<String> },
+    /// The builder of a writer or reader.
+    Builder,
+}
+
+/// A parameter's value with the place where it was written.
+pub(crate) struct Entry {
+    /// The crate's name of the parameter.
+    pub name: String,
+    /// The names that lead to it in its layer, as written.
+    written: Vec<String>,
+    layer: usize,
+    pub value: Value,
+}
+
+/// All parameters after layering, and what was found wrong or doubtful on the way.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    origins: Vec<Origin>,
+    entries: Vec<Entry>,
+    pub warnings: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Parameters {
+    /// Adds a layer above those before: its parameters replace theirs, each as a whole.
+    pub fn add_layer(&mut self, origin: Origin, map: &Map) {
+        let layer = self.origins.len();
+        self.origins.push(origin);
+        let mut written = Vec::new();
+        for (name, value) in map.iter() {
+            match (name, value) {
+                (_, Value::Null) => {}
+                ("type_spec", Value::Map(inner)) => {
+                    for (inner_name, value) in inner.iter() {
+                        self.split_connect(layer, vec!["type_spec".into(), inner_name.into()], value, &mut written);
+                    }
+                }
+                ("type_spec", other) => {
+                    let message = format!("expected a map, found {}", other.kind());
+                    self.problem_at(layer, &["type_spec".into()], &message);
+                }
+                _ => self.split_connect(layer, vec![name.into()], value, &mut written),
+            }
+        }
+        for entry in self.resolve(written) {
+            self.entries.retain(|lower| lower.name != entry.name);
+            self.entries.push(entry);
+        }
+    }
+
+    /// `connect` only groups parameters, so each of them is layered by itself.
+    fn split_connect(&mut self, layer: usize, written: Vec<String>, value: &Value, to: &mut Vec<Entry>) {
+        let Some(last) = written.last() else { return };
+        if last != "connect" {
+            let name = parameters::canonical(last).to_owned();
+            if *value != Value::Null {
+                to.push(Entry { name, written, layer, value: value.clone() });
+            }
+            return;
+        }
+        match value {
+            Value::Map(inner) => {
+                for (name, value) in inner.iter().filter(|(_, value)| **value != Value::Null) {
+                    let mut written = written.clone();
+                    written.push(name.to_owned());
+                    to.push(Entry { name: format!("connect.{name}"), written, layer, value: value.clone() });
+                }
+            }
+            Value::Null => {}
+            other => self.problem_at(layer, &written, &format!("expected a map, found {}", other.kind())),
+        }
+    }
+
+    /// One entry per parameter of a layer. `type_spec` wins over the service's own level, and a name with `_set`
+    /// over the one without.
+    fn resolve(&mut self, written: Vec<Entry>) -> Vec<Entry> {
+        let mut resolved: Vec<Entry> = Vec::new();
+        for entry in written {
+            let Some(earlier) = resolved.iter_mut().find(|earlier| earlier.name == entry.name) else {
+                resolved.push(entry);
+                continue;
+            };
+            if earlier.value == entry.value {
+                continue;
+            }
+            // `tls` and `tls_set` beside each other are two halves of one map.
+            if let ("tls", Value::Map(_), Value::Map(_), true) =
+                (entry.name.as_str(), &earlier.value, &entry.value, earlier.written.len() == entry.written.len())
+            {
+                let (mut low, high) = if rank(&entry) > rank(earlier) {
+                    (std::mem::replace(&mut earlier.value, Value::Null), entry.value)
+                } else {
+                    (entry.value, std::mem::replace(&mut earlier.value, Value::Null))
+                };
+                if let (Value::Map(low), Value::Map(high)) = (&mut low, high) {
+                    high.iter().for_each(|(name, value)| low.insert(name, value.clone()));
+                }
+                earlier.value = low;
+                continue;
+            }
+            let wins = rank(&entry) > rank(earlier);
+            let (winner, loser) = if wins { (&entry, &*earlier) } else { (&*earlier, &entry) };
+            let warning = format!(
+                "{} is given twice with different values; '{}' is used",
+                self.place(loser.layer, &loser.written),
+                winner.written.join(".")
+            );
+            self.warnings.push(warning);
+            if wins {
+                *earlier = entry;
+            }
+        }
+        resolved
+    }
+
+    /// Looks at every parameter once: unknown ones are warned of, those that are not built are refused.
+    pub fn check_support(&mut self) {
+        for entry in std::mem::take(&mut self.entries) {
+            self.check_name(PARAMETERS, &entry.name, entry.layer, &entry.written);
+            let inner = match entry.name.as_str() {
+                "tls" => parameters::TLS,
+                "username_pw" => parameters::USERNAME_PW,
+                "tls_insecure" => parameters::TLS_INSECURE,
+                "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
+                _ => &[],
+            };
+            if let (false, Value::Map(map)) = (inner.is_empty(), &entry.value) {
+                for (name, _) in map.iter().filter(|(_, value)| **value != Value::Null) {
+                    let mut written = entry.written.clone();
+                    written.push(name.to_owned());
+                    self.check_name(inner, name, entry.layer, &written);
+                }
+            }
+            self.entries.push(entry);
+        }
+    }
+
+    fn check_name(&mut self, table: &[(&str, Support)], name: &str, layer: usize, written: &[String]) {
+        match parameters::support(table, name) {
+            Some(Support::Built) => {}
+            Some(Support::NotBuilt(what)) => {
+                self.problem_at(layer, written, &format!("{what} is not supported yet by this version"));
+            }
+            Some(Support::NoEffect(why)) => {
+                let place = self.place(layer, written);
+                self.warnings.push(format!("{place} has no effect: {why}"));
+            }
+            None if name.ends_with("_data") => {
+                self.problem_at(layer, written, "files inside the configuration are not supported yet by this version");
+            }
+            None => {
+                let hint = match parameters::nearest(table, name) {
+                    Some(known) => format!("; did you mean '{known}'?"),
+                    None => String::new(),
+                };
+                let place = self.place(layer, written);
+                self.warnings.push(format!("{place} is not known and is ignored{hint}"));
+            }
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// True when `upper` was not written in a lower layer than `lower`. The builder's parts are one layer.
+    pub(crate) fn is_at_least_as_high(&self, upper: &Entry, lower: &Entry) -> bool {
+        let api = |entry: &Entry| matches!(self.origins[entry.layer], Origin::Builder);
+        api(upper) >= api(lower)
+    }
+
+    /// The parameter's place, for people: file, line, service and name.
+    pub fn place_of(&self, entry: &Entry, inside: &[&str]) -> String {
+        let mut written = entry.written.clone();
+        written.extend(inside.iter().map(|part| part.to_string()));
+        self.place(entry.layer, &written)
+    }
+
+    fn place(&self, layer: usize, written: &[String]) -> String {
+        // Indexes of list items are positions, not names.
+        let name = written.iter().filter(|part| part.parse::<usize>().is_err()).cloned().collect::<Vec<_>>().join(".");
+        match &self.origins[layer] {
+            Origin::Builder => format!("builder: parameter '{name}'"),
+            Origin::File { file, service, path } => {
+                let full: Vec<String> = path.iter().chain(written).cloned().collect();
+                let line = yaml::line_of(&file.text, &full).map_or(String::new(), |line| format!(":{line}"));
+                format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
+            }
+        }
+    }
+
+    /// Notes that a parameter is wrong, in all or at a name inside it.
+    pub fn problem(&mut self, name: &str, inside: &[&str], message: &str) {
+        let place = match self.get(name) {
+            Some(entry) => self.place_of(entry, inside),
+            None => self.missing_place(name),
+        };
+        self.problems.push(format!("{place}: {message}"));
+    }
+
+    /// Where a parameter should have been.
+    fn missing_place(&self, name: &str) -> String {
+        match self.origins.first() {
+            Some(Origin::File { file, service, path }) => {
+                let line = yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"));
+                format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
+            }
+            _ => format!("builder: parameter '{name}'"),
+        }
+    }
+
+    fn problem_at(&mut self, layer: usize, written: &[String], message: &str) {
+        let place = self.place(layer, written);
+        self.problems.push(format!("{place}: {message}"));
+    }
+
+    /// Everything that was found wrong, as one error.
+    pub fn take_error(&mut self) -> Option<Error> {
+        let problems = std::mem::take(&mut self.problems);
+        (!problems.is_empty()).then(|| Error::InvalidConfiguration(problems.join("\n")))
+    }
+
+    /// All parameters under the names and at the levels where they were written, secrets hidden.
+    pub fn visible(&self) -> Map {
+        let mut map = Map::new();
+        for entry in &self.entries {
+            let secret = entry.written.iter().any(|part| parameters::is_secret(part));
+            insert_at(&mut map, &entry.written, hide(&entry.value, secret));
+        }
+        map
+    }
+}
+
+fn rank(entry: &Entry) -> (usize, bool) {
+    let in_type_spec = entry.written.first().is_some_and(|first| first == "type_spec");
+    // `connect.keepalive` is the documented place, `keepalive` the other spelling.
+    let preferred = entry.written.last().is_some_and(|last| last.contains("_set"))
+        || entry.written.iter().any(|part| part == "connect");
+    (usize::from(in_type_spec), preferred)
+}
+
+fn insert_at(map: &mut Map, path: &[String], value: Value) {
+    match path {
+        [] => {}
+        [name] => map.insert(name.as_str(), value),
+        [first, rest @ ..] => {
+            if map.get(first).is_none() {
+                map.insert(first.as_str(), Map::new());
+            }
+            if let Some(Value::Map(inner)) = map.get_mut(first) {
+                insert_at(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn hide(value: &Value, secret: bool) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(
+            map.iter().map(|(name, value)| (name, hide(value, secret || parameters::is_secret(name)))).collect(),
+        ),
+        Value::List(items) => Value::List(items.iter().map(|item| hide(item, secret)).collect()),
+        Value::Encrypted(_) => Value::Str(HIDDEN.into()),
+        Value::Null => Value::Null,
+        _ if secret => Value::Str(HIDDEN.into()),
+        other => other.clone(),
+    }
+}
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "********";

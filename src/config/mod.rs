@@ -1,0 +1,68 @@
+//! Configuration: what the user wrote becomes typed [`Settings`]; nothing else in the crate looks at YAML.
+//!
+//! `find` chooses the file, `yaml` parses it into a [`Value`], `document` picks the service, `layers` joins it with
+//! the builder's parameters, `settings` checks every value.
+
+mod broker;
+mod document;
+mod find;
+mod layers;
+mod parameters;
+mod settings;
+mod value;
+mod yaml;
+
+use std::path::PathBuf;
+
+pub(crate) use broker::Broker;
+pub use settings::Consistency;
+pub(crate) use settings::{Credentials, MessageFormat, Settings, TlsSettings};
+pub use value::{Map, Value};
+
+use crate::error::Result;
+use layers::{Origin, Parameters};
+
+/// Whether a client writes or reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Writer,
+    Reader,
+}
+
+/// What a builder was given.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub role: Role,
+    /// Relative paths start here.
+    pub user_dir: PathBuf,
+    pub user_home: Option<PathBuf>,
+    pub config_file: Option<PathBuf>,
+    pub service: Option<String>,
+    pub no_config: bool,
+    /// Parameters by name.
+    pub parameters: Map,
+    /// The builder's own fields, under their configuration names; above `parameters`.
+    pub fields: Map,
+    /// Names of value types that the program brings along.
+    pub value_types: Vec<String>,
+}
+
+/// Finds, reads and checks the configuration. Reads files, but does nothing on the network.
+pub(crate) fn load(request: &Request) -> Result<Settings> {
+    let mut parameters = Parameters::default();
+    let mut service = request.service.clone();
+    let no_config = match request.parameters.get("no_config") {
+        Some(Value::Bool(no_config)) => *no_config || request.no_config,
+        _ => request.no_config,
+    };
+    if !no_config {
+        let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
+        let found = document::service(&file, request.service.as_deref())?;
+        service = Some(found.name.clone());
+        let origin = Origin::File { file, service: found.name, path: found.path };
+        parameters.add_layer(origin, &found.parameters);
+    }
+    parameters.add_layer(Origin::Builder, &request.parameters);
+    parameters.add_layer(Origin::Builder, &request.fields);
+    settings::extract(parameters, service, request)
+}

@@ -1,0 +1,155 @@
+//! Every parameter that SINETStream's documentation or libraries know, and what this version does with it.
+
+/// What this version does with a known parameter.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Support {
+    /// It works.
+    Built,
+    /// It is refused, because leaving it out would change what the user asked for. The text says what it belongs to.
+    NotBuilt(&'static str),
+    /// It makes no difference here; a warning says why.
+    NoEffect(&'static str),
+}
+
+use Support::{Built, NoEffect, NotBuilt};
+
+const MQTT5: &str = "MQTT version 5";
+const WEBSOCKET: &str = "MQTT over WebSocket";
+const CLIENT_CERTIFICATE: &str = "client certificates";
+const KEY_STORE: &str = "Java key stores";
+const RECONNECT: &str = "automatic reconnect";
+
+/// Parameters of a service, under the name that the rest of the crate uses. A parameter of a map that is a service
+/// parameter itself, and has no meaning as a whole, is `map.name`.
+pub(crate) const PARAMETERS: &[(&str, Support)] = &[
+    ("type", Built),
+    ("brokers", Built),
+    ("topic", Built),
+    ("topics", NoEffect("use 'topic', which takes a list")),
+    ("client_id", Built),
+    ("consistency", Built),
+    ("qos", Built),
+    ("retain", Built),
+    ("value_type", Built),
+    ("value_serializer", Built),
+    ("value_deserializer", Built),
+    ("receive_timeout_ms", Built),
+    ("write_timeout_ms", Built),
+    ("message_format", Built),
+    ("user_data_only", Built),
+    ("data_compression", Built),
+    ("compression", Built),
+    ("data_encryption", Built),
+    ("crypto", Built),
+    ("tls", Built),
+    ("tls_insecure", Built),
+    ("username_pw", Built),
+    ("clean_session", Built),
+    ("protocol", Built),
+    ("transport", Built),
+    ("max_inflight_messages", Built),
+    ("no_config", Built),
+    ("connect.keepalive", Built),
+    ("connect.connection_timeout", Built),
+    ("connect.automatic_reconnect", Built),
+    ("connect.max_reconnect_delay", NotBuilt(RECONNECT)),
+    ("connect.executor_service_timeout", NoEffect("there is no such thread pool")),
+    ("connect.use_subscription_identifiers", NotBuilt(MQTT5)),
+    ("connect.send_reason_messages", NotBuilt(MQTT5)),
+    ("reconnect_delay", NotBuilt(RECONNECT)),
+    ("max_queued_messages", NotBuilt("a configurable outbox")),
+    ("message_retry", NoEffect("MQTT sends a message again only after a reconnect")),
+    ("thread_pool_num", NoEffect("no thread pool is needed")),
+    ("will", NotBuilt("the will message")),
+    ("ws_options", NotBuilt(WEBSOCKET)),
+    ("proxy", NotBuilt("connecting through a proxy")),
+    ("clean_start", NotBuilt(MQTT5)),
+    ("session_expiry_interval", NotBuilt(MQTT5)),
+    ("receive_maximum", NotBuilt(MQTT5)),
+    ("maximum_packet_size", NotBuilt(MQTT5)),
+    ("topic_alias_maximum", NotBuilt(MQTT5)),
+    ("request_response_info", NotBuilt(MQTT5)),
+    ("request_problem_info", NotBuilt(MQTT5)),
+    ("user_property", NotBuilt(MQTT5)),
+    ("auth_method", NotBuilt(MQTT5)),
+    ("auth_data", NotBuilt(MQTT5)),
+    ("config_name", NotBuilt("the configuration server")),
+    ("auth_file", NotBuilt("the configuration server")),
+    ("private_key_file", NotBuilt("encrypted values")),
+    ("http_transport", NotBuilt("the configuration server")),
+];
+
+/// What stands inside `tls`.
+pub(crate) const TLS: &[(&str, Support)] = &[
+    ("ca_certs", Built),
+    ("check_hostname", Built),
+    ("ca_certs_data", NotBuilt("certificates inside the configuration")),
+    ("certfile", NotBuilt(CLIENT_CERTIFICATE)),
+    ("certfile_data", NotBuilt(CLIENT_CERTIFICATE)),
+    ("keyfile", NotBuilt(CLIENT_CERTIFICATE)),
+    ("keyfile_data", NotBuilt(CLIENT_CERTIFICATE)),
+    ("keyfilePassword", NotBuilt(CLIENT_CERTIFICATE)),
+    ("keyfile_password", NotBuilt(CLIENT_CERTIFICATE)),
+    ("trustStore", NotBuilt(KEY_STORE)),
+    ("trustStoreType", NotBuilt(KEY_STORE)),
+    ("trustStorePassword", NotBuilt(KEY_STORE)),
+    ("trustStore_data", NotBuilt(KEY_STORE)),
+    ("keyStore", NotBuilt(KEY_STORE)),
+    ("keyStoreType", NotBuilt(KEY_STORE)),
+    ("keyStorePassword", NotBuilt(KEY_STORE)),
+    ("keyStore_data", NotBuilt(KEY_STORE)),
+    ("ciphers", NotBuilt("a choice of cipher suites")),
+    ("tls_version", NotBuilt("a choice of the TLS version")),
+    ("cert_reqs", NotBuilt("a choice of how certificates are checked")),
+];
+
+/// What stands inside `username_pw`.
+pub(crate) const USERNAME_PW: &[(&str, Support)] = &[("username", Built), ("password", Built)];
+
+/// What stands inside `tls_insecure`.
+pub(crate) const TLS_INSECURE: &[(&str, Support)] = &[("value", Built)];
+
+/// What stands inside `max_inflight_messages`.
+pub(crate) const MAX_INFLIGHT_MESSAGES: &[(&str, Support)] = &[("inflight", Built)];
+
+/// The crate's name of a parameter as it was written: the `_set` of paho's methods is dropped, and the two places
+/// of the connection's parameters are one.
+pub(crate) fn canonical(written: &str) -> &str {
+    match written {
+        "tls_set" => "tls",
+        "tls_insecure_set" => "tls_insecure",
+        "username_pw_set" => "username_pw",
+        "will_set" => "will",
+        "ws_set_options" | "ws_options_set" => "ws_options",
+        "reconnect_delay_set" => "reconnect_delay",
+        "max_inflight_messages_set" => "max_inflight_messages",
+        "max_queued_messages_set" => "max_queued_messages",
+        "message_retry_set" => "message_retry",
+        "proxy_set" => "proxy",
+        "keepalive" => "connect.keepalive",
+        "connection_timeout" => "connect.connection_timeout",
+        other => other,
+    }
+}
+
+/// What is done with `name`; `None` when nobody knows it.
+pub(crate) fn support(table: &[(&str, Support)], name: &str) -> Option<Support> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, support)| *support)
+}
+
+/// The known name that looks most like `name`, if one does.
+pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'a str> {
+    let written = canonical(name).to_lowercase();
+    table
+        .iter()
+        .map(|(known, _)| (strsim::damerau_levenshtein(known, &written), *known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// True for names whose values are hidden from people.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name == "headers" || ["pass", "pwd", "secret", "token", "key", "_data"].iter().any(|part| name.contains(part))
+}

@@ -1,0 +1,323 @@
+//! YAML text to [`Value`], and back from a path to its line. The only file that names `serde_yaml`.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
+
+use super::value::{Map, Value};
+
+/// What is wrong with the text, and on which line (from 1) where that is known.
+pub(crate) struct SyntaxError {
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+/// Parses one YAML document.
+pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
+    let (text, added) = with_core_tags(text);
+    serde_yaml::from_str::<Node>(&text).map(|node| node.0).map_err(|e| {
+        let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
+        // The library ends its messages with a position of its own, which counts our added lines.
+        let message = e.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        SyntaxError { line, message: message.to_owned() }
+    })
+}
+
+/// The line (from 1) of the deepest element of `path` that the text has. Parts are names, or indexes of lists.
+pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
+    let (text, added) = with_core_tags(text);
+    (1..=path.len())
+        .rev()
+        .find_map(|depth| {
+            let seek = Seek(&path[..depth]);
+            let failed = seek.deserialize(serde_yaml::Deserializer::from_str(&text)).err()?;
+            // The seeker's own error marks the place; any other one would not be about this path.
+            failed.to_string().contains(FOUND).then(|| failed.location()).flatten()
+        })
+        .map(|at| at.line().saturating_sub(added).max(1))
+}
+
+/// The library drops the tags of YAML's own schema (`!!binary`) but gives local ones; so `!!` is declared to be a
+/// local prefix. Returns the text and how many lines were put before it.
+fn with_core_tags(text: &str) -> (String, usize) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let has_marker = text
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with(['#', '%', ' ', '\t']) || is_marker(line))
+        .any(is_marker);
+    match has_marker {
+        true => (format!("%TAG !! !core:\n{text}"), 1),
+        false => (format!("%TAG !! !core:\n---\n{text}"), 2),
+    }
+}
+
+fn is_marker(line: &str) -> bool {
+    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+}
+
+struct Node(Value);
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(NodeVisitor).map(Node)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> de::Visitor<'de> for NodeVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(i64::try_from(value).map_or(Value::Float(value as f64), Value::Int))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::Float(value as f64))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
+        Ok(Value::Float(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Str(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Node(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        let mut merged = Vec::new();
+        while let Some(name) = access.next_key_seed(NameSeed(&map))? {
+            let Node(value) = access.next_value()?;
+            match name.as_str() {
+                "<<" => merged.push(value),
+                _ => map.insert(name, value),
+            }
+        }
+        for value in merged {
+            merge(&mut map, value).map_err(de::Error::custom)?;
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value, A::Error> {
+        let (tag, content) = access.variant::<String>()?;
+        match tag.as_str() {
+            "sinetstream/encrypted" => Ok(Value::Encrypted(content.newtype_variant()?)),
+            "core:binary" => {
+                let text: String = content.newtype_variant()?;
+                decode_base64(&text)
+                    .map(Value::Bytes)
+                    .ok_or_else(|| de::Error::custom("the text after !!binary is not Base64"))
+            }
+            "core:str" => Ok(Value::Str(content.newtype_variant()?)),
+            "core:null" | "core:bool" | "core:int" | "core:float" | "core:seq" | "core:map" => {
+                content.newtype_variant::<Node>().map(|node| node.0)
+            }
+            other => {
+                let tag = other.strip_prefix("core:").map_or(format!("!{other}"), |name| format!("!!{name}"));
+                Err(de::Error::custom(format!("unknown tag {tag}")))
+            }
+        }
+    }
+}
+
+/// The name of an entry as a string (`1:` is a name too); one that the map has already is an error.
+struct NameSeed<'a>(&'a Map);
+
+impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for NameSeed<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
+        match self.0.get(name) {
+            Some(_) => Err(E::custom(format!("'{name}' is given twice"))),
+            None => Ok(name.to_owned()),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, name: i64) -> Result<String, E> {
+        self.visit_str(&name.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, name: u64) -> Result<String, E> {
+        self.visit_str(&name.to_string())
+    }
+
+    fn visit_bool<E: de::Error>(self, name: bool) -> Result<String, E> {
+        self.visit_str(&name.to_string())
+    }
+}
+
+/// `<<: *other` (YAML 1.1 merge key): names that the map does not have itself, the first of a list first.
+fn merge(map: &mut Map, value: Value) -> Result<(), &'static str> {
+    match value {
+        Value::Map(other) => {
+            for (name, value) in other.iter() {
+                if map.get(name).is_none() {
+                    map.insert(name, value.clone());
+                }
+            }
+            Ok(())
+        }
+        Value::List(others) => others.into_iter().try_for_each(|other| match other {
+            Value::Map(_) => merge(map, other),
+            _ => Err("'<<' expects maps"),
+        }),
+        _ => Err("'<<' expects a map or a list of maps"),
+    }
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    use base64ct::{Base64, Encoding};
+    let compact: String = text.split_ascii_whitespace().collect();
+    Base64::decode_vec(&compact).ok()
+}
+
+const FOUND: &str = "\u{1}found";
+
+/// Walks to a path and fails there, because only errors of the library carry a position.
+#[derive(Clone, Copy)]
+struct Seek<'a>(&'a [String]);
+
+impl<'de> DeserializeSeed<'de> for Seek<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Seek<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the path")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        while let Some(here) = access.next_key_seed(SeekName(self.0))? {
+            match here {
+                true => access.next_value_seed(Seek(&self.0[1..]))?,
+                false => drop(access.next_value::<de::IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let wanted = self.0[0].parse::<usize>().map_err(de::Error::custom)?;
+        for _ in 0..wanted {
+            if seq.next_element::<de::IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
+        }
+        match &self.0[1..] {
+            [] => seq.next_element_seed(SeekItem).map(drop),
+            rest => seq.next_element_seed(Seek(rest)).map(drop),
+        }
+    }
+}
+
+/// True when the name is the first of the path; fails there when it is the last one as well.
+struct SeekName<'a>(&'a [String]);
+
+impl<'de> DeserializeSeed<'de> for SeekName<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for SeekName<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<bool, E> {
+        match self.0 {
+            [last] if last == name => Err(E::custom(FOUND)),
+            [first, ..] => Ok(first == name),
+            [] => Ok(false),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, name: i64) -> Result<bool, E> {
+        self.visit_str(&name.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, name: u64) -> Result<bool, E> {
+        self.visit_str(&name.to_string())
+    }
+
+    fn visit_bool<E: de::Error>(self, name: bool) -> Result<bool, E> {
+        self.visit_str(&name.to_string())
+    }
+}
+
+/// Fails at a list item, which has no name to stop at.
+struct SeekItem;
+
+impl<'de> DeserializeSeed<'de> for SeekItem {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for SeekItem {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `invalid type: …, expected …` is how serde words the failure, so the mark travels in it.
+        f.write_str(FOUND)
+    }
+}

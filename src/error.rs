@@ -1,0 +1,72 @@
+//! The one error type of the crate.
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation failed. Every message says where it happened and why, and never contains a password, a key or
+/// a payload.
+///
+/// The variants correspond to the exceptions of SINETStream's Java API, one to one; [`Error::code`] is the number
+/// that both languages share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A defect of this library.
+    #[error("internal error: {0}")]
+    Internal(String),
+    /// Something is wrong in the configuration file or in the builder: a value, a type, a combination, the syntax.
+    #[error("{0}")]
+    InvalidConfiguration(String),
+    /// No configuration file was found, or the one that was asked for does not exist.
+    #[error("{0}")]
+    NoConfig(String),
+    /// The file has no such service, or it has several and none was named.
+    #[error("{0}")]
+    NoService(String),
+    /// The `type` of the service is not one that this library speaks.
+    #[error("{0}")]
+    UnsupportedServiceType(String),
+    /// The client is closed, a publish failed, the connection is lost for good, or a certificate can't be read.
+    #[error("{0}")]
+    Io(String),
+    /// The broker can't be reached: DNS, TCP, TLS, a time-out, or a CONNACK that is not about the login.
+    #[error("{0}")]
+    Connection(String),
+    /// The broker refused the login.
+    #[error("{message}")]
+    Authentication {
+        /// What happened, for people.
+        message: String,
+        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5).
+        code: u8,
+    },
+    /// The broker refused a subscription or a publish to this user.
+    #[error("{message}")]
+    Authorization {
+        /// What happened, for people.
+        message: String,
+        /// The code in the broker's SUBACK (MQTT 3.1.1, section 3.9.3: 0x80).
+        code: u8,
+    },
+    /// The bytes are not a SINETStream message that this reader can read.
+    #[error("{0}")]
+    InvalidMessage(String),
+}
+
+impl Error {
+    /// The stable number of the variant, the same in Rust and in Java.
+    pub fn code(&self) -> i32 {
+        match self {
+            Error::Internal(_) => 1,
+            Error::InvalidConfiguration(_) => 2,
+            Error::NoConfig(_) => 3,
+            Error::NoService(_) => 4,
+            Error::UnsupportedServiceType(_) => 5,
+            Error::Io(_) => 6,
+            Error::Connection(_) => 7,
+            Error::Authentication { .. } => 8,
+            Error::Authorization { .. } => 9,
+            Error::InvalidMessage(_) => 10,
+        }
+    }
+}

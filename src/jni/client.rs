@@ -1,0 +1,260 @@
+//! A writer or reader as Java holds it. Nothing here needs a JVM.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{packing, tree};
+use crate::config::{self, Map, Request, Role, Settings, Value};
+use crate::error::{Error, Result};
+use crate::metrics::Counters;
+use crate::mqtt::wait::{block_until, lock};
+use crate::mqtt::{Client, TrustAnchors};
+use crate::reader::RawReader;
+use crate::writer::{RawWrite, RawWriter};
+
+/// See the module.
+pub(super) struct JavaClient {
+    role: Role,
+    settings: Settings,
+    raw: OnceLock<Raw>,
+    /// Writes that Java has yet to hear the end of.
+    writes: Mutex<Writes>,
+}
+
+enum Raw {
+    Writer(RawWriter),
+    Reader(RawReader),
+}
+
+#[derive(Default)]
+struct Writes {
+    last_ticket: i64,
+    by_ticket: HashMap<i64, RawWrite>,
+}
+
+impl JavaClient {
+    /// Finds and checks the configuration.
+    pub fn open(options: &[u8]) -> Result<JavaClient> {
+        let Value::Map(options) = tree::decode(options)? else {
+            return Err(Error::Internal("the options are not a map".into()));
+        };
+        let text = |name: &str| match options.get(name) {
+            Some(Value::Str(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let map = |name: &str| match options.get(name) {
+            Some(Value::Map(map)) => map.clone(),
+            _ => Map::new(),
+        };
+        let role = if text("role").as_deref() == Some("reader") { Role::Reader } else { Role::Writer };
+        let value_types = match options.get("value_types") {
+            Some(Value::List(names)) => names.iter().filter_map(|name| match name {
+                Value::Str(name) => Some(name.clone()),
+                _ => None,
+            }),
+            _ => return Err(Error::Internal("the options have no value types".into())),
+        };
+        let request = Request {
+            role,
+            user_dir: text("user_dir").map(PathBuf::from).unwrap_or_default(),
+            user_home: text("user_home").map(PathBuf::from),
+            config_file: text("config_file").map(PathBuf::from),
+            service: text("service"),
+            no_config: options.get("no_config") == Some(&Value::Bool(true)),
+            parameters: map("parameters"),
+            fields: map("fields"),
+            value_types: value_types.collect(),
+        };
+        let settings = config::load(&request)?;
+        Ok(JavaClient { role, settings, raw: OnceLock::new(), writes: Mutex::default() })
+    }
+
+    /// What Java needs to know of the configuration.
+    pub fn describe(&self) -> Vec<u8> {
+        let settings = &self.settings;
+        let optional = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+        let topic = match self.role {
+            Role::Writer => settings.topics.first().map_or(Value::Null, |topic| Value::from(topic.as_str())),
+            Role::Reader => Value::Null,
+        };
+        let receive_timeout = settings
+            .receive_timeout
+            .map_or(Value::Null, |timeout| Value::Int(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)));
+        let trust_anchors = settings.tls.as_ref().is_some_and(|tls| tls.ca_certs.is_none());
+        let format = match settings.message_format {
+            config::MessageFormat::V2 => 2,
+            config::MessageFormat::V3 => 3,
+        };
+        tree::encode(&Value::from([
+            ("service", optional(&settings.service)),
+            ("topics", Value::from(settings.topics.clone())),
+            ("topic", topic),
+            ("client_id", Value::from(settings.client_id.as_str())),
+            ("consistency", Value::from(settings.consistency.name())),
+            ("value_type", Value::from(settings.value_type.as_str())),
+            ("value_serializer", optional(&settings.value_serializer)),
+            ("value_deserializer", optional(&settings.value_deserializer)),
+            ("receive_timeout_ms", receive_timeout),
+            ("data_encryption", Value::Bool(false)),
+            ("data_compression", Value::Bool(false)),
+            ("user_data_only", Value::Bool(false)),
+            ("message_format", Value::Int(format)),
+            ("needs_trust_anchors", Value::Bool(trust_anchors)),
+            ("config", Value::Map(settings.visible.clone())),
+            ("warnings", Value::from(settings.warnings.clone())),
+        ]))
+    }
+
+    /// Starts to connect. `trust_anchors`: a tree with a list of DER certificates.
+    pub fn connect(&self, trust_anchors: Option<Vec<u8>>) -> Result<()> {
+        let anchors = match trust_anchors.as_deref().map(tree::decode).transpose()? {
+            None => TrustAnchors::System,
+            Some(Value::List(items)) => TrustAnchors::Given(
+                items
+                    .into_iter()
+                    .filter_map(|item| match item {
+                        Value::Bytes(der) => Some(der),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Some(_) => return Err(Error::Internal("the trust anchors are not a list".into())),
+        };
+        let settings = self.settings.clone();
+        let raw = match self.role {
+            Role::Writer => Raw::Writer(RawWriter::start(settings, &anchors)?),
+            Role::Reader => Raw::Reader(RawReader::start(settings, &anchors)?),
+        };
+        self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))
+    }
+
+    pub fn await_connected(&self, wait: Duration) -> Result<bool> {
+        block_until(self.client()?.opened(), Some(Instant::now() + wait)).transpose().map(|opened| opened.is_some())
+    }
+
+    /// Starts a write of `length` bytes that `fill` provides, and waits for its end. 0: it is confirmed; else the
+    /// ticket under which it goes on.
+    pub fn write<E: From<Error>>(
+        &self,
+        length: usize,
+        timestamp_us: i64,
+        wait: Duration,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<i64, E> {
+        let mut write = self.writer()?.write_with(length, timestamp_us, fill)?;
+        match write.wait_until(Some(Instant::now() + wait)) {
+            Some(result) => {
+                result?;
+                Ok(0)
+            }
+            None => {
+                let mut writes = lock(&self.writes);
+                writes.last_ticket += 1;
+                let ticket = writes.last_ticket;
+                writes.by_ticket.insert(ticket, write);
+                Ok(ticket)
+            }
+        }
+    }
+
+    pub fn await_write(&self, ticket: i64, wait: Duration) -> Result<bool> {
+        let write = lock(&self.writes).by_ticket.remove(&ticket);
+        let mut write = write.ok_or_else(|| Error::Internal("unknown ticket".into()))?;
+        match write.wait_until(Some(Instant::now() + wait)) {
+            Some(result) => result.map(|()| true),
+            None => {
+                lock(&self.writes).by_ticket.insert(ticket, write);
+                Ok(false)
+            }
+        }
+    }
+
+    pub fn abandon_write(&self, ticket: i64) {
+        lock(&self.writes).by_ticket.remove(&ticket);
+    }
+
+    pub fn last_message(&self) -> Result<Option<Bytes>> {
+        Ok(self.writer()?.last_message())
+    }
+
+    /// Waits for messages and packs what is there, up to a number and a size; `None` when there is none.
+    pub fn read(&self, max_messages: usize, wait: Duration) -> Result<Option<Vec<u8>>> {
+        let reader = self.reader()?;
+        let Some(first) = block_until(reader.client.receive(), Some(Instant::now() + wait)) else { return Ok(None) };
+        let mut next = Some(first?);
+        let mut packed = Vec::new();
+        let mut count = 0;
+        while let Some(delivery) = next {
+            match reader.decode(&delivery.publish.payload) {
+                Ok(decoded) => packing::message(&mut packed, delivery.number, Some(&delivery.publish), &decoded),
+                Err(e) => packing::failure(&mut packed, delivery.number, &delivery.publish.topic, &e),
+            }
+            count += 1;
+            if count >= max_messages || packed.len() >= packing::BATCH {
+                break;
+            }
+            // An end of the connection is told by the next call.
+            next = reader.client.try_receive().unwrap_or(None);
+        }
+        Ok(Some(packed))
+    }
+
+    pub fn taken(&self, number: i64) -> Result<()> {
+        self.reader()?.client.taken(number as u64);
+        Ok(())
+    }
+
+    pub fn decode(&self, wire: Vec<u8>) -> Result<Vec<u8>> {
+        let decoded = self.reader()?.decode(&wire.into())?;
+        let mut packed = Vec::new();
+        packing::message(&mut packed, 0, None, &decoded);
+        Ok(packed)
+    }
+
+    pub fn counters(&self) -> Result<&Counters> {
+        Ok(match self.raw()? {
+            Raw::Writer(writer) => &writer.counters,
+            Raw::Reader(reader) => &reader.counters,
+        })
+    }
+
+    /// Begins the orderly close.
+    pub fn close(&self) {
+        if let Ok(client) = self.client() {
+            client.begin_close();
+        }
+    }
+
+    pub fn await_closed(&self, wait: Duration) -> Result<bool> {
+        block_until(self.client()?.closed(), Some(Instant::now() + wait)).transpose().map(|closed| closed.is_some())
+    }
+
+    fn raw(&self) -> Result<&Raw> {
+        self.raw.get().ok_or_else(|| Error::Internal("not connected".into()))
+    }
+
+    fn client(&self) -> Result<&Client> {
+        Ok(match self.raw()? {
+            Raw::Writer(writer) => &writer.client,
+            Raw::Reader(reader) => &reader.client,
+        })
+    }
+
+    fn writer(&self) -> Result<&RawWriter> {
+        match self.raw()? {
+            Raw::Writer(writer) => Ok(writer),
+            Raw::Reader(_) => Err(Error::Internal("a reader does not write".into())),
+        }
+    }
+
+    fn reader(&self) -> Result<&RawReader> {
+        match self.raw()? {
+            Raw::Reader(reader) => Ok(reader),
+            Raw::Writer(_) => Err(Error::Internal("a writer does not read".into())),
+        }
+    }
+}

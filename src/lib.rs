@@ -1,0 +1,49 @@
+//! SINETStream's MQTT client: publish and subscribe through one small API and one YAML file. The program is the same
+//! with or without TLS and passwords.
+//!
+//! ```no_run
+//! use sinetstream::{MessageReader, MessageWriter};
+//!
+//! let reader = MessageReader::<String>::builder().service("service-mqtt-password").open()?;
+//! let writer = MessageWriter::<str>::builder().service("service-mqtt-password").open()?;
+//! writer.write("hello")?;
+//! if let Some(message) = reader.read()? {
+//!     println!("{}", message.value());
+//! }
+//! # Ok::<(), sinetstream::Error>(())
+//! ```
+//!
+//! [`MessageWriter`] and [`MessageReader`] block, [`AsyncMessageWriter`] and [`AsyncMessageReader`] do not; they have
+//! the same options.
+//!
+//! # Map of the crate
+//!
+//! Data flows one way: `config` (YAML and builder to typed settings) → [`MessageWriter`], [`MessageReader`] →
+//! `message` (value to wire bytes and back) → `mqtt` (session, sockets, driver). `jni` gives the same to Java; nothing
+//! else knows Java.
+
+#![warn(missing_docs)]
+#![cfg_attr(not(feature = "jni"), forbid(unsafe_code))]
+#![cfg_attr(feature = "jni", deny(unsafe_code))]
+// A Rust program has no use for the parts that only Java calls.
+#![cfg_attr(not(feature = "jni"), allow(dead_code))]
+
+mod builder;
+pub mod config;
+mod error;
+#[cfg(feature = "jni")]
+mod jni;
+mod message;
+mod metrics;
+mod mqtt;
+mod reader;
+mod writer;
+
+pub use config::Consistency;
+pub use error::{Error, Result};
+pub use metrics::Metrics;
+pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
+pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, WriteValue};
+
+/// Any error, as serializers and deserializers of your own may return it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,78 @@
+//! The Avro record: single-object encoding (Avro 1.11 specification, "Single object encoding") of the record
+//! `jp.ad.sinet.stream.message` with the fields `tstamp` (long, microseconds) and `msg` (bytes).
+
+use crate::error::{Error, Result};
+
+/// `C3 01` and the CRC-64-AVRO fingerprint of the schema, little endian.
+pub(super) const HEADER: [u8; 10] = [0xC3, 0x01, 0x1F, 0x9C, 0x0C, 0x91, 0xEB, 0x33, 0x66, 0x4F];
+
+/// An Avro long takes at most ten bytes.
+pub(super) const MAX_LONG: usize = 10;
+
+/// Appends an Avro long: zig-zag, then seven bits a byte, the lowest first.
+pub(super) fn put_long(to: &mut Vec<u8>, value: i64) {
+    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    while rest >= 0x80 {
+        to.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    to.push(rest as u8);
+}
+
+/// Reads an Avro long; returns it and the bytes after it.
+fn get_long(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let mut value: u64 = 0;
+    for (index, byte) in bytes.iter().take(MAX_LONG).enumerate() {
+        let bits = u64::from(byte & 0x7F);
+        // The tenth byte has room for one bit of the 64.
+        if index == MAX_LONG - 1 && bits > 1 {
+            return None;
+        }
+        value |= bits << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some(((value >> 1) as i64 ^ -((value & 1) as i64), &bytes[index + 1..]));
+        }
+    }
+    None
+}
+
+/// The timestamp, and where in `bytes` the payload is. Bytes after the record are ignored.
+pub(super) fn decode(bytes: &[u8]) -> Result<(i64, std::ops::Range<usize>)> {
+    let invalid = |what: &str| Error::InvalidMessage(format!("not a SINETStream message: {what}"));
+    let Some(rest) = bytes.strip_prefix(&HEADER[..]) else {
+        return Err(invalid("the Avro header is missing (another format, or an encrypted message)"));
+    };
+    let (timestamp_us, rest) = get_long(rest).ok_or_else(|| invalid("the timestamp is damaged"))?;
+    let (length, rest) = get_long(rest).ok_or_else(|| invalid("the length is damaged"))?;
+    match usize::try_from(length) {
+        Ok(length) if length <= rest.len() => {
+            let start = bytes.len() - rest.len();
+            Ok((timestamp_us, start..start + length))
+        }
+        _ => Err(invalid(&format!("{length} bytes are announced, {} are there", rest.len()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn longs_round_trip(value: i64) {
+            let mut bytes = Vec::new();
+            put_long(&mut bytes, value);
+            prop_assert_eq!(get_long(&bytes), Some((value, &[][..])));
+        }
+
+        #[test]
+        fn any_bytes_are_a_record_or_an_error(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+            let with_header = [&HEADER[..], &bytes].concat();
+            if let Ok((_, range)) = decode(&with_header) {
+                prop_assert!(range.end <= with_header.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Counters of a writer or reader.
+
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::mqtt::wait::lock;
+
+/// A snapshot of the counters. Sizes are of whole SINETStream messages, without MQTT's own bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// When counting began, in milliseconds since 1970.
+    pub start_time_ms: i64,
+    /// When the last message was counted, in milliseconds since 1970; the start before that.
+    pub end_time_ms: i64,
+    /// Messages written and confirmed, or read.
+    pub msg_count_total: u64,
+    /// Bytes of their values before compression.
+    pub msg_uncompressed_bytes_total: u64,
+    /// Bytes of their values after compression.
+    pub msg_compressed_bytes_total: u64,
+    /// Bytes of the messages.
+    pub msg_bytes_total: u64,
+    /// The smallest message in bytes.
+    pub msg_size_min: Option<u64>,
+    /// The largest message in bytes.
+    pub msg_size_max: Option<u64>,
+    /// Writes that failed, or messages that could not be decoded.
+    pub error_count_total: u64,
+}
+
+/// The counters themselves.
+pub(crate) struct Counters(Mutex<Metrics>);
+
+impl Counters {
+    pub fn new() -> Counters {
+        Counters(Mutex::new(fresh()))
+    }
+
+    /// Counts a message of `bytes` with a value of `value_bytes`.
+    pub fn message(&self, bytes: usize, value_bytes: usize) {
+        let (bytes, value_bytes) = (bytes as u64, value_bytes as u64);
+        let mut metrics = lock(&self.0);
+        metrics.end_time_ms = now_us() / 1000;
+        metrics.msg_count_total += 1;
+        metrics.msg_bytes_total += bytes;
+        metrics.msg_uncompressed_bytes_total += value_bytes;
+        metrics.msg_compressed_bytes_total += value_bytes;
+        metrics.msg_size_min = Some(metrics.msg_size_min.map_or(bytes, |min| min.min(bytes)));
+        metrics.msg_size_max = metrics.msg_size_max.max(Some(bytes));
+    }
+
+    pub fn error(&self) {
+        lock(&self.0).error_count_total += 1;
+    }
+
+    pub fn snapshot(&self) -> Metrics {
+        lock(&self.0).clone()
+    }
+
+    pub fn reset(&self) {
+        *lock(&self.0) = fresh();
+    }
+}
+
+fn fresh() -> Metrics {
+    let now = now_us() / 1000;
+    Metrics { start_time_ms: now, end_time_ms: now, ..Metrics::default() }
+}
+
+/// Microseconds since 1970.
+pub(crate) fn now_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
+}

@@ -1,0 +1,399 @@
+//! The handle of a client for the rest of the crate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::driver;
+use super::inbox::{Delivery, Inbox};
+use super::link::{Link, Tls, TrustAnchors};
+use super::outbox::{self, Completion, Confirmation, Room, Share};
+use super::protocol::{Connect, Publish, v4};
+use super::runtime::Runtime;
+use super::sender::{Flushed, Sender};
+use super::session::{Event, Session};
+use super::wait::{after, lock};
+use crate::config::{Broker, Consistency, Role, Settings};
+use crate::error::{Error, Result};
+
+/// What the driver needs to know.
+pub(crate) struct Plan {
+    pub broker: Broker,
+    pub tls: Option<Tls>,
+    pub connect: Connect,
+    pub connection_timeout: Duration,
+    /// What a reader subscribes to; empty for a writer.
+    pub topics: Vec<String>,
+    pub qos: Consistency,
+    /// Lives until the driver has ended.
+    _runtime: Arc<Runtime>,
+}
+
+/// Where a client is in its life.
+#[derive(Debug, Clone)]
+pub(crate) enum Status {
+    Opening,
+    Open,
+    /// The end, with what was not delivered although it was accepted.
+    Ended {
+        undelivered: usize,
+    },
+}
+
+/// What the driver and the callers share.
+pub(crate) struct Shared {
+    pub session: Mutex<Session>,
+    sender: Mutex<Sender>,
+    pub inbox: Inbox,
+    room: Room,
+    /// Wakes the driver.
+    pub wake: Notify,
+    status: watch::Sender<Status>,
+    /// When an orderly close gives up.
+    close_by: watch::Sender<Option<Instant>>,
+}
+
+/// How long an orderly close waits for confirmations.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Shared {
+    pub fn set_status(&self, status: Status) {
+        self.status.send_replace(status);
+    }
+
+    pub fn attach(&self, link: Arc<Link>) {
+        lock(&self.sender).attach(link);
+    }
+
+    pub fn detach(&self, cause: &Error) {
+        lock(&self.sender).detach();
+        let events = {
+            let mut session = lock(&self.session);
+            session.disconnected(cause);
+            session.take_events()
+        };
+        events.into_iter().for_each(|event| self.dispatch(event));
+    }
+
+    /// Writes what is to be sent. For the driver.
+    pub fn flush(&self) -> std::io::Result<Flushed> {
+        let mut events = Vec::new();
+        let flushed = lock(&self.sender).flush(&self.session, &mut events);
+        events.into_iter().for_each(|event| self.dispatch(event));
+        flushed
+    }
+
+    /// Sends what a caller has just put into the session: by itself if nobody else is sending, else by the driver.
+    fn kick(&self) {
+        let mut events = Vec::new();
+        let done = match self.sender.try_lock() {
+            Ok(mut sender) => match sender.flush(&self.session, &mut events) {
+                Ok(Flushed::All) => true,
+                Ok(Flushed::Blocked) => false,
+                Err(e) => {
+                    sender.keep(e);
+                    false
+                }
+            },
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => false,
+        };
+        events.into_iter().for_each(|event| self.dispatch(event));
+        if !done {
+            self.wake.notify_one();
+        }
+    }
+
+    pub fn dispatch(&self, event: Event) {
+        match event {
+            Event::Delivery(publish, receipt) => self.inbox.push(publish, receipt),
+            Event::Finished(completion, result) => completion.complete(result),
+            Event::Subscribed(_) => {}
+        }
+    }
+
+    /// Ends the client, once: what is pending fails with the cause, what comes later too.
+    pub fn end(&self, cause: Option<Error>) {
+        if matches!(*self.status.borrow(), Status::Ended { .. }) {
+            return;
+        }
+        let closed = cause.is_none();
+        let cause = cause.unwrap_or_else(Client::closed_error);
+        let (events, undelivered) = {
+            let mut session = lock(&self.session);
+            let undelivered = session.pending();
+            session.refuse(cause.clone());
+            session.fail_all(&cause);
+            (session.take_events(), undelivered)
+        };
+        events.into_iter().for_each(|event| self.dispatch(event));
+        self.room.close();
+        if closed {
+            self.inbox.close(cause);
+        } else {
+            tracing::warn!("{cause}");
+            self.inbox.end(cause);
+        }
+        self.set_status(Status::Ended { undelivered });
+    }
+
+    pub fn close_deadline(&self) -> Option<Instant> {
+        *self.close_by.borrow()
+    }
+
+    /// Waits until the client is being closed.
+    pub async fn closing(&self) {
+        let mut close_by = self.close_by.subscribe();
+        // The sender lives in `self`.
+        let _ = close_by.wait_for(Option::is_some).await;
+    }
+
+    fn begin_close(&self, timeout: Duration) {
+        lock(&self.session).refuse(Client::closed_error());
+        self.room.close();
+        self.inbox.close(Client::closed_error());
+        self.close_by.send_if_modified(|close_by| {
+            let first = close_by.is_none();
+            if first {
+                *close_by = Some(after(timeout));
+            }
+            first
+        });
+        self.wake.notify_one();
+    }
+}
+
+/// One client. Dropping it says goodbye to the broker without waiting for anything.
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+    topic: String,
+    qos: Consistency,
+    retain: bool,
+    runtime: Arc<Runtime>,
+}
+
+impl Client {
+    /// Reads the certificates, then starts to connect; [`Client::opened`] tells how that ends.
+    pub fn start(settings: &Settings, role: Role, anchors: &TrustAnchors) -> Result<Client> {
+        let tls = settings.tls.as_ref().map(|tls| Tls::new(tls, anchors)).transpose()?;
+        let runtime = Runtime::get()?;
+        let shared = Arc::new(Shared {
+            session: Mutex::new(Session::new(settings.max_inflight, settings.keep_alive, Instant::now())),
+            sender: Mutex::default(),
+            inbox: Inbox::default(),
+            room: Room::new(),
+            wake: Notify::new(),
+            status: watch::Sender::new(Status::Opening),
+            close_by: watch::Sender::new(None),
+        });
+        let plan = Plan {
+            broker: settings.broker.clone(),
+            tls,
+            connect: Connect {
+                client_id: settings.client_id.clone(),
+                clean_session: settings.clean_session,
+                keep_alive_s: settings.keep_alive.as_secs() as u16,
+                credentials: settings.credentials.clone(),
+            },
+            connection_timeout: settings.connection_timeout,
+            topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
+            qos: settings.consistency,
+            _runtime: runtime.clone(),
+        };
+        runtime.handle().spawn(driver::drive(shared.clone(), plan));
+        Ok(Client {
+            shared,
+            topic: settings.topics.first().cloned().unwrap_or_default(),
+            qos: settings.consistency,
+            retain: settings.retain,
+            runtime,
+        })
+    }
+
+    /// Waits until the client is open, or could not be opened.
+    pub fn opened(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let shared = self.shared.clone();
+        async move {
+            let mut status = shared.status.subscribe();
+            let status =
+                status.wait_for(|status| !matches!(status, Status::Opening)).await.map(|status| status.clone());
+            match status {
+                Ok(Status::Open | Status::Opening) => Ok(()),
+                Ok(Status::Ended { .. }) | Err(_) => {
+                    Err(lock(&shared.session).refusal().cloned().unwrap_or_else(Client::closed_error))
+                }
+            }
+        }
+    }
+
+    /// Publishes to the writer's topic. The future ends when the broker has confirmed it: at QoS 0, when it is with
+    /// the operating system.
+    pub fn publish(&self, payload: bytes::Bytes) -> PendingWrite {
+        let publish = Publish {
+            topic: self.topic.clone(),
+            payload,
+            qos: self.qos,
+            retain: self.retain,
+            dup: false,
+            packet_id: 0,
+        };
+        PendingWrite { shared: self.shared.clone(), stage: Stage::New(publish) }
+    }
+
+    /// The most that a message may have, in bytes.
+    pub fn max_message(&self) -> usize {
+        v4::max_payload(&self.topic)
+    }
+
+    /// The next message, if one waits.
+    pub fn try_receive(&self) -> Result<Option<Delivery>> {
+        self.shared.inbox.try_pop()
+    }
+
+    /// Waits for the next message.
+    pub async fn receive(&self) -> Result<Delivery> {
+        self.shared.inbox.pop().await
+    }
+
+    /// The application has taken every message up to this number: they are acknowledged.
+    pub fn taken(&self, number: u64) {
+        let (receipts, resume) = self.shared.inbox.taken(number);
+        if !receipts.is_empty() {
+            let mut session = lock(&self.shared.session);
+            receipts.into_iter().for_each(|receipt| session.acknowledge(receipt));
+            drop(session);
+            self.shared.kick();
+        }
+        if resume {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Begins an orderly close; see [`Client::closed`]. From now on nothing is accepted and nothing can be read.
+    pub fn begin_close(&self) {
+        self.shared.begin_close(CLOSE_TIMEOUT);
+    }
+
+    /// Waits for the end of the close. The error says how many messages could not be delivered.
+    pub fn closed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let shared = self.shared.clone();
+        async move {
+            let mut status = shared.status.subscribe();
+            let ended = status.wait_for(|status| matches!(status, Status::Ended { .. })).await;
+            match ended.map(|status| status.clone()) {
+                Ok(Status::Ended { undelivered }) if undelivered > 0 => {
+                    Err(Error::Io(format!("closed, but {undelivered} messages could not be delivered")))
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+
+    /// For timers, which need a runtime's context.
+    pub fn runtime(&self) -> tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    fn closed_error() -> Error {
+        Error::Io("the client is closed".into())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.begin_close(Duration::ZERO);
+    }
+}
+
+/// A publish under way. Dropping it does not take the message back.
+pub(crate) struct PendingWrite {
+    shared: Arc<Shared>,
+    stage: Stage,
+}
+
+enum Stage {
+    New(Publish),
+    /// Waits for room in the outbox.
+    Waiting(Publish, Pin<Box<dyn Future<Output = Option<Share>> + Send>>),
+    /// In the outbox, under this number.
+    Accepted(u64, Confirmation),
+    Done,
+}
+
+impl PendingWrite {
+    fn submit(&mut self, publish: Publish, share: Share) -> Result<()> {
+        let (completion, confirmation) = Completion::new(share);
+        let number = lock(&self.shared.session).publish(publish, completion)?;
+        self.stage = Stage::Accepted(number, confirmation);
+        self.shared.kick();
+        Ok(())
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        lock(&self.shared.session).refusal().cloned()
+    }
+
+    /// Gives up after `timeout`: withdraws the message if it was not sent. Returns what that means.
+    pub fn expire(&mut self, timeout: Duration) -> Error {
+        let what = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::New(_) | Stage::Waiting(..) => "the outbox is full; the message was not sent",
+            Stage::Accepted(number, _) => match lock(&self.shared.session).withdraw(number) {
+                true => "the message was not sent",
+                false => "the message is not confirmed, and may have been delivered",
+            },
+            Stage::Done => "the message has ended before",
+        };
+        Error::Io(format!("write timed out after {} ms: {what}", timeout.as_millis()))
+    }
+}
+
+impl Future for PendingWrite {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::New(publish) => {
+                    if let Some(refusal) = self.refusal() {
+                        return Poll::Ready(Err(refusal));
+                    }
+                    let bytes = publish.payload.len();
+                    match self.shared.room.try_acquire(bytes) {
+                        Some(share) => {
+                            if let Err(e) = self.submit(publish, share) {
+                                return Poll::Ready(Err(e));
+                            }
+                        }
+                        None => {
+                            let room = Box::pin(self.shared.room.acquire(bytes));
+                            self.stage = Stage::Waiting(publish, room);
+                        }
+                    }
+                }
+                Stage::Waiting(publish, mut room) => match room.as_mut().poll(context) {
+                    Poll::Pending => {
+                        self.stage = Stage::Waiting(publish, room);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Some(share)) => {
+                        if let Err(e) = self.submit(publish, share) {
+                            return Poll::Ready(Err(e));
+                        }
+                    }
+                    Poll::Ready(None) => return Poll::Ready(Err(self.refusal().unwrap_or_else(Client::closed_error))),
+                },
+                Stage::Accepted(number, mut confirmation) => match Pin::new(&mut confirmation).poll(context) {
+                    Poll::Pending => {
+                        self.stage = Stage::Accepted(number, confirmation);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(result) => return Poll::Ready(result.unwrap_or_else(|_| Err(outbox::lost()))),
+                },
+                Stage::Done => return Poll::Ready(Err(Error::Internal("a write was awaited twice".into()))),
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! DNS and TCP.
+
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use super::failed;
+use crate::config::Broker;
+use crate::error::Result;
+
+/// While another address is left to try, one gets this long: a black hole must not use up the whole deadline.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Connects to the first address of the host that answers, in the order of the resolver.
+pub(super) async fn connect(broker: &Broker) -> Result<TcpStream> {
+    let addresses: Vec<_> =
+        lookup_host((broker.host.as_str(), broker.port)).await.map_err(|e| failed(broker, "DNS", e))?.collect();
+    let mut last = failed(broker, "DNS", "the name has no address");
+    for (index, address) in addresses.iter().enumerate() {
+        let attempt = TcpStream::connect(address);
+        let connected = match index + 1 < addresses.len() {
+            true => timeout(PATIENCE, attempt).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())),
+            false => attempt.await,
+        };
+        match connected {
+            Ok(stream) => {
+                // Small packets must not wait for the acknowledgement of earlier ones.
+                stream.set_nodelay(true).map_err(|e| failed(broker, "TCP", e))?;
+                return Ok(stream);
+            }
+            Err(e) => last = failed(broker, "TCP", e),
+        }
+    }
+    Err(last)
+}

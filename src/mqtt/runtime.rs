@@ -1,0 +1,50 @@
+//! The runtime of all clients of the process.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use once_cell::sync::Lazy;
+use tokio::runtime::{Builder, Handle};
+
+use super::wait::lock;
+use crate::error::{Error, Result};
+
+/// Alive as long as a client is.
+pub(crate) struct Runtime(Option<tokio::runtime::Runtime>);
+
+static CURRENT: Lazy<Mutex<Weak<Runtime>>> = Lazy::new(Mutex::default);
+
+impl Runtime {
+    /// The running one, or a new one.
+    pub fn get() -> Result<Arc<Runtime>> {
+        let mut current = lock(&CURRENT);
+        if let Some(runtime) = current.upgrade() {
+            return Ok(runtime);
+        }
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("sinetstream")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::Internal(format!("the runtime can't be started: {e}")))?;
+        let runtime = Arc::new(Runtime(Some(runtime)));
+        *current = Arc::downgrade(&runtime);
+        Ok(runtime)
+    }
+
+    pub fn handle(&self) -> Handle {
+        match &self.0 {
+            Some(runtime) => runtime.handle().clone(),
+            // Only `drop` empties it.
+            None => unreachable!("the runtime is taken only when it is dropped"),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // Dropping a tokio runtime waits, and panics inside an asynchronous context; this does neither.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

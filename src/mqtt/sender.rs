@@ -1,0 +1,74 @@
+//! The sending half of a connection. Whoever holds it writes: the driver, or a caller who finds the link idle.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::link::{Link, Written};
+use super::session::{Event, Session};
+use super::wait::lock;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Sender {
+    link: Option<Arc<Link>>,
+    /// Taken out of the session and not yet written.
+    batch: VecDeque<Bytes>,
+    /// Where in the session's output `batch` ends.
+    position: u64,
+    /// Why writing failed; the driver has yet to act on it.
+    failure: Option<std::io::Error>,
+}
+
+/// How far [`Sender::flush`] came.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Flushed {
+    /// Nothing is left to write.
+    All,
+    /// The socket takes no more at the moment.
+    Blocked,
+}
+
+impl Sender {
+    pub fn attach(&mut self, link: Arc<Link>) {
+        *self = Sender { link: Some(link), ..Sender::default() };
+    }
+
+    pub fn detach(&mut self) {
+        *self = Sender::default();
+    }
+
+    /// Writes what the session has to send, as far as the socket takes it. Ended publishes are added to `events`.
+    pub fn flush(&mut self, session: &Mutex<Session>, events: &mut Vec<Event>) -> std::io::Result<Flushed> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let Some(link) = self.link.clone() else { return Ok(Flushed::All) };
+        loop {
+            if self.batch.is_empty() && !link.wants_write() {
+                let mut session = lock(session);
+                if self.position > 0 {
+                    session.flushed(self.position, Instant::now());
+                    events.append(&mut session.take_events());
+                    self.position = 0;
+                }
+                if session.output.is_empty() {
+                    return Ok(Flushed::All);
+                }
+                self.batch = session.output.take();
+                self.position = session.output.queued();
+            }
+            match link.try_write(&mut self.batch)? {
+                Written::All => {}
+                Written::Blocked => return Ok(Flushed::Blocked),
+            }
+        }
+    }
+
+    /// Keeps a failure for the driver.
+    pub fn keep(&mut self, failure: std::io::Error) {
+        self.failure = Some(failure);
+    }
+}

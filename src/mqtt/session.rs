@@ -1,0 +1,493 @@
+//! The MQTT session as a pure state machine: packets, commands and time go in; bytes and events come out.
+//!
+//! It owns the packet identifiers, the in-flight window, the handshakes of QoS 1 and 2 in both directions, the
+//! subscription and the keep-alive. It knows nothing of sockets, and it outlives them: [`Session::connected`] and
+//! [`Session::disconnected`] may alternate.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::outbox::Completion;
+use super::protocol::{Packet, ProtocolError, Publish, v4};
+use crate::config::Consistency;
+use crate::error::{Error, Result};
+
+mod output;
+pub(crate) use output::Output;
+
+/// What the session tells its owner.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A message for the application; the receipt is acknowledged by [`Session::acknowledge`] when it has been taken.
+    Delivery(Publish, Option<Receipt>),
+    /// A publish has ended.
+    Finished(Completion, Result<()>),
+    /// The broker answered the subscription.
+    Subscribed(Result<()>),
+}
+
+/// Permission to acknowledge one incoming message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    packet_id: u16,
+    qos: Consistency,
+    /// Identifiers of an earlier session mean nothing to the broker.
+    generation: u64,
+}
+
+/// A publish on its way out.
+struct Outgoing {
+    publish: Publish,
+    phase: Phase,
+    completion: Completion,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    /// Waits for room in the window, or for a connection.
+    Queued,
+    /// PUBLISH sent.
+    Sent,
+    /// QoS 2: PUBREC came, PUBREL sent.
+    Released,
+}
+
+#[derive(Clone, Copy)]
+enum Incoming {
+    /// The application has not taken the message yet.
+    Waiting,
+    /// QoS 2: PUBREC sent, PUBREL not yet here.
+    Received,
+}
+
+struct Subscription {
+    filters: Vec<String>,
+    qos: Consistency,
+    packet_id: u16,
+}
+
+/// See the module.
+pub(crate) struct Session {
+    pub output: Output,
+    events: Vec<Event>,
+    connected: bool,
+    generation: u64,
+
+    /// Every publish that has not ended, oldest first; `None` ended before an older one.
+    outgoing: VecDeque<Option<Outgoing>>,
+    /// Number of `outgoing`'s first publish.
+    first: u64,
+    /// Number of the first publish that is `Queued`.
+    first_queued: u64,
+    in_flight: usize,
+    window: usize,
+    /// QoS 0 publishes in `output`, with the position of their end.
+    unflushed: VecDeque<(u64, Completion)>,
+    /// Identifiers in use, with the publish's number; `None` is the subscription's.
+    ids: HashMap<u16, Option<u64>>,
+    last_id: u16,
+
+    incoming: HashMap<u16, Incoming>,
+    subscription: Option<Subscription>,
+
+    /// Why no publish is accepted any more.
+    refusal: Option<Error>,
+
+    keep_alive: Duration,
+    last_sent: Instant,
+    last_received: Instant,
+    ping_sent: Option<Instant>,
+}
+
+/// Identifiers are 16 bits; some stay free for subscriptions.
+const MAX_WINDOW: usize = 65_000;
+
+impl Session {
+    pub fn new(window: u16, keep_alive: Duration, now: Instant) -> Session {
+        Session {
+            output: Output::default(),
+            events: Vec::new(),
+            connected: false,
+            generation: 0,
+            outgoing: VecDeque::new(),
+            first: 0,
+            first_queued: 0,
+            in_flight: 0,
+            window: usize::from(window).clamp(1, MAX_WINDOW),
+            unflushed: VecDeque::new(),
+            ids: HashMap::new(),
+            last_id: 0,
+            incoming: HashMap::new(),
+            subscription: None,
+            refusal: None,
+            keep_alive,
+            last_sent: now,
+            last_received: now,
+            ping_sent: None,
+        }
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    // ---- connection
+
+    /// A CONNACK accepted the connection. What the broker does not know any more is sent again.
+    pub fn connected(&mut self, session_present: bool, now: Instant) {
+        self.connected = true;
+        self.last_sent = now;
+        self.last_received = now;
+        self.ping_sent = None;
+        if session_present {
+            self.resume();
+        } else {
+            self.start_over();
+        }
+        self.send_queued();
+    }
+
+    /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
+    pub fn disconnected(&mut self, cause: &Error) {
+        self.connected = false;
+        self.ping_sent = None;
+        self.output.clear();
+        for (_, completion) in std::mem::take(&mut self.unflushed) {
+            self.events.push(Event::Finished(completion, Err(cause.clone())));
+        }
+    }
+
+    /// The broker kept the session (MQTT 3.1.1, section 4.4): same identifiers, DUP set, in the original order.
+    fn resume(&mut self) {
+        let sent = (self.first_queued - self.first) as usize;
+        for outgoing in self.outgoing.iter_mut().take(sent).flatten() {
+            match outgoing.phase {
+                Phase::Released => v4::pubrel(outgoing.publish.packet_id, self.output.tail()),
+                Phase::Sent | Phase::Queued => {
+                    outgoing.publish.dup = true;
+                    self.output.publish(&outgoing.publish);
+                }
+            }
+        }
+    }
+
+    /// The broker knows nothing: what was under way is new again, identifiers and receipts are void.
+    fn start_over(&mut self) {
+        self.generation += 1;
+        self.incoming.clear();
+        self.ids.clear();
+        self.in_flight = 0;
+        self.first_queued = self.first;
+        for outgoing in self.outgoing.iter_mut().flatten() {
+            outgoing.phase = Phase::Queued;
+            outgoing.publish.dup = false;
+        }
+        if let Some(mut subscription) = self.subscription.take() {
+            subscription.packet_id = self.new_id(None);
+            v4::subscribe(subscription.packet_id, &subscription.filters, subscription.qos, self.output.tail());
+            self.subscription = Some(subscription);
+        }
+    }
+
+    /// Subscribes, at once when connected; [`Event::Subscribed`] follows.
+    pub fn subscribe(&mut self, filters: Vec<String>, qos: Consistency) {
+        let packet_id = if self.connected { self.new_id(None) } else { 0 };
+        if self.connected {
+            v4::subscribe(packet_id, &filters, qos, self.output.tail());
+        }
+        self.subscription = Some(Subscription { filters, qos, packet_id });
+    }
+
+    /// Says goodbye; nothing may be sent after it.
+    pub fn disconnect(&mut self) {
+        if self.connected {
+            v4::disconnect(self.output.tail());
+        }
+    }
+
+    // ---- outgoing publishes
+
+    /// Accepts a publish; its number is for [`Session::withdraw`]. The error is the one of [`Session::refuse`].
+    pub fn publish(&mut self, publish: Publish, completion: Completion) -> Result<u64> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        let number = self.first + self.outgoing.len() as u64;
+        self.outgoing.push_back(Some(Outgoing { publish, phase: Phase::Queued, completion }));
+        self.send_queued();
+        Ok(number)
+    }
+
+    /// From now on no publish is accepted.
+    pub fn refuse(&mut self, refusal: Error) {
+        self.refusal = Some(refusal);
+    }
+
+    /// Why no publish is accepted, if so.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.as_ref()
+    }
+
+    /// Takes a publish back if it was not sent; false when it was.
+    pub fn withdraw(&mut self, number: u64) -> bool {
+        if number < self.first_queued {
+            return false;
+        }
+        let withdrawn = match self.outgoing.get_mut((number - self.first) as usize) {
+            Some(slot) => slot.take().is_some(),
+            None => false,
+        };
+        self.drop_ended();
+        withdrawn
+    }
+
+    fn send_queued(&mut self) {
+        while self.connected && self.in_flight < self.window {
+            let index = (self.first_queued - self.first) as usize;
+            if index >= self.outgoing.len() {
+                break;
+            }
+            self.first_queued += 1;
+            let Some(mut outgoing) = self.outgoing[index].take() else { continue };
+            if outgoing.publish.qos == Consistency::AtMostOnce {
+                self.output.publish(&outgoing.publish);
+                self.unflushed.push_back((self.output.queued(), outgoing.completion));
+                continue;
+            }
+            outgoing.publish.packet_id = self.new_id(Some(self.first + index as u64));
+            outgoing.phase = Phase::Sent;
+            self.in_flight += 1;
+            self.output.publish(&outgoing.publish);
+            self.outgoing[index] = Some(outgoing);
+        }
+        self.drop_ended();
+    }
+
+    /// The next free identifier. The window is smaller than their number, so there is one.
+    fn new_id(&mut self, number: Option<u64>) -> u16 {
+        loop {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+            if let std::collections::hash_map::Entry::Vacant(free) = self.ids.entry(self.last_id) {
+                free.insert(number);
+                return self.last_id;
+            }
+        }
+    }
+
+    /// The publish that waits under this identifier.
+    fn awaiting(&mut self, id: u16) -> Option<(u64, &mut Outgoing)> {
+        let number = (*self.ids.get(&id)?)?;
+        let outgoing = self.outgoing.get_mut((number - self.first) as usize)?.as_mut()?;
+        Some((number, outgoing))
+    }
+
+    fn finish(&mut self, number: u64, result: Result<()>) {
+        let slot = self.outgoing.get_mut((number - self.first) as usize);
+        if let Some(outgoing) = slot.and_then(Option::take) {
+            self.ids.remove(&outgoing.publish.packet_id);
+            self.in_flight -= 1;
+            self.events.push(Event::Finished(outgoing.completion, result));
+        }
+        self.drop_ended();
+        self.send_queued();
+    }
+
+    fn drop_ended(&mut self) {
+        while let Some(None) = self.outgoing.front() {
+            self.outgoing.pop_front();
+            self.first += 1;
+        }
+        self.first_queued = self.first_queued.max(self.first);
+    }
+
+    /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
+    pub fn flushed(&mut self, position: u64, now: Instant) {
+        self.last_sent = now;
+        while let Some((end, _)) = self.unflushed.front() {
+            if *end > position {
+                break;
+            }
+            if let Some((_, completion)) = self.unflushed.pop_front() {
+                self.events.push(Event::Finished(completion, Ok(())));
+            }
+        }
+    }
+
+    /// Publishes that have not ended.
+    pub fn pending(&self) -> usize {
+        self.outgoing.iter().flatten().count() + self.unflushed.len()
+    }
+
+    /// True when nothing waits to be sent or confirmed.
+    pub fn is_idle(&self) -> bool {
+        self.outgoing.is_empty() && self.unflushed.is_empty() && self.output.is_empty()
+    }
+
+    /// Ends every publish with this error.
+    pub fn fail_all(&mut self, cause: &Error) {
+        for outgoing in self.outgoing.drain(..).flatten() {
+            self.events.push(Event::Finished(outgoing.completion, Err(cause.clone())));
+        }
+        for (_, completion) in self.unflushed.drain(..) {
+            self.events.push(Event::Finished(completion, Err(cause.clone())));
+        }
+        self.first_queued = self.first;
+        self.in_flight = 0;
+        self.ids.clear();
+    }
+
+    // ---- incoming packets
+
+    /// Takes in a packet. An error means that the connection can't go on.
+    pub fn handle(&mut self, packet: Packet, now: Instant) -> std::result::Result<(), ProtocolError> {
+        self.last_received = now;
+        match packet {
+            Packet::Connack { .. } => return Err(ProtocolError("a second CONNACK".into())),
+            Packet::Publish(publish) => self.receive(publish)?,
+            Packet::Puback(id) => match self.awaiting(id) {
+                Some((number, outgoing)) if outgoing.publish.qos == Consistency::AtLeastOnce => {
+                    self.finish(number, Ok(()));
+                }
+                Some(_) => return Err(ProtocolError(format!("PUBACK for the QoS 2 publish {id}"))),
+                None => tracing::debug!("PUBACK for the unknown publish {id}"),
+            },
+            Packet::Pubrec(id) => {
+                match self.awaiting(id) {
+                    Some((_, outgoing)) if outgoing.publish.qos == Consistency::ExactlyOnce => {
+                        // The broker has the payload now.
+                        outgoing.phase = Phase::Released;
+                    }
+                    Some(_) => return Err(ProtocolError(format!("PUBREC for the QoS 1 publish {id}"))),
+                    None => tracing::debug!("PUBREC for the unknown publish {id}"),
+                }
+                v4::pubrel(id, self.output.tail());
+            }
+            Packet::Pubcomp(id) => match self.awaiting(id) {
+                Some((number, outgoing)) if outgoing.phase == Phase::Released => self.finish(number, Ok(())),
+                Some(_) => return Err(ProtocolError(format!("PUBCOMP for the publish {id} before its PUBREC"))),
+                None => tracing::debug!("PUBCOMP for the unknown publish {id}"),
+            },
+            Packet::Pubrel(id) => {
+                if let Some(Incoming::Waiting) = self.incoming.get(&id) {
+                    return Err(ProtocolError(format!("PUBREL for the message {id} before its PUBREC")));
+                }
+                self.incoming.remove(&id);
+                v4::pubcomp(id, self.output.tail());
+            }
+            Packet::Suback(id, codes) => self.subscribed(id, &codes)?,
+            Packet::Pingresp => self.ping_sent = None,
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, publish: Publish) -> std::result::Result<(), ProtocolError> {
+        if publish.qos == Consistency::AtMostOnce {
+            self.events.push(Event::Delivery(publish, None));
+            return Ok(());
+        }
+        let id = publish.packet_id;
+        match self.incoming.get(&id) {
+            // Sent again, and still on its way to the application: acknowledged when that has taken it.
+            Some(Incoming::Waiting) if publish.dup => return Ok(()),
+            Some(Incoming::Waiting) => return Err(ProtocolError(format!("the message {id} came twice, without DUP"))),
+            Some(Incoming::Received) if publish.qos == Consistency::ExactlyOnce => {
+                v4::pubrec(id, self.output.tail());
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.incoming.insert(id, Incoming::Waiting);
+        let receipt = Receipt { packet_id: id, qos: publish.qos, generation: self.generation };
+        self.events.push(Event::Delivery(publish, Some(receipt)));
+        Ok(())
+    }
+
+    /// The application has taken the message. Called in the order of arrival [MQTT-4.6.0-2].
+    pub fn acknowledge(&mut self, receipt: Receipt) {
+        let Receipt { packet_id, qos, generation } = receipt;
+        if generation != self.generation {
+            return;
+        }
+        if qos == Consistency::ExactlyOnce {
+            self.incoming.insert(packet_id, Incoming::Received);
+        } else {
+            self.incoming.remove(&packet_id);
+        }
+        // Without a connection the broker sends the message again, and `receive` answers that.
+        match (self.connected, qos) {
+            (true, Consistency::ExactlyOnce) => v4::pubrec(packet_id, self.output.tail()),
+            (true, _) => v4::puback(packet_id, self.output.tail()),
+            (false, _) => {}
+        }
+    }
+
+    fn subscribed(&mut self, id: u16, codes: &[u8]) -> std::result::Result<(), ProtocolError> {
+        let Some(subscription) = self.subscription.as_ref().filter(|subscription| subscription.packet_id == id) else {
+            return Err(ProtocolError(format!("SUBACK for the unknown subscription {id}")));
+        };
+        if codes.len() != subscription.filters.len() {
+            return Err(ProtocolError("SUBACK with a wrong number of codes".into()));
+        }
+        self.ids.remove(&id);
+        let refused: Vec<&str> = subscription
+            .filters
+            .iter()
+            .zip(codes)
+            .filter(|(_, code)| **code > 2)
+            .map(|(filter, _)| filter.as_str())
+            .collect();
+        let result = match refused.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Authorization {
+                message: format!("the broker refused the subscription to '{}' (code 0x80)", refused.join("', '")),
+                code: 0x80,
+            }),
+        };
+        self.events.push(Event::Subscribed(result));
+        Ok(())
+    }
+
+    // ---- keep-alive (section 3.1.2.10)
+
+    /// When [`Session::tick`] has something to do next. `reading` is false while nothing is read from the socket on
+    /// purpose: an answer can't be missed then.
+    pub fn deadline(&self, reading: bool) -> Option<Instant> {
+        if !self.connected || self.keep_alive.is_zero() {
+            return None;
+        }
+        match self.ping_sent {
+            Some(sent) if reading => Some(sent + self.keep_alive / 2),
+            Some(_) => None,
+            None => Some(self.last_sent.min(self.last_received) + self.keep_alive),
+        }
+    }
+
+    /// Sends a ping when it is time. An error means that the broker does not answer: it is noticed one and a half
+    /// keep-alive intervals after the last sign of life.
+    pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), NoAnswer> {
+        if self.deadline(reading).is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        if self.ping_sent.is_some() {
+            return Err(NoAnswer);
+        }
+        v4::pingreq(self.output.tail());
+        self.ping_sent = Some(now);
+        Ok(())
+    }
+
+    /// Reading from the socket starts again after a pause: the answer to a ping has its time from now.
+    pub fn reading_resumed(&mut self, now: Instant) {
+        if self.ping_sent.is_some() {
+            self.ping_sent = Some(now);
+        }
+    }
+}
+
+/// The broker did not answer a ping.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NoAnswer;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Bytes on their way to the socket.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::mqtt::protocol::{Publish, v4};
+
+/// Payloads above this are not copied.
+const LARGE: usize = 8 * 1024;
+
+/// Packets in the order of the wire: small ones joined, large payloads shared.
+#[derive(Default)]
+pub(crate) struct Output {
+    chunks: VecDeque<Bytes>,
+    tail: BytesMut,
+    chunk_bytes: u64,
+    taken: u64,
+}
+
+impl Output {
+    /// Where packets are appended.
+    pub fn tail(&mut self) -> &mut BytesMut {
+        &mut self.tail
+    }
+
+    pub fn publish(&mut self, publish: &Publish) {
+        v4::publish_head(publish, &mut self.tail);
+        if publish.payload.len() < LARGE {
+            self.tail.extend_from_slice(&publish.payload);
+        } else {
+            self.seal();
+            self.chunk_bytes += publish.payload.len() as u64;
+            self.chunks.push_back(publish.payload.clone());
+        }
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let chunk = self.tail.split().freeze();
+            self.chunk_bytes += chunk.len() as u64;
+            self.chunks.push_back(chunk);
+        }
+    }
+
+    /// Everything that waits, in order.
+    pub fn take(&mut self) -> VecDeque<Bytes> {
+        self.seal();
+        self.taken += self.chunk_bytes;
+        self.chunk_bytes = 0;
+        std::mem::take(&mut self.chunks)
+    }
+
+    /// Bytes that were ever put in.
+    pub fn queued(&self) -> u64 {
+        self.taken + self.chunk_bytes + self.tail.len() as u64
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty() && self.tail.is_empty()
+    }
+
+    /// Forgets what waits: its connection is gone.
+    pub fn clear(&mut self) {
+        self.take();
+    }
+}

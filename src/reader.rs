@@ -1,0 +1,340 @@
+//! Reading messages.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::builder::{common_getters, common_setters};
+use crate::config::{Request, Role, Settings, Value};
+use crate::error::{Error, Result};
+use crate::message::{self, Decoded};
+use crate::metrics::Counters;
+use crate::mqtt::wait::{after, block_until};
+use crate::mqtt::{Client, Delivery, TrustAnchors};
+use crate::{BoxError, builder};
+
+/// A reader of bytes: what the Rust and the Java API have in common.
+pub(crate) struct RawReader {
+    pub settings: Settings,
+    pub counters: Counters,
+    pub client: Client,
+}
+
+impl RawReader {
+    /// Starts to connect and subscribe; `client.opened()` tells how that ends.
+    pub fn start(settings: Settings, anchors: &TrustAnchors) -> Result<RawReader> {
+        let client = Client::start(&settings, Role::Reader, anchors)?;
+        Ok(RawReader { settings, counters: Counters::new(), client })
+    }
+
+    /// Decodes a message, and counts it.
+    pub fn decode(&self, wire: &Bytes) -> Result<Decoded> {
+        let decoded = message::decode(self.settings.message_format, wire);
+        match &decoded {
+            Ok(decoded) => self.counters.message(wire.len(), decoded.payload.len()),
+            Err(_) => self.counters.error(),
+        }
+        decoded
+    }
+}
+
+/// A message that was read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message<T> {
+    value: T,
+    topic: String,
+    timestamp_us: i64,
+}
+
+impl<T> Message<T> {
+    /// The value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// The value, without the rest.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// The topic on which it arrived: without wildcards.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// When it was written, in microseconds since 1970; 0 when the writer did not say.
+    pub fn timestamp_us(&self) -> i64 {
+        self.timestamp_us
+    }
+}
+
+/// Without the value, which may be a secret.
+impl<T> fmt::Debug for Message<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("topic", &self.topic).field("timestamp_us", &self.timestamp_us).finish()
+    }
+}
+
+/// A value that has a SINETStream encoding of its own: `Vec<u8>` (`byte_array`) and `String` (`text`, UTF-8).
+pub trait ReadValue: Sized + 'static {
+    /// The value of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// When they are not such a value.
+    fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, BoxError>;
+}
+
+impl ReadValue for Vec<u8> {
+    fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, BoxError> {
+        Ok(bytes.to_vec())
+    }
+}
+
+impl ReadValue for String {
+    fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, BoxError> {
+        Ok(std::str::from_utf8(bytes)?.to_owned())
+    }
+}
+
+type Deserialize<T> = dyn Fn(&[u8]) -> std::result::Result<T, BoxError> + Send + Sync;
+
+/// Options of a reader. `open` makes a [`MessageReader`], `open_async` an [`AsyncMessageReader`].
+pub struct MessageReaderBuilder<T> {
+    request: Request,
+    topics: Vec<String>,
+    deserialize: Box<Deserialize<T>>,
+}
+
+impl<T> MessageReaderBuilder<T> {
+    common_setters!();
+
+    /// Adds a topic to read from; wildcards are allowed. The builder's topics replace the file's.
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topics.push(topic.into());
+        self
+    }
+
+    /// Adds several topics.
+    pub fn topics<S: Into<String>>(mut self, topics: impl IntoIterator<Item = S>) -> Self {
+        self.topics.extend(topics.into_iter().map(Into::into));
+        self
+    }
+
+    /// How long `read` waits for a message; the default is for ever.
+    pub fn receive_timeout(self, timeout: Duration) -> Self {
+        self.field("receive_timeout_ms", i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Connects and subscribes. Blocks until the broker has answered, at most `connect.connection_timeout` seconds
+    /// (30) for each of both.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageWriterBuilder::open`](crate::MessageWriterBuilder::open); [`Error::Authorization`] when the broker
+    /// refuses the subscription.
+    pub fn open(self) -> Result<MessageReader<T>> {
+        let core = self.start()?;
+        // The driver keeps the deadline.
+        block_until(core.raw.client.opened(), None).unwrap_or(Ok(()))?;
+        Ok(MessageReader { core })
+    }
+
+    /// Like [`open`](Self::open), without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As `open`.
+    pub async fn open_async(self) -> Result<AsyncMessageReader<T>> {
+        let core = self.start()?;
+        core.raw.client.opened().await?;
+        Ok(AsyncMessageReader { core })
+    }
+
+    fn start(mut self) -> Result<Core<T>> {
+        if !self.topics.is_empty() {
+            self.request.fields.insert("topic", Value::from(self.topics));
+        }
+        let settings = builder::load(&self.request)?;
+        Ok(Core { raw: RawReader::start(settings, &TrustAnchors::System)?, deserialize: self.deserialize })
+    }
+}
+
+struct Core<T> {
+    raw: RawReader,
+    deserialize: Box<Deserialize<T>>,
+}
+
+impl<T> Core<T> {
+    /// The application gets the message now, so it is acknowledged, also when it can't be decoded.
+    fn take(&self, delivery: Delivery) -> Result<Message<T>> {
+        let decoded = self.raw.decode(&delivery.publish.payload).and_then(|decoded| {
+            let value = (self.deserialize)(&decoded.payload).map_err(|e| {
+                self.raw.counters.error();
+                Error::InvalidMessage(format!("the value can't be decoded: {e}"))
+            })?;
+            Ok(Message { value, topic: delivery.publish.topic, timestamp_us: decoded.timestamp_us })
+        });
+        self.raw.client.taken(delivery.number);
+        decoded
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.raw.settings.receive_timeout.map(after)
+    }
+}
+
+fn builder_of<T>(deserialize: Box<Deserialize<T>>) -> MessageReaderBuilder<T> {
+    MessageReaderBuilder { request: builder::request(Role::Reader), topics: Vec::new(), deserialize }
+}
+
+/// Reads messages from topics, blocking. Many threads may use one reader; each message goes to one of them.
+///
+/// A message at QoS 1 or 2 is acknowledged when `read` returns it.
+///
+/// ```no_run
+/// let reader = sinetstream::MessageReader::<String>::builder().service("service-mqtt-password").open()?;
+/// while let Some(message) = reader.read()? {
+///     println!("{}: {}", message.topic(), message.value());
+/// }
+/// # Ok::<(), sinetstream::Error>(())
+/// ```
+pub struct MessageReader<T> {
+    core: Core<T>,
+}
+
+impl<T: ReadValue> MessageReader<T> {
+    /// A reader of `Vec<u8>` or `String`.
+    pub fn builder() -> MessageReaderBuilder<T> {
+        builder_of(Box::new(T::from_bytes))
+    }
+}
+
+impl<T> MessageReader<T> {
+    /// A reader of values with a deserializer of your own.
+    pub fn builder_with<F>(deserialize: F) -> MessageReaderBuilder<T>
+    where
+        F: Fn(&[u8]) -> std::result::Result<T, BoxError> + Send + Sync + 'static,
+    {
+        builder_of(Box::new(deserialize))
+    }
+
+    /// The next message. Blocks until there is one, at most the receive time-out; then `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidMessage`] for a message that can't be decoded: it is consumed, and the next call goes on.
+    /// [`Error::Io`] when the connection is lost; [`Error::Authentication`] when a later login was refused.
+    pub fn read(&self) -> Result<Option<Message<T>>> {
+        match block_until(self.core.raw.client.receive(), self.core.deadline()) {
+            Some(delivery) => self.core.take(delivery?).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The messages until the receive time-out.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Message<T>>> + '_ {
+        std::iter::from_fn(|| self.read().transpose())
+    }
+
+    /// Closes the reader. Messages that were not read stay with the broker, as far as QoS and session allow.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub fn close(self) -> Result<()> {
+        let client = &self.core.raw.client;
+        client.begin_close();
+        block_until(client.closed(), None).unwrap_or(Ok(()))
+    }
+
+    /// The topics.
+    pub fn topics(&self) -> &[String] {
+        &self.core.raw.settings.topics
+    }
+
+    common_getters!(core.raw);
+}
+
+/// Reads messages from topics, for asynchronous programs on any executor.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), sinetstream::Error> {
+/// let reader = sinetstream::AsyncMessageReader::<String>::builder().service("service-mqtt-password").open_async().await?;
+/// while let Some(message) = reader.read().await? {
+///     println!("{}: {}", message.topic(), message.value());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct AsyncMessageReader<T> {
+    core: Core<T>,
+}
+
+impl<T: ReadValue> AsyncMessageReader<T> {
+    /// A reader of `Vec<u8>` or `String`.
+    pub fn builder() -> MessageReaderBuilder<T> {
+        MessageReader::builder()
+    }
+}
+
+impl<T> AsyncMessageReader<T> {
+    /// A reader of values with a deserializer of your own.
+    pub fn builder_with<F>(deserialize: F) -> MessageReaderBuilder<T>
+    where
+        F: Fn(&[u8]) -> std::result::Result<T, BoxError> + Send + Sync + 'static,
+    {
+        MessageReader::builder_with(deserialize)
+    }
+
+    /// The next message; `None` after the receive time-out. Dropping the future loses no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageReader::read`].
+    pub async fn read(&self) -> Result<Option<Message<T>>> {
+        let client = &self.core.raw.client;
+        let Some(deadline) = self.core.deadline() else { return self.core.take(client.receive().await?).map(Some) };
+        let timer = {
+            let runtime = client.runtime();
+            let _context = runtime.enter();
+            tokio::time::sleep_until(deadline.into())
+        };
+        tokio::select! {
+            biased;
+            delivery = client.receive() => self.core.take(delivery?).map(Some),
+            () = timer => Ok(None),
+        }
+    }
+
+    /// Closes the reader; see [`MessageReader::close`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageReader::close`].
+    pub async fn close(self) -> Result<()> {
+        let client = &self.core.raw.client;
+        client.begin_close();
+        client.closed().await
+    }
+
+    /// The topics.
+    pub fn topics(&self) -> &[String] {
+        &self.core.raw.settings.topics
+    }
+
+    common_getters!(core.raw);
+}
+
+impl<T> fmt::Debug for MessageReader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageReader").field("service", &self.service()).field("topics", &self.topics()).finish()
+    }
+}
+
+impl<T> fmt::Debug for AsyncMessageReader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncMessageReader").field("service", &self.service()).field("topics", &self.topics()).finish()
+    }
+}

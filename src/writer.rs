@@ -1,0 +1,352 @@
+//! Writing messages.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::builder::{common_getters, common_setters};
+use crate::config::{Request, Role, Settings};
+use crate::error::{Error, Result};
+use crate::metrics::{Counters, now_us};
+use crate::mqtt::wait::{after, block_until, lock};
+use crate::mqtt::{Client, PendingWrite, TrustAnchors};
+use crate::{BoxError, builder, message};
+
+/// A writer of bytes: what the Rust and the Java API have in common.
+pub(crate) struct RawWriter {
+    pub settings: Settings,
+    pub counters: Arc<Counters>,
+    pub client: Client,
+    last: Mutex<Option<Bytes>>,
+}
+
+impl RawWriter {
+    /// Starts to connect; `client.opened()` tells how that ends.
+    pub fn start(settings: Settings, anchors: &TrustAnchors) -> Result<RawWriter> {
+        let client = Client::start(&settings, Role::Writer, anchors)?;
+        Ok(RawWriter { settings, counters: Arc::new(Counters::new()), client, last: Mutex::default() })
+    }
+
+    /// Encodes a value of `length` bytes that `fill` writes, and prepares its publish.
+    pub fn write_with<E: From<Error>>(
+        &self,
+        length: usize,
+        timestamp_us: i64,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<RawWrite, E> {
+        // A header and two varints come on top.
+        let limit = self.client.max_message() - 64;
+        if length > limit {
+            self.counters.error();
+            let message = format!("a message of {length} bytes is larger than MQTT can carry ({limit} bytes)");
+            return Err(Error::Io(message).into());
+        }
+        let wire = message::encode_with(self.settings.message_format, length, timestamp_us, fill)?;
+        *lock(&self.last) = Some(wire.clone());
+        let timeout = self.settings.write_timeout;
+        Ok(RawWrite {
+            bytes: wire.len(),
+            value_bytes: length,
+            pending: self.client.publish(wire),
+            counters: self.counters.clone(),
+            timeout,
+            deadline: after(timeout),
+        })
+    }
+
+    fn write(&self, value: &[u8], timestamp_us: i64) -> Result<RawWrite> {
+        self.write_with(value.len(), timestamp_us, |place| {
+            place.copy_from_slice(value);
+            Ok(())
+        })
+    }
+
+    /// The wire bytes of the last message.
+    pub fn last_message(&self) -> Option<Bytes> {
+        lock(&self.last).clone()
+    }
+}
+
+/// A message on its way, with its deadline.
+pub(crate) struct RawWrite {
+    pending: PendingWrite,
+    counters: Arc<Counters>,
+    bytes: usize,
+    value_bytes: usize,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+impl RawWrite {
+    /// Blocks until the end of the write, but no longer than `until`; `None`: it goes on.
+    pub fn wait_until(&mut self, until: Option<Instant>) -> Option<Result<()>> {
+        let deadline = until.map_or(self.deadline, |until| until.min(self.deadline));
+        match block_until(&mut self.pending, Some(deadline)) {
+            Some(result) => Some(self.count(result)),
+            None if Instant::now() >= self.deadline => {
+                let error = self.pending.expire(self.timeout);
+                Some(self.count(Err(error)))
+            }
+            None => None,
+        }
+    }
+
+    async fn wait(mut self, runtime: tokio::runtime::Handle) -> Result<()> {
+        let timer = {
+            let _context = runtime.enter();
+            tokio::time::sleep_until(self.deadline.into())
+        };
+        let result = tokio::select! {
+            result = &mut self.pending => result,
+            () = timer => Err(self.pending.expire(self.timeout)),
+        };
+        self.count(result)
+    }
+
+    fn count(&self, result: Result<()>) -> Result<()> {
+        match result {
+            Ok(()) => self.counters.message(self.bytes, self.value_bytes),
+            Err(_) => self.counters.error(),
+        }
+        result
+    }
+}
+
+/// A value that has a SINETStream encoding of its own: `[u8]` (`byte_array`) and `str` (`text`, UTF-8).
+pub trait WriteValue {
+    /// The bytes of the value.
+    fn to_bytes(&self) -> &[u8];
+}
+
+impl WriteValue for [u8] {
+    fn to_bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl WriteValue for str {
+    fn to_bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+type Serialize<T> = dyn for<'a> Fn(&'a T) -> std::result::Result<Cow<'a, [u8]>, BoxError> + Send + Sync;
+
+/// Options of a writer. `open` makes a [`MessageWriter`], `open_async` an [`AsyncMessageWriter`].
+pub struct MessageWriterBuilder<T: ?Sized> {
+    request: Request,
+    serialize: Box<Serialize<T>>,
+}
+
+impl<T: ?Sized> MessageWriterBuilder<T> {
+    common_setters!();
+
+    /// The topic to write to.
+    pub fn topic(self, topic: impl Into<String>) -> Self {
+        self.field("topic", topic.into())
+    }
+
+    /// Connects. Blocks until the broker has answered, at most `connect.connection_timeout` seconds (30).
+    ///
+    /// # Errors
+    ///
+    /// The configuration's errors before anything is sent; then [`Error::Authentication`] when the broker refuses the
+    /// login and [`Error::Connection`] when it can't be reached.
+    pub fn open(self) -> Result<MessageWriter<T>> {
+        let core = self.start()?;
+        // The driver keeps the deadline.
+        block_until(core.raw.client.opened(), None).unwrap_or(Ok(()))?;
+        Ok(MessageWriter { core })
+    }
+
+    /// Like [`open`](Self::open), without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As `open`.
+    pub async fn open_async(self) -> Result<AsyncMessageWriter<T>> {
+        let core = self.start()?;
+        core.raw.client.opened().await?;
+        Ok(AsyncMessageWriter { core })
+    }
+
+    fn start(self) -> Result<Core<T>> {
+        let settings = builder::load(&self.request)?;
+        Ok(Core { raw: RawWriter::start(settings, &TrustAnchors::System)?, serialize: self.serialize })
+    }
+}
+
+struct Core<T: ?Sized> {
+    raw: RawWriter,
+    serialize: Box<Serialize<T>>,
+}
+
+impl<T: ?Sized> Core<T> {
+    fn write(&self, value: &T, timestamp_us: i64) -> Result<RawWrite> {
+        let bytes = (self.serialize)(value).map_err(|e| {
+            self.raw.counters.error();
+            Error::Io(format!("the serializer failed: {e}"))
+        })?;
+        self.raw.write(&bytes, timestamp_us)
+    }
+}
+
+fn builder_of<T: ?Sized>(serialize: Box<Serialize<T>>) -> MessageWriterBuilder<T> {
+    MessageWriterBuilder { request: builder::request(Role::Writer), serialize }
+}
+
+/// Writes messages to a topic, blocking. Many threads may use one writer.
+///
+/// Closed by [`close`](Self::close), which reports what could not be delivered; dropping it closes it without
+/// waiting.
+///
+/// ```no_run
+/// let writer = sinetstream::MessageWriter::<str>::builder().service("service-mqtt-password").open()?;
+/// writer.write("hello")?;
+/// writer.close()?;
+/// # Ok::<(), sinetstream::Error>(())
+/// ```
+pub struct MessageWriter<T: ?Sized> {
+    core: Core<T>,
+}
+
+impl<T: WriteValue + ?Sized> MessageWriter<T> {
+    /// A writer of `[u8]` or `str`.
+    pub fn builder() -> MessageWriterBuilder<T> {
+        builder_of(Box::new(|value: &T| Ok(Cow::Borrowed(value.to_bytes()))))
+    }
+}
+
+impl<T: ?Sized> MessageWriter<T> {
+    /// A writer of values with a serializer of your own.
+    pub fn builder_with<F>(serialize: F) -> MessageWriterBuilder<T>
+    where
+        F: Fn(&T) -> std::result::Result<Vec<u8>, BoxError> + Send + Sync + 'static,
+    {
+        builder_of(Box::new(move |value: &T| serialize(value).map(Cow::Owned)))
+    }
+
+    /// Writes a value with the current time. Blocks until the broker has confirmed it (at QoS 0: until it is with
+    /// the operating system), at most `write_timeout_ms` milliseconds (60,000).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the connection is lost, the time is up, or the writer is closed; [`Error::Authentication`]
+    /// when a later login was refused.
+    pub fn write(&self, value: &T) -> Result<()> {
+        self.write_at(value, now_us())
+    }
+
+    /// Like [`write`](Self::write), with a timestamp in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As `write`.
+    pub fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
+        let mut write = self.core.write(value, timestamp_us)?;
+        write.wait_until(None).unwrap_or_else(|| Err(Error::Internal("a wait without end has ended".into())))
+    }
+
+    /// Closes the writer: waits up to 10 seconds for what other threads have written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] with the number of messages that could not be delivered.
+    pub fn close(self) -> Result<()> {
+        let client = &self.core.raw.client;
+        client.begin_close();
+        block_until(client.closed(), None).unwrap_or(Ok(()))
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        self.core.raw.settings.topics.first().map_or("", String::as_str)
+    }
+
+    common_getters!(core.raw);
+}
+
+/// Writes messages to a topic, for asynchronous programs on any executor. Many tasks may use one writer, and
+/// messages are sent in the order in which their futures were first polled.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), sinetstream::Error> {
+/// let writer = sinetstream::AsyncMessageWriter::<str>::builder().service("service-mqtt-password").open_async().await?;
+/// writer.write("hello").await?;
+/// writer.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AsyncMessageWriter<T: ?Sized> {
+    core: Core<T>,
+}
+
+impl<T: WriteValue + ?Sized> AsyncMessageWriter<T> {
+    /// A writer of `[u8]` or `str`.
+    pub fn builder() -> MessageWriterBuilder<T> {
+        MessageWriter::builder()
+    }
+}
+
+impl<T: ?Sized> AsyncMessageWriter<T> {
+    /// A writer of values with a serializer of your own.
+    pub fn builder_with<F>(serialize: F) -> MessageWriterBuilder<T>
+    where
+        F: Fn(&T) -> std::result::Result<Vec<u8>, BoxError> + Send + Sync + 'static,
+    {
+        MessageWriter::builder_with(serialize)
+    }
+
+    /// Writes a value with the current time; ends as [`MessageWriter::write`] does. Dropping the future does not
+    /// take back what was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageWriter::write`].
+    pub async fn write(&self, value: &T) -> Result<()> {
+        self.write_at(value, now_us()).await
+    }
+
+    /// Like [`write`](Self::write), with a timestamp in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As `write`.
+    pub async fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
+        let write = self.core.write(value, timestamp_us)?;
+        write.wait(self.core.raw.client.runtime()).await
+    }
+
+    /// Closes the writer: waits up to 10 seconds for what other tasks have written.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageWriter::close`].
+    pub async fn close(self) -> Result<()> {
+        let client = &self.core.raw.client;
+        client.begin_close();
+        client.closed().await
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        self.core.raw.settings.topics.first().map_or("", String::as_str)
+    }
+
+    common_getters!(core.raw);
+}
+
+impl<T: ?Sized> fmt::Debug for MessageWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageWriter").field("service", &self.service()).field("topic", &self.topic()).finish()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for AsyncMessageWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncMessageWriter").field("service", &self.service()).field("topic", &self.topic()).finish()
+    }
+}

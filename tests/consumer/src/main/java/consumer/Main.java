@@ -1,0 +1,45 @@
+package consumer;
+
+import java.time.Duration;
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.utils.MessageReaderFactory;
+import jp.ad.sinet.stream.utils.MessageWriterFactory;
+
+/** Writes one message to the broker named by the first argument and reads it back. */
+public final class Main {
+    private Main() {
+    }
+
+    public static void main(String[] args) throws Exception {
+        String broker = args[0];
+        String sent = "こんにちは, consumer";
+        MessageReaderFactory<String> readers = MessageReaderFactory.<String>builder()
+                .noConfig(true)
+                .type("mqtt")
+                .topic("consumer")
+                .consistency(Consistency.AT_LEAST_ONCE)
+                .valueType(SimpleValueType.TEXT)
+                .receiveTimeout(Duration.ofSeconds(10))
+                .parameter("brokers", broker)
+                .build();
+        MessageWriterFactory<String> writers = MessageWriterFactory.<String>builder()
+                .noConfig(true)
+                .type("mqtt")
+                .topic("consumer")
+                .consistency(Consistency.AT_LEAST_ONCE)
+                .valueType(SimpleValueType.TEXT)
+                .parameter("brokers", broker)
+                .build();
+        try (MessageReader<String> reader = readers.getReader(); MessageWriter<String> writer = writers.getWriter()) {
+            writer.write(sent);
+            String received = reader.read().getValue();
+            if (!sent.equals(received)) {
+                throw new IllegalStateException("sent " + sent + ", received " + received);
+            }
+        }
+        System.out.println("consumer: ok");
+    }
+}
