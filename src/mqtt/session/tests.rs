@@ -1,1 +1,471 @@
+//! The session against the model of a broker that loses connections and, at times, sessions.
 
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4::Packet as Wire;
+
+use super::*;
+use crate::mqtt::outbox::{Completion, Confirmation, Room};
+
+fn publish(qos: Consistency, tag: u32) -> Publish {
+    let payload = Bytes::copy_from_slice(&tag.to_be_bytes());
+    Publish { topic: "t".into(), payload, qos, retain: false, dup: false, packet_id: 0 }
+}
+
+fn tag(payload: &[u8]) -> u32 {
+    u32::from_be_bytes(payload.try_into().unwrap())
+}
+
+fn level(qos: QoS) -> Consistency {
+    Consistency::from_qos(qos as i64).unwrap()
+}
+
+/// A broker as MQTT 3.1.1 describes it, and the network between.
+#[derive(Default)]
+struct Broker {
+    to_broker: VecDeque<Wire>,
+    to_client: VecDeque<Packet>,
+    /// QoS 2 identifiers between PUBLISH and PUBREL.
+    received: HashSet<u16>,
+    /// What clients behind the broker get to see.
+    log: Vec<(Consistency, u32)>,
+    /// Messages for the client, by identifier; true: PUBREL sent.
+    outgoing: BTreeMap<u16, (Publish, bool)>,
+    last_id: u16,
+    subscriptions: usize,
+}
+
+impl Broker {
+    fn take_output(&mut self, session: &mut Session) {
+        let mut bytes = BytesMut::new();
+        session.output.take().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+        let position = session.output.queued();
+        while !bytes.is_empty() {
+            self.to_broker.push_back(Wire::read(&mut bytes, 1 << 20).unwrap());
+        }
+        session.flushed(position, Instant::now());
+    }
+
+    fn handle_one(&mut self) {
+        let Some(packet) = self.to_broker.pop_front() else { return };
+        match packet {
+            Wire::Publish(p) => {
+                let seen = (level(p.qos), tag(&p.payload));
+                match p.qos {
+                    QoS::AtMostOnce => self.log.push(seen),
+                    QoS::AtLeastOnce => {
+                        self.log.push(seen);
+                        self.to_client.push_back(Packet::Puback(p.pkid));
+                    }
+                    QoS::ExactlyOnce => {
+                        if self.received.insert(p.pkid) {
+                            self.log.push(seen);
+                        } else {
+                            assert!(p.dup, "a known identifier without DUP");
+                        }
+                        self.to_client.push_back(Packet::Pubrec(p.pkid));
+                    }
+                }
+            }
+            Wire::PubRel(p) => {
+                self.received.remove(&p.pkid);
+                self.to_client.push_back(Packet::Pubcomp(p.pkid));
+            }
+            Wire::PubAck(p) => drop(self.outgoing.remove(&p.pkid)),
+            Wire::PubRec(p) => {
+                if let Some((_, released)) = self.outgoing.get_mut(&p.pkid) {
+                    *released = true;
+                }
+                self.to_client.push_back(Packet::Pubrel(p.pkid));
+            }
+            Wire::PubComp(p) => drop(self.outgoing.remove(&p.pkid)),
+            Wire::Subscribe(p) => {
+                self.subscriptions += 1;
+                self.to_client.push_back(Packet::Suback(p.pkid, vec![2; p.filters.len()]));
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    fn send(&mut self, qos: Consistency, tag: u32) {
+        self.last_id += 1;
+        let message = Publish { packet_id: self.last_id, ..publish(qos, tag) };
+        self.outgoing.insert(self.last_id, (message.clone(), false));
+        self.to_client.push_back(Packet::Publish(message));
+    }
+
+    fn cut(&mut self) {
+        self.to_broker.clear();
+        self.to_client.clear();
+    }
+
+    fn resume(&mut self, keeps_session: bool) {
+        if !keeps_session {
+            self.received.clear();
+            self.outgoing.clear();
+        }
+        for (id, (message, released)) in &self.outgoing {
+            self.to_client.push_back(match released {
+                true => Packet::Pubrel(*id),
+                false => Packet::Publish(Publish { dup: true, ..message.clone() }),
+            });
+        }
+    }
+}
+
+/// Client, network and broker.
+struct World {
+    session: Session,
+    broker: Broker,
+    connected: bool,
+    room: Room,
+    confirmations: Vec<Confirmation>,
+    sent: Vec<(Consistency, u32)>,
+    waiting: VecDeque<(Publish, Option<Receipt>)>,
+    delivered: Vec<(Consistency, u32)>,
+    ended: usize,
+    now: Instant,
+}
+
+impl World {
+    fn new(window: u16) -> World {
+        let now = Instant::now();
+        World {
+            session: Session::new(window, Duration::from_secs(60), now),
+            broker: Broker::default(),
+            connected: false,
+            room: Room::new(),
+            confirmations: Vec::new(),
+            sent: Vec::new(),
+            waiting: VecDeque::new(),
+            delivered: Vec::new(),
+            ended: 0,
+            now,
+        }
+    }
+
+    fn publish(&mut self, qos: Consistency) {
+        let tag = self.sent.len() as u32;
+        let (completion, confirmation) = Completion::new(self.room.try_acquire(4).unwrap());
+        self.session.publish(publish(qos, tag), completion).unwrap();
+        self.confirmations.push(confirmation);
+        self.sent.push((qos, tag));
+    }
+
+    fn connect(&mut self, keeps_session: bool) {
+        self.broker.resume(keeps_session);
+        self.session.connected(keeps_session, self.now);
+        self.connected = true;
+    }
+
+    fn cut(&mut self) {
+        if std::mem::take(&mut self.connected) {
+            self.broker.cut();
+            self.session.disconnected(&Error::Io("cut".into()));
+        }
+    }
+
+    fn to_client(&mut self) {
+        if let Some(packet) = self.broker.to_client.pop_front() {
+            self.session.handle(packet, self.now).unwrap();
+        }
+    }
+
+    fn events(&mut self) {
+        for event in self.session.take_events() {
+            match event {
+                Event::Delivery(publish, receipt) => self.waiting.push_back((publish, receipt)),
+                Event::Finished(completion, result) => {
+                    self.ended += 1;
+                    completion.complete(result);
+                }
+                Event::Subscribed(result) => result.unwrap(),
+            }
+        }
+    }
+
+    fn application_takes_one(&mut self) {
+        if let Some((publish, receipt)) = self.waiting.pop_front() {
+            self.delivered.push((publish.qos, tag(&publish.payload)));
+            receipt.into_iter().for_each(|receipt| self.session.acknowledge(receipt));
+        }
+    }
+
+    /// Until nothing moves any more.
+    fn settle(&mut self) {
+        loop {
+            self.broker.take_output(&mut self.session);
+            self.events();
+            if self.broker.to_broker.is_empty() && self.broker.to_client.is_empty() && self.waiting.is_empty() {
+                break;
+            }
+            self.broker.handle_one();
+            self.to_client();
+            self.events();
+            self.application_takes_one();
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Publish(Consistency),
+    BrokerSends(Consistency),
+    ToBroker,
+    BrokerHandles,
+    ToClient,
+    ApplicationTakes,
+    Cut,
+    Connect { keeps_session: bool },
+}
+
+fn qos() -> impl Strategy<Value = Consistency> {
+    prop_oneof![Just(Consistency::AtMostOnce), Just(Consistency::AtLeastOnce), Just(Consistency::ExactlyOnce)]
+}
+
+fn steps(keeps_session: impl Strategy<Value = bool> + Clone + 'static) -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => qos().prop_map(Step::Publish),
+        2 => prop_oneof![Just(Consistency::AtLeastOnce), Just(Consistency::ExactlyOnce)].prop_map(Step::BrokerSends),
+        4 => Just(Step::ToBroker),
+        6 => Just(Step::BrokerHandles),
+        6 => Just(Step::ToClient),
+        3 => Just(Step::ApplicationTakes),
+        1 => Just(Step::Cut),
+        2 => keeps_session.prop_map(|keeps_session| Step::Connect { keeps_session }),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+fn run(window: u16, steps: Vec<Step>) -> (World, Vec<(Consistency, u32)>) {
+    let mut world = World::new(window);
+    let mut broker_sent = Vec::new();
+    // The first session is new in any case.
+    world.connect(false);
+    for step in steps {
+        match step {
+            Step::Publish(qos) => world.publish(qos),
+            Step::BrokerSends(qos) if world.connected && world.broker.outgoing.len() < 10 => {
+                let tag = 1_000_000 + broker_sent.len() as u32;
+                world.broker.send(qos, tag);
+                broker_sent.push((qos, tag));
+            }
+            Step::BrokerSends(_) => {}
+            Step::ToBroker => world.broker.take_output(&mut world.session),
+            Step::BrokerHandles => world.broker.handle_one(),
+            Step::ToClient => world.to_client(),
+            Step::ApplicationTakes => world.application_takes_one(),
+            Step::Cut => world.cut(),
+            Step::Connect { keeps_session } if !world.connected => world.connect(keeps_session),
+            Step::Connect { .. } => {}
+        }
+        world.events();
+        assert!(world.session.ids.len() <= usize::from(window) + 1, "identifiers in use");
+    }
+    (world, broker_sent)
+}
+
+fn only(qos: Consistency, log: &[(Consistency, u32)]) -> Vec<u32> {
+    log.iter().filter(|(level, _)| *level == qos).map(|(_, tag)| *tag).collect()
+}
+
+fn first_occurrences(tags: &[u32]) -> Vec<u32> {
+    let mut seen = HashSet::new();
+    tags.iter().copied().filter(|tag| seen.insert(*tag)).collect()
+}
+
+/// Every publish has ended, once, and those of QoS 1 and 2 well.
+fn check_ends(world: &mut World) {
+    assert_eq!(world.ended, world.sent.len());
+    assert!(world.session.is_idle());
+    assert_eq!(world.session.in_flight, 0);
+    assert!(world.session.ids.is_empty());
+    for (index, confirmation) in world.confirmations.iter_mut().enumerate() {
+        let result = confirmation.try_recv().expect("ended");
+        assert!(result.is_ok() || world.sent[index].0 == Consistency::AtMostOnce, "{index}: {result:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn with_a_kept_session_qos_2_is_exactly_once_and_in_order(window in 1u16..8, steps in steps(Just(true))) {
+        let (mut world, broker_sent) = run(window, steps);
+        if !world.connected {
+            world.connect(true);
+        }
+        world.settle();
+        check_ends(&mut world);
+        let (sent, log) = (&world.sent, &world.broker.log);
+        prop_assert_eq!(only(Consistency::ExactlyOnce, sent), only(Consistency::ExactlyOnce, log));
+        let at_least_once = only(Consistency::AtLeastOnce, log);
+        prop_assert_eq!(only(Consistency::AtLeastOnce, sent), first_occurrences(&at_least_once));
+        // The other direction.
+        prop_assert_eq!(only(Consistency::ExactlyOnce, &broker_sent), only(Consistency::ExactlyOnce, &world.delivered));
+        let at_least_once = only(Consistency::AtLeastOnce, &world.delivered);
+        prop_assert_eq!(only(Consistency::AtLeastOnce, &broker_sent), first_occurrences(&at_least_once));
+        prop_assert!(world.broker.outgoing.is_empty() && world.session.incoming.is_empty());
+    }
+
+    #[test]
+    fn with_lost_sessions_nothing_is_missing(window in 1u16..8, steps in steps(any::<bool>())) {
+        let (mut world, _) = run(window, steps);
+        if !world.connected {
+            world.connect(false);
+        }
+        world.settle();
+        check_ends(&mut world);
+        for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
+            let arrived = first_occurrences(&only(qos, &world.broker.log));
+            prop_assert_eq!(only(qos, &world.sent), arrived);
+        }
+    }
+
+    #[test]
+    fn any_packets_are_handled_without_panic(packets in prop::collection::vec(any_packet(), 0..60)) {
+        let mut world = World::new(4);
+        world.connect(false);
+        for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce, Consistency::AtLeastOnce] {
+            world.publish(qos);
+        }
+        for packet in packets {
+            if world.session.handle(packet, world.now).is_err() {
+                break;
+            }
+            world.events();
+            world.application_takes_one();
+        }
+    }
+}
+
+fn any_packet() -> impl Strategy<Value = Packet> {
+    let id = 1u16..6;
+    prop_oneof![
+        id.clone().prop_map(Packet::Puback),
+        id.clone().prop_map(Packet::Pubrec),
+        id.clone().prop_map(Packet::Pubrel),
+        id.clone().prop_map(Packet::Pubcomp),
+        (id.clone(), prop::collection::vec(any::<u8>(), 0..3)).prop_map(|(id, codes)| Packet::Suback(id, codes)),
+        (id, qos(), any::<bool>())
+            .prop_map(|(packet_id, qos, dup)| Packet::Publish(Publish { packet_id, dup, ..publish(qos, 1) })),
+        Just(Packet::Pingresp),
+        Just(Packet::Connack { session_present: false, code: 0 }),
+    ]
+}
+
+#[test]
+fn the_subscription_is_made_again_only_when_the_session_is_gone() {
+    let mut world = World::new(4);
+    world.connect(false);
+    world.session.subscribe(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
+    world.settle();
+    for (keeps_session, expected) in [(true, 1), (false, 2), (false, 3)] {
+        world.cut();
+        world.connect(keeps_session);
+        world.settle();
+        assert_eq!(world.broker.subscriptions, expected);
+    }
+}
+
+#[test]
+fn a_refused_subscription_is_told() {
+    let mut world = World::new(4);
+    world.connect(false);
+    world.session.subscribe(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
+    world.session.handle(Packet::Suback(1, vec![1, 0x80]), world.now).unwrap();
+    match world.session.take_events().as_slice() {
+        [Event::Subscribed(Err(Error::Authorization { message, code: 0x80 }))] => assert!(message.contains("'b'")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn resent_publishes_keep_identifier_and_order_and_carry_dup() {
+    let mut world = World::new(10);
+    world.connect(false);
+    for _ in 0..3 {
+        world.publish(Consistency::AtLeastOnce);
+    }
+    world.broker.take_output(&mut world.session);
+    world.broker.handle_one();
+    world.to_client();
+    world.events();
+    world.cut();
+    world.connect(true);
+    world.broker.take_output(&mut world.session);
+    let resent: Vec<_> = world
+        .broker
+        .to_broker
+        .iter()
+        .map(|packet| match packet {
+            Wire::Publish(p) => (p.pkid, p.dup, tag(&p.payload)),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(resent, [(2, true, 1), (3, true, 2)]);
+}
+
+#[test]
+fn only_what_was_not_sent_can_be_withdrawn() {
+    let mut world = World::new(1);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.publish(Consistency::AtLeastOnce);
+    assert!(!world.session.withdraw(0));
+    assert!(world.session.withdraw(1));
+    assert!(!world.session.withdraw(1));
+    world.settle();
+    assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
+}
+
+#[test]
+fn packet_identifiers_wrap_and_skip_those_in_use() {
+    let mut world = World::new(2);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.broker.take_output(&mut world.session);
+    let held = world.broker.to_broker.pop_front();
+    for _ in 0..65_536 {
+        world.publish(Consistency::AtLeastOnce);
+        world.settle();
+    }
+    assert_eq!(world.session.ids.len(), 1);
+    world.broker.to_broker.extend(held);
+    world.settle();
+    check_ends(&mut world);
+}
+
+#[test]
+fn a_silent_broker_is_noticed_after_one_and_a_half_keep_alives() {
+    let start = Instant::now();
+    let at = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut session = Session::new(1, Duration::from_secs(10), start);
+    session.connected(false, start);
+    assert_eq!(session.deadline(true), Some(at(10)));
+    assert_eq!(session.tick(at(9), true), Ok(()));
+    assert!(session.output.is_empty());
+    assert_eq!(session.tick(at(10), true), Ok(()));
+    assert_eq!(session.output.take().concat_bytes(), [0xC0, 0]);
+    assert_eq!(session.deadline(true), Some(at(15)));
+    // While reading pauses, the answer can't be seen.
+    assert_eq!(session.deadline(false), None);
+    session.reading_resumed(at(30));
+    assert_eq!(session.tick(at(34), true), Ok(()));
+    assert_eq!(session.tick(at(35), true), Err(NoAnswer));
+    session.handle(Packet::Pingresp, at(36)).unwrap();
+    assert_eq!(session.tick(at(37), true), Ok(()));
+}
+
+trait ConcatBytes {
+    fn concat_bytes(&self) -> Vec<u8>;
+}
+
+impl ConcatBytes for VecDeque<Bytes> {
+    fn concat_bytes(&self) -> Vec<u8> {
+        self.iter().flat_map(|chunk| chunk.iter().copied()).collect()
+    }
+}
