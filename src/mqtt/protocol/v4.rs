@@ -224,3 +224,141 @@ pub(crate) fn connack_text(code: u8) -> &'static str {
 pub(crate) fn is_login_refused(code: u8) -> bool {
     matches!(code, 4 | 5)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Credentials;
+
+    fn decode_all(bytes: &[u8]) -> Result<Vec<Packet>, ProtocolError> {
+        let mut input = BytesMut::from(bytes);
+        let mut packets = Vec::new();
+        while let Some(packet) = decode(&mut input)? {
+            packets.push(packet);
+        }
+        Ok(packets)
+    }
+
+    fn qos() -> impl Strategy<Value = Consistency> {
+        (0..3i64).prop_map(|qos| Consistency::from_qos(qos).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn a_publish_has_the_codecs_bytes_and_comes_back(
+            topic in "[^\\x00+#]{1,300}", payload: Vec<u8>, qos in qos(), retain: bool, dup: bool, id in 1u16..,
+        ) {
+            let at_most_once = qos == Consistency::AtMostOnce;
+            let packet_id = if at_most_once { 0 } else { id };
+            let dup = dup && !at_most_once;
+            let publish = Publish { topic, payload: payload.into(), qos, retain, dup, packet_id };
+            let mut ours = BytesMut::new();
+            publish_head(&publish, &mut ours);
+            ours.extend_from_slice(&publish.payload);
+
+            let mut theirs = BytesMut::new();
+            let codec_qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(qos.qos())];
+            let mut packet = v4::Publish::from_bytes(publish.topic.as_str(), codec_qos, publish.payload.clone());
+            (packet.retain, packet.dup, packet.pkid) = (retain, dup, packet_id);
+            packet.write(&mut theirs).unwrap();
+            prop_assert_eq!(&ours, &theirs);
+            prop_assert_eq!(decode_all(&ours), Ok(vec![Packet::Publish(publish)]));
+        }
+
+        #[test]
+        fn any_bytes_are_packets_or_an_error(bytes: Vec<u8>) {
+            let _ = decode_all(&bytes);
+        }
+
+        #[test]
+        fn a_packet_in_pieces_is_the_same_packet(payload: Vec<u8>, cut: prop::sample::Index) {
+            let publish = Publish {
+                topic: "t".into(), payload: payload.into(), qos: Consistency::AtLeastOnce, retain: false, dup: false,
+                packet_id: 7,
+            };
+            let mut whole = BytesMut::new();
+            publish_head(&publish, &mut whole);
+            whole.extend_from_slice(&publish.payload);
+            let rest = whole.split_off(cut.index(whole.len()));
+            let mut input = whole;
+            prop_assert_eq!(decode(&mut input), Ok(None));
+            if input.len() >= 5 {
+                prop_assert_eq!(missing(&input), rest.len());
+            }
+            input.extend_from_slice(&rest);
+            prop_assert_eq!(decode(&mut input), Ok(Some(Packet::Publish(publish))));
+            prop_assert!(input.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_broker_may_not_send_is_refused() {
+        let bad: [&[u8]; 18] = [
+            &[0x00, 0],                                     // reserved type
+            &[0x10, 0],                                     // CONNECT
+            &[0x82, 6, 0, 1, 0, 1, b'a', 0],                // SUBSCRIBE
+            &[0xC0, 0],                                     // PINGREQ
+            &[0xE0, 0],                                     // DISCONNECT
+            &[0xF0, 0],                                     // AUTH
+            &[0x20, 1, 0],                                  // CONNACK too short
+            &[0x20, 2, 2, 0],                               // CONNACK with a reserved flag
+            &[0x20, 2, 1, 5],                               // session present in a refusal
+            &[0x40, 2, 0, 0],                               // packet identifier 0
+            &[0x40, 3, 0, 1, 0],                            // PUBACK too long
+            &[0x60, 2, 0, 1],                               // PUBREL without its flags
+            &[0xD0, 1, 0],                                  // PINGRESP with a body
+            &[0x36, 5, 0, 1, b't', 0, 1],                   // QoS 3
+            &[0x38, 3, 0, 1, b't'],                         // DUP at QoS 0
+            &[0x30, 2, 0, 0],                               // no topic
+            &[0x30, 5, 0, 3, b'a', b'/', b'#'],             // wildcard in a topic
+            &[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0, 0, 0], // length of five bytes
+        ];
+        for bytes in bad {
+            assert!(decode_all(bytes).is_err(), "{bytes:x?}");
+        }
+        assert!(decode_all(&[0x30, 4, 0, 9, b't', b'x']).is_err(), "topic longer than the packet");
+        assert!(decode_all(&[0x30, 4, 0, 2, 0xFF, 0xFE]).is_err(), "topic that is not UTF-8");
+    }
+
+    #[test]
+    fn every_connack_code_is_told() {
+        for code in 0..=255 {
+            let connack = Packet::Connack { session_present: false, code };
+            assert_eq!(decode_all(&[0x20, 2, 0, code]), Ok(vec![connack]));
+        }
+    }
+
+    #[test]
+    fn connect_as_in_the_specification() {
+        let mut packet = Connect { client_id: "ab".into(), clean_session: true, keep_alive_s: 60, credentials: None };
+        let mut bytes = BytesMut::new();
+        connect(&packet, &mut bytes);
+        assert_eq!(&bytes[..], b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02ab");
+
+        packet.clean_session = false;
+        packet.credentials = Some(Credentials { username: String::new(), password: Some(vec![0xFF]) });
+        bytes.clear();
+        connect(&packet, &mut bytes);
+        assert_eq!(&bytes[..], b"\x10\x13\x00\x04MQTT\x04\xc0\x00\x3c\x00\x02ab\x00\x00\x00\x01\xff");
+    }
+
+    #[test]
+    fn subscribe_as_the_codec_writes_it() {
+        let filters = ["a/+".to_owned(), "b".repeat(200)];
+        let mut ours = BytesMut::new();
+        subscribe(9, &filters, Consistency::ExactlyOnce, &mut ours);
+        let mut theirs = BytesMut::new();
+        let filters = filters.iter().map(|filter| v4::SubscribeFilter::new(filter.clone(), QoS::ExactlyOnce));
+        let mut packet = v4::Subscribe::new_many(filters);
+        packet.pkid = 9;
+        packet.write(&mut theirs).unwrap();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn a_payload_without_topic_room_is_known_before() {
+        assert_eq!(max_payload("abc"), MAX_REMAINING_LENGTH - 2 - 3 - 2);
+    }
+}

@@ -350,8 +350,11 @@ fn any_packet() -> impl Strategy<Value = Packet> {
         id.clone().prop_map(Packet::Pubrel),
         id.clone().prop_map(Packet::Pubcomp),
         (id.clone(), prop::collection::vec(any::<u8>(), 0..3)).prop_map(|(id, codes)| Packet::Suback(id, codes)),
-        (id, qos(), any::<bool>())
-            .prop_map(|(packet_id, qos, dup)| Packet::Publish(Publish { packet_id, dup, ..publish(qos, 1) })),
+        (id, qos(), any::<bool>()).prop_map(|(packet_id, qos, dup)| Packet::Publish(Publish {
+            packet_id,
+            dup,
+            ..publish(qos, 1)
+        })),
         Just(Packet::Pingresp),
         Just(Packet::Connack { session_present: false, code: 0 }),
     ]
@@ -420,6 +423,19 @@ fn only_what_was_not_sent_can_be_withdrawn() {
     assert!(!world.session.withdraw(1));
     world.settle();
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
+}
+
+#[test]
+fn a_message_of_a_lost_session_is_not_acknowledged_in_the_next_one() {
+    let mut world = World::new(4);
+    world.connect(false);
+    world.broker.send(Consistency::AtLeastOnce, 1);
+    world.to_client();
+    world.events();
+    world.cut();
+    world.connect(false);
+    world.application_takes_one();
+    assert!(world.session.output.is_empty());
 }
 
 #[test]
