@@ -67,7 +67,8 @@ async fn run(shared: &Shared, plan: &Plan) -> Result<()> {
 /// Opens the socket and logs in. Returns what the broker sent after its CONNACK, and whether it kept the session.
 async fn open(plan: &Plan) -> Result<(Link, BytesMut, bool)> {
     let link = Link::open(&plan.broker, plan.tls.as_ref()).await?;
-    let lost = |e: &std::io::Error| failed(&plan.broker, "CONNECT", super::link::explain(e));
+    let hint = if plan.tls.is_some() { "" } else { "; if this is a TLS port, set 'tls'" };
+    let lost = |e: &std::io::Error| failed(&plan.broker, "CONNECT", format!("{}{hint}", super::link::explain(e)));
 
     let mut connect = BytesMut::new();
     v4::connect(&plan.connect, &mut connect);
@@ -80,10 +81,6 @@ async fn open(plan: &Plan) -> Result<(Link, BytesMut, bool)> {
     loop {
         match link.try_read(&mut input, 0) {
             Ok(0) => {
-                let hint = match plan.tls {
-                    Some(_) => "",
-                    None => "; if this is a TLS port, set 'tls'",
-                };
                 let cause = format!("the broker closed the connection without an answer{hint}");
                 return Err(failed(&plan.broker, "CONNECT", cause));
             }

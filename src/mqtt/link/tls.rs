@@ -71,7 +71,7 @@ impl Tls {
         let stream = TlsConnector::from(self.0.clone())
             .connect(name, tcp)
             .await
-            .map_err(|e| failed(broker, "TLS", explain(&e)))?;
+            .map_err(|e| failed(broker, "TLS", explain_handshake(&e)))?;
         let (tcp, connection) = stream.into_inner();
         Ok((tcp, Stream(Mutex::new(connection))))
     }
@@ -91,15 +91,20 @@ fn from_pem_file(path: &std::path::Path) -> Result<RootCertStore> {
     }
 }
 
-/// What went wrong in TLS, in words that help.
+/// Why the handshake failed.
+fn explain_handshake(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            format!("the peer closed the connection during the handshake ({error}); is this a TLS port?")
+        }
+        _ => explain(error),
+    }
+}
+
+/// What went wrong on a socket, in words that help where TLS is the cause.
 pub(crate) fn explain(error: &io::Error) -> String {
     let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) else {
-        return match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-                format!("the peer closed the connection during the handshake ({error}); is this a TLS port?")
-            }
-            _ => error.to_string(),
-        };
+        return error.to_string();
     };
     match cause {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
