@@ -130,6 +130,9 @@ const DEFAULT_KEEP_ALIVE_S: i64 = 60;
 const DEFAULT_CONNECTION_TIMEOUT_S: f64 = 30.0;
 const DEFAULT_WRITE_TIMEOUT_MS: u64 = 60_000;
 const DEFAULT_MAX_INFLIGHT: u16 = 1000;
+/// Mosquitto cuts the connection of a client that has more QoS 2 publishes under way than its
+/// `max_inflight_messages`, and that is 20 by default.
+const DEFAULT_MAX_INFLIGHT_QOS_2: u16 = 20;
 /// Above this (about 31 years) a wait is for ever.
 const FOREVER_MS: u64 = 1_000_000_000_000;
 /// Stands for every name: the program has a serializer of its own.
@@ -165,11 +168,13 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         keep_alive: take.keep_alive(),
         connection_timeout: take.connection_timeout(),
         clean_session,
-        max_inflight: take.max_inflight(),
+        max_inflight: take.max_inflight(consistency),
         visible: Map::new(),
         warnings: Vec::new(),
     };
-    take.flag("connect.automatic_reconnect", &[]);
+    if take.flag("connect.automatic_reconnect", &[]) == Some(true) {
+        take.no_effect("connect.automatic_reconnect", "it is not supported yet by this version");
+    }
     if let Some(error) = take.parameters.take_error() {
         return Err(error);
     }
@@ -580,13 +585,16 @@ impl Extractor {
         }
     }
 
-    fn max_inflight(&mut self) -> u16 {
+    fn max_inflight(&mut self, consistency: Consistency) -> u16 {
         let inside: &[&str] = match self.value("max_inflight_messages", &[]) {
             Some(Value::Map(_)) => &["inflight"],
             _ => &[],
         };
         let given = self.integer("max_inflight_messages", inside, 1..=65_535);
-        given.and_then(|given| u16::try_from(given).ok()).unwrap_or(DEFAULT_MAX_INFLIGHT)
+        given.and_then(|given| u16::try_from(given).ok()).unwrap_or(match consistency {
+            Consistency::ExactlyOnce => DEFAULT_MAX_INFLIGHT_QOS_2,
+            _ => DEFAULT_MAX_INFLIGHT,
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The task of a client: opens the connection, reads, writes, keeps time, and ends the client.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::client::{Plan, Shared, Status};
 use super::link::{Link, failed};
@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// How many reads are done before other clients get their turn.
 const READS_PER_TURN: usize = 16;
+/// How long the broker has to close the connection after our DISCONNECT.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Runs a client from its opening to its end.
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
@@ -164,7 +166,7 @@ impl Connection<'_> {
             if let Some(deadline) = closing {
                 let idle = !blocked && lock(&self.shared.session).is_idle();
                 if idle || now >= deadline {
-                    self.say_goodbye();
+                    self.say_goodbye().await;
                     return Ok(());
                 }
             }
@@ -244,13 +246,32 @@ impl Connection<'_> {
         }
     }
 
-    /// DISCONNECT, as far as the socket takes it at once.
-    fn say_goodbye(&self) {
+    /// DISCONNECT, then reads on until the broker closes: a socket that is closed with bytes unread is reset, and the
+    /// broker would lose our last acknowledgements with it.
+    async fn say_goodbye(&self) {
         lock(&self.shared.session).disconnect();
-        if let Err(e) = self.shared.flush() {
-            tracing::debug!("DISCONNECT was not sent: {e}");
+        if self.shared.flush().is_err() {
+            return;
         }
         self.link.shutdown();
+        let mut rest = BytesMut::new();
+        let until_closed = async {
+            loop {
+                match self.link.try_read(&mut rest, 0) {
+                    Ok(0) => break,
+                    Ok(_) => rest.clear(),
+                    Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                        if self.link.ready(true, false).await.is_err() {
+                            break;
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+        };
+        if timeout(GOODBYE, until_closed).await.is_err() {
+            tracing::debug!("the broker did not close the connection after DISCONNECT");
+        }
     }
 
     fn lost(&self, cause: &str) -> Error {

@@ -168,7 +168,7 @@ impl World {
         }
     }
 
-    fn to_client(&mut self) {
+    fn client_handles_one(&mut self) {
         if let Some(packet) = self.broker.to_client.pop_front() {
             self.session.handle(packet, self.now).unwrap();
         }
@@ -203,7 +203,7 @@ impl World {
                 break;
             }
             self.broker.handle_one();
-            self.to_client();
+            self.client_handles_one();
             self.events();
             self.application_takes_one();
         }
@@ -256,7 +256,7 @@ fn run(window: u16, steps: Vec<Step>) -> (World, Vec<(Consistency, u32)>) {
             Step::BrokerSends(_) => {}
             Step::ToBroker => world.broker.take_output(&mut world.session),
             Step::BrokerHandles => world.broker.handle_one(),
-            Step::ToClient => world.to_client(),
+            Step::ToClient => world.client_handles_one(),
             Step::ApplicationTakes => world.application_takes_one(),
             Step::Cut => world.cut(),
             Step::Connect { keeps_session } if !world.connected => world.connect(keeps_session),
@@ -395,7 +395,7 @@ fn resent_publishes_keep_identifier_and_order_and_carry_dup() {
     }
     world.broker.take_output(&mut world.session);
     world.broker.handle_one();
-    world.to_client();
+    world.client_handles_one();
     world.events();
     world.cut();
     world.connect(true);
@@ -430,7 +430,7 @@ fn a_message_of_a_lost_session_is_not_acknowledged_in_the_next_one() {
     let mut world = World::new(4);
     world.connect(false);
     world.broker.send(Consistency::AtLeastOnce, 1);
-    world.to_client();
+    world.client_handles_one();
     world.events();
     world.cut();
     world.connect(false);
