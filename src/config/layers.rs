@@ -151,14 +151,14 @@ impl Parameters {
         match parameters::support(table, name) {
             Some(Support::Built) => {}
             Some(Support::NotBuilt(what)) => {
-                self.problem_at(layer, written, &format!("{what} is not supported yet by this version"));
+                self.problem_at(layer, written, &format!("not supported yet by this version: {what}"));
             }
             Some(Support::NoEffect(why)) => {
                 let place = self.place(layer, written);
                 self.warnings.push(format!("{place} has no effect: {why}"));
             }
             None if name.ends_with("_data") => {
-                self.problem_at(layer, written, "files inside the configuration are not supported yet by this version");
+                self.problem_at(layer, written, "not supported yet by this version: files inside the configuration");
             }
             None => {
                 let hint = match parameters::nearest(table, name) {

@@ -11,10 +11,10 @@ use crate::config::Consistency;
 /// Takes the next whole packet out of `input`; `None` when there is none yet.
 pub(crate) fn decode(input: &mut BytesMut) -> Result<Option<Packet>, ProtocolError> {
     let Some((header_length, remaining)) = frame(input)? else { return Ok(None) };
+    check_fixed_header(input[0], remaining)?;
     if input.len() < header_length + remaining {
         return Ok(None);
     }
-    check_fixed_header(input[0], remaining)?;
     if input[0] >> 4 == CONNACK {
         return connack(input.split_to(header_length + remaining).split_off(header_length)).map(Some);
     }
