@@ -10,7 +10,7 @@ help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
 	@echo 'make build      the Java package in build/libs, with the native library inside'
 	@echo 'make test       every check and test; the last line counts them'
-	@echo 'make demo       the Java and the Rust example against a broker of their own'
+	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
 	@echo 'make clean      remove what was built'
@@ -24,7 +24,7 @@ build:
 test: deps
 	@scripts/test
 
-demo: build
+demo: deps
 	@scripts/demo
 
 classpath:

@@ -47,3 +47,8 @@ pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, WriteV
 
 /// Any error, as serializers and deserializers of your own may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
