@@ -93,3 +93,32 @@ fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result
         None => Err(at(&["header"], "'header' has no 'version'; expected 2 or 3".into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(text: &str, wanted: Option<&str>) -> Result<(String, Vec<String>)> {
+        let file = SourceFile { path: "file.yml".into(), text: text.into() };
+        service(&file, wanted).map(|service| (service.name, service.path))
+    }
+
+    #[test]
+    fn services_are_found_with_and_without_a_header() {
+        let plain = "a: {type: x}\nb: {}\n";
+        let with_header = "header: {version: 3}\nconfig:\n  a: {type: x}\n  b: {}\n";
+        assert_eq!(choose(plain, Some("b")), Ok(("b".into(), vec!["b".into()])));
+        assert_eq!(choose(with_header, Some("b")), Ok(("b".into(), vec!["config".into(), "b".into()])));
+        assert_eq!(choose("only: {}\n", None), Ok(("only".into(), vec!["only".into()])));
+        for text in [plain, with_header] {
+            for wanted in [None, Some("c"), Some("config"), Some("header")] {
+                assert!(matches!(choose(text, wanted), Err(Error::NoService(_))), "{text}: {wanted:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_header_config_is_an_ordinary_name() {
+        assert_eq!(choose("config: {type: x}\n", None), Ok(("config".into(), vec!["config".into()])));
+    }
+}

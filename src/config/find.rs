@@ -49,3 +49,25 @@ fn read(path: &Path) -> Result<Option<String>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_folder_comes_before_the_home_and_an_explicit_file_before_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, home) = (folder.path().join("here"), folder.path().join("home"));
+        std::fs::create_dir_all(home.join(".config/sinetstream")).unwrap();
+        std::fs::create_dir(&here).unwrap();
+        let found = |explicit: Option<&str>| find(explicit.map(Path::new), &here, Some(&home)).map(|file| file.text);
+        assert!(matches!(found(None), Err(Error::NoConfig(_))));
+        std::fs::write(home.join(".config/sinetstream/config.yml"), "home").unwrap();
+        assert_eq!(found(None), Ok("home".into()));
+        std::fs::write(here.join(".sinetstream_config.yml"), "here").unwrap();
+        assert_eq!(found(None), Ok("here".into()));
+        assert!(matches!(found(Some("explicit.yml")), Err(Error::NoConfig(_))));
+        std::fs::write(here.join("explicit.yml"), "explicit").unwrap();
+        assert_eq!(found(Some("explicit.yml")), Ok("explicit".into()));
+    }
+}

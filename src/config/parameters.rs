@@ -153,3 +153,67 @@ pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     name == "headers" || ["pass", "pwd", "secret", "token", "key", "_data"].iter().any(|part| name.contains(part))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_spellings_lead_to_known_names() {
+        for written in [
+            "tls_set",
+            "tls_insecure_set",
+            "username_pw_set",
+            "will_set",
+            "ws_set_options",
+            "ws_options_set",
+            "reconnect_delay_set",
+            "max_inflight_messages_set",
+            "max_queued_messages_set",
+            "message_retry_set",
+            "proxy_set",
+            "keepalive",
+            "connection_timeout",
+        ] {
+            assert_ne!(canonical(written), written);
+            assert!(support(PARAMETERS, canonical(written)).is_some(), "{written}");
+        }
+        for (name, _) in PARAMETERS {
+            assert_eq!(canonical(name), *name);
+        }
+    }
+
+    #[test]
+    fn no_name_is_listed_twice() {
+        for table in [PARAMETERS, TLS, USERNAME_PW, TLS_INSECURE, MAX_INFLIGHT_MESSAGES] {
+            for (index, (name, _)) in table.iter().enumerate() {
+                assert!(table[..index].iter().all(|(other, _)| other != name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        for (written, expected) in [
+            ("topik", Some("topic")),
+            ("Username_PW", Some("username_pw")),
+            ("usernamepw", Some("username_pw")),
+            ("data_encrypton", Some("data_encryption")),
+            ("x", None),
+            ("something_else", None),
+        ] {
+            assert_eq!(nearest(PARAMETERS, written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in ["password", "keyfilePassword", "trustStorePassword", "key", "secret-key", "api_token", "auth_data"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["username", "topic", "ca_certs", "brokers"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+}

@@ -172,3 +172,27 @@ impl<V: Into<Value>> From<Vec<V>> for Value {
         Value::List(items.into_iter().map(Into::into).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_value() {
+        let map: Map = [("password", Value::from("hidden")), ("list", vec!["hidden"].into()), ("number", 47_11.into())]
+            .into_iter()
+            .collect();
+        assert_eq!(format!("{map:?}"), r#"{"password": a string, "list": [a string], "number": an integer}"#);
+    }
+
+    #[test]
+    fn a_name_occurs_once_and_order_is_kept() {
+        let mut map = Map::new();
+        map.insert("b", 1);
+        map.insert("a", 2);
+        map.insert("b", 3);
+        let entries: Vec<_> = map.iter().collect();
+        assert_eq!(entries, [("b", &Value::Int(3)), ("a", &Value::Int(2))]);
+        assert_eq!((map.len(), map.is_empty(), map.get("c")), (2, false, None));
+    }
+}

@@ -321,3 +321,65 @@ impl<'de> de::Visitor<'de> for SeekItem {
         f.write_str(FOUND)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line(text: &str, path: &[&str]) -> Option<usize> {
+        let path: Vec<String> = path.iter().map(|part| part.to_string()).collect();
+        line_of(text, &path)
+    }
+
+    #[test]
+    fn the_line_of_the_deepest_part_that_is_there() {
+        let text = "a:\n  b: 1\n  list:\n    - x\n    - y: 2\n      z: 3\nc: {d: 4,\n e: 5}\n";
+        for (path, expected) in [
+            (&["a"][..], Some(1)),
+            (&["a", "b"], Some(2)),
+            (&["a", "missing"], Some(1)),
+            (&["a", "list"], Some(3)),
+            (&["a", "list", "0"], Some(4)),
+            (&["a", "list", "1", "z"], Some(6)),
+            (&["c", "d"], Some(7)),
+            (&["c", "e"], Some(8)),
+            (&["missing", "b"], None),
+            (&[], None),
+        ] {
+            assert_eq!(line(text, path), expected, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn values_have_their_types() {
+        let text = "[~, true, 7, -1, 1.5, text, '7', !!binary AP8=, !!str 7, !sinetstream/encrypted QQ==, [], {a: b}]";
+        let Ok(Value::List(items)) = parse(text).map_err(|e| e.message) else { panic!("not a list") };
+        let expected = [
+            Value::Null,
+            Value::Bool(true),
+            Value::Int(7),
+            Value::Int(-1),
+            Value::Float(1.5),
+            Value::from("text"),
+            Value::from("7"),
+            Value::Bytes(vec![0, 0xFF]),
+            Value::from("7"),
+            Value::Encrypted("QQ==".into()),
+            Value::List(vec![]),
+            Value::from([("a", "b")]),
+        ];
+        assert!(items == expected, "{items:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_value_or_an_error_on_a_line_of_it(text in "[ -~\\n\\t\u{e9}]{0,80}") {
+            if let Err(error) = parse(&text) {
+                prop_assert!(error.line.is_none_or(|line| line <= text.lines().count() + 1), "{:?}", error.line);
+            }
+            let _ = line(&text, &["a", "b"]);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+package jp.ad.sinet.stream.engine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import jp.ad.sinet.stream.testing.Broker;
+import jp.ad.sinet.stream.testing.Certificates;
+import jp.ad.sinet.stream.testing.ChildJvm;
+import jp.ad.sinet.stream.testing.NoLeaks;
+import jp.ad.sinet.stream.testing.ScriptedBroker;
+
+/** Whole JVMs: they end by themselves, print nothing of their own, and find the native library. */
+@Timeout(60)
+@ExtendWith(NoLeaks.class)
+class ChildJvmTest {
+    @RegisterExtension
+    static final Broker BROKER = new Broker();
+
+    private static final String RETURNS = "main returns";
+
+    @TempDir
+    Path directory;
+
+    /** Ended with exit code 0, and printed this and nothing else. */
+    private static void clean(ChildJvm.Result result, String... lines) {
+        assertTrue(result.ended && result.exitCode == 0, result::toString);
+        assertEquals("", result.err);
+        assertEquals(String.join(System.lineSeparator(), lines), result.out);
+    }
+
+    // ---- the JVM ends
+
+    @ParameterizedTest
+    @ValueSource(strings = {"open-writer", "blocked-read"})
+    void endsWithOpenClients(String scenario) throws IOException {
+        clean(new ChildJvm().run(scenario, BROKER.open()), RETURNS);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"blocked-write", "closing"})
+    void endsWithUnconfirmedMessages(String scenario) throws IOException {
+        try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
+            clean(new ChildJvm().run(scenario, broker.address()), RETURNS);
+        }
+    }
+
+    @Test
+    void endsWhileConnecting() throws IOException {
+        try (ScriptedBroker broker = ScriptedBroker.silent()) {
+            clean(new ChildJvm().run("connecting", broker.address()), RETURNS);
+        }
+    }
+
+    @Test
+    void endsAfterALostConnection() throws IOException {
+        clean(new ChildJvm().run("lost-connection"), "SinetStreamIOException", RETURNS);
+    }
+
+    @Test
+    void endsAfterAnOrderlyUse() throws IOException {
+        clean(new ChildJvm().run("exchange", BROKER.open()), "hello", RETURNS);
+    }
+
+    @Test
+    void exitDuringAWrite() throws IOException {
+        try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
+            ChildJvm.Result result = new ChildJvm().run("exit-during-write", broker.address());
+            assertTrue(result.ended && result.exitCode == 3 && (result.out + result.err).isEmpty(), result::toString);
+        }
+    }
+
+    @Test
+    void uncaughtException() throws IOException {
+        ChildJvm.Result result = new ChildJvm().run("uncaught", BROKER.open());
+        assertTrue(result.ended && result.exitCode == 1 && result.out.isEmpty(), result::toString);
+        List<String> lines = List.of(result.err.split(System.lineSeparator()));
+        assertTrue(lines.get(0).contains("IllegalStateException: on purpose"), result::toString);
+        assertTrue(lines.stream().skip(1).allMatch(line -> line.startsWith("\tat ")), result::toString);
+    }
+
+    // ---- what the JVM trusts
+
+    @Test
+    void tlsTrustsWhatTheJvmTrusts() throws IOException {
+        clean(new ChildJvm().option("-Djavax.net.ssl.trustStore=" + Certificates.get().trustStore)
+                .option("-Djavax.net.ssl.trustStorePassword=" + Certificates.STORE_PASSWORD)
+                .run("tls", BROKER.tls()), "connected, 0 errors", RETURNS);
+    }
+
+    // ---- loading
+
+    private static void loaded(ChildJvm.Result result, String from) {
+        assertTrue(result.ended && result.exitCode == 0 && result.err.isEmpty(), result::toString);
+        String[] lines = result.out.split(System.lineSeparator());
+        assertTrue(lines[0].startsWith("native library loaded from ") && lines[0].contains(from), result::toString);
+        assertTrue(lines[1].startsWith("InvalidConfigurationException: "), result::toString);
+        assertEquals(1, occurrences(result.out, "native library loaded"), result::toString);
+    }
+
+    private static int occurrences(String text, String part) {
+        return (text.length() - text.replace(part, "").length()) / part.length();
+    }
+
+    /** The same clear SinetStreamException, however often it is tried, and no other output. */
+    private static void notLoaded(ChildJvm.Result result, String... parts) {
+        assertTrue(result.ended && result.exitCode == 0, result::toString);
+        assertTrue(result.err.isEmpty() || result.err.contains("VM warning: You have loaded library")
+                || result.err.equals("WARNING: java.io.tmpdir directory does not exist"), result::toString);
+        assertEquals(2, occurrences(result.out, "SinetStreamException: the native library"), result::toString);
+        for (String part : parts) {
+            assertEquals(2, occurrences(result.out, part), () -> part + " in " + result);
+        }
+        assertFalse(result.out.contains("loaded from"), result::toString);
+    }
+
+    @Test
+    void loadsFromTheJar() throws IOException {
+        loaded(new ChildJvm().option("-Dsinetstream.native.tmpdir=" + directory).run("load"), "resource /native/");
+        try (var left = Files.list(directory)) {
+            assertEquals(0, left.count());
+        }
+    }
+
+    @Test
+    void loadsFromTheNamedFile() throws IOException {
+        Path library = EngineAccess.extractLibrary(directory);
+        loaded(new ChildJvm().option("-Dsinetstream.native.path=" + library)
+                .option("-Djava.library.path=/nowhere").run("load"), library.toString());
+    }
+
+    @Test
+    void loadsFromTheNamedFileRelativeToTheWorkingDirectory() throws IOException {
+        Path library = EngineAccess.extractLibrary(directory);
+        loaded(new ChildJvm().workingDirectory(directory).option("-Dsinetstream.native.path=" + library.getFileName())
+                .run("load"), library.getFileName().toString());
+    }
+
+    @Test
+    void loadsFromTheLibraryPath() throws IOException {
+        EngineAccess.extractLibrary(directory);
+        loaded(new ChildJvm().option("-Djava.library.path=" + directory).run("load"), "java.library.path");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jar", "sinetstream.native.path", "java.library.path"})
+    void severalClassLoadersLoadIt(String from) throws IOException {
+        Path library = EngineAccess.extractLibrary(directory);
+        ChildJvm child = new ChildJvm();
+        if (!from.equals("jar")) {
+            child.option("-D" + from + "=" + (from.endsWith("native.path") ? library : directory));
+        }
+        clean(child.run("two-loaders", BROKER.open()), "hello", "hello", "hello", RETURNS);
+    }
+
+    @Test
+    void missingFileIsOneClearException() throws IOException {
+        notLoaded(new ChildJvm().option("-Dsinetstream.native.path=/no/such/library.so").run("load"),
+                "/no/such/library.so", "no such file", "sinetstream.native.path");
+    }
+
+    @Test
+    void fileOfAnotherKindIsOneClearException() throws IOException {
+        Path file = Files.writeString(directory.resolve("libother.so"), "not a library");
+        notLoaded(new ChildJvm().option("-Dsinetstream.native.path=" + file).run("load"),
+                "(" + file + ")");
+    }
+
+    @Test
+    void anotherLibraryIsOneClearException() throws IOException {
+        Path zip = Path.of(System.getProperty("java.home"), "lib", System.mapLibraryName("zip"));
+        assumeTrue(Files.exists(zip), "this JDK is built otherwise");
+        notLoaded(new ChildJvm().option("-Dsinetstream.native.path=" + zip).run("load"), zip.toString(),
+                "is not one of SINETStream");
+    }
+
+    @Test
+    void unusableTemporaryDirectoryIsExplained() throws IOException {
+        String missing = directory.resolve("missing").toString();
+        notLoaded(new ChildJvm().option("-Dsinetstream.native.tmpdir=" + missing).run("load"),
+                "directory " + missing, "the system property sinetstream.native.tmpdir can name another");
+        notLoaded(new ChildJvm().option("-Djava.io.tmpdir=" + missing).run("load"), "directory " + missing);
+    }
+
+    @Test
+    void temporaryDirectoryWithoutExecutionIsExplained() throws IOException {
+        // a mount namespace of its own, so that nothing is left mounted
+        String[] mounted = {"unshare", "--mount", "--map-root-user", "sh", "-c",
+            "mount -t tmpfs -o noexec tmpfs " + directory + " && exec \"$@\"", "sh"};
+        assumeTrue(works(mounted), "may not mount");
+        notLoaded(new ChildJvm().under(mounted).option("-Dsinetstream.native.tmpdir=" + directory).run("load"),
+                "noexec", "directory " + directory, "the system property sinetstream.native.tmpdir can name another");
+    }
+
+    private static boolean works(String... command) {
+        try {
+            String[] all = List.of(List.of(command), List.of("true")).stream().flatMap(List::stream)
+                    .toArray(String[]::new);
+            Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
+            process.getInputStream().readAllBytes();
+            return process.waitFor() == 0;
+        } catch (IOException e) {
+            return false;
+        } catch (InterruptedException e) {
+            throw new AssertionError("interrupted", e);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package jp.ad.sinet.stream.testing;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/** Waits for what other threads and processes do. */
+public final class Await {
+    private static final long POLL_MILLIS = 2;
+
+    private Await() {
+    }
+
+    /** Waits up to ten seconds. */
+    public static void until(String what, BooleanSupplier condition) {
+        until(Duration.ofSeconds(10), what, condition);
+    }
+
+    public static void until(Duration limit, String what, BooleanSupplier condition) {
+        if (!reached(limit, condition)) {
+            throw new AssertionError("not within " + limit + ": " + what);
+        }
+    }
+
+    /** False when the condition was not met in time. */
+    public static boolean reached(Duration limit, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + limit.toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                return false;
+            }
+            try {
+                TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                throw new AssertionError("interrupted while waiting", e);
+            }
+        }
+        return true;
+    }
+
+    /** Waits until a method is on the thread's stack. */
+    public static void inside(Thread thread, String className, String method) {
+        until(thread + " in " + className + "." + method, () -> {
+            for (StackTraceElement frame : thread.getStackTrace()) {
+                if (frame.getMethodName().equals(method) && frame.getClassName().endsWith(className)) {
+                    return true;
+                }
+            }
+            return false;
+        });
+    }
+}

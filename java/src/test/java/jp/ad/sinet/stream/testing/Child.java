@@ -1,0 +1,199 @@
+package jp.ad.sinet.stream.testing;
+
+import java.io.File;
+import java.lang.reflect.InvocationTargetException;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.MessageIO;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.utils.MessageReaderFactory;
+import jp.ad.sinet.stream.utils.MessageWriterFactory;
+
+/** What {@link ChildJvm} runs: main returns, or ends otherwise, in the middle of something. */
+public final class Child {
+    private static final String TOPIC = "child";
+    private static MessageIO kept;
+
+    private Child() {
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        String broker = arguments.length > 1 ? arguments[1] : null;
+        switch (arguments[0]) {
+            case "exchange":
+                exchange(broker);
+                break;
+            case "open-writer":
+                MessageWriter<String> open = writer(broker);
+                kept = open;
+                open.write("x");
+                break;
+            case "blocked-read":
+                MessageReader<String> reader = reader(broker);
+                kept = reader;
+                Background.call(reader::read).awaitInside("read");
+                break;
+            case "blocked-write":
+                MessageWriter<String> blocked = writer(broker);
+                kept = blocked;
+                Background.run(() -> blocked.write("x")).awaitInside("awaitWrite");
+                break;
+            case "connecting":
+                Background.call(() -> writer(broker)).awaitInside("awaitConnected");
+                break;
+            case "closing":
+                MessageWriter<String> unconfirmed = writer(broker);
+                Background.run(() -> unconfirmed.write("x")).awaitInside("awaitWrite");
+                Background.run(unconfirmed::close).awaitInside("awaitClosed");
+                break;
+            case "lost-connection":
+                lostConnection();
+                break;
+            case "exit-during-write":
+                MessageWriter<String> writing = writer(broker);
+                Background<Void> write = Background.run(() -> writing.write("x")).awaitInside("awaitWrite");
+                Thread exiting = new Thread(() -> System.exit(3));
+                exiting.start();
+                write.thread().join();
+                break;
+            case "uncaught":
+                kept = writer(broker);
+                throw new IllegalStateException("on purpose");
+            case "two-loaders":
+                twoLoaders(broker);
+                break;
+            case "load":
+                load();
+                break;
+            case "config":
+                config();
+                break;
+            case "tls":
+                try (MessageWriter<String> tls = MessageWriterFactory.<String>builder().noConfig(true).type("mqtt")
+                        .topic(TOPIC).parameter("brokers", broker).parameter("tls", true)
+                        .parameter("username_pw", Map.of("username", "user01", "password", Broker.password("user01")))
+                        .build().getWriter()) {
+                    System.out.println("connected, " + tls.getMetrics().getErrorCountTotal() + " errors");
+                }
+                break;
+            default:
+                throw new IllegalArgumentException(arguments[0]);
+        }
+        System.out.println("main returns");
+    }
+
+    private static MessageWriter<String> writer(String broker) {
+        return Clients.textWriter(broker, TOPIC).consistency(Consistency.AT_LEAST_ONCE).build().getWriter();
+    }
+
+    private static MessageReader<String> reader(String broker) {
+        return Clients.textReader(broker, TOPIC).build().getReader();
+    }
+
+    /** Called through reflection, too. */
+    public static void exchange(String broker) {
+        String topic = TOPIC + System.nanoTime();
+        try (MessageReader<String> reader = Clients.textReader(broker, topic).build().getReader();
+                MessageWriter<String> writer = Clients.textWriter(broker, topic).build().getWriter()) {
+            writer.write("hello");
+            System.out.println(reader.read().getValue());
+        }
+    }
+
+    private static void lostConnection() {
+        try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
+            Supplier<MessageWriter<String>> open = () -> Clients.textWriter(broker.address(), TOPIC)
+                    .consistency(Consistency.AT_LEAST_ONCE)
+                    .parameter("connect", Map.of("automatic_reconnect", false)).build().getWriter();
+            MessageWriter<String> writer = open.get();
+            kept = writer;
+            Background<Void> write = Background.run(() -> writer.write("x")).awaitInside("awaitWrite");
+            broker.closeConnections();
+            System.out.println(write.failure(Clients.RECEIVE_LIMIT).getClass().getSimpleName());
+        }
+    }
+
+    /** Two applications in one JVM, each with its own copy of the classes. */
+    private static void twoLoaders(String broker) throws Exception {
+        List<URL> urls = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            urls.add(url(entry));
+        }
+        for (int i = 0; i < 2; i++) {
+            try (URLClassLoader loader = new URLClassLoader(urls.toArray(new URL[0]),
+                    ClassLoader.getPlatformClassLoader())) {
+                Class<?> other = loader.loadClass(Child.class.getName());
+                if (other == Child.class) {
+                    throw new AssertionError("not a class of its own");
+                }
+                try {
+                    other.getMethod("exchange", String.class).invoke(null, broker);
+                } catch (InvocationTargetException e) {
+                    throw new AssertionError("exchange failed", e.getCause());
+                }
+            }
+        }
+        exchange(broker);
+    }
+
+    private static URL url(String entry) throws MalformedURLException {
+        return Path.of(entry).toUri().toURL();
+    }
+
+    /** Prints where the library came from, or why it did not. */
+    private static void load() {
+        Logger logger = Logger.getLogger("jp.ad.sinet.stream");
+        logger.setLevel(Level.FINE);
+        logger.addHandler(new Handler() {
+            @Override
+            public void publish(LogRecord each) {
+                System.out.println(each.getMessage());
+            }
+
+            @Override
+            public void flush() {
+                // nothing is buffered
+            }
+
+            @Override
+            public void close() {
+                // nothing is open
+            }
+        });
+        for (int i = 0; i < 2; i++) {
+            try {
+                // loading comes before looking at the options
+                MessageWriterFactory.builder().noConfig(true).build().getWriter();
+            } catch (SinetStreamException e) {
+                System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+            }
+        }
+    }
+
+    /** Prints which configuration file was found, by the topic in it; nobody listens at its broker. */
+    private static void config() {
+        for (Supplier<MessageIO> open : List.<Supplier<MessageIO>>of(
+                () -> MessageWriterFactory.builder().build().getWriter(),
+                () -> MessageReaderFactory.builder().build().getReader())) {
+            try {
+                open.get().close();
+            } catch (SinetStreamException e) {
+                System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+package jp.ad.sinet.stream.testing;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A JVM of its own that runs {@link Child}. */
+public final class ChildJvm {
+    private static final long LIMIT_SECONDS = 20;
+    private static final int NATIVE_ACCESS_SINCE = 22;
+
+    private final List<String> before = new ArrayList<>();
+    private final List<String> options = new ArrayList<>();
+    private File workingDirectory;
+
+    /** An option of the JVM. */
+    public ChildJvm option(String option) {
+        options.add(option);
+        return this;
+    }
+
+    public ChildJvm workingDirectory(Path directory) {
+        workingDirectory = directory.toFile();
+        return this;
+    }
+
+    /** A command that gets the JVM's command line as its last arguments. */
+    public ChildJvm under(String... command) {
+        before.addAll(List.of(command));
+        return this;
+    }
+
+    /** Runs a scenario of {@link Child} to its end. */
+    public Result run(String... scenario) throws IOException {
+        List<String> command = new ArrayList<>(before);
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        // quick to start; the class path is absolute because of the working directory
+        command.addAll(List.of("-Xcheck:jni", "-ea", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
+                classPath()));
+        if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
+            command.add("--enable-native-access=ALL-UNNAMED");
+        }
+        command.addAll(options);
+        command.add(Child.class.getName());
+        command.addAll(List.of(scenario));
+        Path out = Files.createTempFile("sinetstream-child-", ".out");
+        Path err = Files.createTempFile("sinetstream-child-", ".err");
+        try {
+            ProcessBuilder builder = new ProcessBuilder(command).directory(workingDirectory)
+                    .redirectOutput(out.toFile()).redirectError(err.toFile());
+            builder.environment().keySet().removeIf(name -> name.endsWith("JAVA_OPTIONS") || name.startsWith("JDK_"));
+            builder.environment().remove("JAVA_TOOL_OPTIONS");
+            Process process = Processes.start(builder);
+            process.getOutputStream().close();
+            boolean ended = Processes.ended(process, LIMIT_SECONDS);
+            return new Result(ended, process.exitValue(), text(out), text(err));
+        } finally {
+            Files.delete(out);
+            Files.delete(err);
+        }
+    }
+
+    public static String classPath() {
+        List<String> absolute = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            absolute.add(Path.of(entry).toAbsolutePath().toString());
+        }
+        return String.join(File.pathSeparator, absolute);
+    }
+
+    private static String text(Path file) throws IOException {
+        return new String(Files.readAllBytes(file), StandardCharsets.UTF_8).trim();
+    }
+
+    /** How it ended. */
+    public static final class Result {
+        /** False when it had to be killed. */
+        public final boolean ended;
+        public final int exitCode;
+        public final String out;
+        public final String err;
+
+        Result(boolean ended, int exitCode, String out, String err) {
+            this.ended = ended;
+            this.exitCode = exitCode;
+            this.out = out;
+            this.err = err;
+        }
+
+        @Override
+        public String toString() {
+            return (ended ? "exit code " + exitCode : "killed") + "\nout: " + out + "\nerr: " + err;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+package jp.ad.sinet.stream.testing;
+
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** A broker that behaves as no real one does: it does not answer, refuses, or never acknowledges. */
+public final class ScriptedBroker implements AutoCloseable {
+    /** What happens on a connection; at its end the connection is closed. */
+    public interface Script {
+        void serve(Connection connection) throws IOException;
+    }
+
+    private final ServerSocket listener;
+    private final Script script;
+    private final List<Connection> connections = new CopyOnWriteArrayList<>();
+    private final List<Packet> received = new CopyOnWriteArrayList<>();
+
+    public ScriptedBroker(Script script) {
+        this.script = script;
+        try {
+            listener = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        daemon(this::accept);
+    }
+
+    /** Accepts connections and answers nothing. */
+    public static ScriptedBroker silent() {
+        return new ScriptedBroker(connection -> {
+            while (true) {
+                connection.read();
+            }
+        });
+    }
+
+    /** Answers CONNECT with a code, and after 0 nothing more. */
+    public static ScriptedBroker connack(int code) {
+        return new ScriptedBroker(connection -> {
+            connection.read();
+            connection.send(Packet.of(Packet.CONNACK, 0, code));
+            while (code == 0) {
+                connection.read();
+            }
+        });
+    }
+
+    /** Logs everybody in, answers subscriptions with a code and pings, and acknowledges no message. */
+    public static ScriptedBroker neverAcknowledging(int subackCode) {
+        return new ScriptedBroker(connection -> {
+            while (true) {
+                Packet packet = connection.read();
+                if (packet.type() == Packet.CONNECT) {
+                    connection.send(Packet.of(Packet.CONNACK, 0, 0));
+                } else if (packet.type() == Packet.PINGREQ) {
+                    connection.send(Packet.of(Packet.PINGRESP));
+                } else if (packet.type() == Packet.SUBSCRIBE) {
+                    int[] suback = new int[2 + packet.filters()];
+                    Arrays.fill(suback, subackCode);
+                    suback[0] = packet.id() >> 8;
+                    suback[1] = packet.id();
+                    connection.send(Packet.of(Packet.SUBACK, suback));
+                }
+            }
+        });
+    }
+
+    public static ScriptedBroker neverAcknowledging() {
+        return neverAcknowledging(0);
+    }
+
+    private static void daemon(Runnable action) {
+        Thread thread = new Thread(action, "scripted broker");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void accept() {
+        try {
+            while (true) {
+                Connection connection = new Connection(listener.accept());
+                connections.add(connection);
+                daemon(connection::serve);
+            }
+        } catch (IOException e) {
+            // closed
+        }
+    }
+
+    /** As {@code brokers} takes it. */
+    public String address() {
+        return "127.0.0.1:" + listener.getLocalPort();
+    }
+
+    /** How many connections there were. */
+    public int connections() {
+        return connections.size();
+    }
+
+    /** How many packets of a type came. */
+    public int received(int type) {
+        return (int) received.stream().filter(packet -> packet.type() == type).count();
+    }
+
+    public void awaitReceived(int type) {
+        Await.until("a packet of type " + type, () -> received(type) > 0);
+    }
+
+    /** Closes all connections; new ones are still accepted. */
+    public void closeConnections() {
+        connections.forEach(Connection::close);
+    }
+
+    @Override
+    public void close() {
+        try {
+            listener.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        closeConnections();
+    }
+
+    /** A client's connection. */
+    public final class Connection {
+        private final Socket socket;
+        private final DataInputStream in;
+
+        private Connection(Socket socket) throws IOException {
+            this.socket = socket;
+            this.in = new DataInputStream(socket.getInputStream());
+        }
+
+        private void serve() {
+            try {
+                script.serve(this);
+            } catch (IOException e) {
+                // the client is gone
+            } finally {
+                close();
+            }
+        }
+
+        /** The next packet; after a DISCONNECT the script ends. */
+        public Packet read() throws IOException {
+            Packet packet = Packet.read(in);
+            received.add(packet);
+            if (packet.type() == Packet.DISCONNECT) {
+                throw new EOFException();
+            }
+            return packet;
+        }
+
+        public void send(Packet packet) throws IOException {
+            packet.write(socket.getOutputStream());
+        }
+
+        private void close() {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+}

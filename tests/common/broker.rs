@@ -1,0 +1,272 @@
+//! A Mosquitto of a test's own, configured as the user guide says.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use super::certificates::{self, Certificate};
+use super::{PATIENCE, holds_within};
+
+/// The users of every broker with their passwords.
+pub const USERS: [(&str, &str); 3] = [("user01", "user01-pass"), ("user02", "user02-pass"), ("user03", "user03-pass")];
+
+/// A running Mosquitto. It is stopped when dropped, also when the test program is killed.
+pub struct Broker {
+    dir: TempDir,
+    /// Everybody may connect.
+    pub plain: u16,
+    /// With a password.
+    pub login: u16,
+    /// With a password, over TLS.
+    pub tls: u16,
+    process: Option<Process>,
+}
+
+struct Process {
+    shell: Child,
+    mosquitto: String,
+}
+
+impl Broker {
+    pub fn start() -> Broker {
+        Broker::start_with(certificates::server(), "")
+    }
+
+    /// With another certificate, or with further lines of configuration.
+    pub fn start_with(certificate: &Certificate, extra: &str) -> Broker {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("write");
+        write("ca.pem", &certificates::authority().pem);
+        write("server.pem", &certificate.pem);
+        write("server.key", &certificate.key_pem);
+        write("passwords", password_file());
+        let mut broker = Broker { dir, plain: 0, login: 0, tls: 0, process: None };
+        // Between the choice of a free port and Mosquitto's start somebody else may take it.
+        for _ in 0..10 {
+            [broker.plain, broker.login, broker.tls] = free_ports();
+            fs::write(broker.file("mosquitto.conf"), broker.configuration(extra)).expect("write");
+            if broker.launch() {
+                return broker;
+            }
+        }
+        panic!("Mosquitto does not start:\n{}", broker.log());
+    }
+
+    fn configuration(&self, extra: &str) -> String {
+        let mut text = format!(
+            "user root\nlog_dest stderr\nlog_type all\nper_listener_settings true\nmax_queued_messages 0\n\
+             persistence_location {}/\n{extra}\n",
+            self.dir.path().display()
+        );
+        let file = |name: &str| self.file(name).display().to_string();
+        let _ = writeln!(text, "listener {} 127.0.0.1\nallow_anonymous true", self.plain);
+        let _ = writeln!(
+            text,
+            "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}",
+            self.login,
+            file("passwords")
+        );
+        let _ = writeln!(
+            text,
+            "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}\n\
+             cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate false",
+            self.tls,
+            file("passwords"),
+            file("ca.pem"),
+            file("server.pem"),
+            file("server.key")
+        );
+        text
+    }
+
+    /// False when it ended at once. The shell between ends Mosquitto as soon as its input ends, so nothing is left
+    /// over however this process ends.
+    fn launch(&mut self) -> bool {
+        const SCRIPT: &str = r#""$1" -c "$2" >"$3" 2>&1 </dev/null & echo $!; read -r signal
+            kill -CONT $! 2>/dev/null; kill -"${signal:-KILL}" $! 2>/dev/null; wait"#;
+        // What an earlier start has logged must not be taken for this one's.
+        fs::write(self.file("mosquitto.log"), "").expect("write");
+        let mut shell = Command::new("sh")
+            .args(["-c", SCRIPT, "sh"])
+            .arg(program("mosquitto"))
+            .arg(self.file("mosquitto.conf"))
+            .arg(self.file("mosquitto.log"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let mut mosquitto = String::new();
+        BufReader::new(shell.stdout.take().expect("stdout")).read_line(&mut mosquitto).expect("the process id");
+        let process = Process { shell, mosquitto: mosquitto.trim().to_owned() };
+        let mut running = false;
+        holds_within(PATIENCE, || {
+            running = self.log().contains(" running\n");
+            running || !process.is_alive()
+        });
+        match running {
+            true => self.process = Some(process),
+            false => process.end("KILL"),
+        }
+        running
+    }
+
+    /// `host:port` of the listener for everybody.
+    pub fn plain_address(&self) -> String {
+        format!("localhost:{}", self.plain)
+    }
+
+    /// `host:port` of the listener with a password.
+    pub fn login_address(&self) -> String {
+        format!("localhost:{}", self.login)
+    }
+
+    /// `host:port` of the listener with TLS and a password.
+    pub fn tls_address(&self) -> String {
+        format!("localhost:{}", self.tls)
+    }
+
+    /// The certificate of the run's authority.
+    pub fn ca(&self) -> PathBuf {
+        self.file("ca.pem")
+    }
+
+    /// A file in the broker's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file into the broker's folder.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, text).expect("write");
+        path
+    }
+
+    /// Everything that Mosquitto has logged since its last start.
+    pub fn log(&self) -> String {
+        fs::read(self.file("mosquitto.log")).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+
+    /// How many connections it has seen since its last start.
+    pub fn connections(&self) -> usize {
+        self.log().matches("New connection from ").count()
+    }
+
+    /// Changes a user's password in the file; counts after [`Broker::reload`].
+    pub fn change_password(&self, user: &str, password: &str) {
+        mosquitto_passwd(&self.file("passwords"), user, password);
+    }
+
+    /// SIGHUP: reads the password file again.
+    pub fn reload(&self) {
+        let before = self.log().matches("Reloading config.").count();
+        self.signal("HUP");
+        super::eventually("the broker reloads", || self.log().matches("Reloading config.").count() > before);
+    }
+
+    /// SIGSTOP: accepts connections, but answers nothing.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// SIGTERM: an orderly end.
+    pub fn stop(&mut self) {
+        self.end("TERM");
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.end("KILL");
+    }
+
+    /// Starts again, on the same ports, after `stop` or `kill`.
+    pub fn restart(&mut self) {
+        self.end("TERM");
+        // Nobody else is likely to take the ports, but the system may still hold them for a moment.
+        let up = holds_within(PATIENCE, || self.launch());
+        assert!(up, "Mosquitto does not start again:\n{}", self.log());
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.as_ref().expect("Mosquitto runs");
+        let status = Command::new("kill").arg(format!("-{signal}")).arg(&process.mosquitto).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill -{signal}");
+    }
+
+    fn end(&mut self, signal: &str) {
+        if let Some(process) = self.process.take() {
+            process.end(signal);
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("---- the end of Mosquitto's log\n{}\n----", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
+        self.end("KILL");
+    }
+}
+
+impl Process {
+    fn is_alive(&self) -> bool {
+        // A zombie has no command line.
+        fs::read(Path::new("/proc").join(&self.mosquitto).join("cmdline")).is_ok_and(|line| !line.is_empty())
+    }
+
+    fn end(mut self, signal: &str) {
+        if let Some(mut input) = self.shell.stdin.take() {
+            let _ = writeln!(input, "{signal}");
+        }
+        let _ = self.shell.wait();
+    }
+}
+
+/// Ports of the loopback interface that are free at the moment.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: [TcpListener; N] =
+        std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("an address").port())
+}
+
+/// The password file's text; made once, because every hash takes its time.
+fn password_file() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("passwords");
+        fs::write(&path, "").expect("write");
+        USERS.iter().for_each(|(user, password)| mosquitto_passwd(&path, user, password));
+        fs::read_to_string(&path).expect("read")
+    })
+}
+
+fn mosquitto_passwd(file: &Path, user: &str, password: &str) {
+    let output = Command::new(program("mosquitto_passwd")).arg("-b").arg(file).args([user, password]).output();
+    let output = output.expect("mosquitto_passwd");
+    assert!(output.status.success(), "mosquitto_passwd: {output:?}");
+}
+
+/// Mosquitto is often not on the path of ordinary users.
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed"))
+}

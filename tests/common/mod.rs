@@ -1,0 +1,139 @@
+//! What the integration tests share: a real Mosquitto, a scripted broker, a raw MQTT client, certificates.
+
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
+pub mod broker;
+pub mod certificates;
+pub mod raw;
+pub mod scripted;
+pub mod warnings;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use sinetstream::config::Value;
+use sinetstream::{
+    Consistency, Message, MessageReader, MessageReaderBuilder, MessageWriter, MessageWriterBuilder, ReadValue,
+    WriteValue,
+};
+
+/// Nothing that a test waits for takes longer than this, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const EVERY_CONSISTENCY: [Consistency; 3] =
+    [Consistency::AtMostOnce, Consistency::AtLeastOnce, Consistency::ExactlyOnce];
+
+/// Polls until the condition holds; panics when it does not in time.
+pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    assert!(holds_within(PATIENCE, condition), "not within {PATIENCE:?}: {what}");
+}
+
+pub fn holds_within(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A writer's builder without a file. Lost connections stay lost.
+pub fn writer<T: WriteValue + ?Sized>(address: &str, topic: &str) -> MessageWriterBuilder<T> {
+    MessageWriter::builder()
+        .no_config(true)
+        .service_type("mqtt")
+        .parameter("brokers", address)
+        .parameter("connect", no_reconnect())
+        .topic(topic)
+}
+
+/// A reader's builder without a file. Lost connections stay lost, and no `read` waits for ever.
+pub fn reader<T: ReadValue>(address: &str, topic: &str) -> MessageReaderBuilder<T> {
+    MessageReader::builder()
+        .no_config(true)
+        .service_type("mqtt")
+        .parameter("brokers", address)
+        .parameter("connect", no_reconnect())
+        .receive_timeout(PATIENCE)
+        .topic(topic)
+}
+
+pub fn no_reconnect() -> Value {
+    [("automatic_reconnect", false)].into()
+}
+
+/// `connect` with a time-out in seconds, and without reconnecting.
+pub fn connection_timeout(seconds: f64) -> Value {
+    [("automatic_reconnect", Value::from(false)), ("connection_timeout", seconds.into())].into()
+}
+
+/// The parameter `username_pw`.
+pub fn login(username: &str, password: &str) -> Value {
+    [("username", username), ("password", password)].into()
+}
+
+/// The next message, which must come.
+pub fn next<T>(reader: &MessageReader<T>) -> Message<T> {
+    reader.read().expect("read").expect("no message came")
+}
+
+/// The values of the next messages.
+pub fn next_values<T>(reader: &MessageReader<T>, count: usize) -> Vec<T> {
+    (0..count).map(|_| next(reader).into_value()).collect()
+}
+
+/// A file of `tests/data`.
+pub fn data(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "data", name].iter().collect()
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The simplest executor: the crate's futures need no particular one.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    let deadline = Instant::now() + 3 * PATIENCE;
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                assert!(!left.is_zero(), "the future does not end");
+                std::thread::park_timeout(left);
+            }
+        }
+    }
+}
+
+/// Runs it on a thread of its own and panics when it does not end in time, instead of hanging.
+pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = std::sync::mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        let _ = done.send(work());
+    });
+    match result.recv_timeout(patience) {
+        Ok(result) => result,
+        Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("still not done after {patience:?}"),
+        Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(worker.join().expect_err("the worker ended without a result"))
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A broker that does what a test tells it, for behaviour that Mosquitto can't show.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::PATIENCE;
+use super::raw::{CONNECT, DISCONNECT, Packet, SUBSCRIBE};
+
+/// Runs the script once for each connection, each on its own thread. Dropping it closes all connections.
+pub struct Scripted {
+    port: u16,
+    connections: Arc<AtomicUsize>,
+    stopping: Arc<AtomicBool>,
+    sockets: Arc<Mutex<Vec<TcpStream>>>,
+    acceptor: Option<JoinHandle<()>>,
+    packets: Receiver<Packet>,
+}
+
+/// The script's end of a connection.
+pub struct Peer {
+    stream: TcpStream,
+    packets: std::sync::mpsc::Sender<Packet>,
+    /// DISCONNECT has come: a broker closes the connection then.
+    ended: bool,
+}
+
+impl Scripted {
+    pub fn start(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Scripted {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let sockets = Arc::new(Mutex::new(Vec::new()));
+        let (sender, packets) = channel();
+        let acceptor = std::thread::spawn({
+            let (connections, stopping, sockets) = (connections.clone(), stopping.clone(), sockets.clone());
+            let script = Arc::new(script);
+            move || {
+                let mut peers = Vec::new();
+                for stream in listener.incoming() {
+                    if stopping.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    let stream = stream.expect("accept");
+                    stream.set_nodelay(true).expect("no delay");
+                    sockets.lock().expect("sockets").push(stream.try_clone().expect("clone"));
+                    connections.fetch_add(1, Ordering::SeqCst);
+                    let mut peer = Peer { stream, packets: sender.clone(), ended: false };
+                    let script = script.clone();
+                    peers.push(std::thread::spawn(move || {
+                        script(&mut peer);
+                        // The other handles of the socket would keep it open.
+                        let _ = peer.stream.shutdown(Shutdown::Both);
+                    }));
+                }
+                for peer in peers {
+                    peer.join().expect("the script of a connection");
+                }
+            }
+        });
+        Scripted { port, connections, stopping, sockets, acceptor: Some(acceptor), packets }
+    }
+
+    /// Lets every client in, then goes on with the script.
+    pub fn open(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Scripted {
+        Scripted::start(move |peer| {
+            peer.connack(0);
+            script(peer);
+        })
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// The next packet that any script has read.
+    pub fn next_packet(&self) -> Packet {
+        self.packets.recv_timeout(PATIENCE).expect("no packet came")
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        // Wakes the acceptor.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        for socket in self.sockets.lock().expect("sockets").iter() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        let ended = self.acceptor.take().map(JoinHandle::join);
+        if let (Some(Err(panic)), false) = (ended, std::thread::panicking()) {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Peer {
+    /// The client's next packet; `None` when it has gone, or has said so.
+    pub fn packet(&mut self) -> Option<Packet> {
+        if self.ended {
+            return None;
+        }
+        let packet = Packet::read(&mut self.stream).ok().flatten()?;
+        self.ended = packet.first == DISCONNECT;
+        let _ = self.packets.send(packet.clone());
+        Some(packet)
+    }
+
+    /// The next packet, which must be of this kind.
+    pub fn expect(&mut self, kind: u8) -> Packet {
+        let packet = self.packet().expect("the client has gone");
+        assert_eq!(packet.kind(), kind & 0xF0, "{packet:x?}");
+        packet
+    }
+
+    /// True when the client sends nothing for this long.
+    pub fn is_silent_for(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).expect("a time-out");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(None).expect("no time-out");
+        peeked.is_err()
+    }
+
+    /// What was sent after the client has gone is lost; that is no error of a script.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Reads CONNECT, answers with this code.
+    pub fn connack(&mut self, code: u8) {
+        self.expect(CONNECT);
+        self.send(&[0x20, 2, 0, code]);
+    }
+
+    /// Reads SUBSCRIBE, answers with this code for its one filter.
+    pub fn suback(&mut self, code: u8) {
+        let packet = self.expect(SUBSCRIBE);
+        self.send(&[0x90, 3, packet.body[0], packet.body[1], code]);
+    }
+
+    /// Reads until the client has gone.
+    pub fn drain(&mut self) {
+        while self.packet().is_some() {}
+    }
+
+    /// Reads whatever comes without looking at it, until the client has closed the connection.
+    pub fn swallow(&mut self) {
+        let mut buffer = [0; 65_536];
+        while matches!(self.stream.read(&mut buffer), Ok(1..)) {}
+    }
+}

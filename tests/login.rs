@@ -1,0 +1,253 @@
+//! Logging in with user name and password, over TLS and without.
+
+mod common;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use common::broker::{Broker, USERS};
+use common::scripted::Scripted;
+use common::{next, raw, reader, within, writer};
+use sinetstream::config::{Map, Value};
+use sinetstream::{Error, MessageReader, MessageWriter, Result};
+
+/// With a user name and a password, over TLS (with the run's authority) or without.
+fn parameters(broker: &Broker, tls: bool, login: Option<(&str, &str)>) -> Map {
+    let mut parameters = Map::new();
+    parameters.insert("brokers", if tls { broker.tls_address() } else { broker.login_address() });
+    if tls {
+        parameters.insert("tls", Value::from([("ca_certs", broker.ca().display().to_string())]));
+    }
+    if let Some((username, password)) = login {
+        parameters.insert("username_pw_set", common::login(username, password));
+    }
+    parameters
+}
+
+fn open_writer(parameters: Map) -> Result<MessageWriter<str>> {
+    writer("replaced", "t").parameters(parameters).open()
+}
+
+fn open_reader(parameters: Map) -> Result<MessageReader<String>> {
+    reader("replaced", "t").parameters(parameters).open()
+}
+
+#[track_caller]
+fn refused<T: Debug>(result: Result<T>, code: u8) -> String {
+    match result {
+        Err(Error::Authentication { message, code: told }) if told == code => {
+            assert!(message.contains(&format!("code {code}")), "{message}");
+            message
+        }
+        other => panic!("expected a refused login with code {code}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_good_login_works_with_and_without_tls() {
+    let broker = Broker::start();
+    for tls in [false, true] {
+        for user in USERS {
+            let reader = open_reader(parameters(&broker, tls, Some(user))).expect("a reader");
+            let writer = open_writer(parameters(&broker, tls, Some(user))).expect("a writer");
+            writer.write(user.0).expect("write");
+            assert_eq!(next(&reader).value(), user.0);
+        }
+    }
+}
+
+#[test]
+fn every_bad_login_is_an_authentication_error() {
+    let broker = Broker::start();
+    let bad = [
+        ("wrong password", Some(("user01", "user02-pass"))),
+        ("almost the password", Some(("user01", "user01-pass "))),
+        ("unknown user", Some(("user99", "user01-pass"))),
+        ("empty password", Some(("user01", ""))),
+        ("empty user", Some(("", "user01-pass"))),
+        ("empty user and password", Some(("", ""))),
+        ("no login", None),
+    ];
+    for tls in [false, true] {
+        for (what, login) in bad {
+            let message = refused(open_writer(parameters(&broker, tls, login)), 5);
+            let address = if tls { broker.tls_address() } else { broker.login_address() };
+            assert!(message.contains(&address), "{what}: {message}");
+            assert!(message.contains("username_pw"), "{what}: what to check is not named: {message}");
+            if let Some((user, _)) = login.filter(|(user, _)| !user.is_empty()) {
+                assert!(message.contains(user), "{what}: {message}");
+            }
+            assert!(!message.contains("-pass"), "{what}: {message}");
+            refused(open_reader(parameters(&broker, tls, login)), 5);
+        }
+    }
+}
+
+#[test]
+fn a_user_name_without_a_password_is_refused_too() {
+    let broker = Broker::start();
+    for tls in [false, true] {
+        let mut parameters = parameters(&broker, tls, None);
+        parameters.insert("username_pw", Value::from([("username", "user01")]));
+        refused(open_writer(parameters.clone()), 5);
+        refused(open_reader(parameters), 5);
+    }
+}
+
+#[test]
+fn asynchronous_clients_are_refused_alike() {
+    let broker = Broker::start();
+    let bad = parameters(&broker, true, Some(("user01", "nonsense")));
+    refused(common::block_on(writer::<str>("replaced", "t").parameters(bad.clone()).open_async()), 5);
+    refused(common::block_on(reader::<String>("replaced", "t").parameters(bad).open_async()), 5);
+}
+
+#[test]
+fn a_changed_password_counts_after_the_broker_has_reloaded_it() {
+    let broker = Broker::start();
+    for (user, tls) in [("user01", false), ("user02", true)] {
+        let old = format!("{user}-pass");
+        open_writer(parameters(&broker, tls, Some((user, &old)))).expect("a writer").close().expect("close");
+        broker.change_password(user, "another-pass");
+        open_writer(parameters(&broker, tls, Some((user, &old)))).expect("not yet reloaded").close().expect("close");
+        broker.reload();
+        refused(open_writer(parameters(&broker, tls, Some((user, &old)))), 5);
+        refused(open_reader(parameters(&broker, tls, Some((user, &old)))), 5);
+        open_writer(parameters(&broker, tls, Some((user, "another-pass")))).expect("a writer");
+    }
+}
+
+#[test]
+fn a_refused_login_makes_one_connection() {
+    let broker = Broker::start();
+    for tls in [false, true] {
+        let before = broker.connections();
+        refused(open_writer(parameters(&broker, tls, Some(("user01", "wrong")))), 5);
+        assert_eq!(broker.connections(), before + 1);
+        refused(open_reader(parameters(&broker, tls, Some(("user01", "wrong")))), 5);
+        // A good login in between would show a late second attempt.
+        open_writer(parameters(&broker, tls, Some(("user01", "user01-pass")))).expect("a writer");
+        assert_eq!(broker.connections(), before + 3);
+    }
+}
+
+/// Also when reconnecting is asked for: a refused login is final.
+#[test]
+fn reconnecting_does_not_repeat_a_refused_login() {
+    let broker = Scripted::start(|peer| peer.connack(5));
+    let error = within(common::PATIENCE, {
+        let address = broker.address();
+        move || writer::<str>(&address, "t").parameter("connect", [("automatic_reconnect", true)]).open().map(drop)
+    });
+    refused(error, 5);
+    assert_eq!(broker.connections(), 1);
+}
+
+#[test]
+fn every_connack_code_has_its_error() {
+    for (code, words) in [
+        (1_u8, "protocol version"),
+        (2, "client id"),
+        (3, "unavailable"),
+        (4, "bad user name or password"),
+        (5, "not authorized"),
+        (6, "code 6"),
+        (0x89, "code 137"),
+        (0xFF, "code 255"),
+    ] {
+        let broker = Scripted::start(move |peer| peer.connack(code));
+        let address = broker.address();
+        for result in [
+            writer::<str>(&address, "t").parameter("username_pw", common::login("me", "my-secret")).open().map(drop),
+            reader::<String>(&address, "t").parameter("username_pw", common::login("me", "my-secret")).open().map(drop),
+        ] {
+            let error = result.expect_err("refused");
+            let text = error.to_string();
+            match &error {
+                Error::Authentication { code: told, .. } => assert_eq!((*told, matches!(code, 4 | 5)), (code, true)),
+                Error::Connection(_) => assert!(!matches!(code, 4 | 5), "{error:?}"),
+                other => panic!("{code}: {other:?}"),
+            }
+            assert!(text.contains(&format!("code {code}")), "{text}");
+            assert!(text.contains(words), "{text}");
+            assert!(text.contains(&address), "{text}");
+            assert!(!text.contains("my-secret") && !format!("{error:?}").contains("my-secret"), "{error:?}");
+        }
+        assert_eq!(broker.connections(), 2, "one connection for each");
+    }
+}
+
+#[test]
+fn credentials_arrive_as_they_were_written() {
+    let broker = Scripted::open(|peer| peer.drain());
+    let long = "x".repeat(65_535);
+    let binary: &[u8] = &[0, 0xFF, 0xFE, b'\n'];
+    type Case<'a> = (Value, Option<&'a str>, Option<&'a [u8]>);
+    let cases: Vec<Case> = vec![
+        (common::login("ユーザー", "pässwörd 😀"), Some("ユーザー"), Some("pässwörd 😀".as_bytes())),
+        (common::login(" user ", " pass "), Some(" user "), Some(b" pass ")),
+        (common::login("user", ""), Some("user"), Some(b"")),
+        (common::login("", "pass"), Some(""), Some(b"pass")),
+        (common::login(&long, &long), Some(&long), Some(long.as_bytes())),
+        ([("username", Value::from("user"))].into(), Some("user"), None),
+        ([("username", Value::from("user")), ("password", binary.into())].into(), Some("user"), Some(binary)),
+    ];
+    for (value, username, password) in cases {
+        let writer = writer::<str>(&broker.address(), "t").parameter("username_pw_set", value).open().expect("open");
+        let connect = raw::Connect::parse(&broker.next_packet());
+        assert_eq!((connect.username.as_deref(), connect.password.as_deref()), (username, password));
+        writer.close().expect("close");
+        assert_eq!(broker.next_packet().first, raw::DISCONNECT);
+    }
+}
+
+#[test]
+fn no_output_shows_the_password() {
+    const SECRET: &str = "s3cr3t-of-the-test";
+    let broker = Broker::start();
+    let mut seen = Vec::new();
+    let good = |tls| {
+        broker.change_password("user03", SECRET);
+        broker.reload();
+        parameters(&broker, tls, Some(("user03", SECRET)))
+    };
+    let ((), warnings) = common::warnings::collect(|| {
+        for tls in [false, true] {
+            let writer = open_writer(good(tls)).expect("a writer");
+            let reader = open_reader(good(tls)).expect("a reader");
+            seen.push(format!("{writer:?} {reader:?} {:?} {:?}", writer.config(), reader.config()));
+            let password = match writer.config().get("username_pw_set") {
+                Some(Value::Map(map)) => map.get("password").cloned(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(password, Some(Value::from("********")));
+            seen.push(format!("{:?} {:?}", writer.metrics(), parameters(&broker, tls, Some(("user03", SECRET)))));
+        }
+        let mut bad = good(false);
+        bad.insert("username_pw", common::login("nobody", SECRET));
+        bad.insert("username_pw_set", common::login("nobody", SECRET));
+        let error = open_writer(bad.clone()).expect_err("refused");
+        seen.push(format!("{error} {error:?} {error:#?}"));
+        bad.insert("username_pw", common::login("another", SECRET));
+        bad.insert("qos", SECRET);
+        bad.insert("retain", SECRET);
+        bad.insert("brokers", format!("user:{SECRET}@localhost"));
+        let error = open_writer(bad).expect_err("a wrong configuration");
+        seen.push(format!("{error} {error:?}"));
+    });
+    seen.extend(warnings);
+    for text in seen {
+        assert!(!text.contains("s3cr3t"), "{text}");
+    }
+}
+
+/// A broker that drops the connection instead of answering a bad login.
+#[test]
+fn a_closed_connection_is_not_taken_for_a_refused_login() {
+    let broker = Scripted::start(|peer| drop(peer.packet()));
+    let address = broker.address();
+    let result = within(Duration::from_secs(10), move || {
+        writer::<str>(&address, "t").parameter("username_pw", common::login("me", "pw")).open().map(drop)
+    });
+    assert!(matches!(result, Err(Error::Connection(_))), "{result:?}");
+}
