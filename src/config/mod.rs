@@ -1,4 +1,4 @@
-//! Configuration: what the user wrote becomes typed [`Settings`]; nothing else in the crate looks at YAML.
+//! Configuration: what the user wrote becomes typed settings; nothing else in the crate looks at YAML.
 //!
 //! `find` chooses the file, `yaml` parses it into a [`Value`], `document` picks the service, `layers` joins it with
 //! the builder's parameters, `settings` checks every value.
