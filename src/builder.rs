@@ -1,6 +1,11 @@
 //! What the builders of writers and readers have in common.
 
+use std::time::Duration;
+
 use crate::config::{self, Map, Request, Role};
+use crate::error::Error;
+use crate::mqtt::Client;
+use crate::mqtt::wait::after;
 
 /// An empty request; relative paths start in the current folder.
 pub(crate) fn request(role: Role) -> Request {
@@ -67,6 +72,16 @@ macro_rules! common_setters {
             self
         }
 
+        /// Is called with every change of the connection, in order, from the client's own task: it must return quickly
+        /// and must not call a method that blocks.
+        pub fn on_connection_event(
+            mut self,
+            listener: impl Fn(&crate::ConnectionEvent) + Send + Sync + 'static,
+        ) -> Self {
+            self.listener = Some(Box::new(listener));
+            self
+        }
+
         fn field(mut self, name: &str, value: impl Into<crate::config::Value>) -> Self {
             self.request.fields.insert(name, value);
             self
@@ -98,6 +113,16 @@ macro_rules! common_getters {
             &self.$($part).+.settings.visible
         }
 
+        /// True when there is a connection now; without one, the client is on its way back, or has ended.
+        pub fn is_connected(&self) -> bool {
+            self.$($part).+.client.is_connected()
+        }
+
+        /// How the client is doing: queues, reconnects.
+        pub fn connection_info(&self) -> crate::ConnectionInfo {
+            self.$($part).+.client.info()
+        }
+
         /// The counters.
         pub fn metrics(&self) -> crate::Metrics {
             self.$($part).+.counters.snapshot()
@@ -113,4 +138,26 @@ pub(crate) use common_getters;
 
 pub(crate) fn load(request: &Request) -> crate::Result<config::Settings> {
     config::load(request)
+}
+
+/// Runs a future with a deadline, on any executor; `None` when the time is up.
+pub(crate) async fn within<T>(client: &Client, timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let timer = {
+        let runtime = client.runtime();
+        let _context = runtime.enter();
+        tokio::time::sleep_until(after(timeout).into())
+    };
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = timer => None,
+    }
+}
+
+pub(crate) fn no_answer(timeout: Duration) -> Error {
+    Error::Connection(format!("the broker did not answer a ping within {} ms", timeout.as_millis()))
+}
+
+pub(crate) fn flush_timeout(timeout: Duration) -> Error {
+    Error::Io(format!("flush timed out after {} ms", timeout.as_millis()))
 }

@@ -42,6 +42,7 @@ mod writer;
 pub use config::Consistency;
 pub use error::{Error, Result};
 pub use metrics::Metrics;
+pub use mqtt::{ConnectionEvent, ConnectionInfo};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
 pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, WriteValue};
 

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::builder::{common_getters, common_setters};
+use crate::builder::{common_getters, common_setters, no_answer, within};
 use crate::config::{Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::message::{self, Decoded};
 use crate::metrics::Counters;
 use crate::mqtt::wait::{after, block_until};
-use crate::mqtt::{Client, Delivery, TrustAnchors};
+use crate::mqtt::{Client, Delivery, Listener, TrustAnchors};
 use crate::{BoxError, builder};
 
 /// A reader of bytes: what the Rust and the Java API have in common.
@@ -23,8 +23,8 @@ pub(crate) struct RawReader {
 
 impl RawReader {
     /// Starts to connect and subscribe; `client.opened()` tells how that ends.
-    pub fn start(settings: Settings, anchors: &TrustAnchors) -> Result<RawReader> {
-        let client = Client::start(&settings, Role::Reader, anchors)?;
+    pub fn start(settings: Settings, anchors: &TrustAnchors, listener: Option<Listener>) -> Result<RawReader> {
+        let client = Client::start(&settings, Role::Reader, anchors, listener)?;
         Ok(RawReader { settings, counters: Counters::new(), client })
     }
 
@@ -103,6 +103,7 @@ type Deserialize<T> = dyn Fn(&[u8]) -> std::result::Result<T, BoxError> + Send +
 /// Options of a reader. `open` makes a [`MessageReader`], `open_async` an [`AsyncMessageReader`].
 pub struct MessageReaderBuilder<T> {
     request: Request,
+    listener: Option<Listener>,
     topics: Vec<String>,
     deserialize: Box<Deserialize<T>>,
 }
@@ -157,7 +158,10 @@ impl<T> MessageReaderBuilder<T> {
             self.request.fields.insert("topic", Value::from(self.topics));
         }
         let settings = builder::load(&self.request)?;
-        Ok(Core { raw: RawReader::start(settings, &TrustAnchors::System)?, deserialize: self.deserialize })
+        Ok(Core {
+            raw: RawReader::start(settings, &TrustAnchors::System, self.listener)?,
+            deserialize: self.deserialize,
+        })
     }
 }
 
@@ -186,7 +190,7 @@ impl<T> Core<T> {
 }
 
 fn builder_of<T>(deserialize: Box<Deserialize<T>>) -> MessageReaderBuilder<T> {
-    MessageReaderBuilder { request: builder::request(Role::Reader), topics: Vec::new(), deserialize }
+    MessageReaderBuilder { request: builder::request(Role::Reader), listener: None, topics: Vec::new(), deserialize }
 }
 
 /// Reads messages from topics, blocking. Many threads may use one reader; each message goes to one of them.
@@ -236,6 +240,16 @@ impl<T> MessageReader<T> {
     /// The messages until the receive time-out.
     pub fn iter(&self) -> impl Iterator<Item = Result<Message<T>>> + '_ {
         std::iter::from_fn(|| self.read().transpose())
+    }
+
+    /// Asks the broker for a sign of life, without publishing anything. Blocks until the answer, at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connection`] when there is no connection now or no answer in time; the error that ended the client.
+    pub fn ping(&self, timeout: Duration) -> Result<()> {
+        let answer = self.core.raw.client.ping()?;
+        block_until(answer, Some(after(timeout))).unwrap_or_else(|| Err(no_answer(timeout)))
     }
 
     /// Closes the reader. Messages that were not read stay with the broker, as far as QoS and session allow.
@@ -295,17 +309,21 @@ impl<T> AsyncMessageReader<T> {
     /// As [`MessageReader::read`].
     pub async fn read(&self) -> Result<Option<Message<T>>> {
         let client = &self.core.raw.client;
-        let Some(deadline) = self.core.deadline() else { return self.core.take(client.receive().await?).map(Some) };
-        let timer = {
-            let runtime = client.runtime();
-            let _context = runtime.enter();
-            tokio::time::sleep_until(deadline.into())
+        let delivery = match self.core.raw.settings.receive_timeout {
+            None => Some(client.receive().await),
+            Some(timeout) => within(client, timeout, client.receive()).await,
         };
-        tokio::select! {
-            biased;
-            delivery = client.receive() => self.core.take(delivery?).map(Some),
-            () = timer => Ok(None),
-        }
+        delivery.map(|delivery| self.core.take(delivery?)).transpose()
+    }
+
+    /// Asks the broker for a sign of life; see [`MessageReader::ping`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageReader::ping`].
+    pub async fn ping(&self, timeout: Duration) -> Result<()> {
+        let client = &self.core.raw.client;
+        within(client, timeout, client.ping()?).await.unwrap_or_else(|| Err(no_answer(timeout)))
     }
 
     /// Closes the reader; see [`MessageReader::close`].

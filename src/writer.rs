@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::builder::{common_getters, common_setters};
+use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
 use crate::metrics::{Counters, now_us};
 use crate::mqtt::wait::{after, block_until, lock};
-use crate::mqtt::{Client, PendingWrite, TrustAnchors};
+use crate::mqtt::{Client, Listener, PendingWrite, TrustAnchors};
 use crate::{BoxError, builder, message};
 
 /// A writer of bytes: what the Rust and the Java API have in common.
@@ -25,8 +25,8 @@ pub(crate) struct RawWriter {
 
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
-    pub fn start(settings: Settings, anchors: &TrustAnchors) -> Result<RawWriter> {
-        let client = Client::start(&settings, Role::Writer, anchors)?;
+    pub fn start(settings: Settings, anchors: &TrustAnchors, listener: Option<Listener>) -> Result<RawWriter> {
+        let client = Client::start(&settings, Role::Writer, anchors, listener)?;
         Ok(RawWriter { settings, counters: Arc::new(Counters::new()), client, last: Mutex::default() })
     }
 
@@ -94,14 +94,11 @@ impl RawWrite {
         }
     }
 
-    async fn wait(mut self, runtime: tokio::runtime::Handle) -> Result<()> {
-        let timer = {
-            let _context = runtime.enter();
-            tokio::time::sleep_until(self.deadline.into())
-        };
-        let result = tokio::select! {
-            result = &mut self.pending => result,
-            () = timer => Err(self.pending.expire(self.timeout)),
+    async fn wait(mut self, client: &Client) -> Result<()> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let result = match within(client, left, &mut self.pending).await {
+            Some(result) => result,
+            None => Err(self.pending.expire(self.timeout)),
         };
         self.count(result)
     }
@@ -138,6 +135,7 @@ type Serialize<T> = dyn for<'a> Fn(&'a T) -> std::result::Result<Cow<'a, [u8]>, 
 /// Options of a writer. `open` makes a [`MessageWriter`], `open_async` an [`AsyncMessageWriter`].
 pub struct MessageWriterBuilder<T: ?Sized> {
     request: Request,
+    listener: Option<Listener>,
     serialize: Box<Serialize<T>>,
 }
 
@@ -175,7 +173,7 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
 
     fn start(self) -> Result<Core<T>> {
         let settings = builder::load(&self.request)?;
-        Ok(Core { raw: RawWriter::start(settings, &TrustAnchors::System)?, serialize: self.serialize })
+        Ok(Core { raw: RawWriter::start(settings, &TrustAnchors::System, self.listener)?, serialize: self.serialize })
     }
 }
 
@@ -195,7 +193,7 @@ impl<T: ?Sized> Core<T> {
 }
 
 fn builder_of<T: ?Sized>(serialize: Box<Serialize<T>>) -> MessageWriterBuilder<T> {
-    MessageWriterBuilder { request: builder::request(Role::Writer), serialize }
+    MessageWriterBuilder { request: builder::request(Role::Writer), listener: None, serialize }
 }
 
 /// Writes messages to a topic, blocking. Many threads may use one writer.
@@ -250,7 +248,27 @@ impl<T: ?Sized> MessageWriter<T> {
         write.wait_until(None).unwrap_or_else(|| Err(Error::Internal("a wait without end has ended".into())))
     }
 
-    /// Closes the writer: waits up to 10 seconds for what other threads have written.
+    /// Waits until everything that was written before has ended, at most `write_timeout_ms` milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the time is up; the error that ended the writer otherwise.
+    pub fn flush(&self) -> Result<()> {
+        let timeout = self.core.raw.settings.write_timeout;
+        block_until(self.core.raw.client.flushed(), Some(after(timeout))).unwrap_or_else(|| Err(flush_timeout(timeout)))
+    }
+
+    /// Asks the broker for a sign of life, without publishing anything. Blocks until the answer, at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connection`] when there is no connection now or no answer in time; the error that ended the client.
+    pub fn ping(&self, timeout: Duration) -> Result<()> {
+        let answer = self.core.raw.client.ping()?;
+        block_until(answer, Some(after(timeout))).unwrap_or_else(|| Err(no_answer(timeout)))
+    }
+
+    /// Closes the writer: waits for what other threads have written, at most `close_timeout_ms` milliseconds (10,000).
     ///
     /// # Errors
     ///
@@ -317,10 +335,31 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     /// As `write`.
     pub async fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
         let write = self.core.write(value, timestamp_us)?;
-        write.wait(self.core.raw.client.runtime()).await
+        write.wait(&self.core.raw.client).await
     }
 
-    /// Closes the writer: waits up to 10 seconds for what other tasks have written.
+    /// Waits until everything that was written before has ended; see [`MessageWriter::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageWriter::flush`].
+    pub async fn flush(&self) -> Result<()> {
+        let timeout = self.core.raw.settings.write_timeout;
+        let client = &self.core.raw.client;
+        within(client, timeout, client.flushed()).await.unwrap_or_else(|| Err(flush_timeout(timeout)))
+    }
+
+    /// Asks the broker for a sign of life; see [`MessageWriter::ping`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageWriter::ping`].
+    pub async fn ping(&self, timeout: Duration) -> Result<()> {
+        let client = &self.core.raw.client;
+        within(client, timeout, client.ping()?).await.unwrap_or_else(|| Err(no_answer(timeout)))
+    }
+
+    /// Closes the writer: waits for what other tasks have written, at most `close_timeout_ms` milliseconds (10,000).
     ///
     /// # Errors
     ///

@@ -134,6 +134,8 @@ impl Parameters {
                 "username_pw" => parameters::USERNAME_PW,
                 "tls_insecure" => parameters::TLS_INSECURE,
                 "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
+                "max_queued_messages" => parameters::MAX_QUEUED_MESSAGES,
+                "reconnect_delay" => parameters::RECONNECT_DELAY,
                 _ => &[],
             };
             if let (false, Value::Map(map)) = (inner.is_empty(), &entry.value) {

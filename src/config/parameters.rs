@@ -17,7 +17,6 @@ const MQTT5: &str = "MQTT version 5";
 const WEBSOCKET: &str = "MQTT over WebSocket";
 const CLIENT_CERTIFICATE: &str = "client certificates";
 const KEY_STORE: &str = "Java key stores";
-const RECONNECT: &str = "automatic reconnect";
 
 /// Parameters of a service, under the name that the rest of the crate uses. A parameter of a map that is a service
 /// parameter itself, and has no meaning as a whole, is `map.name`.
@@ -35,6 +34,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("value_deserializer", Built),
     ("receive_timeout_ms", Built),
     ("write_timeout_ms", Built),
+    ("close_timeout_ms", Built),
     ("message_format", Built),
     ("user_data_only", Built),
     ("data_compression", Built),
@@ -52,12 +52,15 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("connect.keepalive", Built),
     ("connect.connection_timeout", Built),
     ("connect.automatic_reconnect", Built),
-    ("connect.max_reconnect_delay", NotBuilt(RECONNECT)),
+    ("connect.max_reconnect_delay", NoEffect("use 'reconnect_delay' with 'max_delay'")),
     ("connect.executor_service_timeout", NoEffect("there is no such thread pool")),
     ("connect.use_subscription_identifiers", NotBuilt(MQTT5)),
     ("connect.send_reason_messages", NotBuilt(MQTT5)),
-    ("reconnect_delay", NotBuilt(RECONNECT)),
-    ("max_queued_messages", NotBuilt("a configurable outbox")),
+    ("reconnect_delay", Built),
+    ("max_queued_messages", Built),
+    ("max_queued_bytes", Built),
+    ("max_received_messages", Built),
+    ("max_received_bytes", Built),
     ("message_retry", NoEffect("MQTT sends a message again only after a reconnect")),
     ("thread_pool_num", NoEffect("no thread pool is needed")),
     ("will", NotBuilt("the will message")),
@@ -108,6 +111,12 @@ pub(crate) const USERNAME_PW: &[(&str, Support)] = &[("username", Built), ("pass
 
 /// What stands inside `tls_insecure`.
 pub(crate) const TLS_INSECURE: &[(&str, Support)] = &[("value", Built)];
+
+/// What stands inside `reconnect_delay`.
+pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];
+
+/// What stands inside `max_queued_messages`.
+pub(crate) const MAX_QUEUED_MESSAGES: &[(&str, Support)] = &[("queue_size", Built)];
 
 /// What stands inside `max_inflight_messages`.
 pub(crate) const MAX_INFLIGHT_MESSAGES: &[(&str, Support)] = &[("inflight", Built)];

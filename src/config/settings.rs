@@ -100,7 +100,8 @@ pub(crate) struct TlsSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub service: Option<String>,
-    pub broker: Broker,
+    /// Tried in this order; at least one.
+    pub brokers: Vec<Broker>,
     pub tls: Option<TlsSettings>,
     pub credentials: Option<Credentials>,
     /// A writer has one topic name, a reader one or more topic filters.
@@ -114,6 +115,7 @@ pub(crate) struct Settings {
     /// `None`: for ever.
     pub receive_timeout: Option<Duration>,
     pub write_timeout: Duration,
+    pub close_timeout: Duration,
     pub message_format: MessageFormat,
     /// Zero: no keep-alive.
     pub keep_alive: Duration,
@@ -121,6 +123,17 @@ pub(crate) struct Settings {
     pub clean_session: bool,
     /// How many QoS 1 and 2 publishes may be without their acknowledgement at a time.
     pub max_inflight: u16,
+    pub automatic_reconnect: bool,
+    /// The first delay before an attempt to come back …
+    pub reconnect_min: Duration,
+    /// … and the longest.
+    pub reconnect_max: Duration,
+    /// Bounds of the outbox.
+    pub max_queued_messages: usize,
+    pub max_queued_bytes: u32,
+    /// Bounds of the inbox.
+    pub max_received_messages: usize,
+    pub max_received_bytes: usize,
     /// The parameters for people to look at: defaults included, secrets hidden.
     pub visible: Map,
     pub warnings: Vec<String>,
@@ -129,10 +142,16 @@ pub(crate) struct Settings {
 const DEFAULT_KEEP_ALIVE_S: i64 = 60;
 const DEFAULT_CONNECTION_TIMEOUT_S: f64 = 30.0;
 const DEFAULT_WRITE_TIMEOUT_MS: u64 = 60_000;
+const DEFAULT_CLOSE_TIMEOUT_MS: u64 = 10_000;
 const DEFAULT_MAX_INFLIGHT: u16 = 1000;
 /// Mosquitto cuts the connection of a client that has more QoS 2 publishes under way than its
 /// `max_inflight_messages`, and that is 20 by default.
 const DEFAULT_MAX_INFLIGHT_QOS_2: u16 = 20;
+const DEFAULT_RECONNECT_MIN_S: f64 = 1.0;
+const DEFAULT_RECONNECT_MAX_S: f64 = 120.0;
+const DEFAULT_MAX_MESSAGES: i64 = 10_000;
+const DEFAULT_MAX_QUEUED_BYTES: i64 = 64 << 20;
+const DEFAULT_MAX_RECEIVED_BYTES: i64 = 32 << 20;
 /// Above this (about 31 years) a wait is for ever.
 const FOREVER_MS: u64 = 1_000_000_000_000;
 /// Stands for every name: the program has a serializer of its own.
@@ -146,13 +165,14 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     take.parameters.check_support();
     take.not_built();
     let tls = take.tls(request);
-    let broker = take.broker(tls.is_some());
+    let brokers = take.brokers(tls.is_some());
+    let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
     let clean_session = take.clean_session(client_id.is_none());
     let mut settings = Settings {
         service,
-        broker,
+        brokers,
         tls,
         credentials: take.credentials(),
         topics: take.topics(),
@@ -163,18 +183,23 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         value_serializer: take.text("value_serializer", &[]),
         value_deserializer: take.text("value_deserializer", &[]),
         receive_timeout: take.milliseconds("receive_timeout_ms"),
-        write_timeout: take.write_timeout(),
+        write_timeout: take.timeout("write_timeout_ms", DEFAULT_WRITE_TIMEOUT_MS),
+        close_timeout: take.timeout("close_timeout_ms", DEFAULT_CLOSE_TIMEOUT_MS),
         message_format: take.message_format(),
         keep_alive: take.keep_alive(),
         connection_timeout: take.connection_timeout(),
         clean_session,
         max_inflight: take.max_inflight(consistency),
+        automatic_reconnect: take.flag("connect.automatic_reconnect", &[]).unwrap_or(true),
+        reconnect_min,
+        reconnect_max,
+        max_queued_messages: take.max_queued_messages(),
+        max_queued_bytes: take.size("max_queued_bytes", DEFAULT_MAX_QUEUED_BYTES) as u32,
+        max_received_messages: take.size("max_received_messages", DEFAULT_MAX_MESSAGES) as usize,
+        max_received_bytes: take.size("max_received_bytes", DEFAULT_MAX_RECEIVED_BYTES) as usize,
         visible: Map::new(),
         warnings: Vec::new(),
     };
-    if take.flag("connect.automatic_reconnect", &[]) == Some(true) {
-        take.no_effect("connect.automatic_reconnect", "it is not supported yet by this version");
-    }
     if let Some(error) = take.parameters.take_error() {
         return Err(error);
     }
@@ -361,13 +386,11 @@ impl Extractor {
         }
     }
 
-    fn write_timeout(&mut self) -> Duration {
-        let given = self.parameters.get("write_timeout_ms").is_some();
-        match self.milliseconds("write_timeout_ms") {
-            Some(timeout) => timeout,
-            None if given => Duration::from_millis(FOREVER_MS),
-            None => Duration::from_millis(DEFAULT_WRITE_TIMEOUT_MS),
-        }
+    /// A time-out that always ends, even if in years.
+    fn timeout(&mut self, name: &str, default_ms: u64) -> Duration {
+        let given = self.parameters.get(name).is_some();
+        let default_ms = if given { FOREVER_MS } else { default_ms };
+        self.milliseconds(name).unwrap_or(Duration::from_millis(default_ms))
     }
 
     fn tls(&mut self, request: &Request) -> Option<TlsSettings> {
@@ -414,23 +437,15 @@ impl Extractor {
         }
     }
 
-    fn broker(&mut self, tls: bool) -> Broker {
-        let nobody = Broker { host: String::new(), port: 0 };
+    fn brokers(&mut self, tls: bool) -> Vec<Broker> {
         let Some(value) = self.value("brokers", &[]) else {
             self.parameters.problem("brokers", &[], "is missing; expected host or host:port");
-            return nobody;
+            return Vec::new();
         };
-        match broker::parse(&value, if tls { 8883 } else { 1883 }) {
-            Ok(brokers) if brokers.len() > 1 => {
-                self.parameters.problem("brokers", &[], "several brokers are not supported yet by this version");
-                nobody
-            }
-            Ok(brokers) => brokers.into_iter().next().unwrap_or(nobody),
-            Err(message) => {
-                self.parameters.problem("brokers", &[], &message);
-                nobody
-            }
-        }
+        broker::parse(&value, if tls { 8883 } else { 1883 }).unwrap_or_else(|message| {
+            self.parameters.problem("brokers", &[], &message);
+            Vec::new()
+        })
     }
 
     fn consistency(&mut self) -> Consistency {
@@ -567,22 +582,58 @@ impl Extractor {
     }
 
     fn connection_timeout(&mut self) -> Duration {
-        const EXPECTED: &str = "seconds, more than 0 and at most 3600";
-        let name = "connect.connection_timeout";
-        let seconds = match self.value(name, &[]) {
-            None => Some(DEFAULT_CONNECTION_TIMEOUT_S),
-            Some(Value::Int(seconds)) => Some(seconds as f64),
-            Some(Value::Float(seconds)) => Some(seconds),
-            Some(Value::Str(text)) => text.trim().parse().ok(),
-            Some(_) => None,
+        let given = self.seconds("connect.connection_timeout", &[]);
+        given.unwrap_or(Duration::from_secs_f64(DEFAULT_CONNECTION_TIMEOUT_S))
+    }
+
+    fn reconnect_delay(&mut self) -> (Duration, Duration) {
+        match self.value("reconnect_delay", &[]) {
+            None | Some(Value::Map(_)) => {}
+            Some(other) => self.wrong("reconnect_delay", &[], "a map with 'min_delay' and 'max_delay'", &other),
+        }
+        let min = self.seconds("reconnect_delay", &["min_delay"]);
+        let max = self.seconds("reconnect_delay", &["max_delay"]);
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            self.parameters.problem("reconnect_delay", &[], "'min_delay' is larger than 'max_delay'");
+        }
+        let default = Duration::from_secs_f64(DEFAULT_RECONNECT_MIN_S);
+        let min = min.unwrap_or(max.map_or(default, |max| max.min(default)));
+        (min, max.unwrap_or(Duration::from_secs_f64(DEFAULT_RECONNECT_MAX_S)).max(min))
+    }
+
+    /// A time in seconds, which may have a fraction.
+    fn seconds(&mut self, name: &str, inside: &[&str]) -> Option<Duration> {
+        let seconds = match self.value(name, inside)? {
+            Value::Int(seconds) => Some(seconds as f64),
+            Value::Float(seconds) => Some(seconds),
+            Value::Str(text) => text.trim().parse().ok(),
+            _ => None,
         };
         match seconds {
-            Some(seconds) if seconds > 0.0 && seconds <= 3600.0 => Duration::from_secs_f64(seconds),
+            Some(seconds) if seconds > 0.0 && seconds <= 3600.0 => Some(Duration::from_secs_f64(seconds)),
             _ => {
-                self.parameters.problem(name, &[], &format!("expected {EXPECTED}"));
-                Duration::from_secs_f64(DEFAULT_CONNECTION_TIMEOUT_S)
+                self.parameters.problem(name, inside, "expected seconds, more than 0 and at most 3600");
+                None
             }
         }
+    }
+
+    /// As in Python, 0 is no bound; the one by bytes stays.
+    fn max_queued_messages(&mut self) -> usize {
+        let inside: &[&str] = match self.value("max_queued_messages", &[]) {
+            Some(Value::Map(_)) => &["queue_size"],
+            _ => &[],
+        };
+        match self.integer("max_queued_messages", inside, 0..=i64::from(u32::MAX)) {
+            Some(0) => usize::MAX,
+            given => given.unwrap_or(DEFAULT_MAX_MESSAGES) as usize,
+        }
+    }
+
+    fn size(&mut self, name: &str, default: i64) -> i64 {
+        self.integer(name, &[], 1..=i64::from(u32::MAX >> 1)).unwrap_or(default)
     }
 
     fn max_inflight(&mut self, consistency: Consistency) -> u16 {

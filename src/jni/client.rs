@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::events::EventQueue;
 use super::{packing, tree};
 use crate::config::{self, Map, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::metrics::Counters;
 use crate::mqtt::wait::{block_until, lock};
-use crate::mqtt::{Client, TrustAnchors};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, TrustAnchors};
 use crate::reader::RawReader;
 use crate::writer::{RawWrite, RawWriter};
 
@@ -21,8 +23,9 @@ pub(super) struct JavaClient {
     role: Role,
     settings: Settings,
     raw: OnceLock<Raw>,
-    /// Writes that Java has yet to hear the end of.
-    writes: Mutex<Writes>,
+    /// What Java has yet to hear the end of.
+    pending: Mutex<Pending>,
+    events: Arc<EventQueue>,
 }
 
 enum Raw {
@@ -31,9 +34,26 @@ enum Raw {
 }
 
 #[derive(Default)]
-struct Writes {
+struct Pending {
     last_ticket: i64,
-    by_ticket: HashMap<i64, RawWrite>,
+    by_ticket: HashMap<i64, Operation>,
+}
+
+/// Something under way.
+enum Operation {
+    Write(RawWrite),
+    /// A flush or a ping; Java keeps its time.
+    Other(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
+}
+
+impl Operation {
+    /// Waits for the end, at most until then; `None`: it goes on.
+    fn wait_until(&mut self, until: Instant) -> Option<Result<()>> {
+        match self {
+            Operation::Write(write) => write.wait_until(Some(until)),
+            Operation::Other(future) => block_until(future, Some(until)),
+        }
+    }
 }
 
 impl JavaClient {
@@ -70,7 +90,7 @@ impl JavaClient {
             value_types: value_types.collect(),
         };
         let settings = config::load(&request)?;
-        Ok(JavaClient { role, settings, raw: OnceLock::new(), writes: Mutex::default() })
+        Ok(JavaClient { role, settings, raw: OnceLock::new(), pending: Mutex::default(), events: Arc::default() })
     }
 
     /// What Java needs to know of the configuration.
@@ -99,6 +119,7 @@ impl JavaClient {
             ("value_serializer", optional(&settings.value_serializer)),
             ("value_deserializer", optional(&settings.value_deserializer)),
             ("receive_timeout_ms", receive_timeout),
+            ("write_timeout_ms", Value::Int(i64::try_from(settings.write_timeout.as_millis()).unwrap_or(i64::MAX))),
             ("data_encryption", Value::Bool(false)),
             ("data_compression", Value::Bool(false)),
             ("user_data_only", Value::Bool(false)),
@@ -125,9 +146,11 @@ impl JavaClient {
             Some(_) => return Err(Error::Internal("the trust anchors are not a list".into())),
         };
         let settings = self.settings.clone();
+        let events = self.events.clone();
+        let listener = Box::new(move |event: &ConnectionEvent| events.push(event));
         let raw = match self.role {
-            Role::Writer => Raw::Writer(RawWriter::start(settings, &anchors)?),
-            Role::Reader => Raw::Reader(RawReader::start(settings, &anchors)?),
+            Role::Writer => Raw::Writer(RawWriter::start(settings, &anchors, Some(listener))?),
+            Role::Reader => Raw::Reader(RawReader::start(settings, &anchors, Some(listener))?),
         };
         self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))
     }
@@ -151,30 +174,57 @@ impl JavaClient {
                 result?;
                 Ok(0)
             }
-            None => {
-                let mut writes = lock(&self.writes);
-                writes.last_ticket += 1;
-                let ticket = writes.last_ticket;
-                writes.by_ticket.insert(ticket, write);
-                Ok(ticket)
-            }
+            None => Ok(self.keep(Operation::Write(write))),
         }
     }
 
-    pub fn await_write(&self, ticket: i64, wait: Duration) -> Result<bool> {
-        let write = lock(&self.writes).by_ticket.remove(&ticket);
-        let mut write = write.ok_or_else(|| Error::Internal("unknown ticket".into()))?;
-        match write.wait_until(Some(Instant::now() + wait)) {
+    /// Starts to wait until all that was written before has ended.
+    pub fn flush(&self) -> Result<i64> {
+        Ok(self.keep(Operation::Other(Box::pin(self.client()?.flushed()))))
+    }
+
+    /// Asks the broker for a sign of life.
+    pub fn ping(&self) -> Result<i64> {
+        Ok(self.keep(Operation::Other(Box::pin(self.client()?.ping()?))))
+    }
+
+    fn keep(&self, operation: Operation) -> i64 {
+        let mut pending = lock(&self.pending);
+        pending.last_ticket += 1;
+        let ticket = pending.last_ticket;
+        pending.by_ticket.insert(ticket, operation);
+        ticket
+    }
+
+    /// Waits for the end of what the ticket stands for.
+    pub fn wait_for(&self, ticket: i64, wait: Duration) -> Result<bool> {
+        let operation = lock(&self.pending).by_ticket.remove(&ticket);
+        let mut operation = operation.ok_or_else(|| Error::Internal("unknown ticket".into()))?;
+        match operation.wait_until(Instant::now() + wait) {
             Some(result) => result.map(|()| true),
             None => {
-                lock(&self.writes).by_ticket.insert(ticket, write);
+                lock(&self.pending).by_ticket.insert(ticket, operation);
                 Ok(false)
             }
         }
     }
 
-    pub fn abandon_write(&self, ticket: i64) {
-        lock(&self.writes).by_ticket.remove(&ticket);
+    pub fn abandon(&self, ticket: i64) {
+        lock(&self.pending).by_ticket.remove(&ticket);
+    }
+
+    pub fn info(&self) -> Result<ConnectionInfo> {
+        Ok(self.client()?.info())
+    }
+
+    /// Changes of the connection, packed; `None` when none comes in time.
+    pub fn take_events(&self, wait: Duration) -> Option<Vec<u8>> {
+        self.events.take(Instant::now() + wait)
+    }
+
+    /// The handle is gone: nobody may wait on.
+    pub fn released(&self) {
+        self.events.close();
     }
 
     pub fn last_message(&self) -> Result<Option<Bytes>> {

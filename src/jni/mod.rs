@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 mod client;
+mod events;
 mod failure;
 mod handles;
 mod packing;
@@ -136,18 +137,18 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitWrite<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await<'a>(
     mut env: EnvUnowned<'a>,
     _: JClass<'a>,
     handle: jlong,
     ticket: jlong,
     wait_ms: jint,
 ) -> jboolean {
-    env.with_env(|_| on(handle, |client| Ok(client.await_write(ticket, millis(wait_ms))?))).resolve::<Throw>()
+    env.with_env(|_| on(handle, |client| Ok(client.wait_for(ticket, millis(wait_ms))?))).resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandonWrite<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandon<'a>(
     mut env: EnvUnowned<'a>,
     _: JClass<'a>,
     handle: jlong,
@@ -155,11 +156,72 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandonWrite<'a>(
 ) {
     env.with_env(|_| {
         on(handle, |client| {
-            client.abandon_write(ticket);
+            client.abandon(ticket);
             Ok(())
         })
     })
     .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+) -> jlong {
+    env.with_env(|_| on(handle, |client| Ok(client.flush()?))).resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+) -> jlong {
+    env.with_env(|_| on(handle, |client| Ok(client.ping()?))).resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_isConnected<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+) -> jboolean {
+    env.with_env(|_| on(handle, |client| Ok(client.info()?.connected))).resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+) -> JLongArray<'a> {
+    env.with_env(|env| {
+        let info = on(handle, |client| Ok(client.info()?))?;
+        let values = [
+            i64::from(info.connected),
+            info.reconnects as i64,
+            info.resent as i64,
+            info.outbox_messages as i64,
+            info.outbox_bytes as i64,
+            info.in_flight as i64,
+            info.inbox_messages as i64,
+            info.inbox_bytes as i64,
+        ];
+        long_array(env, &values)
+    })
+    .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+    wait_ms: jint,
+) -> JByteArray<'a> {
+    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.take_events(millis(wait_ms)).as_deref())))
+        .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
@@ -187,6 +249,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read<'a>(
         })
     })
     .resolve::<Throw>()
+}
+
+fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {
+    let array = env.new_long_array(values.len())?;
+    array.set_region(env, 0, values)?;
+    Ok(array)
 }
 
 fn bytes_or_null<'a>(env: &mut Env<'a>, bytes: Option<&[u8]>) -> Result<JByteArray<'a>> {
@@ -239,9 +307,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics<'a>(
             metrics.msg_size_max.map_or(-1, |size| size as i64),
             metrics.error_count_total as i64,
         ];
-        let array = env.new_long_array(values.len())?;
-        array.set_region(env, 0, &values)?;
-        Ok(array)
+        long_array(env, &values)
     })
     .resolve::<Throw>()
 }
@@ -296,7 +362,9 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_release<'a>(
     handle: jlong,
 ) {
     env.with_env(|_| -> Result<_> {
-        drop(handles::remove(handle));
+        if let Some(client) = handles::remove(handle) {
+            client.released();
+        }
         Ok(())
     })
     .resolve::<Throw>()

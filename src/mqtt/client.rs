@@ -1,7 +1,9 @@
 //! The handle of a client for the rest of the crate.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -16,19 +18,24 @@ use super::protocol::{Connect, Publish, v4};
 use super::runtime::Runtime;
 use super::sender::{Flushed, Sender};
 use super::session::{Event, Session};
+use super::state::{ConnectionEvent, ConnectionInfo, Listener};
 use super::wait::{after, lock};
 use crate::config::{Broker, Consistency, Role, Settings};
 use crate::error::{Error, Result};
 
 /// What the driver needs to know.
 pub(crate) struct Plan {
-    pub broker: Broker,
+    pub brokers: Vec<Broker>,
     pub tls: Option<Tls>,
     pub connect: Connect,
     pub connection_timeout: Duration,
     /// What a reader subscribes to; empty for a writer.
     pub topics: Vec<String>,
     pub qos: Consistency,
+    /// Come back after a loss.
+    pub reconnect: bool,
+    pub reconnect_min: Duration,
+    pub reconnect_max: Duration,
     /// Lives until the driver has ended.
     _runtime: Arc<Runtime>,
 }
@@ -53,23 +60,60 @@ pub(crate) struct Shared {
     /// Wakes the driver.
     pub wake: Notify,
     status: watch::Sender<Status>,
+    connected: AtomicBool,
+    reconnects: AtomicU64,
+    listener: Option<Listener>,
+    /// Tells that the session may have become idle.
+    progress: Notify,
     /// When an orderly close gives up.
     close_by: watch::Sender<Option<Instant>>,
 }
 
-/// How long an orderly close waits for confirmations.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
 impl Shared {
-    pub fn set_status(&self, status: Status) {
-        self.status.send_replace(status);
+    /// The client is ready for use.
+    pub fn opened(&self) {
+        self.status.send_if_modified(|status| {
+            let opening = matches!(status, Status::Opening);
+            if opening {
+                *status = Status::Open;
+            }
+            opening
+        });
     }
 
-    pub fn attach(&self, link: Arc<Link>) {
+    pub fn is_opening(&self) -> bool {
+        matches!(*self.status.borrow(), Status::Opening)
+    }
+
+    pub fn count_reconnect(&self) {
+        self.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection is there: the session goes on with it.
+    pub fn attach(&self, link: Arc<Link>, session_present: bool) {
         lock(&self.sender).attach(link);
+        lock(&self.session).connected(session_present, Instant::now());
+        self.connected.store(true, Ordering::Release);
+    }
+
+    /// Logs a change, and tells it to the listener.
+    pub fn tell(&self, event: ConnectionEvent) {
+        match &event {
+            ConnectionEvent::Connected { .. } | ConnectionEvent::Retrying { .. } => tracing::info!("{event}"),
+            ConnectionEvent::Lost { .. } => tracing::warn!("{event}"),
+            ConnectionEvent::Ended { .. } => tracing::error!("{event}"),
+            ConnectionEvent::Closed => tracing::debug!("{event}"),
+        }
+        if let Some(listener) = &self.listener {
+            // A listener that panics must not take the client along.
+            if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
+                tracing::error!("the connection listener panicked");
+            }
+        }
     }
 
     pub fn detach(&self, cause: &Error) {
+        self.connected.store(false, Ordering::Release);
         lock(&self.sender).detach();
         let events = {
             let mut session = lock(&self.session);
@@ -110,7 +154,11 @@ impl Shared {
     pub fn dispatch(&self, event: Event) {
         match event {
             Event::Delivery(publish, receipt) => self.inbox.push(publish, receipt),
-            Event::Finished(completion, result) => completion.complete(result),
+            Event::Finished(completion, result) => {
+                completion.complete(result);
+                self.progress.notify_waiters();
+            }
+            Event::Pong(waiter) => drop(waiter.send(())),
             Event::Subscribed(_) => {}
         }
     }
@@ -120,24 +168,32 @@ impl Shared {
         if matches!(*self.status.borrow(), Status::Ended { .. }) {
             return;
         }
-        let closed = cause.is_none();
-        let cause = cause.unwrap_or_else(Client::closed_error);
+        let pending = cause.clone().unwrap_or_else(|| {
+            Error::Io("the client was closed before the message was confirmed; it may have been delivered".into())
+        });
+        let later = cause.clone().unwrap_or_else(Client::closed_error);
         let (events, undelivered) = {
             let mut session = lock(&self.session);
-            let undelivered = session.pending();
-            session.refuse(cause.clone());
-            session.fail_all(&cause);
+            // Without a close, every write tells its failure itself.
+            let undelivered = if self.close_deadline().is_some() { session.pending() } else { 0 };
+            session.refuse(later.clone());
+            session.fail_all(&pending);
             (session.take_events(), undelivered)
         };
         events.into_iter().for_each(|event| self.dispatch(event));
         self.room.close();
-        if closed {
-            self.inbox.close(cause);
-        } else {
-            tracing::warn!("{cause}");
-            self.inbox.end(cause);
+        match cause {
+            None => {
+                self.inbox.close(later);
+                self.tell(ConnectionEvent::Closed);
+            }
+            Some(cause) => {
+                self.inbox.end(later);
+                self.tell(ConnectionEvent::Ended { cause });
+            }
         }
-        self.set_status(Status::Ended { undelivered });
+        self.status.send_replace(Status::Ended { undelivered });
+        self.progress.notify_waiters();
     }
 
     pub fn close_deadline(&self) -> Option<Instant> {
@@ -149,6 +205,15 @@ impl Shared {
         let mut close_by = self.close_by.subscribe();
         // The sender lives in `self`.
         let _ = close_by.wait_for(Option::is_some).await;
+    }
+
+    /// Without a connection: waits until the client is being closed and there is no use in coming back.
+    pub async fn given_up(&self) {
+        self.closing().await;
+        if lock(&self.session).pending() > 0 {
+            let deadline = self.close_deadline().unwrap_or_else(Instant::now);
+            tokio::time::sleep_until(deadline.into()).await;
+        }
     }
 
     fn begin_close(&self, timeout: Duration) {
@@ -172,25 +237,35 @@ pub(crate) struct Client {
     topic: String,
     qos: Consistency,
     retain: bool,
+    close_timeout: Duration,
     runtime: Arc<Runtime>,
 }
 
 impl Client {
     /// Reads the certificates, then starts to connect; [`Client::opened`] tells how that ends.
-    pub fn start(settings: &Settings, role: Role, anchors: &TrustAnchors) -> Result<Client> {
+    pub fn start(
+        settings: &Settings,
+        role: Role,
+        anchors: &TrustAnchors,
+        listener: Option<Listener>,
+    ) -> Result<Client> {
         let tls = settings.tls.as_ref().map(|tls| Tls::new(tls, anchors)).transpose()?;
         let runtime = Runtime::get()?;
         let shared = Arc::new(Shared {
             session: Mutex::new(Session::new(settings.max_inflight, settings.keep_alive, Instant::now())),
             sender: Mutex::default(),
-            inbox: Inbox::default(),
-            room: Room::new(),
+            inbox: Inbox::new(settings.max_received_messages, settings.max_received_bytes),
+            room: Room::new(settings.max_queued_messages, settings.max_queued_bytes),
             wake: Notify::new(),
             status: watch::Sender::new(Status::Opening),
+            connected: AtomicBool::new(false),
+            reconnects: AtomicU64::new(0),
+            listener,
+            progress: Notify::new(),
             close_by: watch::Sender::new(None),
         });
         let plan = Plan {
-            broker: settings.broker.clone(),
+            brokers: settings.brokers.clone(),
             tls,
             connect: Connect {
                 client_id: settings.client_id.clone(),
@@ -201,6 +276,9 @@ impl Client {
             connection_timeout: settings.connection_timeout,
             topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
             qos: settings.consistency,
+            reconnect: settings.automatic_reconnect,
+            reconnect_min: settings.reconnect_min,
+            reconnect_max: settings.reconnect_max,
             _runtime: runtime.clone(),
         };
         runtime.handle().spawn(driver::drive(shared.clone(), plan));
@@ -209,6 +287,7 @@ impl Client {
             topic: settings.topics.first().cloned().unwrap_or_default(),
             qos: settings.consistency,
             retain: settings.retain,
+            close_timeout: settings.close_timeout,
             runtime,
         })
     }
@@ -272,9 +351,74 @@ impl Client {
         }
     }
 
+    /// Waits until everything accepted so far has ended. The error: the client has ended first.
+    pub fn flushed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let shared = self.shared.clone();
+        let target = lock(&shared.session).next_number();
+        async move {
+            loop {
+                let progress = shared.progress.notified();
+                {
+                    let session = lock(&shared.session);
+                    if session.has_ended_before(target) {
+                        return Ok(());
+                    }
+                    if let (Status::Ended { .. }, Some(refusal)) = (&*shared.status.borrow(), session.refusal()) {
+                        return Err(refusal.clone());
+                    }
+                }
+                progress.await;
+            }
+        }
+    }
+
+    /// Asks the broker for a sign of life; ends with its answer.
+    pub fn ping(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
+        let answer = {
+            let mut session = lock(&self.shared.session);
+            if let Some(refusal) = session.refusal() {
+                return Err(refusal.clone());
+            }
+            session
+                .ping(Instant::now())
+                .ok_or_else(|| Error::Connection("there is no connection to the broker now".into()))?
+        };
+        self.shared.kick();
+        // The driver watches the answer's deadline.
+        self.shared.wake.notify_one();
+        Ok(
+            async move { answer.await.map_err(|_| Error::Connection("the connection was lost before the answer".into())) },
+        )
+    }
+
+    /// True when there is a connection now.
+    pub fn is_connected(&self) -> bool {
+        self.shared.connected.load(Ordering::Acquire)
+    }
+
+    /// How the client is doing.
+    pub fn info(&self) -> ConnectionInfo {
+        let (outbox_messages, outbox_bytes) = self.shared.room.used();
+        let (inbox_messages, inbox_bytes) = self.shared.inbox.used();
+        let (in_flight, resent) = {
+            let session = lock(&self.shared.session);
+            (session.in_flight(), session.resent())
+        };
+        ConnectionInfo {
+            connected: self.is_connected(),
+            reconnects: self.shared.reconnects.load(Ordering::Relaxed),
+            resent,
+            outbox_messages,
+            outbox_bytes,
+            in_flight,
+            inbox_messages,
+            inbox_bytes,
+        }
+    }
+
     /// Begins an orderly close; see [`Client::closed`]. From now on nothing is accepted and nothing can be read.
     pub fn begin_close(&self) {
-        self.shared.begin_close(CLOSE_TIMEOUT);
+        self.shared.begin_close(self.close_timeout);
     }
 
     /// Waits for the end of the close. The error says how many messages could not be delivered.

@@ -10,11 +10,6 @@ use super::session::Receipt;
 use crate::error::{Error, Result};
 use crate::mqtt::wait::lock;
 
-/// Reading from the socket pauses when this many messages wait …
-const MAX_MESSAGES: usize = 10_000;
-/// … or this many bytes.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
-
 /// A message for the application.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -23,24 +18,44 @@ pub(crate) struct Delivery {
     pub publish: Publish,
 }
 
-#[derive(Default)]
 struct State {
     waiting: VecDeque<Delivery>,
     /// What is charged: number, bytes and receipt of every message that was not taken, oldest first.
     charged: VecDeque<(u64, usize, Option<Receipt>)>,
     bytes: usize,
+    max_messages: usize,
+    max_bytes: usize,
     last: u64,
     ended: Option<Error>,
 }
 
 /// Bounded by stopping to read, never by dropping: the broker keeps the rest.
-#[derive(Default)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
     arrived: Notify,
 }
 
 impl Inbox {
+    /// Reading from the socket pauses when this many messages, or bytes, wait.
+    pub fn new(max_messages: usize, max_bytes: usize) -> Inbox {
+        let state = State {
+            waiting: VecDeque::new(),
+            charged: VecDeque::new(),
+            bytes: 0,
+            max_messages,
+            max_bytes,
+            last: 0,
+            ended: None,
+        };
+        Inbox { state: Mutex::new(state), arrived: Notify::new() }
+    }
+
+    /// Messages and bytes that wait, or that the application has not finished taking.
+    pub fn used(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.charged.len(), state.bytes)
+    }
+
     /// False: stop reading from the socket.
     pub fn has_room(&self) -> bool {
         lock(&self.state).has_room()
@@ -123,6 +138,6 @@ impl Inbox {
 
 impl State {
     fn has_room(&self) -> bool {
-        self.charged.len() < MAX_MESSAGES && self.bytes < MAX_BYTES
+        self.charged.len() < self.max_messages && self.bytes < self.max_bytes
     }
 }

@@ -1,10 +1,14 @@
 //! The MQTT engine.
 //!
-//! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets, `driver`
-//! joins them in one task per client, `outbox` and `inbox` bound what waits, `client` is the handle for the rest of
-//! the crate.
+//! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
+//! per client, the `driver`, joins them: `connect` logs in, `connection` serves an open connection, `backoff` paces
+//! the attempts to come back. `outbox` and `inbox` bound what waits, `sender` is the half of a connection that callers
+//! share, `state` what is told of it all, `client` the handle for the rest of the crate.
 
+mod backoff;
 mod client;
+mod connect;
+mod connection;
 mod driver;
 mod inbox;
 mod link;
@@ -13,9 +17,12 @@ pub(crate) mod protocol;
 mod runtime;
 mod sender;
 mod session;
+mod state;
 pub(crate) mod topic;
 pub(crate) mod wait;
 
 pub(crate) use client::{Client, PendingWrite};
 pub(crate) use inbox::Delivery;
 pub(crate) use link::TrustAnchors;
+pub(crate) use state::Listener;
+pub use state::{ConnectionEvent, ConnectionInfo};

@@ -6,15 +6,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::{Error, Result};
 
-/// Publishes that may wait at a time.
-const MAX_MESSAGES: usize = 10_000;
-/// Their bytes; one larger message may wait alone.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
-
-/// Room for publishes. It belongs to a publish from its acceptance to its end.
+/// Room for publishes, by number and by bytes. It belongs to a publish from its acceptance to its end.
 pub(crate) struct Room {
     messages: Arc<Semaphore>,
+    max_messages: usize,
     bytes: Arc<Semaphore>,
+    max_bytes: usize,
 }
 
 /// A publish's share of the room, given back when dropped.
@@ -25,25 +22,42 @@ pub(crate) struct Share {
 }
 
 impl Room {
-    pub fn new() -> Room {
-        Room { messages: Arc::new(Semaphore::new(MAX_MESSAGES)), bytes: Arc::new(Semaphore::new(MAX_BYTES)) }
+    /// One message larger than `max_bytes` may wait alone.
+    pub fn new(max_messages: usize, max_bytes: u32) -> Room {
+        let max_messages = max_messages.min(Semaphore::MAX_PERMITS);
+        let max_bytes = max_bytes as usize;
+        Room {
+            messages: Arc::new(Semaphore::new(max_messages)),
+            max_messages,
+            bytes: Arc::new(Semaphore::new(max_bytes)),
+            max_bytes,
+        }
+    }
+
+    /// Messages and bytes that are in the outbox.
+    pub fn used(&self) -> (usize, usize) {
+        (self.max_messages - self.messages.available_permits(), self.max_bytes - self.bytes.available_permits())
     }
 
     /// A share at once, if there is room and nobody waits for it.
     pub fn try_acquire(&self, bytes: usize) -> Option<Share> {
         let messages = self.messages.clone().try_acquire_owned().ok()?;
-        let bytes = self.bytes.clone().try_acquire_many_owned(permits(bytes)).ok()?;
+        let bytes = self.bytes.clone().try_acquire_many_owned(self.permits(bytes)).ok()?;
         Some(Share { _messages: messages, _bytes: bytes })
     }
 
     /// Waits for a share, in the order of asking; `None` when the client has ended.
     pub fn acquire(&self, bytes: usize) -> impl Future<Output = Option<Share>> + Send + 'static {
-        let (messages, room) = (self.messages.clone(), self.bytes.clone());
+        let (messages, room, permits) = (self.messages.clone(), self.bytes.clone(), self.permits(bytes));
         async move {
             let messages = messages.acquire_owned().await.ok()?;
-            let bytes = room.acquire_many_owned(permits(bytes)).await.ok()?;
+            let bytes = room.acquire_many_owned(permits).await.ok()?;
             Some(Share { _messages: messages, _bytes: bytes })
         }
+    }
+
+    fn permits(&self, bytes: usize) -> u32 {
+        bytes.min(self.max_bytes) as u32
     }
 
     /// Wakes everybody who waits: there will be no more room.
@@ -51,10 +65,6 @@ impl Room {
         self.messages.close();
         self.bytes.close();
     }
-}
-
-fn permits(bytes: usize) -> u32 {
-    bytes.min(MAX_BYTES) as u32
 }
 
 /// Ends a publish exactly once: with a result, or, should it be lost on the way, by being dropped.

@@ -7,12 +7,16 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::outbox::Completion;
 use super::protocol::{Packet, ProtocolError, Publish, v4};
 use crate::config::Consistency;
 use crate::error::{Error, Result};
 
+mod completed;
 mod output;
+use completed::Completed;
 pub(crate) use output::Output;
 
 /// What the session tells its owner.
@@ -24,6 +28,8 @@ pub(crate) enum Event {
     Finished(Completion, Result<()>),
     /// The broker answered the subscription.
     Subscribed(Result<()>),
+    /// The broker answered a ping that somebody asked for.
+    Pong(oneshot::Sender<()>),
 }
 
 /// Permission to acknowledge one incoming message.
@@ -52,18 +58,22 @@ enum Phase {
     Released,
 }
 
+/// An incoming message of QoS 1 or 2, under its identifier.
 #[derive(Clone, Copy)]
-enum Incoming {
-    /// The application has not taken the message yet.
-    Waiting,
-    /// QoS 2: PUBREC sent, PUBREL not yet here.
-    Received,
+struct Incoming {
+    /// QoS 2: PUBREC sent, PUBREL not yet here. Otherwise the application has not taken the message yet.
+    received: bool,
+    /// QoS 2: what the message was.
+    digest: u64,
 }
 
 struct Subscription {
     filters: Vec<String>,
     qos: Consistency,
+    /// 0 before the first SUBSCRIBE.
     packet_id: u16,
+    /// The broker has answered, and still knows.
+    granted: bool,
 }
 
 /// See the module.
@@ -88,6 +98,7 @@ pub(crate) struct Session {
     last_id: u16,
 
     incoming: HashMap<u16, Incoming>,
+    completed: Completed,
     subscription: Option<Subscription>,
 
     /// Why no publish is accepted any more.
@@ -97,6 +108,9 @@ pub(crate) struct Session {
     last_sent: Instant,
     last_received: Instant,
     ping_sent: Option<Instant>,
+    /// Who waits for the answer to a ping.
+    pings: Vec<oneshot::Sender<()>>,
+    resent: u64,
 }
 
 /// Identifiers are 16 bits; some stay free for subscriptions.
@@ -118,12 +132,15 @@ impl Session {
             ids: HashMap::new(),
             last_id: 0,
             incoming: HashMap::new(),
+            completed: Completed::default(),
             subscription: None,
             refusal: None,
             keep_alive,
             last_sent: now,
             last_received: now,
             ping_sent: None,
+            pings: Vec::new(),
+            resent: 0,
         }
     }
 
@@ -145,6 +162,9 @@ impl Session {
         } else {
             self.start_over();
         }
+        if self.is_subscribing() {
+            self.subscribe();
+        }
         self.send_queued();
     }
 
@@ -152,6 +172,7 @@ impl Session {
     pub fn disconnected(&mut self, cause: &Error) {
         self.connected = false;
         self.ping_sent = None;
+        self.pings.clear();
         self.output.clear();
         for (_, completion) in std::mem::take(&mut self.unflushed) {
             self.events.push(Event::Finished(completion, Err(cause.clone())));
@@ -166,6 +187,7 @@ impl Session {
                 Phase::Released => v4::pubrel(outgoing.publish.packet_id, self.output.tail()),
                 Phase::Sent | Phase::Queued => {
                     outgoing.publish.dup = true;
+                    self.resent += 1;
                     self.output.publish(&outgoing.publish);
                 }
             }
@@ -176,27 +198,40 @@ impl Session {
     fn start_over(&mut self) {
         self.generation += 1;
         self.incoming.clear();
+        self.completed = Completed::default();
         self.ids.clear();
         self.in_flight = 0;
         self.first_queued = self.first;
         for outgoing in self.outgoing.iter_mut().flatten() {
+            self.resent += u64::from(outgoing.phase != Phase::Queued);
             outgoing.phase = Phase::Queued;
             outgoing.publish.dup = false;
         }
-        if let Some(mut subscription) = self.subscription.take() {
-            subscription.packet_id = self.new_id(None);
-            v4::subscribe(subscription.packet_id, &subscription.filters, subscription.qos, self.output.tail());
-            self.subscription = Some(subscription);
+        if let Some(subscription) = &mut self.subscription {
+            subscription.granted = false;
         }
     }
 
-    /// Subscribes, at once when connected; [`Event::Subscribed`] follows.
-    pub fn subscribe(&mut self, filters: Vec<String>, qos: Consistency) {
-        let packet_id = if self.connected { self.new_id(None) } else { 0 };
-        if self.connected {
-            v4::subscribe(packet_id, &filters, qos, self.output.tail());
+    /// Subscribes with the next connection, and again whenever the broker has lost the session;
+    /// [`Event::Subscribed`] tells the answers.
+    pub fn subscribe_when_connected(&mut self, filters: Vec<String>, qos: Consistency) {
+        self.subscription = Some(Subscription { filters, qos, packet_id: 0, granted: false });
+    }
+
+    /// True while the broker's answer to the subscription is missing.
+    pub fn is_subscribing(&self) -> bool {
+        self.subscription.as_ref().is_some_and(|subscription| !subscription.granted)
+    }
+
+    fn subscribe(&mut self) {
+        if let Some(mut subscription) = self.subscription.take() {
+            // The identifier of an unanswered one stays out of use until then.
+            self.ids.remove(&subscription.packet_id);
+            subscription.packet_id = self.new_id(None);
+            subscription.granted = false;
+            v4::subscribe(subscription.packet_id, &subscription.filters, subscription.qos, self.output.tail());
+            self.subscription = Some(subscription);
         }
-        self.subscription = Some(Subscription { filters, qos, packet_id });
     }
 
     /// Says goodbye; nothing may be sent after it.
@@ -213,7 +248,7 @@ impl Session {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let number = self.first + self.outgoing.len() as u64;
+        let number = self.next_number();
         self.outgoing.push_back(Some(Outgoing { publish, phase: Phase::Queued, completion }));
         self.send_queued();
         Ok(number)
@@ -319,6 +354,26 @@ impl Session {
         self.outgoing.iter().flatten().count() + self.unflushed.len()
     }
 
+    /// The number that the next publish will get.
+    pub fn next_number(&self) -> u64 {
+        self.first + self.outgoing.len() as u64
+    }
+
+    /// True when every publish with a lower number has ended.
+    pub fn has_ended_before(&self, number: u64) -> bool {
+        self.first >= number && self.unflushed.is_empty()
+    }
+
+    /// Publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Publishes that were sent again after a reconnect.
+    pub fn resent(&self) -> u64 {
+        self.resent
+    }
+
     /// True when nothing waits to be sent or confirmed.
     pub fn is_idle(&self) -> bool {
         self.outgoing.is_empty() && self.unflushed.is_empty() && self.output.is_empty()
@@ -369,14 +424,21 @@ impl Session {
                 None => tracing::debug!("PUBCOMP for the unknown publish {id}"),
             },
             Packet::Pubrel(id) => {
-                if let Some(Incoming::Waiting) = self.incoming.get(&id) {
-                    return Err(ProtocolError(format!("PUBREL for the message {id} before its PUBREC")));
+                match self.incoming.get(&id) {
+                    Some(incoming) if !incoming.received => {
+                        return Err(ProtocolError(format!("PUBREL for the message {id} before its PUBREC")));
+                    }
+                    Some(incoming) => self.completed.insert(id, incoming.digest),
+                    None => {}
                 }
                 self.incoming.remove(&id);
                 v4::pubcomp(id, self.output.tail());
             }
             Packet::Suback(id, codes) => self.subscribed(id, &codes)?,
-            Packet::Pingresp => self.ping_sent = None,
+            Packet::Pingresp => {
+                self.ping_sent = None;
+                self.events.extend(self.pings.drain(..).map(Event::Pong));
+            }
         }
         Ok(())
     }
@@ -387,17 +449,26 @@ impl Session {
             return Ok(());
         }
         let id = publish.packet_id;
+        let exactly_once = publish.qos == Consistency::ExactlyOnce;
+        let digest = if exactly_once { completed::digest(&publish) } else { 0 };
         match self.incoming.get(&id) {
             // Sent again, and still on its way to the application: acknowledged when that has taken it.
-            Some(Incoming::Waiting) if publish.dup => return Ok(()),
-            Some(Incoming::Waiting) => return Err(ProtocolError(format!("the message {id} came twice, without DUP"))),
-            Some(Incoming::Received) if publish.qos == Consistency::ExactlyOnce => {
+            Some(incoming) if !incoming.received && publish.dup => return Ok(()),
+            Some(incoming) if !incoming.received => {
+                return Err(ProtocolError(format!("the message {id} came twice, without DUP")));
+            }
+            Some(_) if exactly_once => {
+                v4::pubrec(id, self.output.tail());
+                return Ok(());
+            }
+            None if exactly_once && publish.dup && self.completed.contains(id, digest) => {
+                self.incoming.insert(id, Incoming { received: true, digest });
                 v4::pubrec(id, self.output.tail());
                 return Ok(());
             }
             _ => {}
         }
-        self.incoming.insert(id, Incoming::Waiting);
+        self.incoming.insert(id, Incoming { received: false, digest });
         let receipt = Receipt { packet_id: id, qos: publish.qos, generation: self.generation };
         self.events.push(Event::Delivery(publish, Some(receipt)));
         Ok(())
@@ -409,10 +480,10 @@ impl Session {
         if generation != self.generation {
             return;
         }
-        if qos == Consistency::ExactlyOnce {
-            self.incoming.insert(packet_id, Incoming::Received);
-        } else {
+        if qos != Consistency::ExactlyOnce {
             self.incoming.remove(&packet_id);
+        } else if let Some(incoming) = self.incoming.get_mut(&packet_id) {
+            incoming.received = true;
         }
         // Without a connection the broker sends the message again, and `receive` answers that.
         match (self.connected, qos) {
@@ -423,13 +494,15 @@ impl Session {
     }
 
     fn subscribed(&mut self, id: u16, codes: &[u8]) -> std::result::Result<(), ProtocolError> {
-        let Some(subscription) = self.subscription.as_ref().filter(|subscription| subscription.packet_id == id) else {
+        let asked = |subscription: &&mut Subscription| subscription.packet_id == id && !subscription.granted;
+        let Some(subscription) = self.subscription.as_mut().filter(asked) else {
             return Err(ProtocolError(format!("SUBACK for the unknown subscription {id}")));
         };
         if codes.len() != subscription.filters.len() {
             return Err(ProtocolError("SUBACK with a wrong number of codes".into()));
         }
         self.ids.remove(&id);
+        subscription.granted = true;
         let refused: Vec<&str> = subscription
             .filters
             .iter()
@@ -475,6 +548,20 @@ impl Session {
         v4::pingreq(self.output.tail());
         self.ping_sent = Some(now);
         Ok(())
+    }
+
+    /// Sends a ping now, unless one is under way; `None` without a connection.
+    pub fn ping(&mut self, now: Instant) -> Option<oneshot::Receiver<()>> {
+        if !self.connected {
+            return None;
+        }
+        let (waiter, answer) = oneshot::channel();
+        self.pings.push(waiter);
+        if self.ping_sent.is_none() {
+            v4::pingreq(self.output.tail());
+            self.ping_sent = Some(now);
+        }
+        Some(answer)
     }
 
     /// Reading from the socket starts again after a pause: the answer to a ping has its time from now.

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod certificates;
+pub mod proxy;
 pub mod raw;
 pub mod scripted;
 pub mod warnings;

@@ -27,6 +27,8 @@ pub struct Peer {
     packets: std::sync::mpsc::Sender<Packet>,
     /// DISCONNECT has come: a broker closes the connection then.
     ended: bool,
+    /// Counts the connections from 0.
+    pub number: usize,
 }
 
 impl Scripted {
@@ -49,8 +51,8 @@ impl Scripted {
                     let stream = stream.expect("accept");
                     stream.set_nodelay(true).expect("no delay");
                     sockets.lock().expect("sockets").push(stream.try_clone().expect("clone"));
-                    connections.fetch_add(1, Ordering::SeqCst);
-                    let mut peer = Peer { stream, packets: sender.clone(), ended: false };
+                    let number = connections.fetch_add(1, Ordering::SeqCst);
+                    let mut peer = Peer { stream, packets: sender.clone(), ended: false, number };
                     let script = script.clone();
                     peers.push(std::thread::spawn(move || {
                         script(&mut peer);

@@ -137,7 +137,7 @@ impl World {
             session: Session::new(window, Duration::from_secs(60), now),
             broker: Broker::default(),
             connected: false,
-            room: Room::new(),
+            room: Room::new(1_000_000, 1 << 30),
             confirmations: Vec::new(),
             sent: Vec::new(),
             waiting: VecDeque::new(),
@@ -183,6 +183,7 @@ impl World {
                     completion.complete(result);
                 }
                 Event::Subscribed(result) => result.unwrap(),
+                Event::Pong(waiter) => waiter.send(()).unwrap(),
             }
         }
     }
@@ -290,7 +291,6 @@ fn check_ends(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn with_a_kept_session_qos_2_is_exactly_once_and_in_order(window in 1u16..8, steps in steps(Just(true))) {
@@ -363,8 +363,8 @@ fn any_packet() -> impl Strategy<Value = Packet> {
 #[test]
 fn the_subscription_is_made_again_only_when_the_session_is_gone() {
     let mut world = World::new(4);
+    world.session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
     world.connect(false);
-    world.session.subscribe(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
     world.settle();
     for (keeps_session, expected) in [(true, 1), (false, 2), (false, 3)] {
         world.cut();
@@ -377,8 +377,8 @@ fn the_subscription_is_made_again_only_when_the_session_is_gone() {
 #[test]
 fn a_refused_subscription_is_told() {
     let mut world = World::new(4);
+    world.session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
     world.connect(false);
-    world.session.subscribe(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
     world.session.handle(Packet::Suback(1, vec![1, 0x80]), world.now).unwrap();
     match world.session.take_events().as_slice() {
         [Event::Subscribed(Err(Error::Authorization { message, code: 0x80 }))] => assert!(message.contains("'b'")),
@@ -436,6 +436,30 @@ fn a_message_of_a_lost_session_is_not_acknowledged_in_the_next_one() {
     world.connect(false);
     world.application_takes_one();
     assert!(world.session.output.is_empty());
+}
+
+#[test]
+fn a_completed_message_that_a_broker_publishes_again_is_not_delivered_again() {
+    let mut world = World::new(4);
+    world.connect(false);
+    world.broker.send(Consistency::ExactlyOnce, 1);
+    world.settle();
+    assert_eq!(world.delivered, [(Consistency::ExactlyOnce, 1)]);
+    world.cut();
+    world.connect(true);
+    let again = Publish { packet_id: 1, dup: true, ..publish(Consistency::ExactlyOnce, 1) };
+    world.broker.outgoing.insert(1, (again.clone(), false));
+    world.broker.to_client.push_back(Packet::Publish(again));
+    world.settle();
+    assert_eq!(world.delivered, [(Consistency::ExactlyOnce, 1)]);
+    assert!(world.broker.outgoing.is_empty(), "the handshake went on");
+
+    // Another message under the same identifier is none of it.
+    let other = Publish { packet_id: 1, dup: true, ..publish(Consistency::ExactlyOnce, 2) };
+    world.broker.outgoing.insert(1, (other.clone(), false));
+    world.broker.to_client.push_back(Packet::Publish(other));
+    world.settle();
+    assert_eq!(only(Consistency::ExactlyOnce, &world.delivered), [1, 2]);
 }
 
 #[test]

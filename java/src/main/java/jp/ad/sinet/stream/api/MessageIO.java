@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.api;
 
+import java.time.Duration;
 import java.util.Map;
 
 /**
@@ -66,7 +67,7 @@ public interface MessageIO extends AutoCloseable {
     /**
      * Sets all counters to zero and the start time to now. Does nothing after {@link #close}.
      *
-     * @param doResetRaw whether counters of the messaging system are reset too; MQTT has none
+     * @param doResetRaw whether counters of the messaging system are reset too; those of MQTT are never
      */
     void resetMetrics(boolean doResetRaw);
 
@@ -76,20 +77,52 @@ public interface MessageIO extends AutoCloseable {
     }
 
     /**
-     * Information that a messaging system offers under a name.
+     * Information that a messaging system offers under a name; MQTT has {@code connection}, a map with
+     * <ul>
+     * <li>{@code connected} (Boolean): whether there is a connection now,
+     * <li>{@code reconnects} (Long, as all that follow): how often the connection came back,
+     * <li>{@code resent}: messages sent again because of that,
+     * <li>{@code outbox_messages}, {@code outbox_bytes}: written, but not confirmed yet,
+     * <li>{@code in_flight}: those among them that have been sent,
+     * <li>{@code inbox_messages}, {@code inbox_bytes}: received, but not read yet.
+     * </ul>
+     * A name such as {@code connection.reconnects} gives one of these values. After {@link #close}, those at the end.
      *
-     * @param ipath the name
-     * @return the information, or null for a name that is not known
+     * @param ipath the name; null or empty for a map of everything
+     * @return the information, in maps that cannot be modified; null for a name that is not known
      */
     Object getInfo(String ipath);
 
     /**
-     * Same as {@code getInfo(null)}.
+     * Same as {@code getInfo(null)}: everything.
      *
-     * @return the information, or null
+     * @return the information, or null when there is none
      */
     default Object getInfo() {
         return getInfo(null);
+    }
+
+    /**
+     * Tells whether there is a connection now. While there is none, writes and reads wait for it to come back.
+     *
+     * @return true when there is; an implementation that does not know says so too
+     */
+    default boolean isConnected() {
+        return true;
+    }
+
+    /**
+     * Asks the broker for a sign of life, and waits for it. Nothing is published.
+     *
+     * @param timeout how long to wait
+     * @throws ConnectionException when there is no connection, or no answer in time
+     * @throws SinetStreamIOException when the thread is interrupted (its interrupt flag is set again); when the client
+     *         is closed
+     * @throws UnsupportedOperationException when an implementation has no such question; the clients of this library
+     *         do
+     */
+    default void ping(Duration timeout) {
+        throw new UnsupportedOperationException("ping");
     }
 
     /**

@@ -12,11 +12,13 @@ import java.util.stream.Stream;
 public interface MessageReader<T> extends MessageIO {
     /**
      * Receives a message. Blocks until there is one, at most for the receive timeout. The message is acknowledged to
-     * the broker when this method returns it or throws because of it.
+     * the broker when this method returns it or throws because of it. While the connection is lost, this waits as it
+     * does for a message.
      *
      * @return the message; null when none came within the receive timeout
      * @throws InvalidMessageException when a message came that cannot be decoded; the next call goes on with the one
      *         after it
+     * @throws AuthenticationException when the broker refused the credentials at a reconnect, which ends the reader
      * @throws SinetStreamIOException when the connection is lost for good; when the thread is interrupted (its
      *         interrupt flag is set again); when the reader is closed
      */

@@ -8,11 +8,13 @@ package jp.ad.sinet.stream.api;
 public interface MessageWriter<T> extends MessageIO {
     /**
      * Sends a value with the current time. Blocks until the broker has confirmed it (consistency AT_LEAST_ONCE and
-     * EXACTLY_ONCE) or it has been handed to the network (AT_MOST_ONCE), at most for the configured time limit.
+     * EXACTLY_ONCE) or it has been handed to the network (AT_MOST_ONCE), at most for the configured time limit
+     * ({@code write_timeout_ms}). While the connection is lost, that includes the wait for it to come back.
      *
      * @param message the value, not null
      * @throws SinetStreamIOException when it was not, or perhaps not, delivered; when the thread is interrupted (its
      *         interrupt flag is set again); when the writer is closed
+     * @throws AuthenticationException when the broker refused the credentials at a reconnect, which ends the writer
      * @throws NullPointerException when the value is null
      * @throws ClassCastException when the value does not have the class that the serializer needs
      */
@@ -25,6 +27,17 @@ public interface MessageWriter<T> extends MessageIO {
      * @param timestamp microseconds since 1970-01-01T00:00Z, sent as it is; 0 means unknown
      */
     void write(T message, long timestamp);
+
+    /**
+     * Waits until all messages that any thread has written before have ended, delivered or not, at most for the
+     * configured time limit ({@code write_timeout_ms}). Whether a message was delivered is told to who wrote it. An
+     * implementation that never leaves anything unfinished does nothing here.
+     *
+     * @throws SinetStreamIOException when the time is up; when the writer has failed or is closed; when the thread is
+     *         interrupted (its interrupt flag is set again)
+     */
+    default void flush() {
+    }
 
     /**
      * The serializer in use.

@@ -270,9 +270,10 @@ public class Metrics {
     }
 
     /**
-     * Metrics of the messaging system itself; null for MQTT.
+     * Metrics of the messaging system itself. For MQTT the map that {@link MessageIO#getInfo(String)} has under
+     * {@code connection}.
      *
-     * @return the value
+     * @return the value, or null
      */
     public Object getRaw() {
         return raw;

@@ -11,7 +11,7 @@ import jp.ad.sinet.stream.api.Consistency;
 
 /** The configuration that is in force, as the native library describes it. */
 final class Description {
-    /** As {@code getReceiveTimeout} shows that there is no limit. */
+    /** As {@code getReceiveTimeout} shows it: there is no limit. */
     static final Duration NO_TIMEOUT = Duration.ofNanos(Long.MAX_VALUE);
 
     final String service;
@@ -23,6 +23,7 @@ final class Description {
     final String valueSerializer;
     final String valueDeserializer;
     final Duration receiveTimeout;
+    final Duration writeTimeout;
     final boolean dataEncryption;
     final boolean needsTrustAnchors;
     final Map<String, Object> config;
@@ -44,8 +45,8 @@ final class Description {
         valueType = get("value_type", String.class, true);
         valueSerializer = get("value_serializer", String.class, false);
         valueDeserializer = get("value_deserializer", String.class, false);
-        Long timeoutMillis = get("receive_timeout_ms", Long.class, false);
-        receiveTimeout = timeoutMillis == null ? NO_TIMEOUT : Duration.ofMillis(timeoutMillis);
+        receiveTimeout = timeout("receive_timeout_ms");
+        writeTimeout = timeout("write_timeout_ms");
         dataEncryption = get("data_encryption", Boolean.class, true);
         needsTrustAnchors = get("needs_trust_anchors", Boolean.class, true);
         config = config(get("config", Map.class, true));
@@ -61,6 +62,11 @@ final class Description {
             throw Errors.malformed("bad " + name + " in a description");
         }
         return type.cast(value);
+    }
+
+    private Duration timeout(String name) {
+        Long millis = get(name, Long.class, false);
+        return millis == null ? NO_TIMEOUT : Duration.ofMillis(millis);
     }
 
     private List<String> strings(String name) {

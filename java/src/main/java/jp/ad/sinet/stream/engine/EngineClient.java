@@ -1,7 +1,10 @@
 package jp.ad.sinet.stream.engine;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.logging.Logger;
@@ -21,27 +24,26 @@ abstract class EngineClient implements MessageIO {
     static final int SLICE_MILLIS = 10;
 
     private static final Cleaner CLEANER = Cleaner.create();
+    private static final long NANOS_PER_MILLI = TimeUnit.MILLISECONDS.toNanos(1);
 
     final long handle;
     final Description description;
+    final String name;
     private final ValueType valueType;
-    private final String name;
+    private final EventPump pump;
     private final AtomicBoolean closing = new AtomicBoolean();
     private final Lifeline lifeline;
     private final Cleaner.Cleanable cleanable;
-    private volatile long[] finalMetrics;
+    private volatile Snapshot last;
 
-    EngineClient(String role, Opened<?> opened) {
+    EngineClient(Opened<?> opened) {
         handle = opened.handle;
         description = opened.description;
         valueType = opened.valueType;
-        name = name(role, description);
+        name = opened.name;
+        pump = opened.pump;
         lifeline = new Lifeline(handle, name);
         cleanable = CLEANER.register(this, lifeline);
-    }
-
-    private static String name(String role, Description description) {
-        return role + (description.service == null ? "" : " of service " + description.service);
     }
 
     /** A connection that is ready, before the client around it exists. */
@@ -50,12 +52,17 @@ abstract class EngineClient implements MessageIO {
         private final long handle;
         private final Description description;
         private final ValueType valueType;
+        private final String name;
+        private final EventPump pump;
 
-        private Opened(long handle, Description description, ValueType valueType, C codec) {
+        private Opened(long handle, Description description, ValueType valueType, C codec, String name,
+                EventPump pump) {
             this.handle = handle;
             this.description = description;
             this.valueType = valueType;
             this.codec = codec;
+            this.name = name;
+            this.pump = pump;
         }
     }
 
@@ -65,14 +72,21 @@ abstract class EngineClient implements MessageIO {
     static <C, R> R open(Options options, Function<Description, C> codec, Function<Opened<C>, R> client) {
         Native.ensureLoaded();
         long handle = Native.open(options.encode());
+        EventPump pump = null;
         try {
             Description description = new Description(Native.describe(handle));
             description.warnings.forEach(LOGGER::warning);
             ValueType valueType = options.valueType(description.valueType);
             C chosen = codec.apply(description);
+            String name = options.role() + (description.service == null ? "" : " of service " + description.service);
+            pump = EventPump.start(handle, name, description.clientId, options.connectionListener());
             connect(handle, description);
-            return client.apply(new Opened<>(handle, description, valueType, chosen));
+            pump.ready();
+            return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
         } catch (Throwable failure) {
+            if (pump != null) {
+                pump.finish();
+            }
             Native.release(handle);
             throw failure;
         }
@@ -106,6 +120,68 @@ abstract class EngineClient implements MessageIO {
     final SinetStreamIOException interrupted(String doing, String consequence) {
         return new SinetStreamIOException("the " + name + ": interrupted while " + doing + consequence,
                 new InterruptedException());
+    }
+
+    /**
+     * Waits for the end of what a ticket stands for; false when the time is up. The ticket is used up afterwards, also
+     * by an exception.
+     */
+    final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
+        long start = System.nanoTime();
+        boolean ended = false;
+        try {
+            int waitMillis = slice(start, timeoutNanos);
+            while (!(ended = Native.await(handle, ticket, waitMillis))) {
+                checkUsable(doing, consequence);
+                waitMillis = slice(start, timeoutNanos);
+                if (waitMillis == 0) {
+                    return false;
+                }
+            }
+            return true;
+        } finally {
+            if (!ended) {
+                abandon(ticket);
+            }
+        }
+    }
+
+    private void abandon(long ticket) {
+        try {
+            Native.abandon(handle, ticket);
+        } catch (SinetStreamException e) {
+            // closed meanwhile, and the ticket with it
+        }
+    }
+
+    /** The length of the next wait in milliseconds; 0 when the time is up. */
+    static int slice(long start, long timeoutNanos) {
+        long left = timeoutNanos - (System.nanoTime() - start);
+        return left <= 0 ? 0 : (int) Math.min(SLICE_MILLIS, (left - 1) / NANOS_PER_MILLI + 1);
+    }
+
+    @Override
+    public final boolean isConnected() {
+        try {
+            return !closing.get() && Native.isConnected(handle);
+        } catch (SinetStreamException e) {
+            return false; // closed meanwhile
+        }
+    }
+
+    @Override
+    public final void ping(Duration timeout) {
+        String doing = "waiting for an answer of the broker";
+        long nanos = TimeUnit.NANOSECONDS.convert(timeout);
+        try {
+            checkUsable(doing, "");
+            if (!await(Native.ping(handle), nanos, doing, "")) {
+                throw new ConnectionException("the " + name + ": no answer of the broker within "
+                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
     }
 
     final void countError() {
@@ -148,34 +224,23 @@ abstract class EngineClient implements MessageIO {
 
     @Override
     public final Object getInfo(String ipath) {
-        return null;
+        return snapshot().info(ipath);
     }
 
     @Override
     public final Metrics getMetrics() {
-        long[] values = finalMetrics;
-        if (values == null) {
-            try {
-                values = Native.metrics(handle);
-            } catch (SinetStreamException e) {
-                values = finalMetrics; // set before the handle is released
-                if (values == null) {
-                    throw e;
-                }
+        return snapshot().metrics();
+    }
+
+    private Snapshot snapshot() {
+        try {
+            return last != null ? last : Snapshot.of(handle);
+        } catch (SinetStreamException e) {
+            if (last == null) { // it is set before the handle is released
+                throw e;
             }
+            return last;
         }
-        int i = 0;
-        Metrics metrics = new Metrics();
-        metrics.setStartTimeMillis(values[i++]);
-        metrics.setEndTimeMillis(values[i++]);
-        metrics.setMsgCountTotal(values[i++]);
-        metrics.setMsgUncompressedBytesTotal(values[i++]);
-        metrics.setMsgCompressedBytesTotal(values[i++]);
-        metrics.setMsgBytesTotal(values[i++]);
-        metrics.setMsgSizeMin(values[i++]);
-        metrics.setMsgSizeMax(values[i++]);
-        metrics.setErrorCountTotal(values[i]);
-        return metrics;
     }
 
     @Override
@@ -183,7 +248,7 @@ abstract class EngineClient implements MessageIO {
         try {
             Native.resetMetrics(handle);
         } catch (SinetStreamException e) {
-            if (finalMetrics == null) {
+            if (last == null) {
                 throw e;
             }
         }
@@ -201,9 +266,10 @@ abstract class EngineClient implements MessageIO {
             }
         } finally {
             try {
-                finalMetrics = Native.metrics(handle);
+                last = Snapshot.of(handle).disconnected();
                 beforeRelease();
             } finally {
+                pump.finish();
                 lifeline.closed = true;
                 cleanable.clean();
             }

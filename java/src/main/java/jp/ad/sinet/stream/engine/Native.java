@@ -31,14 +31,20 @@ final class Native {
     /** True when connected; throws when that failed. */
     static native boolean awaitConnected(long handle, int waitMs);
 
-    /** Sends a message: 0 when it is confirmed already, else a ticket for {@link #awaitWrite}. */
+    /** Sends a message: 0 when it is confirmed already, else a ticket for {@link #await}. */
     static native long write(long handle, byte[] value, long timestampMicros, int waitMs);
 
-    /** True when the message is confirmed; throws when it failed. Either way the ticket is used up. */
-    static native boolean awaitWrite(long handle, long ticket, int waitMs);
+    /** A ticket for the end of all messages that were accepted before; 0 when that is now. */
+    static native long flush(long handle);
+
+    /** Asks the broker for an answer: a ticket for it. Throws when there is no connection. */
+    static native long ping(long handle);
+
+    /** True when what the ticket stands for has succeeded; throws when it failed. Either way the ticket is used up. */
+    static native boolean await(long handle, long ticket, int waitMs);
 
     /** Gives up a ticket. */
-    static native void abandonWrite(long handle, long ticket);
+    static native void abandon(long handle, long ticket);
 
     /** The bytes on the wire of the message written last, or null. */
     static native byte[] lastMessageBytes(long handle);
@@ -52,7 +58,16 @@ final class Native {
     /** Decodes one message from its bytes on the wire into a packed record. */
     static native byte[] decode(long handle, byte[] wire);
 
-    /** The counters, see {@link EngineClient#getMetrics}. */
+    /** Whether there is a connection now. */
+    static native boolean isConnected(long handle);
+
+    /** Packed changes of the connection, or null when there was none. A release of the handle ends the wait. */
+    static native byte[] events(long handle, int waitMs);
+
+    /** The state of the connection, see {@link Snapshot}. */
+    static native long[] info(long handle);
+
+    /** The counters, see {@link Snapshot}. */
     static native long[] metrics(long handle);
 
     /** Begins to count anew. */

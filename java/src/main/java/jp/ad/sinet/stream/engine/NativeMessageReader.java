@@ -29,7 +29,6 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     /** Messages that may be fetched ahead of the application; they stay unacknowledged until it takes them. */
     private static final int CREDIT = 64;
     private static final String WAITING = "waiting for a message";
-    private static final long NANOS_PER_MILLI = TimeUnit.MILLISECONDS.toNanos(1);
 
     private final Deserializer<T> deserializer;
     private final long timeoutNanos;
@@ -39,9 +38,9 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     private final Packed batch = new Packed();
 
     private NativeMessageReader(Opened<Deserializer<T>> opened) {
-        super("reader", opened);
+        super(opened);
         this.deserializer = opened.codec;
-        this.timeoutNanos = TimeUnit.MILLISECONDS.toNanos(description.receiveTimeout.toMillis());
+        this.timeoutNanos = TimeUnit.NANOSECONDS.convert(description.receiveTimeout);
     }
 
     /**
@@ -97,18 +96,12 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
                         lock.unlock();
                     }
                 }
-                waitMillis = nextWait(start);
+                waitMillis = slice(start, timeoutNanos);
             } while (waitMillis > 0);
             return null;
         } finally {
             Reference.reachabilityFence(this);
         }
-    }
-
-    /** The length of the next wait in milliseconds; 0 when the receive timeout has passed. */
-    private int nextWait(long start) {
-        long left = timeoutNanos - (System.nanoTime() - start);
-        return left <= 0 ? 0 : (int) Math.min(SLICE_MILLIS, (left - 1) / NANOS_PER_MILLI + 1);
     }
 
     private boolean lock(int waitMillis) {
@@ -131,7 +124,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         if (batch.next()) {
             return take();
         }
-        byte[] records = Native.read(handle, CREDIT, nextWait(start));
+        byte[] records = Native.read(handle, CREDIT, slice(start, timeoutNanos));
         if (records == null) {
             return null;
         }

@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine;
 import java.lang.ref.Reference;
 import java.time.Instant;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
@@ -17,6 +18,7 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
 public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
     private static final long MICROS_PER_SECOND = 1_000_000L;
     private static final int NANOS_PER_MICRO = 1000;
+    private static final String FLUSHING = "waiting for the end of all writes";
     private static final String NOT_SENT = "; the message was not sent";
     private static final String UNKNOWN = "; the message may or may not have been delivered";
 
@@ -24,7 +26,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     private volatile byte[] lastMessageBytes;
 
     private NativeMessageWriter(Opened<Serializer<T>> opened) {
-        super("writer", opened);
+        super(opened);
         this.serializer = opened.codec;
     }
 
@@ -71,30 +73,26 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
             checkUsable("writing", NOT_SENT);
             byte[] value = serialize(message);
             long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
-            if (ticket != 0) {
-                await(ticket);
+            if (ticket != 0) { // the native library keeps the time limit
+                await(ticket, Long.MAX_VALUE, "waiting for the confirmation of a message", UNKNOWN);
             }
         } finally {
             Reference.reachabilityFence(this);
         }
     }
 
-    private void await(long ticket) {
-        while (!Native.awaitWrite(handle, ticket, SLICE_MILLIS)) {
-            try {
-                checkUsable("waiting for the confirmation of a message", UNKNOWN);
-            } catch (SinetStreamIOException e) {
-                abandon(ticket);
-                throw e;
-            }
-        }
-    }
-
-    private void abandon(long ticket) {
+    @Override
+    public void flush() {
         try {
-            Native.abandonWrite(handle, ticket);
-        } catch (SinetStreamException e) {
-            // closed meanwhile, and the ticket with it
+            checkUsable(FLUSHING, "");
+            long ticket = Native.flush(handle);
+            long nanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+            if (ticket != 0 && !await(ticket, nanos, FLUSHING, "")) {
+                throw new SinetStreamIOException("the " + name + ": messages are still on their way after "
+                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+            }
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.api.valuetype.ValueTypeFactory;
@@ -16,9 +17,12 @@ public final class Options {
     private final Map<String, Object> fields = new LinkedHashMap<>();
     private final Map<String, ValueType> valueTypes = new LinkedHashMap<>();
 
+    private final String role;
     private boolean anyValueType;
+    private ConnectionListener connectionListener;
 
     private Options(String role) {
+        this.role = role;
         root.put("role", role);
         put("user_dir", System.getProperty("user.dir"));
         put("user_home", System.getProperty("user.home"));
@@ -98,6 +102,17 @@ public final class Options {
         return this;
     }
 
+    /**
+     * Sets who is told how the connection changes.
+     *
+     * @param listener the listener, or null
+     * @return this
+     */
+    public Options connectionListener(ConnectionListener listener) {
+        connectionListener = listener;
+        return this;
+    }
+
     private Options put(String name, Object value) {
         if (value != null) {
             root.put(name, new Parameters(valueTypes).value(name, value));
@@ -129,6 +144,15 @@ public final class Options {
         all.put("fields", fields);
         all.put("value_types", names);
         return Tree.encode(all);
+    }
+
+    /** "writer" or "reader". */
+    String role() {
+        return role;
+    }
+
+    ConnectionListener connectionListener() {
+        return connectionListener;
     }
 
     /** The value type of this name: one that the builder was given, else one that is built in, else null. */

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.MessageReader;
@@ -39,6 +40,7 @@ public class MessageReaderFactory<T> {
     private final Duration receiveTimeout;
     private final Map<String, Object> parameters;
     private final Deserializer<T> deserializer;
+    private final ConnectionListener connectionListener;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -60,6 +62,7 @@ public class MessageReaderFactory<T> {
         receiveTimeout = builder.receiveTimeout;
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
         deserializer = builder.deserializer;
+        connectionListener = builder.connectionListener;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = builder.noConfig;
@@ -116,6 +119,7 @@ public class MessageReaderFactory<T> {
                 .service(service)
                 .configFile(configFile)
                 .noConfig(noConfig)
+                .connectionListener(connectionListener)
                 .parameters(parameters)
                 .field("type", type)
                 .field("topic", topics.isEmpty() ? null : topics)
@@ -232,6 +236,15 @@ public class MessageReaderFactory<T> {
     }
 
     /**
+     * Who is told how the connection changes.
+     *
+     * @return what the builder was given, or null
+     */
+    public ConnectionListener getConnectionListener() {
+        return connectionListener;
+    }
+
+    /**
      * Whether values are compressed.
      *
      * @return what the builder was given, or null
@@ -329,6 +342,7 @@ public class MessageReaderFactory<T> {
         private Duration receiveTimeout;
         private final Map<String, Object> parameters = new LinkedHashMap<>();
         private Deserializer<T> deserializer;
+        private ConnectionListener connectionListener;
         private Boolean dataCompression;
         private Boolean dataEncryption;
         private Boolean noConfig;
@@ -498,6 +512,17 @@ public class MessageReaderFactory<T> {
         }
 
         /**
+         * Sets who is told how the connection changes.
+         *
+         * @param connectionListener the listener of every client of the factory
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
+            this.connectionListener = connectionListener;
+            return this;
+        }
+
+        /**
          * Sets whether values are compressed.
          *
          * @param dataCompression whether values are compressed
@@ -616,6 +641,7 @@ public class MessageReaderFactory<T> {
                     + ", userDataOnly=" + userDataOnly + ", dataCompression=" + dataCompression
                     + ", dataEncryption=" + dataEncryption + ", parameters=" + parameters.keySet()
                     + ", deserializer=" + (deserializer == null ? null : deserializer.getClass().getName())
+                    + ", connectionListener=" + (connectionListener == null ? null : "set")
                     + ", noConfig=" + noConfig + ", configFile=" + configFile + ", configName=" + configName
                     + ", authFile=" + authFile + ", privKeyFile=" + privKeyFile + ")";
         }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
@@ -33,6 +34,7 @@ public class MessageWriterFactory<T> {
     private final Boolean userDataOnly;
     private final Map<String, Object> parameters;
     private final Serializer<T> serializer;
+    private final ConnectionListener connectionListener;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -53,6 +55,7 @@ public class MessageWriterFactory<T> {
         userDataOnly = builder.userDataOnly;
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
         serializer = builder.serializer;
+        connectionListener = builder.connectionListener;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = builder.noConfig;
@@ -107,6 +110,7 @@ public class MessageWriterFactory<T> {
                 .service(service)
                 .configFile(configFile)
                 .noConfig(noConfig)
+                .connectionListener(connectionListener)
                 .parameters(parameters)
                 .field("type", type)
                 .field("topic", topic)
@@ -201,6 +205,15 @@ public class MessageWriterFactory<T> {
      */
     public Serializer<T> getSerializer() {
         return serializer;
+    }
+
+    /**
+     * Who is told how the connection changes.
+     *
+     * @return what the builder was given, or null
+     */
+    public ConnectionListener getConnectionListener() {
+        return connectionListener;
     }
 
     /**
@@ -300,6 +313,7 @@ public class MessageWriterFactory<T> {
         private Boolean userDataOnly;
         private final Map<String, Object> parameters = new LinkedHashMap<>();
         private Serializer<T> serializer;
+        private ConnectionListener connectionListener;
         private Boolean dataCompression;
         private Boolean dataEncryption;
         private Boolean noConfig;
@@ -437,6 +451,17 @@ public class MessageWriterFactory<T> {
         }
 
         /**
+         * Sets who is told how the connection changes.
+         *
+         * @param connectionListener the listener of every client of the factory
+         * @return this builder
+         */
+        public MessageWriterFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
+            this.connectionListener = connectionListener;
+            return this;
+        }
+
+        /**
          * Sets whether values are compressed.
          *
          * @param dataCompression whether values are compressed
@@ -554,6 +579,7 @@ public class MessageWriterFactory<T> {
                     + ", userDataOnly=" + userDataOnly + ", dataCompression=" + dataCompression
                     + ", dataEncryption=" + dataEncryption + ", parameters=" + parameters.keySet()
                     + ", serializer=" + (serializer == null ? null : serializer.getClass().getName())
+                    + ", connectionListener=" + (connectionListener == null ? null : "set")
                     + ", noConfig=" + noConfig + ", configFile=" + configFile + ", configName=" + configName
                     + ", authFile=" + authFile + ", privKeyFile=" + privKeyFile + ")";
         }

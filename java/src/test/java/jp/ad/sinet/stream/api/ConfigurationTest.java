@@ -242,8 +242,7 @@ class ConfigurationTest {
     // ---- what is known, but not there
 
     @ParameterizedTest
-    @ValueSource(strings = {"will", "will_set", "ws_options", "ws_set_options", "reconnect_delay_set",
-        "max_queued_messages_set", "clean_start", "session_expiry_interval", "receive_maximum", "user_property",
+    @ValueSource(strings = {"will", "will_set", "ws_options", "ws_set_options", "clean_start", "session_expiry_interval", "receive_maximum", "user_property",
         "auth_method", "auth_data", "tls.certfile", "tls.keyfile", "tls.keyfilePassword", "tls.trustStore",
         "tls.keyStore_data", "tls.ca_certs_data", "tls.ciphers", "tls_set.tls_version", "something_data", "crypto",
         "compression"})
@@ -272,9 +271,13 @@ class ConfigurationTest {
     }
 
     @Test
-    void severalBrokersAreRefused() {
-        invalid(() -> openWriter(service("brokers", List.of("a", "b"))), "brokers", "not supported");
-        invalid(() -> openWriter(service("brokers", "a,b")), "brokers", "not supported");
+    void everyBrokerOfAListIsTold() {
+        for (Object brokers : List.of(List.of("a.invalid", "b.invalid:1"), "a.invalid, b.invalid:1")) {
+            ConnectionException failure = assertThrows(ConnectionException.class,
+                    () -> openWriter(service("brokers", brokers)));
+            assertTrue(failure.getMessage().contains("a.invalid:1883"), failure::getMessage);
+            assertTrue(failure.getMessage().contains("b.invalid:1:"), failure::getMessage);
+        }
     }
 
     @Test
@@ -327,14 +330,12 @@ class ConfigurationTest {
     void whatHasNoEffectIsAWarning() {
         refused(ConnectionException.class, () -> openWriter(service("thread_pool_num", 4)));
         refused(ConnectionException.class, () -> openWriter(service("tls", Map.of())));
-        refused(ConnectionException.class, () -> openReader(service("connect.automatic_reconnect", true)));
         refused(ConnectionException.class, () -> openWriter(service("tls_insecure", Map.of("value", true))));
         refused(ConnectionException.class,
                 () -> openWriter(service("data_encryption", false, "crypto", Map.of("key_length", 128))));
         List<String> warnings = log.warnings();
-        assertEquals(5, warnings.size(), warnings::toString);
-        for (String name : List.of("thread_pool_num", "connect.automatic_reconnect", "'tls'", "tls_insecure",
-                "crypto")) {
+        assertEquals(4, warnings.size(), warnings::toString);
+        for (String name : List.of("thread_pool_num", "'tls'", "tls_insecure", "crypto")) {
             assertTrue(warnings.stream().anyMatch(each -> each.contains(name)), () -> name + " in " + warnings);
         }
     }

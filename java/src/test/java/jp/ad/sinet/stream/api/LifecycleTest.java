@@ -119,7 +119,7 @@ class LifecycleTest {
     void closeWakesABlockedWrite() {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("awaitWrite");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
             Background<Void> closing = Background.run(writer::close).awaitInside("awaitClosed");
             contains(failure(SinetStreamIOException.class, writing), "closed", "may or may not have been delivered");
             assertFalse(closing.isDone(), "close waits for the confirmation");
@@ -135,7 +135,7 @@ class LifecycleTest {
     void closeTellsWhatIsNotDelivered() {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("awaitWrite");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
             Background<Void> closing = Background.run(writer::close).awaitInside("awaitClosed");
             writing.failure(AT_ONCE);
             broker.closeConnections();
@@ -249,7 +249,7 @@ class LifecycleTest {
     void interruptEndsWrite(Consistency consistency) {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).consistency(consistency).build().getWriter();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("awaitWrite");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
             writing.thread().interrupt();
             SinetStreamIOException e = failure(SinetStreamIOException.class, writing);
             contains(e, "interrupted", "may or may not have been delivered");
@@ -421,7 +421,7 @@ class LifecycleTest {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();
             MessageReader<String> reader = reader(broker.address()).build().getReader();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("awaitWrite");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
             Background<Message<String>> reading = Background.call(reader::read).awaitInside("read");
             broker.awaitReceived(Packet.PUBLISH);
             broker.closeConnections();

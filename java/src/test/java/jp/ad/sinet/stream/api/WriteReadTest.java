@@ -595,7 +595,7 @@ class WriteReadTest {
                 assertEquals(17, metrics.getMsgUncompressedBytesTotal());
                 assertEquals(17, metrics.getMsgCompressedBytesTotal());
                 assertEquals(0, metrics.getErrorCountTotal());
-                assertNull(metrics.getRaw());
+                assertEquals(io.getInfo("connection"), metrics.getRaw());
                 io.resetMetrics();
                 assertEquals(0, io.getMetrics().getMsgCountTotal());
                 assertEquals(0, io.getMetrics().getMsgUncompressedBytesTotal());
@@ -652,7 +652,7 @@ class WriteReadTest {
             assertEquals(Consistency.AT_MOST_ONCE, reader.getConsistency());
             assertEquals(Consistency.AT_LEAST_ONCE, writer.getConsistency());
             assertFalse(reader.isDataEncryption());
-            assertNull(reader.getInfo());
+            assertEquals(Set.of("connection"), ((Map<?, ?>) reader.getInfo()).keySet());
             assertNull(writer.getInfo("no/such"));
             assertInstanceOf(ByteArrayDeserializer.class, reader.getDeserializer());
             assertInstanceOf(StringSerializer.class, writer.getSerializer());

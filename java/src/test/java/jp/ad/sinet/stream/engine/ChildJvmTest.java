@@ -68,7 +68,12 @@ class ChildJvmTest {
 
     @Test
     void endsAfterALostConnection() throws IOException {
-        clean(new ChildJvm().run("lost-connection"), "SinetStreamIOException", RETURNS);
+        ChildJvm.Result result = new ChildJvm().run("lost-connection");
+        assertTrue(result.ended && result.exitCode == 0, result::toString);
+        assertTrue(result.out.contains("SinetStreamIOException"), result::toString);
+        // The loss is logged, once.
+        assertEquals(2, result.err.trim().split("\\R").length, result::toString);
+        assertTrue(result.err.contains("is lost"), result::toString);
     }
 
     @Test

@@ -95,6 +95,8 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
                 "log_dest stderr",
                 "log_type all",
                 "persistence false",
+                "max_queued_messages 0",
+                "max_inflight_messages 1000",
                 "listener " + openPort + " 127.0.0.1",
                 "allow_anonymous true",
                 "listener " + loginPort + " 127.0.0.1",

@@ -50,14 +50,14 @@ public final class Child {
             case "blocked-write":
                 MessageWriter<String> blocked = writer(broker);
                 kept = blocked;
-                Background.run(() -> blocked.write("x")).awaitInside("awaitWrite");
+                Background.run(() -> blocked.write("x")).awaitInside("await");
                 break;
             case "connecting":
                 Background.call(() -> writer(broker)).awaitInside("awaitConnected");
                 break;
             case "closing":
                 MessageWriter<String> unconfirmed = writer(broker);
-                Background.run(() -> unconfirmed.write("x")).awaitInside("awaitWrite");
+                Background.run(() -> unconfirmed.write("x")).awaitInside("await");
                 Background.run(unconfirmed::close).awaitInside("awaitClosed");
                 break;
             case "lost-connection":
@@ -65,7 +65,7 @@ public final class Child {
                 break;
             case "exit-during-write":
                 MessageWriter<String> writing = writer(broker);
-                Background<Void> write = Background.run(() -> writing.write("x")).awaitInside("awaitWrite");
+                Background<Void> write = Background.run(() -> writing.write("x")).awaitInside("await");
                 Thread exiting = new Thread(() -> System.exit(3));
                 exiting.start();
                 write.thread().join();
@@ -121,7 +121,7 @@ public final class Child {
                     .parameter("connect", Map.of("automatic_reconnect", false)).build().getWriter();
             MessageWriter<String> writer = open.get();
             kept = writer;
-            Background<Void> write = Background.run(() -> writer.write("x")).awaitInside("awaitWrite");
+            Background<Void> write = Background.run(() -> writer.write("x")).awaitInside("await");
             broker.closeConnections();
             System.out.println(write.failure(Clients.RECEIVE_LIMIT).getClass().getSimpleName());
         }

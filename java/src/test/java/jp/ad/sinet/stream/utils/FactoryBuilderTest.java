@@ -2,6 +2,7 @@ package jp.ad.sinet.stream.utils;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +13,8 @@ import java.util.Map;
 
 import org.junit.jupiter.api.Test;
 
+import jp.ad.sinet.stream.api.ConnectionEvent;
+import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 
 class FactoryBuilderTest {
@@ -36,6 +39,30 @@ class FactoryBuilderTest {
         assertEquals(List.of(), builder.build().getTopics());
         assertThrows(UnsupportedOperationException.class, factory.getTopics()::clear);
         assertThrows(UnsupportedOperationException.class, factory.getParameters()::clear);
+    }
+
+    @Test
+    void ofAListenerOnlyThePresenceIsShown() {
+        ConnectionListener listener = new ConnectionListener() {
+            @Override
+            public void onConnectionEvent(ConnectionEvent event) {
+            }
+
+            @Override
+            public String toString() {
+                return "hunter2";
+            }
+        };
+        MessageWriterFactory.MessageWriterFactoryBuilder<String> writer = MessageWriterFactory.builder();
+        MessageReaderFactory.MessageReaderFactoryBuilder<String> reader = MessageReaderFactory.builder();
+        assertTrue(writer.toString().contains("connectionListener=null"));
+        assertTrue(reader.toString().contains("connectionListener=null"));
+        writer.connectionListener(listener);
+        reader.connectionListener(listener);
+        assertTrue(writer.toString().contains("connectionListener=set"));
+        assertTrue(reader.toString().contains("connectionListener=set"));
+        assertSame(listener, writer.build().getConnectionListener());
+        assertSame(listener, reader.build().getConnectionListener());
     }
 
     @Test

@@ -1,0 +1,146 @@
+package jp.ad.sinet.stream.api;
+
+import java.time.Duration;
+import java.util.Objects;
+
+/** A change of a client's connection. It does not change, and holds no secrets. */
+public final class ConnectionEvent {
+    private final Type type;
+    private final String broker;
+    private final boolean sessionPresent;
+    private final Duration delay;
+    private final SinetStreamException cause;
+
+    /** What happened. */
+    public enum Type {
+        /** The broker has accepted the client, for the first time or again. */
+        CONNECTED,
+        /** The connection broke. */
+        LOST,
+        /** The next attempt to connect begins after a delay. */
+        RETRYING,
+        /** The client has failed for good: what waits and what comes later fails with the cause. The last event. */
+        ENDED,
+        /** The client was closed. The last event. */
+        CLOSED
+    }
+
+    private ConnectionEvent(Type type, String broker, boolean sessionPresent, Duration delay,
+            SinetStreamException cause) {
+        this.type = type;
+        this.broker = broker;
+        this.sessionPresent = sessionPresent;
+        this.delay = delay;
+        this.cause = cause;
+    }
+
+    /**
+     * Makes an event of type {@link Type#CONNECTED}.
+     *
+     * @param broker host and port of the broker, or null
+     * @param sessionPresent whether the broker has kept the session
+     * @return the event
+     */
+    public static ConnectionEvent connected(String broker, boolean sessionPresent) {
+        return new ConnectionEvent(Type.CONNECTED, broker, sessionPresent, Duration.ZERO, null);
+    }
+
+    /**
+     * Makes an event of type {@link Type#LOST}.
+     *
+     * @param cause why the connection broke
+     * @return the event
+     */
+    public static ConnectionEvent lost(SinetStreamException cause) {
+        return new ConnectionEvent(Type.LOST, null, false, Duration.ZERO, Objects.requireNonNull(cause, "cause"));
+    }
+
+    /**
+     * Makes an event of type {@link Type#RETRYING}.
+     *
+     * @param broker host and port of the broker that is next, or null
+     * @param delay the time until the attempt
+     * @return the event
+     */
+    public static ConnectionEvent retrying(String broker, Duration delay) {
+        return new ConnectionEvent(Type.RETRYING, broker, false, Objects.requireNonNull(delay, "delay"), null);
+    }
+
+    /**
+     * Makes an event of type {@link Type#ENDED}.
+     *
+     * @param cause why the client has failed
+     * @return the event
+     */
+    public static ConnectionEvent ended(SinetStreamException cause) {
+        return new ConnectionEvent(Type.ENDED, null, false, Duration.ZERO, Objects.requireNonNull(cause, "cause"));
+    }
+
+    /**
+     * Makes an event of type {@link Type#CLOSED}.
+     *
+     * @return the event
+     */
+    public static ConnectionEvent closed() {
+        return new ConnectionEvent(Type.CLOSED, null, false, Duration.ZERO, null);
+    }
+
+    /**
+     * What happened.
+     *
+     * @return the type of the event
+     */
+    public Type getType() {
+        return type;
+    }
+
+    /**
+     * The broker that the client is connected to, or that it tries next.
+     *
+     * @return host and port; null when not known, and for other events
+     */
+    public String getBroker() {
+        return broker;
+    }
+
+    /**
+     * Tells whether the broker has kept the session of an earlier connection, with its subscriptions and messages.
+     *
+     * @return true when it has; false for all events but {@link Type#CONNECTED}
+     */
+    public boolean isSessionPresent() {
+        return sessionPresent;
+    }
+
+    /**
+     * The time until the next attempt to connect.
+     *
+     * @return the delay; zero for all events but {@link Type#RETRYING}
+     */
+    public Duration getDelay() {
+        return delay;
+    }
+
+    /**
+     * Why the connection broke or the client has failed; an {@link AuthenticationException} when the broker refused
+     * a new login.
+     *
+     * @return the cause; null for all events but {@link Type#LOST} and {@link Type#ENDED}
+     */
+    public SinetStreamException getCause() {
+        return cause;
+    }
+
+    @Override
+    public String toString() {
+        String details = "";
+        if (type == Type.CONNECTED) {
+            details = ", broker=" + broker + ", sessionPresent=" + sessionPresent;
+        } else if (type == Type.RETRYING) {
+            details = ", broker=" + broker + ", delay=" + delay;
+        } else if (cause != null) {
+            details = ", cause=" + cause;
+        }
+        return "ConnectionEvent(type=" + type + details + ")";
+    }
+}

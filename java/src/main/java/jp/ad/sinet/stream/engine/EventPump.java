@@ -1,0 +1,169 @@
+package jp.ad.sinet.stream.engine;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntFunction;
+import java.util.logging.Level;
+
+import jp.ad.sinet.stream.api.ConnectionEvent;
+import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/**
+ * The thread that logs the changes of a client's connection and tells the listener. It ends by itself after the last
+ * event or the release of the handle. It does not know the client, so that a forgotten one can still be cleaned up.
+ */
+final class EventPump implements Runnable {
+    private static final int WAIT_MILLIS = 1000;
+    /** More than enough for a wait that the last event has ended already. */
+    private static final int FINISH_MILLIS = 100;
+
+    private final IntFunction<byte[]> source;
+    private final String name;
+    private final ConnectionListener listener;
+    private volatile boolean ready;
+
+    /** Held while events are fetched, never while the listener runs. Fair: {@link #finish} gets its turn. */
+    private final ReentrantLock fetching = new ReentrantLock(true);
+    private boolean finished;
+    private byte[] rest;
+
+    // of the thread alone
+    private boolean wasConnected;
+    private boolean wasLost;
+    private boolean ended;
+
+    /**
+     * A pump that does not run yet.
+     *
+     * @param source waits this many milliseconds for packed events, may return null, and throws a
+     *        SinetStreamIOException after the release of the handle
+     * @param name of the client, for the log
+     * @param listener may be null
+     */
+    EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener) {
+        this.source = source;
+        this.name = name;
+        this.listener = listener;
+    }
+
+    static EventPump start(long handle, String name, String clientId, ConnectionListener listener) {
+        EventPump pump = new EventPump(waitMillis -> Native.events(handle, waitMillis), name + ", client " + clientId,
+                listener);
+        Thread thread = new Thread(null, pump, "sinetstream-events-" + clientId, 0, false);
+        thread.setDaemon(true);
+        thread.start();
+        return pump;
+    }
+
+    /** The client is open: until then, its failure is told by an exception and is not worth another message. */
+    void ready() {
+        ready = true;
+    }
+
+    /** Fetches what is left, so that the release of the handle, which comes next, loses none of it. Does not throw. */
+    void finish() {
+        if (!lockFetching()) {
+            return; // the release itself will end the pump
+        }
+        try {
+            finished = true;
+            rest = source.apply(0);
+        } catch (SinetStreamException e) {
+            // nothing is left
+        } finally {
+            fetching.unlock();
+        }
+    }
+
+    private boolean lockFetching() {
+        try {
+            return fetching.tryLock(FINISH_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return fetching.tryLock();
+        }
+    }
+
+    @Override
+    public void run() {
+        try {
+            while (!ended && pump()) {
+                // go on
+            }
+        } catch (SinetStreamIOException e) {
+            // the handle is released
+        } catch (SinetStreamException e) {
+            EngineClient.LOGGER.log(Level.SEVERE, name + ": changes of the connection are no longer told", e);
+            return;
+        }
+        if (!ended) {
+            deliver(ConnectionEvent.closed());
+        }
+    }
+
+    /** Delivers the next events; false when there will be no more. */
+    private boolean pump() {
+        boolean last;
+        byte[] packed;
+        fetching.lock();
+        try {
+            last = finished;
+            packed = last ? rest : source.apply(WAIT_MILLIS);
+        } finally {
+            fetching.unlock();
+        }
+        if (packed != null) {
+            PackedEvents events = new PackedEvents(packed);
+            while (!ended && events.hasNext()) {
+                deliver(events.next());
+            }
+        }
+        return !last;
+    }
+
+    private void deliver(ConnectionEvent event) {
+        ConnectionEvent.Type type = event.getType();
+        wasConnected |= type == ConnectionEvent.Type.CONNECTED;
+        ended = type == ConnectionEvent.Type.ENDED || type == ConnectionEvent.Type.CLOSED;
+        log(event);
+        if (listener == null || !wasConnected) {
+            return;
+        }
+        try {
+            listener.onConnectionEvent(event);
+        } catch (Throwable e) {
+            EngineClient.LOGGER.log(Level.WARNING, name + ": the connection listener failed on " + type, e);
+        }
+        Thread.interrupted(); // an interrupt is the listener's own affair, and not for its next call
+    }
+
+    private void log(ConnectionEvent event) {
+        switch (event.getType()) {
+            case CONNECTED:
+                // The first connection is no news; that a lost one is back is.
+                log(wasLost ? Level.INFO : Level.FINE, "connected" + (event.getBroker() == null ? "" : " to " + event.getBroker())
+                        + (event.isSessionPresent() ? ", session present" : ""));
+                break;
+            case LOST:
+                wasLost = true;
+                log(Level.WARNING, event.getCause().getMessage());
+                break;
+            case RETRYING:
+                log(Level.FINE, "connecting" + (event.getBroker() == null ? "" : " to " + event.getBroker()) + " in "
+                        + event.getDelay().toMillis() + " ms");
+                break;
+            case ENDED:
+                log(ready ? Level.SEVERE : Level.FINE, "ended: " + event.getCause().getMessage());
+                break;
+            default:
+                log(Level.FINE, "closed");
+                break;
+        }
+    }
+
+    private void log(Level level, String what) {
+        EngineClient.LOGGER.log(level, name + ": " + what);
+    }
+}

@@ -1,0 +1,216 @@
+package jp.ad.sinet.stream.engine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import jp.ad.sinet.stream.api.ConnectionEvent;
+import jp.ad.sinet.stream.api.ConnectionEvent.Type;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/** The pump with a queue in place of the native library. */
+@Timeout(60)
+class EventPumpTest {
+    private static final byte[] RELEASED = {};
+
+    private final BlockingQueue<byte[]> changes = new LinkedBlockingQueue<>();
+    private final List<ConnectionEvent> seen = Collections.synchronizedList(new ArrayList<>());
+    private final List<LogRecord> logged = Collections.synchronizedList(new ArrayList<>());
+    private volatile Consumer<ConnectionEvent> reaction = event -> { };
+    private final EventPump pump = new EventPump(this::events, "writer of service s, client c", event -> {
+        seen.add(event);
+        reaction.accept(event);
+    });
+    private final Thread thread = new Thread(pump, "pump under test");
+    private Level levelBefore;
+
+    private final Handler handler = new Handler() {
+        @Override
+        public void publish(LogRecord record) {
+            logged.add(record);
+        }
+
+        @Override
+        public void flush() {
+        }
+
+        @Override
+        public void close() {
+        }
+    };
+
+    private byte[] events(int waitMillis) {
+        try {
+            byte[] packed = waitMillis == 0 ? changes.poll() : changes.poll(waitMillis, TimeUnit.MILLISECONDS);
+            if (packed == RELEASED) {
+                changes.add(RELEASED);
+                throw new SinetStreamIOException("the client is closed");
+            }
+            return packed;
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @BeforeEach
+    void listenToTheLog() {
+        levelBefore = EngineClient.LOGGER.getLevel();
+        EngineClient.LOGGER.setLevel(Level.ALL);
+        EngineClient.LOGGER.setUseParentHandlers(false);
+        EngineClient.LOGGER.addHandler(handler);
+    }
+
+    @AfterEach
+    void endAll() throws InterruptedException {
+        changes.add(RELEASED);
+        thread.join();
+        EngineClient.LOGGER.removeHandler(handler);
+        EngineClient.LOGGER.setUseParentHandlers(true);
+        EngineClient.LOGGER.setLevel(levelBefore);
+    }
+
+    private void send(EventBytes events) {
+        changes.add(events.pack());
+    }
+
+    private List<Type> types() {
+        List<Type> types = new ArrayList<>();
+        seen.forEach(event -> types.add(event.getType()));
+        return types;
+    }
+
+    private List<String> log() {
+        List<String> log = new ArrayList<>();
+        logged.forEach(record -> log.add(record.getLevel() + " " + record.getMessage()));
+        return log;
+    }
+
+    @Test
+    void tellsAndLogsInOrderAndEndsWithTheClient() throws InterruptedException {
+        pump.ready();
+        thread.start();
+        send(new EventBytes().connected("b:1883", false).lost(7, "connection lost: cut"));
+        send(new EventBytes().retrying("b:1884", 250));
+        send(new EventBytes().connected("b:1884", true));
+        send(new EventBytes().ended(8, "refused").closed());
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.RETRYING, Type.CONNECTED, Type.ENDED), types());
+        String who = " writer of service s, client c: ";
+        assertEquals(List.of("FINE" + who + "connected to b:1883", "WARNING" + who + "connection lost: cut",
+                "FINE" + who + "connecting to b:1884 in 250 ms", "INFO" + who + "connected to b:1884, session present",
+                "SEVERE" + who + "ended: refused"), log());
+    }
+
+    @Test
+    void anOpenThatFailsIsNotTold() throws InterruptedException {
+        thread.start();
+        send(new EventBytes().retrying("b:1", 10).ended(7, "refused"));
+        thread.join();
+        assertEquals(List.of(), types());
+        assertEquals(Level.FINE, logged.get(1).getLevel());
+    }
+
+    @Test
+    void aListenerMayThrowAndInterruptItself() throws InterruptedException {
+        List<Boolean> interrupted = Collections.synchronizedList(new ArrayList<>());
+        reaction = event -> {
+            interrupted.add(Thread.currentThread().isInterrupted());
+            Thread.currentThread().interrupt();
+            throw new AssertionError("of the listener");
+        };
+        thread.start();
+        send(new EventBytes().connected("b:1", false).lost(7, "cut"));
+        send(new EventBytes().closed());
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.CLOSED), types());
+        assertEquals(List.of(false, false, false), interrupted);
+        assertEquals(3, logged.stream().filter(record -> record.getThrown() instanceof AssertionError).count());
+    }
+
+    @Test
+    void nothingIsLostWhenTheListenerCloses() throws InterruptedException {
+        reaction = event -> {
+            if (event.getType() == Type.LOST) {
+                send(new EventBytes().connected("b:1", false).closed());
+                release();
+            }
+        };
+        thread.start();
+        send(new EventBytes().connected("b:1", false).lost(7, "cut"));
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.CONNECTED, Type.CLOSED), types());
+    }
+
+    @Test
+    void nothingIsLostWhenAnotherThreadClosesWhileTheListenerRuns() throws InterruptedException {
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch closed = new CountDownLatch(1);
+        reaction = event -> {
+            running.countDown();
+            try {
+                closed.await();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        };
+        thread.start();
+        send(new EventBytes().connected("b:1", false));
+        running.await();
+        send(new EventBytes().ended(8, "refused"));
+        release(); // does not wait for the listener
+        assertTrue(thread.isAlive());
+        closed.countDown();
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
+    }
+
+    private void release() {
+        pump.finish();
+        changes.add(RELEASED);
+    }
+
+    @Test
+    void theReleaseOfAForgottenClientEndsIt() throws InterruptedException {
+        thread.start();
+        send(new EventBytes().connected("b:1", false));
+        changes.add(RELEASED);
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
+    }
+
+    @Test
+    void anInterruptedThreadMayFinish() throws InterruptedException {
+        thread.start();
+        Thread.currentThread().interrupt();
+        release();
+        assertTrue(Thread.interrupted());
+        thread.join();
+        assertEquals(List.of(), types());
+    }
+
+    @Test
+    void damagedEventsEndItWithAMessage() throws InterruptedException {
+        thread.start();
+        changes.add(new byte[] {9});
+        thread.join();
+        assertEquals(Level.SEVERE, logged.get(0).getLevel());
+        assertFalse(thread.isAlive());
+    }
+}

@@ -1,0 +1,217 @@
+//! An open connection: reads, writes and keeps time, until it is closed or lost.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::time::{sleep_until, timeout};
+
+use super::client::{Plan, Shared};
+use super::connect::Opened;
+use super::link::{Link, explain, failed};
+use super::protocol::{ProtocolError, v4};
+use super::sender::Flushed;
+use super::session::{Event, NoAnswer};
+use super::state::ConnectionEvent;
+use super::wait::{after, lock};
+use crate::config::Broker;
+use crate::error::Error;
+
+/// How many reads are done before other clients get their turn.
+const READS_PER_TURN: usize = 16;
+/// How long the broker has to close the connection after our DISCONNECT.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Why a connection has ended.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// A new connection can go on.
+    Connection(Error),
+    /// The broker refuses what the client is for.
+    ForGood(Error),
+}
+
+type Result<T> = std::result::Result<T, Lost>;
+
+/// Serves an opened connection until the client is closed or the connection is lost.
+pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened) -> Result<()> {
+    let Opened { link, input, session_present, broker } = opened;
+    let link = Arc::new(link);
+    shared.attach(link.clone(), session_present);
+    shared.tell(ConnectionEvent::Connected { broker: broker.to_string(), session_present });
+    let subscribing = lock(&shared.session).is_subscribing();
+    if !subscribing {
+        shared.opened();
+    }
+    let subscribe_by = subscribing.then(|| after(plan.connection_timeout));
+    let mut connection = Connection { shared, plan, broker: &broker, link: &link, input, subscribe_by };
+    let result = connection.run().await;
+    let cause = match &result {
+        Ok(()) => Error::Io("the client is closed".into()),
+        Err(Lost::Connection(error) | Lost::ForGood(error)) => error.clone(),
+    };
+    shared.detach(&cause);
+    result
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    plan: &'a Plan,
+    broker: &'a Broker,
+    link: &'a Link,
+    input: BytesMut,
+    /// Until when the broker must answer the subscription.
+    subscribe_by: Option<Instant>,
+}
+
+/// How far reading came.
+#[derive(PartialEq)]
+enum Read {
+    /// The socket is empty.
+    All,
+    /// There may be more.
+    More,
+}
+
+impl Connection<'_> {
+    /// Runs until the client is closed (`Ok`) or the connection is lost.
+    async fn run(&mut self) -> Result<()> {
+        // The bytes that came with the CONNACK.
+        self.process()?;
+        let mut was_reading = true;
+        loop {
+            let reading = self.shared.inbox.has_room();
+            let mut read = Read::All;
+            if reading {
+                if !was_reading {
+                    lock(&self.shared.session).reading_resumed(Instant::now());
+                }
+                read = self.read()?;
+            }
+            was_reading = reading;
+
+            let now = Instant::now();
+            let ticked = lock(&self.shared.session).tick(now, reading);
+            ticked.map_err(|NoAnswer| self.lost("the broker does not answer (keep-alive)"))?;
+            if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
+                let timeout = self.plan.connection_timeout;
+                let cause = format!("no answer within {timeout:?}");
+                return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", cause)));
+            }
+
+            let blocked = self.shared.flush().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
+            let closing = self.shared.close_deadline();
+            if let Some(deadline) = closing {
+                let idle = !blocked && lock(&self.shared.session).is_idle();
+                if idle || now >= deadline {
+                    self.say_goodbye().await;
+                    return Ok(());
+                }
+            }
+            if read == Read::More {
+                tokio::task::yield_now().await;
+                continue;
+            }
+
+            let keep_alive = lock(&self.shared.session).deadline(reading);
+            let deadline = [keep_alive, self.subscribe_by, closing].into_iter().flatten().min();
+            tokio::select! {
+                ready = self.link.ready(reading, blocked) => {
+                    ready.map_err(|e| self.lost(&explain(&e)))?;
+                }
+                () = self.shared.wake.notified() => {}
+                () = sleep_until(deadline.unwrap_or(now).into()), if deadline.is_some() => {}
+            }
+        }
+    }
+
+    /// Reads what the socket has, up to a limit.
+    fn read(&mut self) -> Result<Read> {
+        for _ in 0..READS_PER_TURN {
+            let missing = v4::missing(&self.input);
+            match self.link.try_read(&mut self.input, missing) {
+                Ok(0) => return Err(self.lost("the broker closed the connection")),
+                Ok(_) => self.process()?,
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(Read::All),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.lost(&explain(&e))),
+            }
+            if !self.shared.inbox.has_room() {
+                break;
+            }
+        }
+        Ok(Read::More)
+    }
+
+    /// Hands every whole packet to the session.
+    fn process(&mut self) -> Result<()> {
+        let (result, events) = {
+            let mut session = lock(&self.shared.session);
+            let now = Instant::now();
+            let result = loop {
+                match v4::decode(&mut self.input) {
+                    Ok(Some(packet)) => match session.handle(packet, now) {
+                        Ok(()) => {}
+                        Err(e) => break Err(e),
+                    },
+                    Ok(None) => break Ok(()),
+                    Err(e) => break Err(e),
+                }
+            };
+            (result, session.take_events())
+        };
+        // What was good before a bad packet counts.
+        for event in events {
+            match event {
+                Event::Subscribed(result) => {
+                    result.map_err(|e| Lost::ForGood(self.at_broker(e)))?;
+                    self.subscribe_by = None;
+                    self.shared.opened();
+                }
+                event => self.shared.dispatch(event),
+            }
+        }
+        result.map_err(|ProtocolError(what)| self.lost(&what))
+    }
+
+    fn at_broker(&self, error: Error) -> Error {
+        match error {
+            Error::Authorization { message, code } => {
+                Error::Authorization { message: format!("broker {}: {message}", self.broker), code }
+            }
+            other => other,
+        }
+    }
+
+    /// DISCONNECT, then reads on until the broker closes: a socket that is closed with bytes unread is reset, and the
+    /// broker would lose our last acknowledgements with it.
+    async fn say_goodbye(&self) {
+        lock(&self.shared.session).disconnect();
+        if self.shared.flush().is_err() {
+            return;
+        }
+        self.link.shutdown();
+        let mut rest = BytesMut::new();
+        let until_closed = async {
+            loop {
+                match self.link.try_read(&mut rest, 0) {
+                    Ok(0) => break,
+                    Ok(_) => rest.clear(),
+                    Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                        if self.link.ready(true, false).await.is_err() {
+                            break;
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+        };
+        if timeout(GOODBYE, until_closed).await.is_err() {
+            tracing::debug!("the broker did not close the connection after DISCONNECT");
+        }
+    }
+
+    fn lost(&self, cause: &str) -> Lost {
+        Lost::Connection(Error::Io(format!("the connection to {} is lost: {cause}", self.broker)))
+    }
+}

@@ -1,0 +1,148 @@
+//! A network between client and broker that fails as a test wants.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Forwards connections to a port of this machine. Dropping it cuts them.
+pub struct Proxy {
+    port: u16,
+    state: Arc<State>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct State {
+    target: u16,
+    stopping: AtomicBool,
+    /// New connections are closed at once.
+    closed: AtomicBool,
+    /// Nothing is forwarded.
+    stalled: AtomicBool,
+    /// The next forwarded piece is cut in its middle, and the connection with it.
+    truncate: AtomicBool,
+    /// Every piece waits this long, in milliseconds.
+    delay_ms: AtomicUsize,
+    sockets: Mutex<Vec<TcpStream>>,
+    accepted: AtomicUsize,
+}
+
+impl Proxy {
+    pub fn start(target: u16) -> Proxy {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let state = Arc::new(State {
+            target,
+            stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
+            truncate: AtomicBool::new(false),
+            delay_ms: AtomicUsize::new(0),
+            sockets: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+        });
+        let acceptor = std::thread::spawn({
+            let state = state.clone();
+            move || state.accept(&listener)
+        });
+        Proxy { port, state, acceptor: Some(acceptor) }
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections were forwarded.
+    pub fn connections(&self) -> usize {
+        self.state.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Cuts every connection; true when there was one.
+    pub fn cut(&self) -> bool {
+        let sockets = std::mem::take(&mut *self.state.sockets.lock().expect("sockets"));
+        sockets.iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
+        !sockets.is_empty()
+    }
+
+    /// Lets nobody in until `open`; connections that exist are cut.
+    pub fn close(&self) {
+        self.state.closed.store(true, Ordering::SeqCst);
+        self.cut();
+    }
+
+    pub fn open(&self) {
+        self.state.closed.store(false, Ordering::SeqCst);
+    }
+
+    pub fn stall(&self, stalled: bool) {
+        self.state.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    pub fn truncate(&self) {
+        self.state.truncate.store(true, Ordering::SeqCst);
+    }
+
+    pub fn delay(&self, delay: Duration) {
+        self.state.delay_ms.store(delay.as_millis() as usize, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.state.stopping.store(true, Ordering::SeqCst);
+        self.state.stalled.store(false, Ordering::SeqCst);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        self.cut();
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl State {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        let mut pumps: Vec<JoinHandle<()>> = Vec::new();
+        for client in listener.incoming() {
+            if self.stopping.load(Ordering::SeqCst) {
+                break;
+            }
+            pumps.retain(|pump| !pump.is_finished());
+            let Ok(client) = client else { continue };
+            if self.closed.load(Ordering::SeqCst) {
+                continue;
+            }
+            let Ok(broker) = TcpStream::connect(("127.0.0.1", self.target)) else { continue };
+            self.accepted.fetch_add(1, Ordering::SeqCst);
+            for socket in [&client, &broker] {
+                let _ = socket.set_nodelay(true);
+                self.sockets.lock().expect("sockets").push(socket.try_clone().expect("clone"));
+            }
+            let back = (broker.try_clone().expect("clone"), client.try_clone().expect("clone"));
+            for (from, to) in [(client, broker), back] {
+                let state = self.clone();
+                pumps.push(std::thread::spawn(move || state.pump(from, to)));
+            }
+        }
+        self.sockets.lock().expect("sockets").iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
+        pumps.into_iter().for_each(|pump| drop(pump.join()));
+    }
+
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            while self.stalled.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst) as u64));
+            let truncate = length > 1 && self.truncate.swap(false, Ordering::SeqCst);
+            let length = if truncate { length / 2 } else { length };
+            if to.write_all(&buffer[..length]).is_err() || truncate {
+                break;
+            }
+        }
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    }
+}

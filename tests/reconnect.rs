@@ -1,0 +1,384 @@
+//! Coming back after a lost connection, and what is told of it.
+
+mod common;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use common::broker::Broker;
+use common::proxy::Proxy;
+use common::raw::{PINGREQ, Packet};
+use common::scripted::Scripted;
+use common::{PATIENCE, block_on, eventually, login, next};
+use sinetstream::config::Value;
+use sinetstream::{ConnectionEvent, Consistency, Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
+
+fn quickly() -> Value {
+    [("min_delay", 0.02), ("max_delay", 0.1)].into()
+}
+
+/// As in the common module, but coming back.
+fn writer(address: &str) -> MessageWriterBuilder<str> {
+    common::writer(address, "t")
+        .consistency(Consistency::AtLeastOnce)
+        .parameter("connect", Value::Null)
+        .parameter("reconnect_delay", quickly())
+}
+
+fn reader(address: &str) -> MessageReaderBuilder<String> {
+    common::reader(address, "t")
+        .consistency(Consistency::AtLeastOnce)
+        .parameter("connect", Value::Null)
+        .parameter("reconnect_delay_set", quickly())
+}
+
+type Events = Receiver<ConnectionEvent>;
+
+fn told() -> (impl Fn(&ConnectionEvent) + Send + Sync + 'static, Events) {
+    let (sender, events) = channel();
+    (move |event: &ConnectionEvent| drop(sender.send(event.clone())), events)
+}
+
+/// Skips events until this one.
+fn await_event(events: &Events, wanted: impl Fn(&ConnectionEvent) -> bool) -> ConnectionEvent {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = events.recv_timeout(left).expect("the event did not come");
+        if wanted(&event) {
+            return event;
+        }
+    }
+}
+
+fn is_connected(event: &ConnectionEvent) -> bool {
+    matches!(event, ConnectionEvent::Connected { .. })
+}
+
+fn is_lost(event: &ConnectionEvent) -> bool {
+    matches!(event, ConnectionEvent::Lost { .. })
+}
+
+#[test]
+fn writers_and_readers_come_back_after_a_cut() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let (listener, events) = told();
+    let reader = reader(&proxy.address()).open().expect("reader");
+    let writer = writer(&proxy.address()).on_connection_event(listener).open().expect("writer");
+    for round in 0..5 {
+        writer.write(&format!("before {round}")).expect("write");
+        assert_eq!(next(&reader).value(), &format!("before {round}"));
+        proxy.cut();
+        await_event(&events, is_lost);
+        await_event(&events, is_connected);
+        writer.write(&format!("after {round}")).expect("write");
+        // Without a session the broker forgets what comes while the reader is away, so it is asked first.
+        eventually("the reader is back", || reader.ping(PATIENCE).is_ok());
+        writer.write("there").expect("write");
+        while next(&reader).value() != "there" {}
+    }
+    assert!(writer.is_connected());
+    assert!(writer.connection_info().reconnects >= 5);
+    writer.close().expect("close");
+    assert_eq!(await_event(&events, |event| !is_lost(event)), ConnectionEvent::Closed);
+}
+
+#[test]
+fn a_restarted_broker_gets_what_was_written_meanwhile() {
+    let mut broker = Broker::start();
+    let reader = reader(&broker.plain_address()).open().expect("reader");
+    let writer = writer(&broker.plain_address()).open().expect("writer");
+    writer.write("one").expect("write");
+    assert_eq!(next(&reader).value(), "one");
+    broker.stop();
+    eventually("the reader notices", || !reader.is_connected());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| writer.write("two"));
+        eventually("the write waits", || writer.connection_info().outbox_messages == 1);
+        broker.restart();
+        assert_eq!(waiting.join().expect("the writer's thread"), Ok(()));
+    });
+    // The subscription was made again.
+    eventually("the reader is back", || reader.ping(PATIENCE).is_ok());
+    writer.write("three").expect("write");
+    while next(&reader).value() != "three" {}
+}
+
+#[test]
+fn a_login_refused_on_the_way_back_ends_the_client() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.login);
+    let (listener, events) = told();
+    let as_user = login("user01", "user01-pass");
+    let reader = reader(&proxy.address()).parameter("username_pw", as_user.clone()).open().expect("reader");
+    let writer = writer(&proxy.address()).parameter("username_pw", as_user).on_connection_event(listener).open();
+    let writer = writer.expect("writer");
+    writer.write("hello").expect("write");
+    assert_eq!(next(&reader).value(), "hello");
+
+    broker.change_password("user01", "another");
+    broker.reload();
+    proxy.close();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| reader.read());
+        let writing = scope.spawn(|| writer.write("lost"));
+        eventually("the write waits", || writer.connection_info().outbox_messages == 1);
+        proxy.open();
+        for result in [reading.join().expect("thread").map(|_| ()), writing.join().expect("thread")] {
+            assert!(matches!(result, Err(Error::Authentication { code: 5, .. })), "{result:?}");
+        }
+    });
+    for _ in 0..2 {
+        let result = writer.write("later");
+        assert!(matches!(result, Err(Error::Authentication { .. })), "{result:?}");
+        let result = reader.read();
+        assert!(matches!(result, Err(Error::Authentication { .. })), "{result:?}");
+    }
+    let ended = await_event(&events, |event| matches!(event, ConnectionEvent::Ended { .. }));
+    assert!(!format!("{ended:?}").contains("user01-pass"));
+    // One attempt each, and no storm.
+    let refused = broker.log().matches("not authorised").count();
+    assert_eq!(refused, 2, "{}", broker.log());
+    writer.close().expect("a closed client has nothing left to deliver");
+}
+
+#[test]
+fn a_list_of_brokers_is_tried_in_order_and_on_again_after_a_loss() {
+    let (mut first, second) = (Broker::start(), Broker::start());
+    let [nobody] = common::broker::free_ports();
+    let brokers = [format!("localhost:{nobody}"), first.plain_address(), second.plain_address()];
+    let (listener, events) = told();
+    let writer = writer("unused")
+        .parameter("brokers", Value::from(brokers.to_vec()))
+        .on_connection_event(listener)
+        .open()
+        .expect("writer");
+    let at = |address: &str| {
+        let address = address.to_owned();
+        move |event: &ConnectionEvent| matches!(event, ConnectionEvent::Connected { broker, .. } if *broker == address)
+    };
+    await_event(&events, at(&brokers[1]));
+    first.kill();
+    await_event(&events, at(&brokers[2]));
+    writer.write("to the second").expect("write");
+}
+
+#[test]
+fn a_refused_login_is_final_for_a_list_too() {
+    let (first, second) = (Broker::start(), Broker::start());
+    let brokers = vec![first.login_address(), second.plain_address()];
+    let result = writer("unused").parameter("brokers", Value::from(brokers)).open();
+    assert!(matches!(result, Err(Error::Authentication { .. })), "{result:?}");
+    assert_eq!(second.connections(), 0);
+}
+
+#[test]
+fn a_write_while_the_broker_is_away_times_out_and_is_not_sent_later() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let reader = reader(&broker.plain_address()).open().expect("reader");
+    let writer = writer(&proxy.address()).parameter("write_timeout_ms", 200).open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    match writer.write("withdrawn") {
+        Err(Error::Io(message)) => assert!(message.contains("was not sent"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+    proxy.open();
+    eventually("the writer is back", || writer.is_connected());
+    writer.write("sent").expect("write");
+    assert_eq!(next(&reader).value(), "sent");
+}
+
+#[test]
+fn dropping_a_writer_does_not_give_up_what_others_wait_for() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let writer = Arc::new(writer(&proxy.address()).open().expect("writer"));
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let writer = writer.clone();
+            std::thread::spawn(move || writer.write("late"))
+        })
+        .collect();
+    eventually("the writes wait", || writer.connection_info().outbox_messages == 3);
+    drop(writer);
+    proxy.open();
+    for thread in waiting {
+        assert_eq!(thread.join().expect("thread"), Ok(()));
+    }
+}
+
+#[test]
+fn closing_says_how_many_messages_were_not_delivered() {
+    let broker = Scripted::open(|peer| peer.drain());
+    let builder = writer(&broker.address()).parameter("close_timeout_ms", 300);
+    let writer = block_on(builder.open_async()).expect("writer");
+    // Three messages are sent, and nobody waits for their end.
+    for _ in 0..3 {
+        let mut write = std::pin::pin!(writer.write("unconfirmed"));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(write.as_mut().poll(&mut context).is_pending());
+    }
+    match block_on(writer.close()) {
+        Err(Error::Io(message)) => assert!(message.contains("3 messages"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_full_outbox_makes_a_write_wait_and_then_fail() {
+    let broker = Scripted::open(|peer| peer.drain());
+    let writer = writer(&broker.address())
+        .parameter("max_queued_messages_set", [("queue_size", 2)])
+        .parameter("write_timeout_ms", 400)
+        .open()
+        .expect("writer");
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let writes: Vec<_> = (0..3).map(|_| scope.spawn(|| writer.write("x"))).collect();
+        eventually("the outbox is full", || writer.connection_info().outbox_messages == 2);
+        writes.into_iter().map(|write| write.join().expect("thread")).collect()
+    });
+    let messages: Vec<String> = results.into_iter().map(|result| result.expect_err("no answer").to_string()).collect();
+    let full = messages.iter().filter(|message| message.contains("the outbox is full; the message was not sent"));
+    assert_eq!(full.count(), 1, "{messages:?}");
+    let unconfirmed = messages.iter().filter(|message| message.contains("may have been delivered"));
+    assert_eq!(unconfirmed.count(), 2, "{messages:?}");
+}
+
+#[test]
+fn a_frozen_broker_is_noticed_and_a_thawed_one_found_again() {
+    let broker = Broker::start();
+    let (listener, events) = told();
+    let writer = writer(&broker.plain_address())
+        .parameter("connect", [("keepalive", 2), ("connection_timeout", 1)])
+        .on_connection_event(listener)
+        .open()
+        .expect("writer");
+    writer.write("before").expect("write");
+    broker.freeze();
+    let frozen = Instant::now();
+    let lost = await_event(&events, is_lost);
+    assert!(frozen.elapsed() >= Duration::from_secs(2), "too early: {lost:?}");
+    broker.thaw();
+    await_event(&events, is_connected);
+    writer.write("after").expect("write");
+}
+
+#[test]
+fn a_ping_tells_whether_the_broker_answers() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let writer = writer(&proxy.address()).open().expect("writer");
+    let reader = reader(&proxy.address()).open().expect("reader");
+    writer.ping(PATIENCE).expect("an answer");
+    reader.ping(PATIENCE).expect("an answer");
+    proxy.stall(true);
+    let silent = writer.ping(Duration::from_millis(100));
+    assert!(matches!(silent, Err(Error::Connection(_))), "{silent:?}");
+    proxy.stall(false);
+    writer.ping(PATIENCE).expect("an answer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let away = writer.ping(PATIENCE);
+    assert!(matches!(away, Err(Error::Connection(_))), "{away:?}");
+}
+
+#[test]
+fn flush_waits_for_what_other_threads_have_written() {
+    let broker = Scripted::open(|peer| {
+        let publish = peer.expect(0x30);
+        // The flush must be waiting by now; it asks for a ping to say so.
+        peer.expect(PINGREQ);
+        let id = [publish.body[3], publish.body[4]];
+        peer.send(&[&Packet::new(0xD0, []).bytes()[..], &Packet::new(0x40, id).bytes()].concat());
+        peer.drain();
+    });
+    let writer = writer(&broker.address()).open().expect("writer");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| writer.write("x"));
+        eventually("the write waits", || writer.connection_info().in_flight == 1);
+        let flushing = scope.spawn(|| writer.flush());
+        assert!(!common::holds_within(Duration::from_millis(100), || flushing.is_finished()));
+        writer.ping(PATIENCE).expect("an answer");
+        assert_eq!(flushing.join().expect("thread"), Ok(()));
+        assert_eq!(writing.join().expect("thread"), Ok(()));
+    });
+    assert_eq!(writer.flush(), Ok(()));
+}
+
+#[test]
+fn a_subscription_refused_on_the_way_back_is_told() {
+    let broker = Scripted::open(|peer| {
+        peer.suback(if peer.number == 0 { 1 } else { 0x80 });
+        if peer.number > 0 {
+            peer.drain();
+        }
+    });
+    let reader = reader(&broker.address()).open().expect("reader");
+    let result = reader.read();
+    assert!(matches!(result, Err(Error::Authorization { code: 0x80, .. })), "{result:?}");
+    assert_eq!(broker.connections(), 2);
+}
+
+#[test]
+fn delays_grow_while_the_broker_is_away() {
+    let mut broker = Broker::start();
+    let (listener, events) = told();
+    let writer = writer(&broker.plain_address())
+        .parameter("reconnect_delay", [("min_delay", 0.01), ("max_delay", 0.08)])
+        .on_connection_event(listener)
+        .open()
+        .expect("writer");
+    broker.kill();
+    for longest in [10, 20, 40, 80, 80, 80] {
+        let event = await_event(&events, |event| matches!(event, ConnectionEvent::Retrying { .. }));
+        let ConnectionEvent::Retrying { delay, .. } = event else { unreachable!() };
+        let longest = Duration::from_millis(longest);
+        assert!(delay <= longest && delay >= longest / 2, "{delay:?} of {longest:?}");
+    }
+    drop(writer);
+    await_event(&events, |event| *event == ConnectionEvent::Closed);
+}
+
+#[test]
+fn a_listener_that_panics_does_no_harm() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let builder = writer(&proxy.address()).on_connection_event(|event| panic!("on purpose: {event}"));
+    let writer = builder.open().expect("writer");
+    proxy.cut();
+    eventually("the writer is back", || writer.connection_info().reconnects > 0);
+    writer.write("x").expect("write");
+}
+
+#[test]
+fn a_message_that_was_not_read_comes_again_after_a_cut() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let persistent = |id: &str| reader(&proxy.address()).client_id(id).parameter("clean_session", false);
+    let reader = persistent("keeper").open().expect("reader");
+    let writer = writer(&broker.plain_address()).open().expect("writer");
+    for value in ["one", "two", "three"] {
+        writer.write(value).expect("write");
+    }
+    eventually("they have arrived", || reader.connection_info().inbox_messages == 3);
+    proxy.cut();
+    eventually("the reader is back", || reader.connection_info().reconnects > 0);
+    // Sent again by the broker, but delivered to the application once.
+    for value in ["one", "two", "three"] {
+        assert_eq!(next(&reader).value(), value);
+    }
+    writer.write("four").expect("write");
+    assert_eq!(next(&reader).value(), "four");
+    reader.close().expect("close");
+    let again: MessageReader<String> =
+        persistent("keeper").receive_timeout(Duration::from_millis(300)).open().expect("reader");
+    assert_eq!(again.read().expect("read"), None);
+}
