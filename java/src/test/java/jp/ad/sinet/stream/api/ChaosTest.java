@@ -23,6 +23,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Clients;
@@ -123,6 +124,8 @@ class ChaosTest {
                 each.get(LIMIT);
             }
             assertTrue(toWriter.connections() > CUTS, "too few cuts");
+            // At QoS 0 a connection that is dead and not yet known to be would swallow the last message.
+            Await.until(LIMIT, "the writer is back", () -> answers(writer));
             writer.write("end");
             Map<String, Integer> arrived = reading.get(LIMIT);
             if (persistent) {
@@ -137,6 +140,15 @@ class ChaosTest {
                         .map(Map.Entry::toString).collect(Collectors.toList());
                 assertEquals(List.of(), again, "came again");
             }
+        }
+    }
+
+    private static boolean answers(MessageWriter<String> writer) {
+        try {
+            writer.ping(Duration.ofSeconds(1));
+            return true;
+        } catch (ConnectionException e) {
+            return false;
         }
     }
 
