@@ -314,6 +314,23 @@ fn flush_waits_for_what_other_threads_have_written() {
 }
 
 #[test]
+fn flush_does_not_wait_for_what_was_withdrawn() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let writer = writer(&proxy.address()).parameter("write_timeout_ms", 300).open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| writer.write("withdrawn"));
+        eventually("the write waits", || writer.connection_info().outbox_messages == 1);
+        // Begun later, so its own time would end later.
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(writer.flush(), Ok(()));
+        writing.join().expect("thread").expect_err("timed out");
+    });
+}
+
+#[test]
 fn a_subscription_refused_on_the_way_back_is_told() {
     let broker = Scripted::open(|peer| {
         peer.suback(if peer.number == 0 { 1 } else { 0x80 });

@@ -210,10 +210,28 @@ impl Shared {
     /// Without a connection: waits until the client is being closed and there is no use in coming back.
     pub async fn given_up(&self) {
         self.closing().await;
-        if lock(&self.session).pending() > 0 {
-            let deadline = self.close_deadline().unwrap_or_else(Instant::now);
-            tokio::time::sleep_until(deadline.into()).await;
+        let deadline = self.close_deadline().unwrap_or_else(Instant::now);
+        loop {
+            let progress = self.progress.notified();
+            if lock(&self.session).pending() == 0 {
+                return;
+            }
+            tokio::select! {
+                () = progress => {}
+                () = tokio::time::sleep_until(deadline.into()) => return,
+            }
         }
+    }
+
+    /// Takes a publish back if it was not sent; false when it was.
+    fn withdraw(&self, number: u64) -> bool {
+        let withdrawn = lock(&self.session).withdraw(number);
+        if withdrawn {
+            // Whoever flushes or closes may have waited for this one only.
+            self.progress.notify_waiters();
+            self.wake.notify_one();
+        }
+        withdrawn
     }
 
     fn begin_close(&self, timeout: Duration) {
@@ -484,7 +502,7 @@ impl PendingWrite {
     pub fn expire(&mut self, timeout: Duration) -> Error {
         let what = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(_) | Stage::Waiting(..) => "the outbox is full; the message was not sent",
-            Stage::Accepted(number, _) => match lock(&self.shared.session).withdraw(number) {
+            Stage::Accepted(number, _) => match self.shared.withdraw(number) {
                 true => "the message was not sent",
                 false => "the message is not confirmed, and may have been delivered",
             },
