@@ -129,7 +129,7 @@ impl<T> MessageReaderBuilder<T> {
     }
 
     /// Connects and subscribes. Blocks until the broker has answered, at most `connect.connection_timeout` seconds
-    /// (30) for each of both.
+    /// (30) for each of both, and for each broker of the list.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl<T> MessageReader<T> {
     /// # Errors
     ///
     /// [`Error::InvalidMessage`] for a message that can't be decoded: it is consumed, and the next call goes on.
-    /// [`Error::Io`] when the connection is lost; [`Error::Authentication`] when a later login was refused.
+    /// [`Error::Io`] when the connection is lost for good; [`Error::Authentication`] when a later login was refused.
     pub fn read(&self) -> Result<Option<Message<T>>> {
         match block_until(self.core.raw.client.receive(), self.core.deadline()) {
             Some(delivery) => self.core.take(delivery?).map(Some),

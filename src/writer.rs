@@ -147,7 +147,8 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
         self.field("topic", topic.into())
     }
 
-    /// Connects. Blocks until the broker has answered, at most `connect.connection_timeout` seconds (30).
+    /// Connects. Blocks until the broker has answered, at most `connect.connection_timeout` seconds
+    /// (30) for each broker of the list.
     ///
     /// # Errors
     ///
@@ -232,7 +233,7 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the connection is lost, the time is up, or the writer is closed; [`Error::Authentication`]
+    /// [`Error::Io`] when the connection is lost for good, the time is up, or the writer is closed; [`Error::Authentication`]
     /// when a later login was refused.
     pub fn write(&self, value: &T) -> Result<()> {
         self.write_at(value, now_us())

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::broker::Broker;
+use common::scripted::Scripted;
 use common::{EVERY_CONSISTENCY, PATIENCE, block_on, eventually, next, next_values, raw, reader, writer};
 use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, MessageReader, MessageWriter};
 
@@ -497,4 +498,53 @@ fn keep_alive_holds_an_idle_connection() {
     writer.write("still there").expect("write");
     assert_eq!(next(&reader).value(), "still there");
     assert!(broker.log().contains("Received PINGREQ"));
+}
+
+/// Each message is acknowledged when its own `read` has returned.
+#[test]
+fn a_message_that_another_thread_is_still_taking_is_not_acknowledged() {
+    let (entered, inside) = std::sync::mpsc::channel();
+    let (go_on, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(waits);
+    let broker = Scripted::open(|peer| {
+        peer.suback(1);
+        for id in [1, 2] {
+            let body = [
+                b"\0\x01t\0".as_slice(),
+                &[id],
+                &[0xDF, 3, 0, 0, 0, 0, 0xC3, 1, 0x1F, 0x9C, 0x0C, 0x91],
+                &[0xEB, 0x33, 0x66, 0x4F, 0, 2, id],
+            ];
+            peer.send(&raw::Packet::new(0x32, body.concat()).bytes());
+        }
+        // No acknowledgement before the ping of the test.
+        peer.expect(raw::PINGREQ);
+        assert_eq!(peer.expect(0x40).body, [0, 1]);
+        assert_eq!(peer.expect(0x40).body, [0, 2]);
+        peer.drain();
+    });
+    let reader = MessageReader::<u8>::builder_with(move |bytes| {
+        if bytes[0] == 1 {
+            entered.send(()).expect("the test waits");
+            waits.lock().expect("one thread").recv().expect("the test goes on");
+        }
+        Ok(bytes[0])
+    });
+    let reader = reader
+        .no_config(true)
+        .service_type("mqtt")
+        .topic("t")
+        .parameter("brokers", broker.address())
+        .consistency(Consistency::AtLeastOnce)
+        .open()
+        .expect("reader");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| reader.read().expect("read").expect("a message").into_value());
+        inside.recv().expect("the first message is being taken");
+        assert_eq!(reader.read().expect("read").expect("a message").into_value(), 2);
+        // An acknowledgement of the second would leave before the answer to this ping.
+        assert!(reader.ping(Duration::from_millis(200)).is_err(), "the script answers no ping");
+        go_on.send(()).expect("the first thread waits");
+        assert_eq!(first.join().expect("thread"), 1);
+    });
 }

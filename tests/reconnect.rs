@@ -4,7 +4,7 @@ mod common;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -398,4 +398,103 @@ fn a_message_that_was_not_read_comes_again_after_a_cut() {
     let again: MessageReader<String> =
         persistent("keeper").receive_timeout(Duration::from_millis(300)).open().expect("reader");
     assert_eq!(again.read().expect("read"), None);
+}
+
+/// Mosquitto sends what it holds before it answers the subscription.
+#[test]
+fn a_backlog_larger_than_the_inbox_does_not_stop_the_opening() {
+    let broker = Broker::start();
+    let persistent = || {
+        reader(&broker.plain_address())
+            .client_id("behind")
+            .parameter("clean_session", false)
+            .parameter("max_received_messages", 5)
+            .parameter("connect", [("connection_timeout", 5)])
+    };
+    persistent().open().expect("reader").close().expect("close");
+    let writer = writer(&broker.plain_address()).open().expect("writer");
+    for number in 0..30 {
+        writer.write(&number.to_string()).expect("write");
+    }
+    let reader = persistent().open().expect("reader");
+    for number in 0..30 {
+        assert_eq!(next(&reader).value(), &number.to_string());
+    }
+}
+
+#[test]
+fn a_reader_that_is_behind_keeps_its_connection() {
+    let broker = Broker::start();
+    let (listener, events) = told();
+    let reader = reader(&broker.plain_address())
+        .parameter("max_received_messages", 3)
+        .parameter("connect", [("keepalive", 1)])
+        .on_connection_event(listener)
+        .open()
+        .expect("reader");
+    let writer = writer(&broker.plain_address()).open().expect("writer");
+    for number in 0..30 {
+        writer.write(&number.to_string()).expect("write");
+    }
+    // Several keep-alives pass while nothing is read from the socket.
+    await_event(&events, is_connected);
+    assert_eq!(events.recv_timeout(Duration::from_secs(4)), Err(RecvTimeoutError::Timeout));
+    for number in 0..30 {
+        assert_eq!(next(&reader).value(), &number.to_string());
+    }
+}
+
+#[test]
+fn one_message_that_the_broker_does_not_take_does_not_stop_the_others() {
+    let broker = Broker::start_with(common::certificates::server(), "max_packet_size 1000");
+    let writer = writer(&broker.plain_address()).parameter("write_timeout_ms", 500).open().expect("writer");
+    writer.write(&"x".repeat(2000)).expect_err("too large for this broker");
+    eventually("others get through", || writer.write("small").is_ok());
+}
+
+#[test]
+fn flush_after_the_end_tells_why_it_ended() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let builder = writer(&proxy.address()).parameter("connect", [("automatic_reconnect", false)]);
+    let writer = builder.open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let flushed = writer.flush();
+    assert!(matches!(flushed, Err(Error::Io(_))), "{flushed:?}");
+}
+
+#[test]
+fn another_brokers_session_is_not_ours() {
+    let session_present = |peer: &mut common::scripted::Peer| {
+        peer.expect(common::raw::CONNECT);
+        peer.send(&[0x20, 2, 1, 0]);
+    };
+    let first = Scripted::open(|peer| {
+        let id = [4, 5].map({
+            let publish = peer.expect(0x30);
+            move |index: usize| publish.body[index - 1]
+        });
+        // It has the message, and ends.
+        peer.send(&Packet::new(0x50, id).bytes());
+        peer.expect(0x60);
+    });
+    let second = Scripted::start(move |peer| {
+        session_present(peer);
+        let publish = peer.expect(0x30);
+        let id = [publish.body[3], publish.body[4]];
+        peer.send(&Packet::new(0x50, id).bytes());
+        peer.expect(0x60);
+        peer.send(&Packet::new(0x70, id).bytes());
+        peer.drain();
+    });
+    let writer = writer("unused")
+        .consistency(Consistency::ExactlyOnce)
+        .client_id("w")
+        .parameter("clean_session", false)
+        .parameter("brokers", vec![first.address(), second.address()])
+        .open()
+        .expect("writer");
+    assert_eq!(writer.write("x"), Ok(()));
+    assert_eq!(second.connections(), 1);
 }

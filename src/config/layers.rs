@@ -30,6 +30,8 @@ pub(crate) struct Parameters {
     origins: Vec<Origin>,
     entries: Vec<Entry>,
     pub warnings: Vec<String>,
+    /// Those of the warnings that may explain a problem: a name that was misspelt is missing elsewhere.
+    unknown: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -167,8 +169,9 @@ impl Parameters {
                     Some(known) => format!("; did you mean '{known}'?"),
                     None => String::new(),
                 };
-                let place = self.place(layer, written);
-                self.warnings.push(format!("{place} is not known and is ignored{hint}"));
+                let warning = format!("{} is not known and is ignored{hint}", self.place(layer, written));
+                self.unknown.push(warning.clone());
+                self.warnings.push(warning);
             }
         }
     }
@@ -192,7 +195,9 @@ impl Parameters {
 
     fn place(&self, layer: usize, written: &[String]) -> String {
         // Indexes of list items are positions, not names.
-        let name = written.iter().filter(|part| part.parse::<usize>().is_err()).cloned().collect::<Vec<_>>().join(".");
+        let is_name = |(index, part): &(usize, &String)| *index == 0 || part.parse::<usize>().is_err();
+        let name: Vec<&str> = written.iter().enumerate().filter(is_name).map(|(_, part)| part.as_str()).collect();
+        let name = name.join(".");
         match &self.origins[layer] {
             Origin::Builder => format!("builder: parameter '{name}'"),
             Origin::File { file, service, path } => {
@@ -230,16 +235,25 @@ impl Parameters {
 
     /// Everything that was found wrong, as one error.
     pub fn take_error(&mut self) -> Option<Error> {
-        let problems = std::mem::take(&mut self.problems);
-        (!problems.is_empty()).then(|| Error::InvalidConfiguration(problems.join("\n")))
+        let mut problems = std::mem::take(&mut self.problems);
+        (!problems.is_empty()).then(|| {
+            problems.append(&mut self.unknown);
+            Error::InvalidConfiguration(problems.join("\n"))
+        })
     }
 
     /// All parameters under the names and at the levels where they were written, secrets hidden.
     pub fn visible(&self) -> Map {
         let mut map = Map::new();
         for entry in &self.entries {
-            let secret = entry.written.iter().any(|part| parameters::is_secret(part));
-            insert_at(&mut map, &entry.written, hide(&entry.value, secret));
+            // A misspelt name may stand for a secret.
+            let unknown = parameters::support(PARAMETERS, &entry.name).is_none();
+            let secret = unknown || entry.written.iter().any(|part| parameters::is_secret(part));
+            let value = match (entry.name.as_str(), &entry.value) {
+                ("username_pw", Value::Map(login)) => only_known(login),
+                _ => hide(&entry.value, secret),
+            };
+            insert_at(&mut map, &entry.written, value);
         }
         map
     }
@@ -251,6 +265,12 @@ fn rank(entry: &Entry) -> (usize, bool) {
     let preferred = entry.written.last().is_some_and(|last| last.contains("_set"))
         || entry.written.iter().any(|part| part == "connect");
     (usize::from(in_type_spec), preferred)
+}
+
+/// A login's parameters; a name that nobody knows may be a secret itself.
+fn only_known(login: &Map) -> Value {
+    let known = login.iter().filter(|(name, _)| parameters::support(parameters::USERNAME_PW, name).is_some());
+    Value::Map(known.map(|(name, value)| (name, hide(value, name != "username"))).collect())
 }
 
 fn insert_at(map: &mut Map, path: &[String], value: Value) {

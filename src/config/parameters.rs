@@ -160,7 +160,9 @@ pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'
 /// True for names whose values are hidden from people.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
-    name == "headers" || ["pass", "pwd", "secret", "token", "key", "_data"].iter().any(|part| name.contains(part))
+    name == "headers"
+        || name.ends_with("_data")
+        || ["pass", "pwd", "secret", "token", "key"].iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ impl fmt::Debug for Credentials {
 pub(crate) struct TlsSettings {
     /// PEM file of trusted certificates; `None`: the system's.
     pub ca_certs: Option<PathBuf>,
+    /// Where that was written, for error messages.
+    pub ca_certs_place: String,
     pub check_hostname: bool,
 }
 
@@ -424,7 +426,9 @@ impl Extractor {
         if insecure.is_some() && !on {
             self.no_effect("tls_insecure", "TLS is off");
         }
+        let place = self.parameters.get("tls").map(|entry| self.parameters.place_of(entry, &["ca_certs"]));
         on.then(|| TlsSettings {
+            ca_certs_place: place.unwrap_or_default(),
             ca_certs: ca_certs.map(|path| request.user_dir.join(path)),
             check_hostname: insecure.map_or(check_hostname, |insecure| !insecure),
         })
@@ -474,9 +478,10 @@ impl Extractor {
     fn clean_session(&mut self, generated_id: bool) -> bool {
         let clean = self.flag("clean_session", &[]).unwrap_or(true);
         if !clean && generated_id {
+            // A session under a name that nobody uses again would only fill the broker.
             self.no_effect("clean_session", "without 'client_id' the session can't be found again");
         }
-        clean
+        clean || generated_id
     }
 
     /// MQTT 3.1.1, section 1.5.3.
@@ -484,8 +489,8 @@ impl Extractor {
         if text.len() > MAX_STRING {
             self.parameters.problem(name, inside, &format!("longer than {MAX_STRING} bytes, which MQTT can't carry"));
         }
-        if text.contains('\0') {
-            self.parameters.problem(name, inside, "contains the character NUL, which MQTT can't carry");
+        if text.contains(char::is_control) {
+            self.parameters.problem(name, inside, "contains a control character, which brokers refuse");
         }
     }
 
@@ -612,7 +617,7 @@ impl Extractor {
             _ => None,
         };
         match seconds {
-            Some(seconds) if seconds > 0.0 && seconds <= 3600.0 => Some(Duration::from_secs_f64(seconds)),
+            Some(seconds) if (0.001..=3600.0).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
             _ => {
                 self.parameters.problem(name, inside, "expected seconds, more than 0 and at most 3600");
                 None

@@ -231,26 +231,40 @@ impl JavaClient {
         Ok(self.writer()?.last_message())
     }
 
-    /// Waits for messages and packs what is there, up to a number and a size; `None` when there is none.
-    pub fn read(&self, max_messages: usize, wait: Duration) -> Result<Option<Vec<u8>>> {
+    /// Waits for messages and hands over what is there, packed, up to a number and a size; `None`: nothing came. When
+    /// `hand_over` fails, for want of memory perhaps, the messages are still to be read.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        max_messages: usize,
+        wait: Duration,
+        hand_over: impl FnOnce(Option<&[u8]>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         let reader = self.reader()?;
-        let Some(first) = block_until(reader.client.receive(), Some(Instant::now() + wait)) else { return Ok(None) };
+        let Some(first) = block_until(reader.client.receive(), Some(Instant::now() + wait)) else {
+            return hand_over(None);
+        };
         let mut next = Some(first?);
         let mut packed = Vec::new();
-        let mut count = 0;
+        let mut batch = Vec::new();
         while let Some(delivery) = next {
-            match reader.decode(&delivery.publish.payload) {
-                Ok(decoded) => packing::message(&mut packed, delivery.number, Some(&delivery.publish), &decoded),
-                Err(e) => packing::failure(&mut packed, delivery.number, &delivery.publish.topic, &e),
+            let publish = &delivery.publish;
+            // A large message travels alone.
+            if !batch.is_empty() && packed.len() + publish.payload.len() > packing::BATCH {
+                reader.client.give_back(vec![delivery]);
+                break;
             }
-            count += 1;
-            if count >= max_messages || packed.len() >= packing::BATCH {
+            match reader.decode(&publish.payload) {
+                Ok(decoded) => packing::message(&mut packed, delivery.number, Some(publish), &decoded),
+                Err(e) => packing::failure(&mut packed, delivery.number, &publish.topic, &e),
+            }
+            batch.push(delivery);
+            if batch.len() >= max_messages || packed.len() >= packing::BATCH {
                 break;
             }
             // An end of the connection is told by the next call.
             next = reader.client.try_receive().unwrap_or(None);
         }
-        Ok(Some(packed))
+        hand_over(Some(&packed)).inspect_err(|_| reader.client.give_back(batch))
     }
 
     pub fn taken(&self, number: i64) -> Result<()> {

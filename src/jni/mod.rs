@@ -242,13 +242,8 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read<'a>(
     wait_ms: jint,
 ) -> JByteArray<'a> {
     let most = usize::try_from(max_messages).unwrap_or(1);
-    env.with_env(|env| {
-        on(handle, |client| {
-            let records = client.read(most, millis(wait_ms))?;
-            bytes_or_null(env, records.as_deref())
-        })
-    })
-    .resolve::<Throw>()
+    env.with_env(|env| on(handle, |client| client.read(most, millis(wait_ms), |records| bytes_or_null(env, records))))
+        .resolve::<Throw>()
 }
 
 fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {

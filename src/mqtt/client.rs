@@ -159,6 +159,7 @@ impl Shared {
                 self.progress.notify_waiters();
             }
             Event::Pong(waiter) => drop(waiter.send(())),
+            Event::NoPong(waiter) => drop(waiter),
             Event::Subscribed(_) => {}
         }
     }
@@ -226,12 +227,14 @@ impl Shared {
     /// Takes a publish back if it was not sent; false when it was.
     fn withdraw(&self, number: u64) -> bool {
         let withdrawn = lock(&self.session).withdraw(number);
-        if withdrawn {
+        if let Some(completion) = withdrawn {
+            drop(completion);
             // Whoever flushes or closes may have waited for this one only.
             self.progress.notify_waiters();
             self.wake.notify_one();
+            return true;
         }
-        withdrawn
+        false
     }
 
     fn begin_close(&self, timeout: Duration) {
@@ -350,6 +353,11 @@ impl Client {
         self.shared.inbox.try_pop()
     }
 
+    /// Puts back messages that could not be handed over, oldest first.
+    pub fn give_back(&self, deliveries: Vec<Delivery>) {
+        self.shared.inbox.give_back(deliveries);
+    }
+
     /// Waits for the next message.
     pub async fn receive(&self) -> Result<Delivery> {
         self.shared.inbox.pop().await
@@ -378,11 +386,12 @@ impl Client {
                 let progress = shared.progress.notified();
                 {
                     let session = lock(&shared.session);
-                    if session.has_ended_before(target) {
-                        return Ok(());
-                    }
+                    // First: an end is the end of every publish, too.
                     if let (Status::Ended { .. }, Some(refusal)) = (&*shared.status.borrow(), session.refusal()) {
                         return Err(refusal.clone());
+                    }
+                    if session.has_ended_before(target) && !session.has_ended() {
+                        return Ok(());
                     }
                 }
                 progress.await;
@@ -488,7 +497,8 @@ enum Stage {
 impl PendingWrite {
     fn submit(&mut self, publish: Publish, share: Share) -> Result<()> {
         let (completion, confirmation) = Completion::new(share);
-        let number = lock(&self.shared.session).publish(publish, completion)?;
+        let accepted = lock(&self.shared.session).publish(publish, completion);
+        let number = accepted.map_err(|(refusal, _)| refusal)?;
         self.stage = Stage::Accepted(number, confirmation);
         self.shared.kick();
         Ok(())

@@ -64,6 +64,10 @@ async fn log_in(plan: &Plan, broker: &Broker) -> Result<Opened, Refused> {
             }
             Err(e) => return Err(lost(&e)),
         }
+        // Whatever else talks here need not be listened to any longer.
+        if input.first().is_some_and(|first| *first != 0x20) {
+            return Err(failed("CONNACK", "the broker's first packet is another one; is this an MQTT port?".into()));
+        }
         let packet = v4::decode(&mut input).map_err(|e| failed("CONNACK", e.to_string()))?;
         match packet {
             None => {}
@@ -88,7 +92,10 @@ fn refused(plan: &Plan, broker: &Broker, code: u8) -> Refused {
         };
     }
     let who = match &plan.connect.credentials {
-        Some(credentials) => format!("user '{}': check 'username_pw' and the broker's users", credentials.username),
+        Some(credentials) => {
+            let user: String = credentials.username.chars().take(100).collect();
+            format!("user '{user}': check 'username_pw' and the broker's users")
+        }
         None => "no user name was sent: give 'username_pw'".into(),
     };
     Refused::ForGood(Error::Authentication { message: format!("{message}; {who}"), code })

@@ -79,12 +79,14 @@ impl Connection<'_> {
         // The bytes that came with the CONNACK.
         self.process()?;
         let mut was_reading = true;
+        let mut blocked = false;
         loop {
-            let reading = self.shared.inbox.has_room();
+            let reading = self.may_read(blocked);
             let mut read = Read::All;
             if reading {
                 if !was_reading {
-                    lock(&self.shared.session).reading_resumed(Instant::now());
+                    // What the broker has answered meanwhile comes now.
+                    lock(&self.shared.session).received(Instant::now());
                 }
                 read = self.read()?;
             }
@@ -99,7 +101,7 @@ impl Connection<'_> {
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", cause)));
             }
 
-            let blocked = self.shared.flush().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
+            blocked = self.shared.flush().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
             let closing = self.shared.close_deadline();
             if let Some(deadline) = closing {
                 let idle = !blocked && lock(&self.shared.session).is_idle();
@@ -125,18 +127,28 @@ impl Connection<'_> {
         }
     }
 
+    /// False while the application is behind, or while the broker sends and does not read. The answer to a subscription
+    /// may come behind a backlog that the application can't take before it has it.
+    fn may_read(&self, blocked: bool) -> bool {
+        let room = self.shared.inbox.has_room() || self.subscribe_by.is_some();
+        room && !(blocked && lock(&self.shared.session).has_too_many_answers())
+    }
+
     /// Reads what the socket has, up to a limit.
     fn read(&mut self) -> Result<Read> {
         for _ in 0..READS_PER_TURN {
             let missing = v4::missing(&self.input);
             match self.link.try_read(&mut self.input, missing) {
                 Ok(0) => return Err(self.lost("the broker closed the connection")),
-                Ok(_) => self.process()?,
+                Ok(_) => {
+                    lock(&self.shared.session).received(Instant::now());
+                    self.process()?;
+                }
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(Read::All),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(self.lost(&explain(&e))),
             }
-            if !self.shared.inbox.has_room() {
+            if !self.may_read(false) {
                 break;
             }
         }
@@ -160,16 +172,20 @@ impl Connection<'_> {
             };
             (result, session.take_events())
         };
-        // What was good before a bad packet counts.
+        // What was good before a bad packet counts, and so does what came with a refused subscription.
+        let mut refused = None;
         for event in events {
             match event {
-                Event::Subscribed(result) => {
-                    result.map_err(|e| Lost::ForGood(self.at_broker(e)))?;
+                Event::Subscribed(Ok(())) => {
                     self.subscribe_by = None;
                     self.shared.opened();
                 }
+                Event::Subscribed(Err(error)) => refused = Some(Lost::ForGood(self.at_broker(error))),
                 event => self.shared.dispatch(event),
             }
+        }
+        if let Some(refused) = refused {
+            return Err(refused);
         }
         result.map_err(|ProtocolError(what)| self.lost(&what))
     }

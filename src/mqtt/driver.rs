@@ -39,9 +39,13 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
         opened = open_first(plan, &mut broker) => opened?,
         () = shared.closing() => return Ok(()),
     };
+    // Another broker's session is not this one, even if it has one under the same client id.
+    let mut session_of = None;
     let mut backoff = Backoff::new(plan.reconnect_min, plan.reconnect_max);
     loop {
         let since = Instant::now();
+        opened.session_present &= session_of.is_none_or(|of| of == broker);
+        session_of = Some(broker);
         let lost = match connection::serve(shared, plan, opened).await {
             Ok(()) => return Ok(()),
             Err(Lost::ForGood(error)) => return Err(error),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::protocol::Publish;
@@ -20,14 +21,27 @@ pub(crate) struct Delivery {
 
 struct State {
     waiting: VecDeque<Delivery>,
-    /// What is charged: number, bytes and receipt of every message that was not taken, oldest first.
-    charged: VecDeque<(u64, usize, Option<Receipt>)>,
+    /// Every message from the first that was not taken, oldest first.
+    charged: VecDeque<Charge>,
     bytes: usize,
     max_messages: usize,
     max_bytes: usize,
     last: u64,
     ended: Option<Error>,
 }
+
+/// What a message costs until it, and all before it, have been taken.
+struct Charge {
+    number: u64,
+    bytes: usize,
+    receipt: Option<Receipt>,
+    taken: bool,
+}
+
+/// Payloads below this are copied: as they are, they keep a whole buffer of the socket alive.
+const SMALL: usize = 32 * 1024;
+/// What a message costs beside its bytes.
+const OVERHEAD: usize = 128;
 
 /// Bounded by stopping to read, never by dropping: the broker keeps the rest.
 pub(crate) struct Inbox {
@@ -61,13 +75,16 @@ impl Inbox {
         lock(&self.state).has_room()
     }
 
-    pub fn push(&self, publish: Publish, receipt: Option<Receipt>) {
+    pub fn push(&self, mut publish: Publish, receipt: Option<Receipt>) {
+        if publish.payload.len() < SMALL {
+            publish.payload = Bytes::copy_from_slice(&publish.payload);
+        }
+        let bytes = publish.payload.len() + publish.topic.len() + OVERHEAD;
         let mut state = lock(&self.state);
-        let bytes = publish.payload.len() + publish.topic.len();
         state.last += 1;
         state.bytes += bytes;
         let number = state.last;
-        state.charged.push_back((number, bytes, receipt));
+        state.charged.push_back(Charge { number, bytes, receipt, taken: false });
         state.waiting.push_back(Delivery { number, publish });
         drop(state);
         self.arrived.notify_one();
@@ -90,6 +107,16 @@ impl Inbox {
         }
     }
 
+    /// Puts back what was popped last and not handed over, oldest first.
+    pub fn give_back(&self, deliveries: Vec<Delivery>) {
+        let mut state = lock(&self.state);
+        for delivery in deliveries.into_iter().rev() {
+            state.waiting.push_front(delivery);
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
     /// Waits for the next message.
     pub async fn pop(&self) -> Result<Delivery> {
         loop {
@@ -101,19 +128,22 @@ impl Inbox {
         }
     }
 
-    /// The application has taken every message up to this number. Returns the receipts to acknowledge, in the order
-    /// of arrival, and whether reading from the socket can start again because of it.
+    /// The application has taken this message. Returns the receipts to acknowledge, in the order of arrival: a message
+    /// waits for those before it, which another thread may still be taking. The flag tells that reading from the
+    /// socket can start again.
     pub fn taken(&self, number: u64) -> (Vec<Receipt>, bool) {
         let mut state = lock(&self.state);
         let had_room = state.has_room();
+        let first = state.charged.front().map_or(0, |charge| charge.number);
+        if let Some(charge) = number.checked_sub(first).and_then(|index| state.charged.get_mut(index as usize)) {
+            charge.taken = true;
+        }
         let mut receipts = Vec::new();
-        while let Some((first, bytes, receipt)) = state.charged.front().copied() {
-            if first > number {
-                break;
-            }
-            state.charged.pop_front();
-            state.bytes -= bytes;
-            receipts.extend(receipt);
+        while state.charged.front().is_some_and(|charge| charge.taken)
+            && let Some(charge) = state.charged.pop_front()
+        {
+            state.bytes -= charge.bytes;
+            receipts.extend(charge.receipt);
         }
         (receipts, !had_room && state.has_room())
     }

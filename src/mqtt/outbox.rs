@@ -83,6 +83,11 @@ impl Completion {
         (Completion { result, _share: share }, confirmation)
     }
 
+    /// True when nobody waits any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.result.is_closed()
+    }
+
     /// Tells the one who waits, if he still does.
     pub fn complete(self, result: Result<()>) {
         let _ = self.result.send(result);

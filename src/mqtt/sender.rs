@@ -22,6 +22,11 @@ pub(crate) struct Sender {
     failure: Option<std::io::Error>,
 }
 
+/// Bytes that are not written.
+fn left(batch: &VecDeque<Bytes>) -> usize {
+    batch.iter().map(Bytes::len).sum()
+}
+
 /// How far [`Sender::flush`] came.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flushed {
@@ -57,12 +62,18 @@ impl Sender {
                 if session.output.is_empty() {
                     return Ok(Flushed::All);
                 }
-                self.batch = session.output.take();
+                self.batch = session.take_output();
                 self.position = session.output.queued();
             }
+            let before = left(&self.batch);
             match link.try_write(&mut self.batch)? {
                 Written::All => {}
-                Written::Blocked => return Ok(Flushed::Blocked),
+                Written::Blocked => {
+                    if left(&self.batch) < before {
+                        lock(session).wrote(Instant::now());
+                    }
+                    return Ok(Flushed::Blocked);
+                }
             }
         }
     }

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::outbox::Completion;
@@ -30,6 +31,8 @@ pub(crate) enum Event {
     Subscribed(Result<()>),
     /// The broker answered a ping that somebody asked for.
     Pong(oneshot::Sender<()>),
+    /// The connection was lost before that.
+    NoPong(oneshot::Sender<()>),
 }
 
 /// Permission to acknowledge one incoming message.
@@ -103,11 +106,15 @@ pub(crate) struct Session {
 
     /// Why no publish is accepted any more.
     refusal: Option<Error>,
+    ended: bool,
 
     keep_alive: Duration,
+    /// When bytes last left for the broker, and when some last came.
     last_sent: Instant,
     last_received: Instant,
-    ping_sent: Option<Instant>,
+    ping: Option<Ping>,
+    /// Bytes of answers to the broker that wait in `output`.
+    answers: usize,
     /// Who waits for the answer to a ping.
     pings: Vec<oneshot::Sender<()>>,
     resent: u64,
@@ -115,6 +122,8 @@ pub(crate) struct Session {
 
 /// Identifiers are 16 bits; some stay free for subscriptions.
 const MAX_WINDOW: usize = 65_000;
+/// Answers to the broker that may wait, in bytes.
+const MAX_ANSWERS: usize = 1024 * 1024;
 
 impl Session {
     pub fn new(window: u16, keep_alive: Duration, now: Instant) -> Session {
@@ -135,10 +144,12 @@ impl Session {
             completed: Completed::default(),
             subscription: None,
             refusal: None,
+            ended: false,
             keep_alive,
             last_sent: now,
             last_received: now,
-            ping_sent: None,
+            ping: None,
+            answers: 0,
             pings: Vec::new(),
             resent: 0,
         }
@@ -156,7 +167,8 @@ impl Session {
         self.connected = true;
         self.last_sent = now;
         self.last_received = now;
-        self.ping_sent = None;
+        self.ping = None;
+        self.drop_abandoned();
         if session_present {
             self.resume();
         } else {
@@ -171,12 +183,31 @@ impl Session {
     /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
     pub fn disconnected(&mut self, cause: &Error) {
         self.connected = false;
-        self.ping_sent = None;
-        self.pings.clear();
+        self.ping = None;
+        self.events.extend(self.pings.drain(..).map(Event::NoPong));
         self.output.clear();
+        self.answers = 0;
         for (_, completion) in std::mem::take(&mut self.unflushed) {
             self.events.push(Event::Finished(completion, Err(cause.clone())));
         }
+    }
+
+    /// Publishes whose callers have given up are not sent again: one that a broker closes the connection on, for its
+    /// size perhaps, would stand in the way of all others for ever.
+    fn drop_abandoned(&mut self) {
+        let sent = (self.first_queued - self.first) as usize;
+        for index in 0..sent {
+            let abandoned = |outgoing: &Outgoing| outgoing.phase == Phase::Sent && outgoing.completion.is_abandoned();
+            if self.outgoing[index].as_ref().is_some_and(abandoned)
+                && let Some(outgoing) = self.outgoing[index].take()
+            {
+                self.ids.remove(&outgoing.publish.packet_id);
+                self.in_flight -= 1;
+                let given_up = Err(Error::Io("nobody waits for this message any more".into()));
+                self.events.push(Event::Finished(outgoing.completion, given_up));
+            }
+        }
+        self.drop_ended();
     }
 
     /// The broker kept the session (MQTT 3.1.1, section 4.4): same identifiers, DUP set, in the original order.
@@ -234,9 +265,9 @@ impl Session {
         }
     }
 
-    /// Says goodbye; nothing may be sent after it.
+    /// Says goodbye; nothing is sent after it [MQTT-3.14.4-2].
     pub fn disconnect(&mut self) {
-        if self.connected {
+        if std::mem::take(&mut self.connected) {
             v4::disconnect(self.output.tail());
         }
     }
@@ -244,9 +275,15 @@ impl Session {
     // ---- outgoing publishes
 
     /// Accepts a publish; its number is for [`Session::withdraw`]. The error is the one of [`Session::refuse`].
-    pub fn publish(&mut self, publish: Publish, completion: Completion) -> Result<u64> {
+    ///
+    /// What comes back is to be dropped without the session's lock, because that wakes others.
+    pub fn publish(
+        &mut self,
+        publish: Publish,
+        completion: Completion,
+    ) -> std::result::Result<u64, (Error, Completion)> {
         if let Some(refusal) = &self.refusal {
-            return Err(refusal.clone());
+            return Err((refusal.clone(), completion));
         }
         let number = self.next_number();
         self.outgoing.push_back(Some(Outgoing { publish, phase: Phase::Queued, completion }));
@@ -264,17 +301,15 @@ impl Session {
         self.refusal.as_ref()
     }
 
-    /// Takes a publish back if it was not sent; false when it was.
-    pub fn withdraw(&mut self, number: u64) -> bool {
+    /// Takes a publish back if it was not sent; `None` when it was. Its completion is to be dropped without the
+    /// session's lock, because that wakes others.
+    pub fn withdraw(&mut self, number: u64) -> Option<Completion> {
         if number < self.first_queued {
-            return false;
+            return None;
         }
-        let withdrawn = match self.outgoing.get_mut((number - self.first) as usize) {
-            Some(slot) => slot.take().is_some(),
-            None => false,
-        };
+        let withdrawn = self.outgoing.get_mut((number - self.first) as usize).and_then(Option::take);
         self.drop_ended();
-        withdrawn
+        withdrawn.map(|outgoing| outgoing.completion)
     }
 
     fn send_queued(&mut self) {
@@ -338,7 +373,13 @@ impl Session {
 
     /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
     pub fn flushed(&mut self, position: u64, now: Instant) {
-        self.last_sent = now;
+        self.wrote(now);
+        if let Some(ping) = &mut self.ping
+            && ping.sent.is_none()
+            && ping.end <= position
+        {
+            ping.sent = Some(now);
+        }
         while let Some((end, _)) = self.unflushed.front() {
             if *end > position {
                 break;
@@ -357,6 +398,11 @@ impl Session {
     /// The number that the next publish will get.
     pub fn next_number(&self) -> u64 {
         self.first + self.outgoing.len() as u64
+    }
+
+    /// True when [`Session::fail_all`] has ended every publish.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// True when every publish with a lower number has ended.
@@ -381,6 +427,7 @@ impl Session {
 
     /// Ends every publish with this error.
     pub fn fail_all(&mut self, cause: &Error) {
+        self.ended = true;
         for outgoing in self.outgoing.drain(..).flatten() {
             self.events.push(Event::Finished(outgoing.completion, Err(cause.clone())));
         }
@@ -396,7 +443,14 @@ impl Session {
 
     /// Takes in a packet. An error means that the connection can't go on.
     pub fn handle(&mut self, packet: Packet, now: Instant) -> std::result::Result<(), ProtocolError> {
-        self.last_received = now;
+        self.received(now);
+        let before = self.output.queued();
+        let result = self.answer(packet);
+        self.answers += (self.output.queued() - before) as usize;
+        result
+    }
+
+    fn answer(&mut self, packet: Packet) -> std::result::Result<(), ProtocolError> {
         match packet {
             Packet::Connack { .. } => return Err(ProtocolError("a second CONNACK".into())),
             Packet::Publish(publish) => self.receive(publish)?,
@@ -436,7 +490,7 @@ impl Session {
             }
             Packet::Suback(id, codes) => self.subscribed(id, &codes)?,
             Packet::Pingresp => {
-                self.ping_sent = None;
+                self.ping = None;
                 self.events.extend(self.pings.drain(..).map(Event::Pong));
             }
         }
@@ -523,31 +577,55 @@ impl Session {
 
     // ---- keep-alive (section 3.1.2.10)
 
+    /// Bytes have left for the broker.
+    pub fn wrote(&mut self, now: Instant) {
+        self.last_sent = now;
+    }
+
+    /// Bytes have come from the broker.
+    pub fn received(&mut self, now: Instant) {
+        self.last_received = now;
+    }
+
     /// When [`Session::tick`] has something to do next. `reading` is false while nothing is read from the socket on
     /// purpose: an answer can't be missed then.
     pub fn deadline(&self, reading: bool) -> Option<Instant> {
         if !self.connected || self.keep_alive.is_zero() {
             return None;
         }
-        match self.ping_sent {
-            Some(sent) if reading => Some(sent + self.keep_alive / 2),
+        let Some(ping) = &self.ping else { return Some(self.last_sent.min(self.last_received) + self.keep_alive) };
+        // The broker has to be sent something all the same.
+        let next_ping = self.last_sent + self.keep_alive;
+        Some(self.silence_ends(ping, reading).map_or(next_ping, |end| end.min(next_ping)))
+    }
+
+    /// When the broker counts as dead. As long as bytes move, it is not: a ping waits for what is before it.
+    fn silence_ends(&self, ping: &Ping, reading: bool) -> Option<Instant> {
+        match ping.sent {
+            None => Some(ping.queued.max(self.last_sent) + self.keep_alive / 2),
+            Some(sent) if reading => Some(sent.max(self.last_received) + self.keep_alive / 2),
             Some(_) => None,
-            None => Some(self.last_sent.min(self.last_received) + self.keep_alive),
         }
     }
 
-    /// Sends a ping when it is time. An error means that the broker does not answer: it is noticed one and a half
-    /// keep-alive intervals after the last sign of life.
+    /// Sends a ping when it is time. An error means that the broker does not answer, or does not take what is sent:
+    /// it is noticed one and a half keep-alive intervals after its last sign of life.
     pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), NoAnswer> {
         if self.deadline(reading).is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        if self.ping_sent.is_some() {
+        if let Some(ping) = &self.ping
+            && self.silence_ends(ping, reading).is_some_and(|end| now >= end)
+        {
             return Err(NoAnswer);
         }
-        v4::pingreq(self.output.tail());
-        self.ping_sent = Some(now);
+        self.send_ping(now);
         Ok(())
+    }
+
+    fn send_ping(&mut self, now: Instant) {
+        v4::pingreq(self.output.tail());
+        self.ping = Some(Ping { queued: now, end: self.output.queued(), sent: None });
     }
 
     /// Sends a ping now, unless one is under way; `None` without a connection.
@@ -557,19 +635,31 @@ impl Session {
         }
         let (waiter, answer) = oneshot::channel();
         self.pings.push(waiter);
-        if self.ping_sent.is_none() {
-            v4::pingreq(self.output.tail());
-            self.ping_sent = Some(now);
+        if self.ping.is_none() {
+            self.send_ping(now);
         }
         Some(answer)
     }
 
-    /// Reading from the socket starts again after a pause: the answer to a ping has its time from now.
-    pub fn reading_resumed(&mut self, now: Instant) {
-        if self.ping_sent.is_some() {
-            self.ping_sent = Some(now);
-        }
+    /// Takes what is to be sent.
+    pub fn take_output(&mut self) -> VecDeque<Bytes> {
+        self.answers = 0;
+        self.output.take()
     }
+
+    /// True when a broker that sends and does not read has made too many answers pile up.
+    pub fn has_too_many_answers(&self) -> bool {
+        self.answers > MAX_ANSWERS
+    }
+}
+
+/// A ping without its answer.
+struct Ping {
+    queued: Instant,
+    /// Where it ends in the output.
+    end: u64,
+    /// When it was with the operating system.
+    sent: Option<Instant>,
 }
 
 /// The broker did not answer a ping.

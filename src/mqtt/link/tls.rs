@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;
@@ -36,7 +36,7 @@ impl Tls {
     /// Reads the certificates and makes the configuration.
     pub fn new(settings: &TlsSettings, anchors: &TrustAnchors) -> Result<Tls> {
         let roots = match (&settings.ca_certs, anchors) {
-            (Some(path), _) => from_pem_file(path)?,
+            (Some(path), _) => from_pem_file(path, &settings.ca_certs_place)?,
             (None, TrustAnchors::Given(certificates)) => {
                 let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(certificates.iter().map(|der| CertificateDer::from(der.as_slice())));
@@ -77,8 +77,8 @@ impl Tls {
     }
 }
 
-fn from_pem_file(path: &std::path::Path) -> Result<RootCertStore> {
-    let problem = |what: String| Error::Io(format!("tls.ca_certs: {}: {what}", path.display()));
+fn from_pem_file(path: &std::path::Path, place: &str) -> Result<RootCertStore> {
+    let problem = |what: String| Error::Io(format!("{place}: {}: {what}", path.display()));
     let pem = std::fs::read(path).map_err(|e| problem(format!("the file can't be read: {e}")))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -123,18 +123,18 @@ pub(crate) struct Stream(Mutex<ClientConnection>);
 impl Stream {
     pub fn try_read(&self, tcp: &TcpStream, input: &mut BytesMut) -> io::Result<usize> {
         let mut connection = lock(&self.0);
+        // The most that a TLS record holds.
+        let mut plaintext = [0; 16 * 1024];
         loop {
-            // `input` has spare room, given by the caller.
-            let start = input.len();
-            let room = input.capacity() - start;
-            input.put_bytes(0, room);
-            let read = connection.reader().read(&mut input[start..]);
-            input.truncate(start + read.as_ref().copied().unwrap_or(0));
-            match read {
+            match connection.reader().read(&mut plaintext) {
+                Ok(length) => {
+                    input.extend_from_slice(&plaintext[..length]);
+                    return Ok(length);
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 // Many brokers close without TLS's goodbye; MQTT's own packets have their lengths.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                other => return other,
+                Err(e) => return Err(e),
             }
             connection.read_tls(&mut Socket(tcp))?;
             if let Err(error) = connection.process_new_packets() {

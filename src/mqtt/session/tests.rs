@@ -150,7 +150,7 @@ impl World {
     fn publish(&mut self, qos: Consistency) {
         let tag = self.sent.len() as u32;
         let (completion, confirmation) = Completion::new(self.room.try_acquire(4).unwrap());
-        self.session.publish(publish(qos, tag), completion).unwrap();
+        assert!(self.session.publish(publish(qos, tag), completion).is_ok());
         self.confirmations.push(confirmation);
         self.sent.push((qos, tag));
     }
@@ -184,6 +184,7 @@ impl World {
                 }
                 Event::Subscribed(result) => result.unwrap(),
                 Event::Pong(waiter) => waiter.send(()).unwrap(),
+                Event::NoPong(_) => {}
             }
         }
     }
@@ -418,9 +419,9 @@ fn only_what_was_not_sent_can_be_withdrawn() {
     world.connect(false);
     world.publish(Consistency::AtLeastOnce);
     world.publish(Consistency::AtLeastOnce);
-    assert!(!world.session.withdraw(0));
-    assert!(world.session.withdraw(1));
-    assert!(!world.session.withdraw(1));
+    assert!(world.session.withdraw(0).is_none());
+    assert!(world.session.withdraw(1).is_some());
+    assert!(world.session.withdraw(1).is_none());
     world.settle();
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
 }
@@ -479,25 +480,91 @@ fn packet_identifiers_wrap_and_skip_those_in_use() {
     check_ends(&mut world);
 }
 
-#[test]
-fn a_silent_broker_is_noticed_after_one_and_a_half_keep_alives() {
+/// A session with a keep-alive of 10 seconds, and its clock.
+fn clocked() -> (Session, impl Fn(u64) -> Instant) {
     let start = Instant::now();
-    let at = |seconds: u64| start + Duration::from_secs(seconds);
     let mut session = Session::new(1, Duration::from_secs(10), start);
     session.connected(false, start);
-    assert_eq!(session.deadline(true), Some(at(10)));
+    (session, move |seconds| start + Duration::from_secs(seconds))
+}
+
+fn write_all(session: &mut Session, now: Instant) -> Vec<u8> {
+    let bytes = session.take_output().concat_bytes();
+    session.flushed(session.output.queued(), now);
+    bytes
+}
+
+const PING: [u8; 2] = [0xC0, 0];
+
+#[test]
+fn a_silent_broker_is_noticed_after_one_and_a_half_keep_alives() {
+    let (mut session, at) = clocked();
     assert_eq!(session.tick(at(9), true), Ok(()));
     assert!(session.output.is_empty());
     assert_eq!(session.tick(at(10), true), Ok(()));
-    assert_eq!(session.output.take().concat_bytes(), [0xC0, 0]);
+    assert_eq!(write_all(&mut session, at(10)), PING);
     assert_eq!(session.deadline(true), Some(at(15)));
-    // While reading pauses, the answer can't be seen.
-    assert_eq!(session.deadline(false), None);
-    session.reading_resumed(at(30));
-    assert_eq!(session.tick(at(34), true), Ok(()));
-    assert_eq!(session.tick(at(35), true), Err(NoAnswer));
-    session.handle(Packet::Pingresp, at(36)).unwrap();
-    assert_eq!(session.tick(at(37), true), Ok(()));
+    assert_eq!(session.tick(at(14), true), Ok(()));
+    assert_eq!(session.tick(at(15), true), Err(NoAnswer));
+    session.handle(Packet::Pingresp, at(15)).unwrap();
+    assert_eq!(session.tick(at(16), true), Ok(()));
+}
+
+#[test]
+fn bytes_that_come_are_a_sign_of_life() {
+    let (mut session, at) = clocked();
+    assert_eq!(session.tick(at(10), true), Ok(()));
+    write_all(&mut session, at(10));
+    for second in 11..60 {
+        session.received(at(second));
+        assert_eq!(session.tick(at(second), true), Ok(()));
+        write_all(&mut session, at(second));
+    }
+    assert_eq!(session.tick(at(64), true), Err(NoAnswer));
+}
+
+#[test]
+fn a_broker_that_takes_bytes_slowly_is_alive_and_one_that_takes_none_is_not() {
+    let (mut session, at) = clocked();
+    assert_eq!(session.tick(at(10), true), Ok(()));
+    // The ping stands behind a large message that is being written.
+    for second in 11..60 {
+        session.wrote(at(second));
+        assert_eq!(session.tick(at(second), true), Ok(()));
+    }
+    assert_eq!(session.tick(at(63), true), Ok(()));
+    assert_eq!(session.tick(at(64), true), Err(NoAnswer));
+}
+
+#[test]
+fn pings_go_on_while_nothing_is_read() {
+    let (mut session, at) = clocked();
+    for second in [10, 20, 30] {
+        assert_eq!(session.deadline(false), Some(at(second)));
+        assert_eq!(session.tick(at(second), false), Ok(()));
+        assert_eq!(write_all(&mut session, at(second)), PING);
+    }
+    // Reading again: the answers come now.
+    session.received(at(39));
+    assert_eq!(session.tick(at(40), true), Ok(()));
+}
+
+#[test]
+fn what_a_caller_has_given_up_is_not_sent_again() {
+    for keeps_session in [true, false] {
+        let mut world = World::new(10);
+        world.connect(false);
+        world.publish(Consistency::AtLeastOnce);
+        world.publish(Consistency::AtLeastOnce);
+        world.broker.take_output(&mut world.session);
+        drop(world.confirmations.remove(0));
+        world.cut();
+        world.events();
+        world.connect(keeps_session);
+        world.settle();
+        assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [1]);
+        assert!(world.session.ids.is_empty() && world.session.is_idle());
+    }
 }
 
 trait ConcatBytes {
