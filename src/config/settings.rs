@@ -365,6 +365,14 @@ impl Extractor {
         None
     }
 
+    /// A whole number, or a map with it under a name.
+    fn integer_or_inside(&mut self, name: &str, inside: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        match self.value(name, &[]) {
+            Some(Value::Map(_)) => self.integer(name, &[inside], range),
+            _ => self.integer(name, &[], range),
+        }
+    }
+
     /// A duration in milliseconds; `None` when it is not given or practically endless.
     fn milliseconds(&mut self, name: &str) -> Option<Duration> {
         let value = self.value(name, &[])?;
@@ -627,11 +635,7 @@ impl Extractor {
 
     /// As in Python, 0 is no bound; the one by bytes stays.
     fn max_queued_messages(&mut self) -> usize {
-        let inside: &[&str] = match self.value("max_queued_messages", &[]) {
-            Some(Value::Map(_)) => &["queue_size"],
-            _ => &[],
-        };
-        match self.integer("max_queued_messages", inside, 0..=i64::from(u32::MAX)) {
+        match self.integer_or_inside("max_queued_messages", "queue_size", 0..=i64::from(u32::MAX)) {
             Some(0) => usize::MAX,
             given => given.unwrap_or(DEFAULT_MAX_MESSAGES) as usize,
         }
@@ -642,11 +646,7 @@ impl Extractor {
     }
 
     fn max_inflight(&mut self, consistency: Consistency) -> u16 {
-        let inside: &[&str] = match self.value("max_inflight_messages", &[]) {
-            Some(Value::Map(_)) => &["inflight"],
-            _ => &[],
-        };
-        let given = self.integer("max_inflight_messages", inside, 1..=65_535);
+        let given = self.integer_or_inside("max_inflight_messages", "inflight", 1..=65_535);
         given.and_then(|given| u16::try_from(given).ok()).unwrap_or(match consistency {
             Consistency::ExactlyOnce => DEFAULT_MAX_INFLIGHT_QOS_2,
             _ => DEFAULT_MAX_INFLIGHT,

@@ -387,10 +387,10 @@ impl Client {
                 {
                     let session = lock(&shared.session);
                     // First: an end is the end of every publish, too.
-                    if let (Status::Ended { .. }, Some(refusal)) = (&*shared.status.borrow(), session.refusal()) {
-                        return Err(refusal.clone());
+                    if session.has_ended() {
+                        return Err(session.refusal().cloned().unwrap_or_else(Client::closed_error));
                     }
-                    if session.has_ended_before(target) && !session.has_ended() {
+                    if session.has_ended_before(target) {
                         return Ok(());
                     }
                 }

@@ -140,10 +140,7 @@ impl Connection<'_> {
             let missing = v4::missing(&self.input);
             match self.link.try_read(&mut self.input, missing) {
                 Ok(0) => return Err(self.lost("the broker closed the connection")),
-                Ok(_) => {
-                    lock(&self.shared.session).received(Instant::now());
-                    self.process()?;
-                }
+                Ok(_) => self.process()?,
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(Read::All),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(self.lost(&explain(&e))),
@@ -155,11 +152,12 @@ impl Connection<'_> {
         Ok(Read::More)
     }
 
-    /// Hands every whole packet to the session.
+    /// Tells the session that bytes have come, and hands it every whole packet.
     fn process(&mut self) -> Result<()> {
         let (result, events) = {
             let mut session = lock(&self.shared.session);
             let now = Instant::now();
+            session.received(now);
             let result = loop {
                 match v4::decode(&mut self.input) {
                     Ok(Some(packet)) => match session.handle(packet, now) {

@@ -22,11 +22,6 @@ pub(crate) struct Sender {
     failure: Option<std::io::Error>,
 }
 
-/// Bytes that are not written.
-fn left(batch: &VecDeque<Bytes>) -> usize {
-    batch.iter().map(Bytes::len).sum()
-}
-
 /// How far [`Sender::flush`] came.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flushed {
@@ -65,11 +60,10 @@ impl Sender {
                 self.batch = session.take_output();
                 self.position = session.output.queued();
             }
-            let before = left(&self.batch);
             match link.try_write(&mut self.batch)? {
                 Written::All => {}
-                Written::Blocked => {
-                    if left(&self.batch) < before {
+                Written::Blocked { moved } => {
+                    if moved {
                         lock(session).wrote(Instant::now());
                     }
                     return Ok(Flushed::Blocked);

@@ -195,16 +195,10 @@ impl Session {
     /// Publishes whose callers have given up are not sent again: one that a broker closes the connection on, for its
     /// size perhaps, would stand in the way of all others for ever.
     fn drop_abandoned(&mut self) {
-        let sent = (self.first_queued - self.first) as usize;
-        for index in 0..sent {
-            let abandoned = |outgoing: &Outgoing| outgoing.phase == Phase::Sent && outgoing.completion.is_abandoned();
-            if self.outgoing[index].as_ref().is_some_and(abandoned)
-                && let Some(outgoing) = self.outgoing[index].take()
-            {
-                self.ids.remove(&outgoing.publish.packet_id);
-                self.in_flight -= 1;
-                let given_up = Err(Error::Io("nobody waits for this message any more".into()));
-                self.events.push(Event::Finished(outgoing.completion, given_up));
+        let abandoned = |outgoing: &Outgoing| outgoing.phase == Phase::Sent && outgoing.completion.is_abandoned();
+        for index in 0..self.sent() {
+            if self.outgoing[index].as_ref().is_some_and(abandoned) {
+                self.end_sent(index, Err(Error::Io("nobody waits for this message any more".into())));
             }
         }
         self.drop_ended();
@@ -212,7 +206,7 @@ impl Session {
 
     /// The broker kept the session (MQTT 3.1.1, section 4.4): same identifiers, DUP set, in the original order.
     fn resume(&mut self) {
-        let sent = (self.first_queued - self.first) as usize;
+        let sent = self.sent();
         for outgoing in self.outgoing.iter_mut().take(sent).flatten() {
             match outgoing.phase {
                 Phase::Released => v4::pubrel(outgoing.publish.packet_id, self.output.tail()),
@@ -314,7 +308,7 @@ impl Session {
 
     fn send_queued(&mut self) {
         while self.connected && self.in_flight < self.window {
-            let index = (self.first_queued - self.first) as usize;
+            let index = self.sent();
             if index >= self.outgoing.len() {
                 break;
             }
@@ -353,14 +347,23 @@ impl Session {
     }
 
     fn finish(&mut self, number: u64, result: Result<()>) {
-        let slot = self.outgoing.get_mut((number - self.first) as usize);
-        if let Some(outgoing) = slot.and_then(Option::take) {
+        self.end_sent((number - self.first) as usize, result);
+        self.drop_ended();
+        self.send_queued();
+    }
+
+    /// How many of `outgoing` are not `Queued` any more: they come first.
+    fn sent(&self) -> usize {
+        (self.first_queued - self.first) as usize
+    }
+
+    /// Ends a publish that was sent; `drop_ended` follows.
+    fn end_sent(&mut self, index: usize, result: Result<()>) {
+        if let Some(outgoing) = self.outgoing.get_mut(index).and_then(Option::take) {
             self.ids.remove(&outgoing.publish.packet_id);
             self.in_flight -= 1;
             self.events.push(Event::Finished(outgoing.completion, result));
         }
-        self.drop_ended();
-        self.send_queued();
     }
 
     fn drop_ended(&mut self) {

@@ -25,8 +25,8 @@ pub(crate) struct Link {
 pub(crate) enum Written {
     /// Everything is with the operating system.
     All,
-    /// The socket takes no more at the moment.
-    Blocked,
+    /// The socket takes no more at the moment; whether it took something.
+    Blocked { moved: bool },
 }
 
 /// One read takes at most this much, unless a larger packet is under way.
@@ -62,14 +62,18 @@ impl Link {
         match &self.tls {
             Some(tls) => tls.try_write(&self.tcp, chunks),
             None => {
+                let mut moved = false;
                 while !chunks.is_empty() {
                     let mut slices = [io::IoSlice::new(&[]); 16];
                     let count =
                         chunks.iter().zip(slices.iter_mut()).map(|(from, to)| *to = io::IoSlice::new(from)).count();
                     match self.tcp.try_write_vectored(&slices[..count]) {
                         Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                        Ok(written) => advance(chunks, written),
-                        Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked),
+                        Ok(written) => {
+                            advance(chunks, written);
+                            moved = true;
+                        }
+                        Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked { moved }),
                         Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                         Err(e) => return Err(e),
                     }

@@ -147,6 +147,7 @@ impl Stream {
 
     pub fn try_write(&self, tcp: &TcpStream, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
         let mut connection = lock(&self.0);
+        let mut moved = false;
         loop {
             // rustls takes up to its buffer limit, so memory stays bounded.
             while let Some(first) = chunks.front() {
@@ -157,8 +158,8 @@ impl Stream {
             }
             while connection.wants_write() {
                 match connection.write_tls(&mut Socket(tcp)) {
-                    Ok(_) => {}
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked),
+                    Ok(_) => moved = true,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked { moved }),
                     Err(e) => return Err(e),
                 }
             }
