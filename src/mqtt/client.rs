@@ -112,6 +112,7 @@ impl Shared {
         }
     }
 
+    /// The connection is gone, and another one will be tried.
     pub fn detach(&self, cause: &Error) {
         self.connected.store(false, Ordering::Release);
         lock(&self.sender).detach();
@@ -173,14 +174,18 @@ impl Shared {
             Error::Io("the client was closed before the message was confirmed; it may have been delivered".into())
         });
         let later = cause.clone().unwrap_or_else(Client::closed_error);
+        lock(&self.sender).detach();
         let (events, undelivered) = {
             let mut session = lock(&self.session);
             // Without a close, every write tells its failure itself.
             let undelivered = if self.close_deadline().is_some() { session.pending() } else { 0 };
             session.refuse(later.clone());
+            session.disconnected(&pending);
             session.fail_all(&pending);
             (session.take_events(), undelivered)
         };
+        // After that, so that whoever sees it learns the cause with the next call.
+        self.connected.store(false, Ordering::Release);
         events.into_iter().for_each(|event| self.dispatch(event));
         self.room.close();
         match cause {

@@ -33,7 +33,8 @@ pub(crate) enum Lost {
 
 type Result<T> = std::result::Result<T, Lost>;
 
-/// Serves an opened connection until the client is closed or the connection is lost.
+/// Serves an opened connection until the client is closed or the connection is lost; [`Shared::detach`] or
+/// [`Shared::end`] must follow.
 pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened) -> Result<()> {
     let Opened { link, input, session_present, broker } = opened;
     let link = Arc::new(link);
@@ -44,14 +45,7 @@ pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened) -> Resul
         shared.opened();
     }
     let subscribe_by = subscribing.then(|| after(plan.connection_timeout));
-    let mut connection = Connection { shared, plan, broker: &broker, link: &link, input, subscribe_by };
-    let result = connection.run().await;
-    let cause = match &result {
-        Ok(()) => Error::Io("the client is closed".into()),
-        Err(Lost::Connection(error) | Lost::ForGood(error)) => error.clone(),
-    };
-    shared.detach(&cause);
-    result
+    Connection { shared, plan, broker: &broker, link: &link, input, subscribe_by }.run().await
 }
 
 struct Connection<'a> {

@@ -55,6 +55,7 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
         if since.elapsed() >= STABLE {
             backoff.reset();
         }
+        shared.detach(&lost);
         shared.tell(ConnectionEvent::Lost { cause: lost });
         opened = tokio::select! {
             opened = reopen(shared, plan, &mut backoff, &mut broker) => opened?,
