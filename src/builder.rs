@@ -18,6 +18,7 @@ pub(crate) fn request(role: Role) -> Request {
         no_config: false,
         parameters: Map::new(),
         fields: Map::new(),
+        opens_key_stores: false,
         value_types: Vec::new(),
     }
 }
@@ -98,9 +99,9 @@ macro_rules! common_getters {
             self.$($part).+.settings.service.as_deref()
         }
 
-        /// The client identifier.
+        /// The client identifier: the one that was given or made, or that the broker has assigned instead.
         pub fn client_id(&self) -> &str {
-            &self.$($part).+.settings.client_id
+            self.$($part).+.client.client_id()
         }
 
         /// How surely messages arrive.

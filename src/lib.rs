@@ -29,6 +29,9 @@
 #![cfg_attr(not(feature = "jni"), allow(dead_code))]
 
 mod builder;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 pub mod config;
 mod error;
 #[cfg(feature = "jni")]
@@ -37,12 +40,13 @@ mod message;
 mod metrics;
 mod mqtt;
 mod reader;
+mod tls;
 mod writer;
 
 pub use config::Consistency;
 pub use error::{Error, Result};
 pub use metrics::Metrics;
-pub use mqtt::{ConnectionEvent, ConnectionInfo};
+pub use mqtt::{ConnectionEvent, ConnectionInfo, MessageProperties};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
 pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, WriteValue};
 

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::builder::{common_getters, common_setters, no_answer, within};
-use crate::config::{Request, Role, Settings, Value};
+use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::message::{self, Decoded};
 use crate::metrics::Counters;
 use crate::mqtt::wait::{after, block_until};
-use crate::mqtt::{Client, Delivery, Listener, TrustAnchors};
+use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
+use crate::tls::KeyMaterial;
 use crate::{BoxError, builder};
 
 /// A reader of bytes: what the Rust and the Java API have in common.
@@ -23,8 +24,8 @@ pub(crate) struct RawReader {
 
 impl RawReader {
     /// Starts to connect and subscribe; `client.opened()` tells how that ends.
-    pub fn start(settings: Settings, anchors: &TrustAnchors, listener: Option<Listener>) -> Result<RawReader> {
-        let client = Client::start(&settings, Role::Reader, anchors, listener)?;
+    pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawReader> {
+        let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
         Ok(RawReader { settings, counters: Counters::new(), client })
     }
 
@@ -45,6 +46,10 @@ pub struct Message<T> {
     value: T,
     topic: String,
     timestamp_us: i64,
+    qos: Consistency,
+    retained: bool,
+    duplicate: bool,
+    properties: Option<Box<MessageProperties>>,
 }
 
 impl<T> Message<T> {
@@ -66,6 +71,26 @@ impl<T> Message<T> {
     /// When it was written, in microseconds since 1970; 0 when the writer did not say.
     pub fn timestamp_us(&self) -> i64 {
         self.timestamp_us
+    }
+
+    /// The QoS at which it arrived: at most the one it was written with.
+    pub fn qos(&self) -> Consistency {
+        self.qos
+    }
+
+    /// The broker had kept it for new subscribers (MQTT 3.1.1, section 3.3.1.3).
+    pub fn is_retained(&self) -> bool {
+        self.retained
+    }
+
+    /// The broker has sent it before (section 3.3.1.1).
+    pub fn is_duplicate(&self) -> bool {
+        self.duplicate
+    }
+
+    /// What was sent beside the value, under MQTT 5; `None` when there was nothing.
+    pub fn properties(&self) -> Option<&MessageProperties> {
+        self.properties.as_deref()
     }
 }
 
@@ -159,7 +184,7 @@ impl<T> MessageReaderBuilder<T> {
         }
         let settings = builder::load(&self.request)?;
         Ok(Core {
-            raw: RawReader::start(settings, &TrustAnchors::System, self.listener)?,
+            raw: RawReader::start(settings, &KeyMaterial::default(), self.listener)?,
             deserialize: self.deserialize,
         })
     }
@@ -178,7 +203,16 @@ impl<T> Core<T> {
                 self.raw.counters.error();
                 Error::InvalidMessage(format!("the value can't be decoded: {e}"))
             })?;
-            Ok(Message { value, topic: delivery.publish.topic, timestamp_us: decoded.timestamp_us })
+            let publish = delivery.publish;
+            Ok(Message {
+                value,
+                topic: publish.topic,
+                timestamp_us: decoded.timestamp_us,
+                qos: publish.qos,
+                retained: publish.retain,
+                duplicate: publish.dup,
+                properties: MessageProperties::decode(&publish.properties).map(Box::new),
+            })
         });
         self.raw.client.taken(delivery.number);
         decoded

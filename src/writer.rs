@@ -12,7 +12,8 @@ use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
 use crate::metrics::{Counters, now_us};
 use crate::mqtt::wait::{after, block_until, lock};
-use crate::mqtt::{Client, Listener, PendingWrite, TrustAnchors};
+use crate::mqtt::{Client, Listener, PendingWrite};
+use crate::tls::KeyMaterial;
 use crate::{BoxError, builder, message};
 
 /// A writer of bytes: what the Rust and the Java API have in common.
@@ -25,8 +26,8 @@ pub(crate) struct RawWriter {
 
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
-    pub fn start(settings: Settings, anchors: &TrustAnchors, listener: Option<Listener>) -> Result<RawWriter> {
-        let client = Client::start(&settings, Role::Writer, anchors, listener)?;
+    pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawWriter> {
+        let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
         Ok(RawWriter { settings, counters: Arc::new(Counters::new()), client, last: Mutex::default() })
     }
 
@@ -92,6 +93,12 @@ impl RawWrite {
             }
             None => None,
         }
+    }
+
+    /// True when a later message can't overtake it.
+    #[cfg(feature = "cli")]
+    pub fn is_accepted(&self) -> bool {
+        self.pending.is_accepted()
     }
 
     async fn wait(mut self, client: &Client) -> Result<()> {
@@ -174,7 +181,7 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
 
     fn start(self) -> Result<Core<T>> {
         let settings = builder::load(&self.request)?;
-        Ok(Core { raw: RawWriter::start(settings, &TrustAnchors::System, self.listener)?, serialize: self.serialize })
+        Ok(Core { raw: RawWriter::start(settings, &KeyMaterial::default(), self.listener)?, serialize: self.serialize })
     }
 }
 

@@ -87,7 +87,7 @@ fn every_mistake_is_told_with_its_line() {
 #[test]
 fn every_parameter_that_is_not_built_is_refused_by_name() {
     let (services, _) = every_mistake_is_told("not_built.yml");
-    assert!(services >= 50, "{services}");
+    assert!(services >= 5, "{services}");
 }
 
 #[test]
@@ -108,6 +108,22 @@ fn a_mistake_in_the_builder_is_told_as_well() {
     }
     assert_eq!(message.lines().count(), 3, "{message}");
     assert!(!message.contains("s3cr3t"), "{message}");
+}
+
+#[test]
+fn a_wrong_shared_subscription_of_the_builder_is_told() {
+    let told = |result: Result<()>, words: &str| {
+        let message = common::told(result, "InvalidConfiguration", &[words]);
+        assert!(message.starts_with("builder: parameter 'topic': "), "{message}");
+    };
+    let address = "broker.invalid";
+    for topic in ["$share/g/t", "$share/g", "$share//t"] {
+        told(common::writer::<str>(address, topic).open().map(drop), "can't write to a shared subscription");
+    }
+    for topic in ["$share/g", "$share/g/", "$share//t", "$share/#/t"] {
+        told(common::reader::<String>(address, topic).open().map(drop), "expected $share/group/topic");
+    }
+    told(common::reader::<String>(address, "$share/g/a#").open().map(drop), "'#'");
 }
 
 /// Lets a client in and confirms its publishes at QoS 1.
@@ -155,6 +171,7 @@ fn every_header_version_takes_both_names_at_both_levels() {
                 client_id: "from-file".into(),
                 username: Some("user01".into()),
                 password: Some(b"user01-pass".to_vec()),
+                ..raw::Connect::default()
             };
             assert_eq!(connect, expected, "{place}");
             assert_eq!((publish.topic.as_str(), publish.qos, publish.retain), ("from-file", 1, true), "{place}");
@@ -319,6 +336,8 @@ fn parameters_without_effect_say_so() {
     warned("tls: {ca_certs: }", "tls", &["TLS is off"]);
     warned("tls_insecure_set: {value: true}", "tls_insecure_set", &["no effect", "TLS is off"]);
     warned("username_pw_set: {}", "username_pw_set", &["empty", "no user name is sent"]);
+    warned("ws_options: {path: /x}", "ws_options", &["no effect", "not websockets"]);
+    warned("ws_set_options: {}\ntransport: tcp", "ws_set_options", &["no effect", "not websockets"]);
     warned("clean_session: false", "clean_session", &["no effect", "'client_id'"]);
     warned("crypto: {algorithm: AES}\ndata_encryption: false", "crypto", &["no effect", "'data_encryption' is false"]);
     warned(
@@ -348,6 +367,12 @@ fn what_is_off_or_empty_needs_no_warning() {
         "username_pw:",
         "protocol: MQTTv311",
         "transport: tcp",
+        "transport: TCP",
+        "transport: WEBSOCKETS",
+        "transport: websockets\nws_options: {}",
+        "transport: websockets\nws_options: {path: ~, headers: ~}",
+        "transport: websockets\nws_options: {path: 'mqtt?a=b', headers: {}}",
+        "transport: websockets\nws_options: {headers: {A: '', B: é, C: ~, Host: h, Origin: 'https://o'}}",
         "qos: '2'",
         "qos: 1.0",
         "client_id: ''",
@@ -499,6 +524,37 @@ fn the_configuration_can_be_looked_at_without_its_secrets() {
     let Some(Value::Map(something)) = config.get("something") else { panic!("{config:?}") };
     assert_eq!((text(something, "secret_token"), text(something, "public")), ("********".into(), "********".into()));
     assert_eq!(writer.client_id(), "from-file");
+}
+
+/// Users put tokens into them.
+#[test]
+fn user_properties_are_not_shown() {
+    let broker = Scripted::open_v5(&[], |peer| peer.drain());
+    let own: Value = [("site", "s3cr3t"), ("other", "s3cr3t")].into();
+    let beside = Value::from([("user_property", own.clone()), ("content_type", "seen".into())]);
+    for spec in [false, true] {
+        let mut parameters: Map =
+            [("protocol", Value::from("MQTTv5")), ("user_property", own.clone())].into_iter().collect();
+        parameters.insert("message_properties", beside.clone());
+        if spec {
+            parameters = [("type_spec", Value::from(parameters))].into_iter().collect();
+        }
+        let writer = common::writer::<str>(&broker.address(), "t").parameters(parameters).open().expect("writer");
+        let shown = writer.config();
+        let text = format!("{}\n{shown:?}", show(&Value::Map(shown.clone())));
+        assert!(!text.contains("s3cr3t"), "{text}");
+        assert!(text.contains("user_property") && text.contains("********") && text.contains("seen"), "{text}");
+    }
+}
+
+/// With the texts, which `Debug` does not show.
+fn show(value: &Value) -> String {
+    match value {
+        Value::Str(text) => text.clone(),
+        Value::Map(map) => map.iter().map(|(name, value)| format!("{name}: {}\n", show(value))).collect(),
+        Value::List(list) => list.iter().map(show).collect::<Vec<_>>().join(", "),
+        other => format!("{other:?}"),
+    }
 }
 
 #[test]

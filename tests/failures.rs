@@ -22,22 +22,12 @@ fn open_reader(address: &str) -> Result<MessageReader<String>> {
 
 #[track_caller]
 fn connection_error<T>(result: Result<T>, words: &[&str]) {
-    match result.map(drop) {
-        Err(Error::Connection(message)) => {
-            words.iter().for_each(|word| assert!(message.contains(word), "'{word}' is not in: {message}"));
-        }
-        other => panic!("expected a connection error with {words:?}: {other:?}"),
-    }
+    common::told(result, "Connection", words);
 }
 
 #[track_caller]
 fn io_error<T>(result: Result<T>, words: &[&str]) {
-    match result.map(drop) {
-        Err(Error::Io(message)) => {
-            words.iter().for_each(|word| assert!(message.contains(word), "'{word}' is not in: {message}"));
-        }
-        other => panic!("expected an I/O error with {words:?}: {other:?}"),
-    }
+    common::told(result, "Io", words);
 }
 
 #[test]

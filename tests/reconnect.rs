@@ -4,21 +4,18 @@ mod common;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use common::broker::Broker;
+use common::events::listen;
 use common::proxy::Proxy;
 use common::raw::{PINGREQ, Packet};
 use common::scripted::Scripted;
-use common::{PATIENCE, block_on, eventually, login, next};
+use common::{PATIENCE, block_on, eventually, login, next, quickly};
 use sinetstream::config::Value;
 use sinetstream::{ConnectionEvent, Consistency, Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
-
-fn quickly() -> Value {
-    [("min_delay", 0.02), ("max_delay", 0.1)].into()
-}
 
 /// As in the common module, but coming back.
 fn writer(address: &str) -> MessageWriterBuilder<str> {
@@ -35,25 +32,6 @@ fn reader(address: &str) -> MessageReaderBuilder<String> {
         .parameter("reconnect_delay_set", quickly())
 }
 
-type Events = Receiver<ConnectionEvent>;
-
-fn told() -> (impl Fn(&ConnectionEvent) + Send + Sync + 'static, Events) {
-    let (sender, events) = channel();
-    (move |event: &ConnectionEvent| drop(sender.send(event.clone())), events)
-}
-
-/// Skips events until this one.
-fn await_event(events: &Events, wanted: impl Fn(&ConnectionEvent) -> bool) -> ConnectionEvent {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let event = events.recv_timeout(left).expect("the event did not come");
-        if wanted(&event) {
-            return event;
-        }
-    }
-}
-
 fn is_connected(event: &ConnectionEvent) -> bool {
     matches!(event, ConnectionEvent::Connected { .. })
 }
@@ -66,15 +44,15 @@ fn is_lost(event: &ConnectionEvent) -> bool {
 fn writers_and_readers_come_back_after_a_cut() {
     let broker = Broker::start();
     let proxy = Proxy::start(broker.plain);
-    let (listener, events) = told();
+    let (listener, events) = listen();
     let reader = reader(&proxy.address()).open().expect("reader");
     let writer = writer(&proxy.address()).on_connection_event(listener).open().expect("writer");
     for round in 0..5 {
         writer.write(&format!("before {round}")).expect("write");
         assert_eq!(next(&reader).value(), &format!("before {round}"));
         proxy.cut();
-        await_event(&events, is_lost);
-        await_event(&events, is_connected);
+        events.skip_to(is_lost);
+        events.skip_to(is_connected);
         writer.write(&format!("after {round}")).expect("write");
         // Without a session the broker forgets what comes while the reader is away, so it is asked first.
         eventually("the reader is back", || reader.ping(PATIENCE).is_ok());
@@ -84,7 +62,7 @@ fn writers_and_readers_come_back_after_a_cut() {
     assert!(writer.is_connected());
     assert!(writer.connection_info().reconnects >= 5);
     writer.close().expect("close");
-    assert_eq!(await_event(&events, |event| !is_lost(event)), ConnectionEvent::Closed);
+    assert_eq!(events.skip_to(|event| !is_lost(event)), ConnectionEvent::Closed);
 }
 
 #[test]
@@ -112,7 +90,7 @@ fn a_restarted_broker_gets_what_was_written_meanwhile() {
 fn a_login_refused_on_the_way_back_ends_the_client() {
     let broker = Broker::start();
     let proxy = Proxy::start(broker.login);
-    let (listener, events) = told();
+    let (listener, events) = listen();
     let as_user = login("user01", "user01-pass");
     let reader = reader(&proxy.address()).parameter("username_pw", as_user.clone()).open().expect("reader");
     let writer = writer(&proxy.address()).parameter("username_pw", as_user).on_connection_event(listener).open();
@@ -138,7 +116,7 @@ fn a_login_refused_on_the_way_back_ends_the_client() {
         let result = reader.read();
         assert!(matches!(result, Err(Error::Authentication { .. })), "{result:?}");
     }
-    let ended = await_event(&events, |event| matches!(event, ConnectionEvent::Ended { .. }));
+    let ended = events.skip_to(|event| matches!(event, ConnectionEvent::Ended { .. }));
     assert!(!format!("{ended:?}").contains("user01-pass"));
     // One attempt each, and no storm.
     let refused = broker.log().matches("not authorised").count();
@@ -151,7 +129,7 @@ fn a_list_of_brokers_is_tried_in_order_and_on_again_after_a_loss() {
     let (mut first, second) = (Broker::start(), Broker::start());
     let [nobody] = common::broker::free_ports();
     let brokers = [format!("localhost:{nobody}"), first.plain_address(), second.plain_address()];
-    let (listener, events) = told();
+    let (listener, events) = listen();
     let writer = writer("unused")
         .parameter("brokers", Value::from(brokers.to_vec()))
         .on_connection_event(listener)
@@ -161,9 +139,9 @@ fn a_list_of_brokers_is_tried_in_order_and_on_again_after_a_loss() {
         let address = address.to_owned();
         move |event: &ConnectionEvent| matches!(event, ConnectionEvent::Connected { broker, .. } if *broker == address)
     };
-    await_event(&events, at(&brokers[1]));
+    events.skip_to(at(&brokers[1]));
     first.kill();
-    await_event(&events, at(&brokers[2]));
+    events.skip_to(at(&brokers[2]));
     writer.write("to the second").expect("write");
 }
 
@@ -255,7 +233,7 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
 #[test]
 fn a_frozen_broker_is_noticed_and_a_thawed_one_found_again() {
     let broker = Broker::start();
-    let (listener, events) = told();
+    let (listener, events) = listen();
     let writer = writer(&broker.plain_address())
         .parameter("connect", [("keepalive", 2), ("connection_timeout", 1)])
         .on_connection_event(listener)
@@ -264,10 +242,10 @@ fn a_frozen_broker_is_noticed_and_a_thawed_one_found_again() {
     writer.write("before").expect("write");
     broker.freeze();
     let frozen = Instant::now();
-    let lost = await_event(&events, is_lost);
+    let lost = events.skip_to(is_lost);
     assert!(frozen.elapsed() >= Duration::from_secs(2), "too early: {lost:?}");
     broker.thaw();
-    await_event(&events, is_connected);
+    events.skip_to(is_connected);
     writer.write("after").expect("write");
 }
 
@@ -347,7 +325,7 @@ fn a_subscription_refused_on_the_way_back_is_told() {
 #[test]
 fn delays_grow_while_the_broker_is_away() {
     let mut broker = Broker::start();
-    let (listener, events) = told();
+    let (listener, events) = listen();
     let writer = writer(&broker.plain_address())
         .parameter("reconnect_delay", [("min_delay", 0.01), ("max_delay", 0.08)])
         .on_connection_event(listener)
@@ -355,13 +333,13 @@ fn delays_grow_while_the_broker_is_away() {
         .expect("writer");
     broker.kill();
     for longest in [10, 20, 40, 80, 80, 80] {
-        let event = await_event(&events, |event| matches!(event, ConnectionEvent::Retrying { .. }));
+        let event = events.skip_to(|event| matches!(event, ConnectionEvent::Retrying { .. }));
         let ConnectionEvent::Retrying { delay, .. } = event else { unreachable!() };
         let longest = Duration::from_millis(longest);
         assert!(delay <= longest && delay >= longest / 2, "{delay:?} of {longest:?}");
     }
     drop(writer);
-    await_event(&events, |event| *event == ConnectionEvent::Closed);
+    events.skip_to(|event| *event == ConnectionEvent::Closed);
 }
 
 #[test]
@@ -425,7 +403,7 @@ fn a_backlog_larger_than_the_inbox_does_not_stop_the_opening() {
 #[test]
 fn a_reader_that_is_behind_keeps_its_connection() {
     let broker = Broker::start();
-    let (listener, events) = told();
+    let (listener, events) = listen();
     let reader = reader(&broker.plain_address())
         .parameter("max_received_messages", 3)
         .parameter("connect", [("keepalive", 1)])
@@ -437,8 +415,8 @@ fn a_reader_that_is_behind_keeps_its_connection() {
         writer.write(&number.to_string()).expect("write");
     }
     // Several keep-alives pass while nothing is read from the socket.
-    await_event(&events, is_connected);
-    assert_eq!(events.recv_timeout(Duration::from_secs(4)), Err(RecvTimeoutError::Timeout));
+    events.skip_to(is_connected);
+    assert_eq!(events.0.recv_timeout(Duration::from_secs(4)), Err(RecvTimeoutError::Timeout));
     for number in 0..30 {
         assert_eq!(next(&reader).value(), &number.to_string());
     }

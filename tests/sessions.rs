@@ -227,6 +227,7 @@ fn connect_says_what_was_configured() {
         client_id: "my id".into(),
         username: Some("user".into()),
         password: Some(b"pass".to_vec()),
+        ..raw::Connect::default()
     };
     assert_eq!(full, expected);
 }

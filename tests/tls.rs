@@ -28,26 +28,12 @@ fn ca(path: impl AsRef<std::path::Path>) -> Value {
 
 #[track_caller]
 fn connection_error<T>(result: Result<T>, words: &[&str]) {
-    match result.map(drop) {
-        Err(Error::Connection(message)) => {
-            for word in words {
-                assert!(message.contains(word), "'{word}' is not in: {message}");
-            }
-        }
-        other => panic!("expected a connection error with {words:?}: {other:?}"),
-    }
+    common::told(result, "Connection", words);
 }
 
 #[track_caller]
 fn io_error<T>(result: Result<T>, words: &[&str]) {
-    match result.map(drop) {
-        Err(Error::Io(message)) => {
-            for word in words {
-                assert!(message.contains(word), "'{word}' is not in: {message}");
-            }
-        }
-        other => panic!("expected an I/O error with {words:?}: {other:?}"),
-    }
+    common::told(result, "Io", words);
 }
 
 #[test]
@@ -143,9 +129,47 @@ fn the_host_name_is_checked_unless_switched_off() {
 fn an_expired_certificate_is_refused() {
     let certificate = certificates::authority().sign_expired(&["localhost", "127.0.0.1"]);
     let broker = Broker::start_with(&certificate, "");
-    connection_error(open(parameters(broker.tls_address(), ca(broker.ca()))), &["TLS", "expired"]);
+    connection_error(
+        open(parameters(broker.tls_address(), ca(broker.ca()))),
+        &["TLS", "expired", "valid until 2020-01-01 00:00:00 UTC"],
+    );
     let tls = [("ca_certs", Value::from(broker.ca().display().to_string())), ("check_hostname", false.into())];
     connection_error(open(parameters(broker.tls_address(), tls)), &["expired"]);
+}
+
+#[test]
+fn a_certificate_of_the_future_is_refused() {
+    let certificate = certificates::authority().sign_early(&["localhost"]);
+    let broker = Broker::start_with(&certificate, "");
+    connection_error(
+        open(parameters(broker.tls_address(), ca(broker.ca()))),
+        &["TLS", "not valid yet", "from 2100-03-01 00:00:00 UTC", "clock"],
+    );
+}
+
+#[test]
+fn the_names_of_the_certificate_are_told() {
+    let certificate = certificates::authority().sign(&["*.example.org", "mqtt.example.com", "192.0.2.7"]);
+    let broker = Broker::start_with(&certificate, "");
+    connection_error(
+        open(parameters(broker.tls_address(), ca(broker.ca()))),
+        &["not for 'localhost': it is for '*.example.org', 'mqtt.example.com', '192.0.2.7'", "'check_hostname'"],
+    );
+    let nameless = Broker::start_with(&certificates::authority().sign(&[]), "");
+    connection_error(
+        open(parameters(nameless.tls_address(), ca(nameless.ca()))),
+        &["not for 'localhost': it has no name at all (subjectAltName)"],
+    );
+}
+
+#[test]
+fn a_certificate_that_is_not_for_servers_is_refused() {
+    let broker = Broker::start_with(&certificates::authority().sign_client("localhost"), "");
+    connection_error(open(parameters(broker.tls_address(), ca(broker.ca()))), &["not made for servers"]);
+    let authority = Authority::self_signed_authority(&["localhost"]);
+    let broker = Broker::start_with(&authority, "");
+    let path = broker.write("own.pem", &authority.pem);
+    connection_error(open(parameters(broker.tls_address(), ca(path))), &["certificate of an authority", "CA:TRUE"]);
 }
 
 #[test]

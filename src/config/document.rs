@@ -13,16 +13,20 @@ pub(crate) struct Service {
     pub path: Vec<String>,
 }
 
-/// Parses the file and chooses the service: the named one, or the only one.
-pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service> {
+/// An error that names the place in the file to which the names lead.
+fn error_at(file: &SourceFile, parts: &[&str], message: String) -> Error {
     let path = file.path.display();
-    let at = |parts: &[&str], message: String| {
-        let parts: Vec<String> = parts.iter().map(|part| part.to_string()).collect();
-        match yaml::line_of(&file.text, &parts) {
-            Some(line) => Error::InvalidConfiguration(format!("{path}:{line}: {message}")),
-            None => Error::InvalidConfiguration(format!("{path}: {message}")),
-        }
-    };
+    let parts: Vec<String> = parts.iter().map(|part| part.to_string()).collect();
+    match yaml::line_of(&file.text, &parts) {
+        Some(line) => Error::InvalidConfiguration(format!("{path}:{line}: {message}")),
+        None => Error::InvalidConfiguration(format!("{path}: {message}")),
+    }
+}
+
+/// Parses the file. Returns its services, and the names that lead to them from its root.
+pub(super) fn services(file: &SourceFile) -> Result<(Map, &'static [&'static str])> {
+    let path = file.path.display();
+    let at = |parts: &[&str], message: String| error_at(file, parts, message);
     let root = yaml::parse(&file.text).map_err(|e| {
         let line = e.line.map_or(String::new(), |line| format!("{line}:"));
         Error::InvalidConfiguration(format!("{path}:{line} {}", e.message))
@@ -35,24 +39,27 @@ pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service
     };
 
     // Version 1 has no header: the services are the root itself.
-    let (services, prefix): (Map, &[&str]) = match root.get("header") {
-        None => (root, &[]),
+    match root.get("header") {
+        None => Ok((root, &[])),
         Some(header) => {
             check_header(header, at)?;
             match root.get("config") {
-                Some(Value::Map(services)) if !services.is_empty() => (services.clone(), &["config"]),
-                Some(Value::Map(_) | Value::Null) => return Err(at(&["config"], "'config' has no service".into())),
+                Some(Value::Map(services)) if !services.is_empty() => Ok((services.clone(), &["config"])),
+                Some(Value::Map(_) | Value::Null) => Err(at(&["config"], "'config' has no service".into())),
                 Some(other) => {
                     let message = format!("'config' must be a map of services, found {}", other.kind());
-                    return Err(at(&["config"], message));
+                    Err(at(&["config"], message))
                 }
-                None => {
-                    return Err(at(&["header"], "'header' is given, but 'config' with the services is missing".into()));
-                }
+                None => Err(at(&["header"], "'header' is given, but 'config' with the services is missing".into())),
             }
         }
-    };
+    }
+}
 
+/// Parses the file and chooses the service: the named one, or the only one.
+pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service> {
+    let path = file.path.display();
+    let (services, prefix) = services(file)?;
     let names: Vec<&str> = services.iter().map(|(name, _)| name).collect();
     let name = match wanted {
         Some(name) if names.contains(&name) => name.to_owned(),
@@ -72,7 +79,9 @@ pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service
             path: parts.iter().map(|part| part.to_string()).collect(),
             name: name.clone(),
         }),
-        Some(other) => Err(at(&parts, format!("service '{name}' must be a map of parameters, found {}", other.kind()))),
+        Some(other) => {
+            Err(error_at(file, &parts, format!("service '{name}' must be a map of parameters, found {}", other.kind())))
+        }
         None => Err(Error::Internal("the chosen service is gone".into())),
     }
 }

@@ -3,7 +3,7 @@
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
 use super::value::{Map, Value};
-use super::yaml;
+use super::{websocket, yaml};
 use crate::error::Error;
 
 /// Where a set of parameters was written.
@@ -138,6 +138,9 @@ impl Parameters {
                 "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
                 "max_queued_messages" => parameters::MAX_QUEUED_MESSAGES,
                 "reconnect_delay" => parameters::RECONNECT_DELAY,
+                "will" => parameters::WILL,
+                "message_properties" => parameters::MESSAGE_PROPERTIES,
+                "ws_options" => parameters::WS_OPTIONS,
                 _ => &[],
             };
             if let (false, Value::Map(map)) = (inner.is_empty(), &entry.value) {
@@ -251,6 +254,7 @@ impl Parameters {
             let secret = unknown || entry.written.iter().any(|part| parameters::is_secret(part));
             let value = match (entry.name.as_str(), &entry.value) {
                 ("username_pw", Value::Map(login)) => only_known(login),
+                ("ws_options", Value::Map(_)) => websocket::without_query(hide(&entry.value, secret)),
                 _ => hide(&entry.value, secret),
             };
             insert_at(&mut map, &entry.written, value);

@@ -5,19 +5,31 @@
 
 mod broker;
 mod document;
+mod extractor;
 mod find;
 mod layers;
+mod mqtt;
 mod parameters;
 mod settings;
+#[cfg(feature = "cli")]
+pub(crate) mod survey;
+mod tls;
 mod value;
+mod websocket;
+mod will;
 mod yaml;
 
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
+pub(crate) use mqtt::{ConnectProperties, Version};
 pub use settings::Consistency;
-pub(crate) use settings::{Credentials, MessageFormat, Settings, TlsSettings};
+pub(crate) use settings::{Credentials, MessageFormat, Settings};
+#[cfg(feature = "jni")]
+pub(crate) use tls::Store;
+pub(crate) use tls::{ClientCertificate, Content, Password, Source, TlsSettings, Trust};
 pub use value::{Map, Value};
+pub(crate) use websocket::WebSocketSettings;
 
 use crate::error::Result;
 use layers::{Origin, Parameters};
@@ -43,6 +55,8 @@ pub(crate) struct Request {
     pub parameters: Map,
     /// The builder's own fields, under their configuration names; above `parameters`.
     pub fields: Map,
+    /// Whether the program can open Java's key stores.
+    pub opens_key_stores: bool,
     /// Names of value types that the program brings along.
     pub value_types: Vec<String>,
 }

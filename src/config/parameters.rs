@@ -13,11 +13,6 @@ pub(crate) enum Support {
 
 use Support::{Built, NoEffect, NotBuilt};
 
-const MQTT5: &str = "MQTT version 5";
-const WEBSOCKET: &str = "MQTT over WebSocket";
-const CLIENT_CERTIFICATE: &str = "client certificates";
-const KEY_STORE: &str = "Java key stores";
-
 /// Parameters of a service, under the name that the rest of the crate uses. A parameter of a map that is a service
 /// parameter itself, and has no meaning as a whole, is `map.name`.
 pub(crate) const PARAMETERS: &[(&str, Support)] = &[
@@ -54,8 +49,8 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("connect.automatic_reconnect", Built),
     ("connect.max_reconnect_delay", NoEffect("use 'reconnect_delay' with 'max_delay'")),
     ("connect.executor_service_timeout", NoEffect("there is no such thread pool")),
-    ("connect.use_subscription_identifiers", NotBuilt(MQTT5)),
-    ("connect.send_reason_messages", NotBuilt(MQTT5)),
+    ("connect.use_subscription_identifiers", NoEffect("a message is found by its topic")),
+    ("connect.send_reason_messages", NoEffect("a client has no reasons to give")),
     ("reconnect_delay", Built),
     ("max_queued_messages", Built),
     ("max_queued_bytes", Built),
@@ -63,19 +58,20 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("max_received_bytes", Built),
     ("message_retry", NoEffect("MQTT sends a message again only after a reconnect")),
     ("thread_pool_num", NoEffect("no thread pool is needed")),
-    ("will", NotBuilt("the will message")),
-    ("ws_options", NotBuilt(WEBSOCKET)),
+    ("will", Built),
+    ("ws_options", Built),
     ("proxy", NotBuilt("connecting through a proxy")),
-    ("clean_start", NotBuilt(MQTT5)),
-    ("session_expiry_interval", NotBuilt(MQTT5)),
-    ("receive_maximum", NotBuilt(MQTT5)),
-    ("maximum_packet_size", NotBuilt(MQTT5)),
-    ("topic_alias_maximum", NotBuilt(MQTT5)),
-    ("request_response_info", NotBuilt(MQTT5)),
-    ("request_problem_info", NotBuilt(MQTT5)),
-    ("user_property", NotBuilt(MQTT5)),
-    ("auth_method", NotBuilt(MQTT5)),
-    ("auth_data", NotBuilt(MQTT5)),
+    ("clean_start", Built),
+    ("session_expiry_interval", Built),
+    ("receive_maximum", Built),
+    ("maximum_packet_size", Built),
+    ("topic_alias_maximum", Built),
+    ("request_response_info", Built),
+    ("request_problem_info", Built),
+    ("user_property", Built),
+    ("auth_method", Built),
+    ("auth_data", Built),
+    ("message_properties", Built),
     ("config_name", NotBuilt("the configuration server")),
     ("auth_file", NotBuilt("the configuration server")),
     ("private_key_file", NotBuilt("encrypted values")),
@@ -86,24 +82,24 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
 pub(crate) const TLS: &[(&str, Support)] = &[
     ("ca_certs", Built),
     ("check_hostname", Built),
-    ("ca_certs_data", NotBuilt("certificates inside the configuration")),
-    ("certfile", NotBuilt(CLIENT_CERTIFICATE)),
-    ("certfile_data", NotBuilt(CLIENT_CERTIFICATE)),
-    ("keyfile", NotBuilt(CLIENT_CERTIFICATE)),
-    ("keyfile_data", NotBuilt(CLIENT_CERTIFICATE)),
-    ("keyfilePassword", NotBuilt(CLIENT_CERTIFICATE)),
-    ("keyfile_password", NotBuilt(CLIENT_CERTIFICATE)),
-    ("trustStore", NotBuilt(KEY_STORE)),
-    ("trustStoreType", NotBuilt(KEY_STORE)),
-    ("trustStorePassword", NotBuilt(KEY_STORE)),
-    ("trustStore_data", NotBuilt(KEY_STORE)),
-    ("keyStore", NotBuilt(KEY_STORE)),
-    ("keyStoreType", NotBuilt(KEY_STORE)),
-    ("keyStorePassword", NotBuilt(KEY_STORE)),
-    ("keyStore_data", NotBuilt(KEY_STORE)),
-    ("ciphers", NotBuilt("a choice of cipher suites")),
-    ("tls_version", NotBuilt("a choice of the TLS version")),
-    ("cert_reqs", NotBuilt("a choice of how certificates are checked")),
+    ("ca_certs_data", Built),
+    ("certfile", Built),
+    ("certfile_data", Built),
+    ("keyfile", Built),
+    ("keyfile_data", Built),
+    ("keyfilePassword", Built),
+    ("keyfile_password", Built),
+    ("trustStore", Built),
+    ("trustStoreType", Built),
+    ("trustStorePassword", Built),
+    ("trustStore_data", Built),
+    ("keyStore", Built),
+    ("keyStoreType", Built),
+    ("keyStorePassword", Built),
+    ("keyStore_data", Built),
+    ("ciphers", Built),
+    ("tls_version", Built),
+    ("cert_reqs", Built),
 ];
 
 /// What stands inside `username_pw`.
@@ -111,6 +107,9 @@ pub(crate) const USERNAME_PW: &[(&str, Support)] = &[("username", Built), ("pass
 
 /// What stands inside `tls_insecure`.
 pub(crate) const TLS_INSECURE: &[(&str, Support)] = &[("value", Built)];
+
+/// What stands inside `ws_options`.
+pub(crate) const WS_OPTIONS: &[(&str, Support)] = &[("path", Built), ("headers", Built)];
 
 /// What stands inside `reconnect_delay`.
 pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];
@@ -120,6 +119,35 @@ pub(crate) const MAX_QUEUED_MESSAGES: &[(&str, Support)] = &[("queue_size", Buil
 
 /// What stands inside `max_inflight_messages`.
 pub(crate) const MAX_INFLIGHT_MESSAGES: &[(&str, Support)] = &[("inflight", Built)];
+
+/// What stands inside `will`.
+pub(crate) const WILL: &[(&str, Support)] = &[
+    ("topic", Built),
+    ("payload", Built),
+    ("qos", Built),
+    ("consistency", Built),
+    ("retain", Built),
+    ("delay_interval", Built),
+    ("value_type", Built),
+    ("value_serializer", Built),
+    ("message_format", Built),
+    ("message_properties", Built),
+    ("user_data_only", Built),
+    ("data_compression", Built),
+    ("compression", Built),
+    ("data_encryption", Built),
+    ("crypto", Built),
+];
+
+/// What stands inside `message_properties`.
+pub(crate) const MESSAGE_PROPERTIES: &[(&str, Support)] = &[
+    ("payload_format_indicator", Built),
+    ("message_expiry_interval", Built),
+    ("content_type", Built),
+    ("response_topic", Built),
+    ("correlation_data", Built),
+    ("user_property", Built),
+];
 
 /// The crate's name of a parameter as it was written: the `_set` of paho's methods is dropped, and the two places
 /// of the connection's parameters are one.
@@ -160,7 +188,7 @@ pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'
 /// True for names whose values are hidden from people.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
-    name == "headers"
+    matches!(name.as_str(), "headers" | "payload" | "user_property")
         || name.ends_with("_data")
         || ["pass", "pwd", "secret", "token", "key"].iter().any(|part| name.contains(part))
 }

@@ -1,16 +1,20 @@
 //! Typed settings, each value checked.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::broker::{self, Broker};
+use super::extractor::{Extractor, MAX_STRING};
 use super::layers::Parameters;
+use super::mqtt::{ConnectProperties, Version};
+use super::tls::TlsSettings;
 use super::value::{Map, Value};
+use super::websocket::WebSocketSettings;
+use super::will::WillSettings;
 use super::{Request, Role};
 use crate::error::{Error, Result};
-use crate::mqtt::topic;
+use crate::mqtt::{MessageProperties, topic};
 
 /// How surely a message arrives: MQTT's quality of service under SINETStream's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -78,7 +82,8 @@ pub(crate) enum MessageFormat {
 /// A login. `Debug` hides it.
 #[derive(Clone)]
 pub(crate) struct Credentials {
-    pub username: String,
+    /// MQTT 5 allows a password alone.
+    pub username: Option<String>,
     pub password: Option<Vec<u8>>,
 }
 
@@ -88,16 +93,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How the broker's certificate is checked.
-#[derive(Debug, Clone)]
-pub(crate) struct TlsSettings {
-    /// PEM file of trusted certificates; `None`: the system's.
-    pub ca_certs: Option<PathBuf>,
-    /// Where that was written, for error messages.
-    pub ca_certs_place: String,
-    pub check_hostname: bool,
-}
-
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -105,6 +100,8 @@ pub(crate) struct Settings {
     /// Tried in this order; at least one.
     pub brokers: Vec<Broker>,
     pub tls: Option<TlsSettings>,
+    /// `None`: MQTT without a WebSocket around it.
+    pub web_socket: Option<WebSocketSettings>,
     pub credentials: Option<Credentials>,
     /// A writer has one topic name, a reader one or more topic filters.
     pub topics: Vec<String>,
@@ -119,10 +116,17 @@ pub(crate) struct Settings {
     pub write_timeout: Duration,
     pub close_timeout: Duration,
     pub message_format: MessageFormat,
+    pub version: Version,
+    /// MQTT 5 only.
+    pub connect_properties: ConnectProperties,
+    /// What a writer puts beside its messages; MQTT 5 only.
+    pub message_properties: Option<MessageProperties>,
+    pub will: Option<WillSettings>,
     /// Zero: no keep-alive.
     pub keep_alive: Duration,
     pub connection_timeout: Duration,
-    pub clean_session: bool,
+    /// Clean session; clean start in MQTT 5.
+    pub clean: bool,
     /// How many QoS 1 and 2 publishes may be without their acknowledgement at a time.
     pub max_inflight: u16,
     pub automatic_reconnect: bool,
@@ -154,12 +158,8 @@ const DEFAULT_RECONNECT_MAX_S: f64 = 120.0;
 const DEFAULT_MAX_MESSAGES: i64 = 10_000;
 const DEFAULT_MAX_QUEUED_BYTES: i64 = 64 << 20;
 const DEFAULT_MAX_RECEIVED_BYTES: i64 = 32 << 20;
-/// Above this (about 31 years) a wait is for ever.
-const FOREVER_MS: u64 = 1_000_000_000_000;
 /// Stands for every name: the program has a serializer of its own.
 const ANY_VALUE_TYPE: &str = "*";
-/// Two bytes hold the length of an MQTT string (MQTT 3.1.1, section 1.5.3).
-const MAX_STRING: usize = 65_535;
 
 pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: &Request) -> Result<Settings> {
     let mut take = Extractor { parameters, role: request.role };
@@ -167,18 +167,22 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     take.parameters.check_support();
     take.not_built();
     let tls = take.tls(request);
-    let brokers = take.brokers(tls.is_some());
+    let web_socket = take.web_socket();
+    let brokers = take.brokers(default_port(tls.is_some(), web_socket.is_some()));
     let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
-    let clean_session = take.clean_session(client_id.is_none());
+    let version = take.version();
+    let mut connect_properties = take.connect_properties(version);
+    let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
     let mut settings = Settings {
         service,
         brokers,
         tls,
-        credentials: take.credentials(),
+        web_socket,
+        credentials: take.credentials(version),
         topics: take.topics(),
-        client_id: client_id.unwrap_or_else(|| format!("sinetstream-{}", uuid::Uuid::new_v4().simple())),
+        client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,
         retain: take.flag("retain", &[]).unwrap_or(false),
         value_type: take.value_type(&request.value_types),
@@ -187,10 +191,14 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         receive_timeout: take.milliseconds("receive_timeout_ms"),
         write_timeout: take.timeout("write_timeout_ms", DEFAULT_WRITE_TIMEOUT_MS),
         close_timeout: take.timeout("close_timeout_ms", DEFAULT_CLOSE_TIMEOUT_MS),
-        message_format: take.message_format(),
+        message_format: take.message_format("message_format", &[]),
+        version,
+        connect_properties,
+        message_properties: take.message_properties("message_properties", &[]).filter(|_| version == Version::V5),
+        will: take.will(version),
         keep_alive: take.keep_alive(),
         connection_timeout: take.connection_timeout(),
-        clean_session,
+        clean,
         max_inflight: take.max_inflight(consistency),
         automatic_reconnect: take.flag("connect.automatic_reconnect", &[]).unwrap_or(true),
         reconnect_min,
@@ -213,6 +221,25 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     Ok(settings)
 }
 
+/// A name that no other client has. MQTT 3.1 allows 23 characters (section 3.1).
+fn new_client_id(version: Version) -> String {
+    let mut id = format!("sinetstream-{}", uuid::Uuid::new_v4().simple());
+    if version == Version::V31 {
+        id.replace_range(..id.len() - 17, "sinet-");
+    }
+    id
+}
+
+/// Where a broker listens when `brokers` does not say it.
+fn default_port(tls: bool, web_socket: bool) -> u16 {
+    match (web_socket, tls) {
+        (false, false) => 1883,
+        (false, true) => 8883,
+        (true, false) => 80,
+        (true, true) => 443,
+    }
+}
+
 /// The common parameters are visible even when nobody gave them.
 fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
     let defaults = [
@@ -228,11 +255,6 @@ fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
         }
     }
     visible
-}
-
-struct Extractor {
-    parameters: Parameters,
-    role: Role,
 }
 
 impl Extractor {
@@ -275,19 +297,6 @@ impl Extractor {
                 self.parameters.problem(details, &[], &message);
             }
         }
-        match self.text("protocol", &[]).as_deref() {
-            None | Some("MQTTv311") => {}
-            Some("MQTTv5") => self.parameters.problem("protocol", &[], "MQTTv5 is not supported yet by this version"),
-            Some("MQTTv31") => self.parameters.problem("protocol", &[], "MQTTv31 is not supported yet by this version"),
-            Some(_) => self.parameters.problem("protocol", &[], "expected MQTTv311, MQTTv5 or MQTTv31"),
-        }
-        match self.text("transport", &[]).as_deref() {
-            None | Some("tcp") => {}
-            Some("websockets") => {
-                self.parameters.problem("transport", &[], "websockets is not supported yet by this version");
-            }
-            Some(_) => self.parameters.problem("transport", &[], "expected tcp or websockets"),
-        }
     }
 
     /// Reads a switch and refuses it when it is on; returns whether it is.
@@ -299,162 +308,12 @@ impl Extractor {
         on
     }
 
-    fn value(&self, name: &str, inside: &[&str]) -> Option<Value> {
-        let mut value = &self.parameters.get(name)?.value;
-        for part in inside {
-            match value {
-                Value::Map(map) => value = map.get(part)?,
-                _ => return None,
-            }
-        }
-        (*value != Value::Null).then(|| value.clone())
-    }
-
-    fn wrong(&mut self, name: &str, inside: &[&str], expected: &str, found: &Value) {
-        let message = match found {
-            Value::Encrypted(_) => "encrypted values are not supported yet by this version".to_owned(),
-            _ => format!("expected {expected}, found {}", found.kind()),
-        };
-        self.parameters.problem(name, inside, &message);
-    }
-
-    /// A boolean. `'true'` as a string counts, and so do YAML 1.1's yes, no, on and off, which other readers of the
-    /// same file take for booleans.
-    fn flag(&mut self, name: &str, inside: &[&str]) -> Option<bool> {
-        let value = self.value(name, inside)?;
-        match &value {
-            Value::Bool(flag) => Some(*flag),
-            Value::Str(text) if is_word(text, &["true", "yes", "on"]) => Some(true),
-            Value::Str(text) if is_word(text, &["false", "no", "off"]) => Some(false),
-            _ => {
-                self.wrong(name, inside, "true or false", &value);
-                None
-            }
-        }
-    }
-
-    fn text(&mut self, name: &str, inside: &[&str]) -> Option<String> {
-        match self.value(name, inside)? {
-            Value::Str(text) => Some(text),
-            other => {
-                let hint = match other {
-                    Value::Int(_) | Value::Float(_) | Value::Bool(_) => "a string (put the value in quotes)",
-                    _ => "a string",
-                };
-                self.wrong(name, inside, hint, &other);
-                None
-            }
-        }
-    }
-
-    /// A whole number in a range, also when it is written as a string.
-    fn integer(&mut self, name: &str, inside: &[&str], range: std::ops::RangeInclusive<i64>) -> Option<i64> {
-        let value = self.value(name, inside)?;
-        let number = match &value {
-            Value::Int(number) => Some(*number),
-            Value::Str(text) => text.trim().parse().ok(),
-            Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
-            _ => None,
-        };
-        let expected = format!("an integer from {} to {}", range.start(), range.end());
-        match number {
-            Some(number) if range.contains(&number) => return Some(number),
-            Some(number) => self.parameters.problem(name, inside, &format!("expected {expected}, found {number}")),
-            None => self.wrong(name, inside, &expected, &value),
-        }
-        None
-    }
-
-    /// A whole number, or a map with it under a name.
-    fn integer_or_inside(&mut self, name: &str, inside: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
-        match self.value(name, &[]) {
-            Some(Value::Map(_)) => self.integer(name, &[inside], range),
-            _ => self.integer(name, &[], range),
-        }
-    }
-
-    /// A duration in milliseconds; `None` when it is not given or practically endless.
-    fn milliseconds(&mut self, name: &str) -> Option<Duration> {
-        let value = self.value(name, &[])?;
-        let number = match &value {
-            Value::Int(number) => Some(*number as f64),
-            Value::Float(number) => Some(*number),
-            Value::Str(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        match number {
-            Some(number) if number >= FOREVER_MS as f64 => None,
-            Some(number) if number >= 0.0 => Some(Duration::from_millis(number as u64)),
-            Some(_) => {
-                self.parameters.problem(name, &[], "expected milliseconds, 0 or more");
-                None
-            }
-            None => {
-                self.wrong(name, &[], "milliseconds, 0 or more", &value);
-                None
-            }
-        }
-    }
-
-    /// A time-out that always ends, even if in years.
-    fn timeout(&mut self, name: &str, default_ms: u64) -> Duration {
-        let given = self.parameters.get(name).is_some();
-        let default_ms = if given { FOREVER_MS } else { default_ms };
-        self.milliseconds(name).unwrap_or(Duration::from_millis(default_ms))
-    }
-
-    fn tls(&mut self, request: &Request) -> Option<TlsSettings> {
-        let on = match self.value("tls", &[]) {
-            None => false,
-            Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
-                let place = self.parameters.get("tls").map(|entry| self.parameters.place_of(entry, &[]));
-                let place = place.unwrap_or_default();
-                self.parameters.warnings.push(format!("{place} is empty, so TLS is off; write 'true' to switch it on"));
-                false
-            }
-            Some(Value::Map(_)) => true,
-            Some(Value::Bool(on)) => on,
-            Some(Value::Str(text)) if is_word(&text, &["true", "yes", "on"]) => true,
-            Some(Value::Str(text)) if is_word(&text, &["false", "no", "off"]) => false,
-            Some(other) => {
-                self.wrong("tls", &[], "true, false or a map", &other);
-                false
-            }
-        };
-        let check_hostname = self.flag("tls", &["check_hostname"]).unwrap_or(true);
-        let insecure = match self.value("tls_insecure", &[]) {
-            Some(Value::Map(_)) => self.flag("tls_insecure", &["value"]),
-            Some(_) => self.flag("tls_insecure", &[]),
-            None => None,
-        };
-        let ca_certs = self.text("tls", &["ca_certs"]);
-        if ca_certs.as_deref() == Some("") {
-            self.parameters.problem("tls", &["ca_certs"], "expected the path of a PEM file, found an empty string");
-        }
-        if insecure.is_some() && !on {
-            self.no_effect("tls_insecure", "TLS is off");
-        }
-        let place = self.parameters.get("tls").map(|entry| self.parameters.place_of(entry, &["ca_certs"]));
-        on.then(|| TlsSettings {
-            ca_certs_place: place.unwrap_or_default(),
-            ca_certs: ca_certs.map(|path| request.user_dir.join(path)),
-            check_hostname: insecure.map_or(check_hostname, |insecure| !insecure),
-        })
-    }
-
-    fn no_effect(&mut self, name: &str, why: &str) {
-        if let Some(entry) = self.parameters.get(name) {
-            let place = self.parameters.place_of(entry, &[]);
-            self.parameters.warnings.push(format!("{place} has no effect: {why}"));
-        }
-    }
-
-    fn brokers(&mut self, tls: bool) -> Vec<Broker> {
+    fn brokers(&mut self, default_port: u16) -> Vec<Broker> {
         let Some(value) = self.value("brokers", &[]) else {
             self.parameters.problem("brokers", &[], "is missing; expected host or host:port");
             return Vec::new();
         };
-        broker::parse(&value, if tls { 8883 } else { 1883 }).unwrap_or_else(|message| {
+        broker::parse(&value, default_port).unwrap_or_else(|message| {
             self.parameters.problem("brokers", &[], &message);
             Vec::new()
         })
@@ -483,26 +342,7 @@ impl Extractor {
         Some(id)
     }
 
-    fn clean_session(&mut self, generated_id: bool) -> bool {
-        let clean = self.flag("clean_session", &[]).unwrap_or(true);
-        if !clean && generated_id {
-            // A session under a name that nobody uses again would only fill the broker.
-            self.no_effect("clean_session", "without 'client_id' the session can't be found again");
-        }
-        clean || generated_id
-    }
-
-    /// MQTT 3.1.1, section 1.5.3.
-    fn check_mqtt_string(&mut self, name: &str, inside: &[&str], text: &str) {
-        if text.len() > MAX_STRING {
-            self.parameters.problem(name, inside, &format!("longer than {MAX_STRING} bytes, which MQTT can't carry"));
-        }
-        if text.contains(char::is_control) {
-            self.parameters.problem(name, inside, "contains a control character, which brokers refuse");
-        }
-    }
-
-    fn credentials(&mut self) -> Option<Credentials> {
+    fn credentials(&mut self, version: Version) -> Option<Credentials> {
         match self.value("username_pw", &[])? {
             Value::Map(map) if map.iter().all(|(_, value)| *value == Value::Null) => {
                 self.no_effect("username_pw", "it is empty, so no user name is sent");
@@ -522,14 +362,14 @@ impl Extractor {
         };
         if let Some(username) = &username {
             self.check_mqtt_string("username_pw", &["username"], username);
-        } else if self.value("username_pw", &["username"]).is_none() {
+        } else if self.value("username_pw", &["username"]).is_none() && version != Version::V5 {
             self.parameters.problem("username_pw", &["username"], "is missing; expected a string");
         }
         if password.as_ref().is_some_and(|password| password.len() > MAX_STRING) {
             let message = format!("longer than {MAX_STRING} bytes, which MQTT can't carry");
             self.parameters.problem("username_pw", &["password"], &message);
         }
-        Some(Credentials { username: username.unwrap_or_default(), password })
+        Some(Credentials { username, password })
     }
 
     fn topics(&mut self) -> Vec<String> {
@@ -574,16 +414,16 @@ impl Extractor {
         name
     }
 
-    fn message_format(&mut self) -> MessageFormat {
-        match self.value("message_format", &[]) {
+    pub(super) fn message_format(&mut self, name: &str, inside: &[&str]) -> MessageFormat {
+        match self.value(name, inside) {
             None | Some(Value::Int(3)) => MessageFormat::V3,
             Some(Value::Int(2)) => MessageFormat::V2,
             Some(Value::Int(other)) => {
-                self.parameters.problem("message_format", &[], &format!("expected 2 or 3, found {other}"));
+                self.parameters.problem(name, inside, &format!("expected 2 or 3, found {other}"));
                 MessageFormat::V3
             }
             Some(other) => {
-                self.wrong("message_format", &[], "the integer 2 or 3", &other);
+                self.wrong(name, inside, "the integer 2 or 3", &other);
                 MessageFormat::V3
             }
         }
@@ -616,33 +456,12 @@ impl Extractor {
         (min, max.unwrap_or(Duration::from_secs_f64(DEFAULT_RECONNECT_MAX_S)).max(min))
     }
 
-    /// A time in seconds, which may have a fraction.
-    fn seconds(&mut self, name: &str, inside: &[&str]) -> Option<Duration> {
-        let seconds = match self.value(name, inside)? {
-            Value::Int(seconds) => Some(seconds as f64),
-            Value::Float(seconds) => Some(seconds),
-            Value::Str(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        match seconds {
-            Some(seconds) if (0.001..=3600.0).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
-            _ => {
-                self.parameters.problem(name, inside, "expected seconds, more than 0 and at most 3600");
-                None
-            }
-        }
-    }
-
     /// As in Python, 0 is no bound; the one by bytes stays.
     fn max_queued_messages(&mut self) -> usize {
         match self.integer_or_inside("max_queued_messages", "queue_size", 0..=i64::from(u32::MAX)) {
             Some(0) => usize::MAX,
             given => given.unwrap_or(DEFAULT_MAX_MESSAGES) as usize,
         }
-    }
-
-    fn size(&mut self, name: &str, default: i64) -> i64 {
-        self.integer(name, &[], 1..=i64::from(u32::MAX >> 1)).unwrap_or(default)
     }
 
     fn max_inflight(&mut self, consistency: Consistency) -> u16 {
@@ -652,8 +471,4 @@ impl Extractor {
             _ => DEFAULT_MAX_INFLIGHT,
         })
     }
-}
-
-fn is_word(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()))
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::events::EventQueue;
-use super::{packing, tree};
+use super::{packing, stores, tree};
 use crate::config::{self, Map, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::metrics::Counters;
 use crate::mqtt::wait::{block_until, lock};
-use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, TrustAnchors};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo};
 use crate::reader::RawReader;
 use crate::writer::{RawWrite, RawWriter};
 
@@ -87,6 +87,7 @@ impl JavaClient {
             no_config: options.get("no_config") == Some(&Value::Bool(true)),
             parameters: map("parameters"),
             fields: map("fields"),
+            opens_key_stores: true,
             value_types: value_types.collect(),
         };
         let settings = config::load(&request)?;
@@ -104,7 +105,6 @@ impl JavaClient {
         let receive_timeout = settings
             .receive_timeout
             .map_or(Value::Null, |timeout| Value::Int(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)));
-        let trust_anchors = settings.tls.as_ref().is_some_and(|tls| tls.ca_certs.is_none());
         let format = match settings.message_format {
             config::MessageFormat::V2 => 2,
             config::MessageFormat::V3 => 3,
@@ -124,33 +124,21 @@ impl JavaClient {
             ("data_compression", Value::Bool(false)),
             ("user_data_only", Value::Bool(false)),
             ("message_format", Value::Int(format)),
-            ("needs_trust_anchors", Value::Bool(trust_anchors)),
+            ("key_material", stores::wanted(settings.tls.as_ref())),
             ("config", Value::Map(settings.visible.clone())),
             ("warnings", Value::from(settings.warnings.clone())),
         ]))
     }
 
-    /// Starts to connect. `trust_anchors`: a tree with a list of DER certificates.
-    pub fn connect(&self, trust_anchors: Option<Vec<u8>>) -> Result<()> {
-        let anchors = match trust_anchors.as_deref().map(tree::decode).transpose()? {
-            None => TrustAnchors::System,
-            Some(Value::List(items)) => TrustAnchors::Given(
-                items
-                    .into_iter()
-                    .filter_map(|item| match item {
-                        Value::Bytes(der) => Some(der),
-                        _ => None,
-                    })
-                    .collect(),
-            ),
-            Some(_) => return Err(Error::Internal("the trust anchors are not a list".into())),
-        };
+    /// Starts to connect. `material`: a tree with what Java has opened.
+    pub fn connect(&self, material: Option<Vec<u8>>) -> Result<()> {
+        let material = material.as_deref().map(stores::decode).transpose()?.unwrap_or_default();
         let settings = self.settings.clone();
         let events = self.events.clone();
         let listener = Box::new(move |event: &ConnectionEvent| events.push(event));
         let raw = match self.role {
-            Role::Writer => Raw::Writer(RawWriter::start(settings, &anchors, Some(listener))?),
-            Role::Reader => Raw::Reader(RawReader::start(settings, &anchors, Some(listener))?),
+            Role::Writer => Raw::Writer(RawWriter::start(settings, &material, Some(listener))?),
+            Role::Reader => Raw::Reader(RawReader::start(settings, &material, Some(listener))?),
         };
         self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))
     }

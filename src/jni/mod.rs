@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod handles;
 mod packing;
+mod stores;
 mod tree;
 
 use std::sync::Arc;
@@ -100,11 +101,11 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
     mut env: EnvUnowned<'a>,
     _: JClass<'a>,
     handle: jlong,
-    trust_anchors: JByteArray<'a>,
+    key_material: JByteArray<'a>,
 ) {
     env.with_env(|env| {
-        let anchors = if trust_anchors.is_null() { None } else { Some(to_vec(env, &trust_anchors)?) };
-        on(handle, |client| Ok(client.connect(anchors)?))
+        let material = if key_material.is_null() { None } else { Some(to_vec(env, &key_material)?) };
+        on(handle, |client| Ok(client.connect(material)?))
     })
     .resolve::<Throw>()
 }

@@ -1,11 +1,14 @@
 //! Messages on their way to Java: records, one after the other, big endian.
 //!
-//! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate), topic and payload
-//! with their lengths (u32). One that can't be decoded: 1, number, topic, error code (i32), text.
+//! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate, 4 properties), topic
+//! and payload with their lengths (u32); with the last flag the properties, a tree with its length. One that can't be
+//! decoded: 1, number, topic, error code (i32), text.
 
+use super::tree;
+use crate::config::{Map, Value};
 use crate::error::Error;
 use crate::message::Decoded;
-use crate::mqtt::protocol::Publish;
+use crate::mqtt::{MessageProperties, Publish};
 
 /// Once a batch has this many bytes, the rest waits for the next one.
 pub(super) const BATCH: usize = 256 * 1024;
@@ -15,9 +18,38 @@ pub(super) fn message(to: &mut Vec<u8>, number: u64, publish: Option<&Publish>, 
     to.extend_from_slice(&number.to_be_bytes());
     to.extend_from_slice(&decoded.timestamp_us.to_be_bytes());
     to.push(publish.map_or(0, |publish| publish.qos.qos()));
-    to.push(publish.map_or(0, |publish| u8::from(publish.retain) | u8::from(publish.dup) << 1));
+    let properties = publish.and_then(|publish| MessageProperties::decode(&publish.properties));
+    let flags = publish.map_or(0, |publish| u8::from(publish.retain) | u8::from(publish.dup) << 1);
+    to.push(flags | u8::from(properties.is_some()) << 2);
     bytes(to, publish.map_or(b"", |publish| publish.topic.as_bytes()));
     bytes(to, &decoded.payload);
+    if let Some(properties) = properties {
+        bytes(to, &tree::encode(&Value::Map(map(&properties))));
+    }
+}
+
+/// The properties that are there, under their names in the specification.
+fn map(properties: &MessageProperties) -> Map {
+    let number = |number: Option<u32>| number.map(|number| Value::Int(number.into()));
+    let text = |text: &Option<String>| text.as_deref().map(Value::from);
+    let pairs = &properties.user_properties;
+    let pairs = (!pairs.is_empty())
+        .then(|| pairs.iter().map(|(name, value)| vec![name.as_str(), value.as_str()]).collect::<Vec<_>>());
+    let identifiers = &properties.subscription_identifiers;
+    let identifiers =
+        (!identifiers.is_empty()).then(|| identifiers.iter().map(|id| Value::Int((*id).into())).collect::<Vec<_>>());
+    [
+        ("payload_format_indicator", number(properties.payload_format_indicator.map(u32::from))),
+        ("message_expiry_interval", number(properties.message_expiry_interval)),
+        ("content_type", text(&properties.content_type)),
+        ("response_topic", text(&properties.response_topic)),
+        ("correlation_data", properties.correlation_data.as_deref().map(Value::from)),
+        ("user_properties", pairs.map(Value::from)),
+        ("subscription_identifiers", identifiers.map(Value::List)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
 }
 
 pub(super) fn failure(to: &mut Vec<u8>, number: u64, topic: &str, error: &Error) {

@@ -4,40 +4,73 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, OnceLock, TryLockError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use super::driver;
 use super::inbox::{Delivery, Inbox};
-use super::link::{Link, Tls, TrustAnchors};
+use super::link::{Link, Tls};
 use super::outbox::{self, Completion, Confirmation, Room, Share};
-use super::protocol::{Connect, Publish, v4};
+use super::protocol::{self, Connect, Limits, MessageProperties, Publish, Will};
 use super::runtime::Runtime;
 use super::sender::{Flushed, Sender};
 use super::session::{Event, Session};
 use super::state::{ConnectionEvent, ConnectionInfo, Listener};
 use super::wait::{after, lock};
-use crate::config::{Broker, Consistency, Role, Settings};
+use crate::config::{Broker, Consistency, Role, Settings, WebSocketSettings};
 use crate::error::{Error, Result};
+use crate::tls::KeyMaterial;
 
 /// What the driver needs to know.
 pub(crate) struct Plan {
     pub brokers: Vec<Broker>,
     pub tls: Option<Tls>,
+    pub web_socket: Option<WebSocketSettings>,
     pub connect: Connect,
     pub connection_timeout: Duration,
     /// What a reader subscribes to; empty for a writer.
     pub topics: Vec<String>,
     pub qos: Consistency,
+    /// A writer's messages are retained.
+    pub retain: bool,
     /// Come back after a loss.
     pub reconnect: bool,
     pub reconnect_min: Duration,
     pub reconnect_max: Duration,
     /// Lives until the driver has ended.
-    _runtime: Arc<Runtime>,
+    runtime: Arc<Runtime>,
+}
+
+impl Plan {
+    /// Reads the certificates; nothing is done on the network.
+    pub fn new(settings: &Settings, role: Role, will: Option<Will>, material: &KeyMaterial) -> Result<Plan> {
+        Ok(Plan {
+            brokers: settings.brokers.clone(),
+            tls: settings.tls.as_ref().map(|tls| Tls::new(tls, material)).transpose()?,
+            web_socket: settings.web_socket.clone(),
+            connect: Connect {
+                version: settings.version,
+                client_id: settings.client_id.clone(),
+                clean: settings.clean,
+                keep_alive_s: settings.keep_alive.as_secs() as u16,
+                credentials: settings.credentials.clone(),
+                will,
+                properties: settings.connect_properties.clone(),
+            },
+            connection_timeout: settings.connection_timeout,
+            topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
+            qos: settings.consistency,
+            retain: settings.retain,
+            reconnect: settings.automatic_reconnect,
+            reconnect_min: settings.reconnect_min,
+            reconnect_max: settings.reconnect_max,
+            runtime: Runtime::get()?,
+        })
+    }
 }
 
 /// Where a client is in its life.
@@ -53,6 +86,9 @@ pub(crate) enum Status {
 
 /// What the driver and the callers share.
 pub(crate) struct Shared {
+    /// What the client asked for; see [`Shared::client_id`].
+    wanted_client_id: String,
+    assigned_client_id: OnceLock<String>,
     pub session: Mutex<Session>,
     sender: Mutex<Sender>,
     pub inbox: Inbox,
@@ -85,14 +121,24 @@ impl Shared {
         matches!(*self.status.borrow(), Status::Opening)
     }
 
+    /// The client identifier: the broker's, if it has assigned one.
+    pub fn client_id(&self) -> &str {
+        self.assigned_client_id.get().unwrap_or(&self.wanted_client_id)
+    }
+
+    /// The broker calls the client by another name than it asked for (MQTT 5, section 3.2.2.3.7).
+    pub fn assigned_client_id(&self, id: &str) {
+        self.assigned_client_id.get_or_init(|| id.to_owned());
+    }
+
     pub fn count_reconnect(&self) {
         self.reconnects.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection is there: the session goes on with it.
-    pub fn attach(&self, link: Arc<Link>, session_present: bool) {
+    pub fn attach(&self, link: Arc<Link>, session_present: bool, limits: &Limits) {
         lock(&self.sender).attach(link);
-        lock(&self.session).connected(session_present, Instant::now());
+        lock(&self.session).connected(session_present, limits, Instant::now());
         self.connected.store(true, Ordering::Release);
     }
 
@@ -229,17 +275,15 @@ impl Shared {
         }
     }
 
-    /// Takes a publish back if it was not sent; false when it was.
+    /// Takes a publish back if that is possible. False: it was never sent.
     fn withdraw(&self, number: u64) -> bool {
         let withdrawn = lock(&self.session).withdraw(number);
-        if let Some(completion) = withdrawn {
-            drop(completion);
-            // Whoever flushes or closes may have waited for this one only.
-            self.progress.notify_waiters();
-            self.wake.notify_one();
-            return true;
-        }
-        false
+        let Some((completion, sent)) = withdrawn else { return true };
+        drop(completion);
+        // Whoever flushes or closes may have waited for this one only.
+        self.progress.notify_waiters();
+        self.wake.notify_one();
+        sent
     }
 
     fn begin_close(&self, timeout: Duration) {
@@ -263,6 +307,8 @@ pub(crate) struct Client {
     topic: String,
     qos: Consistency,
     retain: bool,
+    properties: Bytes,
+    max_message: usize,
     close_timeout: Duration,
     runtime: Arc<Runtime>,
 }
@@ -272,13 +318,21 @@ impl Client {
     pub fn start(
         settings: &Settings,
         role: Role,
-        anchors: &TrustAnchors,
+        will: Option<Will>,
+        material: &KeyMaterial,
         listener: Option<Listener>,
     ) -> Result<Client> {
-        let tls = settings.tls.as_ref().map(|tls| Tls::new(tls, anchors)).transpose()?;
-        let runtime = Runtime::get()?;
+        let plan = Plan::new(settings, role, will, material)?;
+        let runtime = plan.runtime.clone();
         let shared = Arc::new(Shared {
-            session: Mutex::new(Session::new(settings.max_inflight, settings.keep_alive, Instant::now())),
+            wanted_client_id: settings.client_id.clone(),
+            assigned_client_id: OnceLock::new(),
+            session: Mutex::new(Session::new(
+                settings.version,
+                settings.max_inflight,
+                settings.keep_alive,
+                Instant::now(),
+            )),
             sender: Mutex::default(),
             inbox: Inbox::new(settings.max_received_messages, settings.max_received_bytes),
             room: Room::new(settings.max_queued_messages, settings.max_queued_bytes),
@@ -290,29 +344,16 @@ impl Client {
             progress: Notify::new(),
             close_by: watch::Sender::new(None),
         });
-        let plan = Plan {
-            brokers: settings.brokers.clone(),
-            tls,
-            connect: Connect {
-                client_id: settings.client_id.clone(),
-                clean_session: settings.clean_session,
-                keep_alive_s: settings.keep_alive.as_secs() as u16,
-                credentials: settings.credentials.clone(),
-            },
-            connection_timeout: settings.connection_timeout,
-            topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
-            qos: settings.consistency,
-            reconnect: settings.automatic_reconnect,
-            reconnect_min: settings.reconnect_min,
-            reconnect_max: settings.reconnect_max,
-            _runtime: runtime.clone(),
-        };
         runtime.handle().spawn(driver::drive(shared.clone(), plan));
+        let topic = settings.topics.first().cloned().unwrap_or_default();
+        let properties = settings.message_properties.as_ref().map(MessageProperties::encode).unwrap_or_default();
         Ok(Client {
             shared,
-            topic: settings.topics.first().cloned().unwrap_or_default(),
+            max_message: protocol::max_payload(settings.version, &topic, &properties),
+            topic,
             qos: settings.consistency,
             retain: settings.retain,
+            properties,
             close_timeout: settings.close_timeout,
             runtime,
         })
@@ -336,7 +377,7 @@ impl Client {
 
     /// Publishes to the writer's topic. The future ends when the broker has confirmed it: at QoS 0, when it is with
     /// the operating system.
-    pub fn publish(&self, payload: bytes::Bytes) -> PendingWrite {
+    pub fn publish(&self, payload: Bytes) -> PendingWrite {
         let publish = Publish {
             topic: self.topic.clone(),
             payload,
@@ -344,13 +385,14 @@ impl Client {
             retain: self.retain,
             dup: false,
             packet_id: 0,
+            properties: self.properties.clone(),
         };
         PendingWrite { shared: self.shared.clone(), stage: Stage::New(publish) }
     }
 
     /// The most that a message may have, in bytes.
     pub fn max_message(&self) -> usize {
-        v4::max_payload(&self.topic)
+        self.max_message
     }
 
     /// The next message, if one waits.
@@ -421,6 +463,11 @@ impl Client {
         Ok(
             async move { answer.await.map_err(|_| Error::Connection("the connection was lost before the answer".into())) },
         )
+    }
+
+    /// The client identifier.
+    pub fn client_id(&self) -> &str {
+        self.shared.client_id()
     }
 
     /// True when there is a connection now.
@@ -502,11 +549,22 @@ enum Stage {
 impl PendingWrite {
     fn submit(&mut self, publish: Publish, share: Share) -> Result<()> {
         let (completion, confirmation) = Completion::new(share);
-        let accepted = lock(&self.shared.session).publish(publish, completion);
+        let (accepted, events) = {
+            let mut session = lock(&self.shared.session);
+            (session.publish(publish, completion), session.take_events())
+        };
         let number = accepted.map_err(|(refusal, _)| refusal)?;
         self.stage = Stage::Accepted(number, confirmation);
+        // It may have ended at once, being too large for the broker.
+        events.into_iter().for_each(|event| self.shared.dispatch(event));
         self.shared.kick();
         Ok(())
+    }
+
+    /// True when it has its place in the order of messages.
+    #[cfg(feature = "cli")]
+    pub fn is_accepted(&self) -> bool {
+        !matches!(self.stage, Stage::New(_) | Stage::Waiting(..))
     }
 
     fn refusal(&self) -> Option<Error> {
@@ -518,8 +576,8 @@ impl PendingWrite {
         let what = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(_) | Stage::Waiting(..) => "the outbox is full; the message was not sent",
             Stage::Accepted(number, _) => match self.shared.withdraw(number) {
-                true => "the message was not sent",
-                false => "the message is not confirmed, and may have been delivered",
+                false => "the message was not sent",
+                true => "the message is not confirmed, and may have been delivered",
             },
             Stage::Done => "the message has ended before",
         };

@@ -5,9 +5,10 @@ use tokio::time::timeout_at;
 
 use super::client::Plan;
 use super::link::{Link, Written, explain, failed};
-use super::protocol::{Packet, v4};
+use super::protocol::{self, Connack, Connect, Decoder, Limits, Packet, Reason, connack_text};
+use super::steps::{Step, Steps};
 use super::wait::after;
-use crate::config::Broker;
+use crate::config::{Broker, Version};
 use crate::error::Error;
 
 /// A connection that the broker has accepted.
@@ -15,7 +16,9 @@ pub(crate) struct Opened {
     pub link: Link,
     /// What came after the CONNACK.
     pub input: BytesMut,
+    pub decoder: Decoder,
     pub session_present: bool,
+    pub limits: Limits,
     pub broker: Broker,
 }
 
@@ -29,74 +32,153 @@ pub(crate) enum Refused {
 }
 
 /// Connects to a broker, within the connection's time-out.
-pub(crate) async fn open(plan: &Plan, broker: &Broker) -> Result<Opened, Refused> {
+pub(crate) async fn open(
+    plan: &Plan,
+    connect: &Connect,
+    broker: &Broker,
+    steps: &mut Steps,
+) -> Result<Opened, Refused> {
     let timeout = plan.connection_timeout;
-    timeout_at(after(timeout).into(), log_in(plan, broker)).await.unwrap_or_else(|_| {
+    timeout_at(after(timeout).into(), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
         let cause = format!("the broker did not answer within {timeout:?}");
         Err(Refused::ForNow(failed(broker, "time-out", cause)))
     })
 }
 
-async fn log_in(plan: &Plan, broker: &Broker) -> Result<Opened, Refused> {
-    let link = Link::open(broker, plan.tls.as_ref()).await.map_err(Refused::ForNow)?;
+async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Opened, Refused> {
+    let link = Link::open(broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps).await.map_err(Refused::ForNow)?;
     let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, cause));
-    let hint = if plan.tls.is_some() { "" } else { "; if this is a TLS port, set 'tls'" };
+    // Once a WebSocket is open, the port is the right one.
+    let known = plan.tls.is_some() || plan.web_socket.is_some();
+    let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
     let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}", explain(e)));
 
-    let mut connect = BytesMut::new();
-    v4::connect(&plan.connect, &mut connect);
-    let mut chunks = [connect.freeze()].into();
+    let mut packet = BytesMut::new();
+    protocol::connect(connect, &mut packet);
+    let mut chunks = [packet.freeze()].into();
     while link.try_write(&mut chunks).map_err(|e| lost(&e))? != Written::All {
         link.ready(false, true).await.map_err(|e| lost(&e))?;
     }
 
     let mut input = BytesMut::new();
+    let mut decoder = Decoder::new(connect);
     loop {
         match link.try_read(&mut input, 0) {
             Ok(0) => {
                 let cause = format!("the broker closed the connection without an answer{hint}");
                 return Err(failed("CONNECT", cause));
             }
-            Ok(_) => {}
+            // Let the deadline see a peer that sends for ever, but no CONNACK.
+            Ok(_) => tokio::task::yield_now().await,
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                // TLS and WebSocket have answers of their own.
+                link.try_write(&mut chunks).map_err(|e| lost(&e))?;
                 link.ready(true, link.wants_write()).await.map_err(|e| lost(&e))?;
+                continue;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {
+                tokio::task::yield_now().await;
                 continue;
             }
             Err(e) => return Err(lost(&e)),
         }
-        // Whatever else talks here need not be listened to any longer.
-        if input.first().is_some_and(|first| *first != 0x20) {
+        // Whatever else talks here need not be listened to any longer. MQTT 5 has AUTH.
+        if input.first().is_some_and(|first| !matches!(first, 0x20 | 0xF0)) {
             return Err(failed("CONNACK", "the broker's first packet is another one; is this an MQTT port?".into()));
         }
-        let packet = v4::decode(&mut input).map_err(|e| failed("CONNACK", e.to_string()))?;
-        match packet {
+        match decoder.decode(&mut input).map_err(|e| failed("CONNACK", e.to_string()))? {
             None => {}
-            Some(Packet::Connack { session_present, code: 0 }) => {
-                return Ok(Opened { link, input, session_present, broker: broker.clone() });
+            Some(Packet::Connack(connack)) => {
+                let Connack { session_present, reason, limits } = *connack;
+                if reason.code != 0 {
+                    return Err(refused(connect, broker, &reason));
+                }
+                if let Err(refused) = check_limits(plan, broker, &limits) {
+                    say_goodbye(&link);
+                    return Err(refused);
+                }
+                steps.done(Step::Login);
+                let broker = broker.clone();
+                return Ok(Opened { link, input, decoder, session_present, limits, broker });
             }
-            Some(Packet::Connack { code, .. }) => return Err(refused(plan, broker, code)),
+            Some(Packet::Auth) => {
+                let message = format!(
+                    "connect {broker}: the broker asks for a further step of authentication (AUTH), which is not supported"
+                );
+                return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C }));
+            }
             Some(_) => return Err(failed("CONNACK", "the broker's first packet is another one".into())),
         }
     }
 }
 
 /// The error for a refusing CONNACK.
-fn refused(plan: &Plan, broker: &Broker, code: u8) -> Refused {
-    let text = v4::connack_text(code);
-    let message = format!("connect {broker}: the broker refused the connection: {text} (CONNACK code {code})");
-    if !v4::is_login_refused(code) {
-        return match code {
-            // Neither the version nor the client id will please it the next time.
-            1 | 2 => Refused::ForGood(Error::Connection(message)),
-            _ => Refused::ForNow(Error::Connection(message)),
-        };
+fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
+    let code = reason.code;
+    let what = match connect.version {
+        Version::V5 if code >= 0x80 => reason.to_string(),
+        // A broker of an earlier version answers an MQTT 5 client like this, too.
+        _ => format!("{} (CONNACK code {code})", connack_text(code)),
+    };
+    let message = format!("connect {broker}: the broker refused the connection: {what}");
+    match code {
+        4 | 5 | 0x86 | 0x87 | 0x8A | 0x8C => {
+            let message =
+                format!("{message}; {}", if code == 0x8C { "check 'auth_method'".into() } else { who(connect) });
+            Refused::ForGood(Error::Authentication { message, code })
+        }
+        // Neither the version nor the client id will please it the next time.
+        1 | 0x84 => {
+            let version = connect.version.name();
+            Refused::ForGood(Error::Connection(format!("{message}; 'protocol' is {version}")))
+        }
+        2 | 0x85 => {
+            let long = connect.version == Version::V31 && connect.client_id.len() > 23;
+            let hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" };
+            Refused::ForGood(Error::Connection(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
+        }
+        _ => Refused::ForNow(Error::Connection(message)),
     }
-    let who = match &plan.connect.credentials {
-        Some(credentials) => {
-            let user: String = credentials.username.chars().take(100).collect();
+}
+
+/// Who was refused, and what to look at.
+fn who(connect: &Connect) -> String {
+    match connect.credentials.as_ref().map(|credentials| &credentials.username) {
+        Some(Some(username)) => {
+            let user: String = username.chars().take(100).collect();
             format!("user '{user}': check 'username_pw' and the broker's users")
         }
+        Some(None) => "a password was sent without a user name: check 'username_pw'".into(),
         None => "no user name was sent: give 'username_pw'".into(),
+    }
+}
+
+/// Refuses a broker that can't do what the client is for: sending it all the same would end the connection
+/// (MQTT 5, sections 3.2.2.3.4, 3.2.2.3.5, 3.2.2.3.11 and 3.2.2.3.13).
+fn check_limits(plan: &Plan, broker: &Broker, limits: &Limits) -> Result<(), Refused> {
+    let will = plan.connect.will.as_ref();
+    let writer = plan.topics.is_empty();
+    let qos = if writer { plan.qos.qos() } else { 0 };
+    let problem = if limits.maximum_qos.is_some_and(|most| qos > most) {
+        format!("it takes no messages at QoS {qos}; set 'consistency' or 'qos' lower")
+    } else if limits.no_retain && (writer && plan.retain || will.is_some_and(|will| will.retain)) {
+        "it keeps no messages; set 'retain' to false".into()
+    } else if limits.no_wildcards && plan.topics.iter().any(|topic| topic.contains(['+', '#'])) {
+        "it has no subscriptions with wildcards".into()
+    } else if limits.no_shared && plan.topics.iter().any(|topic| topic.starts_with("$share/")) {
+        "it has no shared subscriptions".into()
+    } else {
+        return Ok(());
     };
-    Refused::ForGood(Error::Authentication { message: format!("{message}; {who}"), code })
+    let error = failed(broker, "CONNACK", format!("the broker can't do what is asked of it: {problem}"));
+    // Another one of the list may.
+    Err(if plan.brokers.len() > 1 { Refused::ForNow(error) } else { Refused::ForGood(error) })
+}
+
+/// DISCONNECT, as far as that goes without waiting: otherwise the broker would publish the will.
+pub(super) fn say_goodbye(link: &Link) {
+    let mut packet = BytesMut::new();
+    protocol::disconnect(&mut packet);
+    let _ = link.try_write(&mut [packet.freeze()].into());
+    link.shutdown();
 }

@@ -9,7 +9,7 @@ use tokio::time::{sleep_until, timeout};
 use super::client::{Plan, Shared};
 use super::connect::Opened;
 use super::link::{Link, explain, failed};
-use super::protocol::{ProtocolError, v4};
+use super::protocol::{self, Decoder, Packet, ProtocolError, Reason};
 use super::sender::Flushed;
 use super::session::{Event, NoAnswer};
 use super::state::ConnectionEvent;
@@ -33,19 +33,26 @@ pub(crate) enum Lost {
 
 type Result<T> = std::result::Result<T, Lost>;
 
-/// Serves an opened connection until the client is closed or the connection is lost; [`Shared::detach`] or
+/// Serves an opened connection until the client is closed or the connection is lost; `resumes`: with the session of
+/// the connection before. [`Shared::detach`] or
 /// [`Shared::end`] must follow.
-pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened) -> Result<()> {
-    let Opened { link, input, session_present, broker } = opened;
+pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened, resumes: bool) -> Result<()> {
+    let Opened { link, input, decoder, session_present, limits, broker } = opened;
     let link = Arc::new(link);
-    shared.attach(link.clone(), session_present);
-    shared.tell(ConnectionEvent::Connected { broker: broker.to_string(), session_present });
+    shared.attach(link.clone(), resumes, &limits);
+    shared.tell(ConnectionEvent::Connected { broker: broker.to_string(), session_present: session_present && resumes });
     let subscribing = lock(&shared.session).is_subscribing();
     if !subscribing {
         shared.opened();
     }
     let subscribe_by = subscribing.then(|| after(plan.connection_timeout));
-    Connection { shared, plan, broker: &broker, link: &link, input, subscribe_by }.run().await
+    let mut connection = Connection { shared, plan, broker: &broker, link: &link, input, decoder, subscribe_by };
+    let result = connection.run().await;
+    if let Err(Lost::ForGood(_)) = &result {
+        // Otherwise the broker would publish the will.
+        connection.say_goodbye().await;
+    }
+    result
 }
 
 struct Connection<'a> {
@@ -54,6 +61,7 @@ struct Connection<'a> {
     broker: &'a Broker,
     link: &'a Link,
     input: BytesMut,
+    decoder: Decoder,
     /// Until when the broker must answer the subscription.
     subscribe_by: Option<Instant>,
 }
@@ -131,7 +139,7 @@ impl Connection<'_> {
     /// Reads what the socket has, up to a limit.
     fn read(&mut self) -> Result<Read> {
         for _ in 0..READS_PER_TURN {
-            let missing = v4::missing(&self.input);
+            let missing = protocol::missing(&self.input);
             match self.link.try_read(&mut self.input, missing) {
                 Ok(0) => return Err(self.lost("the broker closed the connection")),
                 Ok(_) => self.process()?,
@@ -153,13 +161,14 @@ impl Connection<'_> {
             let now = Instant::now();
             session.received(now);
             let result = loop {
-                match v4::decode(&mut self.input) {
+                match self.decoder.decode(&mut self.input) {
+                    Ok(Some(Packet::Disconnect(reason))) => break Err(self.disconnected(&reason)),
                     Ok(Some(packet)) => match session.handle(packet, now) {
                         Ok(()) => {}
-                        Err(e) => break Err(e),
+                        Err(ProtocolError(what)) => break Err(self.lost(&what)),
                     },
                     Ok(None) => break Ok(()),
-                    Err(e) => break Err(e),
+                    Err(ProtocolError(what)) => break Err(self.lost(&what)),
                 }
             };
             (result, session.take_events())
@@ -173,20 +182,39 @@ impl Connection<'_> {
                     self.shared.opened();
                 }
                 Event::Subscribed(Err(error)) => refused = Some(Lost::ForGood(self.at_broker(error))),
+                // Refused with its acknowledgement.
+                Event::Finished(completion, Err(error)) => {
+                    self.shared.dispatch(Event::Finished(completion, Err(self.at_broker(error))));
+                }
                 event => self.shared.dispatch(event),
             }
         }
         if let Some(refused) = refused {
             return Err(refused);
         }
-        result.map_err(|ProtocolError(what)| self.lost(&what))
+        result
+    }
+
+    /// What a DISCONNECT of the broker means (MQTT 5, section 3.14.2.1).
+    fn disconnected(&self, reason: &Reason) -> Lost {
+        let broker = self.broker;
+        let message = format!("the broker {broker} ended the connection: {reason}");
+        match reason.code {
+            // Coming back would take it over in turn, for ever.
+            0x8E => Lost::ForGood(Error::Connection(format!(
+                "{message}; another client has connected with the client id '{}'",
+                self.shared.client_id()
+            ))),
+            0x87 => Lost::ForGood(Error::Authorization { message, code: reason.code }),
+            _ => Lost::Connection(Error::Io(message)),
+        }
     }
 
     fn at_broker(&self, error: Error) -> Error {
+        let at = |message: String| format!("broker {}: {message}", self.broker);
         match error {
-            Error::Authorization { message, code } => {
-                Error::Authorization { message: format!("broker {}: {message}", self.broker), code }
-            }
+            Error::Authorization { message, code } => Error::Authorization { message: at(message), code },
+            Error::Io(message) => Error::Io(at(message)),
             other => other,
         }
     }
@@ -205,6 +233,7 @@ impl Connection<'_> {
                 match self.link.try_read(&mut rest, 0) {
                     Ok(0) => break,
                     Ok(_) => rest.clear(),
+                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => tokio::task::yield_now().await,
                     Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                         if self.link.ready(true, false).await.is_err() {
                             break;

@@ -10,7 +10,9 @@ use super::client::{Plan, Shared};
 use super::connect::{self, Opened, Refused};
 use super::connection::{self, Lost};
 use super::state::ConnectionEvent;
+use super::steps::Steps;
 use super::wait::lock;
+use crate::config::Version;
 use crate::error::{Error, Result};
 
 /// Runs a client from its opening to its end.
@@ -44,9 +46,19 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
     let mut backoff = Backoff::new(plan.reconnect_min, plan.reconnect_max);
     loop {
         let since = Instant::now();
-        opened.session_present &= session_of.is_none_or(|of| of == broker);
+        let resumes = match session_of {
+            None => opened.session_present,
+            // MQTT 3.1 does not tell; its broker keeps the session of whoever asks for that.
+            Some(of) => of == broker && (opened.session_present || keeps_session_untold(plan)),
+        };
         session_of = Some(broker);
-        let lost = match connection::serve(shared, plan, opened).await {
+        if let Some(id) = &opened.limits.assigned_client_id {
+            shared.assigned_client_id(id);
+        }
+        if let Some(text) = &opened.limits.response_information {
+            tracing::info!("the broker's response information: {text:?}");
+        }
+        let lost = match connection::serve(shared, plan, opened, resumes).await {
             Ok(()) => return Ok(()),
             Err(Lost::ForGood(error)) => return Err(error),
             Err(Lost::Connection(error)) if !plan.reconnect || shared.is_opening() => return Err(error),
@@ -58,7 +70,7 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
         shared.detach(&lost);
         shared.tell(ConnectionEvent::Lost { cause: lost });
         opened = tokio::select! {
-            opened = reopen(shared, plan, &mut backoff, &mut broker) => opened?,
+            opened = reopen(shared, plan, &mut backoff, &mut broker, session_of) => opened?,
             () = shared.given_up() => return Ok(()),
         };
         shared.count_reconnect();
@@ -70,7 +82,7 @@ async fn open_first(plan: &Plan, broker: &mut usize) -> Result<Opened> {
     let mut failures = Vec::new();
     for (index, address) in plan.brokers.iter().enumerate() {
         *broker = index;
-        match connect::open(plan, address).await {
+        match connect::open(plan, &plan.connect, address, &mut Steps::begin()).await {
             Ok(opened) => return Ok(opened),
             Err(Refused::ForGood(error)) => return Err(error),
             Err(Refused::ForNow(error)) => failures.push(error.to_string()),
@@ -79,14 +91,31 @@ async fn open_first(plan: &Plan, broker: &mut usize) -> Result<Opened> {
     Err(Error::Connection(failures.join("; ")))
 }
 
-/// Tries one broker after the other until one answers, with growing delays.
-async fn reopen(shared: &Shared, plan: &Plan, backoff: &mut Backoff, broker: &mut usize) -> Result<Opened> {
+fn keeps_session_untold(plan: &Plan) -> bool {
+    plan.connect.version == Version::V31 && !plan.connect.clean
+}
+
+/// Tries one broker after the other until one answers, with growing delays. `session_of`: the broker that holds our
+/// session.
+async fn reopen(
+    shared: &Shared,
+    plan: &Plan,
+    backoff: &mut Backoff,
+    broker: &mut usize,
+    session_of: Option<usize>,
+) -> Result<Opened> {
+    let mut connect = plan.connect.clone();
+    connect.client_id = shared.client_id().to_owned();
     loop {
         *broker = (*broker + 1) % plan.brokers.len().max(1);
         let delay = backoff.delay();
         shared.tell(ConnectionEvent::Retrying { delay, broker: plan.brokers[*broker].to_string() });
         sleep(delay).await;
-        match connect::open(plan, &plan.brokers[*broker]).await {
+        if connect.version == Version::V5 {
+            // Where our session is, a clean start has been made already.
+            connect.clean = plan.connect.clean && session_of != Some(*broker);
+        }
+        match connect::open(plan, &connect, &plan.brokers[*broker], &mut Steps::begin()).await {
             Ok(opened) => return Ok(opened),
             Err(Refused::ForGood(error)) => return Err(error),
             Err(Refused::ForNow(error)) => tracing::debug!("{error}"),

@@ -79,7 +79,9 @@ impl Inbox {
         if publish.payload.len() < SMALL {
             publish.payload = Bytes::copy_from_slice(&publish.payload);
         }
-        let bytes = publish.payload.len() + publish.topic.len() + OVERHEAD;
+        // Beside a payload that is copied, the properties would keep the buffer alive.
+        publish.properties = Bytes::copy_from_slice(&publish.properties);
+        let bytes = publish.payload.len() + publish.properties.len() + publish.topic.len() + OVERHEAD;
         let mut state = lock(&self.state);
         state.last += 1;
         state.bytes += bytes;

@@ -71,7 +71,7 @@ impl Room {
 #[derive(Debug)]
 pub(crate) struct Completion {
     result: oneshot::Sender<Result<()>>,
-    _share: Share,
+    share: Share,
 }
 
 /// The other end of a [`Completion`].
@@ -80,7 +80,7 @@ pub(crate) type Confirmation = oneshot::Receiver<Result<()>>;
 impl Completion {
     pub fn new(share: Share) -> (Completion, Confirmation) {
         let (result, confirmation) = oneshot::channel();
-        (Completion { result, _share: share }, confirmation)
+        (Completion { result, share }, confirmation)
     }
 
     /// True when nobody waits any more.
@@ -90,7 +90,10 @@ impl Completion {
 
     /// Tells the one who waits, if he still does.
     pub fn complete(self, result: Result<()>) {
-        let _ = self.result.send(result);
+        let Completion { result: sender, share } = self;
+        // Before: whoever looks at the outbox after its write must not find the message there.
+        drop(share);
+        let _ = sender.send(result);
     }
 }
 

@@ -51,9 +51,10 @@ impl Sender {
                 let mut session = lock(session);
                 if self.position > 0 {
                     session.flushed(self.position, Instant::now());
-                    events.append(&mut session.take_events());
                     self.position = 0;
                 }
+                // Also of publishes that ended without anything to send.
+                events.append(&mut session.take_events());
                 if session.output.is_empty() {
                     return Ok(Flushed::All);
                 }

@@ -11,13 +11,19 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::outbox::Completion;
-use super::protocol::{Packet, ProtocolError, Publish, v4};
-use crate::config::Consistency;
+use super::protocol::{self, Limits, Packet, ProtocolError, Publish};
+use crate::config::{Consistency, Version};
 use crate::error::{Error, Result};
 
 mod completed;
+mod incoming;
+mod keep_alive;
 mod output;
-use completed::Completed;
+mod refusal;
+pub(crate) use incoming::Receipt;
+use incoming::{Incoming, Verdict};
+use keep_alive::KeepAlive;
+pub(crate) use keep_alive::NoAnswer;
 pub(crate) use output::Output;
 
 /// What the session tells its owner.
@@ -35,39 +41,23 @@ pub(crate) enum Event {
     NoPong(oneshot::Sender<()>),
 }
 
-/// Permission to acknowledge one incoming message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    packet_id: u16,
-    qos: Consistency,
-    /// Identifiers of an earlier session mean nothing to the broker.
-    generation: u64,
-}
-
 /// A publish on its way out.
 struct Outgoing {
     publish: Publish,
     phase: Phase,
+    /// It has been sent, perhaps in a session that is lost by now.
+    sent: bool,
     completion: Completion,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
-    /// Waits for room in the window, or for a connection.
+    /// Never sent to the broker that holds the session.
     Queued,
     /// PUBLISH sent.
     Sent,
     /// QoS 2: PUBREC came, PUBREL sent.
     Released,
-}
-
-/// An incoming message of QoS 1 or 2, under its identifier.
-#[derive(Clone, Copy)]
-struct Incoming {
-    /// QoS 2: PUBREC sent, PUBREL not yet here. Otherwise the application has not taken the message yet.
-    received: bool,
-    /// QoS 2: what the message was.
-    digest: u64,
 }
 
 struct Subscription {
@@ -81,38 +71,37 @@ struct Subscription {
 
 /// See the module.
 pub(crate) struct Session {
+    version: Version,
     pub output: Output,
     events: Vec<Event>,
     connected: bool,
-    generation: u64,
 
     /// Every publish that has not ended, oldest first; `None` ended before an older one.
     outgoing: VecDeque<Option<Outgoing>>,
     /// Number of `outgoing`'s first publish.
     first: u64,
-    /// Number of the first publish that is `Queued`.
+    /// Number of the first publish that waits to be sent over this connection, for the first time or again.
     first_queued: u64,
     in_flight: usize,
+    /// How many publishes may be in flight: the configured number, and what the broker allows on this connection.
+    max_window: usize,
     window: usize,
+    /// The most that the broker takes in one packet.
+    maximum_packet_size: usize,
     /// QoS 0 publishes in `output`, with the position of their end.
     unflushed: VecDeque<(u64, Completion)>,
     /// Identifiers in use, with the publish's number; `None` is the subscription's.
     ids: HashMap<u16, Option<u64>>,
     last_id: u16,
 
-    incoming: HashMap<u16, Incoming>,
-    completed: Completed,
+    incoming: Incoming,
     subscription: Option<Subscription>,
 
     /// Why no publish is accepted any more.
     refusal: Option<Error>,
     ended: bool,
 
-    keep_alive: Duration,
-    /// When bytes last left for the broker, and when some last came.
-    last_sent: Instant,
-    last_received: Instant,
-    ping: Option<Ping>,
+    keep_alive: KeepAlive,
     /// Bytes of answers to the broker that wait in `output`.
     answers: usize,
     /// Who waits for the answer to a ping.
@@ -126,29 +115,28 @@ const MAX_WINDOW: usize = 65_000;
 const MAX_ANSWERS: usize = 1024 * 1024;
 
 impl Session {
-    pub fn new(window: u16, keep_alive: Duration, now: Instant) -> Session {
+    pub fn new(version: Version, window: u16, keep_alive: Duration, now: Instant) -> Session {
+        let max_window = usize::from(window).clamp(1, MAX_WINDOW);
         Session {
+            version,
             output: Output::default(),
             events: Vec::new(),
             connected: false,
-            generation: 0,
             outgoing: VecDeque::new(),
             first: 0,
             first_queued: 0,
             in_flight: 0,
-            window: usize::from(window).clamp(1, MAX_WINDOW),
+            max_window,
+            window: max_window,
+            maximum_packet_size: usize::MAX,
             unflushed: VecDeque::new(),
             ids: HashMap::new(),
             last_id: 0,
-            incoming: HashMap::new(),
-            completed: Completed::default(),
+            incoming: Incoming::default(),
             subscription: None,
             refusal: None,
             ended: false,
-            keep_alive,
-            last_sent: now,
-            last_received: now,
-            ping: None,
+            keep_alive: KeepAlive::new(keep_alive, now),
             answers: 0,
             pings: Vec::new(),
             resent: 0,
@@ -162,17 +150,20 @@ impl Session {
 
     // ---- connection
 
-    /// A CONNACK accepted the connection. What the broker does not know any more is sent again.
-    pub fn connected(&mut self, session_present: bool, now: Instant) {
+    /// A CONNACK accepted the connection. What the broker has not confirmed is sent again.
+    pub fn connected(&mut self, session_present: bool, limits: &Limits, now: Instant) {
         self.connected = true;
-        self.last_sent = now;
-        self.last_received = now;
-        self.ping = None;
+        let of_the_broker = limits.server_keep_alive_s.map(|seconds| Duration::from_secs(seconds.into()));
+        self.keep_alive.connected(of_the_broker, now);
+        self.window = limits.receive_maximum.map_or(self.max_window, |most| self.max_window.min(most.into()));
+        self.maximum_packet_size = limits.maximum_packet_size.unwrap_or(usize::MAX);
+        self.first_queued = self.first;
+        self.in_flight = 0;
         self.drop_abandoned();
-        if session_present {
-            self.resume();
-        } else {
+        if !session_present {
             self.start_over();
+        } else if self.version == Version::V31 {
+            self.subscribe_again();
         }
         if self.is_subscribing() {
             self.subscribe();
@@ -183,7 +174,7 @@ impl Session {
     /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
     pub fn disconnected(&mut self, cause: &Error) {
         self.connected = false;
-        self.ping = None;
+        self.keep_alive.disconnected();
         self.events.extend(self.pings.drain(..).map(Event::NoPong));
         self.output.clear();
         self.answers = 0;
@@ -195,43 +186,31 @@ impl Session {
     /// Publishes whose callers have given up are not sent again: one that a broker closes the connection on, for its
     /// size perhaps, would stand in the way of all others for ever.
     fn drop_abandoned(&mut self) {
-        let abandoned = |outgoing: &Outgoing| outgoing.phase == Phase::Sent && outgoing.completion.is_abandoned();
-        for index in 0..self.sent() {
-            if self.outgoing[index].as_ref().is_some_and(abandoned) {
-                self.end_sent(index, Err(Error::Io("nobody waits for this message any more".into())));
+        let abandoned = |outgoing: &mut Outgoing| outgoing.phase == Phase::Sent && outgoing.completion.is_abandoned();
+        for slot in &mut self.outgoing {
+            if let Some(outgoing) = slot.take_if(abandoned) {
+                self.ids.remove(&outgoing.publish.packet_id);
+                let ended = Err(Error::Io("nobody waits for this message any more".into()));
+                self.events.push(Event::Finished(outgoing.completion, ended));
             }
         }
         self.drop_ended();
     }
 
-    /// The broker kept the session (MQTT 3.1.1, section 4.4): same identifiers, DUP set, in the original order.
-    fn resume(&mut self) {
-        let sent = self.sent();
-        for outgoing in self.outgoing.iter_mut().take(sent).flatten() {
-            match outgoing.phase {
-                Phase::Released => v4::pubrel(outgoing.publish.packet_id, self.output.tail()),
-                Phase::Sent | Phase::Queued => {
-                    outgoing.publish.dup = true;
-                    self.resent += 1;
-                    self.output.publish(&outgoing.publish);
-                }
-            }
-        }
-    }
-
     /// The broker knows nothing: what was under way is new again, identifiers and receipts are void.
     fn start_over(&mut self) {
-        self.generation += 1;
-        self.incoming.clear();
-        self.completed = Completed::default();
+        self.incoming.start_over();
         self.ids.clear();
-        self.in_flight = 0;
-        self.first_queued = self.first;
         for outgoing in self.outgoing.iter_mut().flatten() {
             self.resent += u64::from(outgoing.phase != Phase::Queued);
             outgoing.phase = Phase::Queued;
             outgoing.publish.dup = false;
+            outgoing.publish.packet_id = 0;
         }
+        self.subscribe_again();
+    }
+
+    fn subscribe_again(&mut self) {
         if let Some(subscription) = &mut self.subscription {
             subscription.granted = false;
         }
@@ -254,7 +233,8 @@ impl Session {
             self.ids.remove(&subscription.packet_id);
             subscription.packet_id = self.new_id(None);
             subscription.granted = false;
-            v4::subscribe(subscription.packet_id, &subscription.filters, subscription.qos, self.output.tail());
+            let Subscription { packet_id, filters, qos, .. } = &subscription;
+            protocol::subscribe(self.version, *packet_id, filters, *qos, self.output.tail());
             self.subscription = Some(subscription);
         }
     }
@@ -262,7 +242,7 @@ impl Session {
     /// Says goodbye; nothing is sent after it [MQTT-3.14.4-2].
     pub fn disconnect(&mut self) {
         if std::mem::take(&mut self.connected) {
-            v4::disconnect(self.output.tail());
+            protocol::disconnect(self.output.tail());
         }
     }
 
@@ -280,7 +260,7 @@ impl Session {
             return Err((refusal.clone(), completion));
         }
         let number = self.next_number();
-        self.outgoing.push_back(Some(Outgoing { publish, phase: Phase::Queued, completion }));
+        self.outgoing.push_back(Some(Outgoing { publish, phase: Phase::Queued, sent: false, completion }));
         self.send_queued();
         Ok(number)
     }
@@ -295,17 +275,18 @@ impl Session {
         self.refusal.as_ref()
     }
 
-    /// Takes a publish back if it was not sent; `None` when it was. Its completion is to be dropped without the
-    /// session's lock, because that wakes others.
-    pub fn withdraw(&mut self, number: u64) -> Option<Completion> {
-        if number < self.first_queued {
-            return None;
-        }
-        let withdrawn = self.outgoing.get_mut((number - self.first) as usize).and_then(Option::take);
+    /// Takes a publish back if it was not sent in this session; `None` when it was. The flag tells that it was sent in
+    /// an earlier one. The completion is to be dropped without the session's lock, because that wakes others.
+    pub fn withdraw(&mut self, number: u64) -> Option<(Completion, bool)> {
+        let index = number.checked_sub(self.first)?;
+        let slot = self.outgoing.get_mut(index as usize)?;
+        let withdrawn = slot.take_if(|outgoing| outgoing.phase == Phase::Queued);
         self.drop_ended();
-        withdrawn.map(|outgoing| outgoing.completion)
+        withdrawn.map(|outgoing| (outgoing.completion, outgoing.sent))
     }
 
+    /// Sends what waits, in its order and as far as the window allows. What the broker has had before, and kept with
+    /// the session, goes under the same identifier: PUBLISH with DUP, or PUBREL (MQTT 3.1.1 and 5, section 4.4).
     fn send_queued(&mut self) {
         while self.connected && self.in_flight < self.window {
             let index = self.sent();
@@ -314,18 +295,53 @@ impl Session {
             }
             self.first_queued += 1;
             let Some(mut outgoing) = self.outgoing[index].take() else { continue };
+            if outgoing.phase != Phase::Released
+                && let Err(error) = self.check_size(&outgoing)
+            {
+                self.ids.remove(&outgoing.publish.packet_id);
+                self.events.push(Event::Finished(outgoing.completion, Err(error)));
+                continue;
+            }
             if outgoing.publish.qos == Consistency::AtMostOnce {
-                self.output.publish(&outgoing.publish);
+                self.output.publish(self.version, &outgoing.publish);
                 self.unflushed.push_back((self.output.queued(), outgoing.completion));
                 continue;
             }
-            outgoing.publish.packet_id = self.new_id(Some(self.first + index as u64));
-            outgoing.phase = Phase::Sent;
             self.in_flight += 1;
-            self.output.publish(&outgoing.publish);
+            match outgoing.phase {
+                Phase::Queued => {
+                    outgoing.publish.packet_id = self.new_id(Some(self.first + index as u64));
+                    outgoing.phase = Phase::Sent;
+                    outgoing.sent = true;
+                    self.output.publish(self.version, &outgoing.publish);
+                }
+                Phase::Sent => {
+                    outgoing.publish.dup = true;
+                    self.resent += 1;
+                    self.output.publish(self.version, &outgoing.publish);
+                }
+                Phase::Released => protocol::pubrel(outgoing.publish.packet_id, self.output.tail()),
+            }
             self.outgoing[index] = Some(outgoing);
         }
         self.drop_ended();
+    }
+
+    /// The broker would close the connection on a packet that is too large for it (MQTT 5, section 3.2.2.3.6).
+    fn check_size(&self, outgoing: &Outgoing) -> Result<()> {
+        if self.maximum_packet_size == usize::MAX {
+            return Ok(());
+        }
+        let size = protocol::publish_packet_size(self.version, &outgoing.publish);
+        let most = self.maximum_packet_size;
+        if size <= most {
+            return Ok(());
+        }
+        let what = match outgoing.sent {
+            false => "was not sent",
+            true => "is not confirmed, may have been delivered, and can't be sent again",
+        };
+        Err(Error::Io(format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most")))
     }
 
     /// The next free identifier. The window is smaller than their number, so there is one.
@@ -346,24 +362,23 @@ impl Session {
         Some((number, outgoing))
     }
 
+    /// Ends a publish that was sent.
     fn finish(&mut self, number: u64, result: Result<()>) {
-        self.end_sent((number - self.first) as usize, result);
+        if let Some(outgoing) = self.outgoing.get_mut((number - self.first) as usize).and_then(Option::take) {
+            self.ids.remove(&outgoing.publish.packet_id);
+            // Otherwise it was sent over an earlier connection, and not yet again over this one.
+            if number < self.first_queued {
+                self.in_flight -= 1;
+            }
+            self.events.push(Event::Finished(outgoing.completion, result));
+        }
         self.drop_ended();
         self.send_queued();
     }
 
-    /// How many of `outgoing` are not `Queued` any more: they come first.
+    /// How many of `outgoing` do not wait to be sent any more: they come first.
     fn sent(&self) -> usize {
         (self.first_queued - self.first) as usize
-    }
-
-    /// Ends a publish that was sent; `drop_ended` follows.
-    fn end_sent(&mut self, index: usize, result: Result<()>) {
-        if let Some(outgoing) = self.outgoing.get_mut(index).and_then(Option::take) {
-            self.ids.remove(&outgoing.publish.packet_id);
-            self.in_flight -= 1;
-            self.events.push(Event::Finished(outgoing.completion, result));
-        }
     }
 
     fn drop_ended(&mut self) {
@@ -377,12 +392,7 @@ impl Session {
     /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
     pub fn flushed(&mut self, position: u64, now: Instant) {
         self.wrote(now);
-        if let Some(ping) = &mut self.ping
-            && ping.sent.is_none()
-            && ping.end <= position
-        {
-            ping.sent = Some(now);
-        }
+        self.keep_alive.flushed(position, now);
         while let Some((end, _)) = self.unflushed.front() {
             if *end > position {
                 break;
@@ -457,43 +467,47 @@ impl Session {
         match packet {
             Packet::Connack { .. } => return Err(ProtocolError("a second CONNACK".into())),
             Packet::Publish(publish) => self.receive(publish)?,
-            Packet::Puback(id) => match self.awaiting(id) {
+            Packet::Puback(id, reason) => match self.awaiting(id) {
                 Some((number, outgoing)) if outgoing.publish.qos == Consistency::AtLeastOnce => {
-                    self.finish(number, Ok(()));
+                    let result = refusal::outcome(&outgoing.publish, "PUBACK", &reason);
+                    self.finish(number, result);
                 }
                 Some(_) => return Err(ProtocolError(format!("PUBACK for the QoS 2 publish {id}"))),
                 None => tracing::debug!("PUBACK for the unknown publish {id}"),
             },
-            Packet::Pubrec(id) => {
+            Packet::Pubrec(id, reason) => {
                 match self.awaiting(id) {
-                    Some((_, outgoing)) if outgoing.publish.qos == Consistency::ExactlyOnce => {
+                    Some((number, outgoing)) if outgoing.publish.qos == Consistency::ExactlyOnce => {
+                        if reason.is_error() {
+                            // The end of it; no PUBREL follows (MQTT 5, section 4.3.3).
+                            let result = refusal::outcome(&outgoing.publish, "PUBREC", &reason);
+                            self.finish(number, result);
+                            return Ok(());
+                        }
                         // The broker has the payload now.
                         outgoing.phase = Phase::Released;
                     }
                     Some(_) => return Err(ProtocolError(format!("PUBREC for the QoS 1 publish {id}"))),
+                    None if reason.is_error() => return Ok(()),
                     None => tracing::debug!("PUBREC for the unknown publish {id}"),
                 }
-                v4::pubrel(id, self.output.tail());
+                protocol::pubrel(id, self.output.tail());
             }
-            Packet::Pubcomp(id) => match self.awaiting(id) {
+            // An error here tells that the broker has forgotten the identifier, not the message.
+            Packet::Pubcomp(id, _) => match self.awaiting(id) {
                 Some((number, outgoing)) if outgoing.phase == Phase::Released => self.finish(number, Ok(())),
                 Some(_) => return Err(ProtocolError(format!("PUBCOMP for the publish {id} before its PUBREC"))),
                 None => tracing::debug!("PUBCOMP for the unknown publish {id}"),
             },
-            Packet::Pubrel(id) => {
-                match self.incoming.get(&id) {
-                    Some(incoming) if !incoming.received => {
-                        return Err(ProtocolError(format!("PUBREL for the message {id} before its PUBREC")));
-                    }
-                    Some(incoming) => self.completed.insert(id, incoming.digest),
-                    None => {}
-                }
-                self.incoming.remove(&id);
-                v4::pubcomp(id, self.output.tail());
+            Packet::Pubrel(id, _) => {
+                self.incoming.released(id)?;
+                protocol::pubcomp(id, self.output.tail());
             }
-            Packet::Suback(id, codes) => self.subscribed(id, &codes)?,
+            Packet::Suback(id, codes, text) => self.subscribed(id, &codes, text)?,
+            // The connection looks at these before.
+            Packet::Disconnect(_) | Packet::Auth => return Err(ProtocolError("unexpected packet".into())),
             Packet::Pingresp => {
-                self.ping = None;
+                self.keep_alive.ping_answered();
                 self.events.extend(self.pings.drain(..).map(Event::Pong));
             }
         }
@@ -505,52 +519,27 @@ impl Session {
             self.events.push(Event::Delivery(publish, None));
             return Ok(());
         }
-        let id = publish.packet_id;
-        let exactly_once = publish.qos == Consistency::ExactlyOnce;
-        let digest = if exactly_once { completed::digest(&publish) } else { 0 };
-        match self.incoming.get(&id) {
-            // Sent again, and still on its way to the application: acknowledged when that has taken it.
-            Some(incoming) if !incoming.received && publish.dup => return Ok(()),
-            Some(incoming) if !incoming.received => {
-                return Err(ProtocolError(format!("the message {id} came twice, without DUP")));
-            }
-            Some(_) if exactly_once => {
-                v4::pubrec(id, self.output.tail());
-                return Ok(());
-            }
-            None if exactly_once && publish.dup && self.completed.contains(id, digest) => {
-                self.incoming.insert(id, Incoming { received: true, digest });
-                v4::pubrec(id, self.output.tail());
-                return Ok(());
-            }
-            _ => {}
+        match self.incoming.arrived(&publish, self.version)? {
+            Verdict::Deliver(receipt) => self.events.push(Event::Delivery(publish, Some(receipt))),
+            Verdict::Answer => protocol::pubrec(publish.packet_id, self.output.tail()),
+            Verdict::Nothing => {}
         }
-        self.incoming.insert(id, Incoming { received: false, digest });
-        let receipt = Receipt { packet_id: id, qos: publish.qos, generation: self.generation };
-        self.events.push(Event::Delivery(publish, Some(receipt)));
         Ok(())
     }
 
     /// The application has taken the message. Called in the order of arrival [MQTT-4.6.0-2].
     pub fn acknowledge(&mut self, receipt: Receipt) {
-        let Receipt { packet_id, qos, generation } = receipt;
-        if generation != self.generation {
+        // Without a connection the broker sends the message again, and that is answered then.
+        if !self.incoming.taken(receipt) || !self.connected {
             return;
         }
-        if qos != Consistency::ExactlyOnce {
-            self.incoming.remove(&packet_id);
-        } else if let Some(incoming) = self.incoming.get_mut(&packet_id) {
-            incoming.received = true;
-        }
-        // Without a connection the broker sends the message again, and `receive` answers that.
-        match (self.connected, qos) {
-            (true, Consistency::ExactlyOnce) => v4::pubrec(packet_id, self.output.tail()),
-            (true, _) => v4::puback(packet_id, self.output.tail()),
-            (false, _) => {}
+        match receipt.qos {
+            Consistency::ExactlyOnce => protocol::pubrec(receipt.packet_id, self.output.tail()),
+            _ => protocol::puback(receipt.packet_id, self.output.tail()),
         }
     }
 
-    fn subscribed(&mut self, id: u16, codes: &[u8]) -> std::result::Result<(), ProtocolError> {
+    fn subscribed(&mut self, id: u16, codes: &[u8], text: Option<String>) -> std::result::Result<(), ProtocolError> {
         let asked = |subscription: &&mut Subscription| subscription.packet_id == id && !subscription.granted;
         let Some(subscription) = self.subscription.as_mut().filter(asked) else {
             return Err(ProtocolError(format!("SUBACK for the unknown subscription {id}")));
@@ -560,75 +549,39 @@ impl Session {
         }
         self.ids.remove(&id);
         subscription.granted = true;
-        let refused: Vec<&str> = subscription
-            .filters
-            .iter()
-            .zip(codes)
-            .filter(|(_, code)| **code > 2)
-            .map(|(filter, _)| filter.as_str())
-            .collect();
-        let result = match refused.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Authorization {
-                message: format!("the broker refused the subscription to '{}' (code 0x80)", refused.join("', '")),
-                code: 0x80,
-            }),
-        };
+        let result = refusal::subscription(self.version, &subscription.filters, codes, text);
         self.events.push(Event::Subscribed(result));
         Ok(())
     }
 
-    // ---- keep-alive (section 3.1.2.10)
+    // ---- keep-alive
 
     /// Bytes have left for the broker.
     pub fn wrote(&mut self, now: Instant) {
-        self.last_sent = now;
+        self.keep_alive.wrote(now);
     }
 
     /// Bytes have come from the broker.
     pub fn received(&mut self, now: Instant) {
-        self.last_received = now;
+        self.keep_alive.received(now);
     }
 
-    /// When [`Session::tick`] has something to do next. `reading` is false while nothing is read from the socket on
-    /// purpose: an answer can't be missed then.
+    /// When [`Session::tick`] has something to do next; see [`KeepAlive::deadline`].
     pub fn deadline(&self, reading: bool) -> Option<Instant> {
-        if !self.connected || self.keep_alive.is_zero() {
-            return None;
-        }
-        let Some(ping) = &self.ping else { return Some(self.last_sent.min(self.last_received) + self.keep_alive) };
-        // The broker has to be sent something all the same.
-        let next_ping = self.last_sent + self.keep_alive;
-        Some(self.silence_ends(ping, reading).map_or(next_ping, |end| end.min(next_ping)))
+        self.keep_alive.deadline(reading).filter(|_| self.connected)
     }
 
-    /// When the broker counts as dead. As long as bytes move, it is not: a ping waits for what is before it.
-    fn silence_ends(&self, ping: &Ping, reading: bool) -> Option<Instant> {
-        match ping.sent {
-            None => Some(ping.queued.max(self.last_sent) + self.keep_alive / 2),
-            Some(sent) if reading => Some(sent.max(self.last_received) + self.keep_alive / 2),
-            Some(_) => None,
-        }
-    }
-
-    /// Sends a ping when it is time. An error means that the broker does not answer, or does not take what is sent:
-    /// it is noticed one and a half keep-alive intervals after its last sign of life.
+    /// Sends a ping when it is time. An error means that the broker does not answer.
     pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), NoAnswer> {
-        if self.deadline(reading).is_none_or(|deadline| now < deadline) {
-            return Ok(());
+        if self.connected && self.keep_alive.is_due(now, reading)? {
+            self.send_ping(now);
         }
-        if let Some(ping) = &self.ping
-            && self.silence_ends(ping, reading).is_some_and(|end| now >= end)
-        {
-            return Err(NoAnswer);
-        }
-        self.send_ping(now);
         Ok(())
     }
 
     fn send_ping(&mut self, now: Instant) {
-        v4::pingreq(self.output.tail());
-        self.ping = Some(Ping { queued: now, end: self.output.queued(), sent: None });
+        protocol::pingreq(self.output.tail());
+        self.keep_alive.ping_queued(self.output.queued(), now);
     }
 
     /// Sends a ping now, unless one is under way; `None` without a connection.
@@ -638,7 +591,7 @@ impl Session {
         }
         let (waiter, answer) = oneshot::channel();
         self.pings.push(waiter);
-        if self.ping.is_none() {
+        if !self.keep_alive.is_waiting() {
             self.send_ping(now);
         }
         Some(answer)
@@ -655,19 +608,6 @@ impl Session {
         self.answers > MAX_ANSWERS
     }
 }
-
-/// A ping without its answer.
-struct Ping {
-    queued: Instant,
-    /// Where it ends in the output.
-    end: u64,
-    /// When it was with the operating system.
-    sent: Option<Instant>,
-}
-
-/// The broker did not answer a ping.
-#[derive(Debug, PartialEq)]
-pub(crate) struct NoAnswer;
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,30 @@
 //! Rules for topic names and topic filters (MQTT 3.1.1, section 4.7).
 
+/// What a shared subscription begins with (MQTT 5, section 4.8.2; many brokers have it for 3.1.1 as well).
+const SHARED: &str = "$share/";
+
 /// Checks the topic of a publish.
 pub(crate) fn check_name(topic: &str) -> Result<(), String> {
     check_string(topic)?;
-    match topic.find(['+', '#']) {
-        Some(_) => Err("the topic of a writer can't have the wildcards '+' and '#'".into()),
-        None => Ok(()),
+    if topic.contains(['+', '#']) {
+        return Err("the topic of a writer can't have the wildcards '+' and '#'".into());
+    }
+    match topic.starts_with(SHARED) {
+        true => Err("a writer can't write to a shared subscription; leave out '$share/' and the group".into()),
+        false => Ok(()),
     }
 }
 
 /// Checks the topic filter of a subscription.
 pub(crate) fn check_filter(filter: &str) -> Result<(), String> {
     check_string(filter)?;
+    let mut filter = filter;
+    if let Some(shared) = filter.strip_prefix(SHARED) {
+        filter = match shared.split_once('/') {
+            Some((group, filter)) if !group.is_empty() && !group.contains(['+', '#']) && !filter.is_empty() => filter,
+            _ => return Err("expected $share/group/topic, the group without wildcards".into()),
+        };
+    }
     let mut levels = filter.split('/').peekable();
     while let Some(level) = levels.next() {
         match level {
@@ -49,17 +62,19 @@ mod tests {
         for good in ["a", "/", "a/b", " ", "a b", "ä/日本", "$SYS/x"] {
             assert_eq!(check_name(good), Ok(()), "{good:?}");
         }
-        for bad in ["", "a/+", "#", "a\0b", &"x".repeat(65_536)] {
+        for bad in ["", "a/+", "#", "a\0b", "$share/g/t", &"x".repeat(65_536)] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn filters() {
-        for good in ["#", "+", "a/#", "+/a", "a/+/b", "/", "$share/g/t"] {
+        for good in ["#", "+", "a/#", "+/a", "a/+/b", "/", "$share/g/t", "$share/g/#", "$share/g//", "$share"] {
             assert_eq!(check_filter(good), Ok(()), "{good:?}");
         }
-        for bad in ["", "a#", "#/a", "a/#/b", "a+", "+a/b"] {
+        for bad in
+            ["", "a#", "#/a", "a/#/b", "a+", "+a/b", "$share/g", "$share/g/", "$share//t", "$share/+/t", "$share/g/a#"]
+        {
             assert!(check_filter(bad).is_err(), "{bad:?}");
         }
     }

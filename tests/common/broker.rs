@@ -16,6 +16,8 @@ use super::{PATIENCE, holds_within};
 /// The users of every broker with their passwords.
 pub const USERS: [(&str, &str); 3] = [("user01", "user01-pass"), ("user02", "user02-pass"), ("user03", "user03-pass")];
 
+const ACL: &str = "user user01\ntopic write acl/#\nuser user02\ntopic read acl/#\nuser user03\ntopic readwrite acl/#\n";
+
 /// A running Mosquitto. It is stopped when dropped, also when the test program is killed.
 pub struct Broker {
     dir: TempDir,
@@ -25,6 +27,20 @@ pub struct Broker {
     pub login: u16,
     /// With a password, over TLS.
     pub tls: u16,
+    /// With a password and what the users may do, as the user guide has it: `user01` writes, `user02` reads, `user03`
+    /// does both, on topics below `acl/`.
+    pub acl: u16,
+    /// TLS with the lines of [`Broker::start_with_listener`].
+    pub further: u16,
+    /// The listeners of [`Broker::start_everywhere`]. Everybody may connect, over WebSocket.
+    pub ws: u16,
+    /// With a password, over WebSocket and TLS.
+    pub wss: u16,
+    /// With a certificate for a login, over TLS; then over WebSocket as well.
+    pub certificate: u16,
+    pub wss_certificate: u16,
+    listener: String,
+    everywhere: bool,
     process: Option<Process>,
 }
 
@@ -40,16 +56,46 @@ impl Broker {
 
     /// With another certificate, or with further lines of configuration.
     pub fn start_with(certificate: &Certificate, extra: &str) -> Broker {
+        Broker::start_all(certificate, extra, "", false)
+    }
+
+    /// With WebSocket and client certificates, too.
+    pub fn start_everywhere() -> Broker {
+        Broker::start_all(certificates::server(), "", "", true)
+    }
+
+    /// With a further listener for TLS, which these lines of configuration are about.
+    pub fn start_with_listener(certificate: &Certificate, lines: &str) -> Broker {
+        Broker::start_all(certificate, "", lines, false)
+    }
+
+    fn start_all(certificate: &Certificate, extra: &str, listener: &str, everywhere: bool) -> Broker {
         let dir = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("write");
         write("ca.pem", &certificates::authority().pem);
         write("server.pem", &certificate.pem);
         write("server.key", &certificate.key_pem);
         write("passwords", password_file());
-        let mut broker = Broker { dir, plain: 0, login: 0, tls: 0, process: None };
+        write("acl", ACL);
+        let mut broker = Broker {
+            dir,
+            plain: 0,
+            login: 0,
+            tls: 0,
+            acl: 0,
+            further: 0,
+            ws: 0,
+            wss: 0,
+            certificate: 0,
+            wss_certificate: 0,
+            listener: listener.into(),
+            everywhere,
+            process: None,
+        };
         // Between the choice of a free port and Mosquitto's start somebody else may take it.
         for _ in 0..10 {
-            [broker.plain, broker.login, broker.tls] = free_ports();
+            [broker.plain, broker.login, broker.tls, broker.acl, broker.further] = free_ports();
+            [broker.ws, broker.wss, broker.certificate, broker.wss_certificate] = free_ports();
             fs::write(broker.file("mosquitto.conf"), broker.configuration(extra)).expect("write");
             if broker.launch() {
                 return broker;
@@ -59,29 +105,41 @@ impl Broker {
     }
 
     fn configuration(&self, extra: &str) -> String {
+        // Without a queue Mosquitto hangs up on whoever may not publish.
         let mut text = format!(
-            "user root\nlog_dest stderr\nlog_type all\nper_listener_settings true\nmax_queued_messages 0\n\
+            "user root\nlog_dest stderr\nlog_type all\nper_listener_settings true\nmax_queued_messages 1000000\n\
              persistence_location {}/\n{extra}\n",
             self.dir.path().display()
         );
         let file = |name: &str| self.file(name).display().to_string();
-        let _ = writeln!(text, "listener {} 127.0.0.1\nallow_anonymous true", self.plain);
-        let _ = writeln!(
-            text,
-            "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}",
-            self.login,
-            file("passwords")
-        );
-        let _ = writeln!(
-            text,
-            "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}\n\
-             cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate false",
-            self.tls,
-            file("passwords"),
-            file("ca.pem"),
-            file("server.pem"),
-            file("server.key")
-        );
+        let [ca, certificate, key] = ["ca.pem", "server.pem", "server.key"].map(file);
+        let everybody = "allow_anonymous true".to_owned();
+        let password = format!("allow_anonymous false\npassword_file {}", file("passwords"));
+        let tls = format!("cafile {ca}\ncertfile {certificate}\nkeyfile {key}");
+        let over_tls = format!("{tls}\n{password}\nrequire_certificate false");
+        let certificate =
+            format!("{tls}\nallow_anonymous false\nrequire_certificate true\nuse_identity_as_username true");
+        let mut listeners = vec![
+            (self.plain, everybody.clone()),
+            (self.login, password.clone()),
+            (self.tls, over_tls.clone()),
+            (self.acl, format!("{password}\nacl_file {}", file("acl"))),
+        ];
+        if !self.listener.is_empty() {
+            listeners.push((self.further, format!("{tls}\n{}", self.listener)));
+        }
+        if self.everywhere {
+            let ws = "protocol websockets";
+            listeners.extend([
+                (self.ws, format!("{ws}\n{everybody}")),
+                (self.wss, format!("{ws}\n{over_tls}")),
+                (self.certificate, certificate.clone()),
+                (self.wss_certificate, format!("{ws}\n{certificate}")),
+            ]);
+        }
+        for (port, lines) in listeners {
+            let _ = writeln!(text, "listener {port} 127.0.0.1\n{lines}");
+        }
         text
     }
 
@@ -129,6 +187,36 @@ impl Broker {
     /// `host:port` of the listener with TLS and a password.
     pub fn tls_address(&self) -> String {
         format!("localhost:{}", self.tls)
+    }
+
+    /// `host:port` of the listener that looks at what a user may do.
+    pub fn acl_address(&self) -> String {
+        format!("localhost:{}", self.acl)
+    }
+
+    /// `host:port` of the WebSocket listener for everybody.
+    pub fn ws_address(&self) -> String {
+        format!("localhost:{}", self.ws)
+    }
+
+    /// `host:port` of the WebSocket listener with TLS and a password.
+    pub fn wss_address(&self) -> String {
+        format!("localhost:{}", self.wss)
+    }
+
+    /// `host:port` of the listener where a certificate is the login.
+    pub fn certificate_address(&self) -> String {
+        format!("localhost:{}", self.certificate)
+    }
+
+    /// The same over WebSocket.
+    pub fn wss_certificate_address(&self) -> String {
+        format!("localhost:{}", self.wss_certificate)
+    }
+
+    /// `host:port` of the listener of [`Broker::start_with_listener`].
+    pub fn further_address(&self) -> String {
+        format!("localhost:{}", self.further)
     }
 
     /// The certificate of the run's authority.

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 
 pub struct Authority {
@@ -20,10 +20,7 @@ pub struct Certificate {
 
 impl Authority {
     pub fn new(name: &str) -> Authority {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = authority_params(name);
         let key = KeyPair::generate().expect("a key");
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Authority { pem, issuer: Issuer::new(params, key) }
@@ -42,11 +39,74 @@ impl Authority {
         self.sign_params(params)
     }
 
-    fn sign_params(&self, params: CertificateParams) -> Certificate {
+    /// One that is valid from the year 2100 on.
+    pub fn sign_early(&self, names: &[&str]) -> Certificate {
+        let mut params = server_params(names);
+        params.not_before = date_time_ymd(2100, 3, 1);
+        params.not_after = date_time_ymd(2101, 1, 1);
+        self.sign_params(params)
+    }
+
+    /// A client's certificate.
+    pub fn sign_client(&self, name: &str) -> Certificate {
+        self.sign_params(client_params(name))
+    }
+
+    /// One that was valid until the year 2020.
+    pub fn sign_expired_client(&self, name: &str) -> Certificate {
+        let mut params = client_params(name);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self.sign_params(params)
+    }
+
+    /// A client's certificate for a key that exists; in PKCS #8.
+    pub fn sign_client_key(&self, name: &str, key_pem: &str) -> Certificate {
+        self.sign_with(client_params(name), &KeyPair::from_pem(key_pem).expect("a key"))
+    }
+
+    /// An authority below this one.
+    pub fn sign_authority(&self, name: &str) -> Authority {
+        let params = authority_params(name);
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let pem = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Authority { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// An authority's certificate with its key: not what a server should have.
+    pub fn self_signed_authority(names: &[&str]) -> Certificate {
+        let mut params = authority_params("broker");
+        params.subject_alt_names = server_params(names).subject_alt_names;
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Certificate { pem, key_pem: key.serialize_pem() }
+    }
+
+    fn sign_params(&self, params: CertificateParams) -> Certificate {
+        self.sign_with(params, &KeyPair::generate().expect("a key"))
+    }
+
+    fn sign_with(&self, params: CertificateParams, key: &KeyPair) -> Certificate {
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         Certificate { pem: certificate.pem(), key_pem: key.serialize_pem() }
     }
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn client_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 fn server_params(names: &[&str]) -> CertificateParams {

@@ -5,10 +5,15 @@
 
 pub mod broker;
 pub mod certificates;
+#[cfg(feature = "cli")]
+pub mod command;
+pub mod events;
 pub mod proxy;
 pub mod raw;
 pub mod scripted;
+pub mod tls_peer;
 pub mod warnings;
+pub mod web;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -20,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use sinetstream::config::Value;
 use sinetstream::{
-    Consistency, Message, MessageReader, MessageReaderBuilder, MessageWriter, MessageWriterBuilder, ReadValue,
+    Consistency, Error, Message, MessageReader, MessageReaderBuilder, MessageWriter, MessageWriterBuilder, ReadValue,
     WriteValue,
 };
 
@@ -81,6 +86,24 @@ pub fn connection_timeout(seconds: f64) -> Value {
 /// The parameter `username_pw`.
 pub fn login(username: &str, password: &str) -> Value {
     [("username", username), ("password", password)].into()
+}
+
+/// The parameter `reconnect_delay`: back within milliseconds.
+pub fn quickly() -> Value {
+    [("min_delay", 0.02), ("max_delay", 0.1)].into()
+}
+
+/// The message of an error, which must be of this variant and have these words.
+#[track_caller]
+pub fn told<T>(result: Result<T, Error>, variant: &str, words: &[&str]) -> String {
+    let error = match result {
+        Ok(_) => panic!("expected {variant} with {words:?}, but it works"),
+        Err(error) => error,
+    };
+    assert!(format!("{error:?}").starts_with(variant), "expected {variant}: {error:?}");
+    let message = error.to_string();
+    words.iter().for_each(|word| assert!(message.contains(word), "'{word}' is not in: {message}"));
+    message
 }
 
 /// The next message, which must come.

@@ -1,4 +1,4 @@
-//! MQTT 3.1.1 by hand: what the tests look at, and a client that says nothing about SINETStream.
+//! MQTT by hand: what the tests look at, and a client that says nothing about SINETStream.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -66,15 +66,29 @@ impl Packet {
 }
 
 /// What a CONNECT says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connect {
     pub protocol: Vec<u8>,
     pub level: u8,
+    /// Clean start in MQTT 5.
     pub clean_session: bool,
     pub keep_alive: u16,
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Vec<u8>>,
+    pub will: Option<Will>,
+    /// MQTT 5 only.
+    pub properties: Vec<Property>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Will {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub qos: u8,
+    pub retain: bool,
+    /// MQTT 5 only.
+    pub properties: Vec<Property>,
 }
 
 impl Connect {
@@ -82,7 +96,13 @@ impl Connect {
         assert_eq!(packet.first, CONNECT);
         let (protocol, rest) = split_string(&packet.body);
         let [level, flags, high, low, ref rest @ ..] = *rest else { panic!("a short CONNECT") };
+        assert_eq!(flags & 1, 0, "reserved flag");
+        let (properties, rest) = if level == 5 { property::split(rest) } else { (Vec::new(), rest) };
         let (client_id, mut rest) = split_string(rest);
+        let mut will_properties = Vec::new();
+        if level == 5 && flags & 4 != 0 {
+            (will_properties, rest) = property::split(rest);
+        }
         let mut field = |bit: u8| {
             (flags & bit != 0).then(|| {
                 let (field, after) = split_string(rest);
@@ -90,8 +110,16 @@ impl Connect {
                 field.to_vec()
             })
         };
-        assert_eq!(flags & 0b0011_1101, 0, "will or reserved flags");
-        let username = field(0x80).map(|name| String::from_utf8(name).expect("UTF-8"));
+        let (topic, payload) = (field(4).map(text), field(4));
+        let will = topic.zip(payload).map(|(topic, payload)| Will {
+            topic,
+            payload,
+            qos: flags >> 3 & 3,
+            retain: flags & 0x20 != 0,
+            properties: will_properties,
+        });
+        assert!(will.is_some() || flags & 0b0011_1000 == 0, "flags of a will without one");
+        let username = field(0x80).map(text);
         let password = field(0x40);
         assert!(rest.is_empty(), "bytes after the CONNECT");
         Connect {
@@ -99,9 +127,11 @@ impl Connect {
             level,
             clean_session: flags & 2 != 0,
             keep_alive: u16::from_be_bytes([high, low]),
-            client_id: String::from_utf8(client_id.to_vec()).expect("UTF-8"),
+            client_id: text(client_id.to_vec()),
             username,
             password,
+            will,
+            properties,
         }
     }
 }
@@ -115,9 +145,12 @@ pub struct Publish {
     pub retain: bool,
     pub dup: bool,
     pub id: u16,
+    /// MQTT 5 only.
+    pub properties: Vec<Property>,
 }
 
 impl Publish {
+    /// Of the versions before 5.
     pub fn parse(packet: &Packet) -> Publish {
         assert_eq!(packet.kind(), 0x30);
         let (topic, mut rest) = split_string(&packet.body);
@@ -128,13 +161,22 @@ impl Publish {
             rest = &rest[2..];
         }
         Publish {
-            topic: String::from_utf8(topic.to_vec()).expect("UTF-8"),
+            topic: text(topic.to_vec()),
             payload: rest.to_vec(),
             qos,
             retain: packet.first & 1 != 0,
             dup: packet.first & 8 != 0,
             id,
+            properties: Vec::new(),
         }
+    }
+
+    /// Of MQTT 5.
+    pub fn parse_v5(packet: &Packet) -> Publish {
+        let mut publish = Publish::parse(packet);
+        let (properties, payload) = property::split(&publish.payload);
+        (publish.properties, publish.payload) = (properties, payload.to_vec());
+        publish
     }
 }
 
@@ -146,6 +188,121 @@ pub fn publish(topic: &str, payload: &[u8], qos: u8, retain: bool, id: u16) -> P
     }
     body.extend_from_slice(payload);
     Packet::new(0x30 | qos << 1 | u8::from(retain), body)
+}
+
+/// A PUBLISH of MQTT 5.
+pub fn publish_v5(topic: &str, payload: &[u8], qos: u8, id: u16, properties: &[Property]) -> Packet {
+    let mut rest = property::block(properties);
+    rest.extend_from_slice(payload);
+    publish(topic, &rest, qos, false, id)
+}
+
+/// A text as a SINETStream message of format 3, without a time.
+pub fn message(text: &str) -> Vec<u8> {
+    assert!(text.len() < 64, "the length has one byte");
+    let mut bytes = b"\xDF\x03\0\0\0\0\xC3\x01\x1F\x9C\x0C\x91\xEB\x33\x66\x4F\0".to_vec();
+    bytes.push(text.len() as u8 * 2);
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// A property of MQTT 5: its identifier, and the bytes of its value.
+pub type Property = (u8, Vec<u8>);
+
+/// Properties by the kinds of their values (MQTT 5, section 2.2.2.2).
+pub mod property {
+    use super::{Packet, Property, split_string, string};
+
+    pub const PAYLOAD_FORMAT: u8 = 0x01;
+    pub const MESSAGE_EXPIRY: u8 = 0x02;
+    pub const CONTENT_TYPE: u8 = 0x03;
+    pub const RESPONSE_TOPIC: u8 = 0x08;
+    pub const CORRELATION_DATA: u8 = 0x09;
+    pub const SUBSCRIPTION_ID: u8 = 0x0B;
+    pub const SESSION_EXPIRY: u8 = 0x11;
+    pub const ASSIGNED_CLIENT_ID: u8 = 0x12;
+    pub const SERVER_KEEP_ALIVE: u8 = 0x13;
+    pub const AUTH_METHOD: u8 = 0x15;
+    pub const AUTH_DATA: u8 = 0x16;
+    pub const REQUEST_PROBLEM_INFO: u8 = 0x17;
+    pub const WILL_DELAY: u8 = 0x18;
+    pub const REQUEST_RESPONSE_INFO: u8 = 0x19;
+    pub const SERVER_REFERENCE: u8 = 0x1C;
+    pub const REASON: u8 = 0x1F;
+    pub const RECEIVE_MAXIMUM: u8 = 0x21;
+    pub const TOPIC_ALIAS_MAXIMUM: u8 = 0x22;
+    pub const TOPIC_ALIAS: u8 = 0x23;
+    pub const MAXIMUM_QOS: u8 = 0x24;
+    pub const RETAIN_AVAILABLE: u8 = 0x25;
+    pub const USER_PROPERTY: u8 = 0x26;
+    pub const MAXIMUM_PACKET_SIZE: u8 = 0x27;
+    pub const WILDCARDS_AVAILABLE: u8 = 0x28;
+    pub const SHARED_AVAILABLE: u8 = 0x2A;
+
+    pub fn byte(id: u8, value: u8) -> Property {
+        (id, vec![value])
+    }
+
+    pub fn two_bytes(id: u8, value: u16) -> Property {
+        (id, value.to_be_bytes().to_vec())
+    }
+
+    pub fn four_bytes(id: u8, value: u32) -> Property {
+        (id, value.to_be_bytes().to_vec())
+    }
+
+    pub fn text(id: u8, value: &str) -> Property {
+        data(id, value.as_bytes())
+    }
+
+    pub fn data(id: u8, value: &[u8]) -> Property {
+        (id, string(value))
+    }
+
+    pub fn user(name: &str, value: &str) -> Property {
+        (USER_PROPERTY, [string(name.as_bytes()), string(value.as_bytes())].concat())
+    }
+
+    /// With the length before them.
+    pub fn block(properties: &[Property]) -> Vec<u8> {
+        let all: Vec<u8> = properties.iter().flat_map(|(id, value)| [&[*id], value.as_slice()].concat()).collect();
+        // The length is written as that of a packet.
+        Packet::new(0, all).bytes().split_off(1)
+    }
+
+    /// The properties at the start of these bytes, and the rest.
+    pub fn split(bytes: &[u8]) -> (Vec<Property>, &[u8]) {
+        let (length, rest) = match *bytes {
+            [length @ ..0x80, ref rest @ ..] => (usize::from(length), rest),
+            [low, high @ ..0x80, ref rest @ ..] => (usize::from(low & 0x7F) | usize::from(high) << 7, rest),
+            _ => panic!("long properties"),
+        };
+        let (mut block, rest) = rest.split_at(length);
+        let mut properties = Vec::new();
+        while let [id, ref value @ ..] = *block {
+            let length = match id {
+                PAYLOAD_FORMAT | REQUEST_PROBLEM_INFO | REQUEST_RESPONSE_INFO => 1,
+                RECEIVE_MAXIMUM | TOPIC_ALIAS_MAXIMUM | TOPIC_ALIAS => 2,
+                MESSAGE_EXPIRY | SESSION_EXPIRY | WILL_DELAY | MAXIMUM_PACKET_SIZE => 4,
+                CONTENT_TYPE | RESPONSE_TOPIC | CORRELATION_DATA | AUTH_METHOD | AUTH_DATA => {
+                    2 + split_string(value).0.len()
+                }
+                USER_PROPERTY => {
+                    let (name, value) = split_string(value);
+                    4 + name.len() + split_string(value).0.len()
+                }
+                other => panic!("a client does not send the property {other:#04x} here"),
+            };
+            let (value, after) = value.split_at(length);
+            properties.push((id, value.to_vec()));
+            block = after;
+        }
+        (properties, rest)
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("UTF-8")
 }
 
 fn string(text: &[u8]) -> Vec<u8> {

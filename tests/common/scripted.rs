@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::PATIENCE;
-use super::raw::{CONNECT, DISCONNECT, Packet, SUBSCRIBE};
+use super::raw::{CONNECT, Connect, DISCONNECT, Packet, Property, Publish, SUBSCRIBE, property};
 
 /// Runs the script once for each connection, each on its own thread. Dropping it closes all connections.
 pub struct Scripted {
@@ -76,6 +76,15 @@ impl Scripted {
         })
     }
 
+    /// The same for clients of MQTT 5.
+    pub fn open_v5(properties: &[Property], script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Scripted {
+        let properties = properties.to_vec();
+        Scripted::start(move |peer| {
+            peer.connack_v5(0, &properties);
+            script(peer);
+        })
+    }
+
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -118,6 +127,11 @@ impl Peer {
         Some(packet)
     }
 
+    /// The connection itself, for what is not plain MQTT.
+    pub fn stream(&self) -> TcpStream {
+        self.stream.try_clone().expect("clone")
+    }
+
     /// The next packet, which must be of this kind.
     pub fn expect(&mut self, kind: u8) -> Packet {
         let packet = self.packet().expect("the client has gone");
@@ -148,6 +162,53 @@ impl Peer {
     pub fn suback(&mut self, code: u8) {
         let packet = self.expect(SUBSCRIBE);
         self.send(&[0x90, 3, packet.body[0], packet.body[1], code]);
+    }
+
+    /// Reads a CONNECT of MQTT 5, answers with this code and these properties.
+    pub fn connack_v5(&mut self, code: u8, properties: &[Property]) -> Connect {
+        let connect = Connect::parse(&self.expect(CONNECT));
+        let body = [vec![0, code], property::block(properties)].concat();
+        self.send(&Packet::new(0x20, body).bytes());
+        connect
+    }
+
+    /// Reads a SUBSCRIBE of MQTT 5, answers with this code for its one filter.
+    pub fn suback_v5(&mut self, code: u8, properties: &[Property]) {
+        let packet = self.expect(SUBSCRIBE);
+        let body = [packet.body[..2].to_vec(), property::block(properties), vec![code]].concat();
+        self.send(&Packet::new(0x90, body).bytes());
+    }
+
+    /// Answers the packet with this identifier with one of MQTT 5 that has a code and properties.
+    pub fn answer_v5(&mut self, first: u8, id: u16, code: u8, properties: &[Property]) {
+        let body = [id.to_be_bytes().to_vec(), vec![code], property::block(properties)].concat();
+        self.send(&Packet::new(first, body).bytes());
+    }
+
+    /// Acknowledges publishes of QoS 1 or 2 one at a time, only when so many are under way and no other comes. `total`
+    /// is how many will come.
+    pub fn acknowledge_slowly(&mut self, most: usize, total: usize) {
+        // Long enough for a packet that must not come.
+        const MOMENT: Duration = Duration::from_millis(80);
+        let mut under_way = Vec::new();
+        for ended in 0..total {
+            while under_way.len() < most.min(total - ended) {
+                let publish = Publish::parse(&self.expect(0x30));
+                under_way.push((publish.id, publish.qos));
+            }
+            assert!(self.is_silent_for(MOMENT), "more than {most} under way");
+            let (id, qos) = under_way.remove(0);
+            let [high, low] = id.to_be_bytes();
+            if qos == 2 {
+                self.send(&[0x50, 2, high, low]);
+                assert_eq!(self.expect(0x62).id(), id);
+                // Its place is still taken.
+                assert!(self.is_silent_for(MOMENT), "more than {most} under way");
+                self.send(&[0x70, 2, high, low]);
+            } else {
+                self.send(&[0x40, 2, high, low]);
+            }
+        }
     }
 
     /// Reads until the client has gone.

@@ -1,32 +1,28 @@
-//! A connection's socket: TCP, with or without TLS. Every operation is non-blocking; waiting is [`Link::ready`]'s.
+//! A connection's bytes, in layers: `socket` is TCP with or without TLS, and a `websocket` may lie on it. Every
+//! operation is non-blocking; waiting is [`Link::ready`]'s.
 
+mod socket;
 mod tcp;
 mod tls;
+mod websocket;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+use bytes::{Bytes, BytesMut};
 
-use crate::config::Broker;
+use crate::config::{Broker, WebSocketSettings};
 use crate::error::{Error, Result};
-pub(crate) use tls::{Tls, TrustAnchors, explain};
+use crate::mqtt::steps::{Step, Steps};
+pub(crate) use socket::Written;
+use socket::{Socket, advance};
+pub(crate) use tls::{Tls, explain};
 
-/// An open socket. Reading and writing may happen on different threads at a time.
+/// An open connection. Reading and writing may happen on different threads at a time.
 pub(crate) struct Link {
-    tcp: TcpStream,
-    tls: Option<tls::Stream>,
-}
-
-/// What a write achieved.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Written {
-    /// Everything is with the operating system.
-    All,
-    /// The socket takes no more at the moment; whether it took something.
-    Blocked { moved: bool },
+    socket: Arc<Socket>,
+    web_socket: Option<websocket::Stream>,
 }
 
 /// One read takes at most this much, unless a larger packet is under way.
@@ -35,87 +31,69 @@ const READ: usize = 64 * 1024;
 const MAX_READ: usize = 1024 * 1024;
 
 impl Link {
-    /// DNS, TCP and TLS. The caller sets the deadline.
-    pub async fn open(broker: &Broker, tls: Option<&Tls>) -> Result<Link> {
-        let tcp = tcp::connect(broker).await?;
-        match tls {
-            None => Ok(Link { tcp, tls: None }),
+    /// DNS, TCP, TLS and WebSocket. The caller sets the deadline.
+    pub async fn open(
+        broker: &Broker,
+        tls: Option<&Tls>,
+        web_socket: Option<&WebSocketSettings>,
+        steps: &mut Steps,
+    ) -> Result<Link> {
+        let tcp = tcp::connect(broker, steps).await?;
+        let socket = match tls {
+            None => Socket { tcp, tls: None },
             Some(tls) => {
                 let (tcp, stream) = tls.handshake(broker, tcp).await?;
-                Ok(Link { tcp, tls: Some(stream) })
+                steps.done(Step::Tls);
+                Socket { tcp, tls: Some(stream) }
             }
-        }
+        };
+        let socket = Arc::new(socket);
+        let web_socket = match web_socket {
+            None => None,
+            Some(settings) => {
+                let stream = websocket::open(broker, settings, &socket).await?;
+                steps.done(Step::WebSocket);
+                Some(stream)
+            }
+        };
+        Ok(Link { socket, web_socket })
     }
 
-    /// Appends what the socket has to `input`: 0 is the end of the stream. `missing`: how much the packet under way
-    /// still lacks.
+    /// Appends what has come to `input`: 0 is the end of the stream. `missing`: how much the packet under way still
+    /// lacks. A WebSocket appends whole messages only; the bytes of one under way count, so that the peer is known to
+    /// be there. `Interrupted`: bytes have come, but none of them was MQTT's, and more may wait.
     pub fn try_read(&self, input: &mut BytesMut, missing: usize) -> io::Result<usize> {
         input.reserve(missing.clamp(READ, MAX_READ));
-        match &self.tls {
-            None => self.tcp.try_read_buf(input),
-            Some(tls) => tls.try_read(&self.tcp, input),
+        match &self.web_socket {
+            None => self.socket.try_read(input),
+            Some(web_socket) => web_socket.try_read(input),
         }
     }
 
     /// Writes as much of `chunks` as the socket takes, and drops it from them.
     pub fn try_write(&self, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
-        match &self.tls {
-            Some(tls) => tls.try_write(&self.tcp, chunks),
-            None => {
-                let mut moved = false;
-                while !chunks.is_empty() {
-                    let mut slices = [io::IoSlice::new(&[]); 16];
-                    let count =
-                        chunks.iter().zip(slices.iter_mut()).map(|(from, to)| *to = io::IoSlice::new(from)).count();
-                    match self.tcp.try_write_vectored(&slices[..count]) {
-                        Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                        Ok(written) => {
-                            advance(chunks, written);
-                            moved = true;
-                        }
-                        Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked { moved }),
-                        Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                        Err(e) => return Err(e),
-                    }
-                }
-                Ok(Written::All)
-            }
+        match &self.web_socket {
+            None => self.socket.try_write(chunks),
+            Some(web_socket) => web_socket.try_write(chunks),
         }
     }
 
-    /// True when TLS itself has something to send.
+    /// True when TLS or the WebSocket have something of their own to send, or a rest of what they have taken.
     pub fn wants_write(&self) -> bool {
-        self.tls.as_ref().is_some_and(tls::Stream::wants_write)
+        self.web_socket.as_ref().is_some_and(websocket::Stream::wants_write) || self.socket.wants_write()
     }
 
     /// Waits until reading or writing may go on; for ever when neither is asked for.
     pub async fn ready(&self, read: bool, write: bool) -> io::Result<()> {
-        let interest = match (read, write) {
-            (true, true) => Interest::READABLE | Interest::WRITABLE,
-            (true, false) => Interest::READABLE,
-            (false, true) => Interest::WRITABLE,
-            (false, false) => return std::future::pending().await,
-        };
-        self.tcp.ready(interest).await.map(drop)
+        self.socket.ready(read, write).await
     }
 
     /// Tells the peer that nothing more follows, as far as that goes without waiting.
     pub fn shutdown(&self) {
-        if let Some(tls) = &self.tls {
-            tls.close_notify(&self.tcp);
+        if let Some(web_socket) = &self.web_socket {
+            web_socket.close();
         }
-    }
-}
-
-/// Drops `written` bytes from the front.
-fn advance(chunks: &mut VecDeque<Bytes>, mut written: usize) {
-    while let Some(first) = chunks.front_mut() {
-        if written < first.len() {
-            first.advance(written);
-            return;
-        }
-        written -= first.len();
-        chunks.pop_front();
+        self.socket.shutdown();
     }
 }
 

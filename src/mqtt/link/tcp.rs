@@ -8,14 +8,16 @@ use tokio::time::timeout;
 use super::failed;
 use crate::config::Broker;
 use crate::error::Result;
+use crate::mqtt::steps::{Step, Steps};
 
 /// While another address is left to try, one gets this long: a black hole must not use up the whole deadline.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connects to the first address of the host that answers, in the order of the resolver.
-pub(super) async fn connect(broker: &Broker) -> Result<TcpStream> {
+pub(super) async fn connect(broker: &Broker, steps: &mut Steps) -> Result<TcpStream> {
     let addresses: Vec<_> =
         lookup_host((broker.host.as_str(), broker.port)).await.map_err(|e| failed(broker, "DNS", e))?.collect();
+    steps.done(Step::Dns);
     let mut last = failed(broker, "DNS", "the name has no address");
     for (index, address) in addresses.iter().enumerate() {
         let attempt = TcpStream::connect(address);
@@ -27,6 +29,7 @@ pub(super) async fn connect(broker: &Broker) -> Result<TcpStream> {
             Ok(stream) => {
                 // Small packets must not wait for the acknowledgement of earlier ones.
                 stream.set_nodelay(true).map_err(|e| failed(broker, "TCP", e))?;
+                steps.done(Step::Tcp);
                 return Ok(stream);
             }
             Err(e) => last = failed(broker, "TCP", e),

@@ -1,55 +1,30 @@
-//! MQTT 3.1.1 on rumqttc's codec, behind the checks that the codec leaves out. CONNECT, CONNACK and the outgoing
-//! PUBLISH are ours: the codec drops an empty user name, knows only five refusals, and is slow at large payloads.
+//! MQTT 3.1.1 and 3.1 on rumqttc's codec, behind the checks that the codec leaves out. CONNACK is read here: the codec
+//! knows only five refusals.
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{self, Packet as Codec};
 
-use super::{Connect, MAX_REMAINING_LENGTH, Packet, ProtocolError, Publish};
+use super::{
+    Connack, Limits, MAX_REMAINING_LENGTH, Packet, ProtocolError, Publish, Reason, check_topic, put_remaining_length,
+    put_string,
+};
 use crate::config::Consistency;
 
-/// Takes the next whole packet out of `input`; `None` when there is none yet.
-pub(crate) fn decode(input: &mut BytesMut) -> Result<Option<Packet>, ProtocolError> {
-    let Some((header_length, remaining)) = frame(input)? else { return Ok(None) };
-    check_fixed_header(input[0], remaining)?;
-    if input.len() < header_length + remaining {
-        return Ok(None);
-    }
+/// Takes the packet off the front of `input`; all of it is there.
+pub(super) fn decode(input: &mut BytesMut, header_length: usize, remaining: usize) -> Result<Packet, ProtocolError> {
     if input[0] >> 4 == CONNACK {
-        return connack(input.split_to(header_length + remaining).split_off(header_length)).map(Some);
+        return connack(input.split_to(header_length + remaining).split_off(header_length));
     }
     let packet = Codec::read(input, MAX_REMAINING_LENGTH)
         .map_err(|e| ProtocolError(format!("malformed packet from the broker: {e}")))?;
-    neutral(packet).map(Some)
-}
-
-/// How many bytes the packet at the start of `input` still lacks; used to size the next read.
-pub(crate) fn missing(input: &BytesMut) -> usize {
-    match frame(input) {
-        Ok(Some((header_length, remaining))) => (header_length + remaining).saturating_sub(input.len()),
-        _ => 0,
-    }
-}
-
-/// Lengths of the fixed header and of what follows it (MQTT 3.1.1, section 2.2.3).
-fn frame(input: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
-    let mut remaining = 0;
-    for (index, byte) in input.iter().skip(1).take(4).enumerate() {
-        remaining |= usize::from(byte & 0x7F) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Ok(Some((index + 2, remaining)));
-        }
-    }
-    match input.len() {
-        0..=4 => Ok(None),
-        _ => Err(ProtocolError("the length of a packet from the broker takes more than four bytes".into())),
-    }
+    neutral(packet)
 }
 
 const CONNACK: u8 = 2;
 
 /// Packet type, flags and length as MQTT 3.1.1 fixes them for what a broker sends (sections 2.2.2 and 3).
-fn check_fixed_header(first: u8, remaining: usize) -> Result<(), ProtocolError> {
+pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), ProtocolError> {
     let (kind, flags) = (first >> 4, first & 0x0F);
     let fits = match kind {
         CONNACK => flags == 0 && remaining == 2,
@@ -72,7 +47,8 @@ fn connack(mut body: BytesMut) -> Result<Packet, ProtocolError> {
     if flags > 1 || (flags == 1 && code != 0) {
         return Err(ProtocolError(format!("CONNACK with flags {flags:#x} and code {code}")));
     }
-    Ok(Packet::Connack { session_present: flags == 1, code })
+    let connack = Connack { session_present: flags == 1, reason: Reason::of(code), limits: Limits::default() };
+    Ok(Packet::Connack(Box::new(connack)))
 }
 
 fn neutral(packet: Codec) -> Result<Packet, ProtocolError> {
@@ -82,9 +58,7 @@ fn neutral(packet: Codec) -> Result<Packet, ProtocolError> {
     };
     Ok(match packet {
         Codec::Publish(publish) => {
-            if publish.topic.is_empty() || publish.topic.contains(['\0', '+', '#']) {
-                return Err(ProtocolError("PUBLISH with an invalid topic".into()));
-            }
+            check_topic(&publish.topic)?;
             Packet::Publish(Publish {
                 topic: publish.topic,
                 payload: publish.payload,
@@ -96,133 +70,35 @@ fn neutral(packet: Codec) -> Result<Packet, ProtocolError> {
                 retain: publish.retain,
                 dup: publish.dup,
                 packet_id: publish.pkid,
+                properties: Bytes::new(),
             })
         }
-        Codec::PubAck(ack) => Packet::Puback(id(ack.pkid)?),
-        Codec::PubRec(ack) => Packet::Pubrec(id(ack.pkid)?),
-        Codec::PubRel(ack) => Packet::Pubrel(id(ack.pkid)?),
-        Codec::PubComp(ack) => Packet::Pubcomp(id(ack.pkid)?),
+        Codec::PubAck(ack) => Packet::Puback(id(ack.pkid)?, Reason::default()),
+        Codec::PubRec(ack) => Packet::Pubrec(id(ack.pkid)?, Reason::default()),
+        Codec::PubRel(ack) => Packet::Pubrel(id(ack.pkid)?, Reason::default()),
+        Codec::PubComp(ack) => Packet::Pubcomp(id(ack.pkid)?, Reason::default()),
         Codec::SubAck(ack) => {
             let codes = ack.return_codes.iter().map(|code| match code {
                 v4::SubscribeReasonCode::Success(qos) => *qos as u8,
                 v4::SubscribeReasonCode::Failure => 0x80,
             });
-            Packet::Suback(id(ack.pkid)?, codes.collect())
+            Packet::Suback(id(ack.pkid)?, codes.collect(), None)
         }
         Codec::PingResp => Packet::Pingresp,
         _ => return Err(ProtocolError("unexpected packet".into())),
     })
 }
 
-/// CONNECT (section 3.1). An empty user name is sent as such; the broker decides.
-pub(crate) fn connect(connect: &Connect, to: &mut BytesMut) {
-    let mut flags = u8::from(connect.clean_session) << 1;
-    let mut payload = Vec::new();
-    put_string(&mut payload, connect.client_id.as_bytes());
-    if let Some(credentials) = &connect.credentials {
-        flags |= 0x80;
-        put_string(&mut payload, credentials.username.as_bytes());
-        if let Some(password) = &credentials.password {
-            flags |= 0x40;
-            put_string(&mut payload, password);
-        }
-    }
-    to.put_u8(0x10);
-    put_remaining_length(to, 10 + payload.len());
-    to.put_slice(&[0, 4, b'M', b'Q', b'T', b'T', 4, flags]);
-    to.put_u16(connect.keep_alive_s);
-    to.put_slice(&payload);
-}
-
-/// Everything of a PUBLISH before its payload (section 3.3). The topic is checked when the writer is opened.
-pub(crate) fn publish_head(publish: &Publish, to: &mut BytesMut) {
-    let id_length = if publish.qos == Consistency::AtMostOnce { 0 } else { 2 };
-    let remaining = 2 + publish.topic.len() + id_length + publish.payload.len();
-    to.put_u8(0x30 | u8::from(publish.dup) << 3 | publish.qos.qos() << 1 | u8::from(publish.retain));
-    put_remaining_length(to, remaining);
-    to.put_u16(publish.topic.len() as u16);
-    to.put_slice(publish.topic.as_bytes());
-    if id_length > 0 {
-        to.put_u16(publish.packet_id);
-    }
-}
-
-/// The most that a payload may have beside this topic.
-pub(crate) fn max_payload(topic: &str) -> usize {
-    MAX_REMAINING_LENGTH - 4 - topic.len()
-}
-
-pub(crate) fn puback(id: u16, to: &mut BytesMut) {
-    acknowledgement(0x40, id, to);
-}
-
-pub(crate) fn pubrec(id: u16, to: &mut BytesMut) {
-    acknowledgement(0x50, id, to);
-}
-
-pub(crate) fn pubrel(id: u16, to: &mut BytesMut) {
-    acknowledgement(0x62, id, to);
-}
-
-pub(crate) fn pubcomp(id: u16, to: &mut BytesMut) {
-    acknowledgement(0x70, id, to);
-}
-
-fn acknowledgement(first: u8, id: u16, to: &mut BytesMut) {
-    to.put_slice(&[first, 2]);
-    to.put_u16(id);
-}
-
 /// SUBSCRIBE (section 3.8).
-pub(crate) fn subscribe(id: u16, filters: &[String], qos: Consistency, to: &mut BytesMut) {
+pub(super) fn subscribe(id: u16, filters: &[String], qos: Consistency, to: &mut BytesMut) {
     let remaining = 2 + filters.iter().map(|filter| 3 + filter.len()).sum::<usize>();
     to.put_u8(0x82);
     put_remaining_length(to, remaining);
     to.put_u16(id);
     for filter in filters {
-        to.put_u16(filter.len() as u16);
-        to.put_slice(filter.as_bytes());
+        put_string(to, filter.as_bytes());
         to.put_u8(qos.qos());
     }
-}
-
-pub(crate) fn pingreq(to: &mut BytesMut) {
-    to.put_slice(&[0xC0, 0]);
-}
-
-pub(crate) fn disconnect(to: &mut BytesMut) {
-    to.put_slice(&[0xE0, 0]);
-}
-
-/// Lengths above 65,535 are refused by the configuration.
-fn put_string(to: &mut Vec<u8>, bytes: &[u8]) {
-    to.put_u16(bytes.len() as u16);
-    to.put_slice(bytes);
-}
-
-fn put_remaining_length(to: &mut BytesMut, mut length: usize) {
-    while length >= 0x80 {
-        to.put_u8(length as u8 | 0x80);
-        length >>= 7;
-    }
-    to.put_u8(length as u8);
-}
-
-/// What a refusing CONNACK means (section 3.2.2.3, table 3.1).
-pub(crate) fn connack_text(code: u8) -> &'static str {
-    match code {
-        1 => "the broker does not accept this protocol version",
-        2 => "the broker does not accept this client id",
-        3 => "the broker's MQTT service is unavailable",
-        4 => "bad user name or password",
-        5 => "not authorized",
-        _ => "unknown code",
-    }
-}
-
-/// True for a CONNACK code that is about the login.
-pub(crate) fn is_login_refused(code: u8) -> bool {
-    matches!(code, 4 | 5)
 }
 
 #[cfg(test)]
@@ -230,15 +106,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::Credentials;
+    use crate::config::{Credentials, Version};
+    use crate::mqtt::protocol::testing::{connect_packet, decode_with};
+    use crate::mqtt::protocol::{Decoder, Will, connect, max_payload, missing, publish_packet_size};
 
     fn decode_all(bytes: &[u8]) -> Result<Vec<Packet>, ProtocolError> {
-        let mut input = BytesMut::from(bytes);
-        let mut packets = Vec::new();
-        while let Some(packet) = decode(&mut input)? {
-            packets.push(packet);
-        }
-        Ok(packets)
+        decode_with(&mut Decoder::new(&connect_packet(Version::V311)), bytes)
+    }
+
+    fn publish_head(publish: &Publish, to: &mut BytesMut) {
+        super::super::publish_head(Version::V311, publish, to);
     }
 
     fn qos() -> impl Strategy<Value = Consistency> {
@@ -253,7 +130,7 @@ mod tests {
             let at_most_once = qos == Consistency::AtMostOnce;
             let packet_id = if at_most_once { 0 } else { id };
             let dup = dup && !at_most_once;
-            let publish = Publish { topic, payload: payload.into(), qos, retain, dup, packet_id };
+            let publish = Publish { topic, payload: payload.into(), qos, retain, dup, packet_id, properties: Bytes::new() };
             let mut ours = BytesMut::new();
             publish_head(&publish, &mut ours);
             ours.extend_from_slice(&publish.payload);
@@ -264,6 +141,7 @@ mod tests {
             (packet.retain, packet.dup, packet.pkid) = (retain, dup, packet_id);
             packet.write(&mut theirs).unwrap();
             prop_assert_eq!(&ours, &theirs);
+            prop_assert_eq!(publish_packet_size(Version::V311, &publish), ours.len());
             prop_assert_eq!(decode_all(&ours), Ok(vec![Packet::Publish(publish)]));
         }
 
@@ -276,19 +154,20 @@ mod tests {
         fn a_packet_in_pieces_is_the_same_packet(payload: Vec<u8>, cut: prop::sample::Index) {
             let publish = Publish {
                 topic: "t".into(), payload: payload.into(), qos: Consistency::AtLeastOnce, retain: false, dup: false,
-                packet_id: 7,
+                packet_id: 7, properties: Bytes::new(),
             };
             let mut whole = BytesMut::new();
             publish_head(&publish, &mut whole);
             whole.extend_from_slice(&publish.payload);
             let rest = whole.split_off(cut.index(whole.len()));
             let mut input = whole;
-            prop_assert_eq!(decode(&mut input), Ok(None));
+            let mut decoder = Decoder::new(&connect_packet(Version::V311));
+            prop_assert_eq!(decoder.decode(&mut input), Ok(None));
             if input.len() >= 5 {
                 prop_assert_eq!(missing(&input), rest.len());
             }
             input.extend_from_slice(&rest);
-            prop_assert_eq!(decode(&mut input), Ok(Some(Packet::Publish(publish))));
+            prop_assert_eq!(decoder.decode(&mut input), Ok(Some(Packet::Publish(publish))));
             prop_assert!(input.is_empty());
         }
     }
@@ -325,23 +204,43 @@ mod tests {
     #[test]
     fn every_connack_code_is_told() {
         for code in 0..=255 {
-            let connack = Packet::Connack { session_present: false, code };
-            assert_eq!(decode_all(&[0x20, 2, 0, code]), Ok(vec![connack]));
+            let connack = Connack { reason: Reason::of(code), ..Connack::default() };
+            assert_eq!(decode_all(&[0x20, 2, 0, code]), Ok(vec![Packet::Connack(Box::new(connack))]));
         }
     }
 
     #[test]
     fn connect_as_in_the_specification() {
-        let mut packet = Connect { client_id: "ab".into(), clean_session: true, keep_alive_s: 60, credentials: None };
+        let mut packet = connect_packet(Version::V311);
         let mut bytes = BytesMut::new();
         connect(&packet, &mut bytes);
         assert_eq!(&bytes[..], b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02ab");
 
-        packet.clean_session = false;
-        packet.credentials = Some(Credentials { username: String::new(), password: Some(vec![0xFF]) });
+        packet.clean = false;
+        packet.credentials = Some(Credentials { username: Some(String::new()), password: Some(vec![0xFF]) });
         bytes.clear();
         connect(&packet, &mut bytes);
         assert_eq!(&bytes[..], b"\x10\x13\x00\x04MQTT\x04\xc0\x00\x3c\x00\x02ab\x00\x00\x00\x01\xff");
+
+        packet.credentials = None;
+        packet.will = Some(Will {
+            topic: "w".into(),
+            payload: b"x"[..].into(),
+            qos: Consistency::ExactlyOnce,
+            retain: true,
+            delay_interval: Some(5),
+            properties: Bytes::new(),
+        });
+        bytes.clear();
+        connect(&packet, &mut bytes);
+        assert_eq!(&bytes[..], b"\x10\x14\x00\x04MQTT\x04\x34\x00\x3c\x00\x02ab\x00\x01w\x00\x01x");
+    }
+
+    #[test]
+    fn connect_of_mqtt_3_1() {
+        let mut bytes = BytesMut::new();
+        connect(&connect_packet(Version::V31), &mut bytes);
+        assert_eq!(&bytes[..], b"\x10\x10\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02ab");
     }
 
     #[test]
@@ -359,6 +258,6 @@ mod tests {
 
     #[test]
     fn a_payload_without_topic_room_is_known_before() {
-        assert_eq!(max_payload("abc"), MAX_REMAINING_LENGTH - 2 - 3 - 2);
+        assert_eq!(max_payload(Version::V311, "abc", &[]), MAX_REMAINING_LENGTH - 2 - 3 - 2);
     }
 }

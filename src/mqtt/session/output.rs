@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::mqtt::protocol::{Publish, v4};
+use crate::config::Version;
+use crate::mqtt::protocol::{self, Publish};
 
 /// Payloads above this are not copied.
 const LARGE: usize = 8 * 1024;
@@ -24,8 +25,8 @@ impl Output {
         &mut self.tail
     }
 
-    pub fn publish(&mut self, publish: &Publish) {
-        v4::publish_head(publish, &mut self.tail);
+    pub fn publish(&mut self, version: Version, publish: &Publish) {
+        protocol::publish_head(version, publish, &mut self.tail);
         if publish.payload.len() < LARGE {
             self.tail.extend_from_slice(&publish.payload);
         } else {

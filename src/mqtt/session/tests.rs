@@ -9,10 +9,11 @@ use rumqttc::mqttbytes::v4::Packet as Wire;
 
 use super::*;
 use crate::mqtt::outbox::{Completion, Confirmation, Room};
+use crate::mqtt::protocol::Reason;
 
 fn publish(qos: Consistency, tag: u32) -> Publish {
     let payload = Bytes::copy_from_slice(&tag.to_be_bytes());
-    Publish { topic: "t".into(), payload, qos, retain: false, dup: false, packet_id: 0 }
+    Publish { topic: "t".into(), payload, qos, retain: false, dup: false, packet_id: 0, properties: Bytes::new() }
 }
 
 fn tag(payload: &[u8]) -> u32 {
@@ -36,6 +37,9 @@ struct Broker {
     outgoing: BTreeMap<u16, (Publish, bool)>,
     last_id: u16,
     subscriptions: usize,
+    receive_maximum: Option<u16>,
+    /// QoS 1 and 2 publishes of this connection whose handshake is not complete.
+    unconfirmed: HashSet<u16>,
 }
 
 impl Broker {
@@ -44,7 +48,15 @@ impl Broker {
         session.output.take().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
         let position = session.output.queued();
         while !bytes.is_empty() {
-            self.to_broker.push_back(Wire::read(&mut bytes, 1 << 20).unwrap());
+            let packet = Wire::read(&mut bytes, 1 << 20).unwrap();
+            if let Wire::Publish(p) = &packet
+                && p.pkid > 0
+            {
+                self.unconfirmed.insert(p.pkid);
+                let most = self.receive_maximum.unwrap_or(u16::MAX);
+                assert!(self.unconfirmed.len() <= most.into(), "more than the broker takes");
+            }
+            self.to_broker.push_back(packet);
         }
         session.flushed(position, Instant::now());
     }
@@ -58,7 +70,8 @@ impl Broker {
                     QoS::AtMostOnce => self.log.push(seen),
                     QoS::AtLeastOnce => {
                         self.log.push(seen);
-                        self.to_client.push_back(Packet::Puback(p.pkid));
+                        self.unconfirmed.remove(&p.pkid);
+                        self.to_client.push_back(Packet::Puback(p.pkid, Reason::default()));
                     }
                     QoS::ExactlyOnce => {
                         if self.received.insert(p.pkid) {
@@ -66,25 +79,26 @@ impl Broker {
                         } else {
                             assert!(p.dup, "a known identifier without DUP");
                         }
-                        self.to_client.push_back(Packet::Pubrec(p.pkid));
+                        self.to_client.push_back(Packet::Pubrec(p.pkid, Reason::default()));
                     }
                 }
             }
             Wire::PubRel(p) => {
                 self.received.remove(&p.pkid);
-                self.to_client.push_back(Packet::Pubcomp(p.pkid));
+                self.unconfirmed.remove(&p.pkid);
+                self.to_client.push_back(Packet::Pubcomp(p.pkid, Reason::default()));
             }
             Wire::PubAck(p) => drop(self.outgoing.remove(&p.pkid)),
             Wire::PubRec(p) => {
                 if let Some((_, released)) = self.outgoing.get_mut(&p.pkid) {
                     *released = true;
                 }
-                self.to_client.push_back(Packet::Pubrel(p.pkid));
+                self.to_client.push_back(Packet::Pubrel(p.pkid, Reason::default()));
             }
             Wire::PubComp(p) => drop(self.outgoing.remove(&p.pkid)),
             Wire::Subscribe(p) => {
                 self.subscriptions += 1;
-                self.to_client.push_back(Packet::Suback(p.pkid, vec![2; p.filters.len()]));
+                self.to_client.push_back(Packet::Suback(p.pkid, vec![2; p.filters.len()], None));
             }
             other => panic!("unexpected {other:?}"),
         }
@@ -100,6 +114,7 @@ impl Broker {
     fn cut(&mut self) {
         self.to_broker.clear();
         self.to_client.clear();
+        self.unconfirmed.clear();
     }
 
     fn resume(&mut self, keeps_session: bool) {
@@ -109,7 +124,7 @@ impl Broker {
         }
         for (id, (message, released)) in &self.outgoing {
             self.to_client.push_back(match released {
-                true => Packet::Pubrel(*id),
+                true => Packet::Pubrel(*id, Reason::default()),
                 false => Packet::Publish(Publish { dup: true, ..message.clone() }),
             });
         }
@@ -134,7 +149,7 @@ impl World {
     fn new(window: u16) -> World {
         let now = Instant::now();
         World {
-            session: Session::new(window, Duration::from_secs(60), now),
+            session: Session::new(Version::V311, window, Duration::from_secs(60), now),
             broker: Broker::default(),
             connected: false,
             room: Room::new(1_000_000, 1 << 30),
@@ -156,8 +171,13 @@ impl World {
     }
 
     fn connect(&mut self, keeps_session: bool) {
+        self.connect_with(keeps_session, None);
+    }
+
+    fn connect_with(&mut self, keeps_session: bool, receive_maximum: Option<u16>) {
         self.broker.resume(keeps_session);
-        self.session.connected(keeps_session, self.now);
+        self.broker.receive_maximum = receive_maximum;
+        self.session.connected(keeps_session, &Limits { receive_maximum, ..Limits::default() }, self.now);
         self.connected = true;
     }
 
@@ -221,7 +241,7 @@ enum Step {
     ToClient,
     ApplicationTakes,
     Cut,
-    Connect { keeps_session: bool },
+    Connect { keeps_session: bool, receive_maximum: Option<u16> },
 }
 
 fn qos() -> impl Strategy<Value = Consistency> {
@@ -237,7 +257,8 @@ fn steps(keeps_session: impl Strategy<Value = bool> + Clone + 'static) -> impl S
         6 => Just(Step::ToClient),
         3 => Just(Step::ApplicationTakes),
         1 => Just(Step::Cut),
-        2 => keeps_session.prop_map(|keeps_session| Step::Connect { keeps_session }),
+        2 => (keeps_session, prop::option::of(1..6u16))
+            .prop_map(|(keeps_session, receive_maximum)| Step::Connect { keeps_session, receive_maximum }),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -261,7 +282,9 @@ fn run(window: u16, steps: Vec<Step>) -> (World, Vec<(Consistency, u32)>) {
             Step::ToClient => world.client_handles_one(),
             Step::ApplicationTakes => world.application_takes_one(),
             Step::Cut => world.cut(),
-            Step::Connect { keeps_session } if !world.connected => world.connect(keeps_session),
+            Step::Connect { keeps_session, receive_maximum } if !world.connected => {
+                world.connect_with(keeps_session, receive_maximum);
+            }
             Step::Connect { .. } => {}
         }
         world.events();
@@ -343,21 +366,27 @@ proptest! {
     }
 }
 
+fn reason() -> impl Strategy<Value = Reason> {
+    any::<u8>().prop_map(Reason::of)
+}
+
 fn any_packet() -> impl Strategy<Value = Packet> {
     let id = 1u16..6;
     prop_oneof![
-        id.clone().prop_map(Packet::Puback),
-        id.clone().prop_map(Packet::Pubrec),
-        id.clone().prop_map(Packet::Pubrel),
-        id.clone().prop_map(Packet::Pubcomp),
-        (id.clone(), prop::collection::vec(any::<u8>(), 0..3)).prop_map(|(id, codes)| Packet::Suback(id, codes)),
+        (id.clone(), reason()).prop_map(|(id, reason)| Packet::Puback(id, reason)),
+        (id.clone(), reason()).prop_map(|(id, reason)| Packet::Pubrec(id, reason)),
+        (id.clone(), reason()).prop_map(|(id, reason)| Packet::Pubrel(id, reason)),
+        (id.clone(), reason()).prop_map(|(id, reason)| Packet::Pubcomp(id, reason)),
+        (id.clone(), prop::collection::vec(any::<u8>(), 0..3)).prop_map(|(id, codes)| Packet::Suback(id, codes, None)),
         (id, qos(), any::<bool>()).prop_map(|(packet_id, qos, dup)| Packet::Publish(Publish {
             packet_id,
             dup,
             ..publish(qos, 1)
         })),
         Just(Packet::Pingresp),
-        Just(Packet::Connack { session_present: false, code: 0 }),
+        Just(Packet::Connack(Box::default())),
+        reason().prop_map(Packet::Disconnect),
+        Just(Packet::Auth),
     ]
 }
 
@@ -380,10 +409,181 @@ fn a_refused_subscription_is_told() {
     let mut world = World::new(4);
     world.session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
     world.connect(false);
-    world.session.handle(Packet::Suback(1, vec![1, 0x80]), world.now).unwrap();
+    world.session.handle(Packet::Suback(1, vec![1, 0x80], None), world.now).unwrap();
     match world.session.take_events().as_slice() {
         [Event::Subscribed(Err(Error::Authorization { message, code: 0x80 }))] => assert!(message.contains("'b'")),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn under_mqtt_5_the_code_tells_why_a_subscription_is_refused() {
+    let refused = |codes: Vec<u8>| {
+        let now = Instant::now();
+        let mut session = Session::new(Version::V5, 4, Duration::ZERO, now);
+        session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
+        session.connected(false, &Limits::default(), now);
+        session.handle(Packet::Suback(1, codes, Some("because".into())), now).unwrap();
+        match session.take_events().pop() {
+            Some(Event::Subscribed(Err(error))) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let denied = refused(vec![0x97, 0x87]);
+    assert!(matches!(denied, Error::Authorization { code: 0x87, .. }), "{denied}");
+    let full = refused(vec![1, 0x97]);
+    assert!(matches!(full, Error::Io(_)), "{full}");
+    let text = full.to_string();
+    assert!(text.contains("'b'") && text.contains("quota exceeded") && text.contains("because"), "{text}");
+}
+
+#[test]
+fn a_refused_publish_ends_with_the_reason_and_leaves_its_place() {
+    for (qos, packet) in [
+        (Consistency::AtLeastOnce, Packet::Puback as fn(u16, Reason) -> Packet),
+        (Consistency::ExactlyOnce, Packet::Pubrec),
+    ] {
+        let mut world = World::new(1);
+        world.connect(false);
+        for code in [0x87, 0x97] {
+            world.publish(qos);
+            world.session.take_output();
+            let id = *world.session.ids.keys().next().unwrap();
+            world.session.handle(packet(id, Reason::of(code)), world.now).unwrap();
+            assert!(world.session.output.is_empty(), "no PUBREL follows");
+            world.events();
+            let result = world.confirmations.pop().unwrap().try_recv().unwrap();
+            match code {
+                0x87 => assert!(matches!(result, Err(Error::Authorization { code: 0x87, .. })), "{result:?}"),
+                _ => assert!(matches!(&result, Err(Error::Io(text)) if text.contains("quota exceeded")), "{result:?}"),
+            }
+            assert!(world.session.is_idle() && world.session.ids.is_empty() && world.session.in_flight == 0);
+        }
+    }
+}
+
+#[test]
+fn a_message_too_large_for_the_broker_is_not_sent() {
+    let mut world = World::new(4);
+    let limits = Limits { maximum_packet_size: Some(12), ..Limits::default() };
+    world.session.connected(false, &limits, world.now);
+    let fits = Publish { payload: Bytes::from(vec![0; 5]), ..publish(Consistency::AtLeastOnce, 0) };
+    let large = Publish { payload: Bytes::from(vec![0; 6]), ..fits.clone() };
+    for (publish, sent) in [(large, false), (fits, true)] {
+        let (completion, mut confirmation) = Completion::new(world.room.try_acquire(6).unwrap());
+        assert!(world.session.publish(publish, completion).is_ok());
+        world.events();
+        assert_eq!(world.session.output.is_empty(), !sent);
+        match confirmation.try_recv() {
+            Ok(Err(Error::Io(text))) if !sent => assert!(text.contains("13 bytes"), "{text}"),
+            Err(_) if sent => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_what_waits_to_be_sent_again_takes_no_place() {
+    let mut world = World::new(3);
+    world.connect(false);
+    for _ in 0..3 {
+        world.publish(Consistency::AtLeastOnce);
+    }
+    world.broker.take_output(&mut world.session);
+    world.cut();
+    world.connect_with(true, Some(1));
+    world.session.handle(Packet::Puback(3, Reason::default()), world.now).unwrap();
+    assert_eq!(world.session.in_flight, 1);
+    world.settle();
+    check_ends(&mut world);
+    assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0, 1]);
+}
+
+#[test]
+fn the_brokers_keep_alive_counts_for_its_connection() {
+    let (mut session, at) = clocked();
+    session.disconnected(&Error::Io("cut".into()));
+    session.connected(false, &Limits { server_keep_alive_s: Some(4), ..Limits::default() }, at(0));
+    assert_eq!(session.deadline(true), Some(at(4)));
+    session.disconnected(&Error::Io("cut".into()));
+    session.connected(false, &Limits { server_keep_alive_s: Some(0), ..Limits::default() }, at(0));
+    assert_eq!(session.deadline(true), None);
+    session.disconnected(&Error::Io("cut".into()));
+    session.connected(false, &Limits::default(), at(0));
+    assert_eq!(session.deadline(true), Some(at(10)));
+}
+
+#[test]
+fn mqtt_3_1_subscribes_again_because_its_broker_does_not_tell() {
+    let now = Instant::now();
+    let mut session = Session::new(Version::V31, 4, Duration::ZERO, now);
+    session.subscribe_when_connected(vec!["a".into()], Consistency::AtLeastOnce);
+    for id in [1, 2] {
+        session.connected(id > 1, &Limits::default(), now);
+        assert!(session.is_subscribing());
+        assert_eq!(session.take_output().concat_bytes()[..2], [0x82, 6]);
+        session.handle(Packet::Suback(id, vec![1], None), now).unwrap();
+        assert!(!session.is_subscribing());
+        session.disconnected(&Error::Io("cut".into()));
+    }
+}
+
+#[test]
+fn under_mqtt_3_1_an_identifier_may_be_another_messages_without_a_word() {
+    for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
+        for dup in [false, true] {
+            let now = Instant::now();
+            let mut session = Session::new(Version::V31, 4, Duration::ZERO, now);
+            session.connected(false, &Limits::default(), now);
+            let arrives = |session: &mut Session, tag, dup| {
+                let message = Publish { packet_id: 1, dup, ..publish(qos, tag) };
+                session.handle(Packet::Publish(message), now).unwrap();
+                match session.take_events().pop() {
+                    Some(Event::Delivery(_, receipt)) => receipt,
+                    _ => None,
+                }
+            };
+            let first = arrives(&mut session, 1, false).unwrap();
+            session.disconnected(&Error::Io("cut".into()));
+            session.connected(true, &Limits::default(), now);
+            assert_eq!(arrives(&mut session, 1, true), None, "the same one again");
+            // The broker has begun anew.
+            let second = arrives(&mut session, 2, dup).expect("another message");
+            session.acknowledge(first);
+            assert!(session.take_output().is_empty(), "nothing of the second one is acknowledged with the first");
+            session.acknowledge(second);
+            assert_eq!(session.take_output().concat_bytes().len(), 4);
+            if qos == Consistency::ExactlyOnce {
+                assert!(arrives(&mut session, 3, dup).is_some(), "after PUBREC, too");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_broker_has_goes_on_when_it_takes_less_than_before() {
+    let small = Limits { maximum_packet_size: Some(5), ..Limits::default() };
+    for (released, text) in [(true, None), (false, Some("may have been delivered"))] {
+        let mut world = World::new(4);
+        world.connect(false);
+        world.publish(Consistency::ExactlyOnce);
+        world.session.take_output();
+        if released {
+            world.session.handle(Packet::Pubrec(1, Reason::default()), world.now).unwrap();
+            world.session.take_output();
+        }
+        world.session.disconnected(&Error::Io("cut".into()));
+        world.session.connected(true, &small, world.now);
+        world.events();
+        let output = world.session.take_output().concat_bytes();
+        match (text, world.confirmations.pop().unwrap().try_recv()) {
+            (None, Err(_)) => assert_eq!(output, [0x62, 2, 0, 1]),
+            (Some(text), Ok(Err(error))) => {
+                assert!(error.to_string().contains(text) && output.is_empty(), "{error}");
+                assert!(world.session.ids.is_empty());
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -483,8 +683,8 @@ fn packet_identifiers_wrap_and_skip_those_in_use() {
 /// A session with a keep-alive of 10 seconds, and its clock.
 fn clocked() -> (Session, impl Fn(u64) -> Instant) {
     let start = Instant::now();
-    let mut session = Session::new(1, Duration::from_secs(10), start);
-    session.connected(false, start);
+    let mut session = Session::new(Version::V311, 1, Duration::from_secs(10), start);
+    session.connected(false, &Limits::default(), start);
     (session, move |seconds| start + Duration::from_secs(seconds))
 }
 

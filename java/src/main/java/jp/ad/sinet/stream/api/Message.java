@@ -67,8 +67,8 @@ public final class Message<T> {
     }
 
     /**
-     * What the messaging system tells about the message. For MQTT an unmodifiable map with {@code qos} (Integer),
-     * {@code retain} and {@code duplicate} (Boolean); for an injected message the object that was injected.
+     * What the messaging system tells about the message: for MQTT a {@link PublishPacket}, for an injected message the
+     * object that was injected.
      *
      * @return the object, or null
      */

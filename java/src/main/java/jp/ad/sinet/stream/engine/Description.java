@@ -25,7 +25,7 @@ final class Description {
     final Duration receiveTimeout;
     final Duration writeTimeout;
     final boolean dataEncryption;
-    final boolean needsTrustAnchors;
+    /** What Java has to open for TLS, or null; may hold passwords. */
     final Map<String, Object> config;
     final List<String> warnings;
 
@@ -36,7 +36,7 @@ final class Description {
         if (!(decoded instanceof Map)) {
             throw Errors.malformed("a description is not a map");
         }
-        tree = (Map<?, ?>) decoded;
+        tree = new LinkedHashMap<>((Map<?, ?>) decoded);
         service = get("service", String.class, false);
         topic = get("topic", String.class, false);
         topics = strings("topics");
@@ -48,9 +48,15 @@ final class Description {
         receiveTimeout = timeout("receive_timeout_ms");
         writeTimeout = timeout("write_timeout_ms");
         dataEncryption = get("data_encryption", Boolean.class, true);
-        needsTrustAnchors = get("needs_trust_anchors", Boolean.class, true);
         config = config(get("config", Map.class, true));
         warnings = strings("warnings");
+    }
+
+    /** What {@link KeyMaterial#open} takes; given away once, because passwords are in it. */
+    Map<?, ?> takeKeyMaterial() {
+        Map<?, ?> wanted = get("key_material", Map.class, false);
+        tree.remove("key_material");
+        return wanted;
     }
 
     private <V> V get(String name, Class<V> type, boolean required) {

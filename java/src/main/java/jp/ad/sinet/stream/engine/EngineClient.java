@@ -93,15 +93,16 @@ abstract class EngineClient implements MessageIO {
     }
 
     private static void connect(long handle, Description description) {
-        byte[] trustAnchors = description.needsTrustAnchors ? Tree.encode(TrustAnchors.ofJvm()) : null;
+        byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial());
         boolean begun = false;
         do {
             if (Thread.currentThread().isInterrupted()) { // and stays so
-                throw new ConnectionException("interrupted while connecting" + (description.service == null ? ""
-                        : " service " + description.service), new InterruptedException());
+                throw new ConnectionException("interrupted while connecting"
+                        + (description.service == null ? "" : " service " + description.service) + " to "
+                        + description.config.get("brokers"), new InterruptedException());
             }
             if (!begun) {
-                Native.connect(handle, trustAnchors);
+                Native.connect(handle, keyMaterial);
                 begun = true;
             }
         } while (!Native.awaitConnected(handle, SLICE_MILLIS));

@@ -25,8 +25,8 @@ final class Native {
     /** The configuration in force, as a tree. */
     static native byte[] describe(long handle);
 
-    /** Begins to connect, and to subscribe. {@code trustAnchors}: null, or a tree with a list of DER certificates. */
-    static native void connect(long handle, byte[] trustAnchors);
+    /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}. */
+    static native void connect(long handle, byte[] keyMaterial);
 
     /** True when connected; throws when that failed. */
     static native boolean awaitConnected(long handle, int waitMs);

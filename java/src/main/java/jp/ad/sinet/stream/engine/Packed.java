@@ -1,9 +1,8 @@
 package jp.ad.sinet.stream.engine;
 
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.PublishPacket;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
 /** Walks through the records of received messages that the native library packs into one array. Not thread-safe. */
@@ -13,27 +12,18 @@ final class Packed {
 
     private static final int RETAIN = 1;
     private static final int DUPLICATE = 2;
+    /** After the payload come the packet's properties. */
+    private static final int PROPERTIES = 4;
     private static final int QOS_LEVELS = 3;
-    private static final int FLAG_VALUES = 4;
-    /** What {@code Message.getRaw} returns: shared, by quality of service and flags. */
-    private static final Object[] RAW = new Object[QOS_LEVELS * FLAG_VALUES];
-
-    static {
-        for (int i = 0; i < RAW.length; i++) {
-            int flags = i % FLAG_VALUES;
-            Map<String, Object> raw = new LinkedHashMap<>();
-            raw.put("qos", i / FLAG_VALUES);
-            raw.put("retain", (flags & RETAIN) != 0);
-            raw.put("duplicate", (flags & DUPLICATE) != 0);
-            RAW[i] = Collections.unmodifiableMap(raw);
-        }
-    }
+    private static final int FLAG_VALUES = 8;
 
     private final Bytes.Cached lastTopic = new Bytes.Cached();
     private Bytes in = new Bytes(new byte[0]);
     private long seq;
     private long timestampMicros;
-    private Object raw;
+    /** Shared by the messages that follow each other with the same topic, quality and flags, and no properties. */
+    private PublishPacket plain = new PublishPacket("", 0, false, false);
+    private PublishPacket raw;
     private String topic;
     private byte[] payload;
     private SinetStreamException failure;
@@ -67,9 +57,9 @@ final class Packed {
             if (qos >= QOS_LEVELS || flags >= FLAG_VALUES) {
                 throw Errors.malformed("bad flags in a record");
             }
-            raw = RAW[qos * FLAG_VALUES + flags];
             topic = in.string(lastTopic);
             payload = in.block();
+            raw = packet(qos, flags);
             failure = null;
         } else if (kind == FAILURE) {
             topic = in.string(lastTopic);
@@ -81,6 +71,26 @@ final class Packed {
         }
     }
 
+    private PublishPacket packet(int qos, int flags) {
+        boolean retained = (flags & RETAIN) != 0;
+        boolean duplicate = (flags & DUPLICATE) != 0;
+        if ((flags & PROPERTIES) != 0) {
+            try {
+                @SuppressWarnings("unchecked") // the keys of a decoded map are strings
+                Map<String, ?> properties = (Map<String, ?>) Tree.decode(in.block());
+                return new PublishPacket(topic, qos, retained, duplicate, properties);
+            } catch (ClassCastException | NullPointerException | IllegalArgumentException e) {
+                throw Errors.malformed("bad properties in a record");
+            }
+        }
+        // The same object, not only an equal one: `lastTopic` has not changed.
+        if (plain.getTopic() != topic || plain.getQos() != qos || plain.isRetained() != retained
+                || plain.isDuplicate() != duplicate) {
+            plain = new PublishPacket(topic, qos, retained, duplicate);
+        }
+        return plain;
+    }
+
     long seq() {
         return seq;
     }
@@ -89,7 +99,8 @@ final class Packed {
         return timestampMicros;
     }
 
-    Object raw() {
+    /** What {@code Message.getRaw} returns. */
+    PublishPacket raw() {
         return raw;
     }
 

@@ -102,8 +102,7 @@ class WriteReadTest {
                 Message<String> message = reader.read();
                 assertEquals(text, message.getValue());
                 assertEquals(topic, message.getTopic());
-                assertEquals(Map.of("qos", consistency.getQos(), "retain", false, "duplicate", false),
-                        message.getRaw());
+                assertEquals(new PublishPacket(topic, consistency.getQos(), false, false), message.getRaw());
             }
         }
     }
@@ -379,7 +378,7 @@ class WriteReadTest {
             Message<String> message = reader.read();
             assertEquals("kept", message.getValue());
             assertEquals(5L, message.getTimestampMicroseconds());
-            assertEquals(true, ((Map<?, ?>) message.getRaw()).get("retain"));
+            assertEquals(new PublishPacket(topic, 1, true, false), message.getRaw());
         }
     }
 

@@ -9,17 +9,37 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/**
- * A Mosquitto of its own for a test class, configured as the user guide says: a listener without login, one with
- * passwords, one with passwords and TLS.
- */
+/** A Mosquitto of its own for a test class, configured as the user guide says. */
 public final class Broker implements BeforeAllCallback, AfterAllCallback {
+    /** Where it listens. */
+    public enum Listener {
+        /** Nobody has to log in. */
+        OPEN,
+        /** With passwords. */
+        LOGIN,
+        /** With passwords and TLS. */
+        TLS,
+        /** With TLS, where a certificate of {@link Certificates} is the login. */
+        CERTIFICATE,
+        /** Over WebSocket; nobody has to log in. */
+        WEB_SOCKET,
+        /** Over WebSocket, with passwords and TLS. */
+        WEB_SOCKET_TLS,
+        /** Over WebSocket, with TLS, where a certificate is the login. */
+        WEB_SOCKET_CERTIFICATE,
+        /** With passwords: below {@code test/} user01 may write, user02 read, user03 both; elsewhere nobody. */
+        ACL
+    }
+
     private static final List<String> USERS = List.of("user01", "user02", "user03");
     private static final int ATTEMPTS = 5;
     private static final Duration START_LIMIT = Duration.ofSeconds(10);
@@ -27,30 +47,68 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
     private Path directory;
     private Path log;
     private Process process;
-    private int openPort;
-    private int loginPort;
-    private int tlsPort;
+    private final Map<Listener, Integer> ports = new EnumMap<>(Listener.class);
+
+    /** With a listener without login, one with passwords, one with passwords and TLS. */
+    public Broker() {
+        this(Listener.OPEN, Listener.LOGIN, Listener.TLS);
+    }
+
+    public Broker(Listener... listeners) {
+        for (Listener each : listeners) {
+            ports.put(each, 0);
+        }
+    }
 
     /** The password of user01 to user03. */
     public static String password(String user) {
         return "Geheim-" + user;
     }
 
-    /** Where nobody has to log in, as {@code brokers} takes it. */
+    /** As {@code brokers} takes it. */
+    public String address(Listener listener) {
+        boolean tls = listener.name().endsWith("TLS") || listener.name().endsWith("CERTIFICATE");
+        // the name that the server's certificate has
+        return (tls ? "localhost:" : "127.0.0.1:") + ports.get(listener);
+    }
+
     public String open() {
-        return "127.0.0.1:" + openPort;
+        return address(Listener.OPEN);
     }
 
     public int openPort() {
-        return openPort;
+        return ports.get(Listener.OPEN);
     }
 
     public String login() {
-        return "127.0.0.1:" + loginPort;
+        return address(Listener.LOGIN);
     }
 
     public String tls() {
-        return "localhost:" + tlsPort;
+        return address(Listener.TLS);
+    }
+
+    /** Where a certificate of {@link Certificates} is the login. */
+    public String byCertificate() {
+        return address(Listener.CERTIFICATE);
+    }
+
+    /** Over WebSocket; nobody has to log in. */
+    public String ws() {
+        return address(Listener.WEB_SOCKET);
+    }
+
+    public int wsPort() {
+        return ports.get(Listener.WEB_SOCKET);
+    }
+
+    /** Over WebSocket and TLS, with passwords. */
+    public String wss() {
+        return address(Listener.WEB_SOCKET_TLS);
+    }
+
+    public String acl() {
+        return address(Listener.ACL);
     }
 
     @Override
@@ -60,6 +118,10 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         for (String user : USERS) {
             setPassword(user, password(user));
         }
+        setRights(List.of(
+                "user user01", "topic write test/#",
+                "user user02", "topic read test/#",
+                "user user03", "topic readwrite test/#"));
         start();
     }
 
@@ -81,38 +143,74 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
 
     /** False when a port was taken in the meantime. */
     private boolean tryStart() throws IOException {
-        try (ServerSocket a = free(); ServerSocket b = free(); ServerSocket c = free()) {
-            openPort = a.getLocalPort();
-            loginPort = b.getLocalPort();
-            tlsPort = c.getLocalPort();
-        }
-        Certificates certificates = Certificates.get();
-        Path passwords = directory.resolve("passwords");
-        Path configuration = directory.resolve("mosquitto.conf");
-        Files.write(configuration, List.of(
+        choosePorts();
+        List<String> lines = new ArrayList<>(List.of(
                 "per_listener_settings true",
                 "user root", // counts only when root runs it: to be able to read the files
                 "log_dest stderr",
                 "log_type all",
                 "persistence false",
-                "max_queued_messages 0",
-                "max_inflight_messages 1000",
-                "listener " + openPort + " 127.0.0.1",
-                "allow_anonymous true",
-                "listener " + loginPort + " 127.0.0.1",
-                "allow_anonymous false",
-                "password_file " + passwords,
-                "listener " + tlsPort + " 127.0.0.1",
-                "allow_anonymous false",
-                "password_file " + passwords,
-                "cafile " + certificates.ca,
-                "certfile " + certificates.server,
-                "keyfile " + certificates.serverKey,
-                "require_certificate false"));
+                "max_queued_messages 1000000", // 0 makes 2.0.11 hang up on whoever may not publish
+                "max_inflight_messages 1000"));
+        ports.forEach((listener, port) -> {
+            lines.add("listener " + port + " 127.0.0.1");
+            lines.addAll(settings(listener));
+        });
+        Path configuration = Files.write(directory.resolve("mosquitto.conf"), lines);
         process = Processes.start(new ProcessBuilder(Processes.find("mosquitto"), "-c", configuration.toString())
                 .redirectErrorStream(true).redirectOutput(log.toFile()));
-        return Await.reached(START_LIMIT, () -> !process.isAlive() || listens(openPort) && listens(loginPort)
-                && listens(tlsPort)) && process.isAlive();
+        return Await.reached(START_LIMIT, () -> !process.isAlive()
+                || ports.values().stream().allMatch(Broker::listens)) && process.isAlive();
+    }
+
+    private List<String> settings(Listener listener) {
+        List<String> settings = new ArrayList<>();
+        if (listener.name().startsWith("WEB_SOCKET")) {
+            settings.add("protocol websockets");
+        }
+        switch (listener) {
+            case OPEN:
+            case WEB_SOCKET:
+                settings.add("allow_anonymous true");
+                return settings;
+            case CERTIFICATE:
+            case WEB_SOCKET_CERTIFICATE:
+                settings.addAll(tls(true));
+                settings.addAll(List.of("allow_anonymous false", "use_identity_as_username true"));
+                return settings;
+            case TLS:
+            case WEB_SOCKET_TLS:
+                settings.addAll(tls(false));
+                break;
+            case ACL:
+                settings.add("acl_file " + directory.resolve("acl"));
+                break;
+            default:
+                break;
+        }
+        settings.addAll(List.of("allow_anonymous false", "password_file " + directory.resolve("passwords")));
+        return settings;
+    }
+
+    private static List<String> tls(boolean requireCertificate) {
+        Certificates certificates = Certificates.get();
+        return List.of("cafile " + certificates.ca, "certfile " + certificates.server,
+                "keyfile " + certificates.serverKey, "require_certificate " + requireCertificate);
+    }
+
+    private void choosePorts() throws IOException {
+        List<ServerSocket> sockets = new ArrayList<>();
+        try {
+            for (Listener each : ports.keySet()) {
+                ServerSocket socket = free(); // held until all are chosen, so that they differ
+                sockets.add(socket);
+                ports.put(each, socket.getLocalPort());
+            }
+        } finally {
+            for (ServerSocket each : sockets) {
+                each.close();
+            }
+        }
     }
 
     private static ServerSocket free() throws IOException {
@@ -144,7 +242,16 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         Processes.run(List.of(Processes.find("mosquitto_passwd"), "-b", passwords.toString(), user, password));
     }
 
-    /** Makes the broker read its password file again. Connections made afterwards meet the new state. */
+    /** Sets the lines of the ACL file; they count after {@link #reload}, for open connections too. */
+    public void setRights(List<String> lines) throws IOException {
+        Files.write(directory.resolve("acl"), lines);
+    }
+
+    public List<String> rights() throws IOException {
+        return Files.readAllLines(directory.resolve("acl"));
+    }
+
+    /** Makes the broker read its files again. Connections made afterwards meet the new state. */
     public void reload() throws IOException {
         String mark = "Reloading config";
         int before = occurrences(mark);

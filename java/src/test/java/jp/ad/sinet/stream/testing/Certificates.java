@@ -1,17 +1,21 @@
 package jp.ad.sinet.stream.testing;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 
-/** A certificate authority and a server certificate for localhost and 127.0.0.1, made once per JVM by keytool. */
+/** A certificate authority, a server certificate for localhost and 127.0.0.1 and a client certificate, made once per JVM by keytool. */
 public final class Certificates {
     public static final String STORE_PASSWORD = "changeit";
 
@@ -23,7 +27,13 @@ public final class Certificates {
     /** A PKCS12 store that trusts the authority. */
     public final Path trustStore;
 
+    /** A client's certificate, and its key in PKCS #8 as Java writes it. */
+    public final Path client;
+    public final Path clientKey;
+
     private final Path store;
+    private final KeyStore keys;
+    private final X509Certificate clientCertificate;
 
     private Certificates(Path directory) throws IOException, GeneralSecurityException {
         ca = directory.resolve("ca.pem");
@@ -31,6 +41,8 @@ public final class Certificates {
         serverKey = directory.resolve("server.key");
         trustStore = directory.resolve("trust.p12");
         store = directory.resolve("keys.p12");
+        client = directory.resolve("client.pem");
+        clientKey = directory.resolve("client.key");
         Path request = directory.resolve("server.csr");
         keytool("-genkeypair", "-alias", "ca", "-dname", "CN=Test CA", "-keyalg", "RSA", "-keysize", "2048",
                 "-ext", "bc:critical=ca:true", "-startdate", "-1d", "-validity", "3");
@@ -38,11 +50,20 @@ public final class Certificates {
         keytool("-certreq", "-alias", "server", "-file", request.toString());
         keytool("-gencert", "-alias", "ca", "-infile", request.toString(), "-outfile", server.toString(), "-rfc",
                 "-ext", "san=dns:localhost,ip:127.0.0.1", "-startdate", "-1d", "-validity", "3");
-        KeyStore keys = KeyStore.getInstance("PKCS12");
+        keytool("-genkeypair", "-alias", "client", "-dname", "CN=client-by-certificate", "-keyalg", "EC",
+                "-keysize", "256");
+        keytool("-certreq", "-alias", "client", "-file", request.toString());
+        keytool("-gencert", "-alias", "ca", "-infile", request.toString(), "-outfile", client.toString(), "-rfc",
+                "-startdate", "-1d", "-validity", "3");
+        keys = KeyStore.getInstance("PKCS12");
         try (InputStream in = Files.newInputStream(store)) {
             keys.load(in, STORE_PASSWORD.toCharArray());
         }
         pem(ca, "CERTIFICATE", keys.getCertificate("ca").getEncoded());
+        pem(clientKey, "PRIVATE KEY", keys.getKey("client", STORE_PASSWORD.toCharArray()).getEncoded());
+        try (InputStream in = Files.newInputStream(client)) {
+            clientCertificate = (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
+        }
         pem(serverKey, "PRIVATE KEY", keys.getKey("server", STORE_PASSWORD.toCharArray()).getEncoded());
         KeyStore trusted = KeyStore.getInstance("PKCS12");
         trusted.load(null, null);
@@ -61,6 +82,32 @@ public final class Certificates {
             }
         }
         return made;
+    }
+
+    /** A store of that type that trusts the authority. */
+    public byte[] trustStore(String type, String password) throws IOException, GeneralSecurityException {
+        KeyStore trusted = KeyStore.getInstance(type);
+        trusted.load(null, null);
+        trusted.setCertificateEntry("ca", keys.getCertificate("ca"));
+        return bytes(trusted, password);
+    }
+
+    /** A store of that type with the client's key and chain under each of the aliases. */
+    public byte[] keyStore(String type, String password, String... aliases)
+            throws IOException, GeneralSecurityException {
+        Certificate[] chain = {clientCertificate, keys.getCertificate("ca")};
+        KeyStore own = KeyStore.getInstance(type);
+        own.load(null, null);
+        for (String alias : aliases) {
+            own.setKeyEntry(alias, keys.getKey("client", STORE_PASSWORD.toCharArray()), password.toCharArray(), chain);
+        }
+        return bytes(own, password);
+    }
+
+    private static byte[] bytes(KeyStore store, String password) throws IOException, GeneralSecurityException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        store.store(out, password.toCharArray());
+        return out.toByteArray();
     }
 
     private void keytool(String... arguments) throws IOException {

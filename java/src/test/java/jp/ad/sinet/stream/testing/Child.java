@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.testing;
 
 import java.io.File;
+import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.net.MalformedURLException;
 import java.net.URL;
@@ -69,6 +70,9 @@ public final class Child {
                 Thread exiting = new Thread(() -> System.exit(3));
                 exiting.start();
                 write.thread().join();
+                break;
+            case "killed":
+                killed(arguments[1]);
                 break;
             case "uncaught":
                 kept = writer(broker);
@@ -182,6 +186,13 @@ public final class Child {
                 System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
             }
         }
+    }
+
+    /** Opens the service of a configuration file; then somebody kills the process. */
+    private static void killed(String file) throws IOException, InterruptedException {
+        kept = MessageWriterFactory.<byte[]>builder().configFile(Path.of(file)).build().getWriter();
+        new ProcessBuilder("sh", "-c", "kill -KILL " + ProcessHandle.current().pid()).start().waitFor();
+        Thread.currentThread().join(); // for ever
     }
 
     /** Prints which configuration file was found, by the topic in it; nobody listens at its broker. */

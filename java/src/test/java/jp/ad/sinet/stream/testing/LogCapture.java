@@ -7,8 +7,11 @@ import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
-/** Takes what the library logs, instead of the console. */
-public final class LogCapture extends Handler implements AutoCloseable {
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/** Takes what the library logs, instead of the console; as an extension, during a test. */
+public final class LogCapture extends Handler implements AutoCloseable, AfterEachCallback {
     private final Logger logger = Logger.getLogger("jp.ad.sinet.stream");
     private final List<LogRecord> records = new CopyOnWriteArrayList<>();
 
@@ -36,6 +39,11 @@ public final class LogCapture extends Handler implements AutoCloseable {
     @Override
     public void flush() {
         // nothing is buffered
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) {
+        close();
     }
 
     @Override

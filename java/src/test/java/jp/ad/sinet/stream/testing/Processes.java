@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Other programs and their files. Whatever happens, none is left when the JVM ends. */
-final class Processes {
+public final class Processes {
     private static final long LIMIT_SECONDS = 60;
     private static final Set<Process> RUNNING = ConcurrentHashMap.newKeySet();
     private static final Queue<Path> DIRECTORIES = new ConcurrentLinkedQueue<>();
@@ -45,7 +45,7 @@ final class Processes {
     }
 
     /** Runs a program to its end; it must succeed. */
-    static void run(List<String> command) throws IOException {
+    public static void run(List<String> command) throws IOException {
         Process process = start(new ProcessBuilder(command).redirectErrorStream(true));
         process.getOutputStream().close();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

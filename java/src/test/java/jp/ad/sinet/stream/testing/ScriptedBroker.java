@@ -18,6 +18,12 @@ public final class ScriptedBroker implements AutoCloseable {
         void serve(Connection connection) throws IOException;
     }
 
+    /** What a test answers in place of the usual. */
+    public interface Answers {
+        /** The answer to a packet; null is the usual one. */
+        List<Packet> to(Packet packet);
+    }
+
     private final ServerSocket listener;
     private final Script script;
     private final List<Connection> connections = new CopyOnWriteArrayList<>();
@@ -77,6 +83,42 @@ public final class ScriptedBroker implements AutoCloseable {
         return neverAcknowledging(0);
     }
 
+    /** Speaks MQTT 5, and accepts everything that the test does not answer. After a refusal it hangs up. */
+    public static ScriptedBroker mqtt5(Answers answers) {
+        return new ScriptedBroker(connection -> {
+            boolean goesOn = true;
+            while (goesOn) {
+                Packet packet = connection.read();
+                List<Packet> answer = answers.to(packet);
+                for (Packet each : answer == null ? usual5(packet) : answer) {
+                    connection.send(each);
+                    goesOn &= each.type() != Packet.DISCONNECT
+                            && (each.type() != Packet.CONNACK || each.body()[1] == 0);
+                }
+            }
+        });
+    }
+
+    /** The answer of {@link #mqtt5} to a packet: yes. */
+    public static List<Packet> usual5(Packet packet) {
+        PacketProperties none = new PacketProperties();
+        switch (packet.type()) {
+            case Packet.CONNECT:
+                return List.of(Packet.connack5(0, none));
+            case Packet.SUBSCRIBE:
+                return List.of(Packet.suback5(packet.id(), none, new int[packet.filters5()]));
+            case Packet.PUBLISH:
+                return packet.qos() == 0 ? List.of()
+                        : List.of(Packet.ack5(packet.qos() == 1 ? Packet.PUBACK : Packet.PUBREC, packet.id(), 0, none));
+            case Packet.PUBREL:
+                return List.of(Packet.ack5(Packet.PUBCOMP, packet.id(), 0, none));
+            case Packet.PINGREQ:
+                return List.of(Packet.of(Packet.PINGRESP));
+            default:
+                return List.of();
+        }
+    }
+
     private static void daemon(Runnable action) {
         Thread thread = new Thread(action, "scripted broker");
         thread.setDaemon(true);
@@ -110,8 +152,19 @@ public final class ScriptedBroker implements AutoCloseable {
         return (int) received.stream().filter(packet -> packet.type() == type).count();
     }
 
+    /** The first packet of a type that came. */
+    public Packet first(int type) {
+        awaitReceived(type);
+        return received.stream().filter(packet -> packet.type() == type).findFirst().orElseThrow();
+    }
+
     public void awaitReceived(int type) {
-        Await.until("a packet of type " + type, () -> received(type) > 0);
+        awaitReceived(type, 1);
+    }
+
+    /** Waits until so many packets of a type have come. */
+    public void awaitReceived(int type, int count) {
+        Await.until(count + " packets of type " + type, () -> received(type) >= count);
     }
 
     /** Closes all connections; new ones are still accepted. */

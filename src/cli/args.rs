@@ -1,0 +1,202 @@
+//! The options. Those of SINETStream's `sinetstream_cli` keep their letters.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done
+    1  failed: a write that was not confirmed, a message that can't be decoded, fewer messages than --count, a file
+    2  wrong usage
+    3  configuration
+    4  connection: DNS, TCP, TLS, WebSocket, time-out
+    5  login refused
+    6  subscription or publish refused
+  130  ended by Ctrl-C: what was written before is with the broker, or the error says how much is not
+  143  the same, by SIGTERM";
+
+const PARAMETERS: &str = "\
+Parameters:
+  KEY=VALUE sets or replaces a parameter of the configuration file. A dot leads into a map and changes only what is
+  named: tls.ca_certs=ca.pem. The value is YAML: brokers='[a.example.org,b.example.org]', qos=1; quotes make it a
+  string whatever it looks like: topic='\"123\"'.
+
+  KEY=@FILE takes the first line of the file, as a string. Use it for passwords:
+
+      username_pw.username=user01 username_pw.password=@password.txt
+
+  Other users of the machine can see the arguments of a command, and the shell keeps them in its history; they see
+  the file's name only.";
+
+/// SINETStream's MQTT client as a command: checks a service, writes to it, reads from it
+#[derive(Parser)]
+#[command(name = "sinetstream", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration and try the connection step by step, with the likely cause of what fails
+    #[command(after_help = EXIT_CODES, after_long_help = with_parameters())]
+    Check(Check),
+    /// Write messages: from -m, from files, or from standard input
+    #[command(alias = "pub", after_help = EXIT_CODES, after_long_help = with_parameters())]
+    Write(Write),
+    /// Read messages until Ctrl-C, --count or --timeout
+    #[command(alias = "sub", after_help = EXIT_CODES, after_long_help = with_parameters())]
+    Read(Read),
+    /// Print the completions for a shell: `sinetstream completions bash >>~/.bashrc`
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+fn with_parameters() -> String {
+    format!("{PARAMETERS}\n\n{EXIT_CODES}")
+}
+
+#[derive(Args)]
+pub(super) struct Common {
+    /// The service in the configuration file; not needed when the file has only one
+    #[arg(short, long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// The configuration file, instead of ./.sinetstream_config.yml or ~/.config/sinetstream/config.yml
+    #[arg(short, long, value_name = "FILE", alias = "config-file", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Read no configuration file: all parameters are given as KEY=VALUE. Also -nc
+    #[arg(long, alias = "no-config-file", conflicts_with = "config")]
+    pub no_config: bool,
+    /// Say more; twice: everything
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    // Text, because clap would show a wrong one, which may be a password.
+    /// A parameter, as in the configuration file; KEY=@FILE takes the value from a file, as passwords should be. See
+    /// --help
+    #[arg(value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub common: Common,
+    /// Look at the configuration only: do nothing on the network
+    #[arg(long)]
+    pub offline: bool,
+    /// Leave out the test message on the service's topic, which its readers would get
+    #[arg(long)]
+    pub no_publish: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Write {
+    #[command(flatten)]
+    pub common: Common,
+    /// Messages are text: what is not UTF-8 is refused
+    #[arg(short, long)]
+    pub text: bool,
+    /// The message
+    #[arg(short, long, value_name = "MESSAGE", allow_hyphen_values = true)]
+    pub message: Option<String>,
+    /// A file, which becomes a message, or a folder, whose files become a message each, in the order of their names
+    /// and without hidden ones
+    #[arg(short, long, value_name = "FILE", conflicts_with = "message", value_hint = ValueHint::AnyPath)]
+    pub file: Option<PathBuf>,
+    /// Every line becomes a message, without its end
+    #[arg(short, long)]
+    pub line: bool,
+    /// With -l: lines keep their ends
+    #[arg(short, long)]
+    pub raw: bool,
+    /// Write this many messages: -m and -f are repeated as often as needed, standard input is not
+    #[arg(short = 'C', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// At most this many messages per second
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+}
+
+#[derive(Args)]
+pub(super) struct Read {
+    #[command(flatten)]
+    pub common: Common,
+    /// Messages are text: each ends with a line's end on standard output, and what is not UTF-8 is an error
+    #[arg(short, long)]
+    pub text: bool,
+    /// Store each message as a file of this folder; the name is topic, a random text of this run, and the number
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub file: Option<PathBuf>,
+    /// Print the values only; without -t byte for byte
+    #[arg(short, long)]
+    pub raw: bool,
+    /// Print one JSON object per message, with topic, timestamp, qos, retain and the value: as text with -t, else in
+    /// Base64
+    #[arg(long, conflicts_with = "raw")]
+    pub json: bool,
+    /// End after this many messages
+    #[arg(short = 'C', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End when nothing comes for this long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<f64>,
+    /// Report a message that can't be decoded, and go on
+    #[arg(short, long)]
+    pub keep_going: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (1e-6..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("expected messages per second, more than 0".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
+        _ => Err("expected seconds, 0 or more".into()),
+    }
+}
+
+/// `-nc` has always been one option. Here options have one letter or a long name.
+pub(super) fn with_long_names(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut long = Vec::new();
+    let mut options = true;
+    for argument in arguments {
+        options &= argument != "--";
+        let is_value = long.last().is_some_and(|last| last == "-m" || last == "--message");
+        match options && !is_value && argument == "-nc" {
+            true => long.push("--no-config".into()),
+            false => long.push(argument),
+        }
+    }
+    long
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn nc_is_an_option_and_not_a_value() {
+        let long = |arguments: &[&str]| with_long_names(arguments.iter().map(OsString::from));
+        assert_eq!(long(&["x", "read", "-nc", "a=b"]), ["x", "read", "--no-config", "a=b"]);
+        assert_eq!(long(&["x", "-m", "-nc", "--", "-nc"]), ["x", "-m", "-nc", "--", "-nc"]);
+    }
+}

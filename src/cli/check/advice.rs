@@ -1,0 +1,223 @@
+//! What a failure is likely to come from, and what to do. It goes by the words of this crate's own errors, which the
+//! tests hold together.
+
+use crate::config::{Settings, Trust};
+use crate::error::Error;
+use crate::mqtt::steps::Step;
+
+/// For people.
+#[derive(Debug, PartialEq)]
+pub(super) struct Advice {
+    pub cause: String,
+    pub remedy: String,
+}
+
+impl Advice {
+    pub fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Advice {
+        Advice { cause: cause.into(), remedy: remedy.into() }
+    }
+}
+
+/// Advice for a step of opening a connection.
+pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advice {
+    let text = error.to_string().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let timed_out = has(&["did not answer within", "timed out", "time-out"]);
+    match step {
+        Step::Dns => Advice::new(
+            "the name in 'brokers' is misspelt, or this machine's name service does not know it",
+            "compare 'brokers' with what the broker's operator says; a name of an internal network needs its VPN",
+        ),
+        Step::Tcp if has(&["refused"]) => Advice::new(
+            "nothing listens on this port: the broker is not running, or listens on another port",
+            "compare the port; usual ones are 1883, with TLS 8883, and for WebSocket 80 and 443",
+        ),
+        Step::Tcp if has(&["unreachable", "no route"]) => Advice::new(
+            "this machine has no way to that network",
+            "check the network connection, the VPN, and for IPv6 addresses whether IPv6 works here",
+        ),
+        Step::Tcp => Advice::new(
+            "a firewall drops the packets without a word, or the machine is switched off",
+            "ask whether this port is open from this network, and for the right port",
+        ),
+        Step::Tls => on_tls(&text, timed_out, settings),
+        Step::WebSocket => on_web_socket(&text),
+        Step::Login => on_login(error, &text, timed_out, settings),
+    }
+}
+
+fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let own_authority = settings.tls.as_ref().is_some_and(|tls| !matches!(tls.trust, Trust::Default));
+    if has(&["not signed by a trusted", "unknownissuer", "unknown issuer"]) {
+        return match own_authority {
+            true => Advice::new(
+                "the file of 'tls.ca_certs' is not of the authority that signed the broker's certificate",
+                "get the authority's certificate (PEM) from the broker's operator and name it in 'tls.ca_certs'",
+            ),
+            false => Advice::new(
+                "an authority that this system does not know has signed the broker's certificate",
+                "get the authority's certificate (PEM) from the broker's operator and name it in 'tls.ca_certs'",
+            ),
+        };
+    }
+    if has(&["client certificate", "the client's certificate"]) {
+        return Advice::new(
+            "the broker wants a client certificate, or does not accept the one it gets",
+            "ask the broker's operator for a client certificate ('tls.certfile', 'tls.keyfile'), or what is wrong with yours",
+        );
+    }
+    if has(&["certificate is not for '", "not valid for name", "not know the host name"]) {
+        return Advice::new(
+            "the broker's certificate is for another name than the one in 'brokers'",
+            "use in 'brokers' a name that the certificate has; 'tls.check_hostname: false' leaves out this check and \
+             with it a part of the protection",
+        );
+    }
+    if has(&["expired", "not valid yet"]) {
+        return Advice::new(
+            "the broker's certificate is out of date, or this machine's clock is wrong",
+            "check the clock; the broker's operator renews the certificate",
+        );
+    }
+    if has(&["cipher suite", "versions of tls", "protocolversion"]) {
+        return Advice::new(
+            "the broker and this client have no version or cipher suite of TLS in common",
+            "'tls.tls_version' and 'tls.ciphers' narrow the choice: leave them out; the broker must offer TLS 1.2 or 1.3",
+        );
+    }
+    if has(&["certificate is refused", "certificate, or one in its chain"]) {
+        return Advice::new(
+            "the broker's certificate was not made as a server's should be",
+            "its operator needs one with a subjectAltName, for servers, signed by the authority of 'tls.ca_certs'",
+        );
+    }
+    if has(&["does not speak tls", "closed the connection during", "is this a tls port"]) || timed_out {
+        return Advice::new(
+            "this is a port without TLS, or not one of an MQTT broker",
+            "use the broker's TLS port (often 8883), or leave out 'tls' for this one",
+        );
+    }
+    Advice::new(
+        "the broker and this client can't agree on TLS",
+        "the broker must offer TLS 1.2 or 1.3 with a certificate that 'tls.ca_certs' covers",
+    )
+}
+
+fn on_web_socket(text: &str) -> Advice {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["http 401", "http 403", "http 407"]) {
+        return Advice::new(
+            "the web server, or a proxy before the broker, does not let this client in",
+            "ask the broker's operator which header fields it wants ('ws_options.headers')",
+        );
+    }
+    if has(&["http 5"]) {
+        return Advice::new(
+            "the web server before the broker is up, but the broker behind it is not",
+            "try again later, or ask the broker's operator",
+        );
+    }
+    if has(&["http ", "subprotocol"]) {
+        return Advice::new(
+            "a web server answers, but has no MQTT broker under this path",
+            "compare 'ws_options.path' (the default is /mqtt) and the port with what the broker's operator says",
+        );
+    }
+    Advice::new(
+        "this port does not speak WebSocket, or speaks it with TLS where 'tls' is not set",
+        "compare the port with what the broker's operator says; for MQTT without WebSocket leave out 'transport'",
+    )
+}
+
+fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> Advice {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if let Error::Authentication { .. } = error {
+        return match settings.credentials {
+            Some(_) => Advice::new(
+                "user name or password is wrong, or the broker does not let this user in",
+                "check 'username_pw' letter by letter, and with the broker's operator that the user exists",
+            ),
+            None => Advice::new(
+                "the broker lets nobody in without a user name",
+                "give 'username_pw' with 'username' and 'password'",
+            ),
+        };
+    }
+    if has(&["can't do what is asked"]) {
+        return Advice::new(
+            "the broker lacks, or has switched off, something that the service uses",
+            "change the parameter that the error names",
+        );
+    }
+    if has(&["version", "protocol level"]) {
+        return Advice::new(
+            "the broker does not speak this version of MQTT",
+            "choose another 'protocol', which the broker speaks",
+        );
+    }
+    if has(&["identifier", "client id"]) {
+        return Advice::new("the broker does not accept the client id", "give a 'client_id' as the broker wants it");
+    }
+    if has(&["unavailable"]) {
+        return Advice::new("the broker is up, but does not serve at the moment", "try again later");
+    }
+    if settings.web_socket.is_some() {
+        return Advice::new(
+            "the web server has opened a WebSocket, but no broker answers behind it",
+            "look into the broker's log, or ask its operator",
+        );
+    }
+    if settings.tls.is_some() && !timed_out {
+        return Advice::new(
+            "the broker wants a client certificate, or this TLS port is not one of MQTT",
+            "ask the broker's operator which port is for MQTT with TLS, and whether it needs a client certificate",
+        );
+    }
+    if settings.tls.is_some() {
+        return Advice::new(
+            "this TLS port is not one of MQTT, or the broker is overloaded",
+            "ask the broker's operator which port is for MQTT with TLS",
+        );
+    }
+    Advice::new(
+        "this is a port for TLS or for WebSocket, or not one of MQTT at all",
+        "for TLS set 'tls', for WebSocket 'transport: websockets'; or use the broker's plain port (often 1883)",
+    )
+}
+
+pub(super) fn on_subscribing(error: &Error) -> Advice {
+    match error {
+        Error::Authorization { .. } => Advice::new(
+            "the broker does not let this user read the topic",
+            "ask the broker's operator to allow it (its access control list), or check 'topic'",
+        ),
+        _ => again(),
+    }
+}
+
+pub(super) fn on_publishing(error: &Error) -> Advice {
+    match error {
+        Error::Authorization { .. } => Advice::new(
+            "the broker does not let this user write to the topic",
+            "ask the broker's operator to allow it (its access control list), or check 'topic'",
+        ),
+        _ => again(),
+    }
+}
+
+fn again() -> Advice {
+    Advice::new(
+        "the broker ended the connection or fell silent; some do that where they deny something",
+        "look into the broker's log, and ask its operator what this user may do on this topic",
+    )
+}
+
+/// The message did not come back.
+pub(super) fn on_silence() -> Advice {
+    Advice::new(
+        "the broker took the message and did not give it back: perhaps this user may only write to the topic, or only \
+         read it; many brokers do not say so",
+        "if the user should do both, ask the broker's operator to look at the access control list",
+    )
+}

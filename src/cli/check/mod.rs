@@ -1,0 +1,82 @@
+//! `sinetstream check`: what a configuration means, and whether it works.
+//!
+//! `understand` looks at the file, `network` tries the connection, `advice` says what a failure is likely to come from,
+//! `report` shows it all as text or JSON.
+
+mod advice;
+mod network;
+mod report;
+mod understand;
+
+use super::args::Check;
+use super::failure::{Exit, Failure, Result};
+use super::stop::Stop;
+use super::{log, overrides};
+use report::Report;
+use understand::{Service, understand};
+
+pub(super) fn run(options: &Check) -> Result<Exit> {
+    // Warnings of the configuration are a part of the report.
+    if options.common.verbose > 1 {
+        log::show(options.common.verbose);
+    }
+    let mut report = Report::new(options.json, options.common.verbose > 0);
+    let checked = check(options, &mut report);
+    let exit = match &checked {
+        Ok(exit) => *exit,
+        Err(failure) => failure.exit,
+    };
+    if let Err(failure) = checked {
+        match options.json {
+            true => report.failed(&failure.message),
+            false => return Err(failure),
+        }
+    }
+    report.end(exit)?;
+    Ok(exit)
+}
+
+fn check(options: &Check, report: &mut Report) -> Result<Exit> {
+    let common = &options.common;
+    let overrides = overrides::parse(&common.parameters)?;
+    let found = understand::find(common)?;
+    if let Some(found) = &found {
+        report.file(found)?;
+    }
+    let services: Vec<Service> = match &found {
+        None => vec![understand(common, None, common.service.clone(), &overrides)],
+        Some(found) => {
+            let names = found.services.iter();
+            names.map(|(name, value)| understand(common, Some(value), Some(name.clone()), &overrides)).collect()
+        }
+    };
+    if let (Some(wanted), Some(found)) = (&common.service, &found)
+        && services.iter().all(|service| service.name.as_ref() != Some(wanted))
+    {
+        return Err(Failure { message: found.has_no_service(wanted), exit: Exit::Configuration });
+    }
+
+    let stop = Stop::listen()?;
+    let only_one = services.len() == 1;
+    let mut exit = Exit::Done;
+    for service in &services {
+        report.service(service)?;
+        if !service.chosen {
+            continue;
+        }
+        let ended = match &service.settings {
+            Ok(_) if options.offline => Exit::Done,
+            Ok(_) => network::check(service, options, &stop, report)?,
+            // Other services of the file may be other programs' business.
+            Err(problem) if problem.foreign && common.service.is_none() && !only_one => Exit::Done,
+            Err(problem) => problem.exit,
+        };
+        if let Some(asked) = stop.asked() {
+            return Ok(asked);
+        }
+        if exit == Exit::Done {
+            exit = ended;
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,270 @@
+//! Tries the brokers of a service: DNS, TCP, TLS, login, subscription, publication, each a step.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::advice::{self, Advice};
+use super::report::Report;
+use super::understand::{Service, given};
+use crate::cli::args::Check;
+use crate::cli::failure::{Exit, Result, exit_of, reworded};
+use crate::cli::stop::{Stop, Waited};
+use crate::config::{Broker, Settings};
+use crate::error::Error;
+use crate::metrics::now_us;
+use crate::mqtt::ConnectionEvent;
+use crate::mqtt::probe::probe;
+use crate::mqtt::steps::Step;
+use crate::mqtt::wait::after;
+use crate::reader::RawReader;
+use crate::tls::KeyMaterial;
+use crate::writer::RawWriter;
+
+/// How a step ended.
+pub(super) enum Outcome {
+    Ok(Duration),
+    /// After how long, and why.
+    Failed(Duration, String, Advice),
+    Doubtful(Advice),
+    Skipped(String),
+}
+
+/// A write of the check need not wait as long as a program's.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the published message has to come back.
+const ROUND_TRIP: Duration = Duration::from_secs(3);
+
+/// Tries every broker of the service. Returns the exit code of the first failure.
+pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mut Report) -> Result<Exit> {
+    let Ok(settings) = &service.settings else { return Ok(Exit::Done) };
+    if given(settings, "client_id").is_some() {
+        report.note(
+            "the check has a client id of its own, so as not to disturb a program that runs with the service's",
+        )?;
+    }
+    if !options.no_publish && service.not_writable.is_none() {
+        let topic = settings.topics.first().map_or("", String::as_str);
+        report
+            .note(&format!("a test message is published on '{topic}', once per broker; --no-publish leaves it out"))?;
+    }
+    let mut exit = Exit::Done;
+    for broker in &settings.brokers {
+        report.broker(&broker.to_string())?;
+        let settings = harmless(settings, broker);
+        let ended = Attempt { settings, broker, service, options, stop, report }.run()?;
+        if let Some(asked) = stop.asked() {
+            return Ok(asked);
+        }
+        if exit == Exit::Done {
+            exit = ended;
+        }
+    }
+    Ok(exit)
+}
+
+/// Settings under which the check leaves no trace but its message: it neither takes over the session of a running
+/// program, nor takes messages from the readers of a shared subscription.
+fn harmless(settings: &Settings, broker: &Broker) -> Settings {
+    let mut settings = settings.clone();
+    settings.brokers = vec![broker.clone()];
+    settings.client_id = client_id();
+    settings.clean = true;
+    settings.connect_properties.session_expiry_interval = None;
+    settings.will = None;
+    settings.automatic_reconnect = false;
+    settings.write_timeout = settings.write_timeout.min(WRITE_TIMEOUT);
+    for topic in &mut settings.topics {
+        if let Some((_, filter)) = topic.strip_prefix("$share/").and_then(|rest| rest.split_once('/')) {
+            *topic = filter.to_owned();
+        }
+    }
+    settings
+}
+
+/// Nobody else's: a second connection under the same one ends the first. MQTT 3.1 allows 23 characters.
+fn client_id() -> String {
+    format!("check-{}", &uuid::Uuid::new_v4().simple().to_string()[..16])
+}
+
+struct Attempt<'a> {
+    settings: Settings,
+    broker: &'a Broker,
+    service: &'a Service,
+    options: &'a Check,
+    stop: &'a Stop,
+    report: &'a mut Report,
+}
+
+impl Attempt<'_> {
+    fn run(mut self) -> Result<Exit> {
+        let exit = self.open()?;
+        if exit != Exit::Done || self.stop.asked().is_some() {
+            return Ok(exit);
+        }
+        let (reader, subscribed) = self.subscribe()?;
+        if self.stop.asked().is_some() {
+            return Ok(subscribed);
+        }
+        let published = self.publish(reader.as_ref())?;
+        Ok(if subscribed == Exit::Done { published } else { subscribed })
+    }
+
+    fn open(&mut self) -> Result<Exit> {
+        let began = Instant::now();
+        let probed = match probe(&self.settings, self.broker) {
+            Ok(probed) => probed,
+            Err(error) => {
+                let advice = Advice::new(
+                    "a file that 'tls' names is missing, not readable, or holds something else",
+                    "check the paths in 'tls'; relative ones start in the current folder",
+                );
+                self.report.step("TLS files", &Outcome::Failed(began.elapsed(), reworded(&error), advice))?;
+                return Ok(Exit::Configuration);
+            }
+        };
+        let probed = match self.stop.wait(self.stop.runtime().spawn(probed), None) {
+            Waited::Done(probed) => probed.map_err(|e| Error::Internal(format!("the attempt ended: {e}")))?,
+            Waited::Stopped(exit) => return Ok(exit),
+            Waited::TimedOut => return Ok(Exit::Connection),
+        };
+        for (step, time) in &probed.done {
+            self.report.step(&step.to_string(), &Outcome::Ok(*time))?;
+        }
+        let Some((time, error)) = probed.failed else { return Ok(Exit::Done) };
+        let step = next_step(probed.done.last().map(|(step, _)| *step), &self.settings);
+        let advice = advice::on_opening(step, &error, &self.settings);
+        self.failed(&step.to_string(), time, &error, advice)
+    }
+
+    /// Opens a reader, which subscribes.
+    fn subscribe(&mut self) -> Result<(Option<RawReader>, Exit)> {
+        if let Some(why) = &self.service.not_readable {
+            self.report.step("subscribe", &Outcome::Skipped(first_line(why)))?;
+            return Ok((None, Exit::Done));
+        }
+        let connected = Arc::new(OnceLock::new());
+        let listener = {
+            let connected = connected.clone();
+            move |event: &ConnectionEvent| {
+                if let ConnectionEvent::Connected { .. } = event {
+                    let _ = connected.set(Instant::now());
+                }
+            }
+        };
+        let began = Instant::now();
+        let reader = RawReader::start(self.settings.clone(), &KeyMaterial::default(), Some(Box::new(listener)))?;
+        let opened = match self.stop.wait(reader.client.opened(), None) {
+            Waited::Done(opened) => opened,
+            Waited::Stopped(exit) => return Ok((None, exit)),
+            Waited::TimedOut => Ok(()),
+        };
+        let time = connected.get().unwrap_or(&began).elapsed();
+        match opened {
+            Ok(()) => {
+                self.report.step("subscribe", &Outcome::Ok(time))?;
+                Ok((Some(reader), Exit::Done))
+            }
+            Err(error) => Ok((None, self.failed("subscribe", time, &error, advice::on_subscribing(&error))?)),
+        }
+    }
+
+    /// Opens a writer, publishes a message, and looks whether it comes back.
+    fn publish(&mut self, reader: Option<&RawReader>) -> Result<Exit> {
+        let skipped = match (&self.service.not_writable, self.options.no_publish) {
+            (Some(why), _) => Some(first_line(why)),
+            (None, true) => Some("--no-publish".into()),
+            (None, false) => None,
+        };
+        if let Some(why) = skipped {
+            self.report.step("publish", &Outcome::Skipped(why))?;
+            return Ok(Exit::Done);
+        }
+        // Not retained: that would replace a program's message.
+        let settings = Settings { client_id: client_id(), retain: false, ..self.settings.clone() };
+        let writer = RawWriter::start(settings, &KeyMaterial::default(), None)?;
+        let opened = match self.stop.wait(writer.client.opened(), None) {
+            Waited::Done(opened) => opened,
+            Waited::Stopped(exit) => return Ok(exit),
+            Waited::TimedOut => Ok(()),
+        };
+        let began = Instant::now();
+        let message = format!("sinetstream check {}", uuid::Uuid::new_v4().simple());
+        let written = opened.and_then(|()| {
+            let mut write = writer.write_with(message.len(), now_us(), |place| {
+                place.copy_from_slice(message.as_bytes());
+                Ok::<_, Error>(())
+            })?;
+            loop {
+                if let Some(result) = write.wait_until(Some(after(Duration::from_millis(20)))) {
+                    return result;
+                }
+                if self.stop.asked().is_some() {
+                    return Ok(());
+                }
+            }
+        });
+        let time = began.elapsed();
+        if let Err(error) = written {
+            return self.failed("publish", time, &error, advice::on_publishing(&error));
+        }
+        if let Some(exit) = self.stop.asked() {
+            return Ok(exit);
+        }
+        self.report.step("publish", &Outcome::Ok(time))?;
+        writer.client.begin_close();
+        let _ = self.stop.wait(writer.client.closed(), None);
+        match reader {
+            Some(reader) => self.receive(reader, message.as_bytes(), began),
+            None => Ok(Exit::Done),
+        }
+    }
+
+    /// Looks whether the message comes back.
+    fn receive(&mut self, reader: &RawReader, message: &[u8], began: Instant) -> Result<Exit> {
+        let deadline = after(ROUND_TRIP);
+        let outcome = loop {
+            match self.stop.wait(reader.client.receive(), Some(deadline)) {
+                Waited::Done(Ok(delivery)) => {
+                    reader.client.taken(delivery.number);
+                    let decoded = reader.decode(&delivery.publish.payload);
+                    if decoded.is_ok_and(|decoded| decoded.payload == message) {
+                        break Outcome::Ok(began.elapsed());
+                    }
+                }
+                Waited::Done(Err(error)) => {
+                    return self.failed("receive", began.elapsed(), &error, advice::on_subscribing(&error));
+                }
+                Waited::Stopped(exit) => return Ok(exit),
+                Waited::TimedOut => break Outcome::Doubtful(advice::on_silence()),
+            }
+        };
+        self.report.step("receive", &outcome)?;
+        reader.client.begin_close();
+        let _ = self.stop.wait(reader.client.closed(), None);
+        Ok(Exit::Done)
+    }
+
+    fn failed(&mut self, step: &str, time: Duration, error: &Error, advice: Advice) -> Result<Exit> {
+        self.report.step(step, &Outcome::Failed(time, reworded(error), advice))?;
+        Ok(match exit_of(error) {
+            Exit::Failed => Exit::Connection,
+            exit => exit,
+        })
+    }
+}
+
+/// The step after this one, under these settings.
+fn next_step(done: Option<Step>, settings: &Settings) -> Step {
+    let transport = if settings.web_socket.is_some() { Step::WebSocket } else { Step::Login };
+    match done {
+        None => Step::Dns,
+        Some(Step::Dns) => Step::Tcp,
+        Some(Step::Tcp) if settings.tls.is_some() => Step::Tls,
+        Some(Step::Tcp | Step::Tls) => transport,
+        Some(Step::WebSocket | Step::Login) => Step::Login,
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

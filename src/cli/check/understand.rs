@@ -1,0 +1,185 @@
+//! What a service's configuration means.
+
+use std::path::PathBuf;
+
+use tracing::subscriber::NoSubscriber;
+
+use crate::cli::args::Common;
+use crate::cli::failure::{Exit, Failure, Result, exit_of, reworded};
+use crate::cli::overrides::{self, Override};
+use crate::cli::service;
+use crate::config::{self, Content, Map, MessageFormat, Role, Settings, Source, Trust, Value, survey};
+use crate::error::Error;
+
+/// The configuration file.
+pub(super) struct Found {
+    pub path: PathBuf,
+    /// Why it is this one.
+    pub why: &'static str,
+    pub services: Vec<(String, Value)>,
+}
+
+impl Found {
+    pub fn names(&self) -> Vec<&str> {
+        self.services.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    pub fn has_no_service(&self, wanted: &str) -> String {
+        format!("{} has no service '{wanted}'; it has: {}", self.path.display(), self.names().join(", "))
+    }
+}
+
+/// Finds the file; `None` when none is to be read.
+pub(super) fn find(common: &Common) -> Result<Option<Found>> {
+    if common.no_config {
+        return Ok(None);
+    }
+    let request = service::request(common, Role::Reader);
+    let survey = survey::survey(&request).map_err(Failure::from)?;
+    let why = match common.config {
+        Some(_) => "named by -c",
+        None if survey.path.parent() == Some(&request.user_dir) => "in the current folder",
+        None => "in the home folder; the current folder has no .sinetstream_config.yml",
+    };
+    Ok(Some(Found { path: survey.path, why, services: survey.services }))
+}
+
+/// A service, and what is wrong or doubtful about it.
+pub(super) struct Service {
+    pub name: Option<String>,
+    /// False: the user has named another one, so that this one's connection is not tried.
+    pub chosen: bool,
+    pub settings: std::result::Result<Settings, Problem>,
+    /// Why it can't be written to, although it can be read from: several topics, for instance. Or no topic at all.
+    pub not_writable: Option<String>,
+    pub not_readable: Option<String>,
+    pub warnings: Vec<String>,
+}
+
+pub(super) struct Problem {
+    pub message: String,
+    pub exit: Exit,
+    /// The service's type is not ours.
+    pub foreign: bool,
+}
+
+/// Stands where a service leaves the topic to the program.
+const NO_TOPIC: &str = "no topic";
+
+/// Loads the configuration as a reader and as a writer would.
+pub(super) fn understand(
+    common: &Common,
+    in_file: Option<&Value>,
+    name: Option<String>,
+    overrides: &[Override],
+) -> Service {
+    let chosen = common.service.is_none() || common.service == name;
+    let nothing = Map::new();
+    let in_file = match in_file {
+        Some(Value::Map(map)) => map,
+        _ => &nothing,
+    };
+    let load = |role: Role, topic: Option<&str>| {
+        let mut request = service::request(common, role);
+        request.service = name.clone();
+        if chosen {
+            request.parameters = overrides::join(overrides, in_file);
+        }
+        if let Some(topic) = topic {
+            request.fields.insert("topic", topic);
+        }
+        // The warnings are in the settings.
+        tracing::subscriber::with_default(NoSubscriber::new(), || config::load(&request))
+    };
+    let has_topic = survey::has(in_file, "topic") || chosen && overrides::has(overrides, "topic");
+    let topic = if has_topic { None } else { Some(NO_TOPIC) };
+    let (reader, writer) = (load(Role::Reader, topic), load(Role::Writer, topic));
+    let no_topic = || (!has_topic).then(|| "the service has no topic; programs may give one".to_owned());
+    let refused = |settings: &crate::Result<Settings>| settings.as_ref().err().map(reworded);
+    Service {
+        name: name.clone(),
+        chosen,
+        not_readable: no_topic().or_else(|| refused(&reader)),
+        not_writable: no_topic().or_else(|| refused(&writer)),
+        warnings: match reader.as_ref().or(writer.as_ref()) {
+            Ok(settings) => settings.warnings.iter().map(reworded).collect(),
+            Err(_) => Vec::new(),
+        },
+        settings: reader.or(writer).map_err(|error| Problem {
+            message: reworded(&error),
+            exit: exit_of(&error),
+            foreign: matches!(error, Error::UnsupportedServiceType(_)),
+        }),
+    }
+}
+
+/// What counts when connecting, for people: names and values.
+pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str, String)> {
+    let brokers: Vec<String> = settings.brokers.iter().map(ToString::to_string).collect();
+    let topic = match has_topic(service) {
+        true => settings.topics.join(", "),
+        false => "none; programs may give one".into(),
+    };
+    let format = match settings.message_format {
+        MessageFormat::V2 => 2,
+        MessageFormat::V3 => 3,
+    };
+    vec![
+        ("brokers", brokers.join(", ")),
+        ("protocol", protocol(settings)),
+        ("TLS", tls(settings)),
+        ("login", login(settings)),
+        ("topic", topic),
+        ("QoS", format!("{} ({})", settings.consistency.qos(), settings.consistency)),
+        ("message format", format.to_string()),
+        ("value type", settings.value_type.clone()),
+    ]
+}
+
+pub(super) fn has_topic(service: &Service) -> bool {
+    !matches!(&service.settings, Ok(settings) if settings.topics == [NO_TOPIC])
+}
+
+fn protocol(settings: &Settings) -> String {
+    let version = settings.version.name();
+    match &settings.web_socket {
+        Some(web_socket) => format!("{version} over WebSocket, path {}", web_socket.shown_path()),
+        None => format!("{version} over TCP"),
+    }
+}
+
+/// A text as it was given.
+pub(super) fn given(settings: &Settings, name: &str) -> Option<String> {
+    let inner = match settings.visible.get("type_spec") {
+        Some(Value::Map(inner)) => inner.get(name),
+        _ => None,
+    };
+    match inner.or_else(|| settings.visible.get(name)) {
+        Some(Value::Str(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn tls(settings: &Settings) -> String {
+    let Some(tls) = &settings.tls else { return "off".into() };
+    let roots = match &tls.trust {
+        Trust::Pem(Source { content: Content::File(path), .. }) => format!("the authorities in {}", path.display()),
+        Trust::Pem(_) => "the authorities in 'ca_certs_data'".into(),
+        // Not opened here, so it is no service of this program.
+        Trust::Default | Trust::Store(_) => "the system's authorities".into(),
+    };
+    let name = if tls.check_hostname { "checked" } else { "not checked" };
+    let own = if tls.client_certificate.is_some() { "; shows a certificate of its own" } else { "" };
+    format!("on; trusts {roots}; the broker's name is {name}{own}")
+}
+
+fn login(settings: &Settings) -> String {
+    match &settings.credentials {
+        None => "none".into(),
+        Some(login) => {
+            let user = login.username.as_ref().map_or("no user".into(), |name| format!("user '{name}'"));
+            let password = if login.password.is_some() { "with" } else { "without" };
+            format!("{user}, {password} a password")
+        }
+    }
+}

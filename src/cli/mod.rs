@@ -1,0 +1,43 @@
+//! The command `sinetstream`: checks a service, writes to it, reads from it.
+//!
+//! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file.
+//! `write` takes its messages from `input`, `read` gives them to `output`; `check` has a folder of its own. `stop`
+//! turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
+
+mod args;
+mod check;
+mod completions;
+mod failure;
+mod input;
+mod log;
+mod output;
+mod overrides;
+mod progress;
+mod read;
+mod service;
+mod stop;
+mod time;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use progress::say;
+
+/// Runs the command with the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse_from(args::with_long_names(std::env::args_os()));
+    let ended = match arguments.command {
+        Command::Check(options) => check::run(&options),
+        Command::Write(options) => write::run(&options),
+        Command::Read(options) => read::run(&options),
+        Command::Completions { shell } => completions::print(shell),
+    };
+    let exit = ended.unwrap_or_else(|failure| {
+        say(&format!("sinetstream: {}", failure.message));
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,190 @@
+//! `KEY=VALUE`: parameters on the command line, over those of the file.
+
+use std::io::{BufRead, BufReader, Read};
+
+use super::failure::{Exit, Failure, Result};
+use crate::config::{Map, Value, survey};
+
+/// A file with a value is not read further than this.
+const MAX_VALUE: u64 = 1024 * 1024;
+
+/// A parameter, or a part of one.
+pub(super) struct Override {
+    /// The names that lead to it.
+    path: Vec<String>,
+    value: Value,
+}
+
+/// Understands the arguments. None is shown in an error: it may hold a password.
+pub(super) fn parse(arguments: &[String]) -> Result<Vec<Override>> {
+    let numbered = arguments.iter().enumerate();
+    numbered.map(|(index, argument)| parse_one(index + 1, argument)).collect()
+}
+
+fn parse_one(number: usize, argument: &str) -> Result<Override> {
+    let Some((key, text)) = argument.split_once('=') else {
+        return Err(Failure::usage(format!("parameter {number} is not KEY=VALUE")));
+    };
+    let mut path: Vec<String> = key.split('.').map(str::to_owned).collect();
+    if path.iter().any(String::is_empty) {
+        return Err(Failure::usage(format!("parameter {number}: the names before '=' can't be empty")));
+    }
+    // Both levels mean the same, and the command line is above either.
+    if path.len() > 1 && path[0] == "type_spec" {
+        path.remove(0);
+    }
+    let value = match text.strip_prefix('@') {
+        Some(file) => Value::Str(first_line(key, file)?),
+        None => value(key, text)?,
+    };
+    Ok(Override { path, value })
+}
+
+fn first_line(key: &str, file: &str) -> Result<String> {
+    let failed = |what: String| {
+        let message = format!("command line: parameter '{key}': {file}: {what}");
+        Failure { message, exit: Exit::Configuration }
+    };
+    let opened = std::fs::File::open(file).map_err(|e| failed(e.to_string()))?;
+    let mut line = String::new();
+    BufReader::new(opened.take(MAX_VALUE)).read_line(&mut line).map_err(|e| failed(e.to_string()))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// YAML, except where that would drop a part of what was typed: `#` and what follows is no comment here.
+fn value(key: &str, text: &str) -> Result<Value> {
+    let plain = !text.trim_start().starts_with(['"', '\'', '[', '{', '!', '&', '*', '|', '>']);
+    let verbatim = || Value::Str(text.to_owned());
+    match survey::parse_value(text) {
+        Some(Value::Str(_)) if plain => Ok(verbatim()),
+        Some(Value::Null) if plain && !matches!(text.trim(), "" | "~" | "null" | "Null" | "NULL") => Ok(verbatim()),
+        // A password of digits is a password.
+        Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) if plain && is_password(key) => Ok(verbatim()),
+        Some(value) => Ok(value),
+        None if plain => Ok(verbatim()),
+        None => {
+            let message = format!("command line: parameter '{key}': the value is not YAML; a string may need quotes");
+            Err(Failure { message, exit: Exit::Configuration })
+        }
+    }
+}
+
+fn is_password(key: &str) -> bool {
+    key.rsplit('.').next().unwrap_or_default().to_lowercase().contains("password")
+}
+
+/// The parameters of the command line. A map of which only parts are given has its other parts from the file, since a
+/// parameter replaces the file's as a whole.
+pub(super) fn join(overrides: &[Override], file: &Map) -> Map {
+    let mut joined = Map::new();
+    for Override { path, value } in overrides {
+        let [first, inside @ ..] = path.as_slice() else { continue };
+        let mut whole = match (joined.get(first), inside) {
+            (_, []) | (Some(Value::Map(_)), _) => joined.get(first).cloned(),
+            _ => survey::map_of(file, first).map(Value::Map),
+        }
+        .unwrap_or(Value::Null);
+        set(&mut whole, inside, value.clone());
+        joined.insert(first.as_str(), whole);
+    }
+    joined
+}
+
+/// True when a part of a map is given, so that [`join`] needs the file.
+pub(super) fn need_file(overrides: &[Override]) -> bool {
+    overrides.iter().any(|one| one.path.len() > 1)
+}
+
+/// True when this parameter is given.
+pub(super) fn has(overrides: &[Override], name: &str) -> bool {
+    overrides.iter().any(|one| one.path[0] == name)
+}
+
+fn set(into: &mut Value, path: &[String], value: Value) {
+    let [first, rest @ ..] = path else {
+        *into = value;
+        return;
+    };
+    let mut map = match std::mem::replace(into, Value::Null) {
+        Value::Map(map) => map,
+        _ => Map::new(),
+    };
+    let mut inner = map.get(first).cloned().unwrap_or(Value::Null);
+    set(&mut inner, rest, value);
+    map.insert(first.as_str(), inner);
+    *into = Value::Map(map);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(arguments: &[&str], file: &str) -> Map {
+        let arguments: Vec<String> = arguments.iter().map(|argument| argument.to_string()).collect();
+        let file = match survey::parse_value(file) {
+            Some(Value::Map(map)) => map,
+            _ => Map::new(),
+        };
+        join(&parse(&arguments).map_err(|failure| failure.message).unwrap(), &file)
+    }
+
+    fn one(argument: &str) -> Value {
+        map(&[argument], "").get("k").cloned().unwrap()
+    }
+
+    #[test]
+    fn values_are_yaml_and_nothing_is_dropped() {
+        for (text, expected) in [
+            ("k=1", Value::Int(1)),
+            ("k=true", Value::Bool(true)),
+            ("k=1.5", Value::Float(1.5)),
+            ("k=text", "text".into()),
+            ("k='1'", "1".into()),
+            ("k=\"1\"", "1".into()),
+            ("k=", Value::Null),
+            ("k=~", Value::Null),
+            ("k=#", "#".into()),
+            ("k=a #b", "a #b".into()),
+            ("k=a=b", "a=b".into()),
+            ("k=%x", "%x".into()),
+            ("k=`x", "`x".into()),
+            ("k=[a, 1]", Value::List(vec!["a".into(), 1.into()])),
+            ("k={a: 1}", [("a", 1)].into()),
+        ] {
+            assert!(one(text) == expected, "{text}: {:?}", one(text));
+        }
+        assert!(map(&["a.password=0123"], "").get("a") == Some(&[("password", "0123")].into()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_the_value() {
+        for argument in ["secret", "=secret", "a..b=secret", "k=[secret", "k=@/no/such/file"] {
+            let failure = parse(&[argument.to_owned()]).err().unwrap();
+            assert!(!failure.message.contains("secret"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn dots_change_a_part_of_the_files_map() {
+        let file =
+            "{username_pw_set: {username: a, password: b}, type_spec: {tls: {ca_certs: x, check_hostname: false}}}";
+        let joined = map(&["username_pw.password=c", "type_spec.tls.ca_certs=y", "will.user.deep=1"], file);
+        assert!(joined.get("username_pw") == Some(&[("username", "a"), ("password", "c")].into()));
+        let tls = [("ca_certs", Value::from("y")), ("check_hostname", false.into())];
+        assert!(joined.get("tls") == Some(&tls.into()));
+        assert!(joined.get("will") == Some(&[("user", Value::from([("deep", 1)]))].into()));
+        // As a whole, and then a part of that.
+        let joined = map(&["tls=true", "tls.ca_certs=z", "username_pw={username: n}"], file);
+        let tls = [("ca_certs", Value::from("z")), ("check_hostname", false.into())];
+        assert!(joined.get("tls") == Some(&tls.into()));
+        assert!(joined.get("username_pw") == Some(&[("username", "n")].into()));
+    }
+
+    #[test]
+    fn a_value_comes_from_the_first_line_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        std::fs::write(&file, "123 #x \r\nsecond\n").unwrap();
+        assert!(one(&format!("k=@{}", file.display())) == "123 #x ".into());
+    }
+}

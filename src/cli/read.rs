@@ -1,0 +1,184 @@
+//! `sinetstream read`.
+
+use std::time::Duration;
+
+use super::args::Read;
+use super::failure::{Exit, Failure, Result};
+use super::output::{Output, Shown};
+use super::progress::{Progress, say};
+use super::stop::{Stop, Waited};
+use super::{log, service};
+use crate::config::Role;
+use crate::error::Error;
+use crate::mqtt::Delivery;
+use crate::mqtt::wait::{after, block_until};
+use crate::reader::RawReader;
+use crate::tls::KeyMaterial;
+
+/// Messages are acknowledged when they are with whoever reads standard output, so many at a time at most.
+const BATCH: usize = 64;
+
+pub(super) fn run(options: &Read) -> Result<Exit> {
+    log::show(options.common.verbose);
+    let settings = service::settings(&options.common, Role::Reader, options.text)?;
+    let text = settings.value_type == "text";
+    let timeout = options.timeout.map(Duration::from_secs_f64).or(settings.receive_timeout);
+    let topics = settings.topics.join(", ");
+    let output = Output::new(options, text)?;
+    let stop = Stop::listen()?;
+    let reader = RawReader::start(settings, &KeyMaterial::default(), None).map_err(Failure::before_connecting)?;
+    match stop.wait(reader.client.opened(), None) {
+        Waited::Done(opened) => opened?,
+        Waited::Stopped(exit) => return Ok(exit),
+        Waited::TimedOut => {}
+    }
+    if options.common.verbose > 0 {
+        say(&format!("reading from {topics}"));
+    }
+
+    let progress = Progress::start("read", options.count, true);
+    let mut run =
+        Run { options, reader: &reader, stop: &stop, text, timeout, output, progress, taken: Vec::new(), bad: 0 };
+    let ended = run.all();
+    // What was shown is acknowledged, even if the next message was the end.
+    let flushed = run.acknowledge();
+    reader.client.begin_close();
+    let closed = block_until(reader.client.closed(), None).unwrap_or(Ok(()));
+
+    let (progress, bad) = (run.progress, run.bad);
+    let summary = progress.is_shown() || options.common.verbose > 0;
+    let (text, messages) = (progress.summary(), progress.messages());
+    drop(progress);
+    let exit = match ended {
+        Err(failure) => return Err(failure),
+        Ok(End::Asked(exit)) => {
+            say(&text);
+            return Ok(exit);
+        }
+        Ok(End::Unread) => return Ok(Exit::Done),
+        Ok(End::Enough) => Exit::Done,
+        Ok(End::Silence) => match options.count {
+            Some(count) => {
+                let message = format!("{messages} of {count} messages came before the time-out");
+                return Err(Failure::new(message));
+            }
+            None => Exit::Done,
+        },
+    };
+    flushed?;
+    closed?;
+    if summary {
+        say(&text);
+    }
+    match bad {
+        0 => Ok(exit),
+        _ => Err(Failure::new(format!("{bad} messages could not be decoded"))),
+    }
+}
+
+/// Why reading is over.
+enum End {
+    /// `--count` is reached.
+    Enough,
+    /// Nothing came in time.
+    Silence,
+    /// Nobody reads our output.
+    Unread,
+    /// The user wants it.
+    Asked(Exit),
+}
+
+struct Run<'a> {
+    options: &'a Read,
+    reader: &'a RawReader,
+    stop: &'a Stop,
+    text: bool,
+    timeout: Option<Duration>,
+    output: Output,
+    progress: Progress,
+    /// Numbers of messages that are shown and not yet acknowledged.
+    taken: Vec<u64>,
+    bad: u64,
+}
+
+impl Run<'_> {
+    fn all(&mut self) -> Result<End> {
+        loop {
+            if self.options.count.is_some_and(|count| self.progress.messages() >= count) {
+                return Ok(End::Enough);
+            }
+            if let Some(exit) = self.stop.asked() {
+                return Ok(End::Asked(exit));
+            }
+            let waiting = match self.taken.len() < BATCH {
+                true => self.reader.client.try_receive(),
+                false => Ok(None),
+            };
+            let delivery = match waiting {
+                Ok(Some(delivery)) => delivery,
+                // With the end of the client: what was shown is flushed, then told why.
+                Ok(None) | Err(_) => {
+                    if !self.acknowledge()? {
+                        return Ok(End::Unread);
+                    }
+                    match self.stop.wait(self.reader.client.receive(), self.timeout.map(after)) {
+                        Waited::Done(delivery) => delivery?,
+                        Waited::TimedOut => return Ok(End::Silence),
+                        Waited::Stopped(exit) => return Ok(End::Asked(exit)),
+                    }
+                }
+            };
+            if !self.show(&delivery)? {
+                return Ok(End::Unread);
+            }
+        }
+    }
+
+    /// Shows one message; false when nobody reads our output.
+    fn show(&mut self, delivery: &Delivery) -> Result<bool> {
+        let number = self.progress.messages() + self.bad + 1;
+        let publish = &delivery.publish;
+        let decoded = self.reader.decode(&publish.payload).and_then(|decoded| {
+            match self.text && std::str::from_utf8(&decoded.payload).is_err() {
+                true => Err(Error::InvalidMessage("the value is not UTF-8, but the messages are text".into())),
+                false => Ok(decoded),
+            }
+        });
+        let decoded = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                // It would not be better the next time.
+                self.taken.push(delivery.number);
+                let message = format!("message {number} on {:?}: {error}", publish.topic);
+                if !self.options.keep_going {
+                    return Err(Failure::new(message));
+                }
+                say(&message);
+                self.bad += 1;
+                return Ok(true);
+            }
+        };
+        let read = self.output.message(&Shown {
+            number,
+            topic: &publish.topic,
+            timestamp_us: decoded.timestamp_us,
+            qos: publish.qos.qos(),
+            retain: publish.retain,
+            value: &decoded.payload,
+        })?;
+        if read {
+            self.taken.push(delivery.number);
+            self.progress.message(decoded.payload.len());
+        }
+        Ok(read)
+    }
+
+    /// Hands the output over, and acknowledges what was in it; false when nobody reads it.
+    fn acknowledge(&mut self) -> Result<bool> {
+        let read = self.output.flush()?;
+        if read {
+            self.taken.drain(..).for_each(|number| self.reader.client.taken(number));
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,31 @@
+//! A service's settings: the file, with the command line over it.
+
+use super::args::Common;
+use super::failure::{Failure, Result};
+use super::overrides;
+use crate::builder;
+use crate::config::{self, Map, Request, Role, Settings, survey};
+
+/// What the options ask for.
+pub(super) fn request(common: &Common, role: Role) -> Request {
+    let mut request = builder::request(role);
+    request.service = common.service.clone();
+    request.config_file = common.config.clone();
+    request.no_config = common.no_config;
+    request
+}
+
+/// Finds, reads and checks the configuration.
+pub(super) fn settings(common: &Common, role: Role, text: bool) -> Result<Settings> {
+    let mut request = request(common, role);
+    let overrides = overrides::parse(&common.parameters)?;
+    let file = match overrides::need_file(&overrides) && !request.no_config {
+        true => survey::parameters(&request)?,
+        false => Map::new(),
+    };
+    request.parameters = overrides::join(&overrides, &file);
+    if text {
+        request.fields.insert("value_type", "text");
+    }
+    config::load(&request).map_err(Failure::before_connecting)
+}

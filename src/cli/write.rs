@@ -1,0 +1,197 @@
+//! `sinetstream write`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::args::Write;
+use super::failure::{Exit, Failure, Result};
+use super::input::Input;
+use super::progress::{Progress, say};
+use super::stop::{Stop, Waited};
+use super::{log, service};
+use crate::config::Role;
+use crate::metrics::now_us;
+use crate::mqtt::wait::{after, block_until};
+use crate::tls::KeyMaterial;
+use crate::writer::{RawWrite, RawWriter};
+
+/// Messages that may be without confirmation at a time.
+const WINDOW: usize = 256;
+/// Their bytes, likewise.
+const WINDOW_BYTES: usize = 8 << 20;
+/// How long a wait for a confirmation goes on without looking for Ctrl-C, and one for input without looking for
+/// confirmations.
+const SLICE: Duration = Duration::from_millis(20);
+/// How much of a delay a given rate makes up for.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+pub(super) fn run(options: &Write) -> Result<Exit> {
+    log::show(options.common.verbose);
+    let settings = service::settings(&options.common, Role::Writer, options.text)?;
+    let input = Input::new(options, settings.value_type == "text")?;
+    let stop = Stop::listen()?;
+    let writer = RawWriter::start(settings, &KeyMaterial::default(), None).map_err(Failure::before_connecting)?;
+    match stop.wait(writer.client.opened(), None) {
+        Waited::Done(opened) => opened?,
+        Waited::Stopped(exit) => return Ok(exit),
+        Waited::TimedOut => {}
+    }
+
+    let progress = Progress::start("wrote", options.count, !input.is_typed());
+    let pace = options.rate.map(|rate| Duration::from_secs_f64(1.0 / rate));
+    let mut run = Run { writer: &writer, stop: &stop, pending: VecDeque::new(), bytes: 0, progress };
+    let ended = run.all(input.start(), pace);
+    if let (Ok(Some(_)), waiting @ 1..) = (&ended, run.pending.len()) {
+        say(&format!("waiting for the confirmation of {waiting} messages; Ctrl-C again ends at once"));
+    }
+    let closed = run.close();
+    let progress = run.progress;
+    // On a terminal the progress line leaves its last state behind.
+    let summary = progress.is_shown() && progress.messages() != 1 || options.common.verbose > 0;
+    let text = progress.summary();
+    drop(progress);
+    if summary || matches!(ended, Ok(Some(_))) {
+        say(&text);
+    }
+    match ended? {
+        Some(exit) => {
+            // What could not be delivered is told; the exit code is still that of the signal.
+            closed.unwrap_or_else(|failure| say(&failure.message));
+            Ok(exit)
+        }
+        None => closed.map(|()| Exit::Done),
+    }
+}
+
+struct Run<'a> {
+    writer: &'a RawWriter,
+    stop: &'a Stop,
+    /// Writes that are not confirmed, oldest first, and the bytes of each.
+    pending: VecDeque<(RawWrite, usize)>,
+    bytes: usize,
+    progress: Progress,
+}
+
+impl Run<'_> {
+    /// Writes everything; returns early, with the exit code, when the user wants the end.
+    fn all(&mut self, mut input: mpsc::Receiver<Result<Vec<u8>>>, pace: Option<Duration>) -> Result<Option<Exit>> {
+        let mut due = Instant::now();
+        while let Some(message) = {
+            match self.next(&mut input)? {
+                Waited::Stopped(exit) => return Ok(Some(exit)),
+                Waited::Done(message) => message,
+                Waited::TimedOut => None,
+            }
+        } {
+            if let Some(pace) = pace {
+                if let Some(exit) = self.pause_until(due)? {
+                    return Ok(Some(exit));
+                }
+                // A small delay is caught up with, a long one is not made up for by a burst.
+                due = (due + pace).max(Instant::now().checked_sub(CATCH_UP).unwrap_or(due));
+            }
+            if let Some(exit) = self.make_room(message.len())? {
+                return Ok(Some(exit));
+            }
+            self.write(&message)?;
+        }
+        // Each has a deadline of its own.
+        while !self.pending.is_empty() {
+            if let Some(exit) = self.stop.asked() {
+                return Ok(Some(exit));
+            }
+            self.confirm_first(SLICE)?;
+        }
+        Ok(None)
+    }
+
+    /// The next message, while confirmations are noted.
+    fn next(&mut self, input: &mut mpsc::Receiver<Result<Vec<u8>>>) -> Result<Waited<Option<Vec<u8>>>> {
+        loop {
+            self.confirm_all()?;
+            let deadline = (!self.pending.is_empty()).then(|| after(SLICE));
+            match self.stop.wait(input.recv(), deadline) {
+                Waited::TimedOut => {}
+                Waited::Stopped(exit) => return Ok(Waited::Stopped(exit)),
+                Waited::Done(message) => return Ok(Waited::Done(message.transpose()?)),
+            }
+        }
+    }
+
+    fn write(&mut self, message: &[u8]) -> Result<()> {
+        let mut write = self.writer.write_with(message.len(), now_us(), |place| {
+            place.copy_from_slice(message);
+            Ok::<_, crate::Error>(())
+        })?;
+        // The first look sends it, unless the outbox is full.
+        let mut patience = Duration::ZERO;
+        loop {
+            if let Some(result) = write.wait_until(Some(after(patience))) {
+                result?;
+                self.progress.message(message.len());
+                return Ok(());
+            }
+            if write.is_accepted() || self.stop.asked().is_some() {
+                self.pending.push_back((write, message.len()));
+                self.bytes += message.len();
+                return Ok(());
+            }
+            patience = SLICE;
+        }
+    }
+
+    fn make_room(&mut self, bytes: usize) -> Result<Option<Exit>> {
+        while self.pending.len() >= WINDOW || (self.bytes + bytes > WINDOW_BYTES && !self.pending.is_empty()) {
+            if let Some(exit) = self.stop.asked() {
+                return Ok(Some(exit));
+            }
+            self.confirm_first(SLICE)?;
+        }
+        Ok(None)
+    }
+
+    /// Waits for the moment, while confirmations are noted.
+    fn pause_until(&mut self, due: Instant) -> Result<Option<Exit>> {
+        loop {
+            self.confirm_all()?;
+            let until = if self.pending.is_empty() { due } else { due.min(after(SLICE)) };
+            match self.stop.wait(std::future::pending::<()>(), Some(until)) {
+                Waited::Stopped(exit) => return Ok(Some(exit)),
+                _ if Instant::now() >= due => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+
+    fn confirm_all(&mut self) -> Result<()> {
+        while self.confirm_first(Duration::ZERO)? {}
+        Ok(())
+    }
+
+    /// Waits this long for the oldest write; true when it is confirmed.
+    fn confirm_first(&mut self, patience: Duration) -> Result<bool> {
+        let Some((write, bytes)) = self.pending.front_mut() else { return Ok(false) };
+        let Some(result) = write.wait_until(Some(after(patience))) else { return Ok(false) };
+        let bytes = *bytes;
+        self.pending.pop_front();
+        self.bytes -= bytes;
+        result?;
+        self.progress.message(bytes);
+        Ok(true)
+    }
+
+    /// Waits for confirmations up to the close's own time-out, and counts what came.
+    fn close(&mut self) -> Result<()> {
+        self.writer.client.begin_close();
+        let closed = block_until(self.writer.client.closed(), None).unwrap_or(Ok(()));
+        // Those that failed are in the close's error.
+        while let Some((mut write, bytes)) = self.pending.pop_front() {
+            if let Some(Ok(())) = write.wait_until(Some(Instant::now())) {
+                self.progress.message(bytes);
+            }
+        }
+        Ok(closed?)
+    }
+}

@@ -1,0 +1,175 @@
+//! Reads values of parameters, each checked for its type; what is wrong is noted with its place.
+
+use std::time::Duration;
+
+use super::Role;
+use super::layers::Parameters;
+use super::value::Value;
+
+/// Above this (about 31 years) a wait is for ever.
+const FOREVER_MS: u64 = 1_000_000_000_000;
+/// Two bytes hold the length of an MQTT string (MQTT 3.1.1, section 1.5.3).
+pub(super) const MAX_STRING: usize = 65_535;
+
+/// The methods return `None` when a parameter is not given, or is wrong, which is noted.
+pub(super) struct Extractor {
+    pub parameters: Parameters,
+    pub role: Role,
+}
+
+impl Extractor {
+    pub fn value(&self, name: &str, inside: &[&str]) -> Option<Value> {
+        let mut value = &self.parameters.get(name)?.value;
+        for part in inside {
+            match value {
+                Value::Map(map) => value = map.get(part)?,
+                _ => return None,
+            }
+        }
+        (*value != Value::Null).then(|| value.clone())
+    }
+
+    pub fn wrong(&mut self, name: &str, inside: &[&str], expected: &str, found: &Value) {
+        let message = match found {
+            Value::Encrypted(_) => "encrypted values are not supported yet by this version".to_owned(),
+            _ => format!("expected {expected}, found {}", found.kind()),
+        };
+        self.parameters.problem(name, inside, &message);
+    }
+
+    /// A boolean. `'true'` as a string counts, and so do YAML 1.1's yes, no, on and off, which other readers of the
+    /// same file take for booleans.
+    pub fn flag(&mut self, name: &str, inside: &[&str]) -> Option<bool> {
+        let value = self.value(name, inside)?;
+        match &value {
+            Value::Bool(flag) => Some(*flag),
+            Value::Str(text) if is_word(text, &["true", "yes", "on"]) => Some(true),
+            Value::Str(text) if is_word(text, &["false", "no", "off"]) => Some(false),
+            _ => {
+                self.wrong(name, inside, "true or false", &value);
+                None
+            }
+        }
+    }
+
+    pub fn text(&mut self, name: &str, inside: &[&str]) -> Option<String> {
+        match self.value(name, inside)? {
+            Value::Str(text) => Some(text),
+            other => {
+                let hint = match other {
+                    Value::Int(_) | Value::Float(_) | Value::Bool(_) => "a string (put the value in quotes)",
+                    _ => "a string",
+                };
+                self.wrong(name, inside, hint, &other);
+                None
+            }
+        }
+    }
+
+    /// A whole number in a range, also when it is written as a string.
+    pub fn integer(&mut self, name: &str, inside: &[&str], range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        let value = self.value(name, inside)?;
+        let number = match &value {
+            Value::Int(number) => Some(*number),
+            Value::Str(text) => text.trim().parse().ok(),
+            Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
+            _ => None,
+        };
+        let expected = format!("an integer from {} to {}", range.start(), range.end());
+        match number {
+            Some(number) if range.contains(&number) => return Some(number),
+            Some(number) => self.parameters.problem(name, inside, &format!("expected {expected}, found {number}")),
+            None => self.wrong(name, inside, &expected, &value),
+        }
+        None
+    }
+
+    /// A whole number, or a map with it under a name.
+    pub fn integer_or_inside(&mut self, name: &str, inside: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        match self.value(name, &[]) {
+            Some(Value::Map(_)) => self.integer(name, &[inside], range),
+            _ => self.integer(name, &[], range),
+        }
+    }
+
+    /// A duration in milliseconds; `None` when it is not given or practically endless.
+    pub fn milliseconds(&mut self, name: &str) -> Option<Duration> {
+        let value = self.value(name, &[])?;
+        let number = match &value {
+            Value::Int(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            Value::Str(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if number >= FOREVER_MS as f64 => None,
+            Some(number) if number >= 0.0 => Some(Duration::from_millis(number as u64)),
+            Some(_) => {
+                self.parameters.problem(name, &[], "expected milliseconds, 0 or more");
+                None
+            }
+            None => {
+                self.wrong(name, &[], "milliseconds, 0 or more", &value);
+                None
+            }
+        }
+    }
+
+    /// A time-out that always ends, even if in years.
+    pub fn timeout(&mut self, name: &str, default_ms: u64) -> Duration {
+        let given = self.parameters.get(name).is_some();
+        let default_ms = if given { FOREVER_MS } else { default_ms };
+        self.milliseconds(name).unwrap_or(Duration::from_millis(default_ms))
+    }
+
+    /// A time in seconds, which may have a fraction.
+    pub fn seconds(&mut self, name: &str, inside: &[&str]) -> Option<Duration> {
+        let seconds = match self.value(name, inside)? {
+            Value::Int(seconds) => Some(seconds as f64),
+            Value::Float(seconds) => Some(seconds),
+            Value::Str(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match seconds {
+            Some(seconds) if (0.001..=3600.0).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
+            _ => {
+                self.parameters.problem(name, inside, "expected seconds, more than 0 and at most 3600");
+                None
+            }
+        }
+    }
+
+    /// Warns that a parameter, if it is given, makes no difference.
+    pub fn no_effect(&mut self, name: &str, why: &str) {
+        if let Some(entry) = self.parameters.get(name) {
+            let place = self.parameters.place_of(entry, &[]);
+            self.parameters.warnings.push(format!("{place} has no effect: {why}"));
+        }
+    }
+
+    /// The same for a name inside a parameter.
+    pub fn no_effect_inside(&mut self, name: &str, inside: &str, why: &str) {
+        if let (Some(entry), Some(_)) = (self.parameters.get(name), self.value(name, &[inside])) {
+            let place = self.parameters.place_of(entry, &[inside]);
+            self.parameters.warnings.push(format!("{place} has no effect: {why}"));
+        }
+    }
+
+    /// MQTT 3.1.1, section 1.5.3.
+    pub fn check_mqtt_string(&mut self, name: &str, inside: &[&str], text: &str) {
+        if text.len() > MAX_STRING {
+            self.parameters.problem(name, inside, &format!("longer than {MAX_STRING} bytes, which MQTT can't carry"));
+        }
+        if text.contains(char::is_control) {
+            self.parameters.problem(name, inside, "contains a control character, which brokers refuse");
+        }
+    }
+
+    pub fn size(&mut self, name: &str, default: i64) -> i64 {
+        self.integer(name, &[], 1..=i64::from(u32::MAX >> 1)).unwrap_or(default)
+    }
+}
+
+pub(super) fn is_word(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()))
+}

@@ -1,0 +1,307 @@
+//! The parameters of TLS.
+
+mod source;
+
+use base64ct::{Base64, Encoding};
+use rustls::SupportedCipherSuite;
+
+use super::Request;
+use super::extractor::{Extractor, is_word};
+use super::value::Value;
+use crate::tls::{self, Versions};
+pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, Trust};
+
+/// Whom the client trusts, who it is, and what it speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsSettings {
+    pub trust: Trust,
+    pub client_certificate: Option<ClientCertificate>,
+    pub check_hostname: bool,
+    pub versions: Versions,
+    /// Only these; `None`: all.
+    pub suites: Option<Vec<SupportedCipherSuite>>,
+}
+
+const TLS: &str = "tls";
+
+impl Extractor {
+    pub fn tls(&mut self, request: &Request) -> Option<TlsSettings> {
+        let on = self.tls_is_on();
+        let check_hostname = self.flag(TLS, &["check_hostname"]).unwrap_or(true);
+        let insecure = match self.value("tls_insecure", &[]) {
+            Some(Value::Map(_)) => self.flag("tls_insecure", &["value"]),
+            Some(_) => self.flag("tls_insecure", &[]),
+            None => None,
+        };
+        if insecure.is_some() && !on {
+            self.no_effect("tls_insecure", "TLS is off");
+        }
+        let trust = self.trust(request);
+        let client_certificate = self.client_certificate(request);
+        self.cert_reqs();
+        let versions = self.versions();
+        let suites = self.suites(versions);
+        on.then(|| TlsSettings {
+            trust,
+            client_certificate,
+            check_hostname: insecure.map_or(check_hostname, |insecure| !insecure),
+            versions,
+            suites,
+        })
+    }
+
+    fn tls_is_on(&mut self) -> bool {
+        match self.value(TLS, &[]) {
+            None => false,
+            Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
+                let place = self.place(&[]);
+                self.parameters.warnings.push(format!("{place} is empty, so TLS is off; write 'true' to switch it on"));
+                false
+            }
+            Some(Value::Map(_)) => true,
+            Some(Value::Bool(on)) => on,
+            Some(Value::Str(text)) if is_word(&text, &["true", "yes", "on"]) => true,
+            Some(Value::Str(text)) if is_word(&text, &["false", "no", "off"]) => false,
+            Some(other) => {
+                self.wrong(TLS, &[], "true, false or a map", &other);
+                false
+            }
+        }
+    }
+
+    fn trust(&mut self, request: &Request) -> Trust {
+        let pem = self.pem("ca_certs", "ca_certs_data", request);
+        let store = self.store(["trustStore", "trustStore_data", "trustStoreType", "trustStorePassword"], request);
+        match (pem, store) {
+            (Some(pem), None) => Trust::Pem(pem),
+            (Some(pem), Some(_)) => {
+                self.has_no_effect("trustStore", "'ca_certs' is given too, and is used");
+                Trust::Pem(pem)
+            }
+            (None, Some(store)) => {
+                self.refuse_store_in_rust(&store, "ca_certs", request);
+                Trust::Store(store)
+            }
+            (None, None) => Trust::Default,
+        }
+    }
+
+    fn client_certificate(&mut self, request: &Request) -> Option<ClientCertificate> {
+        let certificate = self.pem("certfile", "certfile_data", request);
+        let key = self.pem("keyfile", "keyfile_data", request);
+        let password = self.key_password();
+        let store = self.store(["keyStore", "keyStore_data", "keyStoreType", "keyStorePassword"], request);
+        if !self.has("certfile") && self.has("keyfile") {
+            let name = if key.as_ref().is_some_and(is_data) { "keyfile_data" } else { "keyfile" };
+            self.parameters.problem(TLS, &[name], "is given without 'certfile', the certificate of the key");
+        }
+        match (certificate, store) {
+            (Some(certificate), store) => {
+                if store.is_some() {
+                    self.has_no_effect("keyStore", "'certfile' is given too, and is used");
+                }
+                Some(ClientCertificate::Pem { certificate, key, password })
+            }
+            (None, Some(store)) => {
+                self.refuse_store_in_rust(&store, "certfile", request);
+                Some(ClientCertificate::Store(store))
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn refuse_store_in_rust(&mut self, store: &Store, instead: &str, request: &Request) {
+        if !request.opens_key_stores {
+            let name = if instead == "ca_certs" { "trustStore" } else { "keyStore" };
+            let data = format!("{name}_data");
+            let name = if is_data(&store.source) { data.as_str() } else { name };
+            let with = if instead == "ca_certs" { "'ca_certs'" } else { "'certfile' and 'keyfile'" };
+            let message =
+                format!("Java's key stores are opened by Java programs only; give PEM files with {with} instead");
+            self.parameters.problem(TLS, &[name], &message);
+        }
+    }
+
+    /// A PEM file, or its text inside the configuration.
+    fn pem(&mut self, name: &str, data_name: &str, request: &Request) -> Option<Source> {
+        let data = match self.value(TLS, &[data_name]) {
+            None => None,
+            Some(Value::Str(text)) => Some(text.into_bytes()),
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            Some(other) => {
+                self.wrong(TLS, &[data_name], "the text of a PEM file", &other);
+                return None;
+            }
+        };
+        self.source(name, data_name, data, "a PEM file", request)
+    }
+
+    fn store(&mut self, names: [&str; 4], request: &Request) -> Option<Store> {
+        let [name, data_name, kind_name, password_name] = names;
+        let kind = self.text(TLS, &[kind_name]).filter(|kind| !kind.is_empty());
+        let password = self.password(password_name);
+        if !self.has(name) {
+            for lonely in [kind_name, password_name] {
+                self.has_no_effect(lonely, &format!("there is no '{name}'"));
+            }
+            return None;
+        }
+        let data = match self.value(TLS, &[data_name]) {
+            None => None,
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            // A store is binary, so a text can only be its Base64.
+            Some(Value::Str(text)) => {
+                let decoded = Base64::decode_vec(&text.split_whitespace().collect::<String>());
+                if decoded.is_err() {
+                    self.parameters.problem(TLS, &[data_name], "expected the store as !!binary or in Base64");
+                }
+                Some(decoded.ok()?)
+            }
+            Some(other) => {
+                self.wrong(TLS, &[data_name], "the store as !!binary or in Base64", &other);
+                return None;
+            }
+        };
+        let source = self.source(name, data_name, data, "a key store", request)?;
+        Some(Store { source, kind, password })
+    }
+
+    /// The data wins over the file.
+    fn source(
+        &mut self,
+        name: &str,
+        data_name: &str,
+        data: Option<Vec<u8>>,
+        what: &str,
+        request: &Request,
+    ) -> Option<Source> {
+        let path = self.text(TLS, &[name]);
+        if path.as_deref() == Some("") {
+            self.parameters.problem(TLS, &[name], &format!("expected the path of {what}, found an empty string"));
+            return None;
+        }
+        match (data, path) {
+            (Some(data), _) if data.is_empty() => {
+                self.parameters.problem(TLS, &[data_name], &format!("expected the content of {what}, found nothing"));
+                None
+            }
+            (Some(data), path) => {
+                if path.is_some() {
+                    self.has_no_effect(name, &format!("'{data_name}' is given too, and is used"));
+                }
+                Some(Source { content: Content::Data(data), place: self.place(&[data_name]) })
+            }
+            (None, Some(path)) => {
+                Some(Source { content: Content::File(request.user_dir.join(path)), place: self.place(&[name]) })
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn key_password(&mut self) -> Option<Password> {
+        let [first, second] = ["keyfilePassword", "keyfile_password"].map(|name| self.password(name));
+        if !self.has("certfile") && !self.has("keyfile") {
+            for lonely in ["keyfilePassword", "keyfile_password"] {
+                self.has_no_effect(lonely, "there is no 'keyfile'");
+            }
+        } else if let (Some(first), Some(second)) = (&first, &second)
+            && first.secret != second.secret
+        {
+            self.has_no_effect("keyfile_password", "'keyfilePassword' is given too, and is used");
+        }
+        first.or(second)
+    }
+
+    fn password(&mut self, name: &str) -> Option<Password> {
+        let secret = match self.value(TLS, &[name])? {
+            Value::Bytes(bytes) => bytes,
+            _ => self.text(TLS, &[name])?.into_bytes(),
+        };
+        Some(Password { secret, place: self.place(&[name]) })
+    }
+
+    /// The broker's certificate is always required and checked.
+    fn cert_reqs(&mut self) {
+        match self.text(TLS, &["cert_reqs"]).as_deref() {
+            None | Some("CERT_REQUIRED") => {}
+            Some(weak @ ("CERT_NONE" | "CERT_OPTIONAL")) => {
+                let message = format!(
+                    "{weak} is not supported, because then anybody could pretend to be the broker; expected CERT_REQUIRED"
+                );
+                self.parameters.problem(TLS, &["cert_reqs"], &message);
+            }
+            Some(_) => self.parameters.problem(TLS, &["cert_reqs"], "expected CERT_REQUIRED"),
+        }
+    }
+
+    fn versions(&mut self) -> Versions {
+        let Some(name) = self.text(TLS, &["tls_version"]) else { return Versions::default() };
+        tls::version(&name).unwrap_or_else(|message| {
+            self.parameters.problem(TLS, &["tls_version"], &message);
+            Versions::default()
+        })
+    }
+
+    fn suites(&mut self, versions: Versions) -> Option<Vec<SupportedCipherSuite>> {
+        let names: Vec<String> = match self.value(TLS, &["ciphers"])? {
+            Value::Str(text) => text.split([':', ',']).map(|name| name.trim().to_owned()).collect(),
+            Value::List(items) => {
+                let names = items.iter().map(|item| match item {
+                    Value::Str(text) => Some(text.trim().to_owned()),
+                    _ => None,
+                });
+                match names.collect() {
+                    Some(names) => names,
+                    None => {
+                        self.parameters.problem(TLS, &["ciphers"], "expected a list of strings");
+                        return None;
+                    }
+                }
+            }
+            other => {
+                self.wrong(TLS, &["ciphers"], "a string with names of cipher suites, or a list of them", &other);
+                return None;
+            }
+        };
+        let mut suites = Vec::new();
+        for name in &names {
+            match tls::suite(name) {
+                Ok(suite) if suites.contains(&suite) => {}
+                Ok(suite) => suites.push(suite),
+                Err(message) => {
+                    self.parameters.problem(TLS, &["ciphers"], &message);
+                    return None;
+                }
+            }
+        }
+        if !suites.iter().any(|suite| versions.have(suite)) {
+            let message = match names.is_empty() {
+                true => "expected at least one cipher suite, found an empty list".to_owned(),
+                false => format!("none of these cipher suites belongs to {}, the 'tls_version'", versions.name()),
+            };
+            self.parameters.problem(TLS, &["ciphers"], &message);
+        }
+        Some(suites)
+    }
+
+    /// True when the parameter is given, as a file or as data.
+    fn has(&self, name: &str) -> bool {
+        self.value(TLS, &[name]).is_some() || self.value(TLS, &[&format!("{name}_data")]).is_some()
+    }
+
+    fn has_no_effect(&mut self, name: &str, why: &str) {
+        if self.has(name) {
+            let data = format!("{name}_data");
+            let place = self.place(&[if self.value(TLS, &[name]).is_some() { name } else { &data }]);
+            self.parameters.warnings.push(format!("{place} has no effect: {why}"));
+        }
+    }
+
+    fn place(&self, inside: &[&str]) -> String {
+        self.parameters.get(TLS).map(|entry| self.parameters.place_of(entry, inside)).unwrap_or_default()
+    }
+}
+
+fn is_data(source: &Source) -> bool {
+    matches!(source.content, Content::Data(_))
+}

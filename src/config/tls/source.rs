@@ -1,0 +1,101 @@
+//! Where keys and certificates come from.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::Error;
+
+/// A file that the configuration names, or its content inside the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub content: Content,
+    /// Where it was written, for error messages.
+    pub place: String,
+}
+
+/// `Debug` shows no data.
+#[derive(Clone)]
+pub(crate) enum Content {
+    File(PathBuf),
+    Data(Vec<u8>),
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Content::File(path) => path.fmt(f),
+            Content::Data(data) => write!(f, "{} bytes", data.len()),
+        }
+    }
+}
+
+impl Source {
+    /// The place, and the file if it is one.
+    pub fn described(&self) -> String {
+        match &self.content {
+            Content::File(path) => format!("{}: {}", self.place, path.display()),
+            Content::Data(_) => self.place.clone(),
+        }
+    }
+
+    /// For a message that names another place already.
+    pub fn brief(&self) -> String {
+        match &self.content {
+            Content::File(path) => path.display().to_string(),
+            Content::Data(_) => "the data in the configuration".into(),
+        }
+    }
+
+    /// What is wrong with it: with the file, or with the configuration when that holds the data.
+    pub fn problem(&self, what: String) -> Error {
+        let message = format!("{}: {what}", self.described());
+        match &self.content {
+            Content::File(_) => Error::Io(message),
+            Content::Data(_) => Error::InvalidConfiguration(message),
+        }
+    }
+}
+
+/// A password. `Debug` hides it.
+#[derive(Clone)]
+pub(crate) struct Password {
+    pub secret: Vec<u8>,
+    /// Where it was written.
+    pub place: String,
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
+}
+
+/// A key store that only Java can open.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pub source: Source,
+    /// As `java.security.KeyStore` calls it; `None`: Java's default.
+    pub kind: Option<String>,
+    pub password: Option<Password>,
+}
+
+/// Which certificates are trusted.
+#[derive(Debug, Clone)]
+pub(crate) enum Trust {
+    /// The system's, from Java the JVM's.
+    Default,
+    Pem(Source),
+    Store(Store),
+}
+
+/// The client's own certificate with its key.
+#[derive(Debug, Clone)]
+pub(crate) enum ClientCertificate {
+    /// Without `key`, the key stands beside the certificate.
+    Pem {
+        certificate: Source,
+        key: Option<Source>,
+        password: Option<Password>,
+    },
+    Store(Store),
+}

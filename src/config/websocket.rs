@@ -1,0 +1,146 @@
+//! The parameters of the transport: plain MQTT, or MQTT inside a WebSocket.
+
+use std::fmt;
+
+use tungstenite::http::uri::PathAndQuery;
+
+use super::extractor::Extractor;
+use super::value::Value;
+
+/// Where SINETStream's documentation expects brokers to answer.
+const DEFAULT_PATH: &str = "/mqtt";
+/// Header fields that the handshake sets itself, and those that announce a body, which it has not.
+const TAKEN: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];
+const TAKEN_PREFIX: &str = "sec-websocket-";
+
+/// How the WebSocket's HTTP request looks. `Debug` hides what may be a secret.
+#[derive(Clone, PartialEq)]
+pub(crate) struct WebSocketSettings {
+    /// With its query, if it has one.
+    pub path: String,
+    /// Further header fields, in the order in which they were written.
+    pub headers: Vec<(String, String)>,
+}
+
+impl WebSocketSettings {
+    /// The path for people.
+    pub fn shown_path(&self) -> String {
+        shown(&self.path)
+    }
+
+    /// The value of a header field that the user has given.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for WebSocketSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("WebSocketSettings").field("path", &self.shown_path()).field("headers", &names).finish()
+    }
+}
+
+/// The options as people may see them.
+pub(super) fn without_query(mut options: Value) -> Value {
+    if let Value::Map(map) = &mut options
+        && let Some(Value::Str(path)) = map.get_mut("path")
+    {
+        *path = shown(path);
+    }
+    options
+}
+
+/// A query may hold a signature or a token.
+fn shown(path: &str) -> String {
+    match path.split_once('?') {
+        Some((path, _)) => format!("{path}?…"),
+        None => path.to_owned(),
+    }
+}
+
+impl Extractor {
+    /// `None`: MQTT directly over TCP or TLS.
+    pub fn web_socket(&mut self) -> Option<WebSocketSettings> {
+        let on = match self.text("transport", &[]) {
+            None => false,
+            Some(name) if name.eq_ignore_ascii_case("tcp") => false,
+            Some(name) if name.eq_ignore_ascii_case("websockets") => true,
+            Some(_) => {
+                self.parameters.problem("transport", &[], "expected tcp or websockets");
+                // Which of the two is not known, so nothing else is said about the options.
+                return None;
+            }
+        };
+        match self.value("ws_options", &[]) {
+            None => {}
+            Some(_) if !on => self.no_effect("ws_options", "'transport' is not websockets"),
+            Some(Value::Map(_)) => {}
+            Some(other) => self.wrong("ws_options", &[], "a map with 'path' and 'headers'", &other),
+        }
+        on.then(|| WebSocketSettings { path: self.path(), headers: self.headers() })
+    }
+
+    fn path(&mut self) -> String {
+        let inside = ["path"];
+        let Some(mut path) = self.text("ws_options", &inside) else { return DEFAULT_PATH.into() };
+        if !path.starts_with('/') {
+            path.insert(0, '/');
+        }
+        if path.contains("://") {
+            let message = "expected a path such as /mqtt, not a URL; 'brokers' has the host";
+            self.parameters.problem("ws_options", &inside, message);
+        } else if path.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            self.parameters.problem(
+                "ws_options",
+                &inside,
+                "contains a space or a control character; write %20 and such",
+            );
+        } else if !path.is_ascii() || path.contains('#') {
+            let message = "contains '#' or a character outside ASCII; write it with '%' and its bytes in hexadecimal";
+            self.parameters.problem("ws_options", &inside, message);
+        } else if path.parse::<PathAndQuery>().is_err() {
+            let message = "is not a path of HTTP; write special characters with '%' and their bytes in hexadecimal";
+            self.parameters.problem("ws_options", &inside, message);
+        }
+        path
+    }
+
+    fn headers(&mut self) -> Vec<(String, String)> {
+        let names: Vec<String> = match self.value("ws_options", &["headers"]) {
+            None => vec![],
+            Some(Value::Map(map)) => map.iter().map(|(name, _)| name.to_owned()).collect(),
+            Some(other) => {
+                self.wrong("ws_options", &["headers"], "a map of names and values", &other);
+                vec![]
+            }
+        };
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (index, name) in names.into_iter().enumerate() {
+            if name.is_empty() || !name.bytes().all(is_token) {
+                // Not shown: somebody may have written name and value together.
+                let message = format!("the name of entry {} is not the name of an HTTP header field", index + 1);
+                self.parameters.problem("ws_options", &["headers"], &message);
+                continue;
+            }
+            let inside = ["headers", name.as_str()];
+            let lower = name.to_lowercase();
+            if TAKEN.contains(&lower.as_str()) || lower.starts_with(TAKEN_PREFIX) {
+                self.parameters.problem("ws_options", &inside, "is set by the WebSocket handshake itself; remove it");
+            } else if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
+                self.parameters.problem("ws_options", &inside, "is given twice, with different capitals");
+            } else if let Some(value) = self.text("ws_options", &inside) {
+                match value.contains(|c: char| c.is_control() && c != '\t') {
+                    true => self.parameters.problem("ws_options", &inside, "contains a control character"),
+                    false => headers.push((name, value)),
+                }
+            }
+        }
+        headers
+    }
+}
+
+/// What the name of a header field is made of (RFC 9110, section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

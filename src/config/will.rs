@@ -1,0 +1,143 @@
+//! The will: what the broker publishes when the client is lost without having said goodbye.
+
+use super::extractor::{Extractor, MAX_STRING, is_word};
+use super::mqtt::Version;
+use super::settings::{Consistency, MessageFormat};
+use super::value::Value;
+use crate::mqtt::{MessageProperties, topic};
+
+/// See the module. Only what stands inside `will` counts for it; `Debug` hides the value.
+#[derive(Clone)]
+pub(crate) struct WillSettings {
+    pub topic: String,
+    /// What becomes a SINETStream message.
+    pub value: Vec<u8>,
+    pub message_format: MessageFormat,
+    pub qos: Consistency,
+    pub retain: bool,
+    /// Seconds; MQTT 5 only.
+    pub delay_interval: Option<u32>,
+    pub properties: Option<MessageProperties>,
+}
+
+impl std::fmt::Debug for WillSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WillSettings({:?})", self.topic)
+    }
+}
+
+impl Extractor {
+    pub fn will(&mut self, version: Version) -> Option<WillSettings> {
+        match self.value("will", &[])? {
+            Value::Map(_) => {}
+            other => {
+                self.wrong("will", &[], "a map with 'topic' and 'payload'", &other);
+                return None;
+            }
+        }
+        let topic = self.text("will", &["topic"]);
+        match &topic {
+            Some(topic) => {
+                if let Err(message) = topic::check_name(topic) {
+                    self.parameters.problem("will", &["topic"], &message);
+                }
+            }
+            None if self.value("will", &["topic"]).is_none() => {
+                self.parameters.problem("will", &["topic"], "is missing; expected a topic");
+            }
+            None => {}
+        }
+        let value = self.will_value();
+        let delay_interval =
+            self.integer("will", &["delay_interval"], 0..=i64::from(u32::MAX)).map(|seconds| seconds as u32);
+        let properties = self.message_properties("will", &["message_properties"]);
+        if version != Version::V5 {
+            self.no_effect_inside("will", "delay_interval", "it needs 'protocol: MQTTv5'");
+            self.no_effect_inside("will", "message_properties", "it needs 'protocol: MQTTv5'");
+        }
+        self.not_in_a_will();
+        Some(WillSettings {
+            topic: topic.unwrap_or_default(),
+            value,
+            message_format: self.message_format("will", &["message_format"]),
+            qos: self.will_qos(),
+            retain: self.flag("will", &["retain"]).unwrap_or(false),
+            delay_interval,
+            properties,
+        })
+    }
+
+    /// A text without `value_type` is sent as one.
+    fn will_value(&mut self) -> Vec<u8> {
+        let kind = self.text("will", &["value_type"]);
+        if !matches!(kind.as_deref(), None | Some("text" | "byte_array")) {
+            self.parameters.problem("will", &["value_type"], "expected byte_array or text");
+            return Vec::new();
+        }
+        let value = match (self.value("will", &["payload"]), kind.as_deref()) {
+            (Some(Value::Str(text)), None | Some("text")) => text.into_bytes(),
+            (Some(Value::Bytes(bytes)), None | Some("byte_array")) => bytes,
+            (None, _) => {
+                self.parameters.problem("will", &["payload"], "is missing; expected a string or bytes");
+                Vec::new()
+            }
+            (Some(Value::Str(_)), _) => {
+                let message = "a string needs 'value_type: text'; expected bytes (!!binary)";
+                self.parameters.problem("will", &["payload"], message);
+                Vec::new()
+            }
+            (Some(other), kind) => {
+                let expected =
+                    if kind == Some("text") { "a string (put the value in quotes)" } else { "a string or bytes" };
+                self.wrong("will", &["payload"], expected, &other);
+                Vec::new()
+            }
+        };
+        // SINETStream's header comes on top.
+        if value.len() > MAX_STRING - 64 {
+            let limit = MAX_STRING - 64;
+            self.parameters.problem(
+                "will",
+                &["payload"],
+                &format!("longer than {limit} bytes, which a will can't carry"),
+            );
+        }
+        value
+    }
+
+    /// `qos`, or `consistency`; unlike elsewhere not the service's.
+    fn will_qos(&mut self) -> Consistency {
+        let consistency = self.text("will", &["consistency"]).and_then(|name| {
+            let consistency = name.parse().ok();
+            if consistency.is_none() {
+                let message = "expected AT_MOST_ONCE, AT_LEAST_ONCE or EXACTLY_ONCE";
+                self.parameters.problem("will", &["consistency"], message);
+            }
+            consistency
+        });
+        self.integer("will", &["qos"], 0..=2).and_then(Consistency::from_qos).or(consistency).unwrap_or_default()
+    }
+
+    /// Parameters of a writer that are refused in a will, because leaving them out would change what is sent.
+    fn not_in_a_will(&mut self) {
+        for (name, what) in [
+            ("data_encryption", "encryption is"),
+            ("data_compression", "compression is"),
+            ("user_data_only", "messages without SINETStream's header are"),
+        ] {
+            let off = match self.value("will", &[name]) {
+                None | Some(Value::Bool(false)) => true,
+                Some(Value::Str(text)) => is_word(&text, &["false", "no", "off"]),
+                Some(_) => false,
+            };
+            if !off {
+                self.parameters.problem("will", &[name], &format!("{what} not supported yet by this version"));
+            }
+        }
+        for name in ["value_serializer", "crypto", "compression"] {
+            if self.value("will", &[name]).is_some() {
+                self.parameters.problem("will", &[name], "not supported yet by this version in a will");
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The stream of bytes to a broker: TCP, with or without TLS. Every operation is non-blocking.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::tls;
+
+/// Reading and writing may happen on different threads at a time.
+pub(super) struct Socket {
+    pub tcp: TcpStream,
+    pub tls: Option<tls::Stream>,
+}
+
+/// What a write achieved.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Written {
+    /// Everything is with the operating system.
+    All,
+    /// The socket takes no more at the moment; whether it took something.
+    Blocked { moved: bool },
+}
+
+impl Socket {
+    /// Appends to `input`, as far as there is room in it: 0 is the end of the stream.
+    pub fn try_read(&self, input: &mut BytesMut) -> io::Result<usize> {
+        match &self.tls {
+            None => self.tcp.try_read_buf(input),
+            Some(tls) => tls.try_read(&self.tcp, input),
+        }
+    }
+
+    /// The same into a slice.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.tls {
+            None => self.tcp.try_read(buffer),
+            Some(tls) => tls.read(&self.tcp, buffer),
+        }
+    }
+
+    /// Writes as much of `chunks` as the socket takes, and drops it from them.
+    pub fn try_write(&self, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
+        if let Some(tls) = &self.tls {
+            return tls.try_write(&self.tcp, chunks);
+        }
+        let mut moved = false;
+        while !chunks.is_empty() {
+            let mut slices = [io::IoSlice::new(&[]); 16];
+            let count = chunks.iter().zip(slices.iter_mut()).map(|(from, to)| *to = io::IoSlice::new(from)).count();
+            match self.tcp.try_write_vectored(&slices[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    advance(chunks, written);
+                    moved = true;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked { moved }),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Written::All)
+    }
+
+    /// True when TLS itself has something to send.
+    pub fn wants_write(&self) -> bool {
+        self.tls.as_ref().is_some_and(tls::Stream::wants_write)
+    }
+
+    /// Waits until reading or writing may go on; for ever when neither is asked for.
+    pub async fn ready(&self, read: bool, write: bool) -> io::Result<()> {
+        let interest = match (read, write) {
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+            (true, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            (false, false) => return std::future::pending().await,
+        };
+        self.tcp.ready(interest).await.map(drop)
+    }
+
+    /// Tells the peer that nothing more follows, as far as that goes without waiting.
+    pub fn shutdown(&self) {
+        if let Some(tls) = &self.tls {
+            tls.close_notify(&self.tcp);
+        }
+    }
+}
+
+/// Drops `written` bytes from the front.
+pub(super) fn advance(chunks: &mut VecDeque<Bytes>, mut written: usize) {
+    while let Some(first) = chunks.front_mut() {
+        if written < first.len() {
+            first.advance(written);
+            return;
+        }
+        written -= first.len();
+        chunks.pop_front();
+    }
+}

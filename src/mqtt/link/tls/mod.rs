@@ -1,0 +1,70 @@
+//! TLS with rustls.
+
+mod explain;
+mod identify;
+mod stream;
+mod verify;
+
+use std::sync::{Arc, Mutex};
+
+use rustls::ClientConfig;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::failed;
+use crate::config::{Broker, TlsSettings};
+use crate::error::{Error, Result};
+use crate::tls::{self, KeyMaterial};
+pub(crate) use explain::explain;
+use identify::Identifier;
+pub(crate) use stream::Stream;
+use verify::Verifier;
+
+/// A client's TLS configuration.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    config: Arc<ClientConfig>,
+    identifier: Arc<Identifier>,
+}
+
+impl Tls {
+    /// Reads the certificates and keys and makes the configuration.
+    pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
+        let roots = tls::roots(&settings.trust, material)?;
+        let certificate = settings.client_certificate.as_ref();
+        let certificate = certificate.map(|certificate| tls::identity(certificate, material)).transpose()?;
+        let identifier = Arc::new(Identifier::new(certificate));
+        let mut provider = ring::default_provider();
+        if let Some(suites) = &settings.suites {
+            provider.cipher_suites.clone_from(suites);
+        }
+        let provider = Arc::new(provider);
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|e| Error::Internal(format!("TLS verifier: {e}")))?;
+        let verifier = Arc::new(Verifier { inner: verifier, check_hostname: settings.check_hostname });
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(settings.versions.list())
+            .map_err(|e| Error::Internal(format!("TLS versions: {e}")))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_cert_resolver(identifier.clone());
+        Ok(Tls { config: Arc::new(config), identifier })
+    }
+
+    pub async fn handshake(&self, broker: &Broker, tcp: TcpStream) -> Result<(TcpStream, Stream)> {
+        let name = ServerName::try_from(broker.host.clone())
+            .map_err(|_| failed(broker, "TLS", "the host is not a name that a certificate can have"))?;
+        // A client makes one connection at a time.
+        self.identifier.forget();
+        let stream = TlsConnector::from(self.config.clone())
+            .connect(name, tcp)
+            .await
+            .map_err(|e| failed(broker, "TLS", explain::handshake(&e, self.identifier.asked())))?;
+        let (tcp, connection) = stream.into_inner();
+        Ok((tcp, Stream(Mutex::new(connection))))
+    }
+}

@@ -1,0 +1,112 @@
+//! An open TLS connection on a non-blocking socket.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::Mutex;
+
+use bytes::{Bytes, BytesMut};
+use rustls::ClientConnection;
+use tokio::net::TcpStream;
+
+use super::super::{Written, advance};
+use crate::mqtt::wait::lock;
+
+/// The TLS state beside its socket. Short, non-blocking steps only happen under the lock.
+pub(crate) struct Stream(pub(super) Mutex<ClientConnection>);
+
+impl Stream {
+    pub fn try_read(&self, tcp: &TcpStream, input: &mut BytesMut) -> io::Result<usize> {
+        // The most that a TLS record holds.
+        let mut plaintext = [0; 16 * 1024];
+        let length = self.read(tcp, &mut plaintext)?;
+        input.extend_from_slice(&plaintext[..length]);
+        Ok(length)
+    }
+
+    pub fn read(&self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut connection = lock(&self.0);
+        loop {
+            match connection.reader().read(buffer) {
+                Ok(length) => return Ok(length),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                // Many brokers close without TLS's goodbye; MQTT's own packets have their lengths.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                Err(e) => return Err(e),
+            }
+            connection.read_tls(&mut Socket(tcp))?;
+            if let Err(error) = connection.process_new_packets() {
+                // The alert that explains it to the broker, as far as that goes.
+                let _ = connection.write_tls(&mut Socket(tcp));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        }
+    }
+
+    pub fn try_write(&self, tcp: &TcpStream, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
+        let mut connection = lock(&self.0);
+        let mut moved = false;
+        loop {
+            // rustls takes up to its buffer limit, so memory stays bounded.
+            while let Some(first) = chunks.front() {
+                match connection.writer().write(first)? {
+                    0 => break,
+                    written => advance(chunks, written),
+                }
+            }
+            while connection.wants_write() {
+                match connection.write_tls(&mut Socket(tcp)) {
+                    Ok(_) => moved = true,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked { moved }),
+                    Err(e) => return Err(alert(&mut connection, tcp).unwrap_or(e)),
+                }
+            }
+            if chunks.is_empty() {
+                return Ok(Written::All);
+            }
+        }
+    }
+
+    pub fn wants_write(&self) -> bool {
+        lock(&self.0).wants_write()
+    }
+
+    pub fn close_notify(&self, tcp: &TcpStream) {
+        let mut connection = lock(&self.0);
+        connection.send_close_notify();
+        let _ = connection.write_tls(&mut Socket(tcp));
+    }
+}
+
+/// Why the peer has closed the connection, if it said so before: a broker that does not want our certificate says that
+/// under TLS 1.3 only after the handshake, and does not wait for what we write meanwhile.
+fn alert(connection: &mut ClientConnection, tcp: &TcpStream) -> Option<io::Error> {
+    while connection.read_tls(&mut Socket(tcp)).is_ok_and(|length| length > 0) {
+        if let Err(error) = connection.process_new_packets() {
+            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    }
+    None
+}
+
+/// tokio's socket as rustls wants it.
+struct Socket<'a>(&'a TcpStream);
+
+impl Read for Socket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Socket<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buffer)
+    }
+
+    fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(buffers)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

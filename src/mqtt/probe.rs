@@ -1,0 +1,36 @@
+//! A connection that is opened only to see whether, and how, it comes about.
+
+use std::time::Duration;
+
+use super::client::Plan;
+use super::connect::{self, Refused};
+use super::steps::{Step, Steps};
+use crate::config::{Broker, Role, Settings};
+use crate::error::{Error, Result};
+use crate::tls::KeyMaterial;
+
+/// How far it came.
+pub(crate) struct Probed {
+    /// The steps that succeeded, each with its time.
+    pub done: Vec<(Step, Duration)>,
+    /// How long the next step took until it failed, and why; `None`: the broker has accepted the connection.
+    pub failed: Option<(Duration, Error)>,
+}
+
+/// Reads the certificates; the connection is opened by the future.
+pub(crate) fn probe(settings: &Settings, broker: &Broker) -> Result<impl Future<Output = Probed> + Send + use<>> {
+    let plan = Plan::new(settings, Role::Writer, None, &KeyMaterial::default())?;
+    let broker = broker.clone();
+    Ok(async move {
+        let mut steps = Steps::begin();
+        let opened = connect::open(&plan, &plan.connect, &broker, &mut steps).await;
+        let failed = match opened {
+            Ok(opened) => {
+                connect::say_goodbye(&opened.link);
+                None
+            }
+            Err(Refused::ForNow(error) | Refused::ForGood(error)) => Some((steps.under_way(), error)),
+        };
+        Probed { done: steps.all().to_vec(), failed }
+    })
+}

@@ -1,0 +1,37 @@
+//! What a broker's refusals mean for the application.
+
+use crate::config::Version;
+use crate::error::{Error, Result};
+use crate::mqtt::protocol::{Publish, Reason};
+
+const NOT_AUTHORIZED: u8 = 0x87;
+
+/// How a publish ends with this acknowledgement.
+pub(super) fn outcome(publish: &Publish, packet: &str, reason: &Reason) -> Result<()> {
+    if !reason.is_error() {
+        return Ok(());
+    }
+    let message = format!("the broker refused a message to the topic '{}' with {packet}: {reason}", publish.topic);
+    Err(match reason.code {
+        NOT_AUTHORIZED => Error::Authorization { message, code: NOT_AUTHORIZED },
+        _ => Error::Io(message),
+    })
+}
+
+/// The error for the refused ones of these topic filters, if there are any.
+pub(super) fn subscription(version: Version, filters: &[String], codes: &[u8], text: Option<String>) -> Result<()> {
+    let refused = || filters.iter().zip(codes.iter().copied()).filter(|(_, code)| *code > 2);
+    let Some((_, first)) = refused().next() else { return Ok(()) };
+    let code = if refused().any(|(_, code)| code == NOT_AUTHORIZED) { NOT_AUTHORIZED } else { first };
+    let names: Vec<&str> = refused().map(|(filter, _)| filter.as_str()).collect();
+    let why = match version {
+        Version::V5 => Reason { code, text, server: None }.to_string(),
+        _ => format!("code {code:#04x}"),
+    };
+    let message = format!("the broker refused the subscription to '{}': {why}", names.join("', '"));
+    // Before MQTT 5 one code stands for every reason, and it usually is this one.
+    match code == NOT_AUTHORIZED || version != Version::V5 {
+        true => Err(Error::Authorization { message, code }),
+        false => Err(Error::Io(message)),
+    }
+}

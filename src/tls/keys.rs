@@ -1,0 +1,143 @@
+//! Private keys in every form that tools write them in.
+
+use aes::{Aes128, Aes192, Aes256};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, InnerIvInit, KeyInit};
+use des::TdesEde3;
+use md5::{Digest, Md5};
+use pkcs8::der::{Decode, Encode};
+use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef, pkcs5};
+use rustls::pki_types::PrivateKeyDer;
+use sec1::{EcParameters, EcPrivateKey};
+
+use super::pem::Section;
+
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const CONVERT: &str = "'openssl pkcs8 -topk8 -v2 aes-256-cbc' converts it";
+
+/// Why there is no key.
+#[derive(Debug, PartialEq)]
+pub(super) enum Problem {
+    /// The password is missing or wrong.
+    Password(&'static str),
+    /// The key itself can't be used.
+    Key(String),
+}
+
+/// True for any kind of private key, also one that can't be used.
+pub(super) fn is_key(section: &Section) -> bool {
+    section.label.ends_with("PRIVATE KEY")
+}
+
+/// The private key of a section, decrypted.
+pub(super) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, Problem> {
+    let encrypted = section.header("Proc-Type").is_some_and(|value| value.ends_with("ENCRYPTED"));
+    let der = match encrypted {
+        true => decrypt_traditional(section, required(password)?)?,
+        false => section.body.clone(),
+    };
+    match section.label.as_str() {
+        "PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(der.into())),
+        "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(der.into())),
+        "EC PRIVATE KEY" => Ok(PrivateKeyDer::Sec1(der.into())),
+        "ENCRYPTED PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(decrypt_pkcs8(&der, password)?.into())),
+        other => Err(Problem::Key(format!("a key of the form '{other}' is not supported; {CONVERT}"))),
+    }
+}
+
+fn required(password: Option<&[u8]>) -> Result<&[u8], Problem> {
+    password
+        .filter(|password| !password.is_empty())
+        .ok_or(Problem::Password("the private key is encrypted; its password is missing"))
+}
+
+const WRONG: Problem = Problem::Password("the password does not open the private key");
+
+fn decrypt_pkcs8(der: &[u8], password: Option<&[u8]>) -> Result<Vec<u8>, Problem> {
+    let damaged =
+        |_| Problem::Key(format!("the private key is damaged, or its encryption is not supported; {CONVERT}"));
+    let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(damaged)?;
+    match encrypted.decrypt(required(password)?) {
+        Ok(document) => Ok(document.as_bytes().to_vec()),
+        Err(pkcs8::Error::EncryptedPrivateKey(pkcs5::Error::NoPbes1CryptSupport)) => Err(unsupported("PBES1")),
+        Err(pkcs8::Error::EncryptedPrivateKey(
+            pkcs5::Error::UnsupportedAlgorithm { oid } | pkcs5::Error::AlgorithmParametersInvalid { oid },
+        )) => Err(unsupported(&oid.to_string())),
+        // What a wrong password makes of it has the right padding once in a while.
+        Err(_) => Err(WRONG),
+    }
+}
+
+fn unsupported(scheme: &str) -> Problem {
+    Problem::Key(format!("the private key's encryption ({scheme}) is not supported; {CONVERT}"))
+}
+
+/// OpenSSL's form before PKCS #8: the algorithm and the IV stand in a header, the key comes from MD5 over the password and
+/// the IV's first bytes (EVP_BytesToKey with one round).
+fn decrypt_traditional(section: &Section, password: &[u8]) -> Result<Vec<u8>, Problem> {
+    let info = section.header("DEK-Info").unwrap_or_default();
+    let (algorithm, iv) = info.split_once(',').unwrap_or((info, ""));
+    let iv = from_hex(iv.trim()).ok_or_else(|| Problem::Key("the private key's DEK-Info is damaged".into()))?;
+    match algorithm.trim() {
+        "AES-128-CBC" => decrypt::<Aes128>(16, password, &iv, &section.body),
+        "AES-192-CBC" => decrypt::<Aes192>(24, password, &iv, &section.body),
+        "AES-256-CBC" => decrypt::<Aes256>(32, password, &iv, &section.body),
+        "DES-EDE3-CBC" => decrypt::<TdesEde3>(24, password, &iv, &section.body),
+        other => Err(unsupported(&other.chars().take(40).collect::<String>())),
+    }
+}
+
+fn decrypt<C: BlockCipherDecrypt + KeyInit>(
+    key_length: usize,
+    password: &[u8],
+    iv: &[u8],
+    encrypted: &[u8],
+) -> Result<Vec<u8>, Problem> {
+    let damaged = || Problem::Key("the private key's DEK-Info is damaged".into());
+    let salt = iv.get(..8).ok_or_else(damaged)?;
+    let mut key: Vec<u8> = Vec::new();
+    while key.len() < key_length {
+        let last = &key[key.len().saturating_sub(16)..];
+        let digest = Md5::new().chain_update(last).chain_update(password).chain_update(salt).finalize();
+        key.extend_from_slice(&digest);
+    }
+    let cipher = C::new_from_slice(&key[..key_length]).map_err(|_| damaged())?;
+    let cipher = cbc::Decryptor::<C>::inner_iv_slice_init(cipher, iv).map_err(|_| damaged())?;
+    let der = cipher.decrypt_padded_vec::<Pkcs7>(encrypted).map_err(|_| WRONG)?;
+    // The padding fits by chance once in a while; a key is a SEQUENCE.
+    match der.first() {
+        Some(0x30) => Ok(der),
+        _ => Err(WRONG),
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits?;
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+/// An EC key without its public half, with the one of its certificate put in: Java writes such keys, and ring, which does
+/// not take them, then checks that the halves fit. `None` when nothing is missing.
+pub(super) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
+    let public_key = spki.subject_public_key.as_bytes()?;
+    let (curve, ec) = match key {
+        PrivateKeyDer::Pkcs8(der) => {
+            let info = PrivateKeyInfoRef::try_from(der.secret_pkcs8_der()).ok()?;
+            let curve = info.algorithm.parameters_oid().ok().filter(|_| info.algorithm.oid == EC)?;
+            (curve, EcPrivateKey::from_der(info.private_key.as_bytes()).ok()?)
+        }
+        PrivateKeyDer::Sec1(der) => {
+            let ec = EcPrivateKey::from_der(der.secret_sec1_der()).ok()?;
+            (ec.parameters?.named_curve()?, ec)
+        }
+        _ => return None,
+    };
+    if ec.public_key.is_some() || spki.algorithm.oid != EC {
+        return None;
+    }
+    let parameters = Some(EcParameters::NamedCurve(curve));
+    let whole = EcPrivateKey { private_key: ec.private_key, parameters, public_key: Some(public_key) }.to_der().ok()?;
+    Some(PrivateKeyDer::Sec1(whole.into()))
+}

@@ -1,0 +1,182 @@
+//! Trusted certificates and the client's own, read and checked.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+
+use super::keys::{self, Problem};
+use super::pem::{self, Section};
+use crate::config::{ClientCertificate, Content, Password, Source, Trust};
+use crate::error::{Error, Result};
+
+/// What Java hands over, in DER; nothing from a Rust program.
+#[derive(Clone, Default)]
+pub(crate) struct KeyMaterial {
+    /// The trusted certificates: of the JVM, or of the configured trust store.
+    pub anchors: Option<Vec<Vec<u8>>>,
+    /// From the configured key store.
+    pub identity: Option<Identity>,
+}
+
+/// A chain of certificates, the client's own first, and its private key in PKCS #8.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub chain: Vec<Vec<u8>>,
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for KeyMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyMaterial")
+    }
+}
+
+/// The trusted certificates.
+pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    match (trust, &material.anchors) {
+        (Trust::Pem(source), _) => {
+            for certificate in certificates(source, &sections(source)?)? {
+                roots.add(certificate).map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
+            }
+        }
+        (Trust::Default | Trust::Store(_), Some(anchors)) => {
+            roots.add_parsable_certificates(anchors.iter().map(|der| CertificateDer::from(der.as_slice())));
+        }
+        (Trust::Default, None) => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        (Trust::Store(_), None) => return Err(Error::Internal("the trust store was not handed over".into())),
+    }
+    match (roots.is_empty(), trust) {
+        (false, _) => Ok(roots),
+        (true, Trust::Store(store)) => Err(store.source.problem("no certificate in it can be used".into())),
+        (true, _) => Err(Error::Io("tls: no trusted certificate was found; give 'ca_certs'".into())),
+    }
+}
+
+/// The client's certificate with its key.
+pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
+    match configured {
+        ClientCertificate::Pem { certificate, key, password } => {
+            let sections_of_certificate = sections(certificate)?;
+            let chain = certificates(certificate, &sections_of_certificate)?;
+            let (source, key_section) = match key {
+                Some(source) => {
+                    let found = sections(source)?.into_iter().find(keys::is_key);
+                    (source, found.ok_or_else(|| source.problem("no private key in it in PEM".into()))?)
+                }
+                None => {
+                    let found = sections_of_certificate.into_iter().find(keys::is_key);
+                    let missing = || {
+                        Error::InvalidConfiguration(format!(
+                            "{}: holds no private key, and 'keyfile' is missing",
+                            certificate.described()
+                        ))
+                    };
+                    (certificate, found.ok_or_else(missing)?)
+                }
+            };
+            let given = password.as_ref().map(|Password { secret, .. }| secret.as_slice());
+            let key = keys::private_key(&key_section, given).map_err(|problem| match (problem, password) {
+                (Problem::Password(what), Some(Password { place, .. })) => {
+                    Error::InvalidConfiguration(format!("{place}: {what} ({})", source.brief()))
+                }
+                (Problem::Password(what), None) => {
+                    Error::InvalidConfiguration(format!("{}: {what}: give 'keyfilePassword'", source.described()))
+                }
+                (Problem::Key(what), _) => source.problem(what),
+            })?;
+            certified(chain, key, source, certificate)
+        }
+        ClientCertificate::Store(store) => {
+            let identity = material.identity.as_ref();
+            let identity = identity.ok_or_else(|| Error::Internal("the key store was not handed over".into()))?;
+            let chain = identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+            certified(chain, PrivateKeyDer::Pkcs8(identity.key.clone().into()), &store.source, &store.source)
+        }
+    }
+}
+
+/// Checks that key and certificate belong together.
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    key_source: &Source,
+    certificate_source: &Source,
+) -> Result<Arc<CertifiedKey>> {
+    let own = chain.first().ok_or_else(|| certificate_source.problem("no certificate in it".into()))?;
+    let parsed = ParsedCertificate::try_from(own)
+        .map_err(|e| certificate_source.problem(format!("the certificate is not valid: {e}")))?;
+    let mismatch = |hint: &str| {
+        Error::InvalidConfiguration(format!(
+            "{}: the private key does not belong to the certificate of {}{hint}",
+            key_source.described(),
+            certificate_source.brief()
+        ))
+    };
+    let completed = keys::with_public_key(&key, &parsed.subject_public_key_info());
+    let is_completed = completed.is_some();
+    let key = ring::default_provider().key_provider.load_private_key(completed.unwrap_or(key)).map_err(|_| {
+        // The two halves of a completed key are compared at this point already.
+        match is_completed {
+            true => mismatch(""),
+            false => key_source.problem(
+                "the private key can't be used; supported: RSA of 2048 to 8192 bits, EC on P-256 or P-384, Ed25519"
+                    .into(),
+            ),
+        }
+    })?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) => Ok(Arc::new(certified)),
+        Err(_) => {
+            let spki = certified.key.public_key();
+            let is_other = certified.cert.iter().skip(1).any(|other| {
+                ParsedCertificate::try_from(other).is_ok_and(|other| Some(other.subject_public_key_info()) == spki)
+            });
+            Err(mismatch(if is_other { ", but to a later one in it; the client's own must come first" } else { "" }))
+        }
+    }
+}
+
+/// All certificates, at least one.
+fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<CertificateDer<'static>>> {
+    let found = sections.iter().filter(|section| section.is_certificate());
+    let found: Vec<_> = found.map(|section| CertificateDer::from(section.body.clone())).collect();
+    match found.is_empty() {
+        true => Err(source.problem("no certificate in it in PEM".into())),
+        false => Ok(found),
+    }
+}
+
+fn sections(source: &Source) -> Result<Vec<Section>> {
+    let bytes = match &source.content {
+        Content::Data(data) => Cow::Borrowed(data.as_slice()),
+        Content::File(path) => Cow::Owned(read(path).map_err(|what| source.problem(what))?),
+    };
+    pem::sections(&bytes).map_err(|what| source.problem(what))
+}
+
+/// No key and no bundle of certificates comes near this.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Only regular files: reading from a pipe might never end.
+fn read(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    let unreadable = |e| format!("the file can't be read: {e}");
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("the file can't be read: it is not a regular file".into());
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(format!("it is larger than {MAX_BYTES} bytes"));
+    }
+    std::fs::read(path).map_err(unreadable)
+}

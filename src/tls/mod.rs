@@ -1,0 +1,11 @@
+//! Keys, certificates and cipher suites: from what the configuration names to what rustls takes. No sockets.
+
+mod keys;
+mod material;
+mod pem;
+mod suites;
+
+#[cfg(feature = "jni")]
+pub(crate) use material::Identity;
+pub(crate) use material::{KeyMaterial, identity, roots};
+pub(crate) use suites::{Versions, suite, version};

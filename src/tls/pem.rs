@@ -1,0 +1,88 @@
+//! PEM, with the headers that OpenSSL's older encrypted keys have (RFC 1421).
+
+use base64ct::{Base64, Encoding};
+
+/// What stands between a BEGIN and its END.
+pub(super) struct Section {
+    pub label: String,
+    /// `Name: value`.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Section {
+    pub fn is_certificate(&self) -> bool {
+        matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Every section of a text; what stands around them is skipped.
+pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
+    if bytes.starts_with(&[0x30, 0x82]) {
+        return Err("is DER, but PEM is expected ('openssl … -inform DER' converts it)".into());
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().map(str::trim).enumerate();
+    let mut sections = Vec::new();
+    while let Some((number, line)) = lines.next() {
+        let Some(label) = line.trim_start_matches('\u{feff}').strip_prefix("-----BEGIN ") else { continue };
+        let broken = |what: &str| format!("is not valid PEM: line {}: {what}", number + 1);
+        let label = label.strip_suffix("-----").ok_or_else(|| broken("the BEGIN is cut off"))?;
+        let end = format!("-----END {label}-----");
+        let mut headers = Vec::new();
+        let mut base64 = String::new();
+        loop {
+            match lines.next() {
+                None => return Err(broken("its END is missing")),
+                Some((_, line)) if line == end => break,
+                Some((_, line)) if line.starts_with("-----") => return Err(broken("its END is missing")),
+                Some((_, line)) => match line.split_once(':') {
+                    Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+                    None => base64.extend(line.split_whitespace()),
+                },
+            }
+        }
+        let body = Base64::decode_vec(&base64).map_err(|_| broken("not Base64 until its END"))?;
+        sections.push(Section { label: label.to_owned(), headers, body });
+    }
+    Ok(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sections_are_found_among_other_text() {
+        let text = "\u{feff}-----BEGIN A-----\r\naGVs\r\n  bG8= \r\n-----END A-----\r\nsubject=/CN=x\n\
+                    -----BEGIN B KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: X,00\n\nAA==\n-----END B KEY-----";
+        let found = sections(text.as_bytes()).expect("sections");
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].label.as_str(), &found[0].body[..]), ("A", &b"hello"[..]));
+        assert_eq!((found[1].label.as_str(), &found[1].body[..]), ("B KEY", &[0][..]));
+        assert_eq!(found[1].header("DEK-Info"), Some("X,00"));
+        assert!(sections(b"").expect("nothing").is_empty());
+    }
+
+    #[test]
+    fn broken_ones_are_told_with_their_line() {
+        for text in ["\n-----BEGIN A-----\naGVs", "\n-----BEGIN A-----\n!!\n-----END A-----", "\n-----BEGIN A"] {
+            assert!(sections(text.as_bytes()).err().expect("an error").contains("line 2"), "{text}");
+        }
+        assert!(sections(b"-----BEGIN A-----\n-----BEGIN A-----\n-----END A-----").is_err());
+        assert!(sections(&[0x30, 0x82, 1, 0]).err().expect("an error").contains("DER"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_sections_or_an_error(bytes: Vec<u8>, text in "(-----(BEGIN|END) [AB]?(-----)?|[a-z:=\n]){0,9}") {
+            let _ = sections(&bytes);
+            let _ = sections(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The names of cipher suites and protocol versions.
+
+use rustls::SupportedCipherSuite;
+use rustls::SupportedProtocolVersion;
+use rustls::crypto::ring::cipher_suite as ring;
+use rustls::version::{TLS12, TLS13};
+
+/// A suite under the name that JSSE and IANA give it, and under OpenSSL's.
+type Row = (SupportedCipherSuite, &'static str, &'static str);
+
+/// Everything that the engine speaks.
+const SUITES: &[Row] = &[
+    (ring::TLS13_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+    (ring::TLS13_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
+    (ring::TLS13_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+    (
+        ring::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+    ),
+    (
+        ring::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+    ),
+    (
+        ring::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+    ),
+    (
+        ring::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+    ),
+    (
+        ring::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+    ),
+    (
+        ring::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    ),
+];
+
+/// The suite of that name; a message when there is none.
+pub(crate) fn suite(name: &str) -> Result<SupportedCipherSuite, String> {
+    let found = SUITES.iter().find(|(_, iana, openssl)| {
+        // Before TLS had its name, JSSE's names began with SSL_.
+        let name = name.strip_prefix("SSL_").map_or(name.to_owned(), |rest| format!("TLS_{rest}"));
+        name.eq_ignore_ascii_case(iana) || name.eq_ignore_ascii_case(openssl)
+    });
+    found.map(|(suite, ..)| *suite).ok_or_else(|| {
+        let supported: Vec<&str> = SUITES.iter().map(|(_, _, openssl)| *openssl).collect();
+        format!(
+            "'{}' is not supported (neither are groups such as HIGH or !aNULL; RSA key exchange, CBC and older ciphers \
+             are not safe enough); supported: {}, and the same under their names in Java",
+            shortened(name),
+            supported.join(", ")
+        )
+    })
+}
+
+/// Which versions of TLS may be spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Versions {
+    #[default]
+    Any,
+    Tls12,
+    Tls13,
+}
+
+impl Versions {
+    pub fn list(self) -> &'static [&'static SupportedProtocolVersion] {
+        static ALL: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        match self {
+            Versions::Any => &ALL,
+            Versions::Tls13 => &ALL[..1],
+            Versions::Tls12 => &ALL[1..],
+        }
+    }
+
+    /// True when the suite belongs to one of the versions.
+    pub fn have(self, suite: &SupportedCipherSuite) -> bool {
+        self.list().contains(&suite.version())
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Versions::Any => "TLS",
+            Versions::Tls12 => "TLSv1.2",
+            Versions::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
+/// The versions under a name of JSSE or of Python's `ssl`; a message when it is not one that can be spoken.
+pub(crate) fn version(name: &str) -> Result<Versions, String> {
+    const EXPECTED: &str = "expected TLSv1.2, TLSv1.3 or TLS (either of them)";
+    let upper = name.to_ascii_uppercase();
+    let plain = upper.strip_prefix("PROTOCOL_").unwrap_or(&upper).replace('_', ".");
+    match plain.as_str() {
+        "TLS" | "TLS.CLIENT" => Ok(Versions::Any),
+        "TLSV1.2" => Ok(Versions::Tls12),
+        "TLSV1.3" => Ok(Versions::Tls13),
+        old if old.starts_with("TLSV1") || old.starts_with("SSLV") => {
+            Err(format!("'{}' is not spoken, because it is not safe any more; {EXPECTED}", shortened(name)))
+        }
+        _ => Err(format!("{EXPECTED}, found '{}'", shortened(name))),
+    }
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_of_the_provider_has_both_names() {
+        let provider = rustls::crypto::ring::default_provider();
+        assert_eq!(SUITES.len(), provider.cipher_suites.len());
+        for known in &provider.cipher_suites {
+            let row = SUITES.iter().find(|(suite, ..)| suite == known).expect("a row");
+            // rustls's name for TLS 1.3 is not the standard's.
+            let name = format!("{:?}", known.suite()).replace("TLS13_", "TLS_");
+            assert_eq!(row.1, name);
+            assert_eq!(suite(row.1), Ok(*known));
+            assert_eq!(suite(row.2), Ok(*known));
+            assert_eq!(suite(&row.2.to_lowercase()), Ok(*known));
+        }
+    }
+
+    #[test]
+    fn what_is_not_spoken_is_refused_by_name() {
+        for name in ["AES128-SHA", "TLS_RSA_WITH_AES_128_CBC_SHA", "HIGH", "!aNULL", "NULL", "", "@SECLEVEL=0"] {
+            let message = suite(name).unwrap_err();
+            assert!(message.contains(&format!("'{name}'")) && message.contains("ECDHE-RSA"), "{message}");
+        }
+        for name in ["TLSv1", "TLSv1.1", "SSLv3", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1", "PROTOCOL_SSLv23", "TLSv1.4"] {
+            assert!(version(name).unwrap_err().contains(&format!("'{name}' is not spoken")), "{name}");
+        }
+        for name in ["", "1.2", "DTLSv1.2", "PROTOCOL_TLS_SERVER", "PROTOCOL_"] {
+            assert!(version(name).unwrap_err().starts_with("expected TLSv1.2"), "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_have_several_names() {
+        for (name, expected) in [
+            ("TLSv1.2", Versions::Tls12),
+            ("PROTOCOL_TLSv1_2", Versions::Tls12),
+            ("tlsv1.3", Versions::Tls13),
+            ("PROTOCOL_TLSv1_3", Versions::Tls13),
+            ("TLS", Versions::Any),
+            ("PROTOCOL_TLS", Versions::Any),
+            ("PROTOCOL_TLS_CLIENT", Versions::Any),
+        ] {
+            assert_eq!(version(name), Ok(expected), "{name}");
+        }
+    }
+}

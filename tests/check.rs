@@ -1,0 +1,336 @@
+//! `sinetstream check`: what it understands, which step fails, and what it says of that.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use std::path::Path;
+
+use common::broker::{Broker, free_ports};
+use common::certificates::{Authority, authority};
+use common::command::{Ended, command, run, start};
+use common::scripted::Scripted;
+use common::{next, reader};
+use serde_json::{Value as Json, json};
+
+/// Runs `check --json` and returns its only service.
+fn service(arguments: &[&str], code: i32) -> Json {
+    let ended = run([&["check", "--json"], arguments].concat()).expect(code);
+    let report: Json = serde_json::from_str(ended.text()).expect("JSON");
+    assert_eq!(report["ok"], json!(code == 0), "{report}");
+    let services = report["services"].as_array().expect("services");
+    assert_eq!(services.len(), 1, "{report}");
+    services[0].clone()
+}
+
+/// The steps of the only broker, each with its result.
+fn steps(service: &Json) -> Vec<(&str, &str)> {
+    let brokers = service["brokers"].as_array().expect("brokers");
+    assert_eq!(brokers.len(), 1, "{service}");
+    results(&brokers[0])
+}
+
+fn results(broker: &Json) -> Vec<(&str, &str)> {
+    let steps = broker["steps"].as_array().expect("steps");
+    steps
+        .iter()
+        .map(|step| (step["step"].as_str().expect("a step"), step["result"].as_str().expect("a result")))
+        .collect()
+}
+
+fn last_step(service: &Json) -> &Json {
+    let broker = service["brokers"].as_array().and_then(|brokers| brokers.last()).expect("a broker");
+    broker["steps"].as_array().and_then(|steps| steps.last()).expect("a step")
+}
+
+/// The steps until one fails, with words of its error, its likely cause and its remedy.
+#[track_caller]
+fn fails(arguments: &[&str], code: i32, expected: &[&str], words: [&str; 3]) {
+    let service = service(&[&["-nc", "type=mqtt", "topic=t"], arguments].concat(), code);
+    let mut steps = steps(&service);
+    steps.retain(|(_, result)| *result != "skipped");
+    let (last, before) = expected.split_last().expect("a step");
+    let before: Vec<_> = before.iter().map(|step| (*step, "ok")).collect();
+    assert_eq!(steps, [&before[..], &[(*last, "failed")]].concat(), "{service}");
+    let failed = service["brokers"][0]["steps"][before.len()].clone();
+    for (field, words) in ["error", "cause", "remedy"].into_iter().zip(words) {
+        assert!(failed[field].as_str().expect("a text").contains(words), "'{words}': {failed}");
+    }
+    assert!(failed["ms"].as_f64().expect("a time") >= 0.0);
+}
+
+fn brokers(address: &str) -> String {
+    format!("brokers={address}")
+}
+
+const LOGIN: [&str; 2] = ["username_pw.username=user01", "username_pw.password=user01-pass"];
+
+fn ca(path: &Path) -> String {
+    format!("tls.ca_certs={}", path.display())
+}
+
+#[test]
+fn a_good_service_passes_every_step() {
+    let broker = Broker::start();
+    let tls = [&brokers(&broker.tls_address())[..], &ca(&broker.ca()), "-nc", "type=mqtt", "topic=t/good"];
+    for (protocol, qos) in [("MQTTv31", "0"), ("MQTTv311", "1"), ("MQTTv5", "2")] {
+        let (protocol, qos) = (format!("protocol={protocol}"), format!("qos={qos}"));
+        let service = service(&[&tls[..], &LOGIN, &[&protocol, &qos]].concat(), 0);
+        let all = ["DNS", "TCP", "TLS", "login", "subscribe", "publish", "receive"].map(|step| (step, "ok"));
+        assert_eq!(steps(&service), all, "{protocol}");
+        assert!(service["brokers"][0]["steps"].as_array().expect("steps").iter().all(|step| step["ms"].is_f64()));
+    }
+    let text = run([&["check"], &tls[..], &LOGIN].concat()).expect(0);
+    for words in [
+        "brokers         localhost:",
+        "MQTTv311 over TCP",
+        "on; trusts the authorities in /",
+        "user 'user01', with a password",
+        "t/good",
+        "0 (AT_MOST_ONCE)",
+        "a test message is published on 't/good'",
+        "    receive      ok",
+        " ms\n",
+        "no problem found",
+    ] {
+        assert!(text.text().contains(words), "'{words}': {}", text.text());
+    }
+    let sent = broker.log().matches("Received PUBLISH").count();
+    let service = service(&[&tls[..], &LOGIN, &["--no-publish"]].concat(), 0);
+    assert_eq!(steps(&service)[4..], [("subscribe", "ok"), ("publish", "skipped")]);
+    assert_eq!(broker.log().matches("Received PUBLISH").count(), sent);
+}
+
+#[test]
+fn a_connection_that_fails_says_at_which_step_and_why() {
+    let broker = Broker::start();
+    let [closed] = free_ports();
+    let closed = brokers(&format!("localhost:{closed}"));
+    fails(&[&closed], 4, &["DNS", "TCP"], ["refused", "nothing listens on this port", "1883"]);
+    fails(&["brokers=broker.invalid"], 4, &["DNS"], ["broker.invalid:1883: DNS", "misspelt", "VPN"]);
+
+    let (plain, login, tls) =
+        (brokers(&broker.plain_address()), brokers(&broker.login_address()), brokers(&broker.tls_address()));
+    let ca = ca(&broker.ca());
+    fails(&[&plain, &ca], 4, &["DNS", "TCP", "TLS"], ["TLS", "without TLS", "leave out 'tls'"]);
+    fails(&[&tls], 4, &["DNS", "TCP", "login"], ["CONNECT", "a port for TLS", "set 'tls'"]);
+
+    let other = broker.write("other.pem", &Authority::new("Another").pem);
+    let other = format!("tls.ca_certs={}", other.display());
+    let tls_steps = ["DNS", "TCP", "TLS"];
+    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' is not of the", "PEM"]);
+    fails(&[&tls, "tls=true"], 4, &tls_steps, ["not signed by a trusted", "this system does not know", "PEM"]);
+    fails(&[&tls, "tls.ca_certs=/no/such"], 3, &["TLS files"], ["/no/such", "missing", "paths"]);
+
+    let wrong = ["username_pw.username=user01", "username_pw.password=wrong"];
+    let login_steps = ["DNS", "TCP", "login"];
+    fails(&[&login, wrong[0], wrong[1]], 5, &login_steps, ["user 'user01'", "password is wrong", "letter by letter"]);
+    fails(&[&login], 5, &login_steps, ["no user name", "nobody in without", "'username_pw'"]);
+}
+
+#[test]
+fn a_wrong_certificate_is_told_apart_from_a_wrong_authority() {
+    for (certificate, words) in [
+        (authority().sign(&["broker.example.org"]), ["not for 'localhost'", "for another name", "check_hostname"]),
+        (authority().sign_expired(&["localhost"]), ["expired", "out of date", "clock"]),
+    ] {
+        let broker = Broker::start_with(&certificate, "");
+        let arguments = [brokers(&broker.tls_address()), ca(&broker.ca())];
+        fails(&[&arguments[0], &arguments[1]], 4, &["DNS", "TCP", "TLS"], words);
+    }
+}
+
+#[test]
+fn web_sockets_and_client_certificates() {
+    let broker = Broker::start_everywhere();
+    let ws = "transport=websockets";
+    let address = brokers(&broker.ws_address());
+    let service = service(&["-nc", "type=mqtt", "topic=t", &address, ws], 0);
+    let all = ["DNS", "TCP", "WebSocket", "login", "subscribe", "publish", "receive"].map(|step| (step, "ok"));
+    assert_eq!(steps(&service), all);
+    assert_eq!(service["settings"]["protocol"], json!("MQTTv311 over WebSocket, path /mqtt"));
+
+    let plain = brokers(&broker.plain_address());
+    let to_web_socket = ["DNS", "TCP", "WebSocket"];
+    fails(&[&plain, ws], 4, &to_web_socket, ["is this a WebSocket port", "does not speak WebSocket", "'transport'"]);
+    fails(&[&address], 4, &["DNS", "TCP", "login"], ["MQTT port", "for WebSocket", "websockets"]);
+    for (status, cause) in [
+        ("404 Not Found", "under this path"),
+        ("403 Forbidden", "let this client in"),
+        ("503 Service Unavailable", "behind"),
+    ] {
+        let server = Scripted::start(move |peer| {
+            peer.send(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes());
+            peer.swallow();
+        });
+        fails(&[&brokers(&server.address()), ws], 4, &to_web_socket, [&format!("HTTP {status}"), cause, ""]);
+    }
+
+    let certificate = brokers(&broker.certificate_address());
+    let arguments = ["-nc", "type=mqtt", "topic=t", &certificate, &ca(&broker.ca())];
+    // TLS 1.3 tells it after the handshake.
+    let report = run([&["check", "--json"], &arguments[..]].concat()).expect(4);
+    assert!(report.text().contains("the broker wants a client certificate"), "{}", report.text());
+}
+
+#[test]
+fn a_refused_subscription_and_a_silent_broker() {
+    let refusing = Scripted::open(|peer| {
+        if peer.packet().is_some_and(|packet| packet.first == common::raw::SUBSCRIBE) {
+            peer.send(&[0x90, 3, 0, 1, 0x80]);
+            peer.drain();
+        }
+    });
+    let address = brokers(&refusing.address());
+    let expected = ["DNS", "TCP", "login", "subscribe"];
+    fails(&[&address, "--no-publish"], 6, &expected, ["refused", "does not let this user read", "access control"]);
+    let silent = Scripted::start(|peer| peer.drain());
+    let address = brokers(&silent.address());
+    let limit = "connect.connection_timeout=0.3";
+    fails(&[&address, limit], 4, &["DNS", "TCP", "login"], ["within 300ms", "a port for TLS", "1883"]);
+}
+
+#[test]
+fn denied_operations_are_seen_or_suspected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acl = folder.path().join("acl");
+    std::fs::write(&acl, "topic read t/only-read\ntopic write t/only-write\n").expect("write");
+    // With settings per listener, the first lines belong to none; so one more listener is made for it.
+    let [port] = free_ports();
+    let extra = format!("listener {port} 127.0.0.1\nallow_anonymous true\nacl_file {}", acl.display());
+    let _broker = Broker::start_with(common::certificates::server(), &extra);
+    let address = brokers(&format!("localhost:{port}"));
+    let common = ["-nc", "type=mqtt", "qos=1", &address];
+    // MQTT 5 tells that the publish is denied.
+    let denied = service(&[&common[..], &["topic=t/only-read", "protocol=MQTTv5"]].concat(), 6);
+    assert_eq!(steps(&denied)[4..], [("publish", "failed")], "{denied}");
+    assert!(last_step(&denied)["cause"].as_str().expect("a cause").contains("write to the topic"));
+    // Earlier versions tell nothing.
+    for topic in ["topic=t/only-read", "topic=t/only-write"] {
+        let suspected = service(&[&common[..], &[topic]].concat(), 0);
+        assert_eq!(steps(&suspected)[3..], [("subscribe", "ok"), ("publish", "ok"), ("receive", "doubtful")]);
+        assert!(last_step(&suspected)["remedy"].as_str().expect("a remedy").contains("access control list"));
+    }
+}
+
+#[test]
+fn every_broker_is_tried() {
+    let broker = Broker::start();
+    let [closed] = free_ports();
+    let both = format!("brokers=[localhost:{closed}, '{}']", broker.plain_address());
+    let service = service(&["-nc", "type=mqtt", "topic=t", &both], 4);
+    let brokers = service["brokers"].as_array().expect("brokers");
+    assert_eq!(brokers.len(), 2);
+    assert_eq!(results(&brokers[0]).last(), Some(&("TCP", "failed")));
+    assert_eq!(results(&brokers[1]).last(), Some(&("receive", "ok")));
+}
+
+#[test]
+fn it_leaves_running_programs_and_retained_messages_alone() {
+    let broker = Broker::start();
+    let address = brokers(&broker.plain_address());
+    let more = ["client_id=mine", "clean_session=false", "retain=true", "qos=1"];
+    let arguments = [&["-nc", "type=mqtt", "topic=t/kept", &address][..], &more].concat();
+    run([&["write", "-m", "kept"], &arguments[..]].concat()).expect(0);
+    let running = reader::<String>(&broker.plain_address(), "t/kept").client_id("mine").open().expect("a reader");
+    assert_eq!(next(&running).value(), "kept");
+    service(&arguments, 0);
+    assert!(running.is_connected(), "the check took over the session");
+    let fresh = reader::<String>(&broker.plain_address(), "t/kept").open().expect("a reader");
+    assert_eq!(next(&fresh).value(), "kept");
+}
+
+/// In a folder of its own, with this as the configuration.
+fn in_folder(text: &str, arguments: &[&str]) -> Ended {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(".sinetstream_config.yml"), text).expect("write");
+    let mut command = command(["check"]);
+    command.args(arguments).current_dir(folder.path());
+    start(command).end()
+}
+
+const SEVERAL: &str = "\
+header: {version: 3}
+config:
+  good: {type: mqtt, brokers: broker.invalid, topic: t, topik: t}
+  bad: {type: mqtt, brokers: 'h:x', topic: t}
+  other: {type: kafka, brokers: broker.invalid}
+  topicless: {type: mqtt, brokers: broker.invalid}
+  several: {type: mqtt, brokers: broker.invalid, topic: [a/#, b]}
+";
+
+#[test]
+fn every_service_of_the_file_is_looked_at() {
+    let ended = in_folder(SEVERAL, &["--offline", "-s", "good"]).expect(0);
+    for words in [
+        "/.sinetstream_config.yml (in the current folder)",
+        "good, bad, other, topicless, several",
+        "'topik' is not known and is ignored; did you mean 'topic'?",
+        "service 'bad': parameter 'brokers'",
+        "'kafka' is not known",
+        "not tried",
+    ] {
+        assert!(ended.text().contains(words), "'{words}': {}", ended.text());
+    }
+    let ended = in_folder(SEVERAL, &["--offline"]).expect(3);
+    assert!(ended.text().contains("none; programs may give one"), "{}", ended.text());
+    let ended = in_folder(SEVERAL, &["--offline", "-s", "several"]).expect(0);
+    assert!(ended.text().contains("a/#, b"), "{}", ended.text());
+    in_folder(SEVERAL, &["--offline", "-s", "other"]).expect(3);
+    let ended = in_folder(SEVERAL, &["--offline", "-s", "nowhere"]).expect(3);
+    assert!(ended.stderr.contains("has no service 'nowhere'; it has: good, bad"), "{}", ended.stderr);
+    let ended = in_folder("a: [", &[]).expect(3);
+    assert!(ended.stderr.contains(".sinetstream_config.yml:"), "{}", ended.stderr);
+    let ended = run(["check"]).expect(3);
+    assert!(ended.stderr.contains("no configuration file found"), "{}", ended.stderr);
+    let report: Json = serde_json::from_str(run(["check", "--json"]).expect(3).text()).expect("JSON");
+    assert!(report["error"].as_str().expect("an error").contains("no configuration file"), "{report}");
+}
+
+#[test]
+fn a_service_that_can_not_be_written_to_is_still_read() {
+    let broker = Broker::start();
+    let address = brokers(&broker.plain_address());
+    let service = service(&["-nc", "type=mqtt", "topic=[a, b]", &address], 0);
+    assert_eq!(steps(&service)[3..], [("subscribe", "ok"), ("publish", "skipped")]);
+    let why = last_step(&service)["why"].as_str().expect("a reason").to_owned();
+    assert!(why.contains("a writer has one topic"), "{why}");
+    let topicless = run(["check", "-nc", "type=mqtt", &address]).expect(0);
+    assert!(topicless.text().contains("subscribe    skipped"), "{}", topicless.text());
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let secrets = "\
+s:
+  type: mqtt
+  brokers: broker.invalid
+  topic: t
+  username_pw: {username: u, password: S3CR3T, pasword: S3CR3T, passwd: S3CR3T}
+  pasword: S3CR3T
+  api_token: S3CR3T
+  unknown_thing: S3CR3T
+  tls: {ca_certs: /no/such, keyfile_password: S3CR3T}
+  crypto: {password: S3CR3T, key: S3CR3T}
+  will: {topic: w, payload: S3CR3T, crypto: {key: S3CR3T}}
+  ws_options: {headers: {Authorization: S3CR3T}}
+  auth_data: S3CR3T
+  user_property: {site: S3CR3T}
+  message_properties: {user_property: {site: [S3CR3T, S3CR3T]}, content_type: seen}
+  type_spec: {user_property: {site: S3CR3T}}
+  ca_certs_data: S3CR3T
+";
+    // All at once, which may be refused, and each alone.
+    let lines: Vec<&str> = secrets.lines().filter(|line| line.contains("S3CR3T")).collect();
+    let head = "s:\n  type: mqtt\n  brokers: broker.invalid\n  topic: t\n  connect: {connection_timeout: 1}\n";
+    let files = lines.iter().map(|line| format!("{head}{line}\n")).chain([secrets.to_owned()]);
+    let mut understood = 0;
+    for file in files {
+        for options in [&["-v"][..], &["-v", "-v"], &["--json"]] {
+            let ended = in_folder(&file, options);
+            let shown = format!("{}{}", ended.text(), ended.stderr);
+            assert!(!shown.contains("S3CR3T"), "{shown}");
+            understood += usize::from(shown.contains("********"));
+        }
+    }
+    assert!(understood > 0, "nothing was hidden");
+}

@@ -1,0 +1,79 @@
+//! A broker for one TLS connection, which tells what was negotiated. Mosquitto does not.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+
+use super::certificates::{self, Certificate};
+
+pub struct TlsPeer {
+    port: u16,
+    seen: Receiver<Negotiated>,
+}
+
+#[derive(Debug)]
+pub struct Negotiated {
+    pub version: ProtocolVersion,
+    /// As rustls calls it.
+    pub suite: String,
+    /// How many certificates the client has sent.
+    pub chain: usize,
+}
+
+impl TlsPeer {
+    /// Lets any client in, and asks for a certificate of the run's authority without insisting on it.
+    pub fn start(certificate: &Certificate, versions: &[&'static SupportedProtocolVersion]) -> TlsPeer {
+        let provider = Arc::new(ring::default_provider());
+        let certificates =
+            |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).map(|der| der.expect("PEM")).collect::<Vec<_>>();
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates(&certificates::authority().pem));
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .allow_unauthenticated()
+            .build()
+            .expect("a verifier");
+        let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes()).expect("a key");
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("versions")
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(certificates(&certificate.pem), key)
+            .expect("a configuration");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (tell, seen) = channel();
+        std::thread::spawn(move || {
+            let (tcp, _) = listener.accept().expect("a client");
+            let connection = ServerConnection::new(Arc::new(config)).expect("a connection");
+            let mut stream = StreamOwned::new(connection, tcp);
+            // The CONNECT, and with it the handshake. What goes wrong is told to the client.
+            let mut bytes = [0; 1024];
+            let Ok(1..) = stream.read(&mut bytes) else { return };
+            let suite = stream.conn.negotiated_cipher_suite().expect("a suite");
+            let negotiated = Negotiated {
+                version: stream.conn.protocol_version().expect("a version"),
+                suite: format!("{:?}", suite.suite()),
+                chain: stream.conn.peer_certificates().map_or(0, <[_]>::len),
+            };
+            let _ = tell.send(negotiated);
+            let _ = stream.write_all(&[0x20, 2, 0, 0]);
+            while matches!(stream.read(&mut bytes), Ok(1..)) {}
+        });
+        TlsPeer { port, seen }
+    }
+
+    pub fn address(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    pub fn negotiated(&self) -> Negotiated {
+        self.seen.recv_timeout(super::PATIENCE).expect("a client")
+    }
+}
