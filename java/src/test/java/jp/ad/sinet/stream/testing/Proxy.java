@@ -74,7 +74,13 @@ public final class Proxy implements AutoCloseable {
                     client.close();
                     continue;
                 }
-                Socket broker = new Socket(InetAddress.getLoopbackAddress(), target);
+                Socket broker;
+                try {
+                    broker = new Socket(InetAddress.getLoopbackAddress(), target);
+                } catch (IOException e) {
+                    client.close(); // the broker is away; a client that nobody answers would wait
+                    continue;
+                }
                 connections.incrementAndGet();
                 for (Socket socket : new Socket[] {client, broker}) {
                     socket.setTcpNoDelay(true);
@@ -83,7 +89,7 @@ public final class Proxy implements AutoCloseable {
                 daemon("to broker", () -> pump(client, broker));
                 daemon("to client", () -> pump(broker, client));
             } catch (IOException e) {
-                // the broker is away, or the proxy closed
+                // the proxy is closed
             }
         }
     }
