@@ -11,7 +11,7 @@ use common::proxy::Proxy;
 use common::raw::{CONNECT, Connect, PINGREQ, Publish, SUBSCRIBE, message, publish, publish_v5};
 use common::scripted::Scripted;
 use common::{EVERY_CONSISTENCY, PATIENCE, eventually, next, next_values, quickly, told};
-use sinetstream::config::Value;
+use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, MessageReaderBuilder, MessageWriterBuilder};
 
 const VERSIONS: [&str; 3] = ["MQTTv31", "MQTTv311", "MQTTv5"];
@@ -24,6 +24,11 @@ fn writer(version: &str, address: &str, topic: &str) -> MessageWriterBuilder<str
 /// QoS 1. Lost connections stay lost.
 fn reader(version: &str, address: &str, topic: &str) -> MessageReaderBuilder<String> {
     common::reader(address, topic).consistency(Consistency::AtLeastOnce).parameter("protocol", version)
+}
+
+/// Lost connections are opened again after all.
+fn returning() -> Map {
+    [("connect", Value::Null), ("reconnect_delay", quickly())].into_iter().collect()
 }
 
 #[test]
@@ -93,8 +98,7 @@ fn a_session_of_version_3_1_is_resumed() {
             .consistency(consistency)
             .client_id("old-reader")
             .parameter("clean_session", false)
-            .parameter("connect", Value::Null)
-            .parameter("reconnect_delay", quickly())
+            .parameters(returning())
             .on_connection_event(listener)
             .open()
             .expect("reader");
@@ -102,8 +106,7 @@ fn a_session_of_version_3_1_is_resumed() {
             .consistency(consistency)
             .client_id("old-writer")
             .parameter("clean_session", false)
-            .parameter("connect", Value::Null)
-            .parameter("reconnect_delay", quickly())
+            .parameters(returning())
             .open()
             .expect("writer");
         for round in 0..5 {
@@ -130,8 +133,7 @@ fn old_reader(address: &str, consistency: Consistency) -> MessageReaderBuilder<S
         .consistency(consistency)
         .client_id("old-reader")
         .parameter("clean_session", false)
-        .parameter("connect", Value::Null)
-        .parameter("reconnect_delay", quickly())
+        .parameters(returning())
 }
 
 /// The broker can't say that it has lost the session, and begins again with its packet identifiers.
@@ -197,8 +199,7 @@ fn a_message_of_a_lost_session_is_not_acknowledged() {
         let reader = reader(version, &broker.address(), "t")
             .client_id("the-reader")
             .parameter("clean_session", false)
-            .parameter("connect", Value::Null)
-            .parameter("reconnect_delay", quickly())
+            .parameters(returning())
             .on_connection_event(listener)
             .open()
             .expect("reader");
@@ -257,7 +258,7 @@ fn version_3_1_sends_again_what_was_not_confirmed() {
         }
     });
     let builder = writer("MQTTv31", &broker.address(), "t").client_id("old-writer").parameter("clean_session", false);
-    let builder = builder.parameter("connect", Value::Null).parameter("reconnect_delay", quickly());
+    let builder = builder.parameters(returning());
     builder.open().expect("writer").write("x").expect("write");
 
     let broker = Scripted::open(|peer| {
@@ -268,7 +269,7 @@ fn version_3_1_sends_again_what_was_not_confirmed() {
     });
     let (listener, events) = listen();
     let builder = reader("MQTTv31", &broker.address(), "t").client_id("old-reader").parameter("clean_session", false);
-    let builder = builder.parameter("connect", Value::Null).parameter("reconnect_delay", quickly());
+    let builder = builder.parameters(returning());
     let _reader = builder.on_connection_event(listener).open().expect("reader");
     events.lost();
     events.connected();

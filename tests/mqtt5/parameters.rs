@@ -1,5 +1,7 @@
 //! Every parameter of MQTT 5, from the file at both levels and from the builder.
 
+use std::path::Path;
+
 use super::common::raw::{self, Connect, Property, Publish, property};
 use super::common::scripted::Scripted;
 use super::common::told;
@@ -99,16 +101,7 @@ fn every_parameter_is_in_connect() {
         connect.properties
     };
     for (yaml, parameters, expected) in cases() {
-        std::fs::write(
-            &file,
-            format!(
-                "header: {{version: 2}}\nconfig:\n  \
-                 service: {{type: mqtt, brokers: '{0}', topic: t, protocol: MQTTv5, {yaml}}}\n  \
-                 type-spec: {{type: mqtt, brokers: '{0}', topic: t, type_spec: {{protocol: MQTTv5, {yaml}}}}}\n",
-                broker.address()
-            ),
-        )
-        .expect("write");
+        write_both_levels(&file, &broker, yaml);
         for service in ["service", "type-spec"] {
             let what = format!("{yaml}, {service}");
             let builder = MessageWriter::<str>::builder().config_file(&file).service(service);
@@ -130,15 +123,10 @@ fn every_parameter_is_in_connect() {
     }
 }
 
-#[test]
-fn message_properties_are_in_every_publish() {
-    let broker = Scripted::open_v5(&[], |peer| peer.drain());
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("config.yml");
-    let yaml = "message_properties: {payload_format_indicator: 1, message_expiry_interval: 7, content_type: text/plain, \
-                response_topic: answers, correlation_data: !!binary AP8=, user_property: {a: ['1', '2']}}";
+/// A file with the parameters in a service, and in the `type_spec` of another one.
+fn write_both_levels(file: &Path, broker: &Scripted, yaml: &str) {
     std::fs::write(
-        &file,
+        file,
         format!(
             "header: {{version: 2}}\nconfig:\n  \
              service: {{type: mqtt, brokers: '{0}', topic: t, protocol: MQTTv5, {yaml}}}\n  \
@@ -147,6 +135,16 @@ fn message_properties_are_in_every_publish() {
         ),
     )
     .expect("write");
+}
+
+#[test]
+fn message_properties_are_in_every_publish() {
+    let broker = Scripted::open_v5(&[], |peer| peer.drain());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.yml");
+    let yaml = "message_properties: {payload_format_indicator: 1, message_expiry_interval: 7, content_type: text/plain, \
+                response_topic: answers, correlation_data: !!binary AP8=, user_property: {a: ['1', '2']}}";
+    write_both_levels(&file, &broker, yaml);
     let mut expected = [
         property::byte(property::PAYLOAD_FORMAT, 1),
         property::four_bytes(property::MESSAGE_EXPIRY, 7),

@@ -83,19 +83,27 @@ pub(super) const PUBLISH: &[Property] = &[
 pub(super) const ACKNOWLEDGEMENT: &[Property] = &[Property::ReasonString, Property::UserProperty];
 pub(super) const DISCONNECT: &[Property] = &[Property::ServerReference, Property::ReasonString, Property::UserProperty];
 
-/// Takes a block of properties off the front of `packet` and hands each to `found`; returns the block. A property may
-/// occur once, but user properties and subscription identifiers.
+/// Takes a block of properties off the front of `packet` and hands each to `found`; returns the block.
 pub(super) fn read(
     packet: &mut Bytes,
     allowed: &[Property],
-    mut found: impl FnMut(Property, Value),
+    found: impl FnMut(Property, Value),
 ) -> Result<Bytes, ProtocolError> {
     let length = variable_byte_integer(packet)? as usize;
     if length > packet.len() {
         return Err(malformed("properties longer than their packet"));
     }
     let block = packet.split_to(length);
-    let mut rest = block.clone();
+    walk(block.clone(), allowed, found)?;
+    Ok(block)
+}
+
+/// Hands each property of a block to `found`. One may occur once, but user properties and subscription identifiers.
+pub(super) fn walk(
+    mut rest: Bytes,
+    allowed: &[Property],
+    mut found: impl FnMut(Property, Value),
+) -> Result<(), ProtocolError> {
     // Identifiers are below 64.
     let mut seen = 0_u64;
     while !rest.is_empty() {
@@ -110,7 +118,7 @@ pub(super) fn read(
         seen |= bit;
         found(property, read_value(property, &mut rest)?);
     }
-    Ok(block)
+    Ok(())
 }
 
 fn read_value(property: Property, block: &mut Bytes) -> Result<Value, ProtocolError> {

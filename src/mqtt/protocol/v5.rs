@@ -131,23 +131,19 @@ pub(super) fn message_properties(block: &Bytes) -> Option<MessageProperties> {
         return None;
     }
     let mut found = MessageProperties::default();
-    let mut with_length = BytesMut::new();
-    put_remaining_length(&mut with_length, block.len());
-    with_length.put_slice(block);
     // It was read before, so it can be read again.
-    let _ =
-        properties::read(&mut with_length.freeze(), properties::PUBLISH, |property, value| match (property, value) {
-            (Property::PayloadFormatIndicator, Value::Number(number)) => {
-                found.payload_format_indicator = Some(number as u8);
-            }
-            (Property::MessageExpiryInterval, Value::Number(seconds)) => found.message_expiry_interval = Some(seconds),
-            (Property::ContentType, Value::Text(text)) => found.content_type = Some(text),
-            (Property::ResponseTopic, Value::Text(text)) => found.response_topic = Some(text),
-            (Property::CorrelationData, Value::Data(data)) => found.correlation_data = Some(data.to_vec()),
-            (Property::UserProperty, Value::Pair(name, value)) => found.user_properties.push((name, value)),
-            (Property::SubscriptionIdentifier, Value::Number(id)) => found.subscription_identifiers.push(id),
-            _ => {}
-        });
+    let _ = properties::walk(block.clone(), properties::PUBLISH, |property, value| match (property, value) {
+        (Property::PayloadFormatIndicator, Value::Number(number)) => {
+            found.payload_format_indicator = Some(number as u8);
+        }
+        (Property::MessageExpiryInterval, Value::Number(seconds)) => found.message_expiry_interval = Some(seconds),
+        (Property::ContentType, Value::Text(text)) => found.content_type = Some(text),
+        (Property::ResponseTopic, Value::Text(text)) => found.response_topic = Some(text),
+        (Property::CorrelationData, Value::Data(data)) => found.correlation_data = Some(data.to_vec()),
+        (Property::UserProperty, Value::Pair(name, value)) => found.user_properties.push((name, value)),
+        (Property::SubscriptionIdentifier, Value::Number(id)) => found.subscription_identifiers.push(id),
+        _ => {}
+    });
     (found != MessageProperties::default()).then_some(found)
 }
 
