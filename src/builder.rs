@@ -126,12 +126,12 @@ macro_rules! common_getters {
 
         /// The counters.
         pub fn metrics(&self) -> crate::Metrics {
-            self.$($part).+.counters.snapshot()
+            self.$($part).+.metrics()
         }
 
         /// Sets all counters to zero.
         pub fn reset_metrics(&self) {
-            self.$($part).+.counters.reset();
+            self.$($part).+.reset_metrics();
         }
     };
 }

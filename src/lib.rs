@@ -48,7 +48,7 @@ pub use error::{Error, Result};
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo, MessageProperties};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
-pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, WriteValue};
+pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, WriteValue};
 
 /// Any error, as serializers and deserializers of your own may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

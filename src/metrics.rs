@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::mqtt::Tally;
 use crate::mqtt::wait::lock;
 
 /// A snapshot of the counters. Sizes are of whole SINETStream messages, without MQTT's own bytes.
@@ -56,6 +57,23 @@ impl Counters {
 
     pub fn snapshot(&self) -> Metrics {
         lock(&self.0).clone()
+    }
+
+    /// Together with what a writer's session has counted.
+    pub fn with(&self, tally: Tally) -> Metrics {
+        let mut metrics = self.snapshot();
+        if let Some(last) = tally.last {
+            let since = i64::try_from(last.elapsed().as_millis()).unwrap_or(i64::MAX);
+            metrics.end_time_ms = (now_us() / 1000 - since).max(metrics.start_time_ms);
+        }
+        metrics.msg_count_total = tally.messages;
+        metrics.msg_bytes_total = tally.bytes;
+        metrics.msg_uncompressed_bytes_total = tally.value_bytes;
+        metrics.msg_compressed_bytes_total = tally.value_bytes;
+        metrics.msg_size_min = tally.min;
+        metrics.msg_size_max = tally.max;
+        metrics.error_count_total += tally.errors;
+        metrics
     }
 
     pub fn reset(&self) {

@@ -1,15 +1,18 @@
 //! Reading messages.
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_core::Stream;
 
 use crate::builder::{common_getters, common_setters, no_answer, within};
 use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::message::{self, Decoded};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Metrics};
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
 use crate::tls::KeyMaterial;
@@ -27,6 +30,14 @@ impl RawReader {
     pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawReader> {
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
         Ok(RawReader { settings, counters: Counters::new(), client })
+    }
+
+    pub fn metrics(&self) -> Metrics {
+        self.counters.snapshot()
+    }
+
+    pub fn reset_metrics(&self) {
+        self.counters.reset();
     }
 
     /// Decodes a message, and counts it.
@@ -175,7 +186,7 @@ impl<T> MessageReaderBuilder<T> {
     pub async fn open_async(self) -> Result<AsyncMessageReader<T>> {
         let core = self.start()?;
         core.raw.client.opened().await?;
-        Ok(AsyncMessageReader { core })
+        Ok(AsyncMessageReader { core, next: None, ended: false })
     }
 
     fn start(mut self) -> Result<Core<T>> {
@@ -206,7 +217,7 @@ impl<T> Core<T> {
             let publish = delivery.publish;
             Ok(Message {
                 value,
-                topic: publish.topic,
+                topic: publish.topic.into(),
                 timestamp_us: decoded.timestamp_us,
                 qos: publish.qos,
                 retained: publish.retain,
@@ -305,7 +316,8 @@ impl<T> MessageReader<T> {
     common_getters!(core.raw);
 }
 
-/// Reads messages from topics, for asynchronous programs on any executor.
+/// Reads messages from topics, for asynchronous programs on any executor. It is also a [`Stream`] of the messages, which
+/// ends with the reader: after the error that ended it.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), sinetstream::Error> {
@@ -318,6 +330,39 @@ impl<T> MessageReader<T> {
 /// ```
 pub struct AsyncMessageReader<T> {
     core: Core<T>,
+    /// Of the stream: the next message.
+    next: Option<Pin<Box<dyn Future<Output = Result<Delivery>> + Send>>>,
+    /// The stream has told the end.
+    ended: bool,
+}
+
+impl<T> Stream for AsyncMessageReader<T> {
+    type Item = Result<Message<T>>;
+
+    /// The next message, without a receive time-out. Dropping the reader between two polls loses no acknowledged message.
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        // Without a future of its own as long as messages are there.
+        let delivery = match self.core.raw.client.try_receive() {
+            Ok(Some(delivery)) => Ok(delivery),
+            Err(error) => Err(error),
+            Ok(None) => {
+                let this = &mut *self;
+                let next = this.next.get_or_insert_with(|| Box::pin(this.core.raw.client.poll_receive()));
+                match next.as_mut().poll(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(delivery) => {
+                        this.next = None;
+                        delivery
+                    }
+                }
+            }
+        };
+        self.ended = delivery.is_err();
+        Poll::Ready(Some(delivery.and_then(|delivery| self.core.take(delivery))))
+    }
 }
 
 impl<T: ReadValue> AsyncMessageReader<T> {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,25 +12,42 @@ use bytes::Bytes;
 use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
-use crate::metrics::{Counters, now_us};
-use crate::mqtt::wait::{after, block_until, lock};
-use crate::mqtt::{Client, Listener, PendingWrite};
+use crate::metrics::{Counters, Metrics, now_us};
+use crate::mqtt::wait::{after, block_until};
+use crate::mqtt::{Client, Listener, PendingWrite, Way};
 use crate::tls::KeyMaterial;
 use crate::{BoxError, builder, message};
 
 /// A writer of bytes: what the Rust and the Java API have in common.
 pub(crate) struct RawWriter {
     pub settings: Settings,
-    pub counters: Arc<Counters>,
+    /// Of what fails before it comes to the engine, which counts the rest.
+    pub counters: Counters,
     pub client: Client,
-    last: Mutex<Option<Bytes>>,
 }
 
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
     pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawWriter> {
         let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
-        Ok(RawWriter { settings, counters: Arc::new(Counters::new()), client, last: Mutex::default() })
+        Ok(RawWriter { settings, counters: Counters::new(), client })
+    }
+
+    /// Encodes a value of `length` bytes that `fill` writes.
+    fn encode<E: From<Error>>(
+        &self,
+        length: usize,
+        timestamp_us: i64,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Bytes, E> {
+        // A header and two varints come on top.
+        let limit = self.client.max_message() - 64;
+        if length > limit {
+            self.counters.error();
+            let message = format!("a message of {length} bytes is larger than MQTT can carry ({limit} bytes)");
+            return Err(Error::Io(message).into());
+        }
+        message::encode_with(self.settings.message_format, length, timestamp_us, fill)
     }
 
     /// Encodes a value of `length` bytes that `fill` writes, and prepares its publish.
@@ -38,24 +57,10 @@ impl RawWriter {
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<RawWrite, E> {
-        // A header and two varints come on top.
-        let limit = self.client.max_message() - 64;
-        if length > limit {
-            self.counters.error();
-            let message = format!("a message of {length} bytes is larger than MQTT can carry ({limit} bytes)");
-            return Err(Error::Io(message).into());
-        }
-        let wire = message::encode_with(self.settings.message_format, length, timestamp_us, fill)?;
-        *lock(&self.last) = Some(wire.clone());
+        let wire = self.encode(length, timestamp_us, fill)?;
         let timeout = self.settings.write_timeout;
-        Ok(RawWrite {
-            bytes: wire.len(),
-            value_bytes: length,
-            pending: self.client.publish(wire),
-            counters: self.counters.clone(),
-            timeout,
-            deadline: after(timeout),
-        })
+        let deadline = after(timeout);
+        Ok(RawWrite { pending: self.client.publish(wire, length, deadline), timeout, deadline })
     }
 
     fn write(&self, value: &[u8], timestamp_us: i64) -> Result<RawWrite> {
@@ -65,18 +70,32 @@ impl RawWriter {
         })
     }
 
-    /// The wire bytes of the last message.
-    pub fn last_message(&self) -> Option<Bytes> {
-        lock(&self.last).clone()
+    /// The same without waiting: the end comes with the client's report, under the number that is returned. `None`: the
+    /// outbox is full.
+    #[cfg(feature = "jni")]
+    pub fn submit_with<E: From<Error>>(
+        &self,
+        length: usize,
+        timestamp_us: i64,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Option<u64>, E> {
+        let wire = self.encode(length, timestamp_us, fill)?;
+        Ok(self.client.submit(wire, length)?)
+    }
+
+    pub fn metrics(&self) -> Metrics {
+        self.counters.with(self.client.tally())
+    }
+
+    pub fn reset_metrics(&self) {
+        self.counters.reset();
+        self.client.reset_tally();
     }
 }
 
-/// A message on its way, with its deadline.
+/// A message on its way, with its deadline. Once it is accepted, the engine keeps that.
 pub(crate) struct RawWrite {
     pending: PendingWrite,
-    counters: Arc<Counters>,
-    bytes: usize,
-    value_bytes: usize,
     timeout: Duration,
     deadline: Instant,
 }
@@ -84,15 +103,17 @@ pub(crate) struct RawWrite {
 impl RawWrite {
     /// Blocks until the end of the write, but no longer than `until`; `None`: it goes on.
     pub fn wait_until(&mut self, until: Option<Instant>) -> Option<Result<()>> {
-        let deadline = until.map_or(self.deadline, |until| until.min(self.deadline));
-        match block_until(&mut self.pending, Some(deadline)) {
-            Some(result) => Some(self.count(result)),
-            None if Instant::now() >= self.deadline => {
-                let error = self.pending.expire(self.timeout);
-                Some(self.count(Err(error)))
+        if !self.pending.is_accepted() {
+            let deadline = until.map_or(self.deadline, |until| until.min(self.deadline));
+            let accepted = poll_fn(|context| self.pending.poll_accepted(Way::AtOnce, context));
+            match block_until(accepted, Some(deadline)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Some(Err(error)),
+                None if Instant::now() >= self.deadline => return Some(Err(self.pending.expire(self.timeout))),
+                None => return None,
             }
-            None => None,
         }
+        block_until(&mut self.pending, until)
     }
 
     /// True when a later message can't overtake it.
@@ -101,21 +122,43 @@ impl RawWrite {
         self.pending.is_accepted()
     }
 
-    async fn wait(mut self, client: &Client) -> Result<()> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let result = match within(client, left, &mut self.pending).await {
-            Some(result) => result,
-            None => Err(self.pending.expire(self.timeout)),
-        };
-        self.count(result)
+    /// Nobody waits for it any more, and it is not sent again after a reconnect.
+    #[cfg(feature = "jni")]
+    pub fn give_up(mut self) {
+        self.pending.leave(true);
     }
 
-    fn count(&self, result: Result<()>) -> Result<()> {
-        match result {
-            Ok(()) => self.counters.message(self.bytes, self.value_bytes),
-            Err(_) => self.counters.error(),
+    /// Waits for room in the outbox.
+    async fn accept(&mut self, way: Way, client: &Client) -> Result<()> {
+        let first = poll_fn(|context| Poll::Ready(self.pending.poll_accepted(way, context))).await;
+        if let Poll::Ready(result) = first {
+            return result;
         }
-        result
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let accepted = poll_fn(|context| self.pending.poll_accepted(way, context));
+        match within(client, left, accepted).await {
+            Some(result) => result,
+            None => Err(self.pending.expire(self.timeout)),
+        }
+    }
+}
+
+/// A message that the writer has accepted: a future of its confirmation by the broker (at QoS 0: of its being with the
+/// operating system). It ends at the latest after `write_timeout_ms`. Dropping it does not take the message back.
+#[must_use = "it tells whether the message was delivered"]
+pub struct Sent(PendingWrite);
+
+impl Future for Sent {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sent")
     }
 }
 
@@ -342,8 +385,41 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// As `write`.
     pub async fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
-        let write = self.core.write(value, timestamp_us)?;
-        write.wait(&self.core.raw.client).await
+        let mut write = self.core.write(value, timestamp_us)?;
+        write.accept(Way::AtOnce, &self.core.raw.client).await?;
+        write.pending.await
+    }
+
+    /// Hands a value with the current time to the writer, and does not wait for its delivery: that is what [`Sent`] is
+    /// for. Ends at once unless the outbox is full. Messages go out in the order in which these futures end, and many
+    /// together.
+    ///
+    /// ```no_run
+    /// # async fn example(writer: sinetstream::AsyncMessageWriter<str>) -> Result<(), sinetstream::Error> {
+    /// let first = writer.send("one").await?;
+    /// let second = writer.send("two").await?;
+    /// first.await?;
+    /// second.await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the outbox stays full for `write_timeout_ms` milliseconds, when the message is too large, or when
+    /// the writer is closed or lost; [`Error::Authentication`] when a later login was refused. The message is not sent then.
+    pub async fn send(&self, value: &T) -> Result<Sent> {
+        self.send_at(value, now_us()).await
+    }
+
+    /// Like [`send`](Self::send), with a timestamp in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As `send`.
+    pub async fn send_at(&self, value: &T, timestamp_us: i64) -> Result<Sent> {
+        let mut write = self.core.write(value, timestamp_us)?;
+        write.accept(Way::Gathered, &self.core.raw.client).await?;
+        Ok(Sent(write.pending))
     }
 
     /// Waits until everything that was written before has ended; see [`MessageWriter::flush`].

@@ -1,18 +1,20 @@
 //! A writer or reader as Java holds it. Nothing here needs a JVM.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::events::EventQueue;
+use super::events::{self, EventQueue};
 use super::{packing, stores, tree};
 use crate::config::{self, Map, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
-use crate::metrics::Counters;
+use crate::metrics::Metrics;
 use crate::mqtt::wait::{block_until, lock};
 use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo};
 use crate::reader::RawReader;
@@ -31,6 +33,15 @@ pub(super) struct JavaClient {
 enum Raw {
     Writer(RawWriter),
     Reader(RawReader),
+}
+
+impl Raw {
+    fn client(&self) -> &Client {
+        match self {
+            Raw::Writer(writer) => &writer.client,
+            Raw::Reader(reader) => &reader.client,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -198,16 +209,77 @@ impl JavaClient {
     }
 
     pub fn abandon(&self, ticket: i64) {
-        lock(&self.pending).by_ticket.remove(&ticket);
+        let operation = lock(&self.pending).by_ticket.remove(&ticket);
+        if let Some(Operation::Write(write)) = operation {
+            write.give_up();
+        }
+    }
+
+    /// Accepts a message of `length` bytes that `fill` provides: its number. `None`: the outbox is full, also after this
+    /// wait.
+    pub fn submit<E: From<Error>>(
+        &self,
+        length: usize,
+        timestamp_us: i64,
+        wait: Duration,
+        fill: impl Fn(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Option<u64>, E> {
+        let writer = self.writer()?;
+        let number = writer.submit_with(length, timestamp_us, &fill)?;
+        if number.is_some() || wait.is_zero() {
+            return Ok(number);
+        }
+        // One that is as large as this one, and goes away again.
+        if block_until(writer.client.room(length), Some(Instant::now() + wait)).is_none() {
+            return Ok(None);
+        }
+        writer.submit_with(length, timestamp_us, &fill)
     }
 
     pub fn info(&self) -> Result<ConnectionInfo> {
         Ok(self.client()?.info())
     }
 
-    /// Changes of the connection, packed; `None` when none comes in time.
-    pub fn take_events(&self, wait: Duration) -> Option<Vec<u8>> {
-        self.events.take(Instant::now() + wait)
+    /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
+    /// wait. `None`: nothing has, in time.
+    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Option<Vec<u8>> {
+        let until = Instant::now() + wait;
+        let Some(raw) = self.raw.get() else {
+            return block_until(poll_fn(|context| self.events.poll(context.waker())), Some(until)).flatten();
+        };
+        let client = raw.client();
+        let mut arrival = std::pin::pin!(client.arrival());
+        let mut acknowledged = false;
+        let happened = poll_fn(|context| {
+            let mut packed = Vec::new();
+            client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut packed, ended));
+            if want_messages {
+                // The wake-up for the next message is asked for before the look at those that are there.
+                if arrival.as_mut().poll(context).is_ready() {
+                    arrival.set(client.arrival());
+                    let _ = arrival.as_mut().poll(context);
+                }
+                if client.is_ready() {
+                    events::pack_waiting(&mut packed);
+                } else if !std::mem::replace(&mut acknowledged, true) {
+                    client.send_acknowledgements();
+                }
+            }
+            // The end of the client comes after the ends of its messages.
+            match self.events.poll(context.waker()) {
+                Poll::Ready(Some(changes)) => {
+                    let mut late = Vec::new();
+                    client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut late, ended));
+                    packed.extend(late);
+                    packed.extend(changes);
+                    Poll::Ready(Some(packed))
+                }
+                Poll::Ready(None) if packed.is_empty() => Poll::Ready(None),
+                Poll::Pending if packed.is_empty() => Poll::Pending,
+                Poll::Ready(None) | Poll::Pending => Poll::Ready(Some(packed)),
+            }
+        });
+        block_until(happened, Some(until)).flatten()
     }
 
     /// The handle is gone: nobody may wait on.
@@ -216,7 +288,7 @@ impl JavaClient {
     }
 
     pub fn last_message(&self) -> Result<Option<Bytes>> {
-        Ok(self.writer()?.last_message())
+        Ok(self.writer()?.client.last_message())
     }
 
     /// Waits for messages and hands over what is there, packed, up to a number and a size; `None`: nothing came. When
@@ -228,35 +300,34 @@ impl JavaClient {
         hand_over: impl FnOnce(Option<&[u8]>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let reader = self.reader()?;
-        let Some(first) = block_until(reader.client.receive(), Some(Instant::now() + wait)) else {
-            return hand_over(None);
-        };
-        let mut next = Some(first?);
-        let mut packed = Vec::new();
-        let mut batch = Vec::new();
-        while let Some(delivery) = next {
-            let publish = &delivery.publish;
-            // A large message travels alone.
-            if !batch.is_empty() && packed.len() + publish.payload.len() > packing::BATCH {
-                reader.client.give_back(vec![delivery]);
-                break;
+        let client = &reader.client;
+        let mut batch = client.try_receive_many(max_messages, packing::BATCH)?;
+        if batch.is_empty() && !wait.is_zero() {
+            // While the application waits, nothing that it has taken stays unacknowledged.
+            client.send_acknowledgements();
+            if let Some(first) = block_until(client.receive(), Some(Instant::now() + wait)) {
+                client.give_back(vec![first?]);
+                batch = client.try_receive_many(max_messages, packing::BATCH)?;
             }
+        }
+        if batch.is_empty() {
+            return hand_over(None);
+        }
+        let size: usize =
+            batch.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
+        let mut packed = Vec::with_capacity(size);
+        for delivery in &batch {
+            let publish = &delivery.publish;
             match reader.decode(&publish.payload) {
                 Ok(decoded) => packing::message(&mut packed, delivery.number, Some(publish), &decoded),
                 Err(e) => packing::failure(&mut packed, delivery.number, &publish.topic, &e),
             }
-            batch.push(delivery);
-            if batch.len() >= max_messages || packed.len() >= packing::BATCH {
-                break;
-            }
-            // An end of the connection is told by the next call.
-            next = reader.client.try_receive().unwrap_or(None);
         }
-        hand_over(Some(&packed)).inspect_err(|_| reader.client.give_back(batch))
+        hand_over(Some(&packed)).inspect_err(|_| client.give_back(batch))
     }
 
     pub fn taken(&self, number: i64) -> Result<()> {
-        self.reader()?.client.taken(number as u64);
+        self.reader()?.client.taken_up_to(number as u64);
         Ok(())
     }
 
@@ -267,11 +338,28 @@ impl JavaClient {
         Ok(packed)
     }
 
-    pub fn counters(&self) -> Result<&Counters> {
+    pub fn metrics(&self) -> Result<Metrics> {
         Ok(match self.raw()? {
-            Raw::Writer(writer) => &writer.counters,
-            Raw::Reader(reader) => &reader.counters,
+            Raw::Writer(writer) => writer.metrics(),
+            Raw::Reader(reader) => reader.metrics(),
         })
+    }
+
+    pub fn reset_metrics(&self) -> Result<()> {
+        match self.raw()? {
+            Raw::Writer(writer) => writer.reset_metrics(),
+            Raw::Reader(reader) => reader.reset_metrics(),
+        }
+        Ok(())
+    }
+
+    /// Counts an error that happened in Java.
+    pub fn count_error(&self) -> Result<()> {
+        match self.raw()? {
+            Raw::Writer(writer) => writer.counters.error(),
+            Raw::Reader(reader) => reader.counters.error(),
+        }
+        Ok(())
     }
 
     /// Begins the orderly close.
@@ -290,10 +378,7 @@ impl JavaClient {
     }
 
     fn client(&self) -> Result<&Client> {
-        Ok(match self.raw()? {
-            Raw::Writer(writer) => &writer.client,
-            Raw::Reader(reader) => &reader.client,
-        })
+        Ok(self.raw()?.client())
     }
 
     fn writer(&self) -> Result<&RawWriter> {

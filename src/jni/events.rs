@@ -1,11 +1,15 @@
-//! Changes of the connection on their way to Java, big endian: kind (1 connected, 2 lost, 3 retrying, 4 ended,
-//! 5 closed), session present (u8), delay in milliseconds (i64), error code (i32), text with its length (u32).
+//! What happens to a client, on its way to Java, big endian.
+//!
+//! Changes of the connection: kind (1 connected, 2 lost, 3 retrying, 4 ended, 5 closed), session present (u8), delay in
+//! milliseconds (i64), error code (i32), text with its length (u32). Ends of submitted messages: 6, the first number and
+//! the one after the last (i64) of messages that are confirmed; 7, number (i64), error code (i32) and text of one that has
+//! failed. Just 8: messages wait to be read.
 
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Mutex;
+use std::task::{Poll, Waker};
 
-use crate::mqtt::ConnectionEvent;
 use crate::mqtt::wait::lock;
+use crate::mqtt::{ConnectionEvent, Ended};
 
 /// Bytes that may wait; a client that nobody polls forgets what does not fit, but never its end.
 const MAX_BYTES: usize = 64 * 1024;
@@ -14,13 +18,14 @@ const MAX_BYTES: usize = 64 * 1024;
 struct State {
     packed: Vec<u8>,
     closed: bool,
+    /// Who waits for more.
+    waker: Option<Waker>,
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct EventQueue {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 impl EventQueue {
@@ -30,27 +35,30 @@ impl EventQueue {
         if is_last || state.packed.len() < MAX_BYTES {
             pack(&mut state.packed, event);
         }
-        self.changed.notify_all();
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
     }
 
-    /// What waits, or comes until then.
-    pub fn take(&self, until: Instant) -> Option<Vec<u8>> {
+    /// What waits; nothing after the end. Otherwise the waker is called when something does.
+    pub fn poll(&self, waker: &Waker) -> Poll<Option<Vec<u8>>> {
         let mut state = lock(&self.state);
-        while state.packed.is_empty() && !state.closed {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        if state.packed.is_empty() && !state.closed {
+            state.waker = Some(waker.clone());
+            return Poll::Pending;
         }
         let packed = std::mem::take(&mut state.packed);
-        (!packed.is_empty()).then_some(packed)
+        Poll::Ready((!packed.is_empty()).then_some(packed))
     }
 
     /// Wakes the one who waits.
     pub fn close(&self) {
-        lock(&self.state).closed = true;
-        self.changed.notify_all();
+        let waker = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            state.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -68,4 +76,28 @@ fn pack(to: &mut Vec<u8>, event: &ConnectionEvent) {
     to.extend_from_slice(&code.to_be_bytes());
     to.extend_from_slice(&(text.len() as u32).to_be_bytes());
     to.extend_from_slice(text.as_bytes());
+}
+
+/// How submitted messages ended.
+pub(super) fn pack_end(to: &mut Vec<u8>, ended: &Ended) {
+    match ended {
+        Ended::Done(from, end) => {
+            to.push(6);
+            to.extend_from_slice(&from.to_be_bytes());
+            to.extend_from_slice(&end.to_be_bytes());
+        }
+        Ended::Failed(number, error) => {
+            let text = error.to_string();
+            to.push(7);
+            to.extend_from_slice(&number.to_be_bytes());
+            to.extend_from_slice(&error.code().to_be_bytes());
+            to.extend_from_slice(&(text.len() as u32).to_be_bytes());
+            to.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+/// Messages wait to be read.
+pub(super) fn pack_waiting(to: &mut Vec<u8>) {
+    to.push(8);
 }

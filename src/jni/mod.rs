@@ -22,7 +22,6 @@ use jni::objects::{JByteArray, JClass, JLongArray};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
-use crate::metrics::Counters;
 use client::JavaClient;
 use failure::{Failure, Throw};
 
@@ -138,6 +137,24 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write<'a>(
 }
 
 #[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+    value: JByteArray<'a>,
+    timestamp_us: jlong,
+    wait_ms: jint,
+) -> jlong {
+    env.with_env(|env| {
+        let length = value.len(env)?;
+        let fill = |place: &mut [u8]| copy_into(env, &value, place);
+        let number = on(handle, |client| client.submit(length, timestamp_us, millis(wait_ms), fill))?;
+        Ok::<_, Failure>(number.map_or(-1, |number| number as jlong))
+    })
+    .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await<'a>(
     mut env: EnvUnowned<'a>,
     _: JClass<'a>,
@@ -219,9 +236,11 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events<'a>(
     mut env: EnvUnowned<'a>,
     _: JClass<'a>,
     handle: jlong,
+    want_messages: jboolean,
     wait_ms: jint,
 ) -> JByteArray<'a> {
-    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.take_events(millis(wait_ms)).as_deref())))
+    let wait = millis(wait_ms);
+    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.take_events(want_messages, wait).as_deref())))
         .resolve::<Throw>()
 }
 
@@ -291,7 +310,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics<'a>(
     handle: jlong,
 ) -> JLongArray<'a> {
     env.with_env(|env| {
-        let metrics = on(handle, |client| Ok(client.counters()?.snapshot()))?;
+        let metrics = on(handle, |client| Ok(client.metrics()?))?;
         let values = [
             metrics.start_time_ms,
             metrics.end_time_ms,
@@ -314,7 +333,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
     _: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| on(handle, |client| Ok(client.counters().map(Counters::reset)?))).resolve::<Throw>()
+    env.with_env(|_| on(handle, |client| Ok(client.reset_metrics()?))).resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
@@ -323,7 +342,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
     _: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| on(handle, |client| Ok(client.counters().map(Counters::error)?))).resolve::<Throw>()
+    env.with_env(|_| on(handle, |client| Ok(client.count_error()?))).resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]

@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use tokio::time::timeout_at;
 
-use super::client::Plan;
 use super::link::{Link, Written, explain, failed};
+use super::plan::Plan;
 use super::protocol::{self, Connack, Connect, Decoder, Limits, Packet, Reason, connack_text};
 use super::steps::{Step, Steps};
 use super::wait::after;

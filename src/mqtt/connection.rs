@@ -6,19 +6,22 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tokio::time::{sleep_until, timeout};
 
-use super::client::{Plan, Shared};
 use super::connect::Opened;
 use super::link::{Link, explain, failed};
+use super::plan::Plan;
 use super::protocol::{self, Decoder, Packet, ProtocolError, Reason};
 use super::sender::Flushed;
-use super::session::{Event, NoAnswer};
+use super::session::{Event, NoAnswer, Session};
+use super::shared::Shared;
 use super::state::ConnectionEvent;
-use super::wait::{after, lock};
+use super::wait::after;
 use crate::config::Broker;
 use crate::error::Error;
 
 /// How many reads are done before other clients get their turn.
 const READS_PER_TURN: usize = 16;
+/// Packets that are read at once share the socket's buffer if they have this many bytes.
+const SHARED: usize = 32 * 1024;
 /// How long the broker has to close the connection after our DISCONNECT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -39,9 +42,9 @@ type Result<T> = std::result::Result<T, Lost>;
 pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened, resumes: bool) -> Result<()> {
     let Opened { link, input, decoder, session_present, limits, broker } = opened;
     let link = Arc::new(link);
-    shared.attach(link.clone(), resumes, &limits);
+    shared.attach(link.clone(), resumes, &limits, broker.to_string());
     shared.tell(ConnectionEvent::Connected { broker: broker.to_string(), session_present: session_present && resumes });
-    let subscribing = lock(&shared.session).is_subscribing();
+    let subscribing = shared.look(Session::is_subscribing);
     if !subscribing {
         shared.opened();
     }
@@ -66,6 +69,12 @@ struct Connection<'a> {
     subscribe_by: Option<Instant>,
 }
 
+/// What ends the reading of packets.
+enum Stop {
+    Disconnect(Reason),
+    Protocol(ProtocolError),
+}
+
 /// How far reading came.
 #[derive(PartialEq)]
 enum Read {
@@ -88,14 +97,14 @@ impl Connection<'_> {
             if reading {
                 if !was_reading {
                     // What the broker has answered meanwhile comes now.
-                    lock(&self.shared.session).received(Instant::now());
+                    self.shared.with(|session| session.received(Instant::now()));
                 }
                 read = self.read()?;
             }
             was_reading = reading;
 
             let now = Instant::now();
-            let ticked = lock(&self.shared.session).tick(now, reading);
+            let ticked = self.shared.with(|session| session.tick(now, reading));
             ticked.map_err(|NoAnswer| self.lost("the broker does not answer (keep-alive)"))?;
             if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
                 let timeout = self.plan.connection_timeout;
@@ -106,7 +115,7 @@ impl Connection<'_> {
             blocked = self.shared.flush().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
             let closing = self.shared.close_deadline();
             if let Some(deadline) = closing {
-                let idle = !blocked && lock(&self.shared.session).is_idle();
+                let idle = !blocked && self.shared.look(Session::is_idle);
                 if idle || now >= deadline {
                     self.say_goodbye().await;
                     return Ok(());
@@ -117,13 +126,16 @@ impl Connection<'_> {
                 continue;
             }
 
-            let keep_alive = lock(&self.shared.session).deadline(reading);
+            if !self.shared.may_sleep(blocked) {
+                continue;
+            }
+            let keep_alive = self.shared.look(|session| session.deadline(reading));
             let deadline = [keep_alive, self.subscribe_by, closing].into_iter().flatten().min();
             tokio::select! {
                 ready = self.link.ready(reading, blocked) => {
                     ready.map_err(|e| self.lost(&explain(&e)))?;
                 }
-                () = self.shared.wake.notified() => {}
+                () = self.shared.woken() => {}
                 () = sleep_until(deadline.unwrap_or(now).into()), if deadline.is_some() => {}
             }
         }
@@ -133,7 +145,7 @@ impl Connection<'_> {
     /// may come behind a backlog that the application can't take before it has it.
     fn may_read(&self, blocked: bool) -> bool {
         let room = self.shared.inbox.has_room() || self.subscribe_by.is_some();
-        room && !(blocked && lock(&self.shared.session).has_too_many_answers())
+        room && !(blocked && self.shared.look(Session::has_too_many_answers))
     }
 
     /// Reads what the socket has, up to a limit.
@@ -156,43 +168,55 @@ impl Connection<'_> {
 
     /// Tells the session that bytes have come, and hands it every whole packet.
     fn process(&mut self) -> Result<()> {
-        let (result, events) = {
-            let mut session = lock(&self.shared.session);
+        let mut packets = self.whole_packets();
+        let (decoder, input) = (&mut self.decoder, &mut self.input);
+        let (result, mut aftermath) = self.shared.with_aftermath(|session| {
             let now = Instant::now();
             session.received(now);
-            let result = loop {
-                match self.decoder.decode(&mut self.input) {
-                    Ok(Some(Packet::Disconnect(reason))) => break Err(self.disconnected(&reason)),
-                    Ok(Some(packet)) => match session.handle(packet, now) {
-                        Ok(()) => {}
-                        Err(ProtocolError(what)) => break Err(self.lost(&what)),
-                    },
+            loop {
+                // The beginning of a packet may be enough to refuse it.
+                let from = if packets.is_empty() { &mut *input } else { &mut packets };
+                match decoder.decode(from) {
+                    Ok(Some(Packet::Disconnect(reason))) => break Err(Stop::Disconnect(reason)),
+                    Ok(Some(packet)) => session.handle(packet, now).map_err(Stop::Protocol)?,
                     Ok(None) => break Ok(()),
-                    Err(ProtocolError(what)) => break Err(self.lost(&what)),
+                    Err(error) => break Err(Stop::Protocol(error)),
                 }
-            };
-            (result, session.take_events())
-        };
+            }
+        });
         // What was good before a bad packet counts, and so does what came with a refused subscription.
         let mut refused = None;
-        for event in events {
+        let mut deliveries = Vec::new();
+        for event in std::mem::take(&mut aftermath.events) {
             match event {
+                Event::Delivery(publish, receipt) => deliveries.push((publish, receipt)),
                 Event::Subscribed(Ok(())) => {
                     self.subscribe_by = None;
                     self.shared.opened();
                 }
                 Event::Subscribed(Err(error)) => refused = Some(Lost::ForGood(self.at_broker(error))),
-                // Refused with its acknowledgement.
-                Event::Finished(completion, Err(error)) => {
-                    self.shared.dispatch(Event::Finished(completion, Err(self.at_broker(error))));
-                }
                 event => self.shared.dispatch(event),
             }
         }
+        if !deliveries.is_empty() {
+            self.shared.inbox.push(deliveries);
+        }
+        self.shared.settle(aftermath);
         if let Some(refused) = refused {
             return Err(refused);
         }
-        result
+        result.map_err(|stop| match stop {
+            Stop::Disconnect(reason) => self.disconnected(&reason),
+            Stop::Protocol(ProtocolError(what)) => self.lost(&what),
+        })
+    }
+
+    /// Takes the whole packets off the input. The messages in them share one buffer: one of their size, unless they fill
+    /// most of the socket's, so that what waits for the application does not hold more memory than it has bytes.
+    fn whole_packets(&mut self) -> BytesMut {
+        let length = protocol::whole_packets(&self.input);
+        let packets = self.input.split_to(length);
+        if length < SHARED { BytesMut::from(&packets[..]) } else { packets }
     }
 
     /// What a DISCONNECT of the broker means (MQTT 5, section 3.14.2.1).
@@ -222,7 +246,7 @@ impl Connection<'_> {
     /// DISCONNECT, then reads on until the broker closes: a socket that is closed with bytes unread is reset, and the
     /// broker would lose our last acknowledgements with it.
     async fn say_goodbye(&self) {
-        lock(&self.shared.session).disconnect();
+        self.shared.with(Session::disconnect);
         if self.shared.flush().is_err() {
             return;
         }

@@ -6,12 +6,12 @@ use std::time::Instant;
 use tokio::time::sleep;
 
 use super::backoff::{Backoff, STABLE};
-use super::client::{Plan, Shared};
 use super::connect::{self, Opened, Refused};
 use super::connection::{self, Lost};
+use super::plan::Plan;
+use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::steps::Steps;
-use super::wait::lock;
 use crate::config::Version;
 use crate::error::{Error, Result};
 
@@ -19,7 +19,10 @@ use crate::error::{Error, Result};
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
     // Should this task be dropped or panic, nobody may wait for ever.
     let guard = EndGuard(shared.clone());
-    let result = live(&shared, &plan).await;
+    let result = tokio::select! {
+        result = live(&shared, &plan) => result,
+        never = shared.expire_overdue() => match never {},
+    };
     shared.end(result.err());
     drop(guard);
 }
@@ -35,7 +38,7 @@ impl Drop for EndGuard {
 async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
     let mut broker = 0;
     if !plan.topics.is_empty() {
-        lock(&shared.session).subscribe_when_connected(plan.topics.clone(), plan.qos);
+        shared.with(|session| session.subscribe_when_connected(plan.topics.clone(), plan.qos));
     }
     let mut opened = tokio::select! {
         opened = open_first(plan, &mut broker) => opened?,

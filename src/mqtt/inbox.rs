@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::protocol::Publish;
@@ -38,10 +37,18 @@ struct Charge {
     taken: bool,
 }
 
-/// Payloads below this are copied: as they are, they keep a whole buffer of the socket alive.
-const SMALL: usize = 32 * 1024;
 /// What a message costs beside its bytes.
 const OVERHEAD: usize = 128;
+
+/// What follows from the application's having taken messages.
+pub(crate) struct Taken {
+    /// What to acknowledge, in the order of arrival.
+    pub receipts: Vec<Receipt>,
+    /// Reading from the socket can start again.
+    pub resume: bool,
+    /// Nothing is left that could be acknowledged together with these.
+    pub all: bool,
+}
 
 /// Bounded by stopping to read, never by dropping: the broker keeps the rest.
 pub(crate) struct Inbox {
@@ -75,19 +82,16 @@ impl Inbox {
         lock(&self.state).has_room()
     }
 
-    pub fn push(&self, mut publish: Publish, receipt: Option<Receipt>) {
-        if publish.payload.len() < SMALL {
-            publish.payload = Bytes::copy_from_slice(&publish.payload);
-        }
-        // Beside a payload that is copied, the properties would keep the buffer alive.
-        publish.properties = Bytes::copy_from_slice(&publish.properties);
-        let bytes = publish.payload.len() + publish.properties.len() + publish.topic.len() + OVERHEAD;
+    pub fn push(&self, deliveries: impl IntoIterator<Item = (Publish, Option<Receipt>)>) {
         let mut state = lock(&self.state);
-        state.last += 1;
-        state.bytes += bytes;
-        let number = state.last;
-        state.charged.push_back(Charge { number, bytes, receipt, taken: false });
-        state.waiting.push_back(Delivery { number, publish });
+        for (publish, receipt) in deliveries {
+            let bytes = publish.payload.len() + publish.properties.len() + publish.topic.len() + OVERHEAD;
+            state.last += 1;
+            state.bytes += bytes;
+            let number = state.last;
+            state.charged.push_back(Charge { number, bytes, receipt, taken: false });
+            state.waiting.push_back(Delivery { number, publish });
+        }
         drop(state);
         self.arrived.notify_one();
     }
@@ -131,13 +135,22 @@ impl Inbox {
     }
 
     /// The application has taken this message. Returns the receipts to acknowledge, in the order of arrival: a message
-    /// waits for those before it, which another thread may still be taking. The flag tells that reading from the
-    /// socket can start again.
-    pub fn taken(&self, number: u64) -> (Vec<Receipt>, bool) {
+    /// waits for those before it, which another thread may still be taking.
+    pub fn taken(&self, number: u64) -> Taken {
+        self.take(number, number)
+    }
+
+    /// The same for this message and all before it.
+    pub fn taken_up_to(&self, number: u64) -> Taken {
+        self.take(0, number)
+    }
+
+    fn take(&self, from: u64, to: u64) -> Taken {
         let mut state = lock(&self.state);
         let had_room = state.has_room();
         let first = state.charged.front().map_or(0, |charge| charge.number);
-        if let Some(charge) = number.checked_sub(first).and_then(|index| state.charged.get_mut(index as usize)) {
+        for number in from.max(first)..=to {
+            let Some(charge) = state.charged.get_mut((number - first) as usize) else { break };
             charge.taken = true;
         }
         let mut receipts = Vec::new();
@@ -147,7 +160,43 @@ impl Inbox {
             state.bytes -= charge.bytes;
             receipts.extend(charge.receipt);
         }
-        (receipts, !had_room && state.has_room())
+        Taken { receipts, resume: !had_room && state.has_room(), all: state.charged.is_empty() }
+    }
+
+    /// Takes the next messages, up to a number and about so many bytes of payload.
+    pub fn try_pop_many(&self, most: usize, bytes: usize) -> Result<Vec<Delivery>> {
+        let mut state = lock(&self.state);
+        let mut batch = Vec::new();
+        let mut size = 0;
+        while batch.len() < most
+            && let Some(next) = state.waiting.front()
+            // A large message travels alone.
+            && (batch.is_empty() || size + next.publish.payload.len() <= bytes)
+            && let Some(delivery) = state.waiting.pop_front()
+        {
+            size += delivery.publish.payload.len();
+            batch.push(delivery);
+        }
+        let more = !state.waiting.is_empty();
+        match (&state.ended, batch.is_empty()) {
+            (Some(error), true) => return Err(error.clone()),
+            _ => drop(state),
+        }
+        if more {
+            self.arrived.notify_one();
+        }
+        Ok(batch)
+    }
+
+    /// True when a message waits, or nothing will come any more.
+    pub fn is_ready(&self) -> bool {
+        let state = lock(&self.state);
+        !state.waiting.is_empty() || state.ended.is_some()
+    }
+
+    /// Waits until [`Inbox::is_ready`] may have become true.
+    pub async fn arrival(&self) {
+        self.arrived.notified().await;
     }
 
     /// Wakes everybody who waits; what has arrived can still be read.

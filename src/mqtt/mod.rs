@@ -3,8 +3,8 @@
 //! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
 //! per client, the `driver`, joins them: `connect` logs in, `connection` serves an open connection, `backoff` paces
 //! the attempts to come back. `outbox` and `inbox` bound what waits, `sender` is the half of a connection that callers
-//! share, `state` what is told of it all, `steps` how
-//! a connection came about, `client` the handle for the rest of the crate.
+//! share, `state` what is told of it all, `steps` how a connection came about. `shared` is what the driver and the callers
+//! have in common, `publishing` a publish from the caller's side, `client` the handle for the rest of the crate.
 
 mod backoff;
 mod client;
@@ -13,25 +13,31 @@ mod connection;
 mod driver;
 mod inbox;
 mod link;
-mod outbox;
+mod plan;
 #[cfg(feature = "cli")]
 pub(crate) mod probe;
 mod protocol;
+mod publishing;
 mod runtime;
 mod sender;
 mod session;
+mod shared;
 mod state;
 pub(crate) mod steps;
 pub(crate) mod topic;
 pub(crate) mod wait;
 
-pub(crate) use client::{Client, PendingWrite};
+pub(crate) use client::Client;
 pub(crate) use inbox::Delivery;
 pub use protocol::MessageProperties;
 #[cfg(feature = "jni")]
 pub(crate) use protocol::Publish;
 pub(crate) use protocol::Will;
+pub(crate) use publishing::{PendingWrite, Way};
 #[cfg(feature = "cli")]
 pub(crate) use runtime::Runtime;
+#[cfg(feature = "jni")]
+pub(crate) use session::Ended;
+pub(crate) use session::Tally;
 pub(crate) use state::Listener;
 pub use state::{ConnectionEvent, ConnectionInfo};

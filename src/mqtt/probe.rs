@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::client::Plan;
 use super::connect::{self, Refused};
+use super::plan::Plan;
 use super::steps::{Step, Steps};
 use crate::config::{Broker, Role, Settings};
 use crate::error::{Error, Result};

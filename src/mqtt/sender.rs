@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::link::{Link, Written};
-use super::session::{Event, Session};
+use super::session::{Aftermath, Session};
 use super::wait::lock;
 
 /// See the module.
@@ -40,8 +40,9 @@ impl Sender {
         *self = Sender::default();
     }
 
-    /// Writes what the session has to send, as far as the socket takes it. Ended publishes are added to `events`.
-    pub fn flush(&mut self, session: &Mutex<Session>, events: &mut Vec<Event>) -> std::io::Result<Flushed> {
+    /// Writes what the session has to send, as far as the socket takes it. What follows from it
+    /// is added to `aftermath`.
+    pub fn flush(&mut self, session: &Mutex<Session>, aftermath: &mut Aftermath) -> std::io::Result<Flushed> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -54,7 +55,7 @@ impl Sender {
                     self.position = 0;
                 }
                 // Also of publishes that ended without anything to send.
-                events.append(&mut session.take_events());
+                aftermath.append(session.take_aftermath());
                 if session.output.is_empty() {
                     return Ok(Flushed::All);
                 }

@@ -14,6 +14,7 @@ mod v5;
 use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use bytestring::ByteString;
 
 use crate::config::{ConnectProperties, Consistency, Credentials, Version};
 pub(crate) use reason::{Reason, connack_text};
@@ -72,7 +73,7 @@ pub(crate) struct Limits {
 /// A publish, in either direction.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Publish {
-    pub topic: String,
+    pub topic: ByteString,
     pub payload: Bytes,
     pub qos: Consistency,
     pub retain: bool,
@@ -177,7 +178,7 @@ pub(crate) struct Decoder {
     maximum_packet_size: usize,
     topic_alias_maximum: u16,
     /// MQTT 5, section 3.3.2.3.4: they live as long as the connection.
-    topic_aliases: HashMap<u16, String>,
+    topic_aliases: HashMap<u16, ByteString>,
     /// Bytes of those topics.
     alias_bytes: usize,
 }
@@ -213,10 +214,13 @@ impl Decoder {
         if input.len() < length {
             return Ok(None);
         }
-        if self.version != Version::V5 {
-            return v4::decode(input, header_length, remaining).map(Some);
-        }
         let first = input[0];
+        if self.version != Version::V5 {
+            return match first >> 4 {
+                PUBLISH => v4::publish(first, input.split_to(length).freeze().slice(header_length..)).map(Some),
+                _ => v4::decode(input, header_length, remaining).map(Some),
+            };
+        }
         let body = input.split_to(length).freeze().slice(header_length..);
         let (mut packet, alias) = v5::decode(first, body)?;
         if let Packet::Publish(publish) = &mut packet {
@@ -251,6 +255,18 @@ fn check_topic(topic: &str) -> Result<(), ProtocolError> {
         return Err(ProtocolError("PUBLISH with an invalid topic".into()));
     }
     Ok(())
+}
+
+/// How many bytes of `input` are whole packets, as far as their lengths can be read.
+pub(crate) fn whole_packets(input: &[u8]) -> usize {
+    let mut end = 0;
+    while let Ok(Some((header_length, remaining))) = frame(&input[end..]) {
+        match input.len() - end {
+            rest if rest < header_length + remaining => break,
+            _ => end += header_length + remaining,
+        }
+    }
+    end
 }
 
 /// How many bytes the packet at the start of `input` still lacks; used to size the next read.

@@ -1,6 +1,7 @@
 //! Properties of MQTT 5 packets (section 2.2.2): a block of identifiers and values, with its length before it.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytestring::ByteString;
 
 use super::{ProtocolError, put_remaining_length};
 
@@ -178,8 +179,13 @@ pub(super) fn variable_byte_integer(bytes: &mut Bytes) -> Result<u32, ProtocolEr
 }
 
 /// UTF-8 with its length before it (section 1.5.4): no NUL.
-pub(super) fn text(bytes: &mut Bytes) -> Result<String, ProtocolError> {
-    let text = String::from_utf8(data(bytes)?.into()).map_err(|_| malformed("a string is not UTF-8"))?;
+fn text(bytes: &mut Bytes) -> Result<String, ProtocolError> {
+    shared_text(bytes).map(String::from)
+}
+
+/// The same without a copy: it shares the packet's buffer.
+pub(super) fn shared_text(bytes: &mut Bytes) -> Result<ByteString, ProtocolError> {
+    let text = ByteString::try_from(data(bytes)?).map_err(|_| malformed("a string is not UTF-8"))?;
     if text.contains('\0') { Err(malformed("a string with NUL")) } else { Ok(text) }
 }
 

@@ -2,9 +2,9 @@
 //! knows only five refusals.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{self, Packet as Codec};
 
+use super::properties::{self, malformed, need};
 use super::{
     Connack, Limits, MAX_REMAINING_LENGTH, Packet, ProtocolError, Publish, Reason, check_topic, put_remaining_length,
     put_string,
@@ -19,6 +19,26 @@ pub(super) fn decode(input: &mut BytesMut, header_length: usize, remaining: usiz
     let packet = Codec::read(input, MAX_REMAINING_LENGTH)
         .map_err(|e| ProtocolError(format!("malformed packet from the broker: {e}")))?;
     neutral(packet)
+}
+
+/// Reads what follows the fixed header of a PUBLISH (section 3.3). Topic and payload share its buffer, and so the
+/// codec, which copies the topic, is not used.
+pub(super) fn publish(first: u8, mut body: Bytes) -> Result<Packet, ProtocolError> {
+    let topic = properties::shared_text(&mut body)?;
+    check_topic(&topic)?;
+    let qos = Consistency::from_qos(i64::from((first >> 1) & 3)).ok_or_else(|| malformed("QoS 3"))?;
+    let packet_id = match qos {
+        Consistency::AtMostOnce => 0,
+        _ => {
+            need(&mut body, 2)?;
+            match body.get_u16() {
+                0 => return Err(malformed("packet identifier 0")),
+                id => id,
+            }
+        }
+    };
+    let (retain, dup) = (first & 1 == 1, first & 8 == 8);
+    Ok(Packet::Publish(Publish { topic, payload: body, qos, retain, dup, packet_id, properties: Bytes::new() }))
 }
 
 const CONNACK: u8 = 2;
@@ -57,22 +77,6 @@ fn neutral(packet: Codec) -> Result<Packet, ProtocolError> {
         id => Ok(id),
     };
     Ok(match packet {
-        Codec::Publish(publish) => {
-            check_topic(&publish.topic)?;
-            Packet::Publish(Publish {
-                topic: publish.topic,
-                payload: publish.payload,
-                qos: match publish.qos {
-                    QoS::AtMostOnce => Consistency::AtMostOnce,
-                    QoS::AtLeastOnce => Consistency::AtLeastOnce,
-                    QoS::ExactlyOnce => Consistency::ExactlyOnce,
-                },
-                retain: publish.retain,
-                dup: publish.dup,
-                packet_id: publish.pkid,
-                properties: Bytes::new(),
-            })
-        }
         Codec::PubAck(ack) => Packet::Puback(id(ack.pkid)?, Reason::default()),
         Codec::PubRec(ack) => Packet::Pubrec(id(ack.pkid)?, Reason::default()),
         Codec::PubRel(ack) => Packet::Pubrel(id(ack.pkid)?, Reason::default()),
@@ -104,6 +108,7 @@ pub(super) fn subscribe(id: u16, filters: &[String], qos: Consistency, to: &mut 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rumqttc::mqttbytes::QoS;
 
     use super::*;
     use crate::config::{Credentials, Version};
@@ -130,14 +135,14 @@ mod tests {
             let at_most_once = qos == Consistency::AtMostOnce;
             let packet_id = if at_most_once { 0 } else { id };
             let dup = dup && !at_most_once;
-            let publish = Publish { topic, payload: payload.into(), qos, retain, dup, packet_id, properties: Bytes::new() };
+            let publish = Publish { topic: topic.into(), payload: payload.into(), qos, retain, dup, packet_id, properties: Bytes::new() };
             let mut ours = BytesMut::new();
             publish_head(&publish, &mut ours);
             ours.extend_from_slice(&publish.payload);
 
             let mut theirs = BytesMut::new();
             let codec_qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(qos.qos())];
-            let mut packet = v4::Publish::from_bytes(publish.topic.as_str(), codec_qos, publish.payload.clone());
+            let mut packet = v4::Publish::from_bytes(&*publish.topic, codec_qos, publish.payload.clone());
             (packet.retain, packet.dup, packet.pkid) = (retain, dup, packet_id);
             packet.write(&mut theirs).unwrap();
             prop_assert_eq!(&ours, &theirs);

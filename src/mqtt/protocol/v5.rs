@@ -104,7 +104,7 @@ fn connack(mut body: Bytes) -> Result<Packet, ProtocolError> {
 }
 
 fn publish(first: u8, mut body: Bytes) -> Result<(Publish, Option<u16>), ProtocolError> {
-    let topic = properties::text(&mut body)?;
+    let topic = properties::shared_text(&mut body)?;
     let qos = Consistency::from_qos(i64::from((first >> 1) & 3)).ok_or_else(|| malformed("QoS 3"))?;
     let packet_id = if qos == Consistency::AtMostOnce { 0 } else { packet_id(&mut body)? };
     let mut alias = None;

@@ -7,11 +7,13 @@ use crate::mqtt::protocol::{Publish, Reason};
 const NOT_AUTHORIZED: u8 = 0x87;
 
 /// How a publish ends with this acknowledgement.
-pub(super) fn outcome(publish: &Publish, packet: &str, reason: &Reason) -> Result<()> {
+pub(super) fn outcome(publish: &Publish, broker: &str, packet: &str, reason: &Reason) -> Result<()> {
     if !reason.is_error() {
         return Ok(());
     }
-    let message = format!("the broker refused a message to the topic '{}' with {packet}: {reason}", publish.topic);
+    let topic = &publish.topic;
+    let message =
+        format!("broker {broker}: the broker refused a message to the topic '{topic}' with {packet}: {reason}");
     Err(match reason.code {
         NOT_AUTHORIZED => Error::Authorization { message, code: NOT_AUTHORIZED },
         _ => Error::Io(message),

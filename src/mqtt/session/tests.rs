@@ -8,7 +8,6 @@ use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::Packet as Wire;
 
 use super::*;
-use crate::mqtt::outbox::{Completion, Confirmation, Room};
 use crate::mqtt::protocol::Reason;
 
 fn publish(qos: Consistency, tag: u32) -> Publish {
@@ -131,17 +130,19 @@ impl Broker {
     }
 }
 
+/// The number under which the end of a publish is asked for.
+#[derive(Clone, Copy)]
+struct Confirmation(u64);
+
 /// Client, network and broker.
 struct World {
     session: Session,
     broker: Broker,
     connected: bool,
-    room: Room,
     confirmations: Vec<Confirmation>,
     sent: Vec<(Consistency, u32)>,
     waiting: VecDeque<(Publish, Option<Receipt>)>,
     delivered: Vec<(Consistency, u32)>,
-    ended: usize,
     now: Instant,
 }
 
@@ -149,25 +150,37 @@ impl World {
     fn new(window: u16) -> World {
         let now = Instant::now();
         World {
-            session: Session::new(Version::V311, window, Duration::from_secs(60), now),
+            session: Session::new(Version::V311, window, Duration::from_secs(60), now)
+                .bounded(Room::new(1_000_000, 1 << 30), Duration::from_secs(60)),
             broker: Broker::default(),
             connected: false,
-            room: Room::new(1_000_000, 1 << 30),
             confirmations: Vec::new(),
             sent: Vec::new(),
             waiting: VecDeque::new(),
             delivered: Vec::new(),
-            ended: 0,
             now,
         }
     }
 
     fn publish(&mut self, qos: Consistency) {
         let tag = self.sent.len() as u32;
-        let (completion, confirmation) = Completion::new(self.room.try_acquire(4).unwrap());
-        assert!(self.session.publish(publish(qos, tag), completion).is_ok());
+        let confirmation = self.submit(publish(qos, tag));
         self.confirmations.push(confirmation);
         self.sent.push((qos, tag));
+    }
+
+    fn submit(&mut self, publish: Publish) -> Confirmation {
+        assert!(self.session.room().try_take(publish.payload.len()));
+        let deadline = self.now + Duration::from_secs(60);
+        let submission = Submission { publish, value_bytes: 4, hearer: Hearer::Caller(None), deadline };
+        Confirmation(self.session.publish(submission, self.now).expect("accepted"))
+    }
+
+    fn result(&mut self, confirmation: Confirmation) -> Option<Result<()>> {
+        match self.session.poll_end(confirmation.0, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
     }
 
     fn connect(&mut self, keeps_session: bool) {
@@ -195,13 +208,9 @@ impl World {
     }
 
     fn events(&mut self) {
-        for event in self.session.take_events() {
+        for event in self.session.take_aftermath().events {
             match event {
                 Event::Delivery(publish, receipt) => self.waiting.push_back((publish, receipt)),
-                Event::Finished(completion, result) => {
-                    self.ended += 1;
-                    completion.complete(result);
-                }
                 Event::Subscribed(result) => result.unwrap(),
                 Event::Pong(waiter) => waiter.send(()).unwrap(),
                 Event::NoPong(_) => {}
@@ -288,7 +297,7 @@ fn run(window: u16, steps: Vec<Step>) -> (World, Vec<(Consistency, u32)>) {
             Step::Connect { .. } => {}
         }
         world.events();
-        assert!(world.session.ids.len() <= usize::from(window) + 1, "identifiers in use");
+        assert!(world.session.outgoing.ids.len() <= usize::from(window) + 1, "identifiers in use");
     }
     (world, broker_sent)
 }
@@ -304,12 +313,14 @@ fn first_occurrences(tags: &[u32]) -> Vec<u32> {
 
 /// Every publish has ended, once, and those of QoS 1 and 2 well.
 fn check_ends(world: &mut World) {
-    assert_eq!(world.ended, world.sent.len());
+    assert_eq!(world.session.pending(), 0);
+    let tally = world.session.tally();
+    assert_eq!((tally.messages + tally.errors) as usize, world.sent.len(), "each has ended once");
     assert!(world.session.is_idle());
-    assert_eq!(world.session.in_flight, 0);
-    assert!(world.session.ids.is_empty());
-    for (index, confirmation) in world.confirmations.iter_mut().enumerate() {
-        let result = confirmation.try_recv().expect("ended");
+    assert_eq!(world.session.in_flight(), 0);
+    assert!(world.session.outgoing.ids.is_empty());
+    for (index, confirmation) in world.confirmations.clone().into_iter().enumerate() {
+        let result = world.result(confirmation).expect("ended");
         assert!(result.is_ok() || world.sent[index].0 == Consistency::AtMostOnce, "{index}: {result:?}");
     }
 }
@@ -410,7 +421,7 @@ fn a_refused_subscription_is_told() {
     world.session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
     world.connect(false);
     world.session.handle(Packet::Suback(1, vec![1, 0x80], None), world.now).unwrap();
-    match world.session.take_events().as_slice() {
+    match world.session.take_aftermath().events.as_slice() {
         [Event::Subscribed(Err(Error::Authorization { message, code: 0x80 }))] => assert!(message.contains("'b'")),
         other => panic!("{other:?}"),
     }
@@ -424,7 +435,7 @@ fn under_mqtt_5_the_code_tells_why_a_subscription_is_refused() {
         session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
         session.connected(false, &Limits::default(), now);
         session.handle(Packet::Suback(1, codes, Some("because".into())), now).unwrap();
-        match session.take_events().pop() {
+        match session.take_aftermath().events.pop() {
             Some(Event::Subscribed(Err(error))) => error,
             other => panic!("{other:?}"),
         }
@@ -448,16 +459,17 @@ fn a_refused_publish_ends_with_the_reason_and_leaves_its_place() {
         for code in [0x87, 0x97] {
             world.publish(qos);
             world.session.take_output();
-            let id = *world.session.ids.keys().next().unwrap();
+            let id = world.session.outgoing.ids.any().unwrap();
             world.session.handle(packet(id, Reason::of(code)), world.now).unwrap();
             assert!(world.session.output.is_empty(), "no PUBREL follows");
             world.events();
-            let result = world.confirmations.pop().unwrap().try_recv().unwrap();
+            let confirmation = world.confirmations.pop().unwrap();
+            let result = world.result(confirmation).unwrap();
             match code {
                 0x87 => assert!(matches!(result, Err(Error::Authorization { code: 0x87, .. })), "{result:?}"),
                 _ => assert!(matches!(&result, Err(Error::Io(text)) if text.contains("quota exceeded")), "{result:?}"),
             }
-            assert!(world.session.is_idle() && world.session.ids.is_empty() && world.session.in_flight == 0);
+            assert!(world.session.is_idle() && world.session.outgoing.ids.is_empty() && world.session.in_flight() == 0);
         }
     }
 }
@@ -470,13 +482,12 @@ fn a_message_too_large_for_the_broker_is_not_sent() {
     let fits = Publish { payload: Bytes::from(vec![0; 5]), ..publish(Consistency::AtLeastOnce, 0) };
     let large = Publish { payload: Bytes::from(vec![0; 6]), ..fits.clone() };
     for (publish, sent) in [(large, false), (fits, true)] {
-        let (completion, mut confirmation) = Completion::new(world.room.try_acquire(6).unwrap());
-        assert!(world.session.publish(publish, completion).is_ok());
+        let confirmation = world.submit(publish);
         world.events();
         assert_eq!(world.session.output.is_empty(), !sent);
-        match confirmation.try_recv() {
-            Ok(Err(Error::Io(text))) if !sent => assert!(text.contains("13 bytes"), "{text}"),
-            Err(_) if sent => {}
+        match world.result(confirmation) {
+            Some(Err(Error::Io(text))) if !sent => assert!(text.contains("13 bytes"), "{text}"),
+            None if sent => {}
             other => panic!("{other:?}"),
         }
     }
@@ -493,7 +504,7 @@ fn an_acknowledgement_of_what_waits_to_be_sent_again_takes_no_place() {
     world.cut();
     world.connect_with(true, Some(1));
     world.session.handle(Packet::Puback(3, Reason::default()), world.now).unwrap();
-    assert_eq!(world.session.in_flight, 1);
+    assert_eq!(world.session.in_flight(), 1);
     world.settle();
     check_ends(&mut world);
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0, 1]);
@@ -538,7 +549,7 @@ fn under_mqtt_3_1_an_identifier_may_be_another_messages_without_a_word() {
             let arrives = |session: &mut Session, tag, dup| {
                 let message = Publish { packet_id: 1, dup, ..publish(qos, tag) };
                 session.handle(Packet::Publish(message), now).unwrap();
-                match session.take_events().pop() {
+                match session.take_aftermath().events.pop() {
                     Some(Event::Delivery(_, receipt)) => receipt,
                     _ => None,
                 }
@@ -576,11 +587,12 @@ fn what_the_broker_has_goes_on_when_it_takes_less_than_before() {
         world.session.connected(true, &small, world.now);
         world.events();
         let output = world.session.take_output().concat_bytes();
-        match (text, world.confirmations.pop().unwrap().try_recv()) {
-            (None, Err(_)) => assert_eq!(output, [0x62, 2, 0, 1]),
-            (Some(text), Ok(Err(error))) => {
+        let confirmation = world.confirmations.pop().unwrap();
+        match (text, world.result(confirmation)) {
+            (None, None) => assert_eq!(output, [0x62, 2, 0, 1]),
+            (Some(text), Some(Err(error))) => {
                 assert!(error.to_string().contains(text) && output.is_empty(), "{error}");
-                assert!(world.session.ids.is_empty());
+                assert!(world.session.outgoing.ids.is_empty());
             }
             other => panic!("{other:?}"),
         }
@@ -619,10 +631,16 @@ fn only_what_was_not_sent_can_be_withdrawn() {
     world.connect(false);
     world.publish(Consistency::AtLeastOnce);
     world.publish(Consistency::AtLeastOnce);
-    assert!(world.session.withdraw(0).is_none());
-    assert!(world.session.withdraw(1).is_some());
-    assert!(world.session.withdraw(1).is_none());
+    let late = world.now + Duration::from_secs(61);
+    assert_eq!(world.session.expire(late), None);
+    for (confirmation, text) in world.confirmations.clone().into_iter().zip(["may have been delivered", "was not sent"])
+    {
+        let result = world.result(confirmation).expect("ended");
+        assert!(matches!(&result, Err(Error::Io(message)) if message.contains(text)), "{result:?}");
+    }
+    assert_eq!(world.session.pending(), 1, "the identifier is kept until it is acknowledged");
     world.settle();
+    assert_eq!((world.session.pending(), world.session.tally().errors), (0, 2));
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
 }
 
@@ -674,7 +692,7 @@ fn packet_identifiers_wrap_and_skip_those_in_use() {
         world.publish(Consistency::AtLeastOnce);
         world.settle();
     }
-    assert_eq!(world.session.ids.len(), 1);
+    assert_eq!(world.session.outgoing.ids.len(), 1);
     world.broker.to_broker.extend(held);
     world.settle();
     check_ends(&mut world);
@@ -757,13 +775,13 @@ fn what_a_caller_has_given_up_is_not_sent_again() {
         world.publish(Consistency::AtLeastOnce);
         world.publish(Consistency::AtLeastOnce);
         world.broker.take_output(&mut world.session);
-        drop(world.confirmations.remove(0));
+        world.session.detach(0, true);
         world.cut();
         world.events();
         world.connect(keeps_session);
         world.settle();
         assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [1]);
-        assert!(world.session.ids.is_empty() && world.session.is_idle());
+        assert!(world.session.outgoing.ids.is_empty() && world.session.is_idle());
     }
 }
 
@@ -775,4 +793,41 @@ impl ConcatBytes for VecDeque<Bytes> {
     fn concat_bytes(&self) -> Vec<u8> {
         self.iter().flat_map(|chunk| chunk.iter().copied()).collect()
     }
+}
+
+#[test]
+fn what_nobody_waits_for_is_sent_again_all_the_same() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.broker.take_output(&mut world.session);
+    world.session.detach(0, false);
+    world.cut();
+    world.connect(true);
+    world.settle();
+    assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
+    assert_eq!(world.session.tally().messages, 1);
+}
+
+#[test]
+fn the_report_has_ranges_with_the_failures_apart() {
+    let mut world = World::new(10);
+    world.connect(false);
+    for tag in 0..5 {
+        assert!(world.session.room().try_take(4));
+        let publish = publish(Consistency::AtLeastOnce, tag);
+        let deadline = world.now;
+        world.session.publish(Submission { publish, value_bytes: 4, hearer: Hearer::Report, deadline }, world.now);
+    }
+    for id in [1, 2, 4] {
+        world.session.handle(Packet::Puback(id, Reason::default()), world.now).unwrap();
+    }
+    world.session.handle(Packet::Puback(3, Reason::of(0x87)), world.now).unwrap();
+    world.session.handle(Packet::Puback(5, Reason::default()), world.now).unwrap();
+    match world.session.take_report(Waker::noop()).as_slice() {
+        [Ended::Done(0, 2), Ended::Done(3, 4), Ended::Failed(2, Error::Authorization { .. }), Ended::Done(4, 5)] => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.session.room().used(), (0, 0));
+    assert_eq!(world.session.take_report(Waker::noop()), []);
 }

@@ -49,7 +49,7 @@ final class EventPump implements Runnable {
     }
 
     static EventPump start(long handle, String name, String clientId, ConnectionListener listener) {
-        EventPump pump = new EventPump(waitMillis -> Native.events(handle, waitMillis), name + ", client " + clientId,
+        EventPump pump = new EventPump(waitMillis -> Native.events(handle, false, waitMillis), name + ", client " + clientId,
                 listener);
         Thread thread = new Thread(null, pump, "sinetstream-events-" + clientId, 0, false);
         thread.setDaemon(true);

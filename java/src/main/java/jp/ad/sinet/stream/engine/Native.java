@@ -34,6 +34,12 @@ final class Native {
     /** Sends a message: 0 when it is confirmed already, else a ticket for {@link #await}. */
     static native long write(long handle, byte[] value, long timestampMicros, int waitMs);
 
+    /**
+     * Accepts a message without waiting for its confirmation: its number, counted from 0 in the order of the calls; -1
+     * when the outbox is full, also after this wait. Its end comes with {@link #events}.
+     */
+    static native long submit(long handle, byte[] value, long timestampMicros, int waitMs);
+
     /** A ticket for the end of all messages that were accepted before; 0 when that is now. */
     static native long flush(long handle);
 
@@ -61,8 +67,11 @@ final class Native {
     /** Whether there is a connection now. */
     static native boolean isConnected(long handle);
 
-    /** Packed changes of the connection, or null when there was none. A release of the handle ends the wait. */
-    static native byte[] events(long handle, int waitMs);
+    /**
+     * What has happened, packed (see {@link PackedEvents}), or null when nothing has: changes of the connection, the ends
+     * of submitted messages, and, if wanted, that messages wait to be read. A release of the handle ends the wait.
+     */
+    static native byte[] events(long handle, boolean wantMessages, int waitMs);
 
     /** The state of the connection, see {@link Snapshot}. */
     static native long[] info(long handle);

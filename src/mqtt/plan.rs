@@ -1,0 +1,59 @@
+//! What the driver needs to know of the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::link::Tls;
+use super::protocol::{Connect, Will};
+use super::runtime::Runtime;
+use crate::config::{Broker, Consistency, Role, Settings, WebSocketSettings};
+use crate::error::Result;
+use crate::tls::KeyMaterial;
+
+/// See the module.
+pub(crate) struct Plan {
+    pub brokers: Vec<Broker>,
+    pub tls: Option<Tls>,
+    pub web_socket: Option<WebSocketSettings>,
+    pub connect: Connect,
+    pub connection_timeout: Duration,
+    /// What a reader subscribes to; empty for a writer.
+    pub topics: Vec<String>,
+    pub qos: Consistency,
+    /// A writer's messages are retained.
+    pub retain: bool,
+    /// Come back after a loss.
+    pub reconnect: bool,
+    pub reconnect_min: Duration,
+    pub reconnect_max: Duration,
+    /// Lives until the driver has ended.
+    pub runtime: Arc<Runtime>,
+}
+
+impl Plan {
+    /// Reads the certificates; nothing is done on the network.
+    pub fn new(settings: &Settings, role: Role, will: Option<Will>, material: &KeyMaterial) -> Result<Plan> {
+        Ok(Plan {
+            brokers: settings.brokers.clone(),
+            tls: settings.tls.as_ref().map(|tls| Tls::new(tls, material)).transpose()?,
+            web_socket: settings.web_socket.clone(),
+            connect: Connect {
+                version: settings.version,
+                client_id: settings.client_id.clone(),
+                clean: settings.clean,
+                keep_alive_s: settings.keep_alive.as_secs() as u16,
+                credentials: settings.credentials.clone(),
+                will,
+                properties: settings.connect_properties.clone(),
+            },
+            connection_timeout: settings.connection_timeout,
+            topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
+            qos: settings.consistency,
+            retain: settings.retain,
+            reconnect: settings.automatic_reconnect,
+            reconnect_min: settings.reconnect_min,
+            reconnect_max: settings.reconnect_max,
+            runtime: Runtime::get()?,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! How the ends of publishes are told: each accepted publish has one end, and it is told once.
+//!
+//! Publishes have numbers, so a success needs no record of its own: a publish that is no longer under way and has left no
+//! failure has succeeded.
+
+use std::collections::HashMap;
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+
+/// Who hears the end of a publish.
+#[derive(Debug)]
+pub(crate) enum Hearer {
+    /// The one who asks with its number: [`Ends::outcome`]. The waker is his, when he waits.
+    Caller(Option<Waker>),
+    /// The client's [`Report`].
+    Report,
+    /// Nobody is interested; the publish goes on.
+    Nobody,
+    /// The end has been told before the broker's word: the caller has given up.
+    GivenUp,
+}
+
+/// What ended, in the order of the ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Ended {
+    /// The publishes from the first number up to, but not including, the second have succeeded.
+    Done(u64, u64),
+    Failed(u64, Error),
+}
+
+/// What a writer's metrics need to know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub messages: u64,
+    pub bytes: u64,
+    pub value_bytes: u64,
+    pub min: Option<u64>,
+    pub max: Option<u64>,
+    pub errors: u64,
+    /// When the last message was counted.
+    pub last: Option<Instant>,
+}
+
+impl Tally {
+    fn message(&mut self, bytes: usize, value_bytes: usize, now: Instant) {
+        let bytes = bytes as u64;
+        self.messages += 1;
+        self.bytes += bytes;
+        self.value_bytes += value_bytes as u64;
+        self.min = Some(self.min.map_or(bytes, |min| min.min(bytes)));
+        self.max = self.max.max(Some(bytes));
+        self.last = Some(now);
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// Of callers who have not asked yet.
+    failures: HashMap<u64, Error>,
+    report: Vec<Ended>,
+    /// Who waits for the report.
+    reader: Option<Waker>,
+    /// Who is to be woken, without the session's lock.
+    wakes: Vec<Waker>,
+    /// Something has ended since the last look.
+    news: bool,
+    tally: Tally,
+}
+
+/// What is known of a publish that has ended.
+pub(super) struct Publish {
+    pub number: u64,
+    pub hearer: Hearer,
+    pub bytes: usize,
+    pub value_bytes: usize,
+}
+
+impl Ends {
+    /// A publish has ended.
+    pub(super) fn tell(&mut self, publish: Publish, result: Result<()>, now: Instant) {
+        self.news = true;
+        let Publish { number, hearer, bytes, value_bytes } = publish;
+        if matches!(hearer, Hearer::GivenUp) {
+            return;
+        }
+        match &result {
+            Ok(()) => self.tally.message(bytes, value_bytes, now),
+            Err(_) => self.tally.errors += 1,
+        }
+        match hearer {
+            Hearer::Caller(waker) => {
+                if let Err(error) = result {
+                    self.failures.insert(number, error);
+                }
+                self.wakes.extend(waker);
+            }
+            Hearer::Report => {
+                match (result, self.report.last_mut()) {
+                    (Ok(()), Some(Ended::Done(_, end))) if *end == number => *end += 1,
+                    (Ok(()), _) => self.report.push(Ended::Done(number, number + 1)),
+                    (Err(error), _) => self.report.push(Ended::Failed(number, error)),
+                }
+                self.wakes.extend(self.reader.take());
+            }
+            Hearer::Nobody | Hearer::GivenUp => {}
+        }
+    }
+
+    /// How a publish that is not under way any more has ended. Asked once, by its caller.
+    pub fn outcome(&mut self, number: u64) -> Result<()> {
+        self.failures.remove(&number).map_or(Ok(()), Err)
+    }
+
+    /// The caller will not ask.
+    pub fn forget(&mut self, number: u64) {
+        self.failures.remove(&number);
+    }
+
+    /// What has ended for the report since the last call; otherwise the waker is called when something has.
+    pub fn take_report(&mut self, waker: &Waker) -> Vec<Ended> {
+        if self.report.is_empty() {
+            self.reader = Some(waker.clone());
+        }
+        std::mem::take(&mut self.report)
+    }
+
+    pub(super) fn wake_later(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        self.wakes.extend(wakers);
+    }
+
+    /// Who is to be woken now, and whether something has ended.
+    pub fn take_news(&mut self) -> (Vec<Waker>, bool) {
+        (std::mem::take(&mut self.wakes), std::mem::take(&mut self.news))
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub fn count_error(&mut self) {
+        self.tally.errors += 1;
+    }
+
+    pub fn reset_tally(&mut self) {
+        self.tally = Tally::default();
+    }
+}

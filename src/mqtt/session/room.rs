@@ -1,0 +1,115 @@
+//! The bounds of what waits to be confirmed.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// Room for publishes, by number and by bytes. It belongs to a publish from its acceptance to its end.
+pub(crate) struct Room {
+    messages: usize,
+    max_messages: usize,
+    bytes: usize,
+    max_bytes: usize,
+    /// Who waits for room, in the order of asking.
+    queue: VecDeque<Waiting>,
+    last_ticket: u64,
+    closed: bool,
+}
+
+struct Waiting {
+    ticket: u64,
+    bytes: usize,
+    waker: Option<Waker>,
+}
+
+/// A place in the queue for room; given back by [`Room::leave`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+impl Room {
+    /// One message larger than `max_bytes` may wait alone.
+    pub fn new(max_messages: usize, max_bytes: usize) -> Room {
+        Room { messages: 0, max_messages, bytes: 0, max_bytes, queue: VecDeque::new(), last_ticket: 0, closed: false }
+    }
+
+    /// Messages and bytes that are in the outbox.
+    pub fn used(&self) -> (usize, usize) {
+        (self.messages, self.bytes)
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.messages < self.max_messages && self.bytes + bytes.min(self.max_bytes) <= self.max_bytes
+    }
+
+    /// Takes room at once, if there is some and nobody waits for it.
+    pub fn try_take(&mut self, bytes: usize) -> bool {
+        let taken = self.queue.is_empty() && self.fits(bytes);
+        if taken {
+            self.charge(bytes);
+        }
+        taken
+    }
+
+    fn charge(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes.min(self.max_bytes);
+    }
+
+    /// Joins the queue.
+    pub fn queue(&mut self, bytes: usize) -> Ticket {
+        self.last_ticket += 1;
+        self.queue.push_back(Waiting { ticket: self.last_ticket, bytes, waker: None });
+        Ticket(self.last_ticket)
+    }
+
+    /// True: it is this one's turn, and it has its room now. Otherwise the waker is called when that may have changed;
+    /// when the room is closed, too.
+    pub fn poll(&mut self, ticket: Ticket, waker: &Waker) -> bool {
+        match self.queue.front() {
+            Some(first) if first.ticket == ticket.0 && self.fits(first.bytes) => {
+                let bytes = first.bytes;
+                self.queue.pop_front();
+                self.charge(bytes);
+                true
+            }
+            _ => {
+                if let Some(waiting) = self.queue.iter_mut().find(|waiting| waiting.ticket == ticket.0) {
+                    match &mut waiting.waker {
+                        Some(known) if known.will_wake(waker) => {}
+                        other => *other = Some(waker.clone()),
+                    }
+                }
+                false
+            }
+        }
+    }
+
+    /// Leaves the queue without room.
+    pub fn leave(&mut self, ticket: Ticket) {
+        self.queue.retain(|waiting| waiting.ticket != ticket.0);
+    }
+
+    /// Gives room back.
+    pub fn release(&mut self, bytes: usize) {
+        self.messages -= 1;
+        self.bytes -= bytes.min(self.max_bytes);
+    }
+
+    /// Whose turn it is now, to be woken; each is named once.
+    pub fn next(&mut self) -> Option<Waker> {
+        let first = self.queue.front()?;
+        if !self.fits(first.bytes) {
+            return None;
+        }
+        self.queue.front_mut()?.waker.take()
+    }
+
+    /// There will be no more room; whoever waits is to be woken.
+    pub fn close(&mut self) -> Vec<Waker> {
+        self.closed = true;
+        self.queue.drain(..).filter_map(|waiting| waiting.waker).collect()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+}

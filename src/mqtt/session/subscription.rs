@@ -1,0 +1,66 @@
+//! What a reader subscribes to, and whether the broker knows.
+
+use super::ids::{Holder, Ids};
+use super::output::Output;
+use super::refusal;
+use crate::config::{Consistency, Version};
+use crate::error::Result;
+use crate::mqtt::protocol::{self, ProtocolError};
+
+/// See the module.
+pub(super) struct Subscription {
+    filters: Vec<String>,
+    qos: Consistency,
+    /// 0 before the first SUBSCRIBE.
+    packet_id: u16,
+    /// The broker has answered, and still knows.
+    granted: bool,
+}
+
+impl Subscription {
+    pub fn new(filters: Vec<String>, qos: Consistency) -> Subscription {
+        Subscription { filters, qos, packet_id: 0, granted: false }
+    }
+
+    pub fn is_granted(&self) -> bool {
+        self.granted
+    }
+
+    /// The broker has forgotten it.
+    pub fn is_lost(&mut self) {
+        self.granted = false;
+    }
+
+    /// Sends SUBSCRIBE.
+    pub fn subscribe(&mut self, version: Version, ids: &mut Ids, output: &mut Output) {
+        // The identifier of an unanswered one stays out of use until then.
+        ids.release(self.packet_id);
+        self.packet_id = ids.take(Holder::Subscription);
+        self.granted = false;
+        protocol::subscribe(version, self.packet_id, &self.filters, self.qos, output.tail());
+    }
+
+    /// A SUBACK has come: how the broker answers.
+    pub fn answered(
+        &mut self,
+        id: u16,
+        codes: &[u8],
+        text: Option<String>,
+        version: Version,
+        ids: &mut Ids,
+    ) -> std::result::Result<Result<()>, ProtocolError> {
+        if self.packet_id != id || self.granted {
+            return Err(unknown(id));
+        }
+        if codes.len() != self.filters.len() {
+            return Err(ProtocolError("SUBACK with a wrong number of codes".into()));
+        }
+        ids.release(id);
+        self.granted = true;
+        Ok(refusal::subscription(version, &self.filters, codes, text))
+    }
+}
+
+pub(super) fn unknown(id: u16) -> ProtocolError {
+    ProtocolError(format!("SUBACK for the unknown subscription {id}"))
+}
