@@ -23,6 +23,9 @@ abstract class EngineClient implements MessageIO {
     /** How long a call waits in native code, where neither an interrupt nor a close by another thread is noticed. */
     static final int SLICE_MILLIS = 10;
 
+    /** How long close waits for callbacks. */
+    private static final int CALLBACKS_MILLIS = 10_000;
+
     private static final Cleaner CLEANER = Cleaner.create();
     private static final long NANOS_PER_MILLI = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -70,6 +73,12 @@ abstract class EngineClient implements MessageIO {
      * Opens and connects. The codec is chosen before anything goes to the network; nothing stays open on failure.
      */
     static <C, R> R open(Options options, Function<Description, C> codec, Function<Opened<C>, R> client) {
+        return open(options, new ClientSink() { }, codec, client);
+    }
+
+    /** The same for a client that hears of its messages. */
+    static <C, R> R open(Options options, ClientSink sink, Function<Description, C> codec,
+            Function<Opened<C>, R> client) {
         Native.ensureLoaded();
         long handle = Native.open(options.encode());
         EventPump pump = null;
@@ -79,7 +88,7 @@ abstract class EngineClient implements MessageIO {
             ValueType valueType = options.valueType(description.valueType);
             C chosen = codec.apply(description);
             String name = options.role() + (description.service == null ? "" : " of service " + description.service);
-            pump = EventPump.start(handle, name, description.clientId, options.connectionListener());
+            pump = EventPump.start(handle, name, description.clientId, options, sink);
             connect(handle, description);
             pump.ready();
             return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
@@ -185,7 +194,16 @@ abstract class EngineClient implements MessageIO {
         }
     }
 
+    /** Whether this thread runs one of this client's callbacks. */
+    final boolean isCallbackThread() {
+        return pump.isWorkingHere();
+    }
+
     final void countError() {
+        countError(handle);
+    }
+
+    static void countError(long handle) {
         try {
             Native.countError(handle);
         } catch (SinetStreamException e) {
@@ -260,6 +278,7 @@ abstract class EngineClient implements MessageIO {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
+        beforeClose();
         try {
             Native.close(handle);
             while (!Native.awaitClosed(handle, SLICE_MILLIS) && !Thread.currentThread().isInterrupted()) {
@@ -273,8 +292,15 @@ abstract class EngineClient implements MessageIO {
                 pump.finish();
                 lifeline.closed = true;
                 cleanable.clean();
+                if (!pump.awaitOver(CALLBACKS_MILLIS)) {
+                    LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
+                }
             }
         }
+    }
+
+    /** Before the end begins. */
+    void beforeClose() {
     }
 
     /** The last chance to fetch something from the handle. */

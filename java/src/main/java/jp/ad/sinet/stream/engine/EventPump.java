@@ -1,5 +1,8 @@
 package jp.ad.sinet.stream.engine;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntFunction;
@@ -11,17 +14,24 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 
 /**
- * The thread that logs the changes of a client's connection and tells the listener. It ends by itself after the last
- * event or the release of the handle. It does not know the client, so that a forgotten one can still be cleaned up.
+ * The one thread of a client: it logs the changes of the connection, tells them to the listener, and gives an
+ * asynchronous client the news of its messages. It ends by itself after the last event or the release of the handle. It
+ * does not know the client, so that a forgotten one can still be cleaned up.
  */
 final class EventPump implements Runnable {
     private static final int WAIT_MILLIS = 1000;
+    private static final int LOOK_MILLIS = 10;
     /** More than enough for a wait that the last event has ended already. */
     private static final int FINISH_MILLIS = 100;
 
     private final IntFunction<byte[]> source;
     private final String name;
     private final ConnectionListener listener;
+    private final ClientSink sink;
+    /** Where news is given; null: here. */
+    private final Executor executor;
+    private final CountDownLatch over = new CountDownLatch(1);
+    private volatile Thread working;
     private volatile boolean ready;
 
     /** Held while events are fetched, never while the listener runs. Fair: {@link #finish} gets its turn. */
@@ -43,18 +53,60 @@ final class EventPump implements Runnable {
      * @param listener may be null
      */
     EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener) {
+        this(source, name, listener, new ClientSink() { }, null);
+    }
+
+    private EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener, ClientSink sink,
+            Executor executor) {
         this.source = source;
         this.name = name;
         this.listener = listener;
+        this.sink = sink;
+        this.executor = executor;
     }
 
-    static EventPump start(long handle, String name, String clientId, ConnectionListener listener) {
-        EventPump pump = new EventPump(waitMillis -> Native.events(handle, false, waitMillis), name + ", client " + clientId,
-                listener);
+    static EventPump start(long handle, String name, String clientId, Options options, ClientSink sink) {
+        EventPump pump = new EventPump(waitMillis -> events(handle, sink, waitMillis), name + ", client " + clientId,
+                options.connectionListener(), sink, options.executor());
         Thread thread = new Thread(null, pump, "sinetstream-events-" + clientId, 0, false);
         thread.setDaemon(true);
         thread.start();
         return pump;
+    }
+
+    /** A reader without callbacks is asked again soon whether it has one. */
+    private static byte[] events(long handle, ClientSink sink, int waitMillis) {
+        boolean wanted = sink.wantsMessages();
+        return Native.events(handle, wanted, wanted || !(sink instanceof MessageCallbacks) ? waitMillis
+                : Math.min(waitMillis, LOOK_MILLIS));
+    }
+
+    /** True on the thread that runs callbacks now. */
+    boolean isWorkingHere() {
+        return working == Thread.currentThread();
+    }
+
+    /** Waits until all news has been given, unless this thread is giving it; false when the time is up. */
+    boolean awaitOver(long timeoutMillis) {
+        if (isWorkingHere()) {
+            return true;
+        }
+        boolean interrupted = false;
+        try {
+            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+            while (true) {
+                try {
+                    return over.await(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                    end = Math.min(end, System.nanoTime());
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** The client is open: until then, its failure is told by an exception and is not worth another message. */
@@ -97,9 +149,51 @@ final class EventPump implements Runnable {
         } catch (SinetStreamException e) {
             EngineClient.LOGGER.log(Level.SEVERE, name + ": changes of the connection are no longer told", e);
             return;
+        } finally {
+            give(sink::over);
+            over.countDown();
         }
         if (!ended) {
             deliver(ConnectionEvent.closed());
+        }
+    }
+
+    /** Gives a batch of news, on the executor if there is one; the next is fetched when this one is done. */
+    private void give(Runnable news) {
+        if (executor == null) {
+            work(news);
+            return;
+        }
+        CountDownLatch done = new CountDownLatch(1);
+        Runnable task = () -> {
+            try {
+                work(news);
+            } finally {
+                done.countDown();
+            }
+        };
+        try {
+            executor.execute(task);
+        } catch (RejectedExecutionException e) {
+            EngineClient.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", e);
+            task.run();
+        }
+        while (true) {
+            try {
+                done.await();
+                return;
+            } catch (InterruptedException e) {
+                // nobody has a reason to interrupt this thread
+            }
+        }
+    }
+
+    private void work(Runnable news) {
+        working = Thread.currentThread();
+        try {
+            news.run();
+        } finally {
+            working = null;
         }
     }
 
@@ -115,12 +209,18 @@ final class EventPump implements Runnable {
             fetching.unlock();
         }
         if (packed != null) {
-            PackedEvents events = new PackedEvents(packed);
-            while (!ended && events.hasNext()) {
-                deliver(events.next());
-            }
+            give(() -> deliver(new PackedEvents(packed, sink)));
         }
         return !last;
+    }
+
+    private void deliver(PackedEvents events) {
+        while (!ended && events.hasNext()) {
+            ConnectionEvent event = events.next();
+            if (event != null) {
+                deliver(event);
+            }
+        }
     }
 
     private void deliver(ConnectionEvent event) {
@@ -128,6 +228,9 @@ final class EventPump implements Runnable {
         wasConnected |= type == ConnectionEvent.Type.CONNECTED;
         ended = type == ConnectionEvent.Type.ENDED || type == ConnectionEvent.Type.CLOSED;
         log(event);
+        if (type == ConnectionEvent.Type.ENDED) {
+            sink.ended(event.getCause());
+        }
         if (listener == null || !wasConnected) {
             return;
         }

@@ -18,7 +18,6 @@ import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
 
 /**
  * The reader over the native engine. Any number of threads may read.
@@ -30,7 +29,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     private static final int CREDIT = 64;
     private static final String WAITING = "waiting for a message";
 
-    private final Deserializer<T> deserializer;
+    private final Deserializing<T> deserializing;
     private final long timeoutNanos;
     private final Queue<Injected> injected = new ConcurrentLinkedQueue<>();
     /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
@@ -39,7 +38,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     private NativeMessageReader(Opened<Deserializer<T>> opened) {
         super(opened);
-        this.deserializer = opened.codec;
+        this.deserializing = new Deserializing<>(opened.codec, handle);
         this.timeoutNanos = TimeUnit.NANOSECONDS.convert(description.receiveTimeout);
     }
 
@@ -76,7 +75,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     @Override
     public Deserializer<T> getDeserializer() {
-        return deserializer;
+        return deserializing.deserializer;
     }
 
     @Override
@@ -134,11 +133,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     private Message<T> take() {
         try {
-            SinetStreamException failure = batch.failure();
-            if (failure != null) {
-                throw failure;
-            }
-            return message(batch, batch.topic(), batch.raw());
+            return deserializing.message(batch);
         } finally {
             acknowledge(batch.seq());
         }
@@ -161,23 +156,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         if (record.failure() != null) {
             throw record.failure();
         }
-        return message(record, message.topic, message.raw);
-    }
-
-    private Message<T> message(Packed record, String topic, Object raw) {
-        return new Message<>(deserialize(record.payload()), topic, record.timestampMicros(), raw);
-    }
-
-    private T deserialize(byte[] payload) {
-        try {
-            return deserializer.deserialize(payload);
-        } catch (SinetStreamException e) {
-            countError();
-            throw e;
-        } catch (Exception e) {
-            countError();
-            throw new SinetStreamIOException("the deserializer failed: " + e.getClass().getName(), e);
-        }
+        return deserializing.message(record, message.topic, message.raw);
     }
 
     @Override

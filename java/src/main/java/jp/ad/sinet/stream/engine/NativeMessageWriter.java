@@ -2,7 +2,6 @@ package jp.ad.sinet.stream.engine;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 
 import jp.ad.sinet.stream.api.MessageWriter;
@@ -16,18 +15,16 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
  * @param <T> the type of the values
  */
 public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
-    private static final long MICROS_PER_SECOND = 1_000_000L;
-    private static final int NANOS_PER_MICRO = 1000;
     private static final String FLUSHING = "waiting for the end of all writes";
     private static final String NOT_SENT = "; the message was not sent";
     private static final String UNKNOWN = "; the message may or may not have been delivered";
 
-    private final Serializer<T> serializer;
+    private final Serializing<T> serializing;
     private volatile byte[] lastMessageBytes;
 
     private NativeMessageWriter(Opened<Serializer<T>> opened) {
         super(opened);
-        this.serializer = opened.codec;
+        this.serializing = new Serializing<>(opened.codec);
     }
 
     /**
@@ -53,7 +50,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
 
     @Override
     public Serializer<T> getSerializer() {
-        return serializer;
+        return serializing.serializer;
     }
 
     @Override
@@ -63,15 +60,14 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
 
     @Override
     public void write(T message) {
-        Instant now = Instant.now();
-        write(message, now.getEpochSecond() * MICROS_PER_SECOND + now.getNano() / NANOS_PER_MICRO);
+        write(message, Timestamps.micros(Instant.now()));
     }
 
     @Override
     public void write(T message, long timestamp) {
         try {
             checkUsable("writing", NOT_SENT);
-            byte[] value = serialize(message);
+            byte[] value = serializing.serialize(message, this);
             long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
             if (ticket != 0) { // the native library keeps the time limit
                 await(ticket, Long.MAX_VALUE, "waiting for the confirmation of a message", UNKNOWN);
@@ -93,23 +89,6 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
             }
         } finally {
             Reference.reachabilityFence(this);
-        }
-    }
-
-    /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
-    private byte[] serialize(T message) {
-        try {
-            byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
-            if (value == null) {
-                throw new SinetStreamIOException("the serializer returned null" + NOT_SENT);
-            }
-            return value;
-        } catch (SinetStreamException | ClassCastException | NullPointerException e) {
-            countError();
-            throw e;
-        } catch (Exception e) {
-            countError();
-            throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
         }
     }
 

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.ValueType;
@@ -20,6 +21,7 @@ public final class Options {
     private final String role;
     private boolean anyValueType;
     private ConnectionListener connectionListener;
+    private Executor executor;
 
     private Options(String role) {
         this.role = role;
@@ -111,6 +113,21 @@ public final class Options {
     public Options connectionListener(ConnectionListener listener) {
         connectionListener = listener;
         return this;
+    }
+
+    /**
+     * Sets where callbacks of an asynchronous client run.
+     *
+     * @param where the executor; null for the client's own thread
+     * @return this
+     */
+    public Options executor(Executor where) {
+        executor = where;
+        return this;
+    }
+
+    Executor executor() {
+        return executor;
     }
 
     private Options put(String name, Object value) {

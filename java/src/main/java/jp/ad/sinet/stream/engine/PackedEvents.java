@@ -4,27 +4,44 @@ import java.time.Duration;
 
 import jp.ad.sinet.stream.api.ConnectionEvent;
 
-/** Walks through the changes of a connection that the native library packs into one array. Not thread-safe. */
+/** Walks through what happened to a client, which the native library packs into one array. Not thread-safe. */
 final class PackedEvents {
     private static final int CONNECTED = 1;
     private static final int LOST = 2;
     private static final int RETRYING = 3;
     private static final int ENDED = 4;
     private static final int CLOSED = 5;
+    private static final int DELIVERED = 6;
+    private static final int FAILED = 7;
+    private static final int MESSAGES = 8;
 
     private final Bytes in;
+    private final ClientSink sink;
 
     PackedEvents(byte[] packed) {
+        this(packed, new ClientSink() { });
+    }
+
+    /** The sink is told of messages. */
+    PackedEvents(byte[] packed, ClientSink sink) {
         in = new Bytes(packed);
+        this.sink = sink;
     }
 
     boolean hasNext() {
         return in.hasRemaining();
     }
 
-    /** All kinds have the same fields; which of them mean something depends on the kind. */
+    /**
+     * The next change of the connection; null when what came next was for the sink. All changes have the same fields;
+     * which of them mean something depends on the kind.
+     */
     ConnectionEvent next() {
         int kind = in.u8();
+        if (kind >= DELIVERED && kind <= MESSAGES) {
+            tell(kind);
+            return null;
+        }
         boolean sessionPresent = in.u8() != 0;
         long delayMillis = in.i64();
         int code = in.i32();
@@ -42,6 +59,20 @@ final class PackedEvents {
                 return ConnectionEvent.closed();
             default:
                 throw Errors.malformed("unknown kind of event " + kind);
+        }
+    }
+
+    private void tell(int kind) {
+        if (kind == MESSAGES) {
+            sink.messages();
+            return;
+        }
+        long number = in.i64();
+        if (kind == DELIVERED) {
+            sink.delivered(number, in.i64());
+        } else {
+            int code = in.i32();
+            sink.failed(number, Errors.of(code, in.string()));
         }
     }
 

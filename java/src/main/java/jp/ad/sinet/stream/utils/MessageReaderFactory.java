@@ -9,13 +9,16 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.engine.NativeAsyncMessageReader;
 import jp.ad.sinet.stream.engine.NativeMessageReader;
 import jp.ad.sinet.stream.engine.Options;
 
@@ -41,6 +44,7 @@ public class MessageReaderFactory<T> {
     private final Map<String, Object> parameters;
     private final Deserializer<T> deserializer;
     private final ConnectionListener connectionListener;
+    private final Executor executor;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -63,6 +67,7 @@ public class MessageReaderFactory<T> {
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
         deserializer = builder.deserializer;
         connectionListener = builder.connectionListener;
+        executor = builder.executor;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = builder.noConfig;
@@ -112,6 +117,15 @@ public class MessageReaderFactory<T> {
      */
     public MessageReader<T> getReader() {
         return NativeMessageReader.open(options(), deserializer);
+    }
+
+    /**
+     * Opens an asynchronous reader. Blocks as {@link #getReader} does, and throws the same exceptions.
+     *
+     * @return the reader
+     */
+    public AsyncMessageReader<T> getAsyncReader() {
+        return NativeAsyncMessageReader.open(options().executor(executor), deserializer);
     }
 
     private Options options() {
@@ -343,6 +357,7 @@ public class MessageReaderFactory<T> {
         private final Map<String, Object> parameters = new LinkedHashMap<>();
         private Deserializer<T> deserializer;
         private ConnectionListener connectionListener;
+        private Executor executor;
         private Boolean dataCompression;
         private Boolean dataEncryption;
         private Boolean noConfig;
@@ -519,6 +534,18 @@ public class MessageReaderFactory<T> {
          */
         public MessageReaderFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
             this.connectionListener = connectionListener;
+            return this;
+        }
+
+        /**
+         * Sets where the callbacks of an asynchronous client run: one batch after the other, so that their order is kept
+         * on any executor.
+         *
+         * @param executor the executor; null for the client's own daemon thread
+         * @return this
+         */
+        public MessageReaderFactoryBuilder<T> executor(Executor executor) {
+            this.executor = executor;
             return this;
         }
 

@@ -6,13 +6,16 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.engine.NativeAsyncMessageWriter;
 import jp.ad.sinet.stream.engine.NativeMessageWriter;
 import jp.ad.sinet.stream.engine.Options;
 
@@ -35,6 +38,7 @@ public class MessageWriterFactory<T> {
     private final Map<String, Object> parameters;
     private final Serializer<T> serializer;
     private final ConnectionListener connectionListener;
+    private final Executor executor;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -56,6 +60,7 @@ public class MessageWriterFactory<T> {
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
         serializer = builder.serializer;
         connectionListener = builder.connectionListener;
+        executor = builder.executor;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = builder.noConfig;
@@ -103,6 +108,15 @@ public class MessageWriterFactory<T> {
      */
     public MessageWriter<T> getWriter() {
         return NativeMessageWriter.open(options(), serializer);
+    }
+
+    /**
+     * Opens an asynchronous writer. Blocks as {@link #getWriter} does, and throws the same exceptions.
+     *
+     * @return the writer
+     */
+    public AsyncMessageWriter<T> getAsyncWriter() {
+        return NativeAsyncMessageWriter.open(options().executor(executor), serializer);
     }
 
     private Options options() {
@@ -314,6 +328,7 @@ public class MessageWriterFactory<T> {
         private final Map<String, Object> parameters = new LinkedHashMap<>();
         private Serializer<T> serializer;
         private ConnectionListener connectionListener;
+        private Executor executor;
         private Boolean dataCompression;
         private Boolean dataEncryption;
         private Boolean noConfig;
@@ -458,6 +473,18 @@ public class MessageWriterFactory<T> {
          */
         public MessageWriterFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
             this.connectionListener = connectionListener;
+            return this;
+        }
+
+        /**
+         * Sets where the callbacks of an asynchronous client run: one batch after the other, so that their order is kept
+         * on any executor.
+         *
+         * @param executor the executor; null for the client's own daemon thread
+         * @return this
+         */
+        public MessageWriterFactoryBuilder<T> executor(Executor executor) {
+            this.executor = executor;
             return this;
         }
 

@@ -1,0 +1,68 @@
+package jp.ad.sinet.stream.api;
+
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * Receives messages by callbacks, in the order of the broker, one after the other on the client's one daemon thread or
+ * on the executor that the builder was given. A callback that is slow holds up the following messages only, which stay
+ * with the broker; one that throws is logged and harms nobody else. A callback may use every client, close this one too.
+ *
+ * <p>A message is acknowledged when its last callback has returned or thrown. What arrives before the first callback
+ * waits for it. A reader with callbacks is in use: it is not collected as garbage, and must be closed.
+ *
+ * @param <T> the type of the values
+ */
+public interface AsyncMessageReader<T> extends MessageIO {
+    /**
+     * Adds a callback for messages, and none for failures.
+     *
+     * @param onMessage is given each message
+     */
+    default void addOnMessageCallback(Consumer<Message<T>> onMessage) {
+        addOnMessageCallback(onMessage, null);
+    }
+
+    /**
+     * Adds a pair of callbacks. A pair that is there already is not added again.
+     *
+     * @param onMessage is given each message
+     * @param onFailure is given the exception of each message that cannot be decoded, after which the reader goes on, and
+     *        the one that ended the reader when its connection is lost for good; may be null
+     */
+    void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure);
+
+    /**
+     * Removes a callback that was added without one for failures.
+     *
+     * @param onMessage the callback
+     */
+    default void removeOnMessageCallback(Consumer<Message<T>> onMessage) {
+        removeOnMessageCallback(onMessage, null);
+    }
+
+    /**
+     * Removes a pair of callbacks; a message that is being handed over may still reach it.
+     *
+     * @param onMessage the first of the pair
+     * @param onFailure the second
+     */
+    void removeOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure);
+
+    /** Removes all callbacks. Messages wait again until there is one. */
+    void clearOnMessageCallback();
+
+    /**
+     * The topics of the subscription.
+     *
+     * @return a list that cannot be modified
+     */
+    List<String> getTopics();
+
+    /**
+     * The deserializer in use.
+     *
+     * @return the deserializer
+     */
+    Deserializer<T> getDeserializer();
+}

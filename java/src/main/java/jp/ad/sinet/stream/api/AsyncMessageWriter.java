@@ -1,0 +1,48 @@
+package jp.ad.sinet.stream.api;
+
+import java.util.concurrent.CompletableFuture;
+
+import org.jdeferred2.Promise;
+
+/**
+ * Sends messages without waiting for their delivery. Any number of threads may write; messages leave in the order of
+ * the calls. Callbacks of the promises run one after the other on the client's one daemon thread, or on the executor
+ * that the builder was given, in the order in which the messages ended.
+ *
+ * @param <T> the type of the values
+ */
+public interface AsyncMessageWriter<T> extends MessageIO {
+    /**
+     * Sends a value with the current time. Returns at once unless the outbox is full: then it waits for room, at most for
+     * {@code write_timeout_ms} milliseconds.
+     *
+     * @param message the value, not null
+     * @return resolved with null when the broker has confirmed the message (at consistency AT_MOST_ONCE: when it is with
+     *         the network), at the latest after {@code write_timeout_ms}; rejected with what
+     *         {@link MessageWriter#write(Object)} would throw, also when the writer is closed or the thread is interrupted
+     *         while it waits (its interrupt flag is set again)
+     * @throws SinetStreamIOException when the serializer fails
+     * @throws NullPointerException when the value is null
+     * @throws ClassCastException when the value does not have the class that the serializer needs
+     */
+    Promise<?, ? extends Throwable, ?> write(T message);
+
+    /**
+     * Like {@link #write(Object)}, for programs that prefer the JDK's futures.
+     *
+     * @param message the value, not null
+     * @return completed as the promise would be; cancelling it does not take the message back
+     */
+    default CompletableFuture<Void> writeAsync(T message) {
+        CompletableFuture<Void> future = new CompletableFuture<>();
+        write(message).done(nothing -> future.complete(null)).fail(future::completeExceptionally);
+        return future;
+    }
+
+    /**
+     * The serializer in use.
+     *
+     * @return the serializer
+     */
+    Serializer<T> getSerializer();
+}

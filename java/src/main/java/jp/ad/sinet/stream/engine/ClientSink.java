@@ -1,0 +1,31 @@
+package jp.ad.sinet.stream.engine;
+
+import jp.ad.sinet.stream.api.SinetStreamException;
+
+/** What an asynchronous client does with the news of its messages. Called by the client's pump, one call at a time. */
+interface ClientSink {
+    /** Whether messages from the broker are to be told. */
+    default boolean wantsMessages() {
+        return false;
+    }
+
+    /** Messages from the broker wait to be read. */
+    default void messages() {
+    }
+
+    /** The messages from the first number up to, but not including, the second are delivered. */
+    default void delivered(long from, long to) {
+    }
+
+    /** One message was not delivered. */
+    default void failed(long number, SinetStreamException failure) {
+    }
+
+    /** The client has ended by itself. */
+    default void ended(SinetStreamException cause) {
+    }
+
+    /** Nothing more will be told. */
+    default void over() {
+    }
+}

@@ -1,0 +1,42 @@
+package jp.ad.sinet.stream.engine;
+
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/** A reader's deserializer, and what its failures are to the caller. */
+final class Deserializing<T> {
+    final Deserializer<T> deserializer;
+    private final long handle;
+
+    Deserializing(Deserializer<T> deserializer, long handle) {
+        this.deserializer = deserializer;
+        this.handle = handle;
+    }
+
+    /** The message of a record; throws why it is none. */
+    Message<T> message(Packed record) {
+        SinetStreamException failure = record.failure();
+        if (failure != null) {
+            throw failure;
+        }
+        return message(record, record.topic(), record.raw());
+    }
+
+    Message<T> message(Packed record, String topic, Object raw) {
+        return new Message<>(value(record.payload()), topic, record.timestampMicros(), raw);
+    }
+
+    private T value(byte[] payload) {
+        try {
+            return deserializer.deserialize(payload);
+        } catch (SinetStreamException e) {
+            EngineClient.countError(handle);
+            throw e;
+        } catch (Exception e) {
+            EngineClient.countError(handle);
+            throw new SinetStreamIOException("the deserializer failed: " + e.getClass().getName(), e);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package jp.ad.sinet.stream.engine;
+
+import java.util.logging.Level;
+
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/**
+ * The messages of a writer whose end has not been told, by their numbers: a ring that grows with what is under way. It
+ * does not know the writer, so that a forgotten one can be cleaned up.
+ */
+final class Outcomes implements ClientSink {
+    private static final int FIRST_SIZE = 256;
+
+    private Outcome[] ring = new Outcome[FIRST_SIZE];
+    private int count;
+
+    /** Comes before the engine gets to know of the message. */
+    synchronized void put(long number, Outcome outcome) {
+        while (ring[index(number)] != null) {
+            grow(number);
+        }
+        ring[index(number)] = outcome;
+        count++;
+    }
+
+    /** Takes it back: the message was not accepted. */
+    synchronized Outcome remove(long number) {
+        Outcome outcome = ring[index(number)];
+        if (outcome != null) {
+            ring[index(number)] = null;
+            count--;
+        }
+        return outcome;
+    }
+
+    synchronized int size() {
+        return count;
+    }
+
+    private int index(long number) {
+        return (int) number & (ring.length - 1);
+    }
+
+    /** Those that are there have numbers below this one, at most a ring's length of them. */
+    private void grow(long number) {
+        Outcome[] before = ring;
+        ring = new Outcome[before.length * 2];
+        for (long old = number - before.length; old < number; old++) {
+            if (old >= 0) {
+                ring[index(old)] = before[(int) old & (before.length - 1)];
+            }
+        }
+    }
+
+    @Override
+    public void delivered(long from, long to) {
+        for (long number = from; number < to; number++) {
+            settle(number, null);
+        }
+    }
+
+    @Override
+    public void failed(long number, SinetStreamException failure) {
+        settle(number, failure);
+    }
+
+    private void settle(long number, SinetStreamException failure) {
+        Outcome outcome = remove(number);
+        if (outcome == null) {
+            return;
+        }
+        try {
+            outcome.settle(failure);
+        } catch (Throwable e) {
+            EngineClient.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
+        }
+        Thread.interrupted(); // an interrupt is the callback's own affair
+    }
+
+    /** No message stays without its end, whatever happened to the engine. */
+    @Override
+    public void over() {
+        Outcome[] rest;
+        synchronized (this) {
+            rest = ring;
+            ring = new Outcome[FIRST_SIZE];
+            count = 0;
+        }
+        for (Outcome outcome : rest) {
+            if (outcome != null) {
+                outcome.settle(new SinetStreamIOException("the writer was closed before the message was confirmed; it may"
+                        + " have been delivered"));
+            }
+        }
+    }
+}

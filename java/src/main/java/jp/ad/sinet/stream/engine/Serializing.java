@@ -1,0 +1,35 @@
+package jp.ad.sinet.stream.engine;
+
+import java.util.Objects;
+
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+/** A writer's serializer, and what its failures are to the caller. */
+final class Serializing<T> {
+    private static final String NOT_SENT = "; the message was not sent";
+
+    final Serializer<T> serializer;
+
+    Serializing(Serializer<T> serializer) {
+        this.serializer = serializer;
+    }
+
+    /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
+    byte[] serialize(T message, EngineClient client) {
+        try {
+            byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
+            if (value == null) {
+                throw new SinetStreamIOException("the serializer returned null" + NOT_SENT);
+            }
+            return value;
+        } catch (SinetStreamException | ClassCastException | NullPointerException e) {
+            client.countError();
+            throw e;
+        } catch (Exception e) {
+            client.countError();
+            throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+package jp.ad.sinet.stream.api;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+import org.jdeferred2.Promise;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import jp.ad.sinet.stream.testing.Background;
+import jp.ad.sinet.stream.testing.Broker;
+import jp.ad.sinet.stream.testing.Clients;
+import jp.ad.sinet.stream.testing.NoLeaks;
+import jp.ad.sinet.stream.testing.Proxy;
+import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
+
+@Timeout(120)
+@ExtendWith(NoLeaks.class)
+class AsyncWriterTest {
+    @RegisterExtension
+    static final Broker BROKER = new Broker();
+
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    private static MessageWriterFactoryBuilder<String> writer(String topic) {
+        return Clients.textWriter(BROKER.open(), topic).consistency(Consistency.AT_LEAST_ONCE);
+    }
+
+    private static Throwable failure(Promise<?, ? extends Throwable, ?> promise) throws InterruptedException {
+        AtomicReference<Throwable> cause = new AtomicReference<>();
+        promise.fail(cause::set);
+        promise.waitSafely(LIMIT.toMillis());
+        assertTrue(promise.isRejected(), "rejected");
+        return cause.get();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Consistency.class)
+    void aMessageArrivesAndItsPromiseIsResolved(Consistency consistency) throws Exception {
+        String topic = Clients.topic();
+        try (MessageReader<String> reader = Clients.textReader(BROKER.open(), topic).consistency(consistency)
+                .build().getReader();
+                AsyncMessageWriter<String> writer = writer(topic).consistency(consistency).build().getAsyncWriter()) {
+            Promise<?, ? extends Throwable, ?> promise = writer.write("first");
+            promise.waitSafely(LIMIT.toMillis());
+            assertTrue(promise.isResolved());
+            assertNull(writer.writeAsync("second").get(LIMIT.toSeconds(), TimeUnit.SECONDS));
+            assertEquals("first", reader.read().getValue());
+            assertEquals("second", reader.read().getValue());
+            assertEquals(2, writer.getMetrics().getMsgCountTotal());
+        }
+    }
+
+    @Test
+    void fiftyThousandInATightLoopAreResolvedInOrder() throws Exception {
+        int count = 50_000;
+        List<Integer> resolved = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch ended = new CountDownLatch(count);
+        AtomicInteger failed = new AtomicInteger();
+        try (AsyncMessageWriter<String> writer = writer(Clients.topic()).build().getAsyncWriter()) {
+            for (int i = 0; i < count; i++) {
+                int number = i;
+                writer.write("message " + i).done(nothing -> {
+                    resolved.add(number);
+                    ended.countDown();
+                }).fail(e -> {
+                    failed.incrementAndGet();
+                    ended.countDown();
+                });
+            }
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+        }
+        assertEquals(0, failed.get());
+        assertEquals(IntStream.range(0, count).boxed().collect(Collectors.toList()), resolved);
+    }
+
+    @Test
+    void onAnExecutorWithManyThreadsTheOrderIsKept() throws Exception {
+        int count = 2_000;
+        List<Integer> resolved = new ArrayList<>();
+        CountDownLatch ended = new CountDownLatch(count);
+        ExecutorService pool = Executors.newFixedThreadPool(4, task -> new Thread(task, "pool"));
+        AtomicInteger elsewhere = new AtomicInteger();
+        try (AsyncMessageWriter<String> writer = writer(Clients.topic()).executor(pool).build().getAsyncWriter()) {
+            for (int i = 0; i < count; i++) {
+                int number = i;
+                writer.writeAsync("x").thenRun(() -> {
+                    resolved.add(number);
+                    elsewhere.addAndGet(Thread.currentThread().getName().equals("pool") ? 0 : 1);
+                    ended.countDown();
+                });
+            }
+            assertTrue(ended.await(LIMIT.toSeconds(), TimeUnit.SECONDS));
+        } finally {
+            pool.shutdown();
+        }
+        assertEquals(IntStream.range(0, count).boxed().collect(Collectors.toList()), resolved);
+        // A future that is complete already runs what is added in the thread that adds it.
+        assertTrue(elsewhere.get() < count);
+    }
+
+    @Test
+    void mistakesOfTheCallerAndOfTheSerializerAreThrown() {
+        try (AsyncMessageWriter<String> writer = writer(Clients.topic()).build().getAsyncWriter();
+                AsyncMessageWriter<String> broken = writer(Clients.topic()).serializer(value -> {
+                    throw new IllegalStateException("no");
+                }).build().getAsyncWriter()) {
+            assertThrows(NullPointerException.class, () -> writer.write(null));
+            assertThrows(SinetStreamIOException.class, () -> broken.write("x"));
+            assertEquals(1, writer.getMetrics().getErrorCountTotal());
+            assertEquals(1, broken.getMetrics().getErrorCountTotal());
+        }
+    }
+
+    @Test
+    void afterCloseAWriteIsARejectedPromise() throws Exception {
+        AsyncMessageWriter<String> writer = writer(Clients.topic()).build().getAsyncWriter();
+        Promise<?, ? extends Throwable, ?> before = writer.write("x");
+        writer.close();
+        assertTrue(before.isResolved(), "close completes everything");
+        assertInstanceOf(SinetStreamIOException.class, failure(writer.write("y")));
+    }
+
+    @Test
+    void closeRejectsWhatCannotBeDelivered() throws Exception {
+        try (Proxy proxy = new Proxy(BROKER.openPort())) {
+            AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), Clients.topic())
+                    .consistency(Consistency.AT_LEAST_ONCE).parameter("close_timeout_ms", 200).build().getAsyncWriter();
+            proxy.stall(true);
+            Promise<?, ? extends Throwable, ?> promise = writer.write("x");
+            assertThrows(SinetStreamIOException.class, writer::close);
+            assertTrue(promise.isRejected());
+            assertInstanceOf(SinetStreamIOException.class, failure(promise));
+        }
+    }
+
+    @Test
+    void aFullOutboxMakesWritesWaitUntilTheirTimeIsUp() throws Exception {
+        try (Proxy proxy = new Proxy(BROKER.openPort())) {
+            AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), Clients.topic())
+                    .consistency(Consistency.AT_LEAST_ONCE).parameters(Map.of("max_queued_messages", 2,
+                            "write_timeout_ms", 500, "close_timeout_ms", 100)).build().getAsyncWriter();
+            proxy.stall(true);
+            List<Promise<?, ? extends Throwable, ?>> promises = List.of(writer.write("1"), writer.write("2"));
+            Throwable full = failure(writer.write("3"));
+            assertTrue(full.getMessage().contains("the outbox is full"), full.getMessage());
+            for (Promise<?, ? extends Throwable, ?> promise : promises) {
+                Throwable late = failure(promise);
+                assertTrue(late.getMessage().contains("may have been delivered"), late.getMessage());
+            }
+            assertEquals(3, writer.getMetrics().getErrorCountTotal());
+            Background<Promise<?, ? extends Throwable, ?>> waiting = Background.call(() -> writer.write("4"));
+            waiting.awaitInside("submit").thread().interrupt();
+            Throwable interrupted = failure(waiting.get(LIMIT));
+            assertInstanceOf(InterruptedException.class, interrupted.getCause());
+            assertTrue(waiting.interruptedAtEnd());
+            assertThrows(SinetStreamIOException.class, writer::close);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"throws", "blocks", "writes", "closes"})
+    void aCallbackHarmsNobodyElse(String what) throws Exception {
+        AsyncMessageWriter<String> writer = writer(Clients.topic()).build().getAsyncWriter();
+        CompletableFuture<Void> inner = new CompletableFuture<>();
+        Promise<?, ? extends Throwable, ?> first = writer.write("first").done(nothing -> {
+            switch (what) {
+                case "throws":
+                    throw new IllegalStateException("meant to be");
+                case "blocks":
+                    CompletableFuture.runAsync(() -> { }, CompletableFuture.delayedExecutor(1, TimeUnit.SECONDS)).join();
+                    break;
+                case "writes":
+                    writer.writeAsync("inner").thenRun(() -> inner.complete(null));
+                    break;
+                default:
+                    writer.close();
+                    inner.complete(null);
+            }
+        });
+        Promise<?, ? extends Throwable, ?> second = writer.write("second");
+        first.waitSafely(LIMIT.toMillis());
+        second.waitSafely(LIMIT.toMillis());
+        assertTrue(first.isResolved());
+        assertFalse(second.isPending());
+        if (what.equals("writes") || what.equals("closes")) {
+            inner.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+        }
+        writer.close();
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Consistency.class, names = {"AT_LEAST_ONCE", "EXACTLY_ONCE"})
+    void throughANetworkThatFailsNothingIsMissing(Consistency consistency) throws Exception {
+        String topic = Clients.topic();
+        Logger logger = Logger.getLogger("jp.ad.sinet.stream");
+        logger.setLevel(Level.SEVERE); // every cut is a warning
+        Map<String, Integer> arrived = new HashMap<>();
+        AtomicInteger failed = new AtomicInteger();
+        int count = 0;
+        try (Proxy proxy = new Proxy(BROKER.openPort());
+                MessageReader<String> reader = Clients.textReader(BROKER.open(), topic).consistency(consistency).build()
+                        .getReader();
+                AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), topic).consistency(consistency)
+                        .clientId("async-" + consistency).parameters(Map.of("clean_session", false,
+                                "reconnect_delay", Map.of("min_delay", 0.02, "max_delay", 0.1)))
+                        .build().getAsyncWriter()) {
+            Background<Void> reading = Background.call(() -> {
+                for (String value = ""; !value.equals("end");) {
+                    value = reader.read().getValue();
+                    arrived.merge(value, 1, Integer::sum);
+                }
+                return null;
+            });
+            AtomicBoolean running = new AtomicBoolean(true);
+            Background<Void> torment = Background.call(() -> {
+                while (running.get()) {
+                    TimeUnit.MILLISECONDS.sleep(40);
+                    proxy.cut();
+                }
+                return null;
+            });
+            while (count < 20_000 || proxy.connections() < 20) {
+                writer.write(String.valueOf(count++)).fail(e -> failed.incrementAndGet());
+            }
+            running.set(false);
+            torment.get(LIMIT);
+            writer.writeAsync("end").get(60, TimeUnit.SECONDS);
+            reading.get(LIMIT);
+        } finally {
+            logger.setLevel(null);
+        }
+        assertEquals(0, failed.get());
+        assertEquals(count + 1, arrived.size());
+        if (consistency == Consistency.EXACTLY_ONCE) {
+            assertTrue(arrived.values().stream().allMatch(times -> times == 1), "something came twice");
+        }
+    }
+
+    @Test
+    void manyClientsLeaveNothing() {
+        for (int i = 0; i < 1000; i++) {
+            writer(Clients.topic()).build().getAsyncWriter().close();
+        }
+        assertTrue(Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().startsWith("sinetstream-events")).count() < 20);
+    }
+}

@@ -1,0 +1,207 @@
+//! Messages that are sent without waiting for each: order, ends, the number of writes to the socket, and a network that
+//! fails.
+
+mod common;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use common::broker::Broker;
+use common::proxy::Proxy;
+use common::{block_on, eventually};
+use futures_core::Stream;
+use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, Error, Message, MessageReader, Sent};
+
+fn writer(address: &str, consistency: Consistency) -> AsyncMessageWriter<str> {
+    let builder = AsyncMessageWriter::builder().no_config(true).service_type("mqtt").topic("t");
+    let builder = builder.parameter("brokers", address).consistency(consistency);
+    let builder = builder.client_id("async-writer").parameter("clean_session", false);
+    block_on(builder.parameter("reconnect_delay", common::quickly()).open_async()).expect("writer")
+}
+
+fn reader(address: &str, consistency: Consistency) -> sinetstream::MessageReaderBuilder<String> {
+    let builder = MessageReader::builder().no_config(true).service_type("mqtt").topic("t");
+    builder.parameter("brokers", address).consistency(consistency).receive_timeout(common::PATIENCE)
+}
+
+fn broker() -> Broker {
+    Broker::start_with(common::certificates::server(), "max_inflight_messages 1000")
+}
+
+/// Write calls of this process, to whatever.
+#[cfg(target_os = "linux")]
+fn write_calls() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").expect("/proc/self/io");
+    let calls = io.lines().find_map(|line| line.strip_prefix("syscw: ")).expect("syscw");
+    calls.parse().expect("a number")
+}
+
+/// Alone in its process: the calls of other tests would count.
+#[cfg(target_os = "linux")]
+#[test]
+fn ten_thousand_messages_at_qos_0_leave_together() {
+    if std::env::var_os("COUNT_WRITES").is_none() {
+        let own = std::env::current_exe().expect("this program");
+        let status = std::process::Command::new(own)
+            .args(["--exact", "ten_thousand_messages_at_qos_0_leave_together"])
+            .env("COUNT_WRITES", "1")
+            .status();
+        assert!(status.expect("a child").success());
+        return;
+    }
+    let broker = broker();
+    let writer = writer(&broker.plain_address(), Consistency::AtMostOnce);
+    let before = write_calls();
+    block_on(async {
+        let mut window = VecDeque::new();
+        for number in 0..10_000 {
+            window.push_back(writer.send(&format!("{number}")).await.expect("accepted"));
+        }
+        for sent in window {
+            sent.await.expect("sent");
+        }
+    });
+    let calls = write_calls() - before;
+    assert!(calls < 1000, "{calls} write calls");
+}
+
+#[test]
+fn what_was_sent_arrives_in_order_whether_or_not_its_future_lives() {
+    let broker = broker();
+    let reader = reader(&broker.plain_address(), Consistency::AtLeastOnce).open().expect("reader");
+    let writer = writer(&broker.plain_address(), Consistency::AtLeastOnce);
+    block_on(async {
+        let mut kept = Vec::new();
+        for number in 0..1000 {
+            let sent = writer.send(&number.to_string()).await.expect("accepted");
+            if number % 2 == 0 {
+                kept.push(sent);
+            }
+        }
+        for sent in kept {
+            sent.await.expect("confirmed");
+        }
+        writer.flush().await.expect("flush");
+    });
+    let expected: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    assert_eq!(common::next_values(&reader, 1000), expected);
+    assert_eq!(writer.metrics().msg_count_total, 1000);
+    assert_eq!(writer.connection_info().outbox_messages, 0);
+}
+
+#[test]
+fn the_reader_is_a_stream_that_ends_with_its_error() {
+    let broker = broker();
+    let proxy = Proxy::start(broker.plain);
+    let builder = reader(&proxy.address(), Consistency::AtLeastOnce).parameter("connect", common::no_reconnect());
+    let mut reader: AsyncMessageReader<String> = block_on(builder.open_async()).expect("reader");
+    let writer = writer(&broker.plain_address(), Consistency::AtLeastOnce);
+    let next = |reader: &mut AsyncMessageReader<String>| -> Option<Result<Message<String>, Error>> {
+        block_on(std::future::poll_fn(|context| std::pin::Pin::new(&mut *reader).poll_next(context)))
+    };
+    for value in ["a", "b"] {
+        block_on(writer.write(value)).expect("written");
+    }
+    for value in ["a", "b"] {
+        assert_eq!(next(&mut reader).expect("a message").expect("good").value(), value);
+    }
+    proxy.cut();
+    assert!(matches!(next(&mut reader), Some(Err(Error::Io(_)))));
+    assert!(next(&mut reader).is_none());
+}
+
+#[test]
+fn a_sent_message_fails_when_its_time_is_up() {
+    let broker = broker();
+    let proxy = Proxy::start(broker.plain);
+    let builder = AsyncMessageWriter::<str>::builder().no_config(true).service_type("mqtt").topic("t");
+    let builder = builder.parameter("brokers", proxy.address()).consistency(Consistency::AtLeastOnce);
+    let builder = builder.parameter("write_timeout_ms", 300).parameter("max_queued_messages", 2);
+    let writer = block_on(builder.parameter("close_timeout_ms", 100).open_async()).expect("writer");
+    proxy.stall(true);
+    block_on(async {
+        let sent: Vec<Sent> =
+            vec![writer.send("1").await.expect("accepted"), writer.send("2").await.expect("accepted")];
+        common::told(writer.send("3").await, "Io", &["outbox is full", "was not sent"]);
+        for sent in sent {
+            common::told(sent.await, "Io", &["timed out after 300 ms", "may have been delivered"]);
+        }
+    });
+    assert_eq!(writer.metrics().error_count_total, 3);
+}
+
+#[test]
+fn through_a_network_that_fails_nothing_is_missing() {
+    for consistency in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
+        let broker = broker();
+        let proxy = Proxy::start(broker.plain);
+        let reader = reader(&broker.plain_address(), consistency).client_id("async-reader").open().expect("reader");
+        let writer = writer(&proxy.address(), consistency);
+        let running = AtomicBool::new(true);
+        let mut count = 0;
+        std::thread::scope(|scope| {
+            let torment = scope.spawn(|| {
+                while running.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(40));
+                    proxy.cut();
+                }
+            });
+            let reading = scope.spawn(|| {
+                let (mut arrived, mut again) = (HashSet::new(), 0);
+                loop {
+                    let value = common::next(&reader).into_value();
+                    if value == "end" {
+                        return (arrived, again);
+                    }
+                    again += usize::from(!arrived.insert(value));
+                }
+            });
+            block_on(async {
+                let mut window = VecDeque::new();
+                while count < 20_000 || proxy.connections() < 20 {
+                    window.push_back(writer.send(&count.to_string()).await.expect("accepted"));
+                    count += 1;
+                    if window.len() == 1000 {
+                        let oldest: Sent = window.pop_front().expect("the oldest");
+                        oldest.await.expect("confirmed");
+                    }
+                }
+                running.store(false, Ordering::SeqCst);
+                for sent in window {
+                    sent.await.expect("confirmed");
+                }
+                writer.write("end").await.expect("the last one");
+            });
+            torment.join().expect("torment");
+            let (arrived, again) = reading.join().expect("the reader");
+            assert_eq!(arrived.len(), count, "{consistency}");
+            assert!(consistency == Consistency::AtLeastOnce || again == 0, "{again} came twice");
+        });
+        eventually("nothing is left", || writer.connection_info().outbox_messages == 0);
+    }
+}
+
+/// A future that is dropped while it waits for room leaves its place to the next.
+#[test]
+fn a_send_that_is_given_up_leaves_its_place() {
+    let broker = broker();
+    let proxy = Proxy::start(broker.plain);
+    let builder = AsyncMessageWriter::<str>::builder().no_config(true).service_type("mqtt").topic("t");
+    let builder = builder.parameter("brokers", proxy.address()).consistency(Consistency::AtLeastOnce);
+    let builder = builder.parameter("max_queued_messages", 1);
+    let writer = block_on(builder.open_async()).expect("writer");
+    proxy.stall(true);
+    block_on(async {
+        let first = writer.send("1").await.expect("accepted");
+        let mut given_up = Box::pin(writer.send("2"));
+        let polled = std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context).is_ready())).await;
+        assert!(!polled, "the outbox is full");
+        drop(given_up);
+        proxy.stall(false);
+        writer.send("3").await.expect("accepted").await.expect("confirmed");
+        first.await.expect("confirmed");
+    });
+    assert_eq!(writer.metrics().msg_count_total, 2);
+}
