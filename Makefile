@@ -4,13 +4,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test demo classpath publish clean
+.PHONY: help deps build test demo bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
 	@echo 'make build      the Java package in build/libs, with the native library inside'
 	@echo 'make test       every check and test; the last line counts them'
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
+	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
 	@echo 'make clean      remove what was built'
@@ -26,6 +27,9 @@ test: deps
 
 demo: deps
 	@scripts/demo
+
+bench: deps
+	@bench/run
 
 classpath:
 	@$(GRADLE_RUN) -q classpath >/dev/null

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 pub(super) const HEADER: [u8; 10] = [0xC3, 0x01, 0x1F, 0x9C, 0x0C, 0x91, 0xEB, 0x33, 0x66, 0x4F];
 
 /// An Avro long takes at most ten bytes.
-pub(super) const MAX_LONG: usize = 10;
+const MAX_LONG: usize = 10;
 
 /// Appends an Avro long: zig-zag, then seven bits a byte, the lowest first.
 pub(super) fn put_long(to: &mut Vec<u8>, value: i64) {
@@ -17,6 +17,12 @@ pub(super) fn put_long(to: &mut Vec<u8>, value: i64) {
         rest >>= 7;
     }
     to.push(rest as u8);
+}
+
+/// How many bytes [`put_long`] writes.
+pub(super) fn long_length(value: i64) -> usize {
+    let zigzag = (value << 1 ^ value >> 63) as u64;
+    (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// Reads an Avro long; returns it and the bytes after it.
@@ -64,6 +70,7 @@ mod tests {
             let mut bytes = Vec::new();
             put_long(&mut bytes, value);
             prop_assert_eq!(get_long(&bytes), Some((value, &[][..])));
+            prop_assert_eq!(long_length(value), bytes.len());
         }
 
         #[test]

@@ -25,8 +25,10 @@ pub(crate) fn encode_with<E>(
 }
 
 fn head(format: MessageFormat, length: usize, timestamp_us: i64) -> Vec<u8> {
-    let most = HEADER_V3 + avro::HEADER.len() + 2 * avro::MAX_LONG;
-    let mut wire = Vec::with_capacity(most + length);
+    let header = if format == MessageFormat::V3 { HEADER_V3 } else { 0 };
+    let record = avro::HEADER.len() + avro::long_length(timestamp_us) + avro::long_length(length as i64);
+    // Exactly: to share a vector that has room left costs another allocation.
+    let mut wire = Vec::with_capacity(header + record + length);
     if format == MessageFormat::V3 {
         wire.extend_from_slice(&MARKER_V3);
         wire.extend_from_slice(&[0, 0]);

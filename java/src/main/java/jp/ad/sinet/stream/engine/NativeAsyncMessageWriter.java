@@ -79,10 +79,9 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     private void submit(byte[] value, long timestamp, Outcome outcome) {
-        long start = System.nanoTime();
-        long limit = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+        long start = 0; // asked for only by one who has to wait
         while (outcomes.size() >= MAX_UNTOLD && !isCallbackThread()) {
-            check(start, limit);
+            start = check(start);
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
         }
         lock.lock();
@@ -94,7 +93,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
                 int waitMillis = 0;
                 long number;
                 while ((number = Native.submit(handle, value, timestamp, waitMillis)) < 0) {
-                    check(start, limit);
+                    start = check(start);
                     waitMillis = SLICE_MILLIS;
                 }
                 accepted = true;
@@ -111,12 +110,17 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    private void check(long start, long limit) {
+    /** Throws when a wait that began then has to end. */
+    private long check(long begun) {
         checkUsable("waiting for room in the outbox", NOT_SENT);
-        if (System.nanoTime() - start >= limit) {
+        long now = System.nanoTime();
+        long start = begun == 0 ? now : begun;
+        long limit = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+        if (now - start >= limit) {
             countError();
             throw new SinetStreamIOException("write timed out after " + TimeUnit.NANOSECONDS.toMillis(limit)
                     + " ms: the outbox is full" + NOT_SENT);
         }
+        return start;
     }
 }

@@ -11,6 +11,7 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
  */
 final class Outcomes implements ClientSink {
     private static final int FIRST_SIZE = 256;
+    private static final int BATCH = 256;
 
     private Outcome[] ring = new Outcome[FIRST_SIZE];
     private int count;
@@ -55,18 +56,29 @@ final class Outcomes implements ClientSink {
 
     @Override
     public void delivered(long from, long to) {
-        for (long number = from; number < to; number++) {
-            settle(number, null);
+        Outcome[] batch = new Outcome[(int) Math.min(to - from, BATCH)];
+        for (long start = from; start < to; start += batch.length) {
+            int length = (int) Math.min(to - start, batch.length);
+            takeAll(start, length, batch);
+            for (int i = 0; i < length; i++) {
+                settle(batch[i], null);
+            }
+        }
+    }
+
+    /** One lock for many. */
+    private synchronized void takeAll(long from, int length, Outcome[] batch) {
+        for (int i = 0; i < length; i++) {
+            batch[i] = remove(from + i);
         }
     }
 
     @Override
     public void failed(long number, SinetStreamException failure) {
-        settle(number, failure);
+        settle(remove(number), failure);
     }
 
-    private void settle(long number, SinetStreamException failure) {
-        Outcome outcome = remove(number);
+    private static void settle(Outcome outcome, SinetStreamException failure) {
         if (outcome == null) {
             return;
         }

@@ -1,0 +1,46 @@
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** What is measured, from its name: {@code BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]}. */
+final class Row {
+    private static final Pattern NAME = Pattern.compile(
+            "(?<broker>[a-z]+)/(?<kind>write|blocking-write|read|blocking-read)/q(?<qos>[0-2])/(?<size>[0-9]+)"
+                    + "(/w(?<window>[0-9]+)|/t(?<threads>[0-9]+))?");
+
+    final String name;
+    final String broker;
+    final String kind;
+    final int qos;
+    /** Bytes of a value. */
+    final int size;
+    /** Unconfirmed asynchronous writes. */
+    final int window;
+    /** Threads that write. */
+    final int threads;
+
+    Row(String name) {
+        Matcher parts = NAME.matcher(name);
+        if (!parts.matches()) throw new IllegalArgumentException(name + " is not a row");
+        this.name = name;
+        broker = parts.group("broker");
+        kind = parts.group("kind");
+        qos = Integer.parseInt(parts.group("qos"));
+        size = Integer.parseInt(parts.group("size"));
+        window = number(parts.group("window"));
+        threads = number(parts.group("threads"));
+    }
+
+    /** Where a writer writes. Mosquitto's counting subscriber takes QoS 0 only, so it costs the other rows nothing. */
+    String writeTopic() {
+        return "bench/" + qos;
+    }
+
+    /** Where a reader reads: what the feeder writes, or a topic that makes the sink flood. */
+    String readTopic() {
+        return broker.equals("sink") ? "flood/" + qos + "/" + size : "bench/read";
+    }
+
+    private static int number(String text) {
+        return text == null ? 1 : Integer.parseInt(text);
+    }
+}

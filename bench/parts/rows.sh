@@ -1,0 +1,82 @@
+# What there is to measure. Sourced by ../run.
+# shellcheck shell=bash
+
+all_clients='raw sinetstream sinetstream-rust hivemq paho'
+
+# What `make bench` measures by default.
+short_rows=(
+    sink/write/q0/100/w100
+    sink/write/q1/100/w100
+    sink/write/q1/65536/w100
+    sink/read/q0/100
+    sink/read/q1/100
+    sink/blocking-write/q1/100
+    mosq/write/q0/100/w100
+    mosq/write/q1/100/w1000
+    mosq/read/q1/100
+    mosq/blocking-write/q1/100
+    mosq/blocking-write/q1/100/t8
+    tls/write/q1/100/w100
+)
+
+all_rows=()
+for broker in sink mosq; do
+    for qos in q0 q1; do
+        all_rows+=("$broker/write/$qos/"{100/w100,100/w1000,1024/w100,65536/w100})
+        all_rows+=("$broker/read/$qos/100" "$broker/blocking-read/$qos/100")
+    done
+    all_rows+=("$broker/blocking-write/q1/100" "$broker/blocking-write/q1/100/t8")
+done
+all_rows+=(tls/write/q1/100/w100 tls/blocking-write/q1/100)
+
+# select_rows WORD...: sets `rows`. A word is `short`, `all`, a pattern over all rows, or a row of your own.
+select_rows() {
+    local word row found
+    rows=()
+    for word in "$@"; do
+        found=
+        case $word in
+            short) rows+=("${short_rows[@]}") && continue ;;
+            all) word='*' ;;
+        esac
+        for row in "${all_rows[@]}"; do
+            # shellcheck disable=SC2053
+            if [[ $row == $word ]]; then
+                rows+=("$row")
+                found=yes
+            fi
+        done
+        if [ -z "$found" ]; then
+            is_row "$word" || give_up "$word is no row, and no row is like it"
+            rows+=("$word")
+        fi
+    done
+    [ "${#rows[@]}" -gt 0 ] || give_up 'no row is asked for'
+}
+
+# Writes of QoS 0 need a counting subscriber and reads a feeder, which are not there for TLS; the sink's flood and the
+# feeder are of QoS 0 and 1.
+is_row() {
+    local size='[1-9][0-9]*'
+    [[ $1 =~ ^(sink|mosq)/(write/q[0-2]/$size/w$size|blocking-write/q[0-2]/$size(/t$size)?|(blocking-)?read/q[01]/$size)$ ||
+        $1 =~ ^tls/(write/q[12]/$size/w$size|blocking-write/q[12]/$size(/t$size)?)$ ]]
+}
+
+select_clients() { # select_clients CLIENT...: sets `clients`
+    local client
+    clients=("$@")
+    [ "${#clients[@]}" -gt 0 ] || give_up 'no client is asked for'
+    for client in "${clients[@]}"; do
+        case " $all_clients " in
+            *" $client "*) ;;
+            *) give_up "$client is no client; these are: $all_clients" ;;
+        esac
+    done
+}
+
+# can CLIENT ROW: the bare bytes know neither TLS nor QoS 2, and Paho has no blocking reader.
+can() {
+    case $1:$2 in
+        raw:tls/* | raw:*/q2/* | paho:*/blocking-read/*) return 1 ;;
+    esac
+}

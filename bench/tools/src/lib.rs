@@ -1,0 +1,12 @@
+//! What every measuring program in Rust needs: its options, the row, clock and CPU, and the line with the result.
+
+pub mod control;
+pub mod feeding;
+pub mod latencies;
+pub mod measured;
+pub mod meter;
+pub mod options;
+pub mod row;
+
+/// A result whose error is told to the user and ends the program.
+pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,0 +1,95 @@
+//! The lines of a run, by row and client.
+
+use std::collections::HashMap;
+
+use bench_tools::Outcome;
+use serde_json::Value;
+
+/// The clients in the order of the columns; the first is the limit, the last two are the peers.
+pub const CLIENTS: [&str; 5] = ["raw", JAVA, RUST, "hivemq", "paho"];
+pub const JAVA: &str = "sinetstream";
+pub const RUST: &str = "sinetstream-rust";
+pub const PEERS: [&str; 2] = ["hivemq", "paho"];
+
+pub struct Results {
+    /// In the order of measuring.
+    pub rows: Vec<String>,
+    lines: HashMap<(String, String), Vec<Value>>,
+}
+
+impl Results {
+    /// From lines of JSON, each a measurement or, with `failed`, one that gave no result.
+    pub fn parse(text: &str) -> Outcome<Results> {
+        let mut results = Results { rows: Vec::new(), lines: HashMap::new() };
+        for (number, line) in text.lines().enumerate() {
+            let value: Value = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", number + 1))?;
+            let name = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+            let (row, client) = (name("row"), name("client"));
+            if !results.rows.contains(&row) {
+                results.rows.push(row.clone());
+            }
+            results.lines.entry((row, client)).or_default().push(value);
+        }
+        Ok(results)
+    }
+
+    pub fn clients(&self) -> Vec<&'static str> {
+        let measured = |client: &&str| self.lines.keys().any(|(_, each)| each == client);
+        CLIENTS.into_iter().filter(measured).collect()
+    }
+
+    /// The median of a field over the rounds.
+    pub fn median(&self, row: &str, client: &str, field: &str) -> Option<f64> {
+        let mut values: Vec<f64> = self.of(row, client).iter().filter_map(|line| line[field].as_f64()).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        Some((values[last / 2] + values[values.len() / 2]) / 2.0)
+    }
+
+    /// Runs that failed, and messages that did.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for row in &self.rows {
+            for client in self.clients() {
+                problems
+                    .extend(self.of(row, client).iter().filter_map(problem).map(|p| format!("{row} {client}: {p}")));
+            }
+        }
+        problems
+    }
+
+    fn of(&self, row: &str, client: &str) -> &[Value] {
+        self.lines.get(&(row.to_owned(), client.to_owned())).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn problem(line: &Value) -> Option<String> {
+    if line["failed"] == true {
+        return Some("no result".to_owned());
+    }
+    let count = |field: &str| line[field].as_u64().unwrap_or(0);
+    let (errors, lost) = (count("errors"), count("lost"));
+    if errors + lost == 0 {
+        return None;
+    }
+    let first = line["first_error"].as_str().map(|first| format!(" ({first})")).unwrap_or_default();
+    Some(format!("{errors} errors, {lost} lost, of {}{first}", count("messages") + errors + lost))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_problems() {
+        let line = |rate: u32| format!(r#"{{"row":"r","client":"paho","per_second":{rate},"lost":0,"errors":0}}"#);
+        let failed = r#"{"row":"r","client":"hivemq","failed":true}"#;
+        let results = Results::parse(&format!("{}\n{}\n{}\n{failed}\n", line(1), line(9), line(2))).unwrap();
+        assert_eq!(results.median("r", "paho", "per_second"), Some(2.0));
+        assert_eq!(results.median("r", "hivemq", "per_second"), None);
+        assert_eq!(results.clients(), ["hivemq", "paho"]);
+        assert_eq!(results.problems(), ["r hivemq: no result"]);
+        let even = Results::parse(&format!("{}\n{}", line(1), line(2))).unwrap();
+        assert_eq!(even.median("r", "paho", "per_second"), Some(1.5));
+    }
+}

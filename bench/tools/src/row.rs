@@ -1,0 +1,93 @@
+//! What a row measures, from its name: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`.
+
+use std::str::FromStr;
+
+use crate::Outcome;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Asynchronous writes; at most `window` unconfirmed.
+    Write { window: usize },
+    /// `threads` threads write to one writer, each waiting for its confirmation.
+    BlockingWrite { threads: usize },
+    /// Messages come to a callback or a future.
+    Read,
+    /// A thread fetches messages.
+    BlockingRead,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub name: String,
+    pub broker: String,
+    pub kind: Kind,
+    pub qos: u8,
+    /// Bytes of a value.
+    pub size: usize,
+}
+
+impl Row {
+    pub fn is_write(&self) -> bool {
+        matches!(self.kind, Kind::Write { .. } | Kind::BlockingWrite { .. })
+    }
+
+    /// Where a writer writes. Mosquitto's counting subscriber takes QoS 0 only, so it costs the other rows nothing.
+    pub fn write_topic(&self) -> String {
+        format!("bench/{}", self.qos)
+    }
+
+    /// Where a reader reads: what the feeder writes, or a topic that makes the sink flood.
+    pub fn read_topic(&self) -> String {
+        match self.broker.as_str() {
+            "sink" => format!("flood/{}/{}", self.qos, self.size),
+            _ => "bench/read".to_owned(),
+        }
+    }
+}
+
+impl FromStr for Row {
+    type Err = Box<dyn std::error::Error + Send + Sync>;
+
+    fn from_str(name: &str) -> Outcome<Row> {
+        let wrong = || format!("{name} is not a row; rows are BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]");
+        let parts: Vec<&str> = name.split('/').collect();
+        let [broker, kind, qos, size, more @ ..] = &parts[..] else { return Err(wrong().into()) };
+        let kind = match (*kind, more) {
+            ("write", [window]) => Kind::Write { window: after("w", window).ok_or_else(wrong)? },
+            ("blocking-write", []) => Kind::BlockingWrite { threads: 1 },
+            ("blocking-write", [threads]) => Kind::BlockingWrite { threads: after("t", threads).ok_or_else(wrong)? },
+            ("read", []) => Kind::Read,
+            ("blocking-read", []) => Kind::BlockingRead,
+            _ => return Err(wrong().into()),
+        };
+        let qos = after("q", qos).filter(|qos| *qos <= 2).ok_or_else(wrong)? as u8;
+        let size = after("", size).ok_or_else(wrong)?;
+        Ok(Row { name: name.to_owned(), broker: (*broker).to_owned(), kind, qos, size })
+    }
+}
+
+fn after(prefix: &str, text: &str) -> Option<usize> {
+    text.strip_prefix(prefix)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_from_their_names() {
+        let row: Row = "mosq/write/q1/100/w1000".parse().unwrap();
+        assert_eq!((row.broker.as_str(), row.kind, row.qos, row.size), ("mosq", Kind::Write { window: 1000 }, 1, 100));
+        let row: Row = "tls/blocking-write/q1/100/t8".parse().unwrap();
+        assert_eq!(row.kind, Kind::BlockingWrite { threads: 8 });
+        let row: Row = "sink/read/q0/1024".parse().unwrap();
+        assert_eq!(row.read_topic(), "flood/0/1024");
+    }
+
+    #[test]
+    fn what_is_no_row_is_refused() {
+        for name in ["", "sink", "sink/write/q1/100", "sink/write/q3/100/w1", "sink/read/q1/big", "sink/read/q1/1/w1"] {
+            assert!(name.parse::<Row>().is_err(), "{name}");
+        }
+    }
+}
