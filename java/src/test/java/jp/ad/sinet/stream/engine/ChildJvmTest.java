@@ -81,6 +81,16 @@ class ChildJvmTest {
     }
 
     @Test
+    void endsWithAsynchronousClientsOpen() throws IOException {
+        clean(new ChildJvm().run("open-async", BROKER.open()), RETURNS);
+    }
+
+    @Test
+    void theBlockingApiNeedsNoJDeferred() throws IOException {
+        clean(new ChildJvm().without("jdeferred").run("exchange", BROKER.open()), "hello", RETURNS);
+    }
+
+    @Test
     void exitDuringAWrite() throws IOException {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             ChildJvm.Result result = new ChildJvm().run("exit-during-write", broker.address());

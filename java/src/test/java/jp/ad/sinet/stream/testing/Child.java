@@ -16,6 +16,8 @@ import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
+import jp.ad.sinet.stream.api.AsyncMessageReader;
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.MessageReader;
@@ -42,6 +44,9 @@ public final class Child {
                 MessageWriter<String> open = writer(broker);
                 kept = open;
                 open.write("x");
+                break;
+            case "open-async":
+                asynchronous(broker);
                 break;
             case "blocked-read":
                 MessageReader<String> reader = reader(broker);
@@ -116,6 +121,14 @@ public final class Child {
             writer.write("hello");
             System.out.println(reader.read().getValue());
         }
+    }
+
+    private static void asynchronous(String broker) {
+        AsyncMessageWriter<String> writer = Clients.textWriter(broker, "child/async").build().getAsyncWriter();
+        AsyncMessageReader<String> reader = Clients.textReader(broker, "child/async").build().getAsyncReader();
+        reader.addOnMessageCallback(message -> { });
+        kept = writer; // the reader is kept by its callback
+        writer.writeAsync("x").join();
     }
 
     private static void lostConnection() {

@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A JVM of its own that runs {@link Child}. */
 public final class ChildJvm {
@@ -14,6 +16,7 @@ public final class ChildJvm {
     private static final int NATIVE_ACCESS_SINCE = 22;
 
     private final List<String> before = new ArrayList<>();
+    private String leftOut;
     private final List<String> options = new ArrayList<>();
     private File workingDirectory;
 
@@ -34,13 +37,20 @@ public final class ChildJvm {
         return this;
     }
 
+    /** Leaves out what has this in its path. */
+    public ChildJvm without(String part) {
+        leftOut = part;
+        return this;
+    }
+
     /** Runs a scenario of {@link Child} to its end. */
     public Result run(String... scenario) throws IOException {
         List<String> command = new ArrayList<>(before);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         // quick to start; the class path is absolute because of the working directory
         command.addAll(List.of("-Xcheck:jni", "-ea", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
-                classPath()));
+                Stream.of(classPath().split(File.pathSeparator)).filter(entry -> leftOut == null || !entry.contains(leftOut))
+                        .collect(Collectors.joining(File.pathSeparator))));
         if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
             command.add("--enable-native-access=ALL-UNNAMED");
         }
