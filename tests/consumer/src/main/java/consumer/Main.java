@@ -1,6 +1,9 @@
 package consumer;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
@@ -38,6 +41,13 @@ public final class Main {
             String received = reader.read().getValue();
             if (!sent.equals(received)) {
                 throw new IllegalStateException("sent " + sent + ", received " + received);
+            }
+        }
+        CountDownLatch delivered = new CountDownLatch(1);
+        try (AsyncMessageWriter<String> writer = writers.getAsyncWriter()) {
+            writer.write(sent).done(nothing -> delivered.countDown()).fail(Throwable::printStackTrace);
+            if (!delivered.await(10, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("the promise is not resolved");
             }
         }
         System.out.println("consumer: ok");
