@@ -44,11 +44,13 @@ fn write_calls() -> u64 {
 fn ten_thousand_messages_at_qos_0_leave_together() {
     if std::env::var_os("COUNT_WRITES").is_none() {
         let own = std::env::current_exe().expect("this program");
-        let status = std::process::Command::new(own)
+        let output = std::process::Command::new(own)
             .args(["--exact", "ten_thousand_messages_at_qos_0_leave_together"])
             .env("COUNT_WRITES", "1")
-            .status();
-        assert!(status.expect("a child").success());
+            .output()
+            .expect("a child");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{said}");
         return;
     }
     let broker = broker();
