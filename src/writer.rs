@@ -70,16 +70,15 @@ impl RawWriter {
         })
     }
 
-    /// The same without waiting: the end comes with the client's report, under the number that is returned. `None`: the
-    /// outbox is full.
+    /// The same, stamped with the time of now and without waiting: the end comes with the client's report, under the number
+    /// that is returned. `None`: the outbox is full.
     #[cfg(feature = "jni")]
     pub fn submit_with<E: From<Error>>(
         &self,
         length: usize,
-        timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<u64>, E> {
-        let wire = self.encode(length, timestamp_us, fill)?;
+        let wire = self.encode(length, now_us(), fill)?;
         Ok(self.client.submit(wire, length)?)
     }
 

@@ -66,9 +66,8 @@ fn ten_thousand_messages_at_qos_0_leave_together() {
         }
     });
     let calls = write_calls() - before;
-    // One for each message, and one to wake the driver, if they did not gather. How many do depends on how fast they come:
-    // without optimisation some five at a time.
-    assert!(calls < 10_000, "{calls} write calls");
+    // What a call appends while the driver is awake goes with the others; a wake-up of the driver counts as a write, too.
+    assert!(calls < 1000, "{calls} write calls");
 }
 
 #[test]

@@ -220,12 +220,11 @@ impl JavaClient {
     pub fn submit<E: From<Error>>(
         &self,
         length: usize,
-        timestamp_us: i64,
         wait: Duration,
         fill: impl Fn(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<u64>, E> {
         let writer = self.writer()?;
-        let number = writer.submit_with(length, timestamp_us, &fill)?;
+        let number = writer.submit_with(length, &fill)?;
         if number.is_some() || wait.is_zero() {
             return Ok(number);
         }
@@ -233,7 +232,7 @@ impl JavaClient {
         if block_until(writer.client.room(length), Some(Instant::now() + wait)).is_none() {
             return Ok(None);
         }
-        writer.submit_with(length, timestamp_us, &fill)
+        writer.submit_with(length, &fill)
     }
 
     pub fn info(&self) -> Result<ConnectionInfo> {
@@ -315,7 +314,7 @@ impl JavaClient {
         }
         let size: usize =
             batch.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
-        let mut packed = Vec::with_capacity(size);
+        let mut packed = packing::begin(size);
         for delivery in &batch {
             let publish = &delivery.publish;
             match reader.decode(&publish.payload) {
@@ -323,6 +322,7 @@ impl JavaClient {
                 Err(e) => packing::failure(&mut packed, delivery.number, &publish.topic, &e),
             }
         }
+        packing::end(&mut packed);
         hand_over(Some(&packed)).inspect_err(|_| client.give_back(batch))
     }
 
@@ -333,8 +333,9 @@ impl JavaClient {
 
     pub fn decode(&self, wire: Vec<u8>) -> Result<Vec<u8>> {
         let decoded = self.reader()?.decode(&wire.into())?;
-        let mut packed = Vec::new();
+        let mut packed = packing::begin(decoded.payload.len());
         packing::message(&mut packed, 0, None, &decoded);
+        packing::end(&mut packed);
         Ok(packed)
     }
 

@@ -142,13 +142,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit<'a>(
     _: JClass<'a>,
     handle: jlong,
     value: JByteArray<'a>,
-    timestamp_us: jlong,
     wait_ms: jint,
 ) -> jlong {
     env.with_env(|env| {
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        let number = on(handle, |client| client.submit(length, timestamp_us, millis(wait_ms), fill))?;
+        let number = on(handle, |client| client.submit(length, millis(wait_ms), fill))?;
         Ok::<_, Failure>(number.map_or(-1, |number| number as jlong))
     })
     .resolve::<Throw>()
@@ -259,11 +258,24 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read<'a>(
     _: JClass<'a>,
     handle: jlong,
     max_messages: jint,
+    array: JByteArray<'a>,
     wait_ms: jint,
 ) -> JByteArray<'a> {
     let most = usize::try_from(max_messages).unwrap_or(1);
-    env.with_env(|env| on(handle, |client| client.read(most, millis(wait_ms), |records| bytes_or_null(env, records))))
-        .resolve::<Throw>()
+    env.with_env(|env| {
+        on(handle, |client| {
+            client.read(most, millis(wait_ms), |records| match records {
+                Some(records) if records.len() <= array.len(env)? => {
+                    // SAFETY: bytes have the same layout with and without a sign.
+                    let signed = unsafe { std::slice::from_raw_parts(records.as_ptr().cast::<i8>(), records.len()) };
+                    array.set_region(env, 0, signed)?;
+                    Ok(array)
+                }
+                records => bytes_or_null(env, records),
+            })
+        })
+    })
+    .resolve::<Throw>()
 }
 
 fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {

@@ -1,4 +1,4 @@
-//! Messages on their way to Java: records, one after the other, big endian.
+//! Messages on their way to Java: the length of all (u32, itself included), then records, one after the other, big endian.
 //!
 //! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate, 4 properties), topic
 //! and payload with their lengths (u32); with the last flag the properties, a tree with its length. One that can't be
@@ -10,8 +10,23 @@ use crate::error::Error;
 use crate::message::Decoded;
 use crate::mqtt::{MessageProperties, Publish};
 
+const LENGTH: usize = 4;
+
 /// Once a batch has this many bytes, the rest waits for the next one.
 pub(super) const BATCH: usize = 256 * 1024;
+
+/// An array for records of about so many bytes.
+pub(super) fn begin(size: usize) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(size + LENGTH);
+    packed.extend_from_slice(&[0; LENGTH]);
+    packed
+}
+
+/// The last record is there.
+pub(super) fn end(packed: &mut [u8]) {
+    let length = packed.len() as u32;
+    packed[..LENGTH].copy_from_slice(&length.to_be_bytes());
+}
 
 pub(super) fn message(to: &mut Vec<u8>, number: u64, publish: Option<&Publish>, decoded: &Decoded) {
     to.push(0);

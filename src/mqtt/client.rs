@@ -103,9 +103,10 @@ impl Client {
     /// number that is returned. `None`: the outbox is full.
     #[cfg(feature = "jni")]
     pub fn submit(&self, payload: Bytes, value_bytes: usize) -> Result<Option<u64>> {
-        let deadline = super::wait::after(self.write_timeout);
+        let now = Instant::now();
+        let deadline = super::wait::later(now, self.write_timeout);
         let mut new = Unsent::new(self.outgoing(payload), value_bytes, deadline);
-        self.shared.accept(&mut new, Way::Reported, None)
+        self.shared.accept(&mut new, Way::Reported, now, None)
     }
 
     /// Waits until a submission of so many bytes may find room.

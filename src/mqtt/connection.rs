@@ -112,7 +112,7 @@ impl Connection<'_> {
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", cause)));
             }
 
-            blocked = self.shared.flush().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
+            blocked = self.shared.flush_gathered().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
             let closing = self.shared.close_deadline();
             if let Some(deadline) = closing {
                 let idle = !blocked && self.shared.look(Session::is_idle);

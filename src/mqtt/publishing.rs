@@ -54,7 +54,13 @@ pub(crate) enum Way {
 impl Shared {
     /// Accepts a publish, if there is room for it and nobody waits before it. `None`: the waker is called when there may
     /// be; without one it is not queued.
-    pub(super) fn accept(&self, new: &mut Unsent, way: Way, context: Option<&Context<'_>>) -> Result<Option<u64>> {
+    pub(super) fn accept(
+        &self,
+        new: &mut Unsent,
+        way: Way,
+        now: Instant,
+        context: Option<&Context<'_>>,
+    ) -> Result<Option<u64>> {
         let bytes = new.bytes;
         let deadline = new.deadline;
         let number = self.with(|session| {
@@ -87,7 +93,7 @@ impl Shared {
             session.wake_next();
             let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
             let submission = Submission { publish, value_bytes: new.value_bytes, hearer, deadline };
-            Ok(session.publish(submission, Instant::now()))
+            Ok(session.publish(submission, now))
         })?;
         if number.is_some() {
             self.watch(deadline);
@@ -109,7 +115,7 @@ impl PendingWrite {
     /// Accepts it if there is room; true when it is in the outbox, or has failed.
     pub fn poll_accepted(&mut self, way: Way, context: &mut Context<'_>) -> Poll<Result<()>> {
         let Stage::New(new) = &mut self.stage else { return Poll::Ready(Ok(())) };
-        match self.shared.accept(new, way, Some(context)) {
+        match self.shared.accept(new, way, Instant::now(), Some(context)) {
             Ok(None) => Poll::Pending,
             Ok(Some(number)) => {
                 self.stage = Stage::Accepted(number);

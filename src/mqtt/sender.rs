@@ -25,7 +25,7 @@ pub(crate) struct Sender {
 /// How far [`Sender::flush`] came.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flushed {
-    /// Nothing is left to write.
+    /// Nothing is left that would be worth another call.
     All,
     /// The socket takes no more at the moment.
     Blocked,
@@ -40,13 +40,19 @@ impl Sender {
         *self = Sender::default();
     }
 
-    /// Writes what the session has to send, as far as the socket takes it. What follows from it
-    /// is added to `aftermath`.
-    pub fn flush(&mut self, session: &Mutex<Session>, aftermath: &mut Aftermath) -> std::io::Result<Flushed> {
+    /// Writes what the session has to send, as far as the socket takes it, and what is appended meanwhile if that has
+    /// `worthwhile` bytes. What follows from it is added to `aftermath`.
+    pub fn flush(
+        &mut self,
+        session: &Mutex<Session>,
+        worthwhile: u64,
+        aftermath: &mut Aftermath,
+    ) -> std::io::Result<Flushed> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
         let Some(link) = self.link.clone() else { return Ok(Flushed::All) };
+        let mut least = 1;
         loop {
             if self.batch.is_empty() && !link.wants_write() {
                 let mut session = lock(session);
@@ -56,14 +62,14 @@ impl Sender {
                 }
                 // Also of publishes that ended without anything to send.
                 aftermath.append(session.take_aftermath());
-                if session.output.is_empty() {
+                if session.output.len() < least {
                     return Ok(Flushed::All);
                 }
                 self.batch = session.take_output();
                 self.position = session.output.queued();
             }
             match link.try_write(&mut self.batch)? {
-                Written::All => {}
+                Written::All => least = worthwhile,
                 Written::Blocked { moved } => {
                     if moved {
                         lock(session).wrote(Instant::now());

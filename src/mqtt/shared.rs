@@ -17,6 +17,9 @@ use super::wait::{after, lock};
 use crate::config::Settings;
 use crate::error::Error;
 
+/// So many bytes are worth a call of the operating system of their own.
+const WORTHWHILE: u64 = 16 * 1024;
+
 /// Where a client is in its life.
 #[derive(Debug, Clone)]
 pub(crate) enum Status {
@@ -240,10 +243,24 @@ impl Shared {
 
     // ---- sending
 
-    /// Writes what is to be sent. For the driver.
+    /// Writes everything that is to be sent.
     pub fn flush(&self) -> std::io::Result<Flushed> {
+        self.flush_while(1)
+    }
+
+    /// For the driver: writes what is to be sent in large pieces, since a call costs as much as accepting ten messages.
+    /// Little that has been appended meanwhile is left for the next time.
+    pub fn flush_gathered(&self) -> std::io::Result<Flushed> {
+        if (1..WORTHWHILE).contains(&self.look(|session| session.output.len())) {
+            // Callers that are at it append more.
+            std::thread::yield_now();
+        }
+        self.flush_while(WORTHWHILE)
+    }
+
+    fn flush_while(&self, worthwhile: u64) -> std::io::Result<Flushed> {
         let mut aftermath = Aftermath::default();
-        let flushed = lock(&self.sender).flush(&self.session, &mut aftermath);
+        let flushed = lock(&self.sender).flush(&self.session, worthwhile, &mut aftermath);
         self.settle(aftermath);
         flushed
     }
@@ -252,7 +269,7 @@ impl Shared {
     pub fn send_now(&self) {
         let mut aftermath = Aftermath::default();
         let done = match self.sender.try_lock() {
-            Ok(mut sender) => match sender.flush(&self.session, &mut aftermath) {
+            Ok(mut sender) => match sender.flush(&self.session, 1, &mut aftermath) {
                 Ok(Flushed::All) => true,
                 Ok(Flushed::Blocked) => false,
                 Err(e) => {

@@ -44,6 +44,10 @@ pub(crate) fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Op
 
 /// The moment after this long; far away when that can't be represented.
 pub(crate) fn after(timeout: Duration) -> Instant {
-    let now = Instant::now();
+    later(Instant::now(), timeout)
+}
+
+/// The moment this long after another; far away when that can't be represented.
+pub(crate) fn later(now: Instant, timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 3600))
 }

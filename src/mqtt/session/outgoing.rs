@@ -31,7 +31,7 @@ struct Entry {
 enum Phase {
     /// Never sent to the broker that holds the session.
     Queued,
-    /// QoS 0: in the output.
+    /// QoS 0: in the output, which has the payload now.
     Written,
     /// PUBLISH sent.
     Sent,
@@ -196,6 +196,11 @@ impl Outgoing {
             if entry.publish.qos == Consistency::AtMostOnce {
                 entry.phase = Phase::Written;
                 wire.output.publish(wire.version, &entry.publish);
+                // Nothing needs it any more; freeing it is cheapest for the thread that has just made it.
+                let payload = std::mem::take(&mut entry.publish.payload);
+                if index + 1 == self.entries.len() {
+                    self.last = Some(payload);
+                }
                 self.unflushed.push_back((wire.output.queued(), number));
                 continue;
             }
@@ -297,12 +302,12 @@ impl Outgoing {
     fn end(&mut self, number: u64, result: Result<()>, now: Instant) {
         let index = (number - self.first) as usize;
         let Some(entry) = self.entries.get_mut(index).and_then(Option::take) else { return };
-        let Entry { publish, hearer, bytes, value_bytes, .. } = entry;
+        let Entry { publish, phase, hearer, bytes, value_bytes, .. } = entry;
         self.live -= 1;
         if publish.packet_id != 0 {
             self.ids.release(publish.packet_id);
         }
-        if index + 1 == self.entries.len() {
+        if index + 1 == self.entries.len() && phase != Phase::Written {
             self.last = Some(publish.payload);
         }
         self.room.release(bytes);
@@ -442,7 +447,7 @@ impl Outgoing {
     /// The wire bytes of the message accepted last.
     pub fn last_message(&self) -> Option<bytes::Bytes> {
         match self.entries.back() {
-            Some(Some(entry)) => Some(entry.publish.payload.clone()),
+            Some(Some(entry)) if entry.phase != Phase::Written => Some(entry.publish.payload.clone()),
             _ => self.last.clone(),
         }
     }

@@ -54,7 +54,12 @@ impl Output {
 
     /// Bytes that were ever put in.
     pub fn queued(&self) -> u64 {
-        self.taken + self.chunk_bytes + self.tail.len() as u64
+        self.taken + self.len()
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> u64 {
+        self.chunk_bytes + self.tail.len() as u64
     }
 
     pub fn is_empty(&self) -> bool {

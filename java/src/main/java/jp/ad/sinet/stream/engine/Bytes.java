@@ -15,6 +15,17 @@ final class Bytes {
         this.buffer = ByteBuffer.wrap(array);
     }
 
+    /** The array begins with the length of what is in it, itself included. */
+    static Bytes withLength(byte[] array) {
+        Bytes bytes = new Bytes(array);
+        int length = bytes.i32();
+        if (length < Integer.BYTES || length > array.length) {
+            throw Errors.malformed("a length exceeds the data");
+        }
+        bytes.buffer.limit(length);
+        return bytes;
+    }
+
     boolean hasRemaining() {
         return buffer.hasRemaining();
     }

@@ -11,9 +11,6 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 
 /** The callbacks of an asynchronous reader, and the way of messages to them. */
 final class MessageCallbacks<T> implements ClientSink {
-    /** Messages that are fetched at a time; they stay unacknowledged until they have been handed over. */
-    private static final int CREDIT = 64;
-
     private final List<Pair<T>> pairs = new CopyOnWriteArrayList<>();
     private final Packed batch = new Packed();
     /** What is fetched has a rest, for the next callback. */
@@ -71,12 +68,8 @@ final class MessageCallbacks<T> implements ClientSink {
     @Override
     public void messages() {
         while (wantsMessages()) {
-            if (!rest) {
-                byte[] records = fetch();
-                if (records == null) {
-                    return;
-                }
-                batch.load(records);
+            if (!rest && !fetch()) {
+                return;
             }
             rest = true;
             while (wantsMessages() && (rest = batch.next())) {
@@ -85,11 +78,11 @@ final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    private byte[] fetch() {
+    private boolean fetch() {
         try {
-            return Native.read(handle, CREDIT, 0);
+            return batch.fetch(handle, 0);
         } catch (SinetStreamException e) {
-            return null; // the end, which is told apart
+            return false; // the end, which is told apart
         }
     }
 

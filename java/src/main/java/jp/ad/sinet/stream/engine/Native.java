@@ -35,10 +35,10 @@ final class Native {
     static native long write(long handle, byte[] value, long timestampMicros, int waitMs);
 
     /**
-     * Accepts a message without waiting for its confirmation: its number, counted from 0 in the order of the calls; -1
+     * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 0 in the order of the calls; -1
      * when the outbox is full, also after this wait. Its end comes with {@link #events}.
      */
-    static native long submit(long handle, byte[] value, long timestampMicros, int waitMs);
+    static native long submit(long handle, byte[] value, int waitMs);
 
     /** A ticket for the end of all messages that were accepted before; 0 when that is now. */
     static native long flush(long handle);
@@ -55,8 +55,10 @@ final class Native {
     /** The bytes on the wire of the message written last, or null. */
     static native byte[] lastMessageBytes(long handle);
 
-    /** Packed records of the messages that are there, or null when none came. */
-    static native byte[] read(long handle, int maxMessages, int waitMs);
+    /**
+     * Packed records of the messages that are there, in this array if they fit, else in a new one; null when none came.
+     */
+    static native byte[] read(long handle, int maxMessages, byte[] array, int waitMs);
 
     /** The application has all messages up to this sequence number: they can be acknowledged. */
     static native void taken(long handle, long seq);

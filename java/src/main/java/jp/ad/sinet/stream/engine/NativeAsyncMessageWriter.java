@@ -1,7 +1,6 @@
 package jp.ad.sinet.stream.engine;
 
 import java.lang.ref.Reference;
-import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -68,7 +67,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             byte[] value = serializing.serialize(message, this);
             WritePromise promise = new WritePromise();
             try {
-                submit(value, Timestamps.micros(Instant.now()), promise);
+                submit(value, promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }
@@ -78,7 +77,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    private void submit(byte[] value, long timestamp, Outcome outcome) {
+    private void submit(byte[] value, Outcome outcome) {
         long start = 0; // asked for only by one who has to wait
         while (outcomes.size() >= MAX_UNTOLD && !isCallbackThread()) {
             start = check(start);
@@ -92,7 +91,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
                 checkUsable("writing", NOT_SENT);
                 int waitMillis = 0;
                 long number;
-                while ((number = Native.submit(handle, value, timestamp, waitMillis)) < 0) {
+                while ((number = Native.submit(handle, value, waitMillis)) < 0) {
                     start = check(start);
                     waitMillis = SLICE_MILLIS;
                 }

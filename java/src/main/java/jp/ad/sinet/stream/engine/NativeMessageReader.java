@@ -25,8 +25,6 @@ import jp.ad.sinet.stream.api.SinetStreamException;
  * @param <T> the type of the values
  */
 public final class NativeMessageReader<T> extends EngineClient implements MessageReader<T> {
-    /** Messages that may be fetched ahead of the application; they stay unacknowledged until it takes them. */
-    private static final int CREDIT = 64;
     private static final String WAITING = "waiting for a message";
 
     private final Deserializing<T> deserializing;
@@ -123,12 +121,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         if (batch.next()) {
             return take();
         }
-        byte[] records = Native.read(handle, CREDIT, slice(start, timeoutNanos));
-        if (records == null) {
-            return null;
-        }
-        batch.load(records);
-        return batch.next() ? take() : null;
+        return batch.fetch(handle, slice(start, timeoutNanos)) && batch.next() ? take() : null;
     }
 
     private Message<T> take() {

@@ -14,7 +14,7 @@ final class Outcomes implements ClientSink {
     private static final int BATCH = 256;
 
     private Outcome[] ring = new Outcome[FIRST_SIZE];
-    private int count;
+    private volatile int count;
 
     /** Comes before the engine gets to know of the message. */
     synchronized void put(long number, Outcome outcome) {
@@ -35,7 +35,7 @@ final class Outcomes implements ClientSink {
         return outcome;
     }
 
-    synchronized int size() {
+    int size() {
         return count;
     }
 

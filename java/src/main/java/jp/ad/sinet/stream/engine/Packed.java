@@ -16,9 +16,16 @@ final class Packed {
     private static final int PROPERTIES = 4;
     private static final int QOS_LEVELS = 3;
     private static final int FLAG_VALUES = 8;
+    /** Messages that may be fetched ahead of the application; they stay unacknowledged until it has them. */
+    private static final int CREDIT = 64;
+    /** A larger array is not kept for the next records. */
+    private static final int MAX_KEPT = 512 * 1024;
+    private static final byte[] NOTHING = {};
 
     private final Bytes.Cached lastTopic = new Bytes.Cached();
-    private Bytes in = new Bytes(new byte[0]);
+    private Bytes in = new Bytes(NOTHING);
+    /** Used again: a record's parts are copied out of it before the next ones come. */
+    private byte[] buffer = NOTHING;
     private long seq;
     private long timestampMicros;
     /** Shared by the messages that follow each other with the same topic, quality and flags, and no properties. */
@@ -28,9 +35,22 @@ final class Packed {
     private byte[] payload;
     private SinetStreamException failure;
 
-    /** Starts with the records of another array. */
+    /** Starts with the records of an array. */
     void load(byte[] records) {
-        in = new Bytes(records);
+        in = Bytes.withLength(records);
+    }
+
+    /** Starts with the next records of a reader; false when none come in time. */
+    boolean fetch(long handle, int waitMillis) {
+        byte[] records = Native.read(handle, CREDIT, buffer, waitMillis);
+        if (records == null) {
+            return false;
+        }
+        if (records.length <= MAX_KEPT) {
+            buffer = records;
+        }
+        load(records);
+        return true;
     }
 
     /** Goes to the next record; false when there is none. */
@@ -42,7 +62,7 @@ final class Packed {
             parse();
             return true;
         } catch (SinetStreamException e) {
-            in = new Bytes(new byte[0]); // what follows has no known beginning
+            in = new Bytes(NOTHING); // what follows has no known beginning
             throw e;
         }
     }

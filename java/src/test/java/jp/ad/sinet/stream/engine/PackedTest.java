@@ -50,13 +50,19 @@ class PackedTest {
         return Arrays.copyOf(buffer.array(), buffer.position());
     }
 
+    /** With their length before them, and behind them what is left of earlier ones. */
+    private static void load(Packed packed, byte[] records) {
+        int length = Integer.BYTES + records.length;
+        packed.load(ByteBuffer.allocate(length + 3).putInt(length).put(records).put((byte) 9).array());
+    }
+
     @Test
     void walksThroughMessagesAndFailures() {
         ByteBuffer records = message(ByteBuffer.allocate(1000), 7, "a/b", "one");
         block(block(records.put((byte) 1).putLong(8), "c").putInt(10), "damaged");
         message(message(records, 9, "a/b", ""), 10, "a/b", "x");
         Packed packed = new Packed();
-        packed.load(content(records));
+        load(packed, content(records));
 
         assertTrue(packed.next());
         assertEquals(7, packed.seq());
@@ -87,7 +93,7 @@ class PackedTest {
                 "subscription_identifiers", List.of(268_435_455L));
         byte[] record = withProperties(properties);
         Packed packed = new Packed();
-        packed.load(content(message(ByteBuffer.allocate(1000).put(record), 2, 0, "t", "next")));
+        load(packed, content(message(ByteBuffer.allocate(1000).put(record), 2, 0, "t", "next")));
         assertTrue(packed.next());
         assertArrayEquals("payload".getBytes(StandardCharsets.UTF_8), packed.payload());
         PublishPacket packet = packed.raw();
@@ -113,7 +119,7 @@ class PackedTest {
                 Map.of("user_properties", List.of(List.of("a", 1L))), Map.of("correlation_data", "x"),
                 Map.of("subscription_identifiers", List.of("1")))) {
             Packed packed = new Packed();
-            packed.load(withProperties(wrong));
+            load(packed, withProperties(wrong));
             SinetStreamException e = assertThrows(SinetStreamException.class, packed::next, () -> "" + wrong);
             assertTrue(e.getMessage().contains("properties"), e.getMessage());
             assertFalse(packed.next());
@@ -127,7 +133,7 @@ class PackedTest {
         message(message(records, 1, 0, "a", "x"), 2, 0, "a", "y");
         message(message(records, 3, 1, "a", "x"), 4, 1, "b", "y");
         Packed packed = new Packed();
-        packed.load(content(records));
+        load(packed, content(records));
         List<PublishPacket> packets = new ArrayList<>();
         while (packed.next()) {
             packets.add(packed.raw());
@@ -143,7 +149,7 @@ class PackedTest {
         for (byte[] record : List.of(plain, withProperties(Map.of("content_type", "x")))) {
             for (int length = 1; length < record.length; length++) {
                 Packed packed = new Packed();
-                packed.load(Arrays.copyOf(record, length));
+                load(packed, Arrays.copyOf(record, length));
                 assertThrows(SinetStreamException.class, packed::next);
                 assertFalse(packed.next());
             }
@@ -153,7 +159,7 @@ class PackedTest {
     @Test
     void unknownFlagsAreRefused() {
         Packed packed = new Packed();
-        packed.load(content(message(ByteBuffer.allocate(100), 1, 2 * PROPERTIES, "t", "payload")));
+        load(packed, content(message(ByteBuffer.allocate(100), 1, 2 * PROPERTIES, "t", "payload")));
         assertThrows(SinetStreamException.class, packed::next);
     }
 }
