@@ -3,14 +3,12 @@
 
 mod common;
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
 use std::task::Poll;
-use std::time::Duration;
 
+use common::block_on;
 use common::broker::Broker;
 use common::proxy::Proxy;
-use common::{block_on, eventually};
 use futures_core::Stream;
 use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, Error, Message, MessageReader, Sent};
 
@@ -133,57 +131,6 @@ fn a_sent_message_fails_when_its_time_is_up() {
         }
     });
     assert_eq!(writer.metrics().error_count_total, 3);
-}
-
-#[test]
-fn through_a_network_that_fails_nothing_is_missing() {
-    for consistency in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
-        let broker = broker();
-        let proxy = Proxy::start(broker.plain);
-        let reader = reader(&broker.plain_address(), consistency).client_id("async-reader").open().expect("reader");
-        let writer = writer(&proxy.address(), consistency);
-        let running = AtomicBool::new(true);
-        let mut count = 0;
-        std::thread::scope(|scope| {
-            let torment = scope.spawn(|| {
-                while running.load(Ordering::SeqCst) {
-                    std::thread::sleep(Duration::from_millis(40));
-                    proxy.cut();
-                }
-            });
-            let reading = scope.spawn(|| {
-                let (mut arrived, mut again) = (HashSet::new(), 0);
-                loop {
-                    let value = common::next(&reader).into_value();
-                    if value == "end" {
-                        return (arrived, again);
-                    }
-                    again += usize::from(!arrived.insert(value));
-                }
-            });
-            block_on(async {
-                let mut window = VecDeque::new();
-                while count < 20_000 || proxy.connections() < 20 {
-                    window.push_back(writer.send(&count.to_string()).await.expect("accepted"));
-                    count += 1;
-                    if window.len() == 1000 {
-                        let oldest: Sent = window.pop_front().expect("the oldest");
-                        oldest.await.expect("confirmed");
-                    }
-                }
-                running.store(false, Ordering::SeqCst);
-                for sent in window {
-                    sent.await.expect("confirmed");
-                }
-                writer.write("end").await.expect("the last one");
-            });
-            torment.join().expect("torment");
-            let (arrived, again) = reading.join().expect("the reader");
-            assert_eq!(arrived.len(), count, "{consistency}");
-            assert!(consistency == Consistency::AtLeastOnce || again == 0, "{again} came twice");
-        });
-        eventually("nothing is left", || writer.connection_info().outbox_messages == 0);
-    }
 }
 
 /// A future that is dropped while it waits for room leaves its place to the next.

@@ -8,7 +8,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -143,7 +148,60 @@ class ChaosTest {
         }
     }
 
-    private static boolean answers(MessageWriter<String> writer) {
+    /** The same through promises and callbacks: each message ends once, whatever happens. */
+    @ParameterizedTest
+    @EnumSource(Consistency.class)
+    void nothingThatWasAcceptedIsMissing(Consistency consistency) throws Exception {
+        String topic = Clients.topic();
+        boolean persistent = consistency != Consistency.AT_MOST_ONCE;
+        Map<String, Integer> arrived = new ConcurrentHashMap<>();
+        CountDownLatch last = new CountDownLatch(1);
+        AtomicInteger resolved = new AtomicInteger();
+        Queue<Throwable> rejected = new ConcurrentLinkedQueue<>();
+        int accepted = 0;
+        try (Proxy toWriter = new Proxy(BROKER.openPort());
+                Proxy toReader = new Proxy(BROKER.openPort());
+                AsyncMessageReader<String> reader = Clients.textReader(toReader.address(), topic).consistency(consistency)
+                        .clientId("async-reader-" + consistency).parameters(PARAMETERS).build().getAsyncReader();
+                AsyncMessageWriter<String> writer = Clients.textWriter(toWriter.address(), topic).consistency(consistency)
+                        .clientId("async-writer-" + consistency).parameters(PARAMETERS).build().getAsyncWriter()) {
+            reader.addOnMessageCallback(message -> {
+                if (message.getValue().equals("end")) {
+                    last.countDown();
+                } else {
+                    arrived.merge(message.getValue(), 1, Integer::sum);
+                }
+            });
+            List<Background<Void>> torments = new ArrayList<>();
+            for (Proxy proxy : persistent ? List.of(toWriter, toReader) : List.of(toWriter)) {
+                torments.add(Background.call(() -> {
+                    torment(proxy);
+                    return null;
+                }));
+            }
+            while (resolved.get() < MESSAGES || toWriter.connections() <= CUTS) {
+                writer.write(String.valueOf(accepted++)).done(nothing -> resolved.incrementAndGet()).fail(rejected::add);
+            }
+            running = false;
+            for (Background<Void> each : torments) {
+                each.get(LIMIT);
+            }
+            int all = accepted;
+            Await.until(LIMIT, "all have ended", () -> resolved.get() + rejected.size() == all);
+            Await.until(LIMIT, "the writer is back", () -> answers(writer));
+            writer.writeAsync("end").get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+            assertTrue(last.await(LIMIT.toSeconds(), TimeUnit.SECONDS), "the last message did not come");
+        }
+        if (persistent) {
+            assertEquals(List.of(), List.copyOf(rejected));
+            assertEquals(accepted, arrived.size());
+        }
+        if (consistency != Consistency.AT_LEAST_ONCE) {
+            assertTrue(arrived.values().stream().allMatch(count -> count == 1), "something came twice");
+        }
+    }
+
+    private static boolean answers(MessageIO writer) {
         try {
             writer.ping(Duration.ofSeconds(1));
             return true;
