@@ -28,6 +28,9 @@
 // A Rust program has no use for the parts that only Java calls.
 #![cfg_attr(not(feature = "jni"), allow(dead_code))]
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod builder;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -16,11 +16,11 @@ mod link;
 mod plan;
 #[cfg(feature = "cli")]
 pub(crate) mod probe;
-mod protocol;
+pub(crate) mod protocol;
 mod publishing;
 mod runtime;
 mod sender;
-mod session;
+pub(crate) mod session;
 mod shared;
 mod state;
 pub(crate) mod steps;

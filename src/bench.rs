@@ -1,0 +1,72 @@
+//! The parts of a message's way as `cargo bench` measures them. Not for programs: it follows the inside of the crate.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::config::{Consistency, MessageFormat, Version};
+use crate::error::Error;
+use crate::message;
+use crate::mqtt::protocol::{Limits, Packet, Publish, Reason};
+use crate::mqtt::session::{Hearer, Session, Submission};
+
+/// The bytes on the wire of a value, format 3.
+pub fn encode(value: &[u8]) -> Bytes {
+    let fill = |place: &mut [u8]| {
+        place.copy_from_slice(value);
+        Ok::<_, Error>(())
+    };
+    message::encode_with(MessageFormat::V3, value.len(), 1, fill).unwrap_or_default()
+}
+
+/// The length of the value in a message.
+pub fn decode(wire: &Bytes) -> usize {
+    message::decode(MessageFormat::V3, wire).map_or(0, |decoded| decoded.payload.len())
+}
+
+/// A session of MQTT 3.1.1 that is connected, with what it has sent.
+pub struct Connected {
+    session: Session,
+    now: Instant,
+    next_id: u16,
+}
+
+impl Default for Connected {
+    fn default() -> Connected {
+        let now = Instant::now();
+        let mut session = Session::new(Version::V311, 1000, Duration::from_secs(60), now);
+        session.connected(false, &Limits::default(), now);
+        Connected { session, now, next_id: 0 }
+    }
+}
+
+impl Connected {
+    /// Publishes so many messages at QoS 1, takes the bytes for the broker as one write does, and confirms each.
+    /// Returns how many bytes there were.
+    pub fn publish_and_confirm(&mut self, payload: &Bytes, count: usize) -> usize {
+        for _ in 0..count {
+            let publish = Publish {
+                topic: "topic-001".into(),
+                payload: payload.clone(),
+                qos: Consistency::AtLeastOnce,
+                retain: false,
+                dup: false,
+                packet_id: 0,
+                properties: Bytes::new(),
+            };
+            let deadline = self.now + Duration::from_secs(60);
+            let _ = self.session.room().try_take(payload.len());
+            let submission = Submission { publish, value_bytes: payload.len(), hearer: Hearer::Nobody, deadline };
+            self.session.publish(submission, self.now);
+        }
+        let bytes = self.session.output.take().iter().map(Bytes::len).sum();
+        let position = self.session.output.queued();
+        self.session.flushed(position, self.now);
+        for _ in 0..count {
+            self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+            let _ = self.session.handle(Packet::Puback(self.next_id, Reason::default()), self.now);
+        }
+        drop(self.session.take_aftermath());
+        bytes
+    }
+}
