@@ -1,5 +1,4 @@
-//! Messages that are sent without waiting for each: order, ends, the number of writes to the socket, and a network that
-//! fails.
+//! Messages that are sent without waiting for each: order, ends, and the number of writes to the socket.
 
 mod common;
 

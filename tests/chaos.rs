@@ -240,6 +240,7 @@ fn run(api: Api, consistency: Consistency, reader_is_cut: bool) -> (HashMap<Vec<
         common::eventually("the writer is back", || writer.answers());
         writer.write_last();
         let arrived = reading.join().expect("the reader");
+        common::eventually("nothing is left", || writer.info().outbox_messages == 0);
         println!(
             "{consistency}: {} written, {} arrived, {} of them again, {writer_cuts} and {reader_cuts:?} cuts, {:?}",
             written.load(Ordering::SeqCst),

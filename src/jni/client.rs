@@ -314,15 +314,15 @@ impl JavaClient {
         }
         let size: usize =
             batch.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
-        let mut packed = packing::begin(size);
-        for delivery in &batch {
-            let publish = &delivery.publish;
-            match reader.decode(&publish.payload) {
-                Ok(decoded) => packing::message(&mut packed, delivery.number, Some(publish), &decoded),
-                Err(e) => packing::failure(&mut packed, delivery.number, &publish.topic, &e),
+        let packed = packing::records(size, |to| {
+            for delivery in &batch {
+                let publish = &delivery.publish;
+                match reader.decode(&publish.payload) {
+                    Ok(decoded) => packing::message(to, delivery.number, Some(publish), &decoded),
+                    Err(e) => packing::failure(to, delivery.number, &publish.topic, &e),
+                }
             }
-        }
-        packing::end(&mut packed);
+        });
         hand_over(Some(&packed)).inspect_err(|_| client.give_back(batch))
     }
 
@@ -333,10 +333,7 @@ impl JavaClient {
 
     pub fn decode(&self, wire: Vec<u8>) -> Result<Vec<u8>> {
         let decoded = self.reader()?.decode(&wire.into())?;
-        let mut packed = packing::begin(decoded.payload.len());
-        packing::message(&mut packed, 0, None, &decoded);
-        packing::end(&mut packed);
-        Ok(packed)
+        Ok(packing::records(decoded.payload.len(), |to| packing::message(to, 0, None, &decoded)))
     }
 
     pub fn metrics(&self) -> Result<Metrics> {

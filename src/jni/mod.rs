@@ -57,6 +57,13 @@ fn copy_into(env: &Env<'_>, array: &JByteArray<'_>, place: &mut [u8]) -> Result<
     Ok(array.get_region(env, 0, place)?)
 }
 
+/// Copies bytes to the beginning of a Java array.
+fn copy_out(env: &Env<'_>, bytes: &[u8], array: &JByteArray<'_>) -> Result<()> {
+    // SAFETY: i8 and u8 have the same size and alignment and no invalid values; the view is only read, as the slice is.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<i8>(), bytes.len()) };
+    Ok(array.set_region(env, 0, bytes)?)
+}
+
 // The attribute is unsafe because a clash of names would be; the prefix is this class's own.
 
 #[unsafe(no_mangle)]
@@ -266,9 +273,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read<'a>(
         on(handle, |client| {
             client.read(most, millis(wait_ms), |records| match records {
                 Some(records) if records.len() <= array.len(env)? => {
-                    // SAFETY: bytes have the same layout with and without a sign.
-                    let signed = unsafe { std::slice::from_raw_parts(records.as_ptr().cast::<i8>(), records.len()) };
-                    array.set_region(env, 0, signed)?;
+                    copy_out(env, records, &array)?;
                     Ok(array)
                 }
                 records => bytes_or_null(env, records),

@@ -1,4 +1,4 @@
-//! Messages on their way to Java: the length of all (u32, itself included), then records, one after the other, big endian.
+//! Messages on their way to Java: the length of all records (u32), then the records, one after the other, big endian.
 //!
 //! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate, 4 properties), topic
 //! and payload with their lengths (u32); with the last flag the properties, a tree with its length. One that can't be
@@ -15,17 +15,14 @@ const LENGTH: usize = 4;
 /// Once a batch has this many bytes, the rest waits for the next one.
 pub(super) const BATCH: usize = 256 * 1024;
 
-/// An array for records of about so many bytes.
-pub(super) fn begin(size: usize) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(size + LENGTH);
+/// An array of the records that `fill` appends, about so many bytes.
+pub(super) fn records(size: usize, fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(LENGTH + size);
     packed.extend_from_slice(&[0; LENGTH]);
-    packed
-}
-
-/// The last record is there.
-pub(super) fn end(packed: &mut [u8]) {
-    let length = packed.len() as u32;
+    fill(&mut packed);
+    let length = (packed.len() - LENGTH) as u32;
     packed[..LENGTH].copy_from_slice(&length.to_be_bytes());
+    packed
 }
 
 pub(super) fn message(to: &mut Vec<u8>, number: u64, publish: Option<&Publish>, decoded: &Decoded) {

@@ -104,7 +104,7 @@ impl Connection<'_> {
             was_reading = reading;
 
             let now = Instant::now();
-            let ticked = self.shared.with(|session| session.tick(now, reading));
+            let (ticked, waiting) = self.shared.with(|session| (session.tick(now, reading), session.output.len()));
             ticked.map_err(|NoAnswer| self.lost("the broker does not answer (keep-alive)"))?;
             if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
                 let timeout = self.plan.connection_timeout;
@@ -112,7 +112,7 @@ impl Connection<'_> {
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", cause)));
             }
 
-            blocked = self.shared.flush_gathered().map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
+            blocked = self.shared.flush_gathered(waiting).map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
             let closing = self.shared.close_deadline();
             if let Some(deadline) = closing {
                 let idle = !blocked && self.shared.look(Session::is_idle);

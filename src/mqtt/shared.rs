@@ -17,6 +17,8 @@ use super::wait::{after, lock};
 use crate::config::Settings;
 use crate::error::Error;
 
+/// What has to go at once is worth a call, however little it is.
+const ANYTHING: u64 = 1;
 /// So many bytes are worth a call of the operating system of their own.
 const WORTHWHILE: u64 = 16 * 1024;
 
@@ -245,13 +247,13 @@ impl Shared {
 
     /// Writes everything that is to be sent.
     pub fn flush(&self) -> std::io::Result<Flushed> {
-        self.flush_while(1)
+        self.flush_while(ANYTHING)
     }
 
     /// For the driver: writes what is to be sent in large pieces, since a call costs as much as accepting ten messages.
-    /// Little that has been appended meanwhile is left for the next time.
-    pub fn flush_gathered(&self) -> std::io::Result<Flushed> {
-        if (1..WORTHWHILE).contains(&self.look(|session| session.output.len())) {
+    /// Little that has been appended meanwhile is left for the next time. `waiting`: how many bytes there are now.
+    pub fn flush_gathered(&self, waiting: u64) -> std::io::Result<Flushed> {
+        if (ANYTHING..WORTHWHILE).contains(&waiting) {
             // Callers that are at it append more.
             std::thread::yield_now();
         }
@@ -269,7 +271,7 @@ impl Shared {
     pub fn send_now(&self) {
         let mut aftermath = Aftermath::default();
         let done = match self.sender.try_lock() {
-            Ok(mut sender) => match sender.flush(&self.session, 1, &mut aftermath) {
+            Ok(mut sender) => match sender.flush(&self.session, ANYTHING, &mut aftermath) {
                 Ok(Flushed::All) => true,
                 Ok(Flushed::Blocked) => false,
                 Err(e) => {

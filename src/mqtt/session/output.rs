@@ -63,7 +63,7 @@ impl Output {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.tail.is_empty()
+        self.len() == 0
     }
 
     /// Forgets what waits: its connection is gone.

@@ -15,14 +15,11 @@ final class Bytes {
         this.buffer = ByteBuffer.wrap(array);
     }
 
-    /** The array begins with the length of what is in it, itself included. */
+    /** The array begins with the length of what follows; the rest of it means nothing. */
     static Bytes withLength(byte[] array) {
         Bytes bytes = new Bytes(array);
-        int length = bytes.i32();
-        if (length < Integer.BYTES || length > array.length) {
-            throw Errors.malformed("a length exceeds the data");
-        }
-        bytes.buffer.limit(length);
+        int length = bytes.count(1);
+        bytes.buffer.limit(bytes.buffer.position() + length);
         return bytes;
     }
 

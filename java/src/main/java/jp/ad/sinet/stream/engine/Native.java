@@ -35,8 +35,8 @@ final class Native {
     static native long write(long handle, byte[] value, long timestampMicros, int waitMs);
 
     /**
-     * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 0 in the order of the calls; -1
-     * when the outbox is full, also after this wait. Its end comes with {@link #events}.
+     * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 0 in the order of the
+     * calls; -1 when the outbox is full, also after this wait. Its end comes with {@link #events}.
      */
     static native long submit(long handle, byte[] value, int waitMs);
 

@@ -52,8 +52,8 @@ class PackedTest {
 
     /** With their length before them, and behind them what is left of earlier ones. */
     private static void load(Packed packed, byte[] records) {
-        int length = Integer.BYTES + records.length;
-        packed.load(ByteBuffer.allocate(length + 3).putInt(length).put(records).put((byte) 9).array());
+        int size = Integer.BYTES + records.length + 3;
+        packed.load(ByteBuffer.allocate(size).putInt(records.length).put(records).put((byte) 9).array());
     }
 
     @Test
