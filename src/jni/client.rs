@@ -281,6 +281,11 @@ impl JavaClient {
         block_until(happened, Some(until)).flatten()
     }
 
+    /// Ends the present wait for events, or the next one.
+    pub fn nudge(&self) {
+        self.events.nudge();
+    }
+
     /// The handle is gone: nobody may wait on.
     pub fn released(&self) {
         self.events.close();

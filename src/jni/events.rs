@@ -18,6 +18,8 @@ const MAX_BYTES: usize = 64 * 1024;
 struct State {
     packed: Vec<u8>,
     closed: bool,
+    /// The one who waits shall look again.
+    nudged: bool,
     /// Who waits for more.
     waker: Option<Waker>,
 }
@@ -30,20 +32,19 @@ pub(super) struct EventQueue {
 
 impl EventQueue {
     pub fn push(&self, event: &ConnectionEvent) {
-        let mut state = lock(&self.state);
         let is_last = matches!(event, ConnectionEvent::Ended { .. } | ConnectionEvent::Closed);
-        if is_last || state.packed.len() < MAX_BYTES {
-            pack(&mut state.packed, event);
-        }
-        let waker = state.waker.take();
-        drop(state);
-        waker.into_iter().for_each(Waker::wake);
+        self.change(|state| {
+            if is_last || state.packed.len() < MAX_BYTES {
+                pack(&mut state.packed, event);
+            }
+        });
     }
 
     /// What waits; nothing after the end. Otherwise the waker is called when something does.
     pub fn poll(&self, waker: &Waker) -> Poll<Option<Vec<u8>>> {
         let mut state = lock(&self.state);
-        if state.packed.is_empty() && !state.closed {
+        let nudged = std::mem::take(&mut state.nudged);
+        if state.packed.is_empty() && !state.closed && !nudged {
             state.waker = Some(waker.clone());
             return Poll::Pending;
         }
@@ -51,11 +52,20 @@ impl EventQueue {
         Poll::Ready((!packed.is_empty()).then_some(packed))
     }
 
+    /// Ends one wait, the present or the next, with nothing.
+    pub fn nudge(&self) {
+        self.change(|state| state.nudged = true);
+    }
+
     /// Wakes the one who waits.
     pub fn close(&self) {
+        self.change(|state| state.closed = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let waker = {
             let mut state = lock(&self.state);
-            state.closed = true;
+            change(&mut state);
             state.waker.take()
         };
         waker.into_iter().for_each(Waker::wake);

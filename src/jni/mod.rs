@@ -354,6 +354,21 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
 }
 
 #[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_nudge<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+) {
+    env.with_env(|_| {
+        on(handle, |client| {
+            client.nudge();
+            Ok(())
+        })
+    })
+    .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
     mut env: EnvUnowned<'a>,
     _: JClass<'a>,

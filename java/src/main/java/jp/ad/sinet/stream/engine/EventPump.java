@@ -20,7 +20,6 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
  */
 final class EventPump implements Runnable {
     private static final int WAIT_MILLIS = 1000;
-    private static final int LOOK_MILLIS = 10;
     /** More than enough for a wait that the last event has ended already. */
     private static final int FINISH_MILLIS = 100;
 
@@ -66,19 +65,12 @@ final class EventPump implements Runnable {
     }
 
     static EventPump start(long handle, String name, String clientId, Options options, ClientSink sink) {
-        EventPump pump = new EventPump(waitMillis -> events(handle, sink, waitMillis), name + ", client " + clientId,
+        EventPump pump = new EventPump(waitMillis -> Native.events(handle, sink.wantsMessages(), waitMillis), name + ", client " + clientId,
                 options.connectionListener(), sink, options.executor());
         Thread thread = new Thread(null, pump, "sinetstream-events-" + clientId, 0, false);
         thread.setDaemon(true);
         thread.start();
         return pump;
-    }
-
-    /** A reader without callbacks is asked again soon whether it has one. */
-    private static byte[] events(long handle, ClientSink sink, int waitMillis) {
-        boolean wanted = sink.wantsMessages();
-        return Native.events(handle, wanted, wanted || !(sink instanceof MessageCallbacks) ? waitMillis
-                : Math.min(waitMillis, LOOK_MILLIS));
     }
 
     /** True on the thread that runs callbacks now. */

@@ -42,6 +42,11 @@ final class MessageCallbacks<T> implements ClientSink {
             }
         }
         owner = closed ? null : reader;
+        try {
+            Native.nudge(handle); // the pump may wait for other news only
+        } catch (SinetStreamException e) {
+            // closed meanwhile
+        }
     }
 
     void remove(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {

@@ -84,6 +84,9 @@ final class Native {
     /** Begins to count anew. */
     static native void resetMetrics(long handle);
 
+    /** Ends a wait for events, the present or the next, so that it is asked anew what is wanted. */
+    static native void nudge(long handle);
+
     /** Counts an error that happened in Java. */
     static native void countError(long handle);
 

@@ -6,17 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -35,6 +39,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Clients;
@@ -186,6 +191,30 @@ class AsyncWriterTest {
         }
     }
 
+    @Test
+    void aLaterRefusalOfTheLoginRejectsWhatIsPending() throws Exception {
+        BROKER.setPassword("user02", "Neu-1");
+        BROKER.reload();
+        AtomicReference<Throwable> atTheReader = new AtomicReference<>();
+        Map<String, Object> login = Map.of("username_pw", Map.of("username", "user02", "password", "Neu-1"),
+                "reconnect_delay", Map.of("min_delay", 0.1, "max_delay", 0.2));
+        try (Proxy proxy = new Proxy(Integer.parseInt(BROKER.login().split(":")[1]));
+                AsyncMessageReader<String> reader = Clients.textReader(proxy.address(), Clients.topic())
+                        .parameters(login).build().getAsyncReader();
+                AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), Clients.topic())
+                        .consistency(Consistency.AT_LEAST_ONCE).parameters(login).build().getAsyncWriter()) {
+            reader.addOnMessageCallback(message -> { }, atTheReader::set);
+            BROKER.setPassword("user02", Broker.password("user02"));
+            BROKER.reload();
+            proxy.shut(true);
+            Promise<?, ? extends Throwable, ?> pending = writer.write("pending");
+            proxy.shut(false);
+            assertInstanceOf(AuthenticationException.class, failure(pending));
+            assertInstanceOf(AuthenticationException.class, failure(writer.write("later")));
+            Await.until("the reader is told", () -> atTheReader.get() instanceof AuthenticationException);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"throws", "blocks", "writes", "closes"})
     void aCallbackHarmsNobodyElse(String what) throws Exception {
@@ -272,5 +301,34 @@ class AsyncWriterTest {
         }
         assertTrue(Thread.getAllStackTraces().keySet().stream()
                 .filter(thread -> thread.getName().startsWith("sinetstream-events")).count() < 20);
+    }
+
+    /** Reflection, since the tests are compiled for Java 11. */
+    @Test
+    void virtualThreadsWriteAndRead() throws Exception {
+        assumeTrue(Runtime.version().feature() >= 21, "virtual threads");
+        ExecutorService threads = (ExecutorService) Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
+        String topic = Clients.topic();
+        int count = 500;
+        try (MessageReader<String> reader = Clients.textReader(BROKER.open(), topic)
+                .consistency(Consistency.AT_LEAST_ONCE).build().getReader();
+                MessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic)
+                        .consistency(Consistency.AT_LEAST_ONCE).build().getWriter()) {
+            List<Future<String>> read = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                read.add(threads.submit(() -> reader.read().getValue()));
+            }
+            for (int i = 0; i < count; i++) {
+                String value = String.valueOf(i);
+                threads.submit(() -> writer.write(value));
+            }
+            Set<String> values = new HashSet<>();
+            for (Future<String> one : read) {
+                values.add(one.get(60, TimeUnit.SECONDS));
+            }
+            assertEquals(count, values.size());
+        } finally {
+            threads.shutdownNow();
+        }
     }
 }

@@ -8,7 +8,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Stream;
@@ -76,6 +80,22 @@ class SoakTest {
         }
     }
 
+    private static void openAndCloseAsynchronous(int rounds) throws Exception {
+        for (int round = 0; round < rounds; round++) {
+            String topic = Clients.topic();
+            CompletableFuture<String> arrived = new CompletableFuture<>();
+            try (AsyncMessageReader<String> reader = Clients.textReader(BROKER.open(), topic).build().getAsyncReader();
+                    AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic)
+                            .consistency(Consistency.AT_LEAST_ONCE).build().getAsyncWriter()) {
+                reader.addOnMessageCallback(message -> arrived.complete(message.getValue()));
+                writer.writeAsync("x").get(20, TimeUnit.SECONDS);
+                assertEquals("x", arrived.get(20, TimeUnit.SECONDS));
+            }
+            assertThrows(AuthenticationException.class,
+                    () -> Clients.textReader(BROKER.login(), topic).build().getAsyncReader());
+        }
+    }
+
     /** The JVM has threads and files of its own that come and go: a leak would be one for each round. */
     private static void assertFlat(long threads, long descriptors) {
         Await.until("no more threads and descriptors than before",
@@ -90,6 +110,43 @@ class SoakTest {
         openAndClose(ROUNDS);
         assertFlat(threads, descriptors);
         assertEquals(0, EngineAccess.liveHandles());
+    }
+
+    @Test
+    void openingAndClosingAsynchronousClients() throws Exception {
+        openAndCloseAsynchronous(ROUNDS / 10);
+        long threads = count(TASKS);
+        long descriptors = count(DESCRIPTORS);
+        openAndCloseAsynchronous(ROUNDS);
+        assertFlat(threads, descriptors);
+        assertEquals(0, EngineAccess.liveHandles());
+    }
+
+    private static long residentBytes() throws IOException {
+        return Files.readAllLines(Paths.get("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024).findFirst().getAsLong();
+    }
+
+    @Test
+    void anIdleClientIsOneThreadAndLessThanAMebibyte() throws Exception {
+        openAndCloseAsynchronous(10);
+        int clients = 200;
+        List<AutoCloseable> open = new ArrayList<>();
+        long threads = count(TASKS);
+        long memory = residentBytes();
+        try {
+            for (int i = 0; i < clients / 2; i++) {
+                open.add(Clients.textReader(BROKER.open(), Clients.topic()).build().getAsyncReader());
+                open.add(Clients.textWriter(BROKER.open(), Clients.topic()).build().getAsyncWriter());
+            }
+            assertTrue(count(TASKS) <= threads + clients + 8, count(TASKS) + " threads, " + threads + " before");
+            long grown = residentBytes() - memory;
+            assertTrue(grown < (long) clients << 20, grown + " bytes");
+        } finally {
+            for (AutoCloseable client : open) {
+                client.close();
+            }
+        }
     }
 
     @Test
