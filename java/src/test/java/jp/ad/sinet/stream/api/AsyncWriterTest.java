@@ -192,6 +192,42 @@ class AsyncWriterTest {
     }
 
     @Test
+    void whenCallbacksAreFarBehindAWriteWaits() throws Exception {
+        CountDownLatch go = new CountDownLatch(1);
+        AtomicInteger told = new AtomicInteger();
+        int room = 65_536;
+        try (AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), Clients.topic())
+                .parameter("write_timeout_ms", 1000).build().getAsyncWriter()) {
+            writer.write("first").done(nothing -> {
+                try {
+                    go.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            // The batch that is being told no longer counts.
+            AtomicReference<Throwable> refused = new AtomicReference<>();
+            int accepted = 0;
+            for (int i = 0; i < 2 * room + 2 && refused.get() == null; i++) {
+                Promise<?, ? extends Throwable, ?> promise = writer.write("x");
+                promise.fail(refused::set);
+                promise.done(nothing -> told.incrementAndGet());
+                accepted += refused.get() == null ? 1 : 0;
+            }
+            Throwable full = refused.get();
+            assertTrue(accepted >= room && full != null, accepted + " accepted");
+            assertTrue(full.getMessage().contains("timed out"), full.getMessage());
+            assertEquals(0, told.get());
+            go.countDown();
+            int all = accepted;
+            Await.until("all are told", () -> told.get() == all);
+            assertNull(writer.writeAsync("again").get(LIMIT.toSeconds(), TimeUnit.SECONDS));
+        } finally {
+            go.countDown();
+        }
+    }
+
+    @Test
     void aLaterRefusalOfTheLoginRejectsWhatIsPending() throws Exception {
         BROKER.setPassword("user02", "Neu-1");
         BROKER.reload();
