@@ -4,18 +4,30 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sinetstream::bench::{Connected, decode, encode};
+use sinetstream::bench::{Codec, Connected};
 
 fn message(criterion: &mut Criterion) {
-    for size in [100, 1024, 65_536] {
-        let value = vec![7; size];
-        let wire = encode(&value);
-        assert_eq!(decode(&wire), size);
-        let mut group = criterion.benchmark_group(format!("message of {size} bytes"));
-        group.throughput(Throughput::Bytes(size as u64));
-        group.bench_function("encode", |bencher| bencher.iter(|| encode(black_box(&value))));
-        group.bench_function("decode", |bencher| bencher.iter(|| decode(black_box(&wire))));
-        group.finish();
+    for (name, compressed, encrypted) in [
+        ("plain", false, false),
+        ("zstd", true, false),
+        ("AES-256-GCM", false, true),
+        ("zstd and AES-256-GCM", true, true),
+    ] {
+        let codec = Codec::new(compressed, encrypted).expect("a codec");
+        for size in [100, 1024, 65_536] {
+            // Numbers as text, which is about as regular as measured values are.
+            let value: Vec<u8> = (0..)
+                .flat_map(|n: u32| format!("{};", n.wrapping_mul(2_654_435_761) >> 16).into_bytes())
+                .take(size)
+                .collect();
+            let wire = codec.encode(&value).expect("a message");
+            assert_eq!(codec.decode(&wire), Ok(size));
+            let mut group = criterion.benchmark_group(format!("{name}, {size} bytes"));
+            group.throughput(Throughput::Bytes(size as u64));
+            group.bench_function("encode", |bencher| bencher.iter(|| codec.encode(black_box(&value))));
+            group.bench_function("decode", |bencher| bencher.iter(|| codec.decode(black_box(&wire))));
+            group.finish();
+        }
     }
 }
 

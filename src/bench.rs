@@ -4,24 +4,51 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::config::{Consistency, MessageFormat, Version};
-use crate::error::Error;
-use crate::message;
+use crate::config::{
+    Algorithm, CompressionSettings, Consistency, CryptoSettings, Keys, MessageFormat, MessageSettings, Mode, Prf,
+    Secret, Version,
+};
+use crate::error::{Error, Result};
+use crate::message::{Decoder, Encoder};
+use crate::mqtt::ValueSize;
 use crate::mqtt::protocol::{Limits, Packet, Publish, Reason};
 use crate::mqtt::session::{Hearer, Session, Submission};
 
-/// The bytes on the wire of a value, format 3.
-pub fn encode(value: &[u8]) -> Bytes {
-    let fill = |place: &mut [u8]| {
-        place.copy_from_slice(value);
-        Ok::<_, Error>(())
-    };
-    message::encode_with(MessageFormat::V3, value.len(), 1, fill).unwrap_or_default()
+/// Both directions of a message's way, without the network.
+pub struct Codec {
+    encoder: Encoder,
+    decoder: Decoder,
 }
 
-/// The length of the value in a message.
-pub fn decode(wire: &Bytes) -> usize {
-    message::decode(MessageFormat::V3, wire).map_or(0, |decoded| decoded.payload.len())
+impl Codec {
+    /// A codec of format 3; `compressed`: with zstd; `encrypted`: with AES-256-GCM and a password.
+    pub fn new(compressed: bool, encrypted: bool) -> Result<Codec> {
+        let compression =
+            CompressionSettings { algorithm: Algorithm::Zstd, level: None, max_decompressed_bytes: 1 << 28 };
+        let keys = Keys::Password { password: Secret::new(b"passw0rd".to_vec()), prf: Prf::Sha256, iterations: 10_000 };
+        let crypto = CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 32, salt_bytes: 8, keys };
+        let settings = MessageSettings {
+            format: MessageFormat::V3,
+            user_data_only: false,
+            compression: compressed.then_some(compression),
+            encryption: encrypted.then_some(crypto),
+        };
+        Ok(Codec { encoder: Encoder::new(&settings)?, decoder: Decoder::new(&settings)? })
+    }
+
+    /// The bytes on the wire of a value.
+    pub fn encode(&self, value: &[u8]) -> Result<Bytes> {
+        let fill = |place: &mut [u8]| {
+            place.copy_from_slice(value);
+            Ok::<_, Error>(())
+        };
+        self.encoder.encode(value.len(), 1, fill).map(|encoded| encoded.wire)
+    }
+
+    /// The length of the value in a message.
+    pub fn decode(&self, wire: &Bytes) -> Result<usize> {
+        self.decoder.decode(wire).map(|decoded| decoded.payload.len())
+    }
 }
 
 /// A session of MQTT 3.1.1 that is connected, with what it has sent.
@@ -56,7 +83,8 @@ impl Connected {
             };
             let deadline = self.now + Duration::from_secs(60);
             let _ = self.session.room().try_take(payload.len());
-            let submission = Submission { publish, value_bytes: payload.len(), hearer: Hearer::Nobody, deadline };
+            let submission =
+                Submission { publish, size: ValueSize::same(payload.len()), hearer: Hearer::Nobody, deadline };
             self.session.publish(submission, self.now);
         }
         let bytes = self.session.output.take().iter().map(Bytes::len).sum();

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::mqtt::Tally;
 use crate::mqtt::wait::lock;
+use crate::mqtt::{Tally, ValueSize};
 
 /// A snapshot of the counters. Sizes are of whole SINETStream messages, without MQTT's own bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,15 +38,15 @@ impl Counters {
         Counters(Mutex::new(fresh()))
     }
 
-    /// Counts a message of `bytes` with a value of `value_bytes`.
-    pub fn message(&self, bytes: usize, value_bytes: usize) {
-        let (bytes, value_bytes) = (bytes as u64, value_bytes as u64);
+    /// Counts a message of `bytes` with a value of that size.
+    pub fn message(&self, bytes: usize, size: ValueSize) {
+        let bytes = bytes as u64;
         let mut metrics = lock(&self.0);
         metrics.end_time_ms = now_us() / 1000;
         metrics.msg_count_total += 1;
         metrics.msg_bytes_total += bytes;
-        metrics.msg_uncompressed_bytes_total += value_bytes;
-        metrics.msg_compressed_bytes_total += value_bytes;
+        metrics.msg_uncompressed_bytes_total += size.plain as u64;
+        metrics.msg_compressed_bytes_total += size.compressed as u64;
         metrics.msg_size_min = Some(metrics.msg_size_min.map_or(bytes, |min| min.min(bytes)));
         metrics.msg_size_max = metrics.msg_size_max.max(Some(bytes));
     }
@@ -69,7 +69,7 @@ impl Counters {
         metrics.msg_count_total = tally.messages;
         metrics.msg_bytes_total = tally.bytes;
         metrics.msg_uncompressed_bytes_total = tally.value_bytes;
-        metrics.msg_compressed_bytes_total = tally.value_bytes;
+        metrics.msg_compressed_bytes_total = tally.compressed_bytes;
         metrics.msg_size_min = tally.min;
         metrics.msg_size_max = tally.max;
         metrics.error_count_total += tally.errors;

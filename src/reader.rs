@@ -11,7 +11,7 @@ use futures_core::Stream;
 use crate::builder::{common_getters, common_setters, no_answer, within};
 use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
-use crate::message::{self, Decoded};
+use crate::message::{self, Decoded, Decoder};
 use crate::metrics::{Counters, Metrics};
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
@@ -23,13 +23,15 @@ pub(crate) struct RawReader {
     pub settings: Settings,
     pub counters: Counters,
     pub client: Client,
+    decoder: Decoder,
 }
 
 impl RawReader {
     /// Starts to connect and subscribe; `client.opened()` tells how that ends.
     pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawReader> {
+        let decoder = Decoder::new(&settings.message)?;
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
-        Ok(RawReader { settings, counters: Counters::new(), client })
+        Ok(RawReader { settings, counters: Counters::new(), client, decoder })
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -42,9 +44,9 @@ impl RawReader {
 
     /// Decodes a message, and counts it.
     pub fn decode(&self, wire: &Bytes) -> Result<Decoded> {
-        let decoded = message::decode(self.settings.message_format, wire);
+        let decoded = self.decoder.decode(wire);
         match &decoded {
-            Ok(decoded) => self.counters.message(wire.len(), decoded.payload.len()),
+            Ok(decoded) => self.counters.message(wire.len(), decoded.size),
             Err(_) => self.counters.error(),
         }
         decoded

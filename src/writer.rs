@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
+use crate::message::{Encoded, Encoder};
 use crate::metrics::{Counters, Metrics, now_us};
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
@@ -24,13 +23,15 @@ pub(crate) struct RawWriter {
     /// Of what fails before it comes to the engine, which counts the rest.
     pub counters: Counters,
     pub client: Client,
+    encoder: Encoder,
 }
 
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
     pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawWriter> {
+        let encoder = Encoder::new(&settings.message)?;
         let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
-        Ok(RawWriter { settings, counters: Counters::new(), client })
+        Ok(RawWriter { settings, counters: Counters::new(), client, encoder })
     }
 
     /// Encodes a value of `length` bytes that `fill` writes.
@@ -39,15 +40,26 @@ impl RawWriter {
         length: usize,
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Bytes, E> {
-        // A header and two varints come on top.
-        let limit = self.client.max_message() - 64;
-        if length > limit {
+    ) -> std::result::Result<Encoded, E> {
+        let most = self.client.max_message();
+        let too_large = |what: String| {
             self.counters.error();
-            let message = format!("a message of {length} bytes is larger than MQTT can carry ({limit} bytes)");
-            return Err(Error::Io(message).into());
+            Err(Error::Io(format!("a message of {what} is larger than MQTT can carry ({most} bytes)")).into())
+        };
+        let least = if self.settings.message.compression.is_some() { 0 } else { length };
+        if least > most - self.encoder.overhead() {
+            return too_large(format!("{length} bytes and {} of SINETStream's own", self.encoder.overhead()));
         }
-        message::encode_with(self.settings.message_format, length, timestamp_us, fill)
+        let encoded = self.encoder.encode(length, timestamp_us, |place| fill(place).map_err(Failed::Fill));
+        match encoded {
+            Ok(encoded) if encoded.wire.len() > most => too_large(format!("{} bytes", encoded.wire.len())),
+            Ok(encoded) => Ok(encoded),
+            Err(Failed::Fill(error)) => Err(error),
+            Err(Failed::Encode(error)) => {
+                self.counters.error();
+                Err(error.into())
+            }
+        }
     }
 
     /// Encodes a value of `length` bytes that `fill` writes, and prepares its publish.
@@ -57,10 +69,10 @@ impl RawWriter {
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<RawWrite, E> {
-        let wire = self.encode(length, timestamp_us, fill)?;
+        let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
         let timeout = self.settings.write_timeout;
         let deadline = after(timeout);
-        Ok(RawWrite { pending: self.client.publish(wire, length, deadline), timeout, deadline })
+        Ok(RawWrite { pending: self.client.publish(wire, size, deadline), timeout, deadline })
     }
 
     fn write(&self, value: &[u8], timestamp_us: i64) -> Result<RawWrite> {
@@ -78,8 +90,8 @@ impl RawWriter {
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<u64>, E> {
-        let wire = self.encode(length, now_us(), fill)?;
-        Ok(self.client.submit(wire, length)?)
+        let Encoded { wire, size } = self.encode(length, now_us(), fill)?;
+        Ok(self.client.submit(wire, size)?)
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -89,6 +101,19 @@ impl RawWriter {
     pub fn reset_metrics(&self) {
         self.counters.reset();
         self.client.reset_tally();
+    }
+}
+
+/// Why a value did not become a message.
+enum Failed<E> {
+    /// It could not be had.
+    Fill(E),
+    Encode(Error),
+}
+
+impl<E> From<Error> for Failed<E> {
+    fn from(error: Error) -> Failed<E> {
+        Failed::Encode(error)
     }
 }
 

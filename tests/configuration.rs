@@ -345,6 +345,20 @@ fn parameters_without_effect_say_so() {
         "compression",
         &["no effect", "'data_compression' is false"],
     );
+    warned("crypto: {algorithm: AES}", "crypto", &["no effect", "'data_encryption' is not given"]);
+    for (inside, name, words) in [
+        ("password: p\u{e4}ss", "password", &["beyond ASCII"][..]),
+        ("password: p, padding: pkcs7", "padding", &["needless"]),
+        ("password: p, key_derivation: {iteration: 10}", "key_derivation.iteration", &["weak", "1000"]),
+        ("password: p, key_derivation: {salt_bytes: 4}", "key_derivation.salt_bytes", &["weak", "8"]),
+        ("password: p, key_derivation: {prf: HMAC-SHA512}", "key_derivation.prf", &["not by its Java library"]),
+        ("password: p, data_encryption: true", "data_encryption", &["no effect", "beside 'crypto'"]),
+        ("password: p, key_lenght: 256", "key_lenght", &["not known", "'key_length'"]),
+    ] {
+        let lines = format!("crypto: {{algorithm: AES, mode: GCM, {inside}}}\ndata_encryption: true");
+        warned(&lines, &format!("crypto.{name}"), words);
+    }
+    warned("compression: {algorithm: lz4, level: 3}\ndata_compression: true", "compression.level", &["no effect"]);
     warned(
         "username_pw: {username: a, password: b}\nusername_pw_set: {username: c, password: d}",
         "username_pw",

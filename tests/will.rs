@@ -302,8 +302,8 @@ fn mistakes_are_told() {
         ("{topic: t, payload: s3cr3t, retain: perhaps}", "true or false"),
         ("{topic: t, payload: s3cr3t, delay_interval: -1}", "0 to 4294967295"),
         ("{topic: t, payload: s3cr3t, message_format: 4}", "2 or 3"),
-        ("{topic: t, payload: s3cr3t, data_encryption: true}", "not supported yet"),
-        ("{topic: t, payload: s3cr3t, data_compression: true}", "not supported yet"),
+        ("{topic: t, payload: s3cr3t, data_encryption: true}", "needs 'crypto'"),
+        ("{topic: t, payload: s3cr3t, data_compression: true, user_data_only: true}", "can't be combined"),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("config.yml");

@@ -67,7 +67,7 @@ fn layouts_that_mean_the_same() {
 #[test]
 fn booleans_of_yaml_1_1() {
     for word in ["true", "True", "TRUE", "yes", "Yes", "on", "ON", "'true'"] {
-        refused(format!("s:\n  {SERVICE}  data_encryption: {word}\n"), Some(5), &["data_encryption", "not supported"]);
+        refused(format!("s:\n  {SERVICE}  data_encryption: {word}\n"), Some(5), &["data_encryption", "needs 'crypto'"]);
     }
     for word in ["false", "False", "FALSE", "no", "No", "off", "OFF", "'false'"] {
         accepted(format!("s:\n  {SERVICE}  data_encryption: {word}\n"));

@@ -1,5 +1,6 @@
 //! Reads values of parameters, each checked for its type; what is wrong is noted with its place.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Role;
@@ -15,6 +16,8 @@ pub(super) const MAX_STRING: usize = 65_535;
 pub(super) struct Extractor {
     pub parameters: Parameters,
     pub role: Role,
+    /// Relative names of files start here.
+    pub user_dir: PathBuf,
 }
 
 impl Extractor {

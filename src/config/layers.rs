@@ -131,26 +131,19 @@ impl Parameters {
     pub fn check_support(&mut self) {
         for entry in std::mem::take(&mut self.entries) {
             self.check_name(PARAMETERS, &entry.name, entry.layer, &entry.written);
-            let inner = match entry.name.as_str() {
-                "tls" => parameters::TLS,
-                "username_pw" => parameters::USERNAME_PW,
-                "tls_insecure" => parameters::TLS_INSECURE,
-                "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
-                "max_queued_messages" => parameters::MAX_QUEUED_MESSAGES,
-                "reconnect_delay" => parameters::RECONNECT_DELAY,
-                "will" => parameters::WILL,
-                "message_properties" => parameters::MESSAGE_PROPERTIES,
-                "ws_options" => parameters::WS_OPTIONS,
-                _ => &[],
-            };
-            if let (false, Value::Map(map)) = (inner.is_empty(), &entry.value) {
-                for (name, _) in map.iter().filter(|(_, value)| **value != Value::Null) {
-                    let mut written = entry.written.clone();
-                    written.push(name.to_owned());
-                    self.check_name(inner, name, entry.layer, &written);
-                }
-            }
+            self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
             self.entries.push(entry);
+        }
+    }
+
+    fn check_inside(&mut self, name: &str, value: &Value, layer: usize, written: &[String]) {
+        let table = inside(name);
+        if let (false, Value::Map(map)) = (table.is_empty(), value) {
+            for (name, value) in map.iter().filter(|(_, value)| **value != Value::Null) {
+                let written = [written, &[name.to_owned()]].concat();
+                self.check_name(table, name, layer, &written);
+                self.check_inside(name, value, layer, &written);
+            }
         }
     }
 
@@ -260,6 +253,25 @@ impl Parameters {
             insert_at(&mut map, &entry.written, value);
         }
         map
+    }
+}
+
+/// What is known inside a parameter; nothing when it is not looked at there.
+fn inside(name: &str) -> &'static [(&'static str, Support)] {
+    match name {
+        "tls" => parameters::TLS,
+        "username_pw" => parameters::USERNAME_PW,
+        "tls_insecure" => parameters::TLS_INSECURE,
+        "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
+        "max_queued_messages" => parameters::MAX_QUEUED_MESSAGES,
+        "reconnect_delay" => parameters::RECONNECT_DELAY,
+        "will" => parameters::WILL,
+        "message_properties" => parameters::MESSAGE_PROPERTIES,
+        "ws_options" => parameters::WS_OPTIONS,
+        "compression" => parameters::COMPRESSION,
+        "crypto" => parameters::CRYPTO,
+        "key_derivation" => parameters::KEY_DERIVATION,
+        _ => &[],
     }
 }
 

@@ -4,10 +4,12 @@
 //! the builder's parameters, `settings` checks every value.
 
 mod broker;
+mod crypto;
 mod document;
 mod extractor;
 mod find;
 mod layers;
+mod message;
 mod mqtt;
 mod parameters;
 mod settings;
@@ -22,9 +24,13 @@ mod yaml;
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
+#[cfg(any(test, feature = "bench"))]
+pub(crate) use crypto::Secret;
+pub(crate) use crypto::{CryptoSettings, Keys, Mode, Prf};
+pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::{ConnectProperties, Version};
 pub use settings::Consistency;
-pub(crate) use settings::{Credentials, MessageFormat, Settings};
+pub(crate) use settings::{Credentials, Settings};
 #[cfg(feature = "jni")]
 pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Source, TlsSettings, Trust};

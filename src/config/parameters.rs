@@ -139,6 +139,33 @@ pub(crate) const WILL: &[(&str, Support)] = &[
     ("crypto", Built),
 ];
 
+/// What stands inside `compression`.
+pub(crate) const COMPRESSION: &[(&str, Support)] = &[
+    ("algorithm", Built),
+    ("level", Built),
+    ("max_decompressed_bytes", Built),
+    ("gzip", NoEffect("use 'level'")),
+    ("zstd", NoEffect("use 'level'")),
+    ("lz4", NoEffect("this library's lz4 has no options")),
+];
+
+/// What stands inside `crypto`.
+pub(crate) const CRYPTO: &[(&str, Support)] = &[
+    ("algorithm", Built),
+    ("key_length", Built),
+    ("mode", Built),
+    ("padding", Built),
+    ("key_derivation", Built),
+    ("password", Built),
+    ("key", Built),
+    ("_keys", Built),
+    ("data_encryption", NoEffect("it belongs beside 'crypto', not into it")),
+];
+
+/// What stands inside `key_derivation` of `crypto`.
+pub(crate) const KEY_DERIVATION: &[(&str, Support)] =
+    &[("algorithm", Built), ("salt_bytes", Built), ("iteration", Built), ("prf", Built)];
+
 /// What stands inside `message_properties`.
 pub(crate) const MESSAGE_PROPERTIES: &[(&str, Support)] = &[
     ("payload_format_indicator", Built),

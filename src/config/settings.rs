@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::broker::{self, Broker};
 use super::extractor::{Extractor, MAX_STRING};
 use super::layers::Parameters;
+use super::message::MessageSettings;
 use super::mqtt::{ConnectProperties, Version};
 use super::tls::TlsSettings;
 use super::value::{Map, Value};
@@ -72,13 +73,6 @@ impl FromStr for Consistency {
 
 const CONSISTENCY_NAMES: &str = "expected AT_MOST_ONCE, AT_LEAST_ONCE or EXACTLY_ONCE";
 
-/// Version of the message format; see the `message` module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MessageFormat {
-    V2,
-    V3,
-}
-
 /// A login. `Debug` hides it.
 #[derive(Clone)]
 pub(crate) struct Credentials {
@@ -115,7 +109,7 @@ pub(crate) struct Settings {
     pub receive_timeout: Option<Duration>,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
-    pub message_format: MessageFormat,
+    pub message: MessageSettings,
     pub version: Version,
     /// MQTT 5 only.
     pub connect_properties: ConnectProperties,
@@ -162,10 +156,9 @@ const DEFAULT_MAX_RECEIVED_BYTES: i64 = 32 << 20;
 const ANY_VALUE_TYPE: &str = "*";
 
 pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: &Request) -> Result<Settings> {
-    let mut take = Extractor { parameters, role: request.role };
+    let mut take = Extractor { parameters, role: request.role, user_dir: request.user_dir.clone() };
     take.service_type()?;
     take.parameters.check_support();
-    take.not_built();
     let tls = take.tls(request);
     let web_socket = take.web_socket();
     let brokers = take.brokers(default_port(tls.is_some(), web_socket.is_some()));
@@ -191,7 +184,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         receive_timeout: take.milliseconds("receive_timeout_ms"),
         write_timeout: take.timeout("write_timeout_ms", DEFAULT_WRITE_TIMEOUT_MS),
         close_timeout: take.timeout("close_timeout_ms", DEFAULT_CLOSE_TIMEOUT_MS),
-        message_format: take.message_format("message_format", &[]),
+        message: take.message(&[]),
         version,
         connect_properties,
         message_properties: take.message_properties("message_properties", &[]).filter(|_| version == Version::V5),
@@ -245,9 +238,9 @@ fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
     let defaults = [
         ("consistency", Value::from(settings.consistency.name())),
         ("value_type", Value::from(settings.value_type.as_str())),
-        ("user_data_only", Value::Bool(false)),
-        ("data_compression", Value::Bool(false)),
-        ("data_encryption", Value::Bool(false)),
+        ("user_data_only", Value::Bool(settings.message.user_data_only)),
+        ("data_compression", Value::Bool(settings.message.compression.is_some())),
+        ("data_encryption", Value::Bool(settings.message.encryption.is_some())),
     ];
     for (name, value) in defaults {
         if visible.get(name).is_none() {
@@ -277,35 +270,6 @@ impl Extractor {
             }
         }
         Ok(())
-    }
-
-    /// Features that are known and switched on, but not built.
-    fn not_built(&mut self) {
-        self.refuse_when_on("user_data_only", "messages without SINETStream's header are");
-        for (switch, details, what) in
-            [("data_compression", "compression", "compression is"), ("data_encryption", "crypto", "encryption is")]
-        {
-            let on = self.refuse_when_on(switch, what);
-            let explicitly_off = !on && self.parameters.get(switch).is_some();
-            let Some(entry) = self.parameters.get(details).filter(|_| !on) else { continue };
-            if explicitly_off {
-                let place = self.parameters.place_of(entry, &[]);
-                self.parameters.warnings.push(format!("{place} has no effect while '{switch}' is false"));
-            } else {
-                let message =
-                    format!("{what} not supported yet by this version; remove it, or set '{switch}' to false");
-                self.parameters.problem(details, &[], &message);
-            }
-        }
-    }
-
-    /// Reads a switch and refuses it when it is on; returns whether it is.
-    fn refuse_when_on(&mut self, name: &str, what: &str) -> bool {
-        let on = self.flag(name, &[]) == Some(true);
-        if on {
-            self.parameters.problem(name, &[], &format!("{what} not supported yet by this version"));
-        }
-        on
     }
 
     fn brokers(&mut self, default_port: u16) -> Vec<Broker> {
@@ -412,21 +376,6 @@ impl Extractor {
             _ => self.parameters.problem("value_type", &[], "expected byte_array or text"),
         }
         name
-    }
-
-    pub(super) fn message_format(&mut self, name: &str, inside: &[&str]) -> MessageFormat {
-        match self.value(name, inside) {
-            None | Some(Value::Int(3)) => MessageFormat::V3,
-            Some(Value::Int(2)) => MessageFormat::V2,
-            Some(Value::Int(other)) => {
-                self.parameters.problem(name, inside, &format!("expected 2 or 3, found {other}"));
-                MessageFormat::V3
-            }
-            Some(other) => {
-                self.wrong(name, inside, "the integer 2 or 3", &other);
-                MessageFormat::V3
-            }
-        }
     }
 
     fn keep_alive(&mut self) -> Duration {

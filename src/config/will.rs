@@ -1,8 +1,9 @@
 //! The will: what the broker publishes when the client is lost without having said goodbye.
 
-use super::extractor::{Extractor, MAX_STRING, is_word};
+use super::extractor::{Extractor, MAX_STRING};
+use super::message::MessageSettings;
 use super::mqtt::Version;
-use super::settings::{Consistency, MessageFormat};
+use super::settings::Consistency;
 use super::value::Value;
 use crate::mqtt::{MessageProperties, topic};
 
@@ -12,7 +13,7 @@ pub(crate) struct WillSettings {
     pub topic: String,
     /// What becomes a SINETStream message.
     pub value: Vec<u8>,
-    pub message_format: MessageFormat,
+    pub message: MessageSettings,
     pub qos: Consistency,
     pub retain: bool,
     /// Seconds; MQTT 5 only.
@@ -55,11 +56,13 @@ impl Extractor {
             self.no_effect_inside("will", "delay_interval", "it needs 'protocol: MQTTv5'");
             self.no_effect_inside("will", "message_properties", "it needs 'protocol: MQTTv5'");
         }
-        self.not_in_a_will();
+        if self.value("will", &["value_serializer"]).is_some() {
+            self.parameters.problem("will", &["value_serializer"], "not supported yet by this version in a will");
+        }
         Some(WillSettings {
             topic: topic.unwrap_or_default(),
             value,
-            message_format: self.message_format("will", &["message_format"]),
+            message: self.message(&["will"]),
             qos: self.will_qos(),
             retain: self.flag("will", &["retain"]).unwrap_or(false),
             delay_interval,
@@ -116,28 +119,5 @@ impl Extractor {
             consistency
         });
         self.integer("will", &["qos"], 0..=2).and_then(Consistency::from_qos).or(consistency).unwrap_or_default()
-    }
-
-    /// Parameters of a writer that are refused in a will, because leaving them out would change what is sent.
-    fn not_in_a_will(&mut self) {
-        for (name, what) in [
-            ("data_encryption", "encryption is"),
-            ("data_compression", "compression is"),
-            ("user_data_only", "messages without SINETStream's header are"),
-        ] {
-            let off = match self.value("will", &[name]) {
-                None | Some(Value::Bool(false)) => true,
-                Some(Value::Str(text)) => is_word(&text, &["false", "no", "off"]),
-                Some(_) => false,
-            };
-            if !off {
-                self.parameters.problem("will", &[name], &format!("{what} not supported yet by this version"));
-            }
-        }
-        for name in ["value_serializer", "crypto", "compression"] {
-            if self.value("will", &[name]).is_some() {
-                self.parameters.problem("will", &[name], "not supported yet by this version in a will");
-            }
-        }
     }
 }

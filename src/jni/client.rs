@@ -116,7 +116,7 @@ impl JavaClient {
         let receive_timeout = settings
             .receive_timeout
             .map_or(Value::Null, |timeout| Value::Int(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)));
-        let format = match settings.message_format {
+        let format = match settings.message.format {
             config::MessageFormat::V2 => 2,
             config::MessageFormat::V3 => 3,
         };
@@ -131,9 +131,9 @@ impl JavaClient {
             ("value_deserializer", optional(&settings.value_deserializer)),
             ("receive_timeout_ms", receive_timeout),
             ("write_timeout_ms", Value::Int(i64::try_from(settings.write_timeout.as_millis()).unwrap_or(i64::MAX))),
-            ("data_encryption", Value::Bool(false)),
-            ("data_compression", Value::Bool(false)),
-            ("user_data_only", Value::Bool(false)),
+            ("data_encryption", Value::Bool(settings.message.encryption.is_some())),
+            ("data_compression", Value::Bool(settings.message.compression.is_some())),
+            ("user_data_only", Value::Bool(settings.message.user_data_only)),
             ("message_format", Value::Int(format)),
             ("key_material", stores::wanted(settings.tls.as_ref())),
             ("config", Value::Map(settings.visible.clone())),

@@ -10,7 +10,7 @@ pub(super) const HEADER: [u8; 10] = [0xC3, 0x01, 0x1F, 0x9C, 0x0C, 0x91, 0xEB, 0
 const MAX_LONG: usize = 10;
 
 /// Appends an Avro long: zig-zag, then seven bits a byte, the lowest first.
-pub(super) fn put_long(to: &mut Vec<u8>, value: i64) {
+fn put_long(to: &mut Vec<u8>, value: i64) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     while rest >= 0x80 {
         to.push(rest as u8 | 0x80);
@@ -19,8 +19,20 @@ pub(super) fn put_long(to: &mut Vec<u8>, value: i64) {
     to.push(rest as u8);
 }
 
+/// Appends what stands before a value of `length` bytes.
+pub(super) fn put_head(to: &mut Vec<u8>, timestamp_us: i64, length: usize) {
+    to.extend_from_slice(&HEADER);
+    put_long(to, timestamp_us);
+    put_long(to, length as i64);
+}
+
+/// How many bytes [`put_head`] writes.
+pub(super) fn head_length(timestamp_us: i64, length: usize) -> usize {
+    HEADER.len() + long_length(timestamp_us) + long_length(length as i64)
+}
+
 /// How many bytes [`put_long`] writes.
-pub(super) fn long_length(value: i64) -> usize {
+fn long_length(value: i64) -> usize {
     let zigzag = (value << 1 ^ value >> 63) as u64;
     (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
 }

@@ -1,33 +1,51 @@
-//! A value's way to bytes on the wire and back: `avro` wraps it in a record with its timestamp, `packet` puts
-//! SINETStream's header before it. Compression and encryption will stand between.
+//! A value's way to bytes on the wire and back: `compress` makes it smaller, `avro` wraps it in a record with its timestamp,
+//! `cipher` encrypts the record with a key of `keys`, and `packet`, which joins them, puts SINETStream's header before it.
 
 mod avro;
+mod cipher;
+mod compress;
+mod keys;
 mod packet;
 
 use bytes::Bytes;
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::mqtt::{MessageProperties, Will};
-pub(crate) use packet::{decode, encode_with};
+use crate::mqtt::{MessageProperties, ValueSize, Will};
+pub(crate) use packet::{Decoder, Encoder};
+
+/// A message as it goes to the broker.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub wire: Bytes,
+    pub size: ValueSize,
+}
 
 /// A decoded message: the value's bytes and its timestamp in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decoded {
     pub timestamp_us: i64,
     pub payload: Bytes,
+    pub size: ValueSize,
 }
 
-/// The will as it goes to the broker: a SINETStream message like any other, without a time.
+/// The will as it goes to the broker: a SINETStream message like any other, without a time. Of the service's parameters
+/// none counts for it.
 pub(crate) fn will(settings: &Settings) -> Result<Option<Will>> {
     let Some(will) = &settings.will else { return Ok(None) };
-    let payload = encode_with(will.message_format, will.value.len(), 0, |place| {
+    let encoded = Encoder::new(&will.message)?.encode(will.value.len(), 0, |place| {
         place.copy_from_slice(&will.value);
         Ok::<_, Error>(())
     })?;
+    if encoded.wire.len() > usize::from(u16::MAX) {
+        return Err(Error::InvalidConfiguration(format!(
+            "parameter 'will.payload': a message of {} bytes, which a will can't carry",
+            encoded.wire.len()
+        )));
+    }
     Ok(Some(Will {
         topic: will.topic.clone(),
-        payload,
+        payload: encoded.wire,
         qos: will.qos,
         retain: will.retain,
         delay_interval: will.delay_interval,

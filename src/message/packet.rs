@@ -1,92 +1,197 @@
-//! SINETStream's packet header, message formats 2 and 3.
+//! SINETStream's message formats 2 and 3: the record, encrypted or not, and before it, in format 3, a header with the
+//! version of the key.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Decoded, avro};
-use crate::config::MessageFormat;
+use super::cipher::{Cipher, IV};
+use super::compress::Compressor;
+use super::keys::KeyRing;
+use super::{Decoded, Encoded, avro};
+use crate::config::{MessageFormat, MessageSettings};
 use crate::error::{Error, Result};
+use crate::mqtt::ValueSize;
 
 /// Marker of format 3; the key version follows in two bytes, big endian. Key version 0 is "not encrypted".
 const MARKER_V3: [u8; 4] = [0xDF, 0x03, 0x00, 0x00];
 const HEADER_V3: usize = 6;
+const NOT_ENCRYPTED: u16 = 0;
+/// The record's header and its two numbers.
+const MAX_RECORD_HEAD: usize = avro::HEADER.len() + 10 + 10;
 
-/// The bytes on the wire for a value of `length` bytes, which `fill` writes into its place, so that it is copied once.
-pub(crate) fn encode_with<E>(
-    format: MessageFormat,
-    length: usize,
-    timestamp_us: i64,
-    fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
-) -> std::result::Result<Bytes, E> {
-    let mut wire = head(format, length, timestamp_us);
-    let start = wire.len();
-    wire.resize(start + length, 0);
-    fill(&mut wire[start..])?;
-    Ok(Bytes::from(wire))
+/// Makes messages of values. Many threads may use one.
+pub(crate) struct Encoder {
+    settings: MessageSettings,
+    compressor: Option<Compressor>,
+    key: Option<WriterKey>,
 }
 
-fn head(format: MessageFormat, length: usize, timestamp_us: i64) -> Vec<u8> {
-    let header = if format == MessageFormat::V3 { HEADER_V3 } else { 0 };
-    let record = avro::HEADER.len() + avro::long_length(timestamp_us) + avro::long_length(length as i64);
-    // Exactly: to share a vector that has room left costs another allocation.
-    let mut wire = Vec::with_capacity(header + record + length);
-    if format == MessageFormat::V3 {
-        wire.extend_from_slice(&MARKER_V3);
-        wire.extend_from_slice(&[0, 0]);
-    }
-    wire.extend_from_slice(&avro::HEADER);
-    avro::put_long(&mut wire, timestamp_us);
-    avro::put_long(&mut wire, length as i64);
-    wire
+/// What all messages of a writer are encrypted with.
+struct WriterKey {
+    version: u16,
+    salt: Vec<u8>,
+    cipher: Arc<Cipher>,
 }
 
-/// Decodes bytes from the wire. A reader of format 3 reads format 2 as well; one of format 2 knows no header.
-pub(crate) fn decode(format: MessageFormat, wire: &Bytes) -> Result<Decoded> {
-    let body = match format {
-        MessageFormat::V3 if wire.starts_with(&MARKER_V3) && wire.len() >= HEADER_V3 => {
-            match u16::from_be_bytes([wire[4], wire[5]]) {
-                0 => wire.slice(HEADER_V3..),
-                version => {
-                    return Err(Error::InvalidMessage(format!(
-                        "the message is encrypted (key version {version}), but this reader does not decrypt"
-                    )));
-                }
+impl Encoder {
+    /// With a password this derives the key, which takes milliseconds.
+    pub fn new(settings: &MessageSettings) -> Result<Encoder> {
+        let key = match &settings.encryption {
+            None => None,
+            Some(crypto) => {
+                let ring = KeyRing::new(crypto)?;
+                let mut salt = vec![0; crypto.salt_bytes];
+                random(&mut salt)?;
+                let version = ring.newest();
+                Some(WriterKey { version, cipher: ring.cipher(version, &salt)?, salt })
             }
-        }
-        _ => wire.clone(),
-    };
-    let (timestamp_us, payload) = avro::decode(&body)?;
-    Ok(Decoded { timestamp_us, payload: body.slice(payload) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn encode(format: MessageFormat, value: &[u8], timestamp_us: i64) -> Bytes {
-        let fill = |place: &mut [u8]| {
-            place.copy_from_slice(value);
-            Ok::<_, ()>(())
         };
-        encode_with(format, value.len(), timestamp_us, fill).unwrap()
+        let compressor = settings.compression.as_ref().map(Compressor::new);
+        Ok(Encoder { settings: settings.clone(), compressor, key })
     }
 
-    proptest! {
-        #[test]
-        fn values_round_trip(value: Vec<u8>, timestamp_us: i64, v3: bool) {
-            let format = if v3 { MessageFormat::V3 } else { MessageFormat::V2 };
-            let wire = encode(format, &value, timestamp_us);
-            let decoded = decode(format, &wire);
-            prop_assert_eq!(decoded, Ok(Decoded { timestamp_us, payload: value.into() }));
-        }
+    /// How many bytes come on top of a value at most, unless compression makes it larger.
+    pub fn overhead(&self) -> usize {
+        let encryption = self.key.as_ref().map_or(0, |key| key.salt.len() + IV + key.cipher.overhead());
+        HEADER_V3 + MAX_RECORD_HEAD + encryption
+    }
 
-        #[test]
-        fn a_damaged_message_is_an_error_or_a_message(value: Vec<u8>, cut: prop::sample::Index, flip: prop::sample::Index) {
-            let mut wire = encode(MessageFormat::V3, &value, 1).to_vec();
-            let at = flip.index(wire.len());
-            wire[at] ^= 0xFF;
-            wire.truncate(cut.index(wire.len() + 1));
-            let _ = decode(MessageFormat::V3, &wire.into());
+    /// The message of a value of `length` bytes, which `fill` writes into their place.
+    pub fn encode<E: From<Error>>(
+        &self,
+        length: usize,
+        timestamp_us: i64,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Encoded, E> {
+        if self.settings.user_data_only {
+            let mut wire = vec![0; length];
+            fill(&mut wire)?;
+            return Ok(Encoded { wire: wire.into(), size: ValueSize::same(length) });
         }
+        let Some(compressor) = &self.compressor else {
+            // Exactly: to share a vector that has room left costs another allocation.
+            let end = if self.key.is_some() { self.overhead() } else { 0 };
+            let mut wire =
+                Vec::with_capacity(self.head_length() + avro::head_length(timestamp_us, length) + length + end);
+            self.put_head(&mut wire)?;
+            avro::put_head(&mut wire, timestamp_us, length);
+            let start = wire.len();
+            wire.resize(start + length, 0);
+            fill(&mut wire[start..])?;
+            self.seal(&mut wire, 0)?;
+            return Ok(Encoded { wire: wire.into(), size: ValueSize::same(length) });
+        };
+        let mut value = vec![0; length];
+        fill(&mut value)?;
+        // The head's length depends on the compressed size, so the head is written last, up to where the value begins.
+        let room = self.head_length() + MAX_RECORD_HEAD;
+        let mut wire = Vec::with_capacity(room + length / 2 + 64);
+        wire.resize(room, 0);
+        compressor.compress(&value, &mut wire)?;
+        let compressed = wire.len() - room;
+        let mut head = Vec::with_capacity(room);
+        self.put_head(&mut head)?;
+        avro::put_head(&mut head, timestamp_us, compressed);
+        let start = room - head.len();
+        wire[start..room].copy_from_slice(&head);
+        self.seal(&mut wire, start)?;
+        Ok(Encoded { wire: Bytes::from(wire).slice(start..), size: ValueSize { plain: length, compressed } })
+    }
+
+    /// What stands before the record.
+    fn head_length(&self) -> usize {
+        let header = if self.settings.format == MessageFormat::V3 { HEADER_V3 } else { 0 };
+        header + self.key.as_ref().map_or(0, |key| key.salt.len() + IV)
+    }
+
+    fn put_head(&self, wire: &mut Vec<u8>) -> Result<()> {
+        if self.settings.format == MessageFormat::V3 {
+            wire.extend_from_slice(&MARKER_V3);
+            let version = self.key.as_ref().map_or(NOT_ENCRYPTED, |key| key.version);
+            wire.extend_from_slice(&version.to_be_bytes());
+        }
+        if let Some(key) = &self.key {
+            wire.extend_from_slice(&key.salt);
+            let mut iv = [0; IV];
+            random(&mut iv)?;
+            wire.extend_from_slice(&iv);
+        }
+        Ok(())
+    }
+
+    /// Encrypts the record of the message that begins at `start`.
+    fn seal(&self, wire: &mut Vec<u8>, start: usize) -> Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let record = start + self.head_length();
+        key.cipher.seal(wire, record - IV - key.salt.len(), record)
+    }
+}
+
+fn random(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}")))
+}
+
+/// Makes values of messages. Many threads may use one.
+pub(crate) struct Decoder {
+    settings: MessageSettings,
+    compressor: Option<Compressor>,
+    keys: Option<KeyRing>,
+}
+
+impl Decoder {
+    pub fn new(settings: &MessageSettings) -> Result<Decoder> {
+        Ok(Decoder {
+            settings: settings.clone(),
+            compressor: settings.compression.as_ref().map(Compressor::new),
+            keys: settings.encryption.as_ref().map(KeyRing::new).transpose()?,
+        })
+    }
+
+    /// Decodes bytes from the wire. A reader of format 3 reads format 2 as well; one of format 2 knows no header.
+    ///
+    /// The first message of each salt, which is to say of each writer, costs the derivation of a key when there is a password.
+    pub fn decode(&self, wire: &Bytes) -> Result<Decoded> {
+        if self.settings.user_data_only {
+            return Ok(Decoded { timestamp_us: 0, payload: wire.clone(), size: ValueSize::same(wire.len()) });
+        }
+        let (version, body) = match self.settings.format {
+            MessageFormat::V3 if wire.starts_with(&MARKER_V3) && wire.len() >= HEADER_V3 => {
+                (Some(u16::from_be_bytes([wire[4], wire[5]])), wire.slice(HEADER_V3..))
+            }
+            _ => (None, wire.clone()),
+        };
+        let record = match (&self.keys, version) {
+            (None, None | Some(NOT_ENCRYPTED)) => body,
+            (None, Some(version)) => {
+                return Err(Error::InvalidMessage(format!(
+                    "the message is encrypted (key version {version}), but this reader does not decrypt"
+                )));
+            }
+            (Some(keys), version) => self.open(keys, version, &body)?,
+        };
+        let (timestamp_us, payload) = avro::decode(&record)?;
+        let value = record.slice(payload);
+        let compressed = value.len();
+        let payload = match &self.compressor {
+            None => value,
+            Some(compressor) => Bytes::from(compressor.decompress(&value)?),
+        };
+        Ok(Decoded { timestamp_us, size: ValueSize { plain: payload.len(), compressed }, payload })
+    }
+
+    fn open(&self, keys: &KeyRing, version: Option<u16>, body: &[u8]) -> Result<Bytes> {
+        let salt_bytes = self.settings.encryption.as_ref().map_or(0, |crypto| crypto.salt_bytes);
+        let start = salt_bytes + IV;
+        if version != Some(NOT_ENCRYPTED) && body.len() < start {
+            let found = body.len();
+            return Err(Error::InvalidMessage(format!(
+                "not an encrypted SINETStream message: {found} bytes, shorter than salt and initialisation vector"
+            )));
+        }
+        let cipher = keys.cipher(version.unwrap_or(keys.newest()), body.get(..salt_bytes).unwrap_or_default())?;
+        let mut buffer = body.to_vec();
+        let length = cipher.open(&mut buffer, 0, start)?;
+        Ok(Bytes::from(buffer).slice(start..start + length))
     }
 }

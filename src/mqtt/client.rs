@@ -19,6 +19,7 @@ use super::publishing::{Unsent, Way, room};
 use super::runtime::Runtime;
 #[cfg(feature = "jni")]
 use super::session::Ended;
+use super::session::ValueSize;
 use super::session::{Session, Tally};
 use super::shared::{Shared, Status, closed_error};
 use super::state::{ConnectionInfo, Listener};
@@ -95,17 +96,17 @@ impl Client {
 
     /// Publishes to the writer's topic. The future ends when the broker has confirmed it: at QoS 0, when it is with
     /// the operating system. Once it is accepted it ends by this deadline.
-    pub fn publish(&self, payload: Bytes, value_bytes: usize, deadline: Instant) -> PendingWrite {
-        PendingWrite::new(self.shared.clone(), self.outgoing(payload), value_bytes, deadline)
+    pub fn publish(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
+        PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
     }
 
     /// Publishes to the writer's topic without waiting for anything; its end comes with [`Client::take_report`] under the
     /// number that is returned. `None`: the outbox is full.
     #[cfg(feature = "jni")]
-    pub fn submit(&self, payload: Bytes, value_bytes: usize) -> Result<Option<u64>> {
+    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Option<u64>> {
         let now = Instant::now();
         let deadline = super::wait::later(now, self.write_timeout);
-        let mut new = Unsent::new(self.outgoing(payload), value_bytes, deadline);
+        let mut new = Unsent::new(self.outgoing(payload), size, deadline);
         self.shared.accept(&mut new, Way::Reported, now, None)
     }
 

@@ -38,6 +38,6 @@ pub(crate) use publishing::{PendingWrite, Way};
 pub(crate) use runtime::Runtime;
 #[cfg(feature = "jni")]
 pub(crate) use session::Ended;
-pub(crate) use session::Tally;
+pub(crate) use session::{Tally, ValueSize};
 pub(crate) use state::Listener;
 pub use state::{ConnectionEvent, ConnectionInfo};

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::protocol::Publish;
-use super::session::{Hearer, Submission, Ticket};
+use super::session::{Hearer, Submission, Ticket, ValueSize};
 use super::shared::{Shared, closed_error};
 use crate::error::{Error, Result};
 
@@ -28,15 +28,15 @@ enum Stage {
 pub(crate) struct Unsent {
     pub publish: Option<Publish>,
     pub bytes: usize,
-    pub value_bytes: usize,
+    pub size: ValueSize,
     pub deadline: Instant,
     /// A place in the queue for room.
     pub ticket: Option<Ticket>,
 }
 
 impl Unsent {
-    pub fn new(publish: Publish, value_bytes: usize, deadline: Instant) -> Unsent {
-        Unsent { bytes: publish.payload.len(), publish: Some(publish), value_bytes, deadline, ticket: None }
+    pub fn new(publish: Publish, size: ValueSize, deadline: Instant) -> Unsent {
+        Unsent { bytes: publish.payload.len(), publish: Some(publish), size, deadline, ticket: None }
     }
 }
 
@@ -92,7 +92,7 @@ impl Shared {
             new.ticket = None;
             session.wake_next();
             let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
-            let submission = Submission { publish, value_bytes: new.value_bytes, hearer, deadline };
+            let submission = Submission { publish, size: new.size, hearer, deadline };
             Ok(session.publish(submission, now))
         })?;
         if number.is_some() {
@@ -107,8 +107,8 @@ impl Shared {
 }
 
 impl PendingWrite {
-    pub fn new(shared: Arc<Shared>, publish: Publish, value_bytes: usize, deadline: Instant) -> PendingWrite {
-        let new = Unsent::new(publish, value_bytes, deadline);
+    pub fn new(shared: Arc<Shared>, publish: Publish, size: ValueSize, deadline: Instant) -> PendingWrite {
+        let new = Unsent::new(publish, size, deadline);
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 

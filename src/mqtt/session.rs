@@ -25,7 +25,7 @@ mod output;
 mod refusal;
 mod room;
 mod subscription;
-pub(crate) use ends::{Ended, Hearer, Tally};
+pub(crate) use ends::{Ended, Hearer, Tally, ValueSize};
 pub(crate) use incoming::Receipt;
 use incoming::{Incoming, Verdict};
 use keep_alive::KeepAlive;

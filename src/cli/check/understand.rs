@@ -120,7 +120,7 @@ pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str
         true => settings.topics.join(", "),
         false => "none; programs may give one".into(),
     };
-    let format = match settings.message_format {
+    let format = match settings.message.format {
         MessageFormat::V2 => 2,
         MessageFormat::V3 => 3,
     };

@@ -30,12 +30,27 @@ pub(crate) enum Ended {
     Failed(u64, Error),
 }
 
+/// Bytes of a published value, which the session only counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ValueSize {
+    pub plain: usize,
+    pub compressed: usize,
+}
+
+impl ValueSize {
+    /// Of a value that is not compressed.
+    pub fn same(bytes: usize) -> ValueSize {
+        ValueSize { plain: bytes, compressed: bytes }
+    }
+}
+
 /// What a writer's metrics need to know.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub messages: u64,
     pub bytes: u64,
     pub value_bytes: u64,
+    pub compressed_bytes: u64,
     pub min: Option<u64>,
     pub max: Option<u64>,
     pub errors: u64,
@@ -44,11 +59,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn message(&mut self, bytes: usize, value_bytes: usize, now: Instant) {
+    fn message(&mut self, bytes: usize, size: ValueSize, now: Instant) {
         let bytes = bytes as u64;
         self.messages += 1;
         self.bytes += bytes;
-        self.value_bytes += value_bytes as u64;
+        self.value_bytes += size.plain as u64;
+        self.compressed_bytes += size.compressed as u64;
         self.min = Some(self.min.map_or(bytes, |min| min.min(bytes)));
         self.max = self.max.max(Some(bytes));
         self.last = Some(now);
@@ -75,19 +91,19 @@ pub(super) struct Publish {
     pub number: u64,
     pub hearer: Hearer,
     pub bytes: usize,
-    pub value_bytes: usize,
+    pub size: ValueSize,
 }
 
 impl Ends {
     /// A publish has ended.
     pub(super) fn tell(&mut self, publish: Publish, result: Result<()>, now: Instant) {
         self.news = true;
-        let Publish { number, hearer, bytes, value_bytes } = publish;
+        let Publish { number, hearer, bytes, size } = publish;
         if matches!(hearer, Hearer::GivenUp) {
             return;
         }
         match &result {
-            Ok(()) => self.tally.message(bytes, value_bytes, now),
+            Ok(()) => self.tally.message(bytes, size, now),
             Err(_) => self.tally.errors += 1,
         }
         match hearer {

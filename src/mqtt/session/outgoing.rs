@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::ends::{self, Ends, Hearer};
+use super::ends::{self, Ends, Hearer, ValueSize};
 use super::ids::{Holder, Ids};
 use super::output::Output;
 use super::refusal;
@@ -24,7 +24,7 @@ struct Entry {
     deadline: Instant,
     /// Bytes of the message, and of its value.
     bytes: usize,
-    value_bytes: usize,
+    size: ValueSize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,7 +43,7 @@ enum Phase {
 pub(crate) struct Submission {
     pub publish: Publish,
     /// Bytes of the value inside.
-    pub value_bytes: usize,
+    pub size: ValueSize,
     pub hearer: Hearer,
     pub deadline: Instant,
 }
@@ -166,10 +166,10 @@ impl Outgoing {
 
     /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
     pub fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
-        let Submission { publish, value_bytes, hearer, deadline } = submission;
+        let Submission { publish, size, hearer, deadline } = submission;
         let number = self.next_number();
         let bytes = publish.payload.len();
-        let entry = Entry { publish, phase: Phase::Queued, sent: false, hearer, deadline, bytes, value_bytes };
+        let entry = Entry { publish, phase: Phase::Queued, sent: false, hearer, deadline, bytes, size };
         self.entries.push_back(Some(entry));
         self.live += 1;
         self.send_queued(wire);
@@ -302,7 +302,7 @@ impl Outgoing {
     fn end(&mut self, number: u64, result: Result<()>, now: Instant) {
         let index = (number - self.first) as usize;
         let Some(entry) = self.entries.get_mut(index).and_then(Option::take) else { return };
-        let Entry { publish, phase, hearer, bytes, value_bytes, .. } = entry;
+        let Entry { publish, phase, hearer, bytes, size, .. } = entry;
         self.live -= 1;
         if publish.packet_id != 0 {
             self.ids.release(publish.packet_id);
@@ -312,7 +312,7 @@ impl Outgoing {
         }
         self.room.release(bytes);
         self.wake_next();
-        self.ends.tell(ends::Publish { number, hearer, bytes, value_bytes }, result, now);
+        self.ends.tell(ends::Publish { number, hearer, bytes, size }, result, now);
     }
 
     /// Wakes whoever is the next to get room, if there is some.
@@ -400,8 +400,8 @@ impl Outgoing {
                         self.end(number, Err(error), now);
                     } else {
                         let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp);
-                        let (bytes, value_bytes) = (entry.bytes, entry.value_bytes);
-                        self.ends.tell(ends::Publish { number, hearer, bytes, value_bytes }, Err(error), now);
+                        let (bytes, size) = (entry.bytes, entry.size);
+                        self.ends.tell(ends::Publish { number, hearer, bytes, size }, Err(error), now);
                     }
                 }
             }

@@ -172,7 +172,7 @@ impl World {
     fn submit(&mut self, publish: Publish) -> Confirmation {
         assert!(self.session.room().try_take(publish.payload.len()));
         let deadline = self.now + Duration::from_secs(60);
-        let submission = Submission { publish, value_bytes: 4, hearer: Hearer::Caller(None), deadline };
+        let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Caller(None), deadline };
         Confirmation(self.session.publish(submission, self.now).expect("accepted"))
     }
 
@@ -817,7 +817,9 @@ fn the_report_has_ranges_with_the_failures_apart() {
         assert!(world.session.room().try_take(4));
         let publish = publish(Consistency::AtLeastOnce, tag);
         let deadline = world.now;
-        world.session.publish(Submission { publish, value_bytes: 4, hearer: Hearer::Report, deadline }, world.now);
+        world
+            .session
+            .publish(Submission { publish, size: ValueSize::same(4), hearer: Hearer::Report, deadline }, world.now);
     }
     for id in [1, 2, 4] {
         world.session.handle(Packet::Puback(id, Reason::default()), world.now).unwrap();

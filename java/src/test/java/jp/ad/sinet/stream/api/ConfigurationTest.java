@@ -253,24 +253,12 @@ class ConfigurationTest {
     // ---- what is known, but not there
 
     @ParameterizedTest
-    @ValueSource(strings = {"tls.something_data", "something_data", "crypto",
-        "compression"})
+    @ValueSource(strings = {"tls.something_data", "something_data", "proxy"})
     void whatIsNotBuiltIsRefusedByName(String name) throws IOException {
         Map<String, Object> service = service(name, SECRET);
         invalid(() -> openWriter(service), name, "not supported");
         Path file = Yaml.service(directory, 3, "svc", service);
         invalid(() -> openReader(file), name, "not supported");
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"user_data_only", "data_compression", "data_encryption"})
-    void switchesThatAreNotBuiltAreRefusedWhenOn(String name) {
-        for (Object on : List.of(true, "true")) {
-            invalid(() -> openWriter(service(name, on)), name, "not supported");
-            invalid(() -> openReader(service(name, on)), name, "not supported");
-        }
-        accepted(service(name, false));
-        accepted(service(name, "false"));
     }
 
     @ParameterizedTest
@@ -513,10 +501,10 @@ class ConfigurationTest {
         invalid(() -> reader.topic("a/#/b").build().getReader().close(), "builder", "topic");
         MessageWriterFactoryBuilder<byte[]> writer = MessageWriterFactory.<byte[]>builder().noConfig(true)
                 .parameters(service());
-        invalid(() -> writer.userDataOnly(true).build().getWriter().close(), "builder", "user_data_only");
-        invalid(() -> writer.userDataOnly(null).dataCompression(true).build().getWriter().close(),
-                "data_compression");
-        invalid(() -> writer.dataCompression(null).clientId("a\0b").build().getWriter().close(), "client_id");
+        invalid(() -> writer.userDataOnly(true).dataCompression(true).build().getWriter().close(), "builder",
+                "user_data_only", "data_compression");
+        invalid(() -> writer.userDataOnly(null).dataEncryption(true).build().getWriter().close(), "data_encryption", "needs 'crypto'");
+        invalid(() -> writer.dataEncryption(null).clientId("a\0b").build().getWriter().close(), "client_id");
     }
 
     @Test

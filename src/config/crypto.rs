@@ -1,0 +1,345 @@
+//! `crypto`: how messages are encrypted, and with which keys.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::extractor::Extractor;
+use super::message::Under;
+use super::value::{Map, Value};
+
+/// Bytes that are wiped after use and that `Debug` hides.
+#[derive(Clone)]
+pub(crate) struct Secret(Arc<Zeroizing<Vec<u8>>>);
+
+impl Secret {
+    pub fn new(bytes: Vec<u8>) -> Secret {
+        Secret(Arc::new(Zeroizing::new(bytes)))
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A mode of operation of AES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Cbc,
+    Ofb,
+    Ctr,
+    Eax,
+    Gcm,
+}
+
+/// The hash function inside PBKDF2's HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prf {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Keys {
+    /// A key is derived for each salt (PBKDF2, RFC 8018). Its version is 1.
+    Password { password: Secret, prf: Prf, iterations: u32 },
+    /// By version, 1 to 32767; a writer takes the highest.
+    Direct(BTreeMap<u16, Secret>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct CryptoSettings {
+    pub mode: Mode,
+    /// PKCS#7 (RFC 5652, section 6.3).
+    pub padding: bool,
+    /// In bytes: 16, 24 or 32.
+    pub key_length: usize,
+    /// Random bytes at the start of each message, of which the key is made; also there when it is not.
+    pub salt_bytes: usize,
+    pub keys: Keys,
+}
+
+const DEFAULT_KEY_BITS: i64 = 128;
+const DEFAULT_SALT_BYTES: i64 = 8;
+const MAX_SALT_BYTES: i64 = 1024;
+const DEFAULT_ITERATIONS: i64 = 10_000;
+/// RFC 8018, section 4.2 recommends this as the minimum.
+const FEW_ITERATIONS: i64 = 1000;
+const MAX_ITERATIONS: i64 = 100_000_000;
+/// Java programs read a version as a signed number.
+const MAX_KEY_VERSION: u16 = 0x7FFF;
+
+impl Extractor {
+    pub fn encryption(&mut self, under: Under) -> Option<CryptoSettings> {
+        if !self.switched_on(under, "data_encryption", "crypto") {
+            return None;
+        }
+        match self.value_in(under, &["crypto"]) {
+            Some(Value::Map(_)) => {}
+            None => {
+                self.problem_in(
+                    under,
+                    &["data_encryption"],
+                    "needs 'crypto' with a password or a key, which is missing",
+                );
+                return None;
+            }
+            Some(other) => {
+                self.wrong_in(under, &["crypto"], "a map", &other);
+                return None;
+            }
+        }
+        let path = ["crypto", "algorithm"];
+        match self.text_in(under, &path).as_deref() {
+            Some("AES") => {}
+            Some(_) => self.problem_in(under, &path, "expected AES"),
+            None if self.value_in(under, &path).is_none() => {
+                self.problem_in(under, &path, "is missing; expected AES");
+            }
+            None => {}
+        }
+        let path = ["crypto", "key_length"];
+        let key_bits = self.integer_in(under, &path, 1..=1024).unwrap_or(DEFAULT_KEY_BITS);
+        if !matches!(key_bits, 128 | 192 | 256) {
+            self.problem_in(under, &path, &format!("expected 128, 192 or 256 bits, found {key_bits}"));
+        }
+        let key_length = key_bits as usize / 8;
+        let mode = self.mode(under);
+        let padding = self.padding(under, mode);
+        let derivation = self.key_derivation(under);
+        let keys = self.keys(under, key_length, &derivation);
+        Some(CryptoSettings { mode: mode?, padding, key_length, salt_bytes: derivation.salt_bytes, keys: keys? })
+    }
+
+    fn mode(&mut self, under: Under) -> Option<Mode> {
+        let path = ["crypto", "mode"];
+        const NAMES: &str = "expected GCM, EAX, CBC, CTR or OFB";
+        let name = match self.text_in(under, &path) {
+            Some(name) => name,
+            None => {
+                if self.value_in(under, &path).is_none() {
+                    self.problem_in(under, &path, &format!("is missing; {NAMES}"));
+                }
+                return None;
+            }
+        };
+        match name.as_str() {
+            "CBC" => return Some(Mode::Cbc),
+            "OFB" => return Some(Mode::Ofb),
+            "CTR" => return Some(Mode::Ctr),
+            "EAX" => return Some(Mode::Eax),
+            "GCM" => return Some(Mode::Gcm),
+            "ECB" => self.problem_in(under, &path, &format!("ECB shows which messages are alike; {NAMES}")),
+            "CFB" => {
+                let why = "CFB is not the same in SINETStream's Java and Python libraries";
+                self.problem_in(under, &path, &format!("{why}; {NAMES}"));
+            }
+            other if ["CBC", "OFB", "CTR", "EAX", "GCM"].contains(&other.to_uppercase().as_str()) => {
+                self.problem_in(under, &path, &format!("{NAMES}, in capital letters"));
+            }
+            _ => self.problem_in(under, &path, NAMES),
+        }
+        None
+    }
+
+    fn padding(&mut self, under: Under, mode: Option<Mode>) -> bool {
+        let path = ["crypto", "padding"];
+        let padding = match self.text_in(under, &path).map(|name| name.to_lowercase()).as_deref() {
+            None | Some("none" | "nopadding") => false,
+            Some("pkcs7" | "pkcs7padding" | "pkcs5padding") => true,
+            Some(_) => {
+                self.problem_in(under, &path, "expected none or pkcs7");
+                return false;
+            }
+        };
+        match (mode, padding) {
+            (Some(Mode::Cbc), false) => {
+                self.problem_in(under, &path, "CBC needs 'padding: pkcs7', since it encrypts whole blocks only");
+            }
+            (Some(Mode::Eax | Mode::Gcm), true) => {
+                self.warn_in(under, &path, "is needless with EAX and GCM, and refused by SINETStream for Java");
+            }
+            _ => {}
+        }
+        padding
+    }
+
+    fn key_derivation(&mut self, under: Under) -> Derivation {
+        let map = ["crypto", "key_derivation"];
+        match self.value_in(under, &map) {
+            None | Some(Value::Map(_)) => {}
+            Some(other) => self.wrong_in(under, &map, "a map with 'algorithm', 'salt_bytes' and 'iteration'", &other),
+        }
+        let path = ["crypto", "key_derivation", "algorithm"];
+        if let Some(name) = self.text_in(under, &path)
+            && !matches!(name.as_str(), "pbkdf2" | "PBKDF2WithHmacSHA256")
+        {
+            self.problem_in(under, &path, "expected pbkdf2");
+        }
+        let path = ["crypto", "key_derivation", "salt_bytes"];
+        let salt_bytes = self.integer_in(under, &path, 0..=MAX_SALT_BYTES).unwrap_or(DEFAULT_SALT_BYTES);
+        if salt_bytes < DEFAULT_SALT_BYTES {
+            self.warn_in(under, &path, &format!("is weak: a salt should have {DEFAULT_SALT_BYTES} bytes or more"));
+        }
+        let path = ["crypto", "key_derivation", "iteration"];
+        let iterations = self.integer_in(under, &path, 1..=MAX_ITERATIONS).unwrap_or(DEFAULT_ITERATIONS);
+        if iterations < FEW_ITERATIONS {
+            self.warn_in(under, &path, &format!("is weak: a password should be hashed {FEW_ITERATIONS} times or more"));
+        }
+        let path = ["crypto", "key_derivation", "prf"];
+        let prf = match self.text_in(under, &path).as_deref() {
+            None | Some("HMAC-SHA256") => Prf::Sha256,
+            Some(name @ ("HMAC-SHA384" | "HMAC-SHA512")) => {
+                self.warn_in(under, &path, "is understood by SINETStream for Python, but not by its Java library");
+                if name == "HMAC-SHA384" { Prf::Sha384 } else { Prf::Sha512 }
+            }
+            Some(_) => {
+                self.problem_in(under, &path, "expected HMAC-SHA256, HMAC-SHA384 or HMAC-SHA512");
+                Prf::Sha256
+            }
+        };
+        Derivation { salt_bytes: salt_bytes as usize, prf, iterations: iterations as u32 }
+    }
+
+    fn keys(&mut self, under: Under, key_length: usize, derivation: &Derivation) -> Option<Keys> {
+        let given = |name: &str| self.value_in(under, &["crypto", name]);
+        match (given("password"), given("key"), given("_keys")) {
+            (None, None, None) => {
+                self.problem_in(under, &["crypto", "password"], "is missing; expected 'password' or 'key'");
+                None
+            }
+            (Some(_), None, None) => {
+                let password = self.crypto_password(under)?;
+                Some(Keys::Password { password, prf: derivation.prf, iterations: derivation.iterations })
+            }
+            (Some(_), _, _) => {
+                self.problem_in(under, &["crypto", "password"], "can't be given together with a key");
+                None
+            }
+            (None, Some(key), None) => {
+                let key = self.key(under, &["crypto", "key"], key, key_length)?;
+                Some(Keys::Direct(BTreeMap::from([(1, key)])))
+            }
+            (None, _, Some(Value::Map(keys))) => self.versioned_keys(under, &keys, key_length),
+            (None, _, Some(other)) => {
+                self.wrong_in(under, &["crypto", "_keys"], "a map of versions and keys", &other);
+                None
+            }
+        }
+    }
+
+    fn versioned_keys(&mut self, under: Under, keys: &Map, key_length: usize) -> Option<Keys> {
+        let map = ["crypto", "_keys"];
+        if keys.is_empty() {
+            self.problem_in(under, &map, "has no key");
+        }
+        let mut by_version = BTreeMap::new();
+        for (name, key) in keys.iter() {
+            let version = name.parse().ok().filter(|version| (1..=MAX_KEY_VERSION).contains(version));
+            let Some(version) = version else {
+                self.problem_in(under, &map, &format!("expected versions from 1 to {MAX_KEY_VERSION}"));
+                return None;
+            };
+            by_version.insert(version, self.key(under, &["crypto", "_keys", name], key.clone(), key_length)?);
+        }
+        (!by_version.is_empty()).then_some(Keys::Direct(by_version))
+    }
+
+    fn key(&mut self, under: Under, path: Under, key: Value, key_length: usize) -> Option<Secret> {
+        match key {
+            Value::Bytes(key) if key.len() == key_length => Some(Secret::new(key)),
+            Value::Bytes(key) => {
+                let message = format!("expected {key_length} bytes, as 'key_length' says, found {}", key.len());
+                self.problem_in(under, path, &message);
+                None
+            }
+            other => {
+                self.wrong_in(under, path, "bytes (!!binary)", &other);
+                None
+            }
+        }
+    }
+
+    /// The password itself, or a map with its `value` or with the `path` of a file.
+    fn crypto_password(&mut self, under: Under) -> Option<Secret> {
+        let path = ["crypto", "password"];
+        let (inside, value) = match self.value_in(under, &path)? {
+            Value::Map(map) => match (given(&map, "value"), given(&map, "path")) {
+                (Some(value), None) => (Some("value"), value),
+                (None, Some(file)) => return self.password_file(under, file),
+                _ => {
+                    self.problem_in(under, &path, "expected either 'value' or 'path'");
+                    return None;
+                }
+            },
+            value => (None, value),
+        };
+        let path: Vec<&str> = path.into_iter().chain(inside).collect();
+        let password = match value {
+            Value::Str(text) => Secret::new(text.into_bytes()),
+            Value::Bytes(bytes) => Secret::new(bytes),
+            other => {
+                self.wrong_in(under, &path, "a string, or a map with 'value' or 'path'", &other);
+                return None;
+            }
+        };
+        self.checked_password(under, &path, password)
+    }
+
+    /// Lines joined, without the newline at the end, as SINETStream for Java reads it.
+    fn password_file(&mut self, under: Under, file: Value) -> Option<Secret> {
+        let path = ["crypto", "password", "path"];
+        let Value::Str(file) = file else {
+            self.wrong_in(under, &path, "the name of a file", &file);
+            return None;
+        };
+        let file: PathBuf = self.user_dir.join(Path::new(&file));
+        let text = match std::fs::read(&file).map(Zeroizing::new) {
+            Ok(text) => text,
+            Err(e) => {
+                self.problem_in(under, &path, &format!("{} can't be read: {e}", file.display()));
+                return None;
+            }
+        };
+        let mut password: Vec<u8> = Vec::with_capacity(text.len());
+        password.extend(text.iter().enumerate().filter_map(|(i, b)| match (b, text.get(i + 1)) {
+            (b'\r', Some(b'\n')) => None,
+            _ => Some(*b),
+        }));
+        if password.last() == Some(&b'\n') {
+            password.pop();
+        }
+        self.checked_password(under, &path, Secret::new(password))
+    }
+
+    fn checked_password(&mut self, under: Under, path: Under, password: Secret) -> Option<Secret> {
+        if password.bytes().is_empty() {
+            self.problem_in(under, path, "is empty");
+            return None;
+        }
+        if !password.bytes().is_ascii() {
+            self.warn_in(under, path, "has characters beyond ASCII, which SINETStream for Python encodes differently");
+        }
+        Some(password)
+    }
+}
+
+struct Derivation {
+    salt_bytes: usize,
+    prf: Prf,
+    iterations: u32,
+}
+
+fn given(map: &Map, name: &str) -> Option<Value> {
+    map.get(name).filter(|value| **value != Value::Null).cloned()
+}
