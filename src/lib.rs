@@ -39,6 +39,7 @@ pub mod config;
 mod error;
 #[cfg(feature = "jni")]
 mod jni;
+mod keys;
 mod message;
 mod metrics;
 mod mqtt;

@@ -46,6 +46,12 @@ fn payload(vector: &Json) -> Vec<u8> {
     }
 }
 
+/// Of the encrypted values in the vectors.
+fn private_key() -> String {
+    let all: Json = serde_json::from_str(&std::fs::read_to_string(data("vectors.json")).expect("read")).expect("JSON");
+    all["rsa"]["private_key_pem"].as_str().expect("a key").to_owned()
+}
+
 /// The service's configuration with this broker, in a folder that has the private key where it is looked for.
 struct Files {
     folder: tempfile::TempDir,
@@ -53,7 +59,9 @@ struct Files {
 
 impl Files {
     fn new() -> Files {
-        Files { folder: tempfile::tempdir().expect("a folder") }
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("private.pem"), private_key()).expect("write");
+        Files { folder }
     }
 
     fn config(&self, vector: &Json, address: &str) -> PathBuf {
@@ -68,19 +76,26 @@ impl Files {
     }
 }
 
+/// Beside its configuration.
+fn private_key_file(file: &Path) -> String {
+    file.with_file_name("private.pem").display().to_string()
+}
+
 fn reader(file: &Path) -> MessageReader<Vec<u8>> {
     let builder = MessageReader::<Vec<u8>>::builder().config_file(file).parameter("value_type", "byte_array");
+    let builder = builder.parameter("private_key_file", private_key_file(file));
     builder.receive_timeout(common::PATIENCE).open().unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
 fn writer(file: &Path) -> MessageWriter<[u8]> {
     let builder = MessageWriter::<[u8]>::builder().config_file(file).parameter("value_type", "byte_array");
+    let builder = builder.parameter("private_key_file", private_key_file(file));
     builder.open().unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-/// Values of these services are not bytes on the wire of MQTT's topic `t`, or need what is looked for elsewhere.
+/// The others are wills without a service.
 fn is_about_messages(vector: &Json) -> bool {
-    vector["config"].is_string() && text(vector, "group") != "secret"
+    vector["config"].is_string()
 }
 
 #[test]
@@ -95,12 +110,10 @@ fn every_message_of_the_reference_is_decoded() {
         let topic = sha256(text(vector, "config").as_bytes());
         let reader = readers.entry(topic.clone()).or_insert_with(|| {
             let file = files.config(vector, &broker.plain_address());
-            let builder = MessageReader::<Vec<u8>>::builder().config_file(file).service("svc").topic(&topic);
-            builder
-                .parameter("value_type", "byte_array")
-                .receive_timeout(common::PATIENCE)
-                .open()
-                .unwrap_or_else(|e| panic!("{id}: {e}"))
+            let builder = MessageReader::<Vec<u8>>::builder().config_file(&file).service("svc").topic(&topic);
+            let builder = builder.parameter("private_key_file", private_key_file(&file));
+            let builder = builder.parameter("value_type", "byte_array").receive_timeout(common::PATIENCE);
+            builder.open().unwrap_or_else(|e| panic!("{id}: {e}"))
         });
         publisher.publish(&topic, &bytes(hex));
         let message = reader.read().unwrap_or_else(|e| panic!("{id}: {e}")).unwrap_or_else(|| panic!("{id}: nothing"));
@@ -131,11 +144,7 @@ fn what_is_deterministic_is_encoded_to_the_same_bytes_and_the_rest_can_be_read_b
             }
             exact += 1;
         } else {
-            let reader = MessageReader::<Vec<u8>>::builder()
-                .config_file(&file)
-                .service("svc")
-                .parameter("value_type", "byte_array");
-            let reader = reader.receive_timeout(common::PATIENCE).open().unwrap_or_else(|e| panic!("{id}: {e}"));
+            let reader = reader(&file);
             writer.write_at(&value, timestamp).unwrap_or_else(|e| panic!("{id}: {e}"));
             let message = next(&reader);
             assert!(message.value() == &value, "{id}");

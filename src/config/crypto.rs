@@ -274,9 +274,10 @@ impl Extractor {
     fn crypto_password(&mut self, under: Under) -> Option<Secret> {
         let path = ["crypto", "password"];
         let (inside, value) = match self.value_in(under, &path)? {
-            Value::Map(map) => match (given(&map, "value"), given(&map, "path")) {
-                (Some(value), None) => (Some("value"), value),
-                (None, Some(file)) => return self.password_file(under, file),
+            Value::Map(map) => match (given(&map, "value"), given(&map, "path"), given(&map, "path_data")) {
+                (Some(value), None, None) => (Some("value"), value),
+                (None, _, Some(content)) => return self.password_content(under, content),
+                (None, Some(file), None) => return self.password_file(under, file),
                 _ => {
                     self.problem_in(under, &path, "expected either 'value' or 'path'");
                     return None;
@@ -311,6 +312,23 @@ impl Extractor {
                 return None;
             }
         };
+        self.password_lines(under, &path, &text)
+    }
+
+    /// The file's content inside the configuration.
+    fn password_content(&mut self, under: Under, content: Value) -> Option<Secret> {
+        let path = ["crypto", "password", "path_data"];
+        match content {
+            Value::Str(text) => self.password_lines(under, &path, text.as_bytes()),
+            Value::Bytes(text) => self.password_lines(under, &path, &text),
+            other => {
+                self.wrong_in(under, &path, "a string or bytes", &other);
+                None
+            }
+        }
+    }
+
+    fn password_lines(&mut self, under: Under, path: Under, text: &[u8]) -> Option<Secret> {
         let mut password: Vec<u8> = Vec::with_capacity(text.len());
         password.extend(text.iter().enumerate().filter_map(|(i, b)| match (b, text.get(i + 1)) {
             (b'\r', Some(b'\n')) => None,
@@ -319,7 +337,7 @@ impl Extractor {
         if password.last() == Some(&b'\n') {
             password.pop();
         }
-        self.checked_password(under, &path, Secret::new(password))
+        self.checked_password(under, path, Secret::new(password))
     }
 
     fn checked_password(&mut self, under: Under, path: Under, password: Secret) -> Option<Secret> {

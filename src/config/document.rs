@@ -11,6 +11,8 @@ pub(crate) struct Service {
     pub parameters: Map,
     /// Where the parameters are in the file, from its root.
     pub path: Vec<String>,
+    /// Of the key that the file's secrets are encrypted for.
+    pub fingerprint: Option<String>,
 }
 
 /// An error that names the place in the file to which the names lead.
@@ -23,8 +25,16 @@ fn error_at(file: &SourceFile, parts: &[&str], message: String) -> Error {
     }
 }
 
-/// Parses the file. Returns its services, and the names that lead to them from its root.
-pub(super) fn services(file: &SourceFile) -> Result<(Map, &'static [&'static str])> {
+/// The services of a file.
+pub(super) struct Services {
+    pub services: Map,
+    /// The names that lead to them from the file's root.
+    prefix: &'static [&'static str],
+    fingerprint: Option<String>,
+}
+
+/// Parses the file.
+pub(super) fn services(file: &SourceFile) -> Result<Services> {
     let path = file.path.display();
     let at = |parts: &[&str], message: String| error_at(file, parts, message);
     let root = yaml::parse(&file.text).map_err(|e| {
@@ -40,11 +50,13 @@ pub(super) fn services(file: &SourceFile) -> Result<(Map, &'static [&'static str
 
     // Version 1 has no header: the services are the root itself.
     match root.get("header") {
-        None => Ok((root, &[])),
+        None => Ok(Services { services: root, prefix: &[], fingerprint: None }),
         Some(header) => {
-            check_header(header, at)?;
+            let fingerprint = check_header(header, at)?;
             match root.get("config") {
-                Some(Value::Map(services)) if !services.is_empty() => Ok((services.clone(), &["config"])),
+                Some(Value::Map(services)) if !services.is_empty() => {
+                    Ok(Services { services: services.clone(), prefix: &["config"], fingerprint })
+                }
                 Some(Value::Map(_) | Value::Null) => Err(at(&["config"], "'config' has no service".into())),
                 Some(other) => {
                     let message = format!("'config' must be a map of services, found {}", other.kind());
@@ -59,7 +71,7 @@ pub(super) fn services(file: &SourceFile) -> Result<(Map, &'static [&'static str
 /// Parses the file and chooses the service: the named one, or the only one.
 pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service> {
     let path = file.path.display();
-    let (services, prefix) = services(file)?;
+    let Services { services, prefix, fingerprint } = services(file)?;
     let names: Vec<&str> = services.iter().map(|(name, _)| name).collect();
     let name = match wanted {
         Some(name) if names.contains(&name) => name.to_owned(),
@@ -78,6 +90,7 @@ pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service
             parameters: parameters.clone(),
             path: parts.iter().map(|part| part.to_string()).collect(),
             name: name.clone(),
+            fingerprint,
         }),
         Some(other) => {
             Err(error_at(file, &parts, format!("service '{name}' must be a map of parameters, found {}", other.kind())))
@@ -86,12 +99,21 @@ pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service
     }
 }
 
-fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result<()> {
+/// Returns the fingerprint of the key for the file's secrets, if it is given.
+fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result<Option<String>> {
     let Value::Map(header) = header else {
         return Err(at(&["header"], format!("'header' must be a map with 'version', found {}", header.kind())));
     };
+    let fingerprint = match header.get("fingerprint") {
+        None | Some(Value::Null) => None,
+        Some(Value::Str(fingerprint)) => Some(fingerprint.clone()),
+        Some(other) => {
+            let message = format!("'header.fingerprint' must be a string, found {}", other.kind());
+            return Err(at(&["header", "fingerprint"], message));
+        }
+    };
     match header.get("version") {
-        Some(Value::Int(2 | 3)) => Ok(()),
+        Some(Value::Int(2 | 3)) => Ok(fingerprint),
         Some(Value::Int(other)) => {
             Err(at(&["header", "version"], format!("'header.version' must be 2 or 3, found {other}")))
         }

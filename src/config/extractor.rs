@@ -33,11 +33,7 @@ impl Extractor {
     }
 
     pub fn wrong(&mut self, name: &str, inside: &[&str], expected: &str, found: &Value) {
-        let message = match found {
-            Value::Encrypted(_) => "encrypted values are not supported yet by this version".to_owned(),
-            _ => format!("expected {expected}, found {}", found.kind()),
-        };
-        self.parameters.problem(name, inside, &message);
+        self.parameters.problem(name, inside, &format!("expected {expected}, found {}", found.kind()));
     }
 
     /// A boolean. `'true'` as a string counts, and so do YAML 1.1's yes, no, on and off, which other readers of the
@@ -58,6 +54,14 @@ impl Extractor {
     pub fn text(&mut self, name: &str, inside: &[&str]) -> Option<String> {
         match self.value(name, inside)? {
             Value::Str(text) => Some(text),
+            // What was encrypted is bytes, whatever it was before.
+            Value::Bytes(bytes) if self.parameters.was_encrypted(name) => match String::from_utf8(bytes) {
+                Ok(text) => Some(text),
+                Err(_) => {
+                    self.parameters.problem(name, inside, "the decrypted value is not a text (UTF-8)");
+                    None
+                }
+            },
             other => {
                 let hint = match other {
                     Value::Int(_) | Value::Float(_) | Value::Bool(_) => "a string (put the value in quotes)",

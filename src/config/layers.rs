@@ -1,9 +1,14 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
+use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
-use super::{websocket, yaml};
+use super::{Request, websocket, yaml};
 use crate::error::Error;
 
 /// Where a set of parameters was written.
@@ -22,6 +27,8 @@ pub(crate) struct Entry {
     written: Vec<String>,
     layer: usize,
     pub value: Value,
+    /// With the encrypted values still encrypted, when there were some.
+    encrypted: Option<Value>,
 }
 
 /// All parameters after layering, and what was found wrong or doubtful on the way.
@@ -68,7 +75,7 @@ impl Parameters {
         if last != "connect" {
             let name = parameters::canonical(last).to_owned();
             if *value != Value::Null {
-                to.push(Entry { name, written, layer, value: value.clone() });
+                to.push(Entry { name, written, layer, value: value.clone(), encrypted: None });
             }
             return;
         }
@@ -77,7 +84,8 @@ impl Parameters {
                 for (name, value) in inner.iter().filter(|(_, value)| **value != Value::Null) {
                     let mut written = written.clone();
                     written.push(name.to_owned());
-                    to.push(Entry { name: format!("connect.{name}"), written, layer, value: value.clone() });
+                    let name = format!("connect.{name}");
+                    to.push(Entry { name, written, layer, value: value.clone(), encrypted: None });
                 }
             }
             Value::Null => {}
@@ -157,9 +165,6 @@ impl Parameters {
                 let place = self.place(layer, written);
                 self.warnings.push(format!("{place} has no effect: {why}"));
             }
-            None if name.ends_with("_data") => {
-                self.problem_at(layer, written, "not supported yet by this version: files inside the configuration");
-            }
             None => {
                 let hint = match parameters::nearest(table, name) {
                     Some(known) => format!("; did you mean '{known}'?"),
@@ -170,6 +175,70 @@ impl Parameters {
                 self.warnings.push(warning);
             }
         }
+    }
+
+    /// Decrypts the values that count. The private key is read only if there is one.
+    pub fn open_secrets(&mut self, request: &Request, fingerprint: Option<&str>) {
+        let mut key = None;
+        let mut problems = Vec::new();
+        let mut entries = std::mem::take(&mut self.entries);
+        let file = self.private_key_file(&entries, request);
+        for entry in &mut entries {
+            let before = entry.value.clone();
+            let mut written = entry.written.clone();
+            let opened = open_inside(&mut entry.value, &mut written, &mut |base64, written| {
+                let key = key.get_or_insert_with(|| self.private_key(&file, fingerprint));
+                match key.as_ref().map_err(String::clone).and_then(|key| key.open(base64).map_err(str::to_owned)) {
+                    Ok(value) => Some(value),
+                    Err(what) => {
+                        problems.push((
+                            entry.layer,
+                            written.to_vec(),
+                            format!("the encrypted value can't be used: {what}"),
+                        ));
+                        None
+                    }
+                }
+            });
+            entry.encrypted = opened.then_some(before);
+        }
+        self.entries = entries;
+        for (layer, written, message) in problems {
+            self.problem_at(layer, &written, &message);
+        }
+    }
+
+    fn private_key_file(&self, entries: &[Entry], request: &Request) -> Option<PathBuf> {
+        match entries.iter().find(|entry| entry.name == "private_key_file").map(|entry| &entry.value) {
+            Some(Value::Str(file)) => Some(request.user_dir.join(file)),
+            _ => request.user_home.as_ref().map(|home| home.join(secret::DEFAULT_FILE)),
+        }
+    }
+
+    fn private_key(&mut self, file: &Option<PathBuf>, fingerprint: Option<&str>) -> Result<PrivateKey, String> {
+        let file = file
+            .as_ref()
+            .ok_or("there is no home folder to look for the private key in; 'private_key_file' names it")?;
+        let passphrase = std::env::var_os(secret::PASSPHRASE).map(|text| text.into_encoded_bytes()).map(Zeroizing::new);
+        let key = PrivateKey::read(file, passphrase.as_ref().map(|text| text.as_slice()))?;
+        if secret::is_open_to_others(file) {
+            let name = file.display();
+            self.warnings.push(format!("the private key {name} can be read by other users ('chmod 600' changes that)"));
+        }
+        let bare = |text: &str| text.trim_start_matches("SHA256:").trim_end_matches('=').to_owned();
+        match fingerprint.map(bare) {
+            Some(wanted) if wanted != key.fingerprint() => Err(format!(
+                "'header.fingerprint' is SHA256:{wanted}, but the private key {} is SHA256:{}",
+                file.display(),
+                key.fingerprint()
+            )),
+            _ => Ok(key),
+        }
+    }
+
+    /// True when an encrypted value stood in this parameter.
+    pub fn was_encrypted(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|entry| entry.encrypted.is_some())
     }
 
     pub fn get(&self, name: &str) -> Option<&Entry> {
@@ -245,10 +314,10 @@ impl Parameters {
             // A misspelt name may stand for a secret.
             let unknown = parameters::support(PARAMETERS, &entry.name).is_none();
             let secret = unknown || entry.written.iter().any(|part| parameters::is_secret(part));
-            let value = match (entry.name.as_str(), &entry.value) {
+            let value = match (entry.name.as_str(), entry.encrypted.as_ref().unwrap_or(&entry.value)) {
                 ("username_pw", Value::Map(login)) => only_known(login),
-                ("ws_options", Value::Map(_)) => websocket::without_query(hide(&entry.value, secret)),
-                _ => hide(&entry.value, secret),
+                ("ws_options", value @ Value::Map(_)) => websocket::without_query(hide(value, secret)),
+                (_, value) => hide(value, secret),
             };
             insert_at(&mut map, &entry.written, value);
         }
@@ -272,6 +341,33 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
         "crypto" => parameters::CRYPTO,
         "key_derivation" => parameters::KEY_DERIVATION,
         _ => &[],
+    }
+}
+
+/// Replaces the encrypted values inside `value`, at any depth; whether there were some.
+fn open_inside(
+    value: &mut Value,
+    written: &mut Vec<String>,
+    open: &mut dyn FnMut(&str, &[String]) -> Option<Vec<u8>>,
+) -> bool {
+    match value {
+        Value::Encrypted(base64) => {
+            *value = open(base64, written).map_or(Value::Null, Value::Bytes);
+            true
+        }
+        Value::Map(map) => map.iter_mut().fold(false, |any, (name, value)| {
+            written.push(name.to_owned());
+            let opened = open_inside(value, written, open);
+            written.pop();
+            opened || any
+        }),
+        Value::List(items) => items.iter_mut().enumerate().fold(false, |any, (index, value)| {
+            written.push(index.to_string());
+            let opened = open_inside(value, written, open);
+            written.pop();
+            opened || any
+        }),
+        _ => false,
     }
 }
 

@@ -12,6 +12,7 @@ mod layers;
 mod message;
 mod mqtt;
 mod parameters;
+mod secret;
 mod settings;
 #[cfg(feature = "cli")]
 pub(crate) mod survey;
@@ -71,6 +72,7 @@ pub(crate) struct Request {
 pub(crate) fn load(request: &Request) -> Result<Settings> {
     let mut parameters = Parameters::default();
     let mut service = request.service.clone();
+    let mut fingerprint = None;
     let no_config = match request.parameters.get("no_config") {
         Some(Value::Bool(no_config)) => *no_config || request.no_config,
         _ => request.no_config,
@@ -79,10 +81,15 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
         let found = document::service(&file, request.service.as_deref())?;
         service = Some(found.name.clone());
+        fingerprint = found.fingerprint;
         let origin = Origin::File { file, service: found.name, path: found.path };
         parameters.add_layer(origin, &found.parameters);
     }
     parameters.add_layer(Origin::Builder, &request.parameters);
     parameters.add_layer(Origin::Builder, &request.fields);
+    parameters.open_secrets(request, fingerprint.as_deref());
+    if let Some(error) = parameters.take_error() {
+        return Err(error);
+    }
     settings::extract(parameters, service, request)
 }

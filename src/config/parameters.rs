@@ -74,7 +74,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("message_properties", Built),
     ("config_name", NotBuilt("the configuration server")),
     ("auth_file", NotBuilt("the configuration server")),
-    ("private_key_file", NotBuilt("encrypted values")),
+    ("private_key_file", Built),
     ("http_transport", NotBuilt("the configuration server")),
 ];
 

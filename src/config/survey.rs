@@ -18,7 +18,7 @@ pub(crate) struct Survey {
 /// Finds and parses the file that `request` leads to.
 pub(crate) fn survey(request: &Request) -> Result<Survey> {
     let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
-    let (services, _) = document::services(&file)?;
+    let services = document::services(&file)?.services;
     let services = services.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     Ok(Survey { path: file.path, services })
 }

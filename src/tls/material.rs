@@ -11,10 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
-use super::keys::{self, Problem};
-use super::pem::{self, Section};
 use crate::config::{ClientCertificate, Content, Password, Source, Trust};
 use crate::error::{Error, Result};
+use crate::keys::pem::{self, Section};
+use crate::keys::private::{self, Problem};
 
 /// What Java hands over, in DER; nothing from a Rust program.
 #[derive(Clone, Default)]
@@ -70,11 +70,11 @@ pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -
             let chain = certificates(certificate, &sections_of_certificate)?;
             let (source, key_section) = match key {
                 Some(source) => {
-                    let found = sections(source)?.into_iter().find(keys::is_key);
+                    let found = sections(source)?.into_iter().find(private::is_key);
                     (source, found.ok_or_else(|| source.problem("no private key in it in PEM".into()))?)
                 }
                 None => {
-                    let found = sections_of_certificate.into_iter().find(keys::is_key);
+                    let found = sections_of_certificate.into_iter().find(private::is_key);
                     let missing = || {
                         Error::InvalidConfiguration(format!(
                             "{}: holds no private key, and 'keyfile' is missing",
@@ -85,7 +85,7 @@ pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -
                 }
             };
             let given = password.as_ref().map(|Password { secret, .. }| secret.as_slice());
-            let key = keys::private_key(&key_section, given).map_err(|problem| match (problem, password) {
+            let key = private::private_key(&key_section, given).map_err(|problem| match (problem, password) {
                 (Problem::Password(what), Some(Password { place, .. })) => {
                     Error::InvalidConfiguration(format!("{place}: {what} ({})", source.brief()))
                 }
@@ -122,7 +122,7 @@ fn certified(
             certificate_source.brief()
         ))
     };
-    let completed = keys::with_public_key(&key, &parsed.subject_public_key_info());
+    let completed = private::with_public_key(&key, &parsed.subject_public_key_info());
     let is_completed = completed.is_some();
     let key = ring::default_provider().key_provider.load_private_key(completed.unwrap_or(key)).map_err(|_| {
         // The two halves of a completed key are compared at this point already.

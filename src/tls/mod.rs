@@ -1,8 +1,6 @@
 //! Keys, certificates and cipher suites: from what the configuration names to what rustls takes. No sockets.
 
-mod keys;
 mod material;
-mod pem;
 mod suites;
 
 #[cfg(feature = "jni")]

@@ -253,7 +253,7 @@ class ConfigurationTest {
     // ---- what is known, but not there
 
     @ParameterizedTest
-    @ValueSource(strings = {"tls.something_data", "something_data", "proxy"})
+    @ValueSource(strings = {"proxy"})
     void whatIsNotBuiltIsRefusedByName(String name) throws IOException {
         Map<String, Object> service = service(name, SECRET);
         invalid(() -> openWriter(service), name, "not supported");
@@ -289,12 +289,11 @@ class ConfigurationTest {
                 .parameters(service());
         invalid(() -> reader.configName("c").build().getReader().close(), "config_name");
         invalid(() -> reader.authFile(Path.of("a")).build().getReader().close(), "auth_file");
-        invalid(() -> reader.privKeyFile(Path.of("p")).build().getReader().close(), "private_key_file");
         invalid(() -> reader.debugHttpTransport(new Object()).build().getReader().close(), "http_transport");
     }
 
     @Test
-    void encryptedValueIsRefusedByName() throws IOException {
+    void encryptedValueNeedsThePrivateKey() throws IOException {
         Path file = Yaml.text(directory, "svc:\n  type: mqtt\n  brokers: h\n  topic: t\n  username_pw:\n"
                 + "    username: me\n    password: !sinetstream/encrypted " + SECRET + "\n");
         invalid(() -> openWriter(file), "username_pw.password", "encrypted");

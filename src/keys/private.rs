@@ -17,7 +17,7 @@ const CONVERT: &str = "'openssl pkcs8 -topk8 -v2 aes-256-cbc' converts it";
 
 /// Why there is no key.
 #[derive(Debug, PartialEq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// The password is missing or wrong.
     Password(&'static str),
     /// The key itself can't be used.
@@ -25,12 +25,12 @@ pub(super) enum Problem {
 }
 
 /// True for any kind of private key, also one that can't be used.
-pub(super) fn is_key(section: &Section) -> bool {
+pub(crate) fn is_key(section: &Section) -> bool {
     section.label.ends_with("PRIVATE KEY")
 }
 
 /// The private key of a section, decrypted.
-pub(super) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, Problem> {
+pub(crate) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, Problem> {
     let encrypted = section.header("Proc-Type").is_some_and(|value| value.ends_with("ENCRYPTED"));
     let der = match encrypted {
         true => decrypt_traditional(section, required(password)?)?,
@@ -119,7 +119,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 /// An EC key without its public half, with the one of its certificate put in: Java writes such keys, and ring, which does
 /// not take them, then checks that the halves fit. `None` when nothing is missing.
-pub(super) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<PrivateKeyDer<'static>> {
+pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<PrivateKeyDer<'static>> {
     let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
     let public_key = spki.subject_public_key.as_bytes()?;
     let (curve, ec) = match key {

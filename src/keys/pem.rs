@@ -3,7 +3,7 @@
 use base64ct::{Base64, Encoding};
 
 /// What stands between a BEGIN and its END.
-pub(super) struct Section {
+pub(crate) struct Section {
     pub label: String,
     /// `Name: value`.
     pub headers: Vec<(String, String)>,
@@ -21,7 +21,7 @@ impl Section {
 }
 
 /// Every section of a text; what stands around them is skipped.
-pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
+pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
     if bytes.starts_with(&[0x30, 0x82]) {
         return Err("is DER, but PEM is expected ('openssl … -inform DER' converts it)".into());
     }

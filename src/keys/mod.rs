@@ -1,0 +1,4 @@
+//! PEM files and the private keys in them, for TLS and for encrypted values of the configuration.
+
+pub(crate) mod pem;
+pub(crate) mod private;
