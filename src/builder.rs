@@ -44,6 +44,22 @@ macro_rules! common_setters {
             self
         }
 
+        /// The name of a configuration on a configuration server, which is asked instead of reading a file. The server and the
+        /// login are in `~/.config/sinetstream/auth.json`, unless [`auth_file`](Self::auth_file) names another.
+        pub fn config_name(self, name: impl Into<String>) -> Self {
+            self.field("config_name", name.into())
+        }
+
+        /// The file with the configuration server's address and the login there.
+        pub fn auth_file(self, path: impl Into<std::path::PathBuf>) -> Self {
+            self.field("auth_file", path.into().display().to_string())
+        }
+
+        /// The private key for encrypted values of the configuration. Without it `~/.config/sinetstream/private_key.pem`.
+        pub fn private_key_file(self, path: impl Into<std::path::PathBuf>) -> Self {
+            self.field("private_key_file", path.into().display().to_string())
+        }
+
         /// The messaging system; `mqtt`.
         pub fn service_type(self, name: impl Into<String>) -> Self {
             self.field("type", name.into())

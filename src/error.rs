@@ -37,7 +37,7 @@ pub enum Error {
     Authentication {
         /// What happened, for people.
         message: String,
-        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5).
+        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5); 0 if a configuration server refused.
         code: u8,
     },
     /// The broker refused a subscription or a publish to this user.

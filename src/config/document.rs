@@ -41,6 +41,11 @@ pub(super) fn services(file: &SourceFile) -> Result<Services> {
         let line = e.line.map_or(String::new(), |line| format!("{line}:"));
         Error::InvalidConfiguration(format!("{path}:{line} {}", e.message))
     })?;
+    split(root, at)
+}
+
+/// Tells the header from the services. `at` makes an error at the place to which names lead.
+fn split(root: Value, at: impl Fn(&[&str], String) -> Error) -> Result<Services> {
     let root = match root {
         Value::Map(root) if root.is_empty() => return Err(at(&[], "the file is empty".into())),
         Value::Map(root) => root,
@@ -52,7 +57,7 @@ pub(super) fn services(file: &SourceFile) -> Result<Services> {
     match root.get("header") {
         None => Ok(Services { services: root, prefix: &[], fingerprint: None }),
         Some(header) => {
-            let fingerprint = check_header(header, at)?;
+            let fingerprint = check_header(header, &at)?;
             match root.get("config") {
                 Some(Value::Map(services)) if !services.is_empty() => {
                     Ok(Services { services: services.clone(), prefix: &["config"], fingerprint })
@@ -70,8 +75,27 @@ pub(super) fn services(file: &SourceFile) -> Result<Services> {
 
 /// Parses the file and chooses the service: the named one, or the only one.
 pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service> {
-    let path = file.path.display();
-    let Services { services, prefix, fingerprint } = services(file)?;
+    let path = file.path.display().to_string();
+    choose(services(file)?, wanted, &path, |parts, message| error_at(file, parts, message))
+}
+
+/// The same for a document that is no file: `path` names it.
+pub(super) fn service_of(
+    root: Value,
+    wanted: Option<&str>,
+    path: &str,
+    at: impl Fn(&[&str], String) -> Error,
+) -> Result<Service> {
+    choose(split(root, &at)?, wanted, path, at)
+}
+
+fn choose(
+    services: Services,
+    wanted: Option<&str>,
+    path: &str,
+    at: impl Fn(&[&str], String) -> Error,
+) -> Result<Service> {
+    let Services { services, prefix, fingerprint } = services;
     let names: Vec<&str> = services.iter().map(|(name, _)| name).collect();
     let name = match wanted {
         Some(name) if names.contains(&name) => name.to_owned(),
@@ -92,9 +116,7 @@ pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service
             name: name.clone(),
             fingerprint,
         }),
-        Some(other) => {
-            Err(error_at(file, &parts, format!("service '{name}' must be a map of parameters, found {}", other.kind())))
-        }
+        Some(other) => Err(at(&parts, format!("service '{name}' must be a map of parameters, found {}", other.kind()))),
         None => Err(Error::Internal("the chosen service is gone".into())),
     }
 }

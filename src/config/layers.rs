@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
-
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
 use super::secret::{self, PrivateKey};
@@ -15,6 +13,8 @@ use crate::error::Error;
 pub(crate) enum Origin {
     /// A service of a file; the path leads from the root to the service.
     File { file: SourceFile, service: String, path: Vec<String> },
+    /// A service of a configuration server; the text names server and configuration.
+    Server { place: String, service: String },
     /// The builder of a writer or reader.
     Builder,
 }
@@ -219,8 +219,7 @@ impl Parameters {
         let file = file
             .as_ref()
             .ok_or("there is no home folder to look for the private key in; 'private_key_file' names it")?;
-        let passphrase = std::env::var_os(secret::PASSPHRASE).map(|text| text.into_encoded_bytes()).map(Zeroizing::new);
-        let key = PrivateKey::read(file, passphrase.as_ref().map(|text| text.as_slice()))?;
+        let key = PrivateKey::read(file, secret::passphrase().as_ref().map(|text| text.as_slice()))?;
         if secret::is_open_to_others(file) {
             let name = file.display();
             self.warnings.push(format!("the private key {name} can be read by other users ('chmod 600' changes that)"));
@@ -265,6 +264,7 @@ impl Parameters {
         let name = name.join(".");
         match &self.origins[layer] {
             Origin::Builder => format!("builder: parameter '{name}'"),
+            Origin::Server { place, service } => format!("{place}: service '{service}': parameter '{name}'"),
             Origin::File { file, service, path } => {
                 let full: Vec<String> = path.iter().chain(written).cloned().collect();
                 let line = yaml::line_of(&file.text, &full).map_or(String::new(), |line| format!(":{line}"));
@@ -289,6 +289,7 @@ impl Parameters {
                 let line = yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"));
                 format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
             }
+            Some(Origin::Server { place, service }) => format!("{place}: service '{service}': parameter '{name}'"),
             _ => format!("builder: parameter '{name}'"),
         }
     }
@@ -344,12 +345,11 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
     }
 }
 
+/// Decrypts a value that stands at this place.
+type Open<'a> = dyn FnMut(&str, &[String]) -> Option<Vec<u8>> + 'a;
+
 /// Replaces the encrypted values inside `value`, at any depth; whether there were some.
-fn open_inside(
-    value: &mut Value,
-    written: &mut Vec<String>,
-    open: &mut dyn FnMut(&str, &[String]) -> Option<Vec<u8>>,
-) -> bool {
+fn open_inside(value: &mut Value, written: &mut Vec<String>, open: &mut Open<'_>) -> bool {
     match value {
         Value::Encrypted(base64) => {
             *value = open(base64, written).map_or(Value::Null, Value::Bytes);

@@ -1,18 +1,20 @@
 //! Configuration: what the user wrote becomes typed settings; nothing else in the crate looks at YAML.
 //!
-//! `find` chooses the file, `yaml` parses it into a [`Value`], `document` picks the service, `layers` joins it with
-//! the builder's parameters, `settings` checks every value.
+//! `find` chooses the file, `yaml` parses it into a [`Value`] (or `server` fetches it), `document` picks
+//! the service, `layers` joins it with the builder's parameters, `settings` checks every value.
 
 mod broker;
 mod crypto;
 mod document;
 mod extractor;
 mod find;
+mod http;
 mod layers;
 mod message;
 mod mqtt;
 mod parameters;
 mod secret;
+mod server;
 mod settings;
 #[cfg(feature = "cli")]
 pub(crate) mod survey;
@@ -38,8 +40,11 @@ pub(crate) use tls::{ClientCertificate, Content, Password, Source, TlsSettings, 
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use layers::{Origin, Parameters};
+
+/// They say where the configuration is.
+const BUILDER_ONLY: &[&str] = &["no_config", "config_name", "auth_file", "config_ca_certs"];
 
 /// Whether a client writes or reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +73,7 @@ pub(crate) struct Request {
     pub value_types: Vec<String>,
 }
 
-/// Finds, reads and checks the configuration. Reads files, but does nothing on the network.
+/// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.
 pub(crate) fn load(request: &Request) -> Result<Settings> {
     let mut parameters = Parameters::default();
     let mut service = request.service.clone();
@@ -77,13 +82,39 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         Some(Value::Bool(no_config)) => *no_config || request.no_config,
         _ => request.no_config,
     };
-    if !no_config {
-        let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
-        let found = document::service(&file, request.service.as_deref())?;
-        service = Some(found.name.clone());
-        fingerprint = found.fingerprint;
-        let origin = Origin::File { file, service: found.name, path: found.path };
+    let text = |name: &str| match request.fields.get(name).or_else(|| request.parameters.get(name)) {
+        Some(Value::Str(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let found = match text("config_name") {
+        Some(_) if no_config || request.config_file.is_some() => {
+            return Err(Error::InvalidConfiguration(format!(
+                "builder: parameter 'config_name' asks for a configuration server, {}; only one of them is possible",
+                if no_config { "'no_config' for no configuration" } else { "'config_file' for a file" }
+            )));
+        }
+        _ if no_config => None,
+        Some(name) => {
+            let server::Found { service, place, warnings } = server::fetch(&name, request, text)?;
+            parameters.warnings = warnings;
+            let origin = Origin::Server { place, service: service.name.clone() };
+            Some((service, origin))
+        }
+        None => {
+            let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
+            let service = document::service(&file, request.service.as_deref())?;
+            let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
+            Some((service, origin))
+        }
+    };
+    if let Some((found, origin)) = found {
+        for name in BUILDER_ONLY.iter().filter(|name| found.parameters.get(name).is_some()) {
+            let warning = format!("service '{}': '{name}' has no effect here; it belongs to the builder", found.name);
+            parameters.warnings.push(warning);
+        }
         parameters.add_layer(origin, &found.parameters);
+        service = Some(found.name);
+        fingerprint = found.fingerprint;
     }
     parameters.add_layer(Origin::Builder, &request.parameters);
     parameters.add_layer(Origin::Builder, &request.fields);

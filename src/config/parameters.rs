@@ -72,10 +72,11 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("auth_method", Built),
     ("auth_data", Built),
     ("message_properties", Built),
-    ("config_name", NotBuilt("the configuration server")),
-    ("auth_file", NotBuilt("the configuration server")),
+    ("config_name", Built),
+    ("auth_file", Built),
+    ("config_ca_certs", Built),
     ("private_key_file", Built),
-    ("http_transport", NotBuilt("the configuration server")),
+    ("http_transport", NotBuilt("a transport of your own for the configuration server")),
 ];
 
 /// What stands inside `tls`.

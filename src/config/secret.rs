@@ -21,13 +21,18 @@ use crate::keys::pem;
 use crate::keys::private::{self, Problem};
 
 /// Holds the passphrase of the private key.
-pub(super) const PASSPHRASE: &str = "SINETSTREAM_PRIVATE_KEY_PASSPHRASE";
+const PASSPHRASE: &str = "SINETSTREAM_PRIVATE_KEY_PASSPHRASE";
 /// Where the private key is looked for below the home folder.
 pub(super) const DEFAULT_FILE: &str = ".config/sinetstream/private_key.pem";
 
 const HEADER: [u8; 4] = [0, 1, 1, 1];
 const IV: usize = 12;
 const TAG: usize = 16;
+
+/// The passphrase of the private key, if there is one.
+pub(super) fn passphrase() -> Option<Zeroizing<Vec<u8>>> {
+    std::env::var_os(PASSPHRASE).map(|text| Zeroizing::new(text.into_encoded_bytes()))
+}
 
 /// What opens encrypted values.
 pub(super) struct PrivateKey {

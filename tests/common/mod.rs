@@ -8,6 +8,7 @@ pub mod certificates;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod events;
+pub mod http;
 pub mod proxy;
 pub mod raw;
 pub mod scripted;

@@ -278,18 +278,15 @@ class ConfigurationTest {
     }
 
     @Test
-    void builderMethodsOfTheConfigurationServerAreRefused() {
+    void theConfigurationServerIsRefusedBesideNoConfigAndWithATransport() {
         MessageWriterFactoryBuilder<byte[]> writer = MessageWriterFactory.<byte[]>builder().noConfig(true)
                 .parameters(service());
-        invalid(() -> writer.configName("c").build().getWriter().close(), "config_name");
-        invalid(() -> writer.authFile(Path.of("a")).build().getWriter().close(), "auth_file");
-        invalid(() -> writer.privKeyFile(Path.of("p")).build().getWriter().close(), "private_key_file");
         invalid(() -> writer.debugHttpTransport(new Object()).build().getWriter().close(), "http_transport");
+        invalid(() -> writer.configName("c").build().getWriter().close(), "config_name", "no_config");
         MessageReaderFactoryBuilder<byte[]> reader = MessageReaderFactory.<byte[]>builder().noConfig(true)
                 .parameters(service());
-        invalid(() -> reader.configName("c").build().getReader().close(), "config_name");
-        invalid(() -> reader.authFile(Path.of("a")).build().getReader().close(), "auth_file");
         invalid(() -> reader.debugHttpTransport(new Object()).build().getReader().close(), "http_transport");
+        invalid(() -> reader.configName("c").build().getReader().close(), "config_name", "no_config");
     }
 
     @Test

@@ -1,0 +1,139 @@
+//! Requests to the configuration server: JSON over HTTPS, bounded in time and size.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use serde_json::Value as Json;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+use crate::error::{Error, Result};
+use crate::keys::pem;
+
+const MAX_ANSWER: u64 = 16 << 20;
+
+pub(super) struct Http {
+    agent: Agent,
+    address: String,
+    timeout: Duration,
+}
+
+/// An answer of the server.
+pub(super) struct Answer {
+    pub status: u16,
+    body: Body,
+    what: String,
+    timeout: Duration,
+}
+
+impl Http {
+    /// `address` is `https://host[:port]`, perhaps with a path. One request takes `timeout` at most, from the look-up of the
+    /// name to the last byte. Trusts the certificates of `ca_certs`, or the system's.
+    pub fn new(address: &str, ca_certs: Option<&Path>, timeout: Duration) -> Result<Http> {
+        if !address.starts_with("https://") && !address.starts_with("http://") {
+            let message = format!("the configuration server's address '{address}' is not an https:// address");
+            return Err(Error::InvalidConfiguration(message));
+        }
+        let certificates: Vec<Certificate<'static>> = match ca_certs {
+            Some(file) => from_file(file)?,
+            None => rustls_native_certs::load_native_certs().certs,
+        }
+        .iter()
+        .map(|der: &CertificateDer<'_>| Certificate::from_der(der).to_owned())
+        .collect();
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(RootCerts::new_with_certs(&certificates))
+            .build();
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .timeout_global(Some(timeout))
+            .user_agent(concat!("sinetstream/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Http { agent: config.into(), address: address.trim_end_matches('/').to_owned(), timeout })
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn post(&self, path: &str, body: &Json) -> Result<Answer> {
+        let url = format!("{}{path}", self.address);
+        let request =
+            self.agent.post(&url).header("Content-Type", "application/json").header("Accept", "application/json");
+        self.answer(path, request.send(body.to_string()))
+    }
+
+    pub fn get(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+        let url = format!("{}{path}", self.address);
+        let mut request = self.agent.get(&url).header("Accept", "application/json");
+        request = request.header("Authorization", format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answer(path, request.call())
+    }
+
+    fn answer(
+        &self,
+        path: &str,
+        result: std::result::Result<ureq::http::Response<Body>, ureq::Error>,
+    ) -> Result<Answer> {
+        let what = format!("configuration server {}{path}", self.address);
+        let response = result.map_err(|e| failed(&what, &e, self.timeout))?;
+        let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            return Err(Error::Connection(format!("{what}: a redirect ({status}), which is not followed")));
+        }
+        if response.status().is_server_error() {
+            return Err(Error::Connection(format!("{what}: the server has failed (status {status})")));
+        }
+        Ok(Answer { status, body: response.into_body(), what, timeout: self.timeout })
+    }
+}
+
+impl Answer {
+    /// What was asked, for people.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    pub fn json(self) -> Result<Json> {
+        let Answer { mut body, what, timeout, .. } = self;
+        let bytes = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(|e| failed(&what, &e, timeout))?;
+        // The library's own message may quote the answer.
+        serde_json::from_slice(&bytes).map_err(|e| {
+            Error::InvalidConfiguration(format!(
+                "{what}: the answer is not JSON (line {}, column {})",
+                e.line(),
+                e.column()
+            ))
+        })
+    }
+}
+
+fn failed(what: &str, error: &ureq::Error, timeout: Duration) -> Error {
+    let why = match error {
+        ureq::Error::Timeout(_) => format!("no whole answer within {} seconds", timeout.as_secs_f64()),
+        ureq::Error::BodyExceedsLimit(limit) => format!("the answer is larger than {limit} bytes"),
+        ureq::Error::HostNotFound => "the host is not known".to_owned(),
+        other => other.to_string(),
+    };
+    Error::Connection(format!("{what}: {why}"))
+}
+
+fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let wrong =
+        |what: String| Error::InvalidConfiguration(format!("parameter 'config_ca_certs': {} {what}", file.display()));
+    let text = std::fs::read(file).map_err(|e| wrong(format!("can't be read: {e}")))?;
+    let sections = pem::sections(&text).map_err(wrong)?;
+    let found: Vec<_> =
+        sections.into_iter().filter(|section| section.is_certificate()).map(|section| section.body.into()).collect();
+    if found.is_empty() { Err(wrong("has no certificate".into())) } else { Ok(found) }
+}

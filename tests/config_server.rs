@@ -1,0 +1,298 @@
+//! A service's configuration from a configuration server.
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use base64ct::{Base64, Encoding};
+use common::broker::Broker;
+use common::http::{Request, Response, Server, closed_port};
+use common::{certificates, data, told};
+use serde_json::{Value as Json, json};
+use sinetstream::{MessageReader, MessageWriter};
+
+fn vectors() -> &'static Json {
+    static VECTORS: OnceLock<Json> = OnceLock::new();
+    VECTORS.get_or_init(|| {
+        serde_json::from_str(&std::fs::read_to_string(data("vectors.json")).expect("read")).expect("JSON")
+    })
+}
+
+fn fingerprint() -> &'static str {
+    vectors()["rsa"]["fingerprint_sha256_base64_nopad"].as_str().expect("a fingerprint")
+}
+
+/// The Base64 of a secret of the vectors.
+fn secret(id: &str) -> String {
+    let secrets = vectors()["secrets"].as_array().expect("a list");
+    let found = secrets.iter().find(|secret| secret["id"] == id).expect("a secret");
+    found["yaml_value"]
+        .as_str()
+        .expect("a value")
+        .trim_start_matches("!sinetstream/encrypted")
+        .split_whitespace()
+        .collect()
+}
+
+/// The files of a user.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new(address: &str) -> Home {
+        let home = Home(tempfile::tempdir().expect("a folder"));
+        home.write("private.pem", vectors()["rsa"]["private_key_pem"].as_str().expect("a key"));
+        home.write(
+            "auth.json",
+            &json!({"config-server": {"address": address, "user": "me", "secret-key": "S3CR3T"}}).to_string(),
+        );
+        home
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.0.path().join(name);
+        std::fs::write(&file, text).expect("write");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+        file
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn open(&self, name: &str) -> sinetstream::Result<MessageWriter<str>> {
+        let builder = MessageWriter::<str>::builder().config_name(name).auth_file(self.file("auth.json"));
+        builder.private_key_file(self.file("private.pem")).parameter("connection_timeout", 2).open()
+    }
+}
+
+/// Answers to the three kinds of requests, as they should be.
+fn good(
+    request: &Request,
+    config: &Json,
+    attachments: &Json,
+    secrets: &Json,
+    values: &[(&str, &str, &str)],
+) -> Response {
+    match request.line.split(' ').nth(1).expect("a path") {
+        "/api/v1/authentication" => {
+            let login: Json = serde_json::from_str(&request.body).expect("JSON");
+            assert_eq!(login, json!({"strategy": "api-access", "user": "me", "secret-key": "S3CR3T"}));
+            Response::Json(201, json!({"accessToken": "t0ken"}).to_string())
+        }
+        _ if request.header("authorization") != Some("Bearer t0ken") => Response::Json(401, "{}".into()),
+        "/api/v1/configs/my%20config" => {
+            let answer = json!({"name": "my config", "config": config, "attachments": attachments, "secrets": secrets});
+            Response::Json(200, answer.to_string())
+        }
+        path => match values.iter().find(|(id, _, _)| path == format!("/api/v1/secrets/{id}")) {
+            Some((id, target, name)) => {
+                assert_eq!(request.header("sinetstream-config-publickey"), Some(fingerprint()));
+                let answer = json!({"id": id, "target": target, "fingerprint": format!("SHA256:{}", fingerprint()), "value": secret(name)});
+                Response::Json(200, answer.to_string())
+            }
+            None => Response::Json(404, "{}".into()),
+        },
+    }
+}
+
+#[test]
+fn parameters_attachments_and_secrets_come_over_https() {
+    let broker = Broker::start();
+    let config = json!({"header": {"version": 3, "fingerprint": fingerprint()}, "config": {"svc": {
+        "type": "mqtt", "brokers": broker.tls_address(), "topic": "t", "consistency": "AT_LEAST_ONCE", "message_format": 3,
+        "tls": {"check_hostname": true}, "username_pw_set": {"username": "user01", "password": "user01-pass"},
+        "data_encryption": true, "crypto": {"algorithm": "AES", "mode": "GCM", "key_length": 128},
+    }, "other": {"type": "mqtt"}}});
+    let ca = std::fs::read(broker.ca()).expect("a certificate");
+    let attachments = json!([{"target": "*.tls.ca_certs_data", "value": Base64::encode_string(&ca)},
+                             {"target": "other.tls.certfile_data", "value": "AAAA"}]);
+    let secrets = json!([{"target": "svc.crypto.key", "ids": [{"id": "k2", "version": 2}, {"id": "k1", "version": 1}]},
+                         {"target": "other.crypto.key", "id": "nobody asks for it"}]);
+    let values = [("k1", "svc.crypto.key", "secret/key16"), ("k2", "svc.crypto.key", "secret/key16")];
+    let server = Server::start(Some(certificates::server()), move |request| {
+        good(request, &config, &attachments, &secrets, &values)
+    });
+    let home = Home::new(&format!("https://localhost:{}/", server.port));
+    let writer =
+        MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
+    let writer = writer.private_key_file(home.file("private.pem"));
+    // Nobody knows the certificate's issuer.
+    let unknown =
+        MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
+    told(unknown.open(), "Connection", &["configuration server https://localhost", "certificate"]);
+    let writer = writer.parameter("config_ca_certs", broker.ca().display().to_string()).open().expect("a writer");
+    let reader =
+        MessageReader::<String>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
+    let reader = reader
+        .private_key_file(home.file("private.pem"))
+        .parameter("config_ca_certs", broker.ca().display().to_string());
+    let reader = reader.receive_timeout(common::PATIENCE).open().expect("a reader");
+    let mut subscriber = common::raw::Client::connect(broker.plain);
+    subscriber.subscribe("t");
+    writer.write("hello").expect("write");
+    assert_eq!(common::next(&reader).value(), "hello");
+    // The newest key, whatever the order in the list.
+    assert_eq!(subscriber.next().payload[..6], [0xDF, 3, 0, 0, 0, 2]);
+    assert_eq!(writer.service(), Some("svc"));
+    let lines: Vec<String> = server.requests().iter().map(|request| request.line.clone()).collect();
+    assert!(!lines.iter().any(|line| line.contains("nobody")), "{lines:?}");
+}
+
+#[test]
+fn every_failure_has_its_own_error() {
+    let plain = json!({"svc": {"type": "mqtt", "brokers": "127.0.0.1:1", "topic": "t"}});
+    let key = json!([{"target": "svc.crypto.key", "id": "k"}]);
+    type Case = (&'static str, Box<dyn Fn(&Request) -> Response + Send + Sync>, &'static str, &'static [&'static str]);
+    let answered = |config: Json,
+                    attachments: Json,
+                    secrets: Json,
+                    values: &'static [(&'static str, &'static str, &'static str)]|
+     -> Box<dyn Fn(&Request) -> Response + Send + Sync> {
+        Box::new(move |request: &Request| good(request, &config, &attachments, &secrets, values))
+    };
+    // After the login, this.
+    let after = |make: fn() -> Response| -> Box<dyn Fn(&Request) -> Response + Send + Sync> {
+        Box::new(move |request: &Request| match request.line.starts_with("POST") {
+            true => good(request, &json!({}), &json!([]), &json!([]), &[]),
+            false => make(),
+        })
+    };
+    let none = || json!([]);
+    let cases: Vec<Case> = vec![
+        ("all is well", answered(plain.clone(), none(), none(), &[]), "Connection", &["connect 127.0.0.1:1"]),
+        (
+            "login refused",
+            Box::new(|_| Response::Json(401, "{}".into())),
+            "Authentication",
+            &["user 'me'", "auth.json", "refused"],
+        ),
+        ("no token", Box::new(|_| Response::Json(201, "{}".into())), "InvalidConfiguration", &["accessToken"]),
+        ("login fails", Box::new(|_| Response::Json(500, "{}".into())), "Connection", &["status 500"]),
+        ("expired token", after(|| Response::Json(401, "{}".into())), "Authentication", &["token has expired"]),
+        ("unknown configuration", after(|| Response::Json(404, "{}".into())), "NoConfig", &["no such configuration"]),
+        ("strange status", after(|| Response::Json(418, "{}".into())), "Connection", &["418"]),
+        (
+            "a redirect",
+            after(|| {
+                Response::Raw(b"HTTP/1.1 302 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_vec())
+            }),
+            "Connection",
+            &["redirect"],
+        ),
+        ("not JSON", after(|| Response::Json(200, "S3CR3T".into())), "InvalidConfiguration", &["not JSON"]),
+        (
+            "another one",
+            after(|| Response::Json(200, json!({"name": "x"}).to_string())),
+            "InvalidConfiguration",
+            &["another configuration"],
+        ),
+        (
+            "no configuration in it",
+            after(|| Response::Json(200, json!({"name": "my config"}).to_string())),
+            "InvalidConfiguration",
+            &["no 'config'"],
+        ),
+        (
+            "cut",
+            after(|| Response::Raw(b"HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{\"name\"".to_vec())),
+            "Connection",
+            &["configuration server"],
+        ),
+        ("not HTTP", after(|| Response::Raw(b"SSH-2.0-x\r\n\r\n".to_vec())), "Connection", &["configuration server"]),
+        (
+            "huge",
+            after(|| {
+                Response::Raw(
+                    [b"HTTP/1.1 200 X\r\nContent-Length: 99999999\r\n\r\n".to_vec(), vec![b' '; 17 << 20]].concat(),
+                )
+            }),
+            "Connection",
+            &["larger than"],
+        ),
+        ("slow", after(|| Response::Silence), "Connection", &["within 2 seconds"]),
+        (
+            "wrong version",
+            answered(json!({"header": {"version": 4}, "config": {"svc": {}}}), none(), none(), &[]),
+            "InvalidConfiguration",
+            &["'header.version' must be 2 or 3"],
+        ),
+        (
+            "no service",
+            answered(json!({"header": {"version": 2}, "config": {}}), none(), none(), &[]),
+            "InvalidConfiguration",
+            &["no service"],
+        ),
+        ("several services", answered(json!({"a": {}, "b": {}}), none(), none(), &[]), "NoService", &["a, b"]),
+        (
+            "a mistake in it",
+            answered(json!({"svc": {"type": "mqtt", "brokers": "h", "topic": "t", "qos": 3}}), none(), none(), &[]),
+            "InvalidConfiguration",
+            &["configuration 'my config' of http://127.0.0.1", "'qos'"],
+        ),
+        (
+            "a bad target",
+            answered(plain.clone(), json!([{"target": "svc", "value": ""}]), none(), &[]),
+            "InvalidConfiguration",
+            &["target 'svc'"],
+        ),
+        (
+            "an attachment that is not Base64",
+            answered(plain.clone(), json!([{"target": "svc.x", "value": "?"}]), none(), &[]),
+            "InvalidConfiguration",
+            &["not Base64"],
+        ),
+        (
+            "an attachment in the wrong place",
+            answered(plain.clone(), json!([{"target": "svc.topic.x", "value": ""}]), none(), &[]),
+            "InvalidConfiguration",
+            &["'topic' is not a map"],
+        ),
+        ("no such secret", answered(plain.clone(), none(), key.clone(), &[]), "NoConfig", &["no such secret"]),
+        (
+            "a secret for something else",
+            answered(plain.clone(), none(), key.clone(), &[("k", "svc.crypto.password", "secret/text")]),
+            "InvalidConfiguration",
+            &["another secret"],
+        ),
+        (
+            "a secret without an id",
+            answered(plain.clone(), none(), json!([{"target": "svc.crypto.key", "ids": []}]), &[]),
+            "InvalidConfiguration",
+            &["no id"],
+        ),
+    ];
+    for (what, answer, variant, words) in cases {
+        let server = Server::start(None, answer);
+        let home = Home::new(&format!("http://127.0.0.1:{}", server.port));
+        println!("{what}");
+        let message = told(home.open("my config"), variant, words);
+        assert!(!message.contains("S3CR3T") && !message.contains("t0ken"), "{what}: {message}");
+    }
+    let nobody = Home::new(&format!("http://127.0.0.1:{}", closed_port()));
+    told(nobody.open("c"), "Connection", &["configuration server http://127.0.0.1"]);
+    told(Home::new("ftp://x").open("c"), "InvalidConfiguration", &["not an https:// address"]);
+    let home = Home::new("http://127.0.0.1:1");
+    home.write("auth.json", "{\"config-server\": {\"address\": 5}}");
+    told(home.open("c"), "InvalidConfiguration", &["auth.json", "'config-server.address'"]);
+    home.write("auth.json", "S3CR3T");
+    let message = told(home.open("c"), "InvalidConfiguration", &["auth.json:1", "not JSON"]);
+    assert!(!message.contains("S3CR3T"));
+    std::fs::remove_file(home.file("auth.json")).expect("remove");
+    told(home.open("c"), "NoConfig", &["auth.json", "can't be read"]);
+}
+
+#[test]
+fn one_source_of_the_configuration() {
+    let home = Home::new("http://127.0.0.1:1");
+    let file = home.write("config.yml", "svc: {type: mqtt, brokers: '127.0.0.1:1', topic: t, config_name: other}\n");
+    let builder = || MessageWriter::<str>::builder().service("svc").parameter("config_name", "other");
+    told(builder().no_config(true).open(), "InvalidConfiguration", &["config_name", "no_config"]);
+    told(builder().config_file(&file).open(), "InvalidConfiguration", &["config_name", "config_file"]);
+    // In the file it is too late.
+    let (_, warnings) = common::warnings::collect(|| {
+        told(MessageWriter::<str>::builder().config_file(&file).open(), "Connection", &["connect 127.0.0.1:1"])
+    });
+    assert!(warnings.iter().any(|warning| warning.contains("'config_name' has no effect")), "{warnings:?}");
+}
