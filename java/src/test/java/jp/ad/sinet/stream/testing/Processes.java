@@ -37,7 +37,8 @@ public final class Processes {
         return directory;
     }
 
-    static Process start(ProcessBuilder builder) throws IOException {
+    /** Starts a program; it is killed when the JVM ends. */
+    public static Process start(ProcessBuilder builder) throws IOException {
         Process process = builder.start();
         RUNNING.add(process);
         process.onExit().thenRun(() -> RUNNING.remove(process));
