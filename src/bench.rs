@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::config::{
-    Algorithm, CompressionSettings, Consistency, CryptoSettings, Keys, MessageFormat, MessageSettings, Mode, Prf,
-    Secret, Version,
+    Algorithm, CompressionSettings, Consistency, CryptoSettings, Encryption, Keys, Map, MessageFormat, MessageSettings,
+    Mode, Prf, Secret, Version,
 };
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoder};
@@ -23,17 +23,21 @@ pub struct Codec {
 impl Codec {
     /// A codec of format 3; `compressed`: with zstd; `encrypted`: with AES-256-GCM and a password.
     pub fn new(compressed: bool, encrypted: bool) -> Result<Codec> {
-        let compression =
-            CompressionSettings { algorithm: Algorithm::Zstd, level: None, max_decompressed_bytes: 1 << 28 };
+        let compression = CompressionSettings {
+            algorithm: Algorithm::Zstd,
+            level: None,
+            max_decompressed_bytes: 1 << 28,
+            parameters: Map::new(),
+        };
         let keys = Keys::Password { password: Secret::new(b"passw0rd".to_vec()), prf: Prf::Sha256, iterations: 10_000 };
         let crypto = CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 32, salt_bytes: 8, keys };
         let settings = MessageSettings {
             format: MessageFormat::V3,
             user_data_only: false,
             compression: compressed.then_some(compression),
-            encryption: encrypted.then_some(crypto),
+            encryption: encrypted.then_some(Encryption::Aes(crypto)),
         };
-        Ok(Codec { encoder: Encoder::new(&settings)?, decoder: Decoder::new(&settings)? })
+        Ok(Codec { encoder: Encoder::new(&settings, None)?, decoder: Decoder::new(&settings, None)? })
     }
 
     /// The bytes on the wire of a value.

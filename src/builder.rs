@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{self, Map, Request, Role};
+use crate::config::{self, BroughtAlong, Map, Request, Role};
 use crate::error::Error;
 use crate::mqtt::Client;
 use crate::mqtt::wait::after;
@@ -19,7 +19,7 @@ pub(crate) fn request(role: Role) -> Request {
         parameters: Map::new(),
         fields: Map::new(),
         opens_key_stores: false,
-        value_types: Vec::new(),
+        brought: BroughtAlong::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use futures_core::Stream;
 use crate::builder::{common_getters, common_setters, no_answer, within};
 use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
-use crate::message::{self, Decoded, Decoder};
+use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
@@ -28,8 +29,13 @@ pub(crate) struct RawReader {
 
 impl RawReader {
     /// Starts to connect and subscribe; `client.opened()` tells how that ends.
-    pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawReader> {
-        let decoder = Decoder::new(&settings.message)?;
+    pub fn start(
+        settings: Settings,
+        material: &KeyMaterial,
+        plugin: Option<Arc<dyn Plugin>>,
+        listener: Option<Listener>,
+    ) -> Result<RawReader> {
+        let decoder = Decoder::new(&settings.message, plugin)?;
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
         Ok(RawReader { settings, counters: Counters::new(), client, decoder })
     }
@@ -197,7 +203,7 @@ impl<T> MessageReaderBuilder<T> {
         }
         let settings = builder::load(&self.request)?;
         Ok(Core {
-            raw: RawReader::start(settings, &KeyMaterial::default(), self.listener)?,
+            raw: RawReader::start(settings, &KeyMaterial::default(), None, self.listener)?,
             deserialize: self.deserialize,
         })
     }

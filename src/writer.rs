@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
-use crate::message::{Encoded, Encoder};
+use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
@@ -28,8 +29,13 @@ pub(crate) struct RawWriter {
 
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
-    pub fn start(settings: Settings, material: &KeyMaterial, listener: Option<Listener>) -> Result<RawWriter> {
-        let encoder = Encoder::new(&settings.message)?;
+    pub fn start(
+        settings: Settings,
+        material: &KeyMaterial,
+        plugin: Option<Arc<dyn Plugin>>,
+        listener: Option<Listener>,
+    ) -> Result<RawWriter> {
+        let encoder = Encoder::new(&settings.message, plugin)?;
         let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
         Ok(RawWriter { settings, counters: Counters::new(), client, encoder })
     }
@@ -248,7 +254,10 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
 
     fn start(self) -> Result<Core<T>> {
         let settings = builder::load(&self.request)?;
-        Ok(Core { raw: RawWriter::start(settings, &KeyMaterial::default(), self.listener)?, serialize: self.serialize })
+        Ok(Core {
+            raw: RawWriter::start(settings, &KeyMaterial::default(), None, self.listener)?,
+            serialize: self.serialize,
+        })
     }
 }
 

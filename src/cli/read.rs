@@ -26,7 +26,7 @@ pub(super) fn run(options: &Read) -> Result<Exit> {
     let topics = settings.topics.join(", ");
     let output = Output::new(options, text)?;
     let stop = Stop::listen()?;
-    let reader = RawReader::start(settings, &KeyMaterial::default(), None).map_err(Failure::before_connecting)?;
+    let reader = RawReader::start(settings, &KeyMaterial::default(), None, None).map_err(Failure::before_connecting)?;
     match stop.wait(reader.client.opened(), None) {
         Waited::Done(opened) => opened?,
         Waited::Stopped(exit) => return Ok(exit),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::extractor::Extractor;
-use super::message::Under;
+use super::message::{BroughtAlong, Under};
 use super::value::{Map, Value};
 
 /// Bytes that are wiped after use and that `Debug` hides.
@@ -57,6 +57,14 @@ pub(crate) enum Keys {
     Direct(BTreeMap<u16, Secret>),
 }
 
+/// Who encrypts.
+#[derive(Debug, Clone)]
+pub(crate) enum Encryption {
+    Aes(CryptoSettings),
+    /// A cipher that the program brings along, with its parameters as they were given.
+    Plugin(Map),
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct CryptoSettings {
     pub mode: Mode,
@@ -69,6 +77,7 @@ pub(crate) struct CryptoSettings {
     pub keys: Keys,
 }
 
+const MODES: [&str; 5] = ["CBC", "OFB", "CTR", "EAX", "GCM"];
 const DEFAULT_KEY_BITS: i64 = 128;
 const DEFAULT_SALT_BYTES: i64 = 8;
 const MAX_SALT_BYTES: i64 = 1024;
@@ -80,7 +89,7 @@ const MAX_ITERATIONS: i64 = 100_000_000;
 const MAX_KEY_VERSION: u16 = 0x7FFF;
 
 impl Extractor {
-    pub fn encryption(&mut self, under: Under) -> Option<CryptoSettings> {
+    pub fn encryption(&mut self, under: Under, brought: &BroughtAlong) -> Option<Encryption> {
         if !self.switched_on(under, "data_encryption", "crypto") {
             return None;
         }
@@ -99,6 +108,29 @@ impl Extractor {
                 return None;
             }
         }
+        if brought.ciphers
+            && let Some(parameters) = self.for_a_plugin(under)
+        {
+            return Some(Encryption::Plugin(parameters));
+        }
+        self.aes(under).map(Encryption::Aes)
+    }
+
+    /// What is not built in.
+    fn for_a_plugin(&self, under: Under) -> Option<Map> {
+        let text = |name| match self.value_in(under, &["crypto", name]) {
+            Some(Value::Str(text)) => Some(text),
+            _ => None,
+        };
+        let (algorithm, mode) = (text("algorithm")?, text("mode"));
+        let built_in = algorithm == "AES" && mode.is_none_or(|mode| MODES.contains(&mode.to_uppercase().as_str()));
+        match self.value_in(under, &["crypto"]) {
+            Some(Value::Map(parameters)) if !built_in => Some(parameters),
+            _ => None,
+        }
+    }
+
+    fn aes(&mut self, under: Under) -> Option<CryptoSettings> {
         let path = ["crypto", "algorithm"];
         match self.text_in(under, &path).as_deref() {
             Some("AES") => {}
@@ -144,7 +176,7 @@ impl Extractor {
                 let why = "CFB is not the same in SINETStream's Java and Python libraries";
                 self.problem_in(under, &path, &format!("{why}; {NAMES}"));
             }
-            other if ["CBC", "OFB", "CTR", "EAX", "GCM"].contains(&other.to_uppercase().as_str()) => {
+            other if MODES.contains(&other.to_uppercase().as_str()) => {
                 self.problem_in(under, &path, &format!("{NAMES}, in capital letters"));
             }
             _ => self.problem_in(under, &path, NAMES),

@@ -1,8 +1,8 @@
 //! How values become messages: format, compression, encryption. The same parameters stand in a service and in a will.
 
-use super::crypto::CryptoSettings;
+use super::crypto::Encryption;
 use super::extractor::Extractor;
-use super::value::Value;
+use super::value::{Map, Value};
 
 /// Version of the message format; see the `message` module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct MessageSettings {
     /// The value alone, without SINETStream's record and header.
     pub user_data_only: bool,
     pub compression: Option<CompressionSettings>,
-    pub encryption: Option<CryptoSettings>,
+    pub encryption: Option<Encryption>,
 }
 
 /// A compression's name in configuration files.
@@ -29,15 +29,30 @@ pub(crate) enum Algorithm {
     Zstd,
     /// LZ4's frame format.
     Lz4,
+    /// One that the program brings along.
+    Plugin,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct CompressionSettings {
     pub algorithm: Algorithm,
     /// `None`: the library's default.
     pub level: Option<i32>,
     /// A value that is larger than this is not decompressed.
     pub max_decompressed_bytes: usize,
+    /// As they were given, for a plugin.
+    pub parameters: Map,
+}
+
+/// What the program can do that is not built in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BroughtAlong {
+    /// Names of value types.
+    pub value_types: Vec<String>,
+    /// Names of compressions.
+    pub compressions: Vec<String>,
+    /// Whether there are ciphers; which parameters they take, they tell later.
+    pub ciphers: bool,
 }
 
 /// Nothing that MQTT carries is larger before compression has done its work.
@@ -48,13 +63,13 @@ pub(super) type Under<'a> = &'a [&'a str];
 
 impl Extractor {
     /// Reads the parameters of a service (`under` is empty) or of its will.
-    pub fn message(&mut self, under: Under) -> MessageSettings {
+    pub fn message(&mut self, under: Under, brought: &BroughtAlong) -> MessageSettings {
         let user_data_only = self.flag_in(under, &["user_data_only"]).unwrap_or(false);
         let settings = MessageSettings {
             format: self.message_format(under),
             user_data_only,
-            compression: self.compression(under),
-            encryption: self.encryption(under),
+            compression: self.compression(under, brought),
+            encryption: self.encryption(under, brought),
         };
         if user_data_only {
             for (name, on) in [
@@ -98,7 +113,7 @@ impl Extractor {
         on == Some(true)
     }
 
-    fn compression(&mut self, under: Under) -> Option<CompressionSettings> {
+    fn compression(&mut self, under: Under, brought: &BroughtAlong) -> Option<CompressionSettings> {
         if !self.switched_on(under, "data_compression", "compression") {
             return None;
         }
@@ -114,8 +129,10 @@ impl Extractor {
             None | Some("gzip") => Algorithm::Gzip,
             Some("zstd") => Algorithm::Zstd,
             Some("lz4") => Algorithm::Lz4,
+            Some(name) if brought.compressions.iter().any(|known| known == name) => Algorithm::Plugin,
             Some(_) => {
-                self.problem_in(under, &path, "expected gzip, zstd or lz4");
+                let known: String = brought.compressions.iter().map(|known| format!("{known}, ")).collect();
+                self.problem_in(under, &path, &format!("expected {known}gzip, zstd or lz4"));
                 return None;
             }
         };
@@ -123,6 +140,7 @@ impl Extractor {
             Algorithm::Gzip => -1..=9,
             Algorithm::Zstd => -131_072..=22,
             Algorithm::Lz4 => -65_537..=16,
+            Algorithm::Plugin => i64::from(i32::MIN)..=i64::from(i32::MAX),
         };
         let level = self.integer_in(under, &["compression", "level"], levels);
         if level.is_some() && algorithm == Algorithm::Lz4 {
@@ -130,8 +148,13 @@ impl Extractor {
         }
         let path = ["compression", "max_decompressed_bytes"];
         let limit = self.integer_in(under, &path, 1..=i64::from(i32::MAX)).unwrap_or(DEFAULT_MAX_DECOMPRESSED);
+        let parameters = match self.value_in(under, &["compression"]) {
+            Some(Value::Map(parameters)) => parameters,
+            _ => Map::new(),
+        };
         Some(CompressionSettings {
             algorithm,
+            parameters,
             level: level.map(|level| level as i32).filter(|level| algorithm != Algorithm::Gzip || *level >= 0),
             max_decompressed_bytes: limit as usize,
         })

@@ -29,8 +29,8 @@ use std::path::PathBuf;
 pub(crate) use broker::Broker;
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use crypto::Secret;
-pub(crate) use crypto::{CryptoSettings, Keys, Mode, Prf};
-pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
+pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
+pub(crate) use message::{Algorithm, BroughtAlong, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::{ConnectProperties, Version};
 pub use settings::Consistency;
 pub(crate) use settings::{Credentials, Settings};
@@ -69,8 +69,7 @@ pub(crate) struct Request {
     pub fields: Map,
     /// Whether the program can open Java's key stores.
     pub opens_key_stores: bool,
-    /// Names of value types that the program brings along.
-    pub value_types: Vec<String>,
+    pub brought: BroughtAlong,
 }
 
 /// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.

@@ -178,13 +178,13 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,
         retain: take.flag("retain", &[]).unwrap_or(false),
-        value_type: take.value_type(&request.value_types),
+        value_type: take.value_type(&request.brought.value_types),
         value_serializer: take.text("value_serializer", &[]),
         value_deserializer: take.text("value_deserializer", &[]),
         receive_timeout: take.milliseconds("receive_timeout_ms"),
         write_timeout: take.timeout("write_timeout_ms", DEFAULT_WRITE_TIMEOUT_MS),
         close_timeout: take.timeout("close_timeout_ms", DEFAULT_CLOSE_TIMEOUT_MS),
-        message: take.message(&[]),
+        message: take.message(&[], &request.brought),
         version,
         connect_properties,
         message_properties: take.message_properties("message_properties", &[]).filter(|_| version == Version::V5),
@@ -372,7 +372,13 @@ impl Extractor {
         match name.as_str() {
             "byte_array" | "text" => {}
             other if brought_along.iter().any(|known| known == other || known == ANY_VALUE_TYPE) => {}
-            "image" => self.parameters.problem("value_type", &[], "image is not supported yet by this version"),
+            "image" => {
+                self.parameters.problem(
+                    "value_type",
+                    &[],
+                    "image is a value type of Java; expected byte_array or text",
+                );
+            }
             _ => self.parameters.problem("value_type", &[], "expected byte_array or text"),
         }
         name

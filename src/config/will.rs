@@ -1,7 +1,7 @@
 //! The will: what the broker publishes when the client is lost without having said goodbye.
 
 use super::extractor::{Extractor, MAX_STRING};
-use super::message::MessageSettings;
+use super::message::{BroughtAlong, MessageSettings};
 use super::mqtt::Version;
 use super::settings::Consistency;
 use super::value::Value;
@@ -62,7 +62,7 @@ impl Extractor {
         Some(WillSettings {
             topic: topic.unwrap_or_default(),
             value,
-            message: self.message(&["will"]),
+            message: self.message(&["will"], &BroughtAlong::default()),
             qos: self.will_qos(),
             retain: self.flag("will", &["retain"]).unwrap_or(false),
             delay_interval,

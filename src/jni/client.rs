@@ -12,8 +12,9 @@ use bytes::Bytes;
 
 use super::events::{self, EventQueue};
 use super::{packing, stores, tree};
-use crate::config::{self, Map, Request, Role, Settings, Value};
+use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
+use crate::message::Plugin;
 use crate::metrics::Metrics;
 use crate::mqtt::wait::{block_until, lock};
 use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo};
@@ -82,24 +83,32 @@ impl JavaClient {
             _ => Map::new(),
         };
         let role = if text("role").as_deref() == Some("reader") { Role::Reader } else { Role::Writer };
-        let value_types = match options.get("value_types") {
-            Some(Value::List(names)) => names.iter().filter_map(|name| match name {
-                Value::Str(name) => Some(name.clone()),
-                _ => None,
-            }),
-            _ => return Err(Error::Internal("the options have no value types".into())),
+        let names = |name: &str| match options.get(name) {
+            Some(Value::List(names)) => Ok(names
+                .iter()
+                .filter_map(|name| match name {
+                    Value::Str(name) => Some(name.clone()),
+                    _ => None,
+                })
+                .collect()),
+            _ => Err(Error::Internal(format!("the options have no {name}"))),
         };
+        let flag = |name: &str| options.get(name) == Some(&Value::Bool(true));
         let request = Request {
             role,
             user_dir: text("user_dir").map(PathBuf::from).unwrap_or_default(),
             user_home: text("user_home").map(PathBuf::from),
             config_file: text("config_file").map(PathBuf::from),
             service: text("service"),
-            no_config: options.get("no_config") == Some(&Value::Bool(true)),
+            no_config: flag("no_config"),
             parameters: map("parameters"),
             fields: map("fields"),
             opens_key_stores: true,
-            value_types: value_types.collect(),
+            brought: BroughtAlong {
+                value_types: names("value_types")?,
+                compressions: names("compressions")?,
+                ciphers: flag("ciphers"),
+            },
         };
         let settings = config::load(&request)?;
         Ok(JavaClient { role, settings, raw: OnceLock::new(), pending: Mutex::default(), events: Arc::default() })
@@ -120,6 +129,16 @@ impl JavaClient {
             config::MessageFormat::V2 => 2,
             config::MessageFormat::V3 => 3,
         };
+        let compression_plugin = match &settings.message.compression {
+            Some(compression) if compression.algorithm == Algorithm::Plugin => {
+                Value::Map(compression.parameters.clone())
+            }
+            _ => Value::Null,
+        };
+        let crypto_plugin = match &settings.message.encryption {
+            Some(Encryption::Plugin(parameters)) => Value::Map(parameters.clone()),
+            _ => Value::Null,
+        };
         tree::encode(&Value::from([
             ("service", optional(&settings.service)),
             ("topics", Value::from(settings.topics.clone())),
@@ -136,20 +155,22 @@ impl JavaClient {
             ("user_data_only", Value::Bool(settings.message.user_data_only)),
             ("message_format", Value::Int(format)),
             ("key_material", stores::wanted(settings.tls.as_ref())),
+            ("compression_plugin", compression_plugin),
+            ("crypto_plugin", crypto_plugin),
             ("config", Value::Map(settings.visible.clone())),
             ("warnings", Value::from(settings.warnings.clone())),
         ]))
     }
 
-    /// Starts to connect. `material`: a tree with what Java has opened.
-    pub fn connect(&self, material: Option<Vec<u8>>) -> Result<()> {
+    /// Starts to connect. `material`: a tree with what Java has opened; `plugin`: the stages that Java has.
+    pub fn connect(&self, material: Option<Vec<u8>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
         let material = material.as_deref().map(stores::decode).transpose()?.unwrap_or_default();
         let settings = self.settings.clone();
         let events = self.events.clone();
         let listener = Box::new(move |event: &ConnectionEvent| events.push(event));
         let raw = match self.role {
-            Role::Writer => Raw::Writer(RawWriter::start(settings, &material, Some(listener))?),
-            Role::Reader => Raw::Reader(RawReader::start(settings, &material, Some(listener))?),
+            Role::Writer => Raw::Writer(RawWriter::start(settings, &material, plugin, Some(listener))?),
+            Role::Reader => Raw::Reader(RawReader::start(settings, &material, plugin, Some(listener))?),
         };
         self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))
     }

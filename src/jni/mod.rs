@@ -12,18 +12,20 @@ mod events;
 mod failure;
 mod handles;
 mod packing;
+mod plugin;
 mod stores;
 mod tree;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jni::objects::{JByteArray, JClass, JLongArray};
+use jni::objects::{JByteArray, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
 use client::JavaClient;
 use failure::{Failure, Throw};
+use plugin::JavaPlugin;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -108,10 +110,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
     _: JClass<'a>,
     handle: jlong,
     key_material: JByteArray<'a>,
+    stages: JObject<'a>,
 ) {
     env.with_env(|env| {
         let material = if key_material.is_null() { None } else { Some(to_vec(env, &key_material)?) };
-        on(handle, |client| Ok(client.connect(material)?))
+        let plugin = JavaPlugin::of(env, &stages)?;
+        on(handle, |client| Ok(client.connect(material, plugin)?))
     })
     .resolve::<Throw>()
 }

@@ -2,13 +2,14 @@
 //! algorithm: writer and reader agree by their configuration.
 
 use std::io::{Read, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use zstd::bulk;
 use zstd::zstd_safe::{self, DCtx, InBuffer, OutBuffer};
 
+use super::plugin::Plugin;
 use crate::config::{Algorithm, CompressionSettings};
 use crate::error::{Error, Result};
 use crate::mqtt::wait::lock;
@@ -22,6 +23,7 @@ const FIRST_ROOM: usize = 4096;
 /// See the module. Many threads may use one.
 pub(super) struct Compressor {
     settings: CompressionSettings,
+    plugin: Option<Arc<dyn Plugin>>,
     gzip: Idle<Compress>,
     gunzip: Idle<Decompress>,
     zstd: Idle<bulk::Compressor<'static>>,
@@ -49,8 +51,9 @@ impl<T> Idle<T> {
 }
 
 impl Compressor {
-    pub fn new(settings: &CompressionSettings) -> Compressor {
+    pub fn new(settings: &CompressionSettings, plugin: Option<Arc<dyn Plugin>>) -> Compressor {
         Compressor {
+            plugin,
             settings: settings.clone(),
             gzip: Idle::new(),
             gunzip: Idle::new(),
@@ -66,7 +69,15 @@ impl Compressor {
             Algorithm::Gzip => self.gzip(value, to).map_err(failed),
             Algorithm::Zstd => self.zstd(value, to).map_err(|e| failed(e.to_string())),
             Algorithm::Lz4 => lz4(value, to).map_err(failed),
+            Algorithm::Plugin => {
+                to.extend_from_slice(&self.plugin()?.compress(value)?);
+                Ok(())
+            }
         }
+    }
+
+    fn plugin(&self) -> Result<&Arc<dyn Plugin>> {
+        self.plugin.as_ref().ok_or_else(|| Error::Internal("no plugin for the compression".into()))
     }
 
     fn gzip(&self, value: &[u8], to: &mut Vec<u8>) -> std::result::Result<(), String> {
@@ -106,6 +117,10 @@ impl Compressor {
             Algorithm::Gzip => ("gzip", self.gunzip(bytes, limit)),
             Algorithm::Zstd => ("zstd", self.unzstd(bytes, limit)),
             Algorithm::Lz4 => ("lz4", unlz4(bytes, limit)),
+            Algorithm::Plugin => {
+                let value = self.plugin()?.decompress(bytes)?;
+                ("plugin", if value.len() > limit { Err(Failure::TooLarge) } else { Ok(value) })
+            }
         };
         value.map_err(|failure| {
             Error::InvalidMessage(match failure {
@@ -223,7 +238,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn compressor(algorithm: Algorithm, limit: usize) -> Compressor {
-        Compressor::new(&CompressionSettings { algorithm, level: None, max_decompressed_bytes: limit })
+        let parameters = crate::config::Map::new();
+        Compressor::new(
+            &CompressionSettings { algorithm, level: None, max_decompressed_bytes: limit, parameters },
+            None,
+        )
     }
 
     const ALL: [Algorithm; 3] = [Algorithm::Gzip, Algorithm::Zstd, Algorithm::Lz4];

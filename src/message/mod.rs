@@ -1,11 +1,13 @@
 //! A value's way to bytes on the wire and back: `compress` makes it smaller, `avro` wraps it in a record with its timestamp,
-//! `cipher` encrypts the record with a key of `keys`, and `packet`, which joins them, puts SINETStream's header before it.
+//! `cipher` encrypts the record with a key of `keys`, and `packet`, which joins them, puts SINETStream's header before it. A `plugin` of the
+//! program can take the place of compression and cipher.
 
 mod avro;
 mod cipher;
 mod compress;
 mod keys;
 mod packet;
+mod plugin;
 
 use bytes::Bytes;
 
@@ -13,6 +15,7 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::mqtt::{MessageProperties, ValueSize, Will};
 pub(crate) use packet::{Decoder, Encoder};
+pub(crate) use plugin::Plugin;
 
 /// A message as it goes to the broker.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(crate) struct Decoded {
 /// none counts for it.
 pub(crate) fn will(settings: &Settings) -> Result<Option<Will>> {
     let Some(will) = &settings.will else { return Ok(None) };
-    let encoded = Encoder::new(&will.message)?.encode(will.value.len(), 0, |place| {
+    let encoded = Encoder::new(&will.message, None)?.encode(will.value.len(), 0, |place| {
         place.copy_from_slice(&will.value);
         Ok::<_, Error>(())
     })?;

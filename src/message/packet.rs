@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::cipher::{Cipher, IV};
 use super::compress::Compressor;
 use super::keys::KeyRing;
+use super::plugin::Plugin;
 use super::{Decoded, Encoded, avro};
-use crate::config::{MessageFormat, MessageSettings};
+use crate::config::{CryptoSettings, Encryption, MessageFormat, MessageSettings};
 use crate::error::{Error, Result};
 use crate::mqtt::ValueSize;
 
@@ -25,6 +26,8 @@ pub(crate) struct Encoder {
     settings: MessageSettings,
     compressor: Option<Compressor>,
     key: Option<WriterKey>,
+    /// What encrypts instead.
+    plugin: Option<Arc<dyn Plugin>>,
 }
 
 /// What all messages of a writer are encrypted with.
@@ -35,11 +38,11 @@ struct WriterKey {
 }
 
 impl Encoder {
-    /// With a password this derives the key, which takes milliseconds.
-    pub fn new(settings: &MessageSettings) -> Result<Encoder> {
+    /// With a password this derives the key, which takes milliseconds. The plugin is for what the settings leave to it.
+    pub fn new(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Result<Encoder> {
         let key = match &settings.encryption {
-            None => None,
-            Some(crypto) => {
+            None | Some(Encryption::Plugin(_)) => None,
+            Some(Encryption::Aes(crypto)) => {
                 let ring = KeyRing::new(crypto)?;
                 let mut salt = vec![0; crypto.salt_bytes];
                 random(&mut salt)?;
@@ -47,8 +50,9 @@ impl Encoder {
                 Some(WriterKey { version, cipher: ring.cipher(version, &salt)?, salt })
             }
         };
-        let compressor = settings.compression.as_ref().map(Compressor::new);
-        Ok(Encoder { settings: settings.clone(), compressor, key })
+        let compressor = settings.compression.as_ref().map(|settings| Compressor::new(settings, plugin.clone()));
+        let plugin = cipher_of(settings, plugin)?;
+        Ok(Encoder { settings: settings.clone(), compressor, key, plugin })
     }
 
     /// How many bytes come on top of a value at most, unless compression makes it larger.
@@ -68,6 +72,9 @@ impl Encoder {
             let mut wire = vec![0; length];
             fill(&mut wire)?;
             return Ok(Encoded { wire: wire.into(), size: ValueSize::same(length) });
+        }
+        if let Some(plugin) = &self.plugin {
+            return self.encode_with(plugin, length, timestamp_us, fill);
         }
         let Some(compressor) = &self.compressor else {
             // Exactly: to share a vector that has room left costs another allocation.
@@ -99,6 +106,34 @@ impl Encoder {
         Ok(Encoded { wire: Bytes::from(wire).slice(start..), size: ValueSize { plain: length, compressed } })
     }
 
+    /// The same with a cipher of the program's own, which takes the record and gives all that follows the header.
+    fn encode_with<E: From<Error>>(
+        &self,
+        plugin: &Arc<dyn Plugin>,
+        length: usize,
+        timestamp_us: i64,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Encoded, E> {
+        let mut value = vec![0; length];
+        fill(&mut value)?;
+        if let Some(compressor) = &self.compressor {
+            let mut compressed = Vec::new();
+            compressor.compress(&value, &mut compressed)?;
+            value = compressed;
+        }
+        let size = ValueSize { plain: length, compressed: value.len() };
+        let mut record = Vec::with_capacity(MAX_RECORD_HEAD + value.len());
+        avro::put_head(&mut record, timestamp_us, value.len());
+        record.extend_from_slice(&value);
+        let (version, encrypted) = plugin.encrypt(&record)?;
+        let mut wire = Vec::with_capacity(HEADER_V3 + encrypted.len());
+        if self.settings.format == MessageFormat::V3 {
+            put_header(&mut wire, version);
+        }
+        wire.extend_from_slice(&encrypted);
+        Ok(Encoded { wire: wire.into(), size })
+    }
+
     /// What stands before the record.
     fn head_length(&self) -> usize {
         let header = if self.settings.format == MessageFormat::V3 { HEADER_V3 } else { 0 };
@@ -107,9 +142,7 @@ impl Encoder {
 
     fn put_head(&self, wire: &mut Vec<u8>) -> Result<()> {
         if self.settings.format == MessageFormat::V3 {
-            wire.extend_from_slice(&MARKER_V3);
-            let version = self.key.as_ref().map_or(NOT_ENCRYPTED, |key| key.version);
-            wire.extend_from_slice(&version.to_be_bytes());
+            put_header(wire, self.key.as_ref().map_or(NOT_ENCRYPTED, |key| key.version));
         }
         if let Some(key) = &self.key {
             wire.extend_from_slice(&key.salt);
@@ -128,6 +161,20 @@ impl Encoder {
     }
 }
 
+fn put_header(wire: &mut Vec<u8>, version: u16) {
+    wire.extend_from_slice(&MARKER_V3);
+    wire.extend_from_slice(&version.to_be_bytes());
+}
+
+/// The plugin, if it is what encrypts.
+fn cipher_of(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Result<Option<Arc<dyn Plugin>>> {
+    match (&settings.encryption, plugin) {
+        (Some(Encryption::Plugin(_)), None) => Err(Error::Internal("no plugin for the encryption".into())),
+        (Some(Encryption::Plugin(_)), plugin) => Ok(plugin),
+        (None | Some(Encryption::Aes(_)), _) => Ok(None),
+    }
+}
+
 fn random(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}")))
 }
@@ -136,15 +183,34 @@ fn random(bytes: &mut [u8]) -> Result<()> {
 pub(crate) struct Decoder {
     settings: MessageSettings,
     compressor: Option<Compressor>,
-    keys: Option<KeyRing>,
+    keys: Option<ReaderKeys>,
+    /// What decrypts instead.
+    plugin: Option<Arc<dyn Plugin>>,
+}
+
+struct ReaderKeys {
+    ring: KeyRing,
+    salt_bytes: usize,
+}
+
+impl ReaderKeys {
+    fn new(crypto: &CryptoSettings) -> Result<ReaderKeys> {
+        Ok(ReaderKeys { ring: KeyRing::new(crypto)?, salt_bytes: crypto.salt_bytes })
+    }
 }
 
 impl Decoder {
-    pub fn new(settings: &MessageSettings) -> Result<Decoder> {
+    /// The plugin is for what the settings leave to it.
+    pub fn new(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Result<Decoder> {
+        let keys = match &settings.encryption {
+            Some(Encryption::Aes(crypto)) => Some(ReaderKeys::new(crypto)?),
+            None | Some(Encryption::Plugin(_)) => None,
+        };
         Ok(Decoder {
             settings: settings.clone(),
-            compressor: settings.compression.as_ref().map(Compressor::new),
-            keys: settings.encryption.as_ref().map(KeyRing::new).transpose()?,
+            compressor: settings.compression.as_ref().map(|settings| Compressor::new(settings, plugin.clone())),
+            keys,
+            plugin: cipher_of(settings, plugin)?,
         })
     }
 
@@ -161,14 +227,15 @@ impl Decoder {
             }
             _ => (None, wire.clone()),
         };
-        let record = match (&self.keys, version) {
-            (None, None | Some(NOT_ENCRYPTED)) => body,
-            (None, Some(version)) => {
+        let record = match (&self.keys, &self.plugin, version) {
+            (None, Some(plugin), version) => plugin.decrypt(&body, version.unwrap_or(NOT_ENCRYPTED))?.into(),
+            (None, None, None | Some(NOT_ENCRYPTED)) => body,
+            (None, None, Some(version)) => {
                 return Err(Error::InvalidMessage(format!(
                     "the message is encrypted (key version {version}), but this reader does not decrypt"
                 )));
             }
-            (Some(keys), version) => self.open(keys, version, &body)?,
+            (Some(keys), _, version) => open(keys, version, &body)?,
         };
         let (timestamp_us, payload) = avro::decode(&record)?;
         let value = record.slice(payload);
@@ -179,19 +246,20 @@ impl Decoder {
         };
         Ok(Decoded { timestamp_us, size: ValueSize { plain: payload.len(), compressed }, payload })
     }
+}
 
-    fn open(&self, keys: &KeyRing, version: Option<u16>, body: &[u8]) -> Result<Bytes> {
-        let salt_bytes = self.settings.encryption.as_ref().map_or(0, |crypto| crypto.salt_bytes);
-        let start = salt_bytes + IV;
-        if version != Some(NOT_ENCRYPTED) && body.len() < start {
-            let found = body.len();
-            return Err(Error::InvalidMessage(format!(
-                "not an encrypted SINETStream message: {found} bytes, shorter than salt and initialisation vector"
-            )));
-        }
-        let cipher = keys.cipher(version.unwrap_or(keys.newest()), body.get(..salt_bytes).unwrap_or_default())?;
-        let mut buffer = body.to_vec();
-        let length = cipher.open(&mut buffer, 0, start)?;
-        Ok(Bytes::from(buffer).slice(start..start + length))
+/// Decrypts the record.
+fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8]) -> Result<Bytes> {
+    let start = keys.salt_bytes + IV;
+    if version != Some(NOT_ENCRYPTED) && body.len() < start {
+        let found = body.len();
+        return Err(Error::InvalidMessage(format!(
+            "not an encrypted SINETStream message: {found} bytes, shorter than salt and initialisation vector"
+        )));
     }
+    let salt = body.get(..keys.salt_bytes).unwrap_or_default();
+    let cipher = keys.ring.cipher(version.unwrap_or(keys.ring.newest()), salt)?;
+    let mut buffer = body.to_vec();
+    let length = cipher.open(&mut buffer, 0, start)?;
+    Ok(Bytes::from(buffer).slice(start..start + length))
 }

@@ -152,7 +152,7 @@ impl Attempt<'_> {
             }
         };
         let began = Instant::now();
-        let reader = RawReader::start(self.settings.clone(), &KeyMaterial::default(), Some(Box::new(listener)))?;
+        let reader = RawReader::start(self.settings.clone(), &KeyMaterial::default(), None, Some(Box::new(listener)))?;
         let opened = match self.stop.wait(reader.client.opened(), None) {
             Waited::Done(opened) => opened,
             Waited::Stopped(exit) => return Ok((None, exit)),
@@ -181,7 +181,7 @@ impl Attempt<'_> {
         }
         // Not retained: that would replace a program's message.
         let settings = Settings { client_id: client_id(), retain: false, ..self.settings.clone() };
-        let writer = RawWriter::start(settings, &KeyMaterial::default(), None)?;
+        let writer = RawWriter::start(settings, &KeyMaterial::default(), None, None)?;
         let opened = match self.stop.wait(writer.client.opened(), None) {
             Waited::Done(opened) => opened,
             Waited::Stopped(exit) => return Ok(exit),

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine;
 
 import java.lang.reflect.InvocationTargetException;
+import java.util.function.Supplier;
 
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
@@ -20,7 +21,7 @@ final class Codecs {
         if (description.valueSerializer != null) {
             return instantiate("value_serializer", description.valueSerializer, Serializer.class);
         }
-        return present(valueType(description, options).getSerializer(), description, "serializer");
+        return present(valueType(description, options)::getSerializer, description, "serializer");
     }
 
     @SuppressWarnings("unchecked")
@@ -31,7 +32,7 @@ final class Codecs {
         if (description.valueDeserializer != null) {
             return instantiate("value_deserializer", description.valueDeserializer, Deserializer.class);
         }
-        return present(valueType(description, options).getDeserializer(), description, "deserializer");
+        return present(valueType(description, options)::getDeserializer, description, "deserializer");
     }
 
     private static ValueType valueType(Description description, Options options) {
@@ -42,11 +43,18 @@ final class Codecs {
         return type;
     }
 
-    private static <C> C present(C codec, Description description, String what) {
-        if (codec == null) {
+    private static <C> C present(Supplier<C> codec, Description description, String what) {
+        C found;
+        try {
+            found = codec.get();
+        } catch (RuntimeException | LinkageError e) { // for images the module java.desktop may be missing
+            throw new InvalidConfigurationException("value_type: the " + what + " of " + description.valueType
+                    + " can't be had: " + e, e);
+        }
+        if (found == null) {
             throw new InvalidConfigurationException("value_type: " + description.valueType + " has no " + what);
         }
-        return codec;
+        return found;
     }
 
     private static <C> C instantiate(String parameter, String className, Class<C> type) {

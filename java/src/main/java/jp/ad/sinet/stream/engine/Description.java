@@ -59,6 +59,13 @@ final class Description {
         return wanted;
     }
 
+    /** Parameters for a plugin, or null; given away once, because passwords are in them. */
+    Map<String, Object> takeParameters(String name) {
+        Map<?, ?> wanted = get(name, Map.class, false);
+        tree.remove(name);
+        return wanted == null ? null : config(wanted);
+    }
+
     private <V> V get(String name, Class<V> type, boolean required) {
         Object value = tree.get(name);
         if (value == null && !required) {

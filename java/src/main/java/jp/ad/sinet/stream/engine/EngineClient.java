@@ -88,8 +88,9 @@ abstract class EngineClient implements MessageIO {
             ValueType valueType = options.valueType(description.valueType);
             C chosen = codec.apply(description);
             String name = options.role() + (description.service == null ? "" : " of service " + description.service);
+            PluginStages stages = PluginStages.of(description, options.isWriter());
             pump = EventPump.start(handle, name, description.clientId, options, sink);
-            connect(handle, description);
+            connect(handle, description, stages);
             pump.ready();
             return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
         } catch (Throwable failure) {
@@ -101,7 +102,7 @@ abstract class EngineClient implements MessageIO {
         }
     }
 
-    private static void connect(long handle, Description description) {
+    private static void connect(long handle, Description description, PluginStages stages) {
         byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial());
         boolean begun = false;
         do {
@@ -111,7 +112,7 @@ abstract class EngineClient implements MessageIO {
                         + description.config.get("brokers"), new InterruptedException());
             }
             if (!begun) {
-                Native.connect(handle, keyMaterial);
+                Native.connect(handle, keyMaterial, stages);
                 begun = true;
             }
         } while (!Native.awaitConnected(handle, SLICE_MILLIS));

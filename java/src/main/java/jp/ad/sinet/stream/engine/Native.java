@@ -25,8 +25,8 @@ final class Native {
     /** The configuration in force, as a tree. */
     static native byte[] describe(long handle);
 
-    /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}. */
-    static native void connect(long handle, byte[] keyMaterial);
+    /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}; {@code stages} may be null. */
+    static native void connect(long handle, byte[] keyMaterial, PluginStages stages);
 
     /** True when connected; throws when that failed. */
     static native boolean awaitConnected(long handle, int waitMs);

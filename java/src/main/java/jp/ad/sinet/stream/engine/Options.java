@@ -11,6 +11,9 @@ import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.api.valuetype.ValueTypeFactory;
+import jp.ad.sinet.stream.spi.CompressionProvider;
+import jp.ad.sinet.stream.spi.CryptoProvider;
+import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
 /** What a builder was given, checked and turned into what the native library opens a client from. */
 public final class Options {
@@ -154,13 +157,20 @@ public final class Options {
                 names.add(type.getName());
             }
         }
+        names.addAll(Plugins.names(ValueTypeProvider.class, ValueTypeProvider::getName));
         if (anyValueType) {
             names.add("*");
         }
         Map<String, Object> all = new LinkedHashMap<>(root);
         all.put("fields", fields);
         all.put("value_types", names);
+        all.put("compressions", Plugins.names(CompressionProvider.class, CompressionProvider::getName));
+        all.put("ciphers", !Plugins.of(CryptoProvider.class).isEmpty());
         return Tree.encode(all);
+    }
+
+    boolean isWriter() {
+        return role.equals("writer");
     }
 
     /** "writer" or "reader". */
@@ -172,7 +182,7 @@ public final class Options {
         return connectionListener;
     }
 
-    /** The value type of this name: one that the builder was given, else one that is built in, else null. */
+    /** The value type of this name: one that the builder was given, else one that is built in or of a plugin, else null. */
     ValueType valueType(String name) {
         ValueType given = valueTypes.get(name);
         return given != null ? given : new ValueTypeFactory().get(name);

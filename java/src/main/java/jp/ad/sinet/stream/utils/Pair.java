@@ -1,13 +1,12 @@
 package jp.ad.sinet.stream.utils;
 
-import java.util.Arrays;
 import java.util.Objects;
 
 /**
  * Two values. Not thread-safe.
  *
- * @param <T1> the type of the first value
- * @param <T2> the type of the second value
+ * @param <T1> the first value's type
+ * @param <T2> the second value's type
  */
 public class Pair<T1, T2> {
     private T1 v1;
@@ -16,8 +15,8 @@ public class Pair<T1, T2> {
     /**
      * Makes a pair.
      *
-     * @param v1 the first value
-     * @param v2 the second value
+     * @param v1 the first value, or null
+     * @param v2 the second value, or null
      */
     public Pair(T1 v1, T2 v2) {
         this.v1 = v1;
@@ -27,10 +26,10 @@ public class Pair<T1, T2> {
     /**
      * Makes a pair.
      *
-     * @param v1 the first value
-     * @param v2 the second value
-     * @param <T1> the type of the first value
-     * @param <T2> the type of the second value
+     * @param v1 the first value, or null
+     * @param v2 the second value, or null
+     * @param <T1> the first value's type
+     * @param <T2> the second value's type
      * @return the pair
      */
     public static <T1, T2> Pair<T1, T2> of(T1 v1, T2 v2) {
@@ -40,7 +39,7 @@ public class Pair<T1, T2> {
     /**
      * The first value.
      *
-     * @return the value
+     * @return the value, or null
      */
     public T1 getV1() {
         return v1;
@@ -49,44 +48,43 @@ public class Pair<T1, T2> {
     /**
      * The second value.
      *
-     * @return the value
+     * @return the value, or null
      */
     public T2 getV2() {
         return v2;
     }
 
     /**
-     * Sets the first value.
+     * Replaces the first value.
      *
-     * @param v1 the value
+     * @param v1 the value, or null
      */
     public void setV1(T1 v1) {
         this.v1 = v1;
     }
 
     /**
-     * Sets the second value.
+     * Replaces the second value.
      *
-     * @param v2 the value
+     * @param v2 the value, or null
      */
     public void setV2(T2 v2) {
         this.v2 = v2;
     }
 
+    /** Equal to another pair of equal values. */
     @Override
     public boolean equals(Object other) {
-        if (!(other instanceof Pair)) {
-            return false;
-        }
-        Pair<?, ?> that = (Pair<?, ?>) other;
-        return Objects.deepEquals(v1, that.v1) && Objects.deepEquals(v2, that.v2);
+        return other instanceof Pair && Objects.equals(v1, ((Pair<?, ?>) other).v1)
+                && Objects.equals(v2, ((Pair<?, ?>) other).v2);
     }
 
     @Override
     public int hashCode() {
-        return Arrays.deepHashCode(new Object[] {v1, v2});
+        return Objects.hash(v1, v2);
     }
 
+    /** Both values, as they show themselves. */
     @Override
     public String toString() {
         return "Pair(v1=" + v1 + ", v2=" + v2 + ")";

@@ -34,7 +34,6 @@ import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -259,12 +258,6 @@ class ConfigurationTest {
         invalid(() -> openWriter(service), name, "not supported");
         Path file = Yaml.service(directory, 3, "svc", service);
         invalid(() -> openReader(file), name, "not supported");
-    }
-
-    @ParameterizedTest
-    @CsvSource("value_type, image")
-    void valuesThatAreNotBuiltAreRefused(String name, String value) {
-        invalid(() -> openWriter(service(name, value)), name, value, "not supported");
     }
 
     @Test

@@ -127,11 +127,12 @@ class OptionsTest {
     void valueTypesOfTheUserAreKnownByName() {
         ValueType own = new OwnType("own");
         Options options = Options.forWriter().parameters(Map.of("value_type", own));
-        assertEquals(List.of("own", "byte_array", "text"), tree(options).get("value_types"));
+        assertEquals(List.of("own", "byte_array", "text", "image"), tree(options).get("value_types"));
         assertEquals(Map.of("value_type", "own"), tree(options).get("parameters"));
         assertSame(own, options.valueType("own"));
         assertSame(SimpleValueType.TEXT, options.valueType("text"));
-        assertNull(options.valueType("image"));
+        assertEquals("image", options.valueType("image").getName());
+        assertNull(options.valueType("film"));
         ValueType text = new OwnType("text");
         assertSame(text, options.field("value_type", text).valueType("text"));
     }

@@ -1,10 +1,13 @@
 package jp.ad.sinet.stream.api.valuetype;
 
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.engine.Plugins;
+import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
 /** Finds value types by name. Thread-safe. */
 public class ValueTypeFactory {
-    /** Makes a factory that knows the value types that are built in. */
+    /** Makes a factory that knows the value types that are built in, and those of plugins. */
     public ValueTypeFactory() {
     }
 
@@ -13,6 +16,7 @@ public class ValueTypeFactory {
      *
      * @param name its name in a configuration
      * @return the value type; null when there is none of that name
+     * @throws InvalidConfigurationException if its plugin gives none
      */
     public ValueType get(String name) {
         for (SimpleValueType type : SimpleValueType.values()) {
@@ -20,6 +24,21 @@ public class ValueTypeFactory {
                 return type;
             }
         }
-        return null;
+        ValueTypeProvider provider = name == null ? null
+                : Plugins.named(ValueTypeProvider.class, ValueTypeProvider::getName, name);
+        return provider == null ? null : of(provider, name);
+    }
+
+    private static ValueType of(ValueTypeProvider provider, String name) {
+        String plugin = "value_type: the plugin for '" + name + "' (" + provider.getClass().getName() + ")";
+        try {
+            ValueType type = provider.getValueType();
+            if (type != null) {
+                return type;
+            }
+        } catch (RuntimeException | LinkageError e) {
+            throw new InvalidConfigurationException(plugin + " failed: " + e, e);
+        }
+        throw new InvalidConfigurationException(plugin + " failed: getValueType gives null");
     }
 }
