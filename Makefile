@@ -4,13 +4,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop demo bench classpath publish clean
+.PHONY: help deps build test interop fuzz demo bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
 	@echo 'make build      the Java package in build/libs, with the native library inside'
 	@echo 'make test       every check and test; the last line counts them'
 	@echo 'make interop    the exchange of messages with SINETStream for Python (from PyPI); part of make test'
+	@echo 'make fuzz       every decoder with random input, 20 seconds each (SECONDS=N for others)'
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
 	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
@@ -28,6 +29,9 @@ test: deps
 
 interop: deps
 	@scripts/interop
+
+fuzz: deps
+	@scripts/fuzz $(or $(SECONDS),20)
 
 demo: deps
 	@scripts/demo

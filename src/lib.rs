@@ -37,6 +37,9 @@ mod builder;
 pub mod cli;
 pub mod config;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "jni")]
 mod jni;
 mod keys;

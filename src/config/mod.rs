@@ -27,7 +27,7 @@ mod yaml;
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
-#[cfg(any(test, feature = "bench"))]
+#[cfg(any(test, feature = "bench", feature = "fuzz"))]
 pub(crate) use crypto::Secret;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
 pub(crate) use message::{Algorithm, BroughtAlong, CompressionSettings, MessageFormat, MessageSettings};
@@ -70,6 +70,18 @@ pub(crate) struct Request {
     /// Whether the program can open Java's key stores.
     pub opens_key_stores: bool,
     pub brought: BroughtAlong,
+}
+
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn fuzz_yaml(text: &str) {
+    let _ = yaml::parse(text);
+}
+
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn fuzz_secret(key: &str, value: &str) {
+    static KEY: std::sync::OnceLock<secret::PrivateKey> = std::sync::OnceLock::new();
+    let parsed = || secret::PrivateKey::parse(key.as_bytes(), "key", None).expect("a private key");
+    let _ = KEY.get_or_init(parsed).open(value);
 }
 
 /// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.

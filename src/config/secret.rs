@@ -46,7 +46,12 @@ impl PrivateKey {
         let text = std::fs::read(file)
             .map(Zeroizing::new)
             .map_err(|e| format!("the private key {name} can't be read: {e}"))?;
-        let sections = pem::sections(&text).map_err(|what| format!("the private key {name} {what}"))?;
+        PrivateKey::parse(&text, &name.to_string(), passphrase)
+    }
+
+    /// `name` is the file's.
+    pub fn parse(text: &[u8], name: &str, passphrase: Option<&[u8]>) -> Result<PrivateKey, String> {
+        let sections = pem::sections(text).map_err(|what| format!("the private key {name} {what}"))?;
         let section = sections.iter().find(|section| private::is_key(section));
         let section = section.ok_or_else(|| format!("{name} has no private key"))?;
         let der = private::private_key(section, passphrase).map_err(|problem| match problem {

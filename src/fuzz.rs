@@ -1,0 +1,172 @@
+//! What the fuzz targets call: each decoder of bytes that come from outside. Not for programs: it follows the inside of the
+//! crate. Each function panics when something is wrong, and only then. The tests call them with some random bytes, too.
+
+use std::sync::OnceLock;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::{
+    self, Algorithm, CompressionSettings, ConnectProperties, CryptoSettings, Encryption, Keys, Map, MessageFormat,
+    MessageSettings, Mode, Secret, Version,
+};
+use crate::error::Error;
+use crate::message::{Decoder, Encoder};
+use crate::mqtt::protocol::{self, Connect};
+
+struct Codec {
+    encoder: Encoder,
+    decoder: Decoder,
+    authenticated: bool,
+}
+
+/// One codec for each combination of format, compression and mode.
+fn codecs() -> &'static [Codec] {
+    static CODECS: OnceLock<Vec<Codec>> = OnceLock::new();
+    CODECS.get_or_init(|| {
+        let modes = [None, Some(Mode::Cbc), Some(Mode::Ofb), Some(Mode::Ctr), Some(Mode::Eax), Some(Mode::Gcm)];
+        let mut codecs = Vec::new();
+        for format in [MessageFormat::V2, MessageFormat::V3] {
+            for algorithm in [None, Some(Algorithm::Gzip), Some(Algorithm::Zstd), Some(Algorithm::Lz4)] {
+                codecs.extend(modes.map(|mode| codec(format, algorithm, mode)));
+            }
+        }
+        codecs
+    })
+}
+
+fn codec(format: MessageFormat, algorithm: Option<Algorithm>, mode: Option<Mode>) -> Codec {
+    let compression = algorithm.map(|algorithm| CompressionSettings {
+        algorithm,
+        level: None,
+        max_decompressed_bytes: 1 << 20,
+        parameters: Map::new(),
+    });
+    let encryption = mode.map(|mode| {
+        let keys = Keys::Direct([(1, Secret::new(vec![7; 16]))].into());
+        let padding = mode == Mode::Cbc;
+        Encryption::Aes(CryptoSettings { mode, padding, key_length: 16, salt_bytes: 8, keys })
+    });
+    let settings = MessageSettings { format, user_data_only: false, compression, encryption };
+    Codec {
+        encoder: Encoder::new(&settings, None).expect("an encoder"),
+        decoder: Decoder::new(&settings, None).expect("a decoder"),
+        authenticated: matches!(mode, Some(Mode::Eax | Mode::Gcm)),
+    }
+}
+
+fn chosen(data: &[u8]) -> Option<(&'static Codec, &[u8])> {
+    let (first, rest) = data.split_first()?;
+    Some((&codecs()[usize::from(*first) % codecs().len()], rest))
+}
+
+/// The first byte chooses the combination, the rest is a message.
+pub fn message(data: &[u8]) {
+    if let Some((codec, wire)) = chosen(data) {
+        let _ = codec.decoder.decode(&Bytes::copy_from_slice(wire));
+    }
+}
+
+/// The first byte chooses the combination, the rest is a value, whose message must give it back; and not, if it is
+/// authenticated, with a bit changed.
+pub fn round_trip(data: &[u8]) {
+    let Some((codec, value)) = chosen(data) else { return };
+    let fill = |place: &mut [u8]| {
+        place.copy_from_slice(value);
+        Ok::<_, Error>(())
+    };
+    let time = value.iter().fold(0, |time: i64, byte| time.wrapping_mul(257).wrapping_add(i64::from(*byte)));
+    let wire = codec.encoder.encode(value.len(), time, fill).expect("a message").wire;
+    let decoded = codec.decoder.decode(&wire).expect("the message of a value");
+    assert_eq!((decoded.payload.as_ref(), decoded.timestamp_us), (value, time));
+    let mut changed = wire.to_vec();
+    let bit = (time.unsigned_abs() % (changed.len() as u64 * 8)) as usize;
+    changed[bit / 8] ^= 1 << (bit % 8);
+    let header = if wire.starts_with(&[0xDF, 3, 0, 0]) { 6 } else { 0 };
+    if codec.authenticated && bit / 8 >= header {
+        assert!(codec.decoder.decode(&changed.into()).is_err(), "a changed message was accepted");
+    }
+}
+
+/// What a broker sends. The first byte chooses the version of MQTT and where the bytes are cut in two.
+pub fn packets(data: &[u8]) {
+    let Some((first, bytes)) = data.split_first() else { return };
+    let version = if first & 1 == 0 { Version::V311 } else { Version::V5 };
+    let connect = Connect {
+        version,
+        client_id: "c".into(),
+        clean: true,
+        keep_alive_s: 60,
+        credentials: None,
+        will: None,
+        properties: ConnectProperties::default(),
+    };
+    let mut decoder = protocol::Decoder::new(&connect);
+    let (early, late) = bytes.split_at(bytes.len() * usize::from(first >> 1) / 128);
+    let mut input = BytesMut::new();
+    for part in [early, late] {
+        input.extend_from_slice(part);
+        while let Ok(Some(_)) = decoder.decode(&mut input) {}
+    }
+}
+
+/// A configuration file.
+pub fn yaml(data: &[u8]) {
+    config::fuzz_yaml(&String::from_utf8_lossy(data));
+}
+
+/// A file with certificates or keys.
+pub fn pem(data: &[u8]) {
+    for section in crate::keys::pem::sections(data).unwrap_or_default() {
+        let _ = crate::keys::private::private_key(&section, Some(b"password"));
+    }
+}
+
+/// An encrypted value for the private key in a PEM file.
+pub fn secret(key: &str, data: &[u8]) {
+    config::fuzz_secret(key, &String::from_utf8_lossy(data));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..400)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn values_come_back_and_changes_are_noticed(data in bytes()) {
+            round_trip(&data);
+        }
+
+        #[test]
+        fn random_bytes_are_no_panic(data in bytes()) {
+            message(&data);
+            packets(&data);
+            yaml(&data);
+        }
+
+        #[test]
+        fn random_bytes_behind_a_header_are_no_panic(first in any::<u8>(), version in 0..3u8, body in bytes()) {
+            message(&[&[first, 0xDF, 3, 0, 0, 0, version][..], &body].concat());
+            message(&[&[first, 0xDF, 3, 0, 0, 0, 0, 0xC3, 1, 0x1F, 0x9C, 0xC, 0x91, 0xEB, 0x33, 0x66, 0x4F], &body[..]].concat());
+        }
+
+        #[test]
+        fn what_is_cut_off_is_an_error(choice in 0..48usize, value in bytes(), share in 0.0..1.0f64) {
+            let codec = &codecs()[choice];
+            let fill = |place: &mut [u8]| {
+                place.copy_from_slice(&value);
+                Ok::<_, Error>(())
+            };
+            let wire = codec.encoder.encode(value.len(), 1, fill).expect("a message").wire;
+            let length = (wire.len() as f64 * share) as usize;
+            prop_assert!(codec.decoder.decode(&wire.slice(..length)).is_err());
+        }
+    }
+}
