@@ -334,3 +334,25 @@ s:
     }
     assert!(understood > 0, "nothing was hidden");
 }
+
+#[test]
+fn encryption_and_compression_are_told() {
+    let broker = Broker::start();
+    let told = |parameters: &[&str]| {
+        let address = format!("brokers={}", broker.plain_address());
+        let service = service(&[&["-nc", "type=mqtt", "topic=t", &address], parameters].concat(), 0);
+        assert!(!service.to_string().contains("s3cr3t"), "{service}");
+        let fact = |name: &str| service["settings"][name].as_str().unwrap_or_else(|| panic!("{service}")).to_owned();
+        [fact("message format"), fact("compression"), fact("encryption")]
+    };
+    assert_eq!(told(&[]), ["3", "off", "off"]);
+    assert_eq!(told(&["user_data_only=true"]), ["none; the value alone", "off", "off"]);
+    let gcm = ["data_encryption=true", "crypto={algorithm: AES, mode: GCM, key_length: 256, password: s3cr3t}"];
+    let key = "AES-256-GCM, the key from a password by 10000 iterations of PBKDF2";
+    assert_eq!(told(&gcm), ["3", "off", key]);
+    let both = ["data_compression=true", "compression={algorithm: zstd, level: 9}", "data_encryption=true"];
+    let ctr = "crypto={algorithm: AES, mode: CTR, key: !!binary AAAAAAAAAAAAAAAAAAAAAA==}";
+    let [_, compression, encryption] = told(&[&both[..], &[ctr]].concat());
+    assert_eq!(compression, "zstd, level 9");
+    assert!(encryption.starts_with("AES-128-CTR, with a key, version 1; changes"), "{encryption}");
+}

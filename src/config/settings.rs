@@ -370,16 +370,9 @@ impl Extractor {
     fn value_type(&mut self, brought_along: &[String]) -> String {
         let Some(name) = self.text("value_type", &[]) else { return "byte_array".into() };
         match name.as_str() {
-            "byte_array" | "text" => {}
+            "byte_array" | "text" | "image" => {}
             other if brought_along.iter().any(|known| known == other || known == ANY_VALUE_TYPE) => {}
-            "image" => {
-                self.parameters.problem(
-                    "value_type",
-                    &[],
-                    "image is a value type of Java; expected byte_array or text",
-                );
-            }
-            _ => self.parameters.problem("value_type", &[], "expected byte_array or text"),
+            _ => self.parameters.problem("value_type", &[], "expected byte_array, text or image"),
         }
         name
     }

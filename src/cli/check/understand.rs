@@ -8,7 +8,9 @@ use crate::cli::args::Common;
 use crate::cli::failure::{Exit, Failure, Result, exit_of, reworded};
 use crate::cli::overrides::{self, Override};
 use crate::cli::service;
-use crate::config::{self, Content, Map, MessageFormat, Role, Settings, Source, Trust, Value, survey};
+use crate::config::{
+    self, Algorithm, Content, Encryption, Keys, Map, MessageFormat, Mode, Role, Settings, Source, Trust, Value, survey,
+};
 use crate::error::Error;
 
 /// The configuration file.
@@ -121,8 +123,9 @@ pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str
         false => "none; programs may give one".into(),
     };
     let format = match settings.message.format {
-        MessageFormat::V2 => 2,
-        MessageFormat::V3 => 3,
+        _ if settings.message.user_data_only => "none; the value alone".to_owned(),
+        MessageFormat::V2 => "2".to_owned(),
+        MessageFormat::V3 => "3".to_owned(),
     };
     vec![
         ("brokers", brokers.join(", ")),
@@ -131,7 +134,9 @@ pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str
         ("login", login(settings)),
         ("topic", topic),
         ("QoS", format!("{} ({})", settings.consistency.qos(), settings.consistency)),
-        ("message format", format.to_string()),
+        ("message format", format),
+        ("compression", compression(settings)),
+        ("encryption", encryption(settings)),
         ("value type", settings.value_type.clone()),
     ]
 }
@@ -171,6 +176,47 @@ fn tls(settings: &Settings) -> String {
     let name = if tls.check_hostname { "checked" } else { "not checked" };
     let own = if tls.client_certificate.is_some() { "; shows a certificate of its own" } else { "" };
     format!("on; trusts {roots}; the broker's name is {name}{own}")
+}
+
+fn compression(settings: &Settings) -> String {
+    let Some(compression) = &settings.message.compression else { return "off".into() };
+    let name = match compression.algorithm {
+        Algorithm::Gzip => "gzip",
+        Algorithm::Zstd => "zstd",
+        Algorithm::Lz4 => "lz4",
+        Algorithm::Plugin => "a plugin's",
+    };
+    match compression.level {
+        Some(level) => format!("{name}, level {level}"),
+        None => name.into(),
+    }
+}
+
+fn encryption(settings: &Settings) -> String {
+    let aes = match &settings.message.encryption {
+        None => return "off".into(),
+        Some(Encryption::Plugin(_)) => return "a plugin's".into(),
+        Some(Encryption::Aes(aes)) => aes,
+    };
+    let mode = match aes.mode {
+        Mode::Cbc => "CBC",
+        Mode::Ofb => "OFB",
+        Mode::Ctr => "CTR",
+        Mode::Eax => "EAX",
+        Mode::Gcm => "GCM",
+    };
+    let key = match &aes.keys {
+        Keys::Password { iterations, .. } => format!("the key from a password by {iterations} iterations of PBKDF2"),
+        Keys::Direct(keys) => {
+            let versions: Vec<String> = keys.keys().map(u16::to_string).collect();
+            format!("with a key, version {}", versions.join(", "))
+        }
+    };
+    let changes = match aes.mode {
+        Mode::Eax | Mode::Gcm => "",
+        Mode::Cbc | Mode::Ofb | Mode::Ctr => "; changes on the way are not noticed, as they are with GCM",
+    };
+    format!("AES-{}-{mode}, {key}{changes}", aes.key_length * 8)
 }
 
 fn login(settings: &Settings) -> String {
