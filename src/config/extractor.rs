@@ -40,15 +40,17 @@ impl Extractor {
     /// same file take for booleans.
     pub fn flag(&mut self, name: &str, inside: &[&str]) -> Option<bool> {
         let value = self.value(name, inside)?;
-        match &value {
-            Value::Bool(flag) => Some(*flag),
-            Value::Str(text) if is_word(text, &["true", "yes", "on"]) => Some(true),
-            Value::Str(text) if is_word(text, &["false", "no", "off"]) => Some(false),
+        let flag = match &value {
+            Value::Bool(flag) => *flag,
+            Value::Str(text) if is_word(text, &["true", "yes", "on"]) => true,
+            Value::Str(text) if is_word(text, &["false", "no", "off"]) => false,
             _ => {
                 self.wrong(name, inside, "true or false", &value);
-                None
+                return None;
             }
-        }
+        };
+        self.parameters.understood(name, inside, Value::Bool(flag));
+        Some(flag)
     }
 
     pub fn text(&mut self, name: &str, inside: &[&str]) -> Option<String> {
@@ -84,7 +86,10 @@ impl Extractor {
         };
         let expected = format!("an integer from {} to {}", range.start(), range.end());
         match number {
-            Some(number) if range.contains(&number) => return Some(number),
+            Some(number) if range.contains(&number) => {
+                self.parameters.understood(name, inside, Value::Int(number));
+                return Some(number);
+            }
             Some(number) => self.parameters.problem(name, inside, &format!("expected {expected}, found {number}")),
             None => self.wrong(name, inside, &expected, &value),
         }
@@ -109,8 +114,10 @@ impl Extractor {
             _ => None,
         };
         match number {
-            Some(number) if number >= FOREVER_MS as f64 => None,
-            Some(number) if number >= 0.0 => Some(Duration::from_millis(number as u64)),
+            Some(number) if number >= 0.0 => {
+                self.parameters.understood(name, &[], Value::Int(number as i64));
+                (number < FOREVER_MS as f64).then(|| Duration::from_millis(number as u64))
+            }
             Some(_) => {
                 self.parameters.problem(name, &[], "expected milliseconds, 0 or more");
                 None

@@ -308,6 +308,22 @@ impl Parameters {
         })
     }
 
+    /// Shows this value from now on: what a string, for instance, was taken for.
+    pub fn understood(&mut self, name: &str, inside: &[&str], value: Value) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) else { return };
+        let mut place = &mut entry.value;
+        for part in inside {
+            match place {
+                Value::Map(map) => match map.get_mut(part) {
+                    Some(next) => place = next,
+                    None => return,
+                },
+                _ => return,
+            }
+        }
+        *place = value;
+    }
+
     /// All parameters under the names and at the levels where they were written, secrets hidden.
     pub fn visible(&self) -> Map {
         let mut map = Map::new();

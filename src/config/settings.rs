@@ -233,10 +233,11 @@ fn default_port(tls: bool, web_socket: bool) -> u16 {
     }
 }
 
-/// The common parameters are visible even when nobody gave them.
+/// The common parameters are visible even when nobody gave them. `qos` may have been what decides the consistency.
 fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
+    visible.insert("consistency", settings.consistency.name());
     let defaults = [
-        ("consistency", Value::from(settings.consistency.name())),
+        ("retain", Value::Bool(settings.retain)),
         ("value_type", Value::from(settings.value_type.as_str())),
         ("user_data_only", Value::Bool(settings.message.user_data_only)),
         ("data_compression", Value::Bool(settings.message.compression.is_some())),
@@ -277,6 +278,10 @@ impl Extractor {
             self.parameters.problem("brokers", &[], "is missing; expected host or host:port");
             return Vec::new();
         };
+        if let Value::Str(text) = &value {
+            let list: Vec<Value> = text.split(',').map(|broker| Value::from(broker.trim())).collect();
+            self.parameters.understood("brokers", &[], Value::List(list));
+        }
         broker::parse(&value, default_port).unwrap_or_else(|message| {
             self.parameters.problem("brokers", &[], &message);
             Vec::new()

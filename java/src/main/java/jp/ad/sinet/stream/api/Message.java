@@ -9,6 +9,7 @@ import java.util.Arrays;
  */
 public final class Message<T> {
     private static final long MICROS_PER_SECOND = 1_000_000L;
+    private static final int SHOWN_BYTES = 100;
 
     private final T value;
     private final String topic;
@@ -91,10 +92,22 @@ public final class Message<T> {
         return Arrays.deepHashCode(fields());
     }
 
-    /** Names topic, time and the class of the value, not the value: messages end up in logs. */
+    /** Shows all parts, and of a long array of bytes the beginning and the length. */
     @Override
     public String toString() {
-        return "Message(topic=" + topic + ", timestampMicroseconds=" + timestampMicroseconds + ", value="
-                + (value == null ? "null" : value.getClass().getTypeName()) + ")";
+        return "Message(value=" + shown() + ", topic=" + topic + ", timestampMicroseconds=" + timestampMicroseconds
+                + ", raw=" + raw + ")";
+    }
+
+    private String shown() {
+        if (!(value instanceof byte[])) {
+            return String.valueOf(value);
+        }
+        byte[] bytes = (byte[]) value;
+        if (bytes.length <= SHOWN_BYTES) {
+            return Arrays.toString(bytes);
+        }
+        String beginning = Arrays.toString(Arrays.copyOf(bytes, SHOWN_BYTES));
+        return beginning.substring(0, beginning.length() - 1) + ", … " + bytes.length + " bytes]";
     }
 }

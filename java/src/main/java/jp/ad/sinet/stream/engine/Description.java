@@ -48,7 +48,9 @@ final class Description {
         receiveTimeout = timeout("receive_timeout_ms");
         writeTimeout = timeout("write_timeout_ms");
         dataEncryption = get("data_encryption", Boolean.class, true);
-        config = config(get("config", Map.class, true));
+        Map<String, Object> shown = new LinkedHashMap<>(config(get("config", Map.class, true)));
+        shown.put("consistency", consistency);
+        config = Collections.unmodifiableMap(shown);
         warnings = strings("warnings");
     }
 

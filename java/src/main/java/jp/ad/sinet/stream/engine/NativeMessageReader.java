@@ -34,8 +34,11 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     private final ReentrantLock lock = new ReentrantLock();
     private final Packed batch = new Packed();
 
-    private NativeMessageReader(Opened<Deserializer<T>> opened) {
+    private final Duration receiveTimeout;
+
+    private NativeMessageReader(Opened<Deserializer<T>> opened, Duration given) {
         super(opened);
+        this.receiveTimeout = given != null ? given : description.receiveTimeout;
         this.deserializing = new Deserializing<>(opened.codec, handle);
         this.timeoutNanos = TimeUnit.NANOSECONDS.convert(description.receiveTimeout);
     }
@@ -53,7 +56,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
             options.anyValueType();
         }
         return open(options, description -> Codecs.deserializer(deserializer, description, options),
-                (Opened<Deserializer<T>> opened) -> new NativeMessageReader<>(opened));
+                (Opened<Deserializer<T>> opened) -> new NativeMessageReader<>(opened, options.receiveTimeout()));
     }
 
     @Override
@@ -68,7 +71,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     @Override
     public Duration getReceiveTimeout() {
-        return description.receiveTimeout;
+        return receiveTimeout;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,6 +18,8 @@ import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
 /** What a builder was given, checked and turned into what the native library opens a client from. */
 public final class Options {
+    private static final int NANOS_PER_MILLI = 1_000_000;
+
     private final Map<String, Object> root = new LinkedHashMap<>();
     private final Map<String, Object> fields = new LinkedHashMap<>();
     private final Map<String, ValueType> valueTypes = new LinkedHashMap<>();
@@ -25,6 +28,7 @@ public final class Options {
     private boolean anyValueType;
     private ConnectionListener connectionListener;
     private Executor executor;
+    private Duration receiveTimeout;
 
     private Options(String role) {
         this.role = role;
@@ -127,6 +131,31 @@ public final class Options {
     public Options executor(Executor where) {
         executor = where;
         return this;
+    }
+
+    /**
+     * Sets how long a read waits.
+     *
+     * @param timeout the time, which the engine rounds up to a millisecond; null to leave it to the configuration
+     * @return this
+     */
+    public Options receiveTimeout(Duration timeout) {
+        receiveTimeout = timeout;
+        return field("receive_timeout_ms", timeout == null ? null : millis(timeout));
+    }
+
+    /** Rounded up, so that a short timeout does not become none; any negative one is refused later. */
+    private static long millis(Duration timeout) {
+        try {
+            return timeout.isNegative() ? -1 : timeout.plusNanos(NANOS_PER_MILLI - 1).toMillis();
+        } catch (ArithmeticException e) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    /** As it was given, or null. */
+    Duration receiveTimeout() {
+        return receiveTimeout;
     }
 
     Executor executor() {

@@ -23,15 +23,13 @@ import jp.ad.sinet.stream.engine.NativeMessageReader;
 import jp.ad.sinet.stream.engine.Options;
 
 /**
- * Makes readers. It does not change, may be used by several threads, and may make any number of readers.
+ * Makes readers. May be used by several threads, and may make any number of readers.
  *
  * @param <T> the type of the values
  */
 public class MessageReaderFactory<T> {
     /** The values of parameters that nobody sets, by their names in a configuration file. Cannot be modified. */
     public static final Map<String, Object> defaultValues = defaultValues();
-
-    private static final int NANOS_PER_MILLI = 1_000_000;
 
     private final String type;
     private final String service;
@@ -54,6 +52,7 @@ public class MessageReaderFactory<T> {
     private final Path privKeyFile;
     private final Object debugHttpTransport;
     private final List<File> tmpLst;
+    private volatile InForce inForce;
 
     private MessageReaderFactory(MessageReaderFactoryBuilder<T> builder) {
         type = builder.type;
@@ -70,7 +69,7 @@ public class MessageReaderFactory<T> {
         executor = builder.executor;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
-        noConfig = builder.noConfig;
+        noConfig = Boolean.TRUE.equals(builder.noConfig);
         configFile = builder.configFile;
         configName = builder.configName;
         authFile = builder.authFile;
@@ -86,7 +85,7 @@ public class MessageReaderFactory<T> {
         values.put("user_data_only", false);
         values.put("data_compression", false);
         values.put("data_encryption", false);
-        values.put("receive_timeout_ms", Duration.ofNanos(Long.MAX_VALUE).toMillis());
+        values.put("receive_timeout_ms", Duration.ofNanos(Long.MAX_VALUE));
         return Collections.unmodifiableMap(values);
     }
 
@@ -116,7 +115,9 @@ public class MessageReaderFactory<T> {
      * @throws jp.ad.sinet.stream.api.AuthorizationException when the broker refuses the subscription
      */
     public MessageReader<T> getReader() {
-        return NativeMessageReader.open(options(), deserializer);
+        MessageReader<T> reader = NativeMessageReader.open(options(), deserializer);
+        inForce = new InForce(reader, reader.getTopics());
+        return reader;
     }
 
     /**
@@ -125,7 +126,9 @@ public class MessageReaderFactory<T> {
      * @return the reader
      */
     public AsyncMessageReader<T> getAsyncReader() {
-        return NativeAsyncMessageReader.open(options().executor(executor), deserializer);
+        AsyncMessageReader<T> reader = NativeAsyncMessageReader.open(options().executor(executor), deserializer);
+        inForce = new InForce(reader, reader.getTopics());
+        return reader;
     }
 
     private Options options() {
@@ -143,56 +146,52 @@ public class MessageReaderFactory<T> {
                 .field("user_data_only", userDataOnly)
                 .field("data_compression", dataCompression)
                 .field("data_encryption", dataEncryption)
-                .field("receive_timeout_ms", receiveTimeout == null ? null : millis(receiveTimeout))
+                .receiveTimeout(receiveTimeout)
                 .field("config_name", configName)
                 .field("auth_file", authFile)
                 .field("private_key_file", privKeyFile)
                 .field("http_transport", debugHttpTransport == null ? null : Boolean.TRUE);
     }
 
-    /** Rounded up, so that a short timeout does not become none; any negative one is refused later. */
-    private static long millis(Duration timeout) {
-        try {
-            return timeout.isNegative() ? -1 : timeout.plusNanos(NANOS_PER_MILLI - 1).toMillis();
-        } catch (ArithmeticException e) {
-            return Long.MAX_VALUE;
-        }
-    }
-
     /**
      * The messaging system, {@code mqtt}.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public String getType() {
-        return type;
+        InForce now = inForce;
+        return now == null ? type : now.type;
     }
 
     /**
      * The service in the configuration file.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public String getService() {
-        return service;
+        InForce now = inForce;
+        return now == null ? service : now.service;
     }
 
     /**
-     * The topics; a list that cannot be modified, empty when not set.
+     * The topics: those of the client made last; before the first one, what the builder was given. The list cannot be
+     * modified.
      *
      * @return a list
      */
     public List<String> getTopics() {
-        return topics;
+        InForce now = inForce;
+        return now == null ? topics : now.topics;
     }
 
     /**
      * How much is done to deliver each message.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Consistency getConsistency() {
-        return consistency;
+        InForce now = inForce;
+        return now == null ? consistency : now.consistency;
     }
 
     /**
@@ -207,19 +206,21 @@ public class MessageReaderFactory<T> {
     /**
      * The kind of values.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public ValueType getValueType() {
-        return valueType;
+        InForce now = inForce;
+        return now == null ? valueType : now.valueType;
     }
 
     /**
      * Whether messages are the bytes of the value alone, without the header and the time.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Boolean getUserDataOnly() {
-        return userDataOnly;
+        InForce now = inForce;
+        return now == null ? userDataOnly : now.userDataOnly;
     }
 
     /**
@@ -261,25 +262,27 @@ public class MessageReaderFactory<T> {
     /**
      * Whether values are compressed.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Boolean getDataCompression() {
-        return dataCompression;
+        InForce now = inForce;
+        return now == null ? dataCompression : now.dataCompression;
     }
 
     /**
      * Whether messages are encrypted.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Boolean getDataEncryption() {
-        return dataEncryption;
+        InForce now = inForce;
+        return now == null ? dataEncryption : now.dataEncryption;
     }
 
     /**
      * Whether to do without a configuration file.
      *
-     * @return what the builder was given, or null
+     * @return true or false
      */
     public Boolean getNoConfig() {
         return noConfig;

@@ -20,7 +20,7 @@ import jp.ad.sinet.stream.engine.NativeMessageWriter;
 import jp.ad.sinet.stream.engine.Options;
 
 /**
- * Makes writers. It does not change, may be used by several threads, and may make any number of writers.
+ * Makes writers. May be used by several threads, and may make any number of writers.
  *
  * @param <T> the type of the values
  */
@@ -48,6 +48,7 @@ public class MessageWriterFactory<T> {
     private final Path privKeyFile;
     private final Object debugHttpTransport;
     private final List<File> tmpLst;
+    private volatile InForce inForce;
 
     private MessageWriterFactory(MessageWriterFactoryBuilder<T> builder) {
         type = builder.type;
@@ -63,7 +64,7 @@ public class MessageWriterFactory<T> {
         executor = builder.executor;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
-        noConfig = builder.noConfig;
+        noConfig = Boolean.TRUE.equals(builder.noConfig);
         configFile = builder.configFile;
         configName = builder.configName;
         authFile = builder.authFile;
@@ -107,7 +108,9 @@ public class MessageWriterFactory<T> {
      * @throws jp.ad.sinet.stream.api.AuthenticationException when the broker refuses the credentials
      */
     public MessageWriter<T> getWriter() {
-        return NativeMessageWriter.open(options(), serializer);
+        MessageWriter<T> writer = NativeMessageWriter.open(options(), serializer);
+        inForce = new InForce(writer, Collections.singletonList(writer.getTopic()));
+        return writer;
     }
 
     /**
@@ -116,7 +119,9 @@ public class MessageWriterFactory<T> {
      * @return the writer
      */
     public AsyncMessageWriter<T> getAsyncWriter() {
-        return NativeAsyncMessageWriter.open(options().executor(executor), serializer);
+        AsyncMessageWriter<T> writer = NativeAsyncMessageWriter.open(options().executor(executor), serializer);
+        inForce = new InForce(writer, Collections.singletonList(writer.getTopic()));
+        return writer;
     }
 
     private Options options() {
@@ -143,37 +148,41 @@ public class MessageWriterFactory<T> {
     /**
      * The messaging system, {@code mqtt}.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public String getType() {
-        return type;
+        InForce now = inForce;
+        return now == null ? type : now.type;
     }
 
     /**
      * The service in the configuration file.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public String getService() {
-        return service;
+        InForce now = inForce;
+        return now == null ? service : now.service;
     }
 
     /**
      * The topic.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public String getTopic() {
-        return topic;
+        InForce now = inForce;
+        return now == null ? topic : now.topics.get(0);
     }
 
     /**
      * How much is done to deliver each message.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Consistency getConsistency() {
-        return consistency;
+        InForce now = inForce;
+        return now == null ? consistency : now.consistency;
     }
 
     /**
@@ -188,19 +197,21 @@ public class MessageWriterFactory<T> {
     /**
      * The kind of values.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public ValueType getValueType() {
-        return valueType;
+        InForce now = inForce;
+        return now == null ? valueType : now.valueType;
     }
 
     /**
      * Whether messages are the bytes of the value alone, without the header and the time.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Boolean getUserDataOnly() {
-        return userDataOnly;
+        InForce now = inForce;
+        return now == null ? userDataOnly : now.userDataOnly;
     }
 
     /**
@@ -233,25 +244,27 @@ public class MessageWriterFactory<T> {
     /**
      * Whether values are compressed.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Boolean getDataCompression() {
-        return dataCompression;
+        InForce now = inForce;
+        return now == null ? dataCompression : now.dataCompression;
     }
 
     /**
      * Whether messages are encrypted.
      *
-     * @return what the builder was given, or null
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
     public Boolean getDataEncryption() {
-        return dataEncryption;
+        InForce now = inForce;
+        return now == null ? dataEncryption : now.dataEncryption;
     }
 
     /**
      * Whether to do without a configuration file.
      *
-     * @return what the builder was given, or null
+     * @return true or false
      */
     public Boolean getNoConfig() {
         return noConfig;

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -616,13 +617,62 @@ class WriteReadTest {
     }
 
     @Test
+    void configurationAndFactoriesShowWhatWasUnderstood() {
+        MessageWriterFactory<String> writers = MessageWriterFactory.<String>builder().noConfig(true)
+                .parameters(Map.of("type", "mqtt", "brokers", BROKER.open() + ", [::1]:2", "topic", topic, "retain",
+                        "no", "qos", "2", "value_type", "text", "data_compression", "True", "max_queued_messages", "7"))
+                .build();
+        assertNull(writers.getType());
+        assertNull(writers.getConsistency());
+        assertNull(writers.getDataCompression());
+        assertEquals(true, writers.getNoConfig());
+        assertEquals(false, MessageWriterFactory.builder().build().getNoConfig());
+        try (MessageWriter<String> writer = writers.getWriter()) {
+            Map<String, Object> config = writer.getConfig();
+            assertEquals(List.of(BROKER.open(), "[::1]:2"), config.get("brokers"));
+            assertEquals(Arrays.asList(false, 2, true, 7, Consistency.EXACTLY_ONCE),
+                    Arrays.asList(config.get("retain"), config.get("qos"), config.get("data_compression"),
+                            config.get("max_queued_messages"), config.get("consistency")));
+        }
+        assertEquals("mqtt", writers.getType());
+        assertEquals(topic, writers.getTopic());
+        assertSame(Consistency.EXACTLY_ONCE, writers.getConsistency());
+        assertSame(SimpleValueType.TEXT, writers.getValueType());
+        assertEquals(true, writers.getDataCompression());
+        assertEquals(false, writers.getDataEncryption());
+        assertEquals(false, writers.getUserDataOnly());
+        Duration exact = Duration.ofNanos(1_500_001);
+        MessageReaderFactory<String> readers = Clients.textReader(BROKER.open(), topic).receiveTimeout(exact)
+                .topic("second").build();
+        try (MessageReader<String> reader = readers.getReader()) {
+            assertEquals(exact, reader.getReceiveTimeout());
+            assertNull(reader.read());
+        }
+        assertEquals(List.of(topic, "second"), readers.getTopics());
+        assertSame(Consistency.AT_MOST_ONCE, readers.getConsistency());
+        assertEquals(Duration.ofNanos(Long.MAX_VALUE), MessageReaderFactory.defaultValues.get("receive_timeout_ms"));
+    }
+
+    @Test
+    void aPrintedMessageShowsItsValue() {
+        assertEquals("Message(value=hello, topic=t, timestampMicroseconds=5, raw=r)",
+                new Message<>("hello", "t", 5L, "r").toString());
+        assertEquals("Message(value=[1, -2], topic=t, timestampMicroseconds=5, raw=null)",
+                new Message<>(new byte[] {1, -2}, "t", 5L, null).toString());
+        String shown = new Message<>(new byte[100_000], null, null, null).toString();
+        assertTrue(shown.length() < 500 && shown.contains("0, … 100000 bytes]"), shown);
+    }
+
+    @Test
     void configurationIsReadOnlyAndHidesSecrets() {
         try (MessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic).parameter("qos", 1)
                 .parameter("username_pw_set", Map.of("username", "me", "password", "hunter2"))
                 .parameter("connect", Map.of("keepalive", 30)).build().getWriter()) {
             Map<String, Object> config = writer.getConfig();
             assertEquals("mqtt", config.get("type"));
-            assertEquals(BROKER.open(), config.get("brokers"));
+            assertEquals(List.of(BROKER.open()), config.get("brokers"));
+            assertSame(Consistency.AT_LEAST_ONCE, config.get("consistency"));
+            assertEquals(false, config.get("retain"));
             assertEquals(topic, config.get("topic"));
             assertEquals(1, config.get("qos"));
             assertEquals("text", config.get("value_type"));

@@ -1,0 +1,33 @@
+package jp.ad.sinet.stream.utils;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.MessageIO;
+import jp.ad.sinet.stream.api.ValueType;
+
+/** What the builder and the configuration together meant for the client that a factory made last. */
+final class InForce {
+    final String type;
+    final String service;
+    final List<String> topics;
+    final Consistency consistency;
+    final ValueType valueType;
+    final Boolean userDataOnly;
+    final Boolean dataCompression;
+    final Boolean dataEncryption;
+
+    InForce(MessageIO client, List<String> topics) {
+        Map<String, Object> config = client.getConfig();
+        type = (String) config.get("type");
+        service = client.getService();
+        this.topics = Collections.unmodifiableList(topics);
+        consistency = client.getConsistency();
+        valueType = client.getValueType();
+        userDataOnly = (Boolean) config.get("user_data_only");
+        dataCompression = (Boolean) config.get("data_compression");
+        dataEncryption = client.isDataEncryption();
+    }
+}
