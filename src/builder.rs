@@ -172,7 +172,7 @@ pub(crate) async fn within<T>(client: &Client, timeout: Duration, future: impl F
 }
 
 pub(crate) fn no_answer(timeout: Duration) -> Error {
-    Error::Connection(format!("the broker did not answer a ping within {} ms", timeout.as_millis()))
+    Error::connection(format!("the broker did not answer a ping within {} ms", timeout.as_millis()))
 }
 
 pub(crate) fn flush_timeout(timeout: Duration) -> Error {

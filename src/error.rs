@@ -30,8 +30,13 @@ pub enum Error {
     #[error("{0}")]
     Io(String),
     /// The broker can't be reached: DNS, TCP, TLS, a time-out, or a CONNACK that is not about the login.
-    #[error("{0}")]
-    Connection(String),
+    #[error("{message}")]
+    Connection {
+        /// What happened, for people.
+        message: String,
+        /// What kind of obstacle it was; of several brokers, the last one's.
+        cause: Cause,
+    },
     /// The broker refused the login.
     #[error("{message}")]
     Authentication {
@@ -53,7 +58,41 @@ pub enum Error {
     InvalidMessage(String),
 }
 
+/// What a connection failed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The host's name has no address.
+    UnknownHost,
+    /// The host takes no TCP connection at this port.
+    Unreachable,
+    /// There was no answer in time.
+    TimedOut,
+    /// TLS could not be agreed on.
+    Tls,
+    /// The broker's certificate is not to be trusted.
+    Certificate,
+    /// The broker refused, with this code in its CONNACK (MQTT 3.1.1, table 3.1; MQTT 5, section 3.2.2.2).
+    Refused(u8),
+    /// Anything else: the connection was lost, the peer is no broker.
+    Other,
+}
+
 impl Error {
+    /// Of a connection that failed for none of the reasons that have a name.
+    pub(crate) fn connection(message: impl Into<String>) -> Error {
+        Error::Connection { message: message.into(), cause: Cause::Other }
+    }
+
+    /// What a connection or a login failed at; `None` for other errors.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Error::Connection { cause, .. } => Some(*cause),
+            Error::Authentication { code, .. } => Some(Cause::Refused(*code)),
+            _ => None,
+        }
+    }
+
     /// The stable number of the variant, the same in Rust and in Java.
     pub fn code(&self) -> i32 {
         match self {
@@ -63,7 +102,7 @@ impl Error {
             Error::NoService(_) => 4,
             Error::UnsupportedServiceType(_) => 5,
             Error::Io(_) => 6,
-            Error::Connection(_) => 7,
+            Error::Connection { .. } => 7,
             Error::Authentication { .. } => 8,
             Error::Authorization { .. } => 9,
             Error::InvalidMessage(_) => 10,

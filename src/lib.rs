@@ -51,7 +51,7 @@ mod tls;
 mod writer;
 
 pub use config::Consistency;
-pub use error::{Error, Result};
+pub use error::{Cause, Error, Result};
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo, MessageProperties};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};

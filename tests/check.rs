@@ -152,7 +152,7 @@ fn web_sockets_and_client_certificates() {
     let plain = brokers(&broker.plain_address());
     let to_web_socket = ["DNS", "TCP", "WebSocket"];
     fails(&[&plain, ws], 4, &to_web_socket, ["is this a WebSocket port", "does not speak WebSocket", "'transport'"]);
-    fails(&[&address], 4, &["DNS", "TCP", "login"], ["MQTT port", "for WebSocket", "websockets"]);
+    fails(&[&address], 4, &["DNS", "TCP", "login"], ["HTTP port", "for WebSocket", "websockets"]);
     for (status, cause) in [
         ("404 Not Found", "under this path"),
         ("403 Forbidden", "let this client in"),

@@ -302,7 +302,7 @@ fn open_lines(lines: &str) -> (Result<()>, Vec<String>) {
 #[track_caller]
 fn warned(lines: &str, name: &str, words: &[&str]) {
     let (result, warnings) = open_lines(lines);
-    assert!(matches!(result, Err(Error::Connection(_))), "{lines}: only a warning is expected: {result:?}");
+    assert!(matches!(result, Err(Error::Connection { .. })), "{lines}: only a warning is expected: {result:?}");
     let told = warnings.iter().any(|warning| {
         warning.contains(&format!("config.yml:6: service 's': parameter '{name}'"))
             && words.iter().all(|word| warning.contains(word))
@@ -409,7 +409,7 @@ fn what_is_off_or_empty_needs_no_warning() {
         // The given broker's line is replaced, not doubled.
         let lines = lines.strip_prefix("brokers: 127.0.0.1:1\n").unwrap_or(lines);
         let (result, warnings) = open_lines(lines);
-        assert!(matches!(result, Err(Error::Connection(_))), "{lines}: {result:?}");
+        assert!(matches!(result, Err(Error::Connection { .. })), "{lines}: {result:?}");
         assert!(warnings.is_empty(), "{lines}: {warnings:?}");
     }
 }
@@ -454,7 +454,7 @@ fn a_service_must_be_named_or_be_the_only_one() {
     }
     // The only one needs no name.
     let (result, _) = open_lines("");
-    assert!(matches!(result, Err(Error::Connection(_))), "{result:?}");
+    assert!(matches!(result, Err(Error::Connection { .. })), "{result:?}");
 }
 
 #[test]

@@ -366,7 +366,7 @@ fn nonsense_instead_of_a_connack_is_a_connection_error() {
         });
         let address = broker.address();
         let result = within(PATIENCE, move || open_writer(&address).map(drop));
-        assert!(matches!(&result, Err(Error::Connection(_))), "{what}: {result:?}");
+        assert!(matches!(&result, Err(Error::Connection { .. })), "{what}: {result:?}");
         connection_error(result, &[&broker.address()]);
     }
 }
@@ -510,7 +510,7 @@ proptest! {
                 }
             }
         });
-        prop_assert!(matches!(last, Err(Error::Io(_) | Error::Connection(_))), "{:?}", last);
+        prop_assert!(matches!(last, Err(Error::Io(_) | Error::Connection { .. })), "{:?}", last);
     }
 
     #[test]
@@ -522,6 +522,6 @@ proptest! {
         });
         let address = broker.address();
         let result = within(PATIENCE, move || open_writer(&address).map(drop));
-        prop_assert!(matches!(result, Err(Error::Connection(_) | Error::Authentication { .. })), "{:?}", result);
+        prop_assert!(matches!(result, Err(Error::Connection { .. } | Error::Authentication { .. })), "{:?}", result);
     }
 }

@@ -14,7 +14,7 @@ fn child(explicit: &str) {
         builder = builder.config_file(explicit);
     }
     let found = match builder.open() {
-        Err(Error::Connection(message)) => message,
+        Err(Error::Connection { message, .. }) => message,
         Err(Error::NoConfig(message)) => format!("none: {message}"),
         other => panic!("{other:?}"),
     };

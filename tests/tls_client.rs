@@ -58,7 +58,7 @@ fn is_io(error: &Error) -> bool {
 }
 
 fn is_connection(error: &Error) -> bool {
-    matches!(error, Error::Connection(_))
+    matches!(error, Error::Connection { .. })
 }
 
 fn openssl(arguments: &str, input: &str) -> String {

@@ -43,7 +43,7 @@ fn open(builder: MessageWriterBuilder<str>) -> Result<MessageWriter<str>> {
 #[track_caller]
 fn refused(builder: MessageWriterBuilder<str>, words: &[&str]) {
     match open(builder).map(drop) {
-        Err(Error::Connection(message)) => {
+        Err(Error::Connection { message, .. }) => {
             words.iter().for_each(|word| assert!(message.contains(word), "'{word}' is not in: {message}"));
         }
         other => panic!("expected a connection error with {words:?}: {other:?}"),
@@ -462,7 +462,7 @@ fn a_port_of_another_kind_is_explained() {
     let tls = [("ca_certs", broker.ca().display().to_string())];
     refused(writer(&broker.plain_address(), "t"), &["WebSocket", "is this a WebSocket port?"]);
     refused(writer(&broker.tls_address(), "t"), &["WebSocket", "is this a WebSocket port?", "'tls'"]);
-    refused(writer(&broker.ws_address(), "t").parameter("tls", tls.clone()), &["TLS", "is this a TLS port?"]);
+    refused(writer(&broker.ws_address(), "t").parameter("tls", tls.clone()), &["TLS", "does not speak TLS"]);
     refused(writer(&broker.tls_address(), "t").parameter("tls", tls), &["WebSocket", "is this a WebSocket port?"]);
     let ssh = Scripted::start(|peer| {
         peer.send(b"SSH-2.0-x\r\n");

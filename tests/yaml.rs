@@ -23,7 +23,10 @@ fn open(text: impl AsRef<[u8]>) -> Result<()> {
 fn accepted(text: impl AsRef<[u8]>) {
     let result = open(&text);
     let text = String::from_utf8_lossy(text.as_ref()).into_owned();
-    assert!(matches!(&result, Err(Error::Connection(m)) if m.contains("127.0.0.1:1:")), "{text:?}: {result:?}");
+    assert!(
+        matches!(&result, Err(Error::Connection { message: m, .. }) if m.contains("127.0.0.1:1:")),
+        "{text:?}: {result:?}"
+    );
 }
 
 #[track_caller]
@@ -90,7 +93,7 @@ fn anchors_aliases_and_merge_keys() {
         let file = folder.path().join("config.yml");
         std::fs::write(&file, format!("{shared}{service}")).expect("write");
         let result = MessageWriter::<str>::builder().config_file(file).service("s").open().map(drop);
-        assert!(matches!(result, Err(Error::Connection(_))), "{service}: {result:?}");
+        assert!(matches!(result, Err(Error::Connection { .. })), "{service}: {result:?}");
     }
     refused("s:\n  <<: 5\n  type: mqtt\n", None, &["<<"]);
     refused("s: *nowhere\n", Some(1), &["anchor"]);
@@ -276,7 +279,7 @@ fn deep_nesting_is_no_crash() {
             let start = Instant::now();
             let result = open(format!("s:\n  {SERVICE}  deep: {nested}\n"));
             assert!(
-                matches!(result, Err(Error::InvalidConfiguration(_) | Error::Connection(_))),
+                matches!(result, Err(Error::InvalidConfiguration(_) | Error::Connection { .. })),
                 "{depth}: {result:?}"
             );
             assert!(start.elapsed() < Duration::from_secs(10), "{depth}: {:?}", start.elapsed());
@@ -295,6 +298,6 @@ fn a_large_file_is_read_in_reasonable_time() {
     std::fs::write(&file, text).expect("write");
     let start = Instant::now();
     let result = MessageWriter::<str>::builder().config_file(file).service("service1999").open().map(drop);
-    assert!(matches!(result, Err(Error::Connection(_))), "{result:?}");
+    assert!(matches!(result, Err(Error::Connection { .. })), "{result:?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }

@@ -57,7 +57,7 @@ pub(super) fn exit_of(error: &Error) -> Exit {
         | Error::NoConfig(_)
         | Error::NoService(_)
         | Error::UnsupportedServiceType(_) => Exit::Configuration,
-        Error::Connection(_) => Exit::Connection,
+        Error::Connection { .. } => Exit::Connection,
         Error::Authentication { .. } => Exit::Login,
         Error::Authorization { .. } => Exit::Authorization,
         Error::Internal(_) | Error::Io(_) | Error::InvalidMessage(_) => Exit::Failed,

@@ -89,10 +89,10 @@ impl Http {
         let response = result.map_err(|e| failed(&what, &e, self.timeout))?;
         let status = response.status().as_u16();
         if response.status().is_redirection() {
-            return Err(Error::Connection(format!("{what}: a redirect ({status}), which is not followed")));
+            return Err(Error::connection(format!("{what}: a redirect ({status}), which is not followed")));
         }
         if response.status().is_server_error() {
-            return Err(Error::Connection(format!("{what}: the server has failed (status {status})")));
+            return Err(Error::connection(format!("{what}: the server has failed (status {status})")));
         }
         Ok(Answer { status, body: response.into_body(), what, timeout: self.timeout })
     }
@@ -125,7 +125,7 @@ fn failed(what: &str, error: &ureq::Error, timeout: Duration) -> Error {
         ureq::Error::HostNotFound => "the host is not known".to_owned(),
         other => other.to_string(),
     };
-    Error::Connection(format!("{what}: {why}"))
+    Error::connection(format!("{what}: {why}"))
 }
 
 fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {

@@ -127,7 +127,7 @@ fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<String> {
 }
 
 fn unexpected(what: &str, status: u16) -> Error {
-    Error::Connection(format!("{what}: unexpected status {status}"))
+    Error::connection(format!("{what}: unexpected status {status}"))
 }
 
 struct Server {

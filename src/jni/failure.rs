@@ -9,7 +9,7 @@ use jni::errors::ErrorPolicy;
 use jni::objects::{JThrowable, JValue};
 use jni::{Env, jni_sig, jni_str};
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 
 /// What an export can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +54,30 @@ fn throw<T: Default>(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<T>
     if !env.exception_check() {
         let class = env.find_class(jni_str!("jp/ad/sinet/stream/engine/Errors"))?;
         let message = env.byte_array_from_slice(error.to_string().as_bytes())?;
-        let arguments = [JValue::Int(error.code()), JValue::Object(&message)];
-        let signature = jni_sig!("(I[B)Ljava/lang/Throwable;");
+        let (cause, refusal) = cause(error);
+        let arguments =
+            [JValue::Int(error.code()), JValue::Object(&message), JValue::Int(cause), JValue::Int(refusal.into())];
+        let signature = jni_sig!("(I[BII)Ljava/lang/Throwable;");
         let throwable = env.call_static_method(class, jni_str!("create"), signature, &arguments)?.l()?;
         let throwable = env.cast_local::<JThrowable>(throwable)?;
         // The crate reports the exception just thrown as an error.
         let _ = env.throw(throwable);
     }
     Ok(T::default())
+}
+
+/// The number by which `engine.Errors` knows a cause, and the broker's code; 0 is none.
+fn cause(error: &Error) -> (i32, u8) {
+    match error.cause() {
+        None => (0, 0),
+        Some(Cause::UnknownHost) => (1, 0),
+        Some(Cause::Unreachable) => (2, 0),
+        Some(Cause::TimedOut) => (3, 0),
+        Some(Cause::Tls) => (4, 0),
+        Some(Cause::Certificate) => (5, 0),
+        Some(Cause::Refused(code)) => (6, code),
+        Some(Cause::Other) => (7, 0),
+    }
 }
 
 thread_local! {

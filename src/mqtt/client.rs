@@ -229,14 +229,12 @@ impl Client {
             Some(refusal) => Err(refusal.clone()),
             None => session
                 .ping(Instant::now())
-                .ok_or_else(|| Error::Connection("there is no connection to the broker now".into())),
+                .ok_or_else(|| Error::connection("there is no connection to the broker now")),
         })?;
         self.shared.send_now();
         // The driver watches the answer's deadline.
         self.shared.wake_driver();
-        Ok(
-            async move { answer.await.map_err(|_| Error::Connection("the connection was lost before the answer".into())) },
-        )
+        Ok(async move { answer.await.map_err(|_| Error::connection("the connection was lost before the answer")) })
     }
 
     /// The client identifier.

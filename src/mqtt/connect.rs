@@ -3,13 +3,13 @@
 use bytes::BytesMut;
 use tokio::time::timeout_at;
 
-use super::link::{Link, Written, explain, failed};
+use super::link::{Link, TLS_ALERT, Written, explain, failed};
 use super::plan::Plan;
 use super::protocol::{self, Connack, Connect, Decoder, Limits, Packet, Reason, connack_text};
 use super::steps::{Step, Steps};
 use super::wait::after;
 use crate::config::{Broker, Version};
-use crate::error::Error;
+use crate::error::{Cause, Error};
 
 /// A connection that the broker has accepted.
 pub(crate) struct Opened {
@@ -41,13 +41,13 @@ pub(crate) async fn open(
     let timeout = plan.connection_timeout;
     timeout_at(after(timeout).into(), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
         let cause = format!("the broker did not answer within {timeout:?}");
-        Err(Refused::ForNow(failed(broker, "time-out", cause)))
+        Err(Refused::ForNow(failed(broker, "time-out", Cause::TimedOut, cause)))
     })
 }
 
 async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Opened, Refused> {
     let link = Link::open(broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps).await.map_err(Refused::ForNow)?;
-    let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, cause));
+    let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Cause::Other, cause));
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();
     let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
@@ -83,6 +83,9 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
             Err(e) => return Err(lost(&e)),
         }
         // Whatever else talks here need not be listened to any longer. MQTT 5 has AUTH.
+        if let Some(port) = other_port(&input) {
+            return Err(failed("CONNACK", port.into()));
+        }
         if input.first().is_some_and(|first| !matches!(first, 0x20 | 0xF0)) {
             return Err(failed("CONNACK", "the broker's first packet is another one; is this an MQTT port?".into()));
         }
@@ -112,6 +115,16 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
     }
 }
 
+/// What the port is for, if the first bytes tell.
+fn other_port(input: &[u8]) -> Option<&'static str> {
+    if input.starts_with(&TLS_ALERT) {
+        return Some("the answer is a TLS alert; this looks like a TLS port: set 'tls'");
+    }
+    input
+        .starts_with(b"HTTP")
+        .then_some("the answer is HTTP; this looks like an HTTP port: set 'transport: websockets', or another port")
+}
+
 /// The error for a refusing CONNACK.
 fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
     let code = reason.code;
@@ -121,6 +134,7 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         _ => format!("{} (CONNACK code {code})", connack_text(code)),
     };
     let message = format!("connect {broker}: the broker refused the connection: {what}");
+    let not_accepted = |message| Error::Connection { message, cause: Cause::Refused(code) };
     match code {
         4 | 5 | 0x86 | 0x87 | 0x8A | 0x8C => {
             let message =
@@ -130,14 +144,14 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         // Neither the version nor the client id will please it the next time.
         1 | 0x84 => {
             let version = connect.version.name();
-            Refused::ForGood(Error::Connection(format!("{message}; 'protocol' is {version}")))
+            Refused::ForGood(not_accepted(format!("{message}; 'protocol' is {version}")))
         }
         2 | 0x85 => {
             let long = connect.version == Version::V31 && connect.client_id.len() > 23;
             let hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" };
-            Refused::ForGood(Error::Connection(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
+            Refused::ForGood(not_accepted(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
         }
-        _ => Refused::ForNow(Error::Connection(message)),
+        _ => Refused::ForNow(not_accepted(message)),
     }
 }
 
@@ -170,7 +184,7 @@ fn check_limits(plan: &Plan, broker: &Broker, limits: &Limits) -> Result<(), Ref
     } else {
         return Ok(());
     };
-    let error = failed(broker, "CONNACK", format!("the broker can't do what is asked of it: {problem}"));
+    let error = failed(broker, "CONNACK", Cause::Other, format!("the broker can't do what is asked of it: {problem}"));
     // Another one of the list may.
     Err(if plan.brokers.len() > 1 { Refused::ForNow(error) } else { Refused::ForGood(error) })
 }

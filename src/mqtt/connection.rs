@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::wait::after;
 use crate::config::Broker;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 
 /// How many reads are done before other clients get their turn.
 const READS_PER_TURN: usize = 16;
@@ -109,7 +109,7 @@ impl Connection<'_> {
             if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
                 let timeout = self.plan.connection_timeout;
                 let cause = format!("no answer within {timeout:?}");
-                return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", cause)));
+                return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Cause::Other, cause)));
             }
 
             blocked = self.shared.flush_gathered(waiting).map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
@@ -225,7 +225,7 @@ impl Connection<'_> {
         let message = format!("the broker {broker} ended the connection: {reason}");
         match reason.code {
             // Coming back would take it over in turn, for ever.
-            0x8E => Lost::ForGood(Error::Connection(format!(
+            0x8E => Lost::ForGood(Error::connection(format!(
                 "{message}; another client has connected with the client id '{}'",
                 self.shared.client_id()
             ))),

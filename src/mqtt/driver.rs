@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::steps::Steps;
 use crate::config::Version;
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 
 /// Runs a client from its opening to its end.
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
@@ -83,15 +83,19 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
 /// The first broker that answers. A refused login is final: no next broker is asked.
 async fn open_first(plan: &Plan, broker: &mut usize) -> Result<Opened> {
     let mut failures = Vec::new();
+    let mut last = Cause::Other;
     for (index, address) in plan.brokers.iter().enumerate() {
         *broker = index;
         match connect::open(plan, &plan.connect, address, &mut Steps::begin()).await {
             Ok(opened) => return Ok(opened),
             Err(Refused::ForGood(error)) => return Err(error),
-            Err(Refused::ForNow(error)) => failures.push(error.to_string()),
+            Err(Refused::ForNow(error)) => {
+                failures.push(error.to_string());
+                last = error.cause().unwrap_or(last);
+            }
         }
     }
-    Err(Error::Connection(failures.join("; ")))
+    Err(Error::Connection { message: failures.join("; "), cause: last })
 }
 
 fn keeps_session_untold(plan: &Plan) -> bool {

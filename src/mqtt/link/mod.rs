@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::{Broker, WebSocketSettings};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::mqtt::steps::{Step, Steps};
 pub(crate) use socket::Written;
 use socket::{Socket, advance};
@@ -24,6 +24,9 @@ pub(crate) struct Link {
     socket: Arc<Socket>,
     web_socket: Option<websocket::Stream>,
 }
+
+/// How a TLS server answers what is not TLS (RFC 8446, section 5.1: an alert of version 3.x).
+pub(crate) const TLS_ALERT: [u8; 2] = [0x15, 3];
 
 /// One read takes at most this much, unless a larger packet is under way.
 const READ: usize = 64 * 1024;
@@ -98,6 +101,6 @@ impl Link {
 }
 
 /// A failed step of opening a connection, for people.
-pub(crate) fn failed(broker: &Broker, step: &str, cause: impl std::fmt::Display) -> Error {
-    Error::Connection(format!("connect {broker}: {step}: {cause}"))
+pub(crate) fn failed(broker: &Broker, step: &str, cause: Cause, why: impl std::fmt::Display) -> Error {
+    Error::Connection { message: format!("connect {broker}: {step}: {why}"), cause }
 }

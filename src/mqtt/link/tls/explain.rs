@@ -6,12 +6,15 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
 
 use super::identify::Asked;
+use crate::error::Cause;
 
 /// Why the handshake failed.
 pub(super) fn handshake(error: &io::Error, asked: Asked) -> String {
     match (error.kind(), cause(error)) {
         (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset, _) => {
-            format!("the peer closed the connection during the handshake ({error}); is this a TLS port?")
+            format!(
+                "the peer closed the connection during the handshake ({error}); is this a TLS port? If it is not, leave out 'tls'"
+            )
         }
         // Before TLS 1.3 there is no alert of its own for this.
         (_, Some(Error::AlertReceived(AlertDescription::HandshakeFailure))) if asked == Asked::InVain => {
@@ -24,12 +27,21 @@ pub(super) fn handshake(error: &io::Error, asked: Asked) -> String {
     }
 }
 
+pub(super) fn kind(error: &io::Error) -> Cause {
+    match cause(error) {
+        Some(Error::InvalidCertificate(_)) => Cause::Certificate,
+        _ => Cause::Tls,
+    }
+}
+
 /// What went wrong on a socket.
 pub(crate) fn explain(error: &io::Error) -> String {
     match cause(error) {
         None => error.to_string(),
         Some(Error::InvalidCertificate(reason)) => certificate(reason),
-        Some(Error::InvalidMessage(_)) => format!("the peer does not speak TLS ({error}); is this a TLS port?"),
+        Some(Error::InvalidMessage(_)) => {
+            format!("the peer does not speak TLS ({error}); this looks like a port without it: leave out 'tls'")
+        }
         Some(Error::AlertReceived(description)) => alert(*description),
         Some(Error::PeerIncompatible(what)) => {
             format!("the broker and this client have no version or cipher suite of TLS in common ({what:?})")

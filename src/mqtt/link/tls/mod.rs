@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use super::failed;
 use crate::config::{Broker, TlsSettings};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::tls::{self, KeyMaterial};
 pub(crate) use explain::explain;
 use identify::Identifier;
@@ -57,13 +57,13 @@ impl Tls {
 
     pub async fn handshake(&self, broker: &Broker, tcp: TcpStream) -> Result<(TcpStream, Stream)> {
         let name = ServerName::try_from(broker.host.clone())
-            .map_err(|_| failed(broker, "TLS", "the host is not a name that a certificate can have"))?;
+            .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         // A client makes one connection at a time.
         self.identifier.forget();
         let stream = TlsConnector::from(self.config.clone())
             .connect(name, tcp)
             .await
-            .map_err(|e| failed(broker, "TLS", explain::handshake(&e, self.identifier.asked())))?;
+            .map_err(|e| failed(broker, "TLS", explain::kind(&e), explain::handshake(&e, self.identifier.asked())))?;
         let (tcp, connection) = stream.into_inner();
         Ok((tcp, Stream(Mutex::new(connection))))
     }

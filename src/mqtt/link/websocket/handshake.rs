@@ -14,7 +14,7 @@ use super::super::socket::{Socket, Written};
 use super::super::{explain, failed};
 use super::Stream;
 use crate::config::{Broker, WebSocketSettings};
-use crate::error::Result;
+use crate::error::{Cause, Result};
 
 /// MQTT-6.0.0-3. Brokers take it for every version of MQTT.
 const SUBPROTOCOL: &str = "mqtt";
@@ -30,7 +30,7 @@ pub(in super::super) async fn open(
     settings: &WebSocketSettings,
     socket: &Arc<Socket>,
 ) -> Result<Stream> {
-    let step = |cause: String| failed(broker, "WebSocket", cause);
+    let step = |cause: String| failed(broker, "WebSocket", Cause::Other, cause);
     let hint = match socket.tls.is_some() {
         true => "is this a WebSocket port?",
         false => "is this a WebSocket port? If it is one with TLS, set 'tls'",
@@ -66,6 +66,9 @@ pub(in super::super) async fn open(
                 check(&answer, settings, &key).map_err(step)?;
                 input.advance(length);
                 return Ok(Stream::new(socket.clone(), &input));
+            }
+            Err(_) if input.starts_with(&super::super::TLS_ALERT) => {
+                return Err(step("this looks like a TLS port: set 'tls'".into()));
             }
             Err(e) => return Err(step(format!("the peer does not speak HTTP ({e}); {hint}"))),
         }

@@ -1,6 +1,13 @@
 package jp.ad.sinet.stream.engine;
 
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.security.cert.CertificateException;
+
+import javax.net.ssl.SSLHandshakeException;
 
 import jp.ad.sinet.stream.api.AuthenticationException;
 import jp.ad.sinet.stream.api.AuthorizationException;
@@ -15,15 +22,30 @@ import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
 
 /** The one table from the error codes of the native library to exceptions. */
 final class Errors {
+    private static final int CONNECTION = 7;
+    private static final int AUTHENTICATION = 8;
+
     private Errors() {
     }
 
-    /** Called by the native library, which throws the result. */
-    static Throwable create(int code, byte[] messageUtf8) {
-        return of(code, new String(messageUtf8, StandardCharsets.UTF_8));
+    /**
+     * Called by the native library, which throws the result.
+     *
+     * @param cause what a connection failed at, 0 if it is not about one
+     * @param refusal the code of the broker's CONNACK, 0 if it did not come to that
+     */
+    static Throwable create(int code, byte[] messageUtf8, int cause, int refusal) {
+        String message = new String(messageUtf8, StandardCharsets.UTF_8);
+        return of(code, message, cause(message, cause, refusal));
     }
 
+    /** Without what is known of the cause: an error that comes with an event. */
     static SinetStreamException of(int code, String message) {
+        boolean ofConnection = code == CONNECTION || code == AUTHENTICATION;
+        return of(code, message, ofConnection ? new IOException(message) : null);
+    }
+
+    private static SinetStreamException of(int code, String message, Throwable cause) {
         switch (code) {
             case 1:
                 return new SinetStreamException(message);
@@ -37,16 +59,41 @@ final class Errors {
                 return new UnsupportedServiceTypeException(message);
             case 6:
                 return new SinetStreamIOException(message);
-            case 7:
-                return new ConnectionException(message);
-            case 8:
-                return new AuthenticationException(message);
+            case CONNECTION:
+                return new ConnectionException(message, cause);
+            case AUTHENTICATION:
+                return new AuthenticationException(message, cause);
             case 9:
                 return new AuthorizationException(message);
             case 10:
                 return new InvalidMessageException(message);
             default:
                 return new SinetStreamException("internal error: unknown error code " + code + ": " + message);
+        }
+    }
+
+    /** The exception that Java's own sockets would have thrown. */
+    private static Throwable cause(String message, int cause, int refusal) {
+        switch (cause) {
+            case 0:
+                return null;
+            case 1:
+                return new UnknownHostException(message);
+            case 2:
+                return new ConnectException(message);
+            case 3:
+                return new SocketTimeoutException(message);
+            case 4:
+                return new SSLHandshakeException(message);
+            case 5:
+                SSLHandshakeException handshake = new SSLHandshakeException(message);
+                handshake.initCause(new CertificateException(message));
+                return handshake;
+            case 6:
+                return new IOException(refusal == 0 ? message
+                        : String.format("the broker's CONNACK has the code 0x%02X", refusal));
+            default:
+                return new IOException(message);
         }
     }
 
