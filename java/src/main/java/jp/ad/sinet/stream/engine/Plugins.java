@@ -28,13 +28,22 @@ public final class Plugins {
         List<P> found = new ArrayList<>();
         ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
         ClassLoader own = Plugins.class.getClassLoader();
-        if (ofThread != null) {
+        if (ofThread != null && knows(ofThread, kind)) {
             collect(kind, ofThread, found);
         }
         if (own != ofThread) {
             collect(kind, own, found);
         }
         return found;
+    }
+
+    /** Not so where a loader has this library a second time: its plugins are that one's. */
+    private static boolean knows(ClassLoader loader, Class<?> kind) {
+        try {
+            return Class.forName(kind.getName(), false, loader) == kind;
+        } catch (ClassNotFoundException | LinkageError e) {
+            return false;
+        }
     }
 
     private static <P> void collect(Class<P> kind, ClassLoader loader, List<P> found) {
@@ -51,7 +60,6 @@ public final class Plugins {
                 }
             } catch (ServiceConfigurationError | LinkageError e) {
                 failures++;
-                // A class of the same name in another loader implements another interface of the same name.
                 LOGGER.log(Level.WARNING, "a plugin can't be loaded: " + e.getMessage(), e);
             }
         }
