@@ -1,6 +1,6 @@
 //! What happens to a client, on its way to Java, big endian.
 //!
-//! Changes of the connection: kind (1 connected, 2 lost, 3 retrying, 4 ended, 5 closed), session present (u8), delay in
+//! Changes of the connection: kind (1 connected, 2 lost, 3 retrying, 4 ended, 5 closed, 9 no change but a warning), session present (u8), delay in
 //! milliseconds (i64), error code (i32), text with its length (u32). Ends of submitted messages: 6, the first number and
 //! the one after the last (i64) of messages that are confirmed; 7, number (i64), error code (i32) and text of one that has
 //! failed. Just 8: messages wait to be read.
@@ -78,6 +78,7 @@ fn pack(to: &mut Vec<u8>, event: &ConnectionEvent) {
         ConnectionEvent::Lost { cause } => (2, false, 0, cause.code(), cause.to_string()),
         ConnectionEvent::Retrying { delay, broker } => (3, false, delay.as_millis() as i64, 0, broker.clone()),
         ConnectionEvent::Ended { cause } => (4, false, 0, cause.code(), cause.to_string()),
+        ConnectionEvent::Warning { text } => (9, false, 0, 0, text.clone()),
         ConnectionEvent::Closed => (5, false, 0, 0, String::new()),
     };
     to.push(kind);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jni::objects::{JByteArray, JObject, JValue};
+use jni::objects::{JByteArray, JObject, JString, JThrowable, JValue};
 use jni::refs::Global;
 use jni::signature::MethodSignature;
 use jni::strings::JNIStr;
 use jni::{Env, JavaVM, jni_sig, jni_str};
 
-use super::to_vec;
+use super::{Failure, to_vec};
 use crate::error::{Error, Result};
 use crate::message::Plugin;
 
@@ -28,40 +28,65 @@ impl JavaPlugin {
         Ok(Some(Arc::new(JavaPlugin { vm: env.get_java_vm()?, stages: env.new_global_ref(stages)? })))
     }
 
-    fn call(&self, name: &JNIStr, signature: MethodSignature<'_, '_>, bytes: &[u8], more: &[i32]) -> CallResult {
-        self.vm.attach_current_thread(|env| {
+    /// What Java throws becomes an error with the same text.
+    fn call(&self, call: Call<'_>, bytes: &[u8], more: &[i32]) -> Result<Vec<u8>> {
+        let Call { name, signature, error } = call;
+        let called: super::Result<Vec<u8>> = self.vm.attach_current_thread(|env| {
             let bytes = env.byte_array_from_slice(bytes)?;
             let mut arguments = vec![JValue::Object(&bytes)];
             arguments.extend(more.iter().map(|number| JValue::Int(*number)));
-            let result = env.call_method(&self.stages, name, signature, &arguments)?.l()?;
-            let result = env.cast_local::<JByteArray>(result)?;
-            to_vec(env, &result)
+            match env.call_method(&self.stages, name, signature, &arguments) {
+                Ok(result) => {
+                    let result = env.cast_local::<JByteArray>(result.l()?)?;
+                    to_vec(env, &result)
+                }
+                Err(other) => match env.exception_occurred() {
+                    Some(thrown) => {
+                        // At once: the crate would collect the stack trace besides.
+                        env.exception_clear();
+                        Err(Failure::Engine(error(message(env, &thrown)?)))
+                    }
+                    None => Err(other.into()),
+                },
+            }
+        });
+        called.map_err(|failure| match failure {
+            Failure::Jni(other) => Error::Internal(format!("JNI: {other}")),
+            Failure::Engine(error) => error,
         })
     }
 }
 
-type CallResult = super::Result<Vec<u8>>;
+/// A method of `PluginStages`, and what its failure is.
+struct Call<'a> {
+    name: &'a JNIStr,
+    signature: MethodSignature<'a, 'a>,
+    error: fn(String) -> Error,
+}
 
-/// What Java threw is an error with the same text.
-fn told(result: CallResult, error: fn(String) -> Error) -> Result<Vec<u8>> {
-    result.map_err(|failure| match failure {
-        super::Failure::Jni(jni::errors::Error::CaughtJavaException { msg, .. }) => error(msg),
-        super::Failure::Jni(other) => Error::Internal(format!("JNI: {other}")),
-        super::Failure::Engine(error) => error,
-    })
+fn message(env: &mut Env<'_>, thrown: &JThrowable<'_>) -> super::Result<String> {
+    let text = env.call_method(thrown, jni_str!("getMessage"), jni_sig!("()Ljava/lang/String;"), &[])?.l()?;
+    if text.is_null() {
+        return Ok("the plugin failed".into());
+    }
+    let text = env.cast_local::<JString>(text)?;
+    Ok(text.try_to_string(env)?)
 }
 
 impl Plugin for JavaPlugin {
     fn compress(&self, value: &[u8]) -> Result<Vec<u8>> {
-        told(self.call(jni_str!("compress"), jni_sig!("([B)[B"), value, &[]), Error::Io)
+        let call = Call { name: jni_str!("compress"), signature: jni_sig!("([B)[B"), error: Error::Io };
+        self.call(call, value, &[])
     }
 
     fn decompress(&self, bytes: &[u8]) -> Result<Vec<u8>> {
-        told(self.call(jni_str!("decompress"), jni_sig!("([B)[B"), bytes, &[]), Error::InvalidMessage)
+        let call = Call { name: jni_str!("decompress"), signature: jni_sig!("([B)[B"), error: Error::InvalidMessage };
+        self.call(call, bytes, &[])
     }
 
     fn encrypt(&self, record: &[u8]) -> Result<(u16, Vec<u8>)> {
-        let mut found = told(self.call(jni_str!("encrypt"), jni_sig!("([B)[B"), record, &[]), Error::Io)?;
+        let call = Call { name: jni_str!("encrypt"), signature: jni_sig!("([B)[B"), error: Error::Io };
+        let mut found = self.call(call, record, &[])?;
         let Some(version) = found.last_chunk().copied() else {
             return Err(Error::Internal("no key version from a plugin".into()));
         };
@@ -70,7 +95,7 @@ impl Plugin for JavaPlugin {
     }
 
     fn decrypt(&self, bytes: &[u8], version: u16) -> Result<Vec<u8>> {
-        let version = i32::from(version);
-        told(self.call(jni_str!("decrypt"), jni_sig!("([BI)[B"), bytes, &[version]), Error::InvalidMessage)
+        let call = Call { name: jni_str!("decrypt"), signature: jni_sig!("([BI)[B"), error: Error::InvalidMessage };
+        self.call(call, bytes, &[i32::from(version)])
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Opened {
     pub session_present: bool,
     pub limits: Limits,
     pub broker: Broker,
+    /// What works, but should be changed.
+    pub warnings: Vec<String>,
 }
 
 /// Why there is no connection.
@@ -101,8 +103,8 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                     return Err(refused);
                 }
                 steps.done(Step::Login);
-                let broker = broker.clone();
-                return Ok(Opened { link, input, decoder, session_present, limits, broker });
+                let (broker, warnings) = (broker.clone(), std::mem::take(&mut steps.warnings));
+                return Ok(Opened { link, input, decoder, session_present, limits, broker, warnings });
             }
             Some(Packet::Auth) => {
                 let message = format!(

@@ -40,7 +40,7 @@ type Result<T> = std::result::Result<T, Lost>;
 /// the connection before. [`Shared::detach`] or
 /// [`Shared::end`] must follow.
 pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened, resumes: bool) -> Result<()> {
-    let Opened { link, input, decoder, session_present, limits, broker } = opened;
+    let Opened { link, input, decoder, session_present, limits, broker, warnings: _ } = opened;
     let link = Arc::new(link);
     shared.attach(link.clone(), resumes, &limits, broker.to_string());
     shared.tell(ConnectionEvent::Connected { broker: broker.to_string(), session_present: session_present && resumes });

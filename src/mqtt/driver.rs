@@ -54,6 +54,11 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
             // MQTT 3.1 does not tell; its broker keeps the session of whoever asks for that.
             Some(of) => of == broker && (opened.session_present || keeps_session_untold(plan)),
         };
+        if session_of.is_none() {
+            for text in std::mem::take(&mut opened.warnings) {
+                shared.tell(ConnectionEvent::Warning { text });
+            }
+        }
         session_of = Some(broker);
         if let Some(id) = &opened.limits.assigned_client_id {
             shared.assigned_client_id(id);

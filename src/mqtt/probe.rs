@@ -26,6 +26,7 @@ pub(crate) fn probe(settings: &Settings, broker: &Broker) -> Result<impl Future<
         let opened = connect::open(&plan, &plan.connect, &broker, &mut steps).await;
         let failed = match opened {
             Ok(opened) => {
+                opened.warnings.iter().for_each(|text| tracing::warn!("{text}"));
                 connect::say_goodbye(&opened.link);
                 None
             }

@@ -187,7 +187,7 @@ impl Shared {
     pub fn tell(&self, event: ConnectionEvent) {
         match &event {
             ConnectionEvent::Connected { .. } | ConnectionEvent::Retrying { .. } => tracing::info!("{event}"),
-            ConnectionEvent::Lost { .. } => tracing::warn!("{event}"),
+            ConnectionEvent::Lost { .. } | ConnectionEvent::Warning { .. } => tracing::warn!("{event}"),
             ConnectionEvent::Ended { .. } => tracing::error!("{event}"),
             ConnectionEvent::Closed => tracing::debug!("{event}"),
         }

@@ -28,6 +28,11 @@ pub enum ConnectionEvent {
         /// The broker that will be asked.
         broker: String,
     },
+    /// It works, but something should be changed.
+    Warning {
+        /// What, and how.
+        text: String,
+    },
     /// The client has ended: refused by the broker, or lost for good.
     Ended {
         /// Why. What waits, and every later call, fails with it.
@@ -49,6 +54,7 @@ impl fmt::Display for ConnectionEvent {
                 write!(f, "connecting to {broker} again in {} ms", delay.as_millis())
             }
             ConnectionEvent::Ended { cause } => write!(f, "ended: {cause}"),
+            ConnectionEvent::Warning { text } => f.write_str(text),
             ConnectionEvent::Closed => f.write_str("closed"),
         }
     }

@@ -31,11 +31,13 @@ impl fmt::Display for Step {
 pub(crate) struct Steps {
     done: Vec<(Step, Duration)>,
     since: Instant,
+    /// What works, but should be changed.
+    pub warnings: Vec<String>,
 }
 
 impl Steps {
     pub fn begin() -> Steps {
-        Steps { done: Vec::new(), since: Instant::now() }
+        Steps { done: Vec::new(), since: Instant::now(), warnings: Vec::new() }
     }
 
     /// This step has just succeeded; the next one begins.

@@ -39,16 +39,28 @@ impl fmt::Debug for KeyMaterial {
 }
 
 /// The trusted certificates.
-pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<RootCertStore> {
+pub(crate) struct Roots {
+    pub store: RootCertStore,
+    /// Those that the configuration lists, as they are.
+    pub listed: Vec<CertificateDer<'static>>,
+}
+
+pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Roots> {
     let mut roots = RootCertStore::empty();
+    let mut listed = Vec::new();
     match (trust, &material.anchors) {
         (Trust::Pem(source), _) => {
             for certificate in certificates(source, &sections(source)?)? {
+                listed.push(certificate.clone());
                 roots.add(certificate).map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
             }
         }
         (Trust::Default | Trust::Store(_), Some(anchors)) => {
-            roots.add_parsable_certificates(anchors.iter().map(|der| CertificateDer::from(der.as_slice())));
+            let anchors = anchors.iter().map(|der| CertificateDer::from(der.clone()));
+            if matches!(trust, Trust::Store(_)) {
+                listed.extend(anchors.clone());
+            }
+            roots.add_parsable_certificates(anchors);
         }
         (Trust::Default, None) => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -56,7 +68,7 @@ pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<RootCertSto
         (Trust::Store(_), None) => return Err(Error::Internal("the trust store was not handed over".into())),
     }
     match (roots.is_empty(), trust) {
-        (false, _) => Ok(roots),
+        (false, _) => Ok(Roots { store: roots, listed }),
         (true, Trust::Store(store)) => Err(store.source.problem("no certificate in it can be used".into())),
         (true, _) => Err(Error::Io("tls: no trusted certificate was found; give 'ca_certs'".into())),
     }

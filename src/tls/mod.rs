@@ -5,5 +5,5 @@ mod suites;
 
 #[cfg(feature = "jni")]
 pub(crate) use material::Identity;
-pub(crate) use material::{KeyMaterial, identity, roots};
+pub(crate) use material::{KeyMaterial, Roots, identity, roots};
 pub(crate) use suites::{Versions, suite, version};

@@ -73,13 +73,12 @@ impl Authority {
         Authority { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// An authority's certificate with its key: not what a server should have.
-    pub fn self_signed_authority(names: &[&str]) -> Certificate {
-        let mut params = authority_params("broker");
-        params.subject_alt_names = server_params(names).subject_alt_names;
-        let key = KeyPair::generate().expect("a key");
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Certificate { pem, key_pem: key.serialize_pem() }
+    /// A self-signed certificate of an authority for a server, valid until the year 2020.
+    pub fn self_signed_expired(names: &[&str]) -> Certificate {
+        let mut params = self_signed_params(names);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self_signed(params)
     }
 
     fn sign_params(&self, params: CertificateParams) -> Certificate {
@@ -127,4 +126,16 @@ pub fn authority() -> &'static Authority {
 pub fn server() -> &'static Certificate {
     static SERVER: OnceLock<Certificate> = OnceLock::new();
     SERVER.get_or_init(|| authority().sign(&["localhost", "127.0.0.1"]))
+}
+
+fn self_signed_params(names: &[&str]) -> CertificateParams {
+    let mut params = authority_params("broker");
+    params.subject_alt_names = server_params(names).subject_alt_names;
+    params
+}
+
+fn self_signed(params: CertificateParams) -> Certificate {
+    let key = KeyPair::generate().expect("a key");
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    Certificate { pem, key_pem: key.serialize_pem() }
 }

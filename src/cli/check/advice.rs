@@ -70,8 +70,11 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     if has(&["certificate is not for '", "not valid for name", "not know the host name"]) {
         return Advice::new(
             "the broker's certificate is for another name than the one in 'brokers'",
-            "use in 'brokers' a name that the certificate has; 'tls.check_hostname: false' leaves out this check and \
-             with it a part of the protection",
+            format!(
+                "use in 'brokers' a name that the certificate has; 'tls.check_hostname: false' leaves out this check and \
+                 with it a part of the protection; {}",
+                new_certificate(settings)
+            ),
         );
     }
     if has(&["expired", "not valid yet"]) {
@@ -89,7 +92,10 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     if has(&["certificate is refused", "certificate, or one in its chain"]) {
         return Advice::new(
             "the broker's certificate was not made as a server's should be",
-            "its operator needs one with a subjectAltName, for servers, signed by the authority of 'tls.ca_certs'",
+            format!(
+                "its operator needs one with a subjectAltName, for servers, signed by the authority of 'tls.ca_certs'; {}",
+                new_certificate(settings)
+            ),
         );
     }
     if has(&["does not speak tls", "closed the connection during", "is this a tls port"]) || timed_out {
@@ -101,6 +107,16 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     Advice::new(
         "the broker and this client can't agree on TLS",
         "the broker must offer TLS 1.2 or 1.3 with a certificate that 'tls.ca_certs' covers",
+    )
+}
+
+/// How to make one for a broker of one's own.
+fn new_certificate(settings: &Settings) -> String {
+    let host = settings.brokers.first().map_or("localhost", |broker| broker.host.as_str());
+    let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+    format!(
+        "one for a broker of your own, which 'tls.ca_certs' then names itself: openssl req -x509 -newkey rsa:2048 -nodes \
+         -days 365 -subj /CN={host} -addext subjectAltName={kind}:{host} -keyout server.key -out server.crt"
     )
 }
 

@@ -45,7 +45,8 @@ impl Link {
         let socket = match tls {
             None => Socket { tcp, tls: None },
             Some(tls) => {
-                let (tcp, stream) = tls.handshake(broker, tcp).await?;
+                let (tcp, stream, warning) = tls.handshake(broker, tcp).await?;
+                steps.warnings.extend(warning);
                 steps.done(Step::Tls);
                 Socket { tcp, tls: Some(stream) }
             }

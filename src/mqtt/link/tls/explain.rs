@@ -2,15 +2,18 @@
 
 use std::io;
 
-use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
+use super::certificate::{Facts, date};
 use super::identify::Asked;
 use crate::error::Cause;
 
+const BROKERS: &str = "the broker's certificate";
+
 /// Why the handshake failed.
-pub(super) fn handshake(error: &io::Error, asked: Asked) -> String {
+pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) -> String {
     match (error.kind(), cause(error)) {
+        (_, Some(Error::InvalidCertificate(reason))) => certificate(BROKERS, reason, facts),
         (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset, _) => {
             format!(
                 "the peer closed the connection during the handshake ({error}); is this a TLS port? If it is not, leave out 'tls'"
@@ -38,15 +41,30 @@ pub(super) fn kind(error: &io::Error) -> Cause {
 pub(crate) fn explain(error: &io::Error) -> String {
     match cause(error) {
         None => error.to_string(),
-        Some(Error::InvalidCertificate(reason)) => certificate(reason),
+        Some(Error::InvalidCertificate(reason)) => certificate(BROKERS, reason, None),
         Some(Error::InvalidMessage(_)) => {
             format!("the peer does not speak TLS ({error}); this looks like a port without it: leave out 'tls'")
         }
         Some(Error::AlertReceived(description)) => alert(*description),
         Some(Error::PeerIncompatible(what)) => {
-            format!("the broker and this client have no version or cipher suite of TLS in common ({what:?})")
+            format!(
+                "the broker and this client have no version, cipher suite or kind of signature of TLS in common ({})",
+                incompatible(what)
+            )
         }
         Some(other) => other.to_string(),
+    }
+}
+
+fn incompatible(what: &PeerIncompatible) -> &'static str {
+    match what {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => {
+            "its version of TLS; see 'tls_version'"
+        }
+        PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon
+        | PeerIncompatible::NoSignatureSchemesInCommon => "the kinds of signatures",
+        PeerIncompatible::ServerRejectedEncryptedClientHello(_) => "encrypted client hello",
+        _ => "what it chose",
     }
 }
 
@@ -54,37 +72,105 @@ fn cause(error: &io::Error) -> Option<&Error> {
     error.get_ref().and_then(|cause| cause.downcast_ref())
 }
 
-/// Why the broker's certificate is refused.
-fn certificate(reason: &CertificateError) -> String {
-    const WHO: &str = "the broker's certificate";
+/// Why a certificate is refused. `facts`: what it says of itself.
+pub(crate) fn certificate(who: &str, reason: &CertificateError, facts: Option<&Facts>) -> String {
+    let about = facts.map(|facts| format!("; {}", facts.describe())).unwrap_or_default();
+    let weak = facts.and_then(|facts| facts.weak_signature);
     match reason {
-        CertificateError::UnknownIssuer => format!("{WHO} is not signed by a trusted authority; check 'ca_certs'"),
-        CertificateError::ExpiredContext { not_after, .. } => {
-            format!("{WHO}, or one in its chain, has expired: it was valid until {}", date(*not_after))
+        CertificateError::UnknownIssuer => match facts {
+            Some(facts) if facts.is_self_signed() => {
+                format!("{who} is self-signed and not one of those in 'ca_certs': add it there{about}")
+            }
+            _ => format!(
+                "{who} is not signed by a trusted authority; check 'ca_certs', and whether the broker sends the \
+                 certificates between its own and the authority's{about}"
+            ),
+        },
+        CertificateError::Expired => {
+            format!("{who}, or one in its chain, has expired or is not valid at any time{about}")
         }
+        CertificateError::ExpiredContext { not_after, .. } => format!(
+            "{who}, or one in its chain, has expired: it was valid until {}; it has to be renewed{about}",
+            date(*not_after)
+        ),
+        CertificateError::NotValidYet => format!("{who}, or one in its chain, is not valid yet{about}"),
         CertificateError::NotValidYetContext { not_before, .. } => format!(
-            "{WHO}, or one in its chain, is not valid yet: it will be from {}; is this machine's clock right?",
+            "{who}, or one in its chain, is not valid yet: it will be from {}; is this machine's clock right?{about}",
             date(*not_before)
         ),
+        CertificateError::NotValidForName => format!("{who} is for another name; check 'brokers'{about}"),
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<String> = presented.iter().map(|name| plain(name)).collect();
             let names = match names.is_empty() {
                 true => "it has no name at all (subjectAltName)".to_owned(),
                 false => format!("it is for {}", names.join(", ")),
             };
-            format!("{WHO} is not for '{}': {names}; check 'brokers', or see 'check_hostname'", expected.to_str())
+            format!("{who} is not for '{}': {names}; check 'brokers', or see 'check_hostname'", expected.to_str())
         }
-        CertificateError::BadSignature => format!("{WHO} is refused: its signature is not the trusted authority's"),
-        CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
-            format!("{WHO} is refused: it was not made for servers (extendedKeyUsage lacks serverAuth)")
-        }
-        other => match format!("{other:?}").contains("CaUsedAsEndEntity") {
-            true => format!(
-                "{WHO} is refused: it is the certificate of an authority (CA:TRUE); the broker needs one that is \
-                 signed by it"
-            ),
-            false => format!("{WHO} is refused: {other}"),
+        CertificateError::BadSignature => match facts.and_then(|facts| facts.rsa_bits) {
+            Some(bits) if bits < 2048 => {
+                format!("{who} is refused: its RSA key has {bits} bits, too few to be safe; 2048 or more are needed")
+            }
+            _ => format!("{who} is refused: its signature is not the trusted authority's{about}"),
         },
+        CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
+            format!("{who} is refused: it was not made for servers (extendedKeyUsage lacks serverAuth){about}")
+        }
+        CertificateError::UnhandledCriticalExtension => format!(
+            "{who} is refused: it, or one in its chain, has a critical extension that this client does not know{about}"
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => match weak {
+            Some(weak) => format!(
+                "{who} is refused: it is signed with {weak}, which is no longer safe; sign it anew with SHA-256{about}"
+            ),
+            None => format!(
+                "{who} is refused: it, or one in its chain, has a signature of a kind that this client does not know; \
+                 RSA, ECDSA with P-256 or P-384, and Ed25519 work{about}"
+            ),
+        },
+        CertificateError::BadEncoding => format!("{who} is refused: it, or one in its chain, is damaged"),
+        CertificateError::Revoked => format!("{who} is revoked{about}"),
+        CertificateError::Other(other) => {
+            let why = other.0.downcast_ref::<webpki::Error>().map_or("for an unknown reason", special);
+            format!("{who} is refused: {why}{about}")
+        }
+        other => format!("{who} is refused: {other}{about}"),
+    }
+}
+
+/// What rustls has no word for.
+fn special(error: &webpki::Error) -> &'static str {
+    use webpki::Error;
+    match error {
+        Error::CaUsedAsEndEntity => {
+            "it is the certificate of an authority (CA:TRUE); put it itself into 'ca_certs', or better give the broker one \
+             that is signed by it"
+        }
+        Error::UnsupportedCertVersion => {
+            "it, or one in its chain, has version 1 of X.509, which has no names; with openssl x509 -req, -extfile or \
+             -copy_extensions makes one of version 3"
+        }
+        Error::UnsupportedCriticalExtension => {
+            "it, or one in its chain, has a critical extension that this client does not know"
+        }
+        Error::EndEntityUsedAsCa => "a certificate in its chain is not an authority's (CA:FALSE)",
+        Error::PathLenConstraintViolated => "its chain is longer than an authority in it allows (pathlen)",
+        Error::NameConstraintViolation => "an authority in its chain may not sign for such a name (nameConstraints)",
+        Error::EmptyEkuExtension => "its extendedKeyUsage is empty",
+        Error::InvalidSerialNumber => "its serial number is not valid",
+        Error::SignatureAlgorithmMismatch => "it names two different algorithms for its signature",
+        Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumPathDepthExceeded
+        | Error::MaximumSignatureChecksExceeded
+        | Error::MaximumNameConstraintComparisonsExceeded => "its chain is too long or too tangled",
+        Error::MalformedExtensions
+        | Error::ExtensionValueInvalid
+        | Error::MalformedDnsIdentifier
+        | Error::MalformedNameConstraint
+        | Error::InvalidNetworkMaskConstraint
+        | Error::UnsupportedNameType => "a name or an extension in it is damaged",
+        _ => "it, or one in its chain, is not as it should be",
     }
 }
 
@@ -111,72 +197,11 @@ fn alert(description: AlertDescription) -> String {
         Alert::AccessDenied => "the client's certificate gives no access",
         Alert::ProtocolVersion => "it speaks none of the versions of TLS that this client may; see 'tls_version'",
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
-            "it has no cipher suite in common with this client; see 'ciphers' and 'tls_version'"
+            "it has no cipher suite in common with this client (see 'ciphers' and 'tls_version'), or a key of a kind that this \
+             client does not know (P-521, DSA)"
         }
         Alert::UnrecognisedName => "it does not know the host name",
         _ => return format!("the broker refused: TLS alert {description:?}"),
     };
     format!("the broker refused: {meaning} (TLS alert {description:?})")
-}
-
-/// A day and a time, in UTC.
-fn date(time: UnixTime) -> String {
-    let seconds = time.as_secs();
-    let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let mut year = 1970;
-    let is_leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-    // Certificates end with the year 9999 at the latest.
-    while days >= 365 + u64::from(is_leap(year)) && year < 9999 {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let mut month = 1;
-    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", days + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (seconds, expected) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_399, "2000-02-28 23:59:59 UTC"),
-            (951_868_799, "2000-02-29 23:59:59 UTC"),
-            (1_577_836_799, "2019-12-31 23:59:59 UTC"),
-            (1_709_164_800, "2024-02-29 00:00:00 UTC"),
-            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-            (253_402_300_799, "9999-12-31 23:59:59 UTC"),
-        ] {
-            assert_eq!(date(UnixTime::since_unix_epoch(Duration::from_secs(seconds))), expected);
-        }
-        date(UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX)));
-    }
-
-    #[test]
-    fn names_are_shown_plainly() {
-        for (shown, expected) in
-            [("DnsName(\"*.example.org\")", "'*.example.org'"), ("IpAddress(::1)", "'::1'"), ("odd", "'odd'")]
-        {
-            assert_eq!(plain(shown), expected);
-        }
-    }
-
-    #[test]
-    fn before_tls_1_3_a_missing_certificate_is_told_by_another_alert() {
-        let refused = || io::Error::other(Error::AlertReceived(AlertDescription::HandshakeFailure));
-        assert!(handshake(&refused(), Asked::Nothing).contains("cipher suite"));
-        assert!(handshake(&refused(), Asked::InVain).contains("wants a client certificate"));
-        assert!(handshake(&refused(), Asked::Served).contains("does not satisfy it"));
-    }
 }

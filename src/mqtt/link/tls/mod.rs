@@ -1,5 +1,6 @@
 //! TLS with rustls.
 
+mod certificate;
 mod explain;
 mod identify;
 mod stream;
@@ -17,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::failed;
 use crate::config::{Broker, TlsSettings};
 use crate::error::{Cause, Error, Result};
+use crate::mqtt::wait::lock;
 use crate::tls::{self, KeyMaterial};
 pub(crate) use explain::explain;
 use identify::Identifier;
@@ -28,12 +30,13 @@ use verify::Verifier;
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     identifier: Arc<Identifier>,
+    verifier: Arc<Verifier>,
 }
 
 impl Tls {
     /// Reads the certificates and keys and makes the configuration.
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
-        let roots = tls::roots(&settings.trust, material)?;
+        let tls::Roots { store: roots, listed } = tls::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
         let certificate = certificate.map(|certificate| tls::identity(certificate, material)).transpose()?;
         let identifier = Arc::new(Identifier::new(certificate));
@@ -45,26 +48,34 @@ impl Tls {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
             .map_err(|e| Error::Internal(format!("TLS verifier: {e}")))?;
-        let verifier = Arc::new(Verifier { inner: verifier, check_hostname: settings.check_hostname });
+        let verifier = Arc::new(Verifier {
+            inner: verifier,
+            check_hostname: settings.check_hostname,
+            trusted: listed,
+            seen: Mutex::default(),
+        });
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(settings.versions.list())
             .map_err(|e| Error::Internal(format!("TLS versions: {e}")))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(verifier.clone())
             .with_client_cert_resolver(identifier.clone());
-        Ok(Tls { config: Arc::new(config), identifier })
+        Ok(Tls { config: Arc::new(config), identifier, verifier })
     }
 
-    pub async fn handshake(&self, broker: &Broker, tcp: TcpStream) -> Result<(TcpStream, Stream)> {
+    /// Besides the connection, what about the broker's certificate should be changed.
+    pub async fn handshake(&self, broker: &Broker, tcp: TcpStream) -> Result<(TcpStream, Stream, Option<String>)> {
         let name = ServerName::try_from(broker.host.clone())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         // A client makes one connection at a time.
         self.identifier.forget();
-        let stream = TlsConnector::from(self.config.clone())
-            .connect(name, tcp)
-            .await
-            .map_err(|e| failed(broker, "TLS", explain::kind(&e), explain::handshake(&e, self.identifier.asked())))?;
+        self.verifier.forget();
+        let stream = TlsConnector::from(self.config.clone()).connect(name, tcp).await.map_err(|e| {
+            let seen = lock(&self.verifier.seen);
+            let why = explain::handshake(&e, self.identifier.asked(), seen.facts.as_ref());
+            failed(broker, "TLS", explain::kind(&e), why)
+        })?;
         let (tcp, connection) = stream.into_inner();
-        Ok((tcp, Stream(Mutex::new(connection))))
+        Ok((tcp, Stream(Mutex::new(connection)), lock(&self.verifier.seen).warning.take()))
     }
 }

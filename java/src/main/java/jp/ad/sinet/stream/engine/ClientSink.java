@@ -21,6 +21,11 @@ interface ClientSink {
     default void failed(long number, SinetStreamException failure) {
     }
 
+    /** The client works, but something should be changed. */
+    default void warning(String text) {
+        EngineClient.LOGGER.warning(text);
+    }
+
     /** The client has ended by itself. */
     default void ended(SinetStreamException cause) {
     }

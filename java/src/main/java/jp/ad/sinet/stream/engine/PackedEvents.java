@@ -14,6 +14,7 @@ final class PackedEvents {
     private static final int DELIVERED = 6;
     private static final int FAILED = 7;
     private static final int MESSAGES = 8;
+    private static final int WARNING = 9;
 
     private final Bytes in;
     private final ClientSink sink;
@@ -55,6 +56,9 @@ final class PackedEvents {
                 return ConnectionEvent.retrying(broker(text), Duration.ofMillis(delayMillis));
             case ENDED:
                 return ConnectionEvent.ended(Errors.of(code, text));
+            case WARNING:
+                sink.warning(text);
+                return null;
             case CLOSED:
                 return ConnectionEvent.closed();
             default:
