@@ -60,6 +60,6 @@ class PackedEventsTest {
             assertTrue(events.hasNext());
             assertThrows(SinetStreamException.class, events::next);
         }
-        assertThrows(SinetStreamException.class, new PackedEvents(new EventBytes().event(9, 0, 0, 0, "").pack())::next);
+        assertThrows(SinetStreamException.class, new PackedEvents(new EventBytes().event(10, 0, 0, 0, "").pack())::next);
     }
 }
