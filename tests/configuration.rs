@@ -529,7 +529,7 @@ fn the_configuration_can_be_looked_at_without_its_secrets() {
     assert_eq!(text(config, "consistency"), "AT_LEAST_ONCE");
     // Defaults are there.
     assert_eq!(text(config, "value_type"), "byte_array");
-    for name in ["user_data_only", "data_compression", "data_encryption", "retain"] {
+    for name in ["user_data_only", "data_compression", "data_encryption"] {
         assert_eq!(config.get(name), Some(&Value::Bool(false)), "{name}");
     }
     let Some(Value::Map(type_spec)) = config.get("type_spec") else { panic!("{config:?}") };

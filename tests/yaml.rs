@@ -301,3 +301,31 @@ fn a_large_file_is_read_in_reasonable_time() {
     assert!(matches!(result, Err(Error::Connection { .. })), "{result:?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
+
+#[test]
+fn values_without_their_quotes_and_other_slips_are_told_in_plain_words() {
+    let password = |value: &str| format!("s:\n  {SERVICE}  username_pw:\n    username: u\n    password: {value}\n");
+    let line = password("x").lines().count();
+    for value in
+        ["%s3cr3t", "@s3cr3t", "`s3cr3t", "*s3cr3t", "&s3cr3t", "*", "& s3cr3t", "]s3cr3t", "- s3cr3t", ",s3cr3t"]
+    {
+        let first = value.get(..1).expect("a character");
+        refused(password(value), Some(line), &[&format!("a value that begins with '{first}' needs quotes")]);
+    }
+    refused("s:\n\ttype: mqtt\n", Some(2), &["a tab before the first word", "spaces"]);
+    refused("s:\n  topic:\n  - \ta: b\n", Some(3), &["a tab before the first word", "spaces"]);
+    refused("s:\n  type: mqtt: x\n", Some(2), &["': '", "quotes"]);
+    refused("s:\n  type: mqtt\n topic: t\n", Some(3), &["indentation"]);
+    refused("s:\n  type: 'mqtt\n  topic: t\n", None, &["a quote is not closed"]);
+    refused("s:\n  type: \"\\z\"\n", Some(2), &["escape", "single quotes"]);
+    refused("s:\n  brokers: [a, b\n  topic: t\n", Some(3), &["[ ]", "comma"]);
+    refused("s: {type: mqtt\n", None, &["{ }"]);
+    refused("a: 1\n---\nb: 2\n", None, &["more than one document", "'---'"]);
+    let row = |own: char, of: char| format!("{own}: &{own} [{}]\n", vec![format!("*{of}"); 10].join(", "));
+    let bomb: String = "abcdefg".chars().zip("bcdefgh".chars()).map(|(of, own)| row(own, of)).collect();
+    refused(format!("a: &a [1, 2]\n{bomb}"), None, &["aliases", "write the values out"]);
+    // Anchors that are used, and ampersands elsewhere, are what they always were.
+    for value in ["'&s3cr3t'", "a&b", "&anchor x"] {
+        accepted(password(value));
+    }
+}

@@ -18,6 +18,7 @@ mod server;
 mod settings;
 #[cfg(feature = "cli")]
 pub(crate) mod survey;
+mod syntax;
 mod tls;
 mod value;
 mod websocket;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
 
+use super::syntax;
 use super::value::{Map, Value};
 
 /// What is wrong with the text, and on which line (from 1) where that is known.
@@ -14,13 +15,21 @@ pub(crate) struct SyntaxError {
 
 /// Parses one YAML document.
 pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
-    let (text, added) = with_core_tags(text);
+    let root = parse_document(text)?;
+    match syntax::lost_value(text, &root) {
+        Some((line, message)) => Err(SyntaxError { line: Some(line), message }),
+        None => Ok(root),
+    }
+}
+
+fn parse_document(original: &str) -> Result<Value, SyntaxError> {
+    let (text, added) = with_core_tags(original);
     serde_yaml::from_str::<Node>(&text).map(|node| node.0).map_err(|e| {
         let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
         // The library ends its messages with a position of its own, which counts our added lines.
         let message = e.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        SyntaxError { line, message: message.to_owned() }
+        SyntaxError { line, message: syntax::explain(message, line.and_then(|line| original.lines().nth(line - 1))) }
     })
 }
 

@@ -1,0 +1,81 @@
+//! What is wrong with a YAML text, in words that say what to do: the parser's own are about its inside.
+
+use super::value::Value;
+
+/// The parser's message in other words. `line`: where it happened.
+pub(super) fn explain(message: &str, line: Option<&str>) -> String {
+    let quotes = || match line.and_then(first_of_value) {
+        Some(first) => format!("a value that begins with '{first}' needs quotes"),
+        None => "a value needs quotes".into(),
+    };
+    match message {
+        "found character that cannot start any token" if line.is_some_and(is_indented_by_tab) => {
+            "there is a tab before the first word; indent with spaces".into()
+        }
+        "found character that cannot start any token"
+        | "did not find expected alphabetic or numeric character"
+        | "did not find expected node content"
+        | "block sequence entries are not allowed in this context" => quotes(),
+        "unknown anchor" => format!("{}; or it is an alias without its anchor (&name)", quotes()),
+        "mapping values are not allowed in this context" => {
+            "a name with a colon can't stand here; a value with ': ' in it needs quotes, and names of one map need the same \
+             indentation"
+                .into()
+        }
+        "found unexpected end of stream" => "a quote is not closed".into(),
+        "found unknown escape character" => {
+            "an unknown escape after '\\' between double quotes; between single quotes '\\' is a character like others".into()
+        }
+        "did not find expected ',' or ']'" => "a list in [ ] lacks a comma, or its end".into(),
+        "did not find expected ',' or '}'" => "a map in { } lacks a comma, or its end".into(),
+        "did not find expected key" | "did not find expected '-' indicator" => {
+            "the indentation does not fit the lines before it".into()
+        }
+        "deserializing from YAML containing more than one document is not supported" => {
+            "there is more than one document (a second line '---'); one is expected".into()
+        }
+        "repetition limit exceeded" => "aliases (*name) repeat more than is allowed; write the values out".into(),
+        other => other.into(),
+    }
+}
+
+/// The character that a value on this line begins with.
+fn first_of_value(line: &str) -> Option<char> {
+    let value = match line.split_once(": ") {
+        Some((_, value)) => value,
+        None => line.trim_start().strip_prefix("- ")?,
+    };
+    value.trim_start().chars().next()
+}
+
+fn is_indented_by_tab(line: &str) -> bool {
+    line.chars().take_while(|c| c.is_whitespace() || *c == '-').any(|c| c == '\t')
+}
+
+/// A value like `&secret` is an anchor with nothing behind it, and would be lost without a word.
+pub(super) fn lost_value(text: &str, root: &Value) -> Option<(usize, String)> {
+    let lines = text.lines().enumerate();
+    for (number, line) in lines {
+        let Some((name, value)) = line.split_once(": ") else { continue };
+        let value = value.trim();
+        if !value.starts_with('&') || value.contains(char::is_whitespace) {
+            continue;
+        }
+        let name = name.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
+        if has_nothing(root, name) {
+            return Some((number + 1, format!("'{name}': a value that begins with '&' needs quotes")));
+        }
+    }
+    None
+}
+
+/// Whether something of this name, anywhere, is nothing.
+fn has_nothing(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Map(map) => {
+            map.iter().any(|(own, value)| own == name && *value == Value::Null || has_nothing(value, name))
+        }
+        Value::List(items) => items.iter().any(|item| has_nothing(item, name)),
+        _ => false,
+    }
+}
