@@ -476,3 +476,40 @@ fn another_brokers_session_is_not_ours() {
     assert_eq!(writer.write("x"), Ok(()));
     assert_eq!(second.connections(), 1);
 }
+
+/// Some brokers refuse a publish of MQTT 3.1.1 like this.
+#[test]
+fn a_publish_on_which_the_broker_ends_the_connection_three_times_fails_alone() {
+    let broker = Scripted::open(|peer| {
+        while let Some(packet) = peer.packet() {
+            match packet.first & 0xF0 {
+                0x30 if packet.body.windows(3).any(|part| part == b"bad") => {
+                    // What was read before is not answered any more, either.
+                    return peer.send(&[0xE0, 0]);
+                }
+                0x30 => peer.send(&Packet::new(0x40, [packet.body[3], packet.body[4]]).bytes()),
+                _ => {}
+            }
+        }
+    });
+    let writer = writer(&broker.address()).parameter("reconnect_delay", common::quickly()).open().expect("writer");
+    std::thread::scope(|scope| {
+        let bad = scope.spawn(|| writer.write("bad"));
+        let others: Vec<_> = (0..10)
+            .map(|n| {
+                scope.spawn({
+                    let writer = &writer;
+                    move || writer.write(&format!("good {n}"))
+                })
+            })
+            .collect();
+        let message = common::told(bad.join().expect("thread"), "Io", &["sent 3 times", "ended the connection"]);
+        assert!(!message.contains("bad"), "{message}");
+        for other in others {
+            assert_eq!(other.join().expect("thread"), Ok(()));
+        }
+    });
+    // Good ones may have been under way with the bad one, and suspected in its place, once each.
+    assert!((4..=25).contains(&broker.connections()), "{}", broker.connections());
+    assert_eq!(writer.write("more"), Ok(()));
+}

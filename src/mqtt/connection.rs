@@ -206,7 +206,13 @@ impl Connection<'_> {
             return Err(refused);
         }
         result.map_err(|stop| match stop {
-            Stop::Disconnect(reason) => self.disconnected(&reason),
+            Stop::Disconnect(reason) => {
+                let lost = self.disconnected(&reason);
+                if let (Lost::Connection(cause), true) = (&lost, reason.is_about_a_packet()) {
+                    self.shared.with(|session| session.blamed(cause));
+                }
+                lost
+            }
             Stop::Protocol(ProtocolError(what)) => self.lost(&what),
         })
     }

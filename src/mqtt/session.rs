@@ -166,6 +166,11 @@ impl Session {
         self.outgoing.disconnected(cause, Instant::now());
     }
 
+    /// The broker has said that it ends the connection, perhaps for a publish.
+    pub fn blamed(&mut self, cause: &Error) {
+        self.outgoing.blamed(cause, Instant::now());
+    }
+
     /// Subscribes with the next connection, and again whenever the broker has lost the session;
     /// [`Event::Subscribed`] tells the answers.
     pub fn subscribe_when_connected(&mut self, filters: Vec<String>, qos: Consistency) {

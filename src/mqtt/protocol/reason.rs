@@ -12,6 +12,14 @@ pub(crate) struct Reason {
     pub server: Option<String>,
 }
 
+impl Reason {
+    /// Of a DISCONNECT: whether it may be about a packet that the client has sent, and not about the broker or the
+    /// connection (MQTT 5, section 3.14.2.1). Before MQTT 5 there are no reasons.
+    pub fn is_about_a_packet(&self) -> bool {
+        matches!(self.code, 0x00 | 0x80..=0x83 | 0x90 | 0x94 | 0x95 | 0x97 | 0x99..=0x9B)
+    }
+}
+
 /// The broker's own words are cut here.
 const MAX_TEXT: usize = 300;
 

@@ -16,6 +16,10 @@ pub(super) fn decode(input: &mut BytesMut, header_length: usize, remaining: usiz
     if input[0] >> 4 == CONNACK {
         return connack(input.split_to(header_length + remaining).split_off(header_length));
     }
+    if input[0] >> 4 == DISCONNECT {
+        input.advance(header_length + remaining);
+        return Ok(Packet::Disconnect(Reason::of(0)));
+    }
     let packet = Codec::read(input, MAX_REMAINING_LENGTH)
         .map_err(|e| ProtocolError(format!("malformed packet from the broker: {e}")))?;
     neutral(packet)
@@ -42,6 +46,7 @@ pub(super) fn publish(first: u8, mut body: Bytes) -> Result<Packet, ProtocolErro
 }
 
 const CONNACK: u8 = 2;
+const DISCONNECT: u8 = 14;
 
 /// Packet type, flags and length as MQTT 3.1.1 fixes them for what a broker sends (sections 2.2.2 and 3).
 pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), ProtocolError> {
@@ -52,7 +57,8 @@ pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), Prot
         4 | 5 | 7 | 11 => flags == 0 && remaining == 2,
         6 => flags == 2 && remaining == 2,
         9 => flags == 0 && remaining >= 3,
-        13 => flags == 0 && remaining == 0,
+        // Not a broker's to send (section 3.14), but some say so why they end the connection.
+        13 | DISCONNECT => flags == 0 && remaining == 0,
         _ => return Err(ProtocolError(format!("a broker does not send packets of type {kind}"))),
     };
     match fits {
@@ -184,7 +190,7 @@ mod tests {
             &[0x10, 0],                                     // CONNECT
             &[0x82, 6, 0, 1, 0, 1, b'a', 0],                // SUBSCRIBE
             &[0xC0, 0],                                     // PINGREQ
-            &[0xE0, 0],                                     // DISCONNECT
+            &[0xE0, 1, 0],                                  // DISCONNECT with a reason
             &[0xF0, 0],                                     // AUTH
             &[0x20, 1, 0],                                  // CONNACK too short
             &[0x20, 2, 2, 0],                               // CONNACK with a reserved flag

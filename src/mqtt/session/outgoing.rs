@@ -80,6 +80,8 @@ pub(super) struct Outgoing {
     maximum_packet_size: usize,
     /// QoS 0 publishes in the output: where each ends there, and its number.
     unflushed: VecDeque<(u64, u64)>,
+    /// The oldest publish when the broker ended the connection, and how often it was that.
+    suspect: Option<(u64, u32)>,
     resent: u64,
     ended: bool,
     /// The wire bytes of the last message, once it has left `entries`.
@@ -88,6 +90,8 @@ pub(super) struct Outgoing {
 
 /// Identifiers are 16 bits; some stay free for subscriptions.
 const MAX_WINDOW: usize = 65_000;
+/// A publish on which the broker has ended so many connections is not sent again.
+const MAX_BLAMES: u32 = 3;
 
 impl Outgoing {
     pub fn new(window: u16) -> Outgoing {
@@ -107,6 +111,7 @@ impl Outgoing {
             window: max_window,
             maximum_packet_size: usize::MAX,
             unflushed: VecDeque::new(),
+            suspect: None,
             resent: 0,
             ended: false,
             last: None,
@@ -132,6 +137,27 @@ impl Outgoing {
             self.end(number, Err(cause.clone()), now);
         }
         self.drop_ended();
+    }
+
+    /// The broker has ended the connection in so many words. What it did not like is the oldest publish without an answer,
+    /// if it is one: the next connection begins with that alone, and after the third time it fails.
+    pub fn blamed(&mut self, cause: &Error, now: Instant) {
+        let sent = self.entries.iter().take(self.sent());
+        let oldest = sent
+            .zip(self.first..)
+            .find_map(|(entry, number)| entry.as_ref().filter(|entry| entry.phase == Phase::Sent).map(|_| number));
+        let Some(number) = oldest else { return };
+        let times = match self.suspect {
+            Some((suspect, times)) if suspect == number => times + 1,
+            _ => 1,
+        };
+        self.suspect = Some((number, times));
+        if times == MAX_BLAMES {
+            self.suspect = None;
+            let message = format!("the message was sent {times} times, and each time {cause}");
+            self.end(number, Err(Error::Io(message)), now);
+            self.drop_ended();
+        }
     }
 
     /// DISCONNECT is sent: nothing follows.
@@ -179,7 +205,7 @@ impl Outgoing {
     /// Sends what waits, in its order and as far as the window allows. What the broker has had before, and kept with
     /// the session, goes under the same identifier: PUBLISH with DUP, or PUBREL (MQTT 3.1.1 and 5, section 4.4).
     pub fn send_queued(&mut self, wire: &mut Wire<'_>) {
-        while self.connected && self.in_flight < self.window {
+        while self.connected && self.in_flight < if self.suspect.is_some() { 1 } else { self.window } {
             let index = self.sent();
             if index >= self.entries.len() {
                 break;
@@ -304,6 +330,7 @@ impl Outgoing {
         let Some(entry) = self.entries.get_mut(index).and_then(Option::take) else { return };
         let Entry { publish, phase, hearer, bytes, size, .. } = entry;
         self.live -= 1;
+        self.suspect = self.suspect.filter(|(suspect, _)| *suspect != number);
         if publish.packet_id != 0 {
             self.ids.release(publish.packet_id);
         }
