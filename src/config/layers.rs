@@ -135,6 +135,16 @@ impl Parameters {
         resolved
     }
 
+    /// All parameters as they were written, secrets too; only the common ones stay.
+    pub fn hand_over(&mut self) -> Map {
+        let mut map = Map::new();
+        for entry in &self.entries {
+            insert_at(&mut map, &entry.written, entry.value.clone());
+        }
+        self.entries.retain(|entry| parameters::COMMON.contains(&entry.name.as_str()));
+        map
+    }
+
     /// Looks at every parameter once: unknown ones are warned of, those that are not built are refused.
     pub fn check_support(&mut self) {
         for entry in std::mem::take(&mut self.entries) {

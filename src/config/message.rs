@@ -51,6 +51,8 @@ pub(crate) struct BroughtAlong {
     pub value_types: Vec<String>,
     /// Names of compressions.
     pub compressions: Vec<String>,
+    /// Messaging systems.
+    pub service_types: Vec<String>,
     /// Whether there are ciphers; which parameters they take, they tell later.
     pub ciphers: bool,
 }

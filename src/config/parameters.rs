@@ -79,6 +79,33 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("http_transport", NotBuilt("a transport of your own for the configuration server")),
 ];
 
+/// What this library looks at when a program brings the messaging system along. All else is for that.
+pub(crate) const COMMON: &[&str] = &[
+    "type",
+    "topic",
+    "topics",
+    "client_id",
+    "consistency",
+    "value_type",
+    "value_serializer",
+    "value_deserializer",
+    "receive_timeout_ms",
+    "write_timeout_ms",
+    "close_timeout_ms",
+    "message_format",
+    "user_data_only",
+    "data_compression",
+    "compression",
+    "data_encryption",
+    "crypto",
+    "no_config",
+    "config_name",
+    "auth_file",
+    "config_ca_certs",
+    "private_key_file",
+    "http_transport",
+];
+
 /// What stands inside `tls`.
 pub(crate) const TLS: &[(&str, Support)] = &[
     ("ca_certs", Built),

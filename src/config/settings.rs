@@ -135,6 +135,8 @@ pub(crate) struct Settings {
     pub max_received_messages: usize,
     pub max_received_bytes: usize,
     /// The parameters for people to look at: defaults included, secrets hidden.
+    /// All parameters, if the messaging system is a plugin of the program.
+    pub plugged: Option<Map>,
     pub visible: Map,
     pub warnings: Vec<String>,
 }
@@ -157,11 +159,14 @@ const ANY_VALUE_TYPE: &str = "*";
 
 pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: &Request) -> Result<Settings> {
     let mut take = Extractor { parameters, role: request.role, user_dir: request.user_dir.clone() };
-    take.service_type()?;
+    let plugged = take.service_type(&request.brought.service_types)?.then(|| take.parameters.hand_over());
     take.parameters.check_support();
     let tls = take.tls(request);
     let web_socket = take.web_socket();
-    let brokers = take.brokers(default_port(tls.is_some(), web_socket.is_some()));
+    let brokers = match plugged {
+        Some(_) => Vec::new(),
+        None => take.brokers(default_port(tls.is_some(), web_socket.is_some())),
+    };
     let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
@@ -174,7 +179,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         tls,
         web_socket,
         credentials: take.credentials(version),
-        topics: take.topics(),
+        topics: take.topics(plugged.is_none()),
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,
         retain: take.flag("retain", &[]).unwrap_or(false),
@@ -200,6 +205,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         max_queued_bytes: take.size("max_queued_bytes", DEFAULT_MAX_QUEUED_BYTES) as u32,
         max_received_messages: take.size("max_received_messages", DEFAULT_MAX_MESSAGES) as usize,
         max_received_bytes: take.size("max_received_bytes", DEFAULT_MAX_RECEIVED_BYTES) as usize,
+        plugged,
         visible: Map::new(),
         warnings: Vec::new(),
     };
@@ -252,17 +258,20 @@ fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
 }
 
 impl Extractor {
-    fn service_type(&mut self) -> Result<()> {
+    /// Whether the messaging system is one that the program brings along.
+    fn service_type(&mut self, brought_along: &[String]) -> Result<bool> {
         let Some(entry) = self.parameters.get("type") else {
             self.parameters.problem("type", &[], "is missing; expected 'mqtt'");
-            return Ok(());
+            return Ok(false);
         };
         match &entry.value {
             Value::Str(name) if name == "mqtt" => {}
+            Value::Str(name) if brought_along.contains(name) => return Ok(true),
             Value::Str(name) => {
                 let place = self.parameters.place_of(entry, &[]);
+                let others: String = brought_along.iter().map(|known| format!(", '{known}'")).collect();
                 return Err(Error::UnsupportedServiceType(format!(
-                    "{place}: type '{name}' is not known; expected 'mqtt'"
+                    "{place}: type '{name}' is not known; expected 'mqtt'{others}"
                 )));
             }
             other => {
@@ -270,7 +279,7 @@ impl Extractor {
                 self.parameters.problem("type", &[], &message);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn brokers(&mut self, default_port: u16) -> Vec<Broker> {
@@ -341,7 +350,8 @@ impl Extractor {
         Some(Credentials { username, password })
     }
 
-    fn topics(&mut self) -> Vec<String> {
+    /// `mqtt`: by its rules; other messaging systems have their own.
+    fn topics(&mut self, mqtt: bool) -> Vec<String> {
         let (found, inside): (Vec<Value>, bool) = match self.value("topic", &[]) {
             None => (vec![], false),
             Some(Value::List(items)) => (items, true),
@@ -356,6 +366,7 @@ impl Extractor {
                 return vec![];
             };
             let checked = match self.role {
+                _ if !mqtt => Ok(()),
                 Role::Writer => topic::check_name(text),
                 Role::Reader => topic::check_filter(text),
             };
@@ -366,6 +377,7 @@ impl Extractor {
         }
         match (self.role, topics.len()) {
             (Role::Writer, 1) | (Role::Reader, 1..) => {}
+            (_, 0) if !mqtt => {}
             (_, 0) => self.parameters.problem("topic", &[], "is missing; expected a topic"),
             (Role::Writer, _) => self.parameters.problem("topic", &[], "a writer has one topic, found several"),
         }

@@ -14,10 +14,10 @@ use super::events::{self, EventQueue};
 use super::{packing, stores, tree};
 use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
-use crate::message::Plugin;
-use crate::metrics::Metrics;
+use crate::message::{Decoder, Encoded, Encoder, Plugin};
+use crate::metrics::{Counters, Metrics};
 use crate::mqtt::wait::{block_until, lock};
-use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, ValueSize};
 use crate::reader::RawReader;
 use crate::writer::{RawWrite, RawWriter};
 
@@ -34,13 +34,20 @@ pub(super) struct JavaClient {
 enum Raw {
     Writer(RawWriter),
     Reader(RawReader),
+    /// The messaging system is Java's; what it carries is coded here.
+    Codec {
+        encoder: Encoder,
+        decoder: Decoder,
+        counters: Counters,
+    },
 }
 
 impl Raw {
-    fn client(&self) -> &Client {
+    fn client(&self) -> Option<&Client> {
         match self {
-            Raw::Writer(writer) => &writer.client,
-            Raw::Reader(reader) => &reader.client,
+            Raw::Writer(writer) => Some(&writer.client),
+            Raw::Reader(reader) => Some(&reader.client),
+            Raw::Codec { .. } => None,
         }
     }
 }
@@ -107,6 +114,7 @@ impl JavaClient {
             brought: BroughtAlong {
                 value_types: names("value_types")?,
                 compressions: names("compressions")?,
+                service_types: names("service_types")?,
                 ciphers: flag("ciphers"),
             },
         };
@@ -157,6 +165,7 @@ impl JavaClient {
             ("key_material", stores::wanted(settings.tls.as_ref())),
             ("compression_plugin", compression_plugin),
             ("crypto_plugin", crypto_plugin),
+            ("plugged", settings.plugged.clone().map_or(Value::Null, Value::Map)),
             ("config", Value::Map(settings.visible.clone())),
             ("warnings", Value::from(settings.warnings.clone())),
         ]))
@@ -164,6 +173,12 @@ impl JavaClient {
 
     /// Starts to connect. `material`: a tree with what Java has opened; `plugin`: the stages that Java has.
     pub fn connect(&self, material: Option<Vec<u8>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
+        if self.settings.plugged.is_some() {
+            let encoder = Encoder::new(&self.settings.message, plugin.clone())?;
+            let decoder = Decoder::new(&self.settings.message, plugin)?;
+            let codec = Raw::Codec { encoder, decoder, counters: Counters::new() };
+            return self.raw.set(codec).map_err(|_| Error::Internal("opened twice".into()));
+        }
         let material = material.as_deref().map(stores::decode).transpose()?.unwrap_or_default();
         let settings = self.settings.clone();
         let events = self.events.clone();
@@ -264,10 +279,9 @@ impl JavaClient {
     /// wait. `None`: nothing has, in time.
     pub fn take_events(&self, want_messages: bool, wait: Duration) -> Option<Vec<u8>> {
         let until = Instant::now() + wait;
-        let Some(raw) = self.raw.get() else {
+        let Some(client) = self.raw.get().and_then(Raw::client) else {
             return block_until(poll_fn(|context| self.events.poll(context.waker())), Some(until)).flatten();
         };
-        let client = raw.client();
         let mut arrival = std::pin::pin!(client.arrival());
         let mut acknowledged = false;
         let happened = poll_fn(|context| {
@@ -358,12 +372,44 @@ impl JavaClient {
     }
 
     pub fn decode(&self, wire: Vec<u8>) -> Result<Vec<u8>> {
-        let decoded = self.reader()?.decode(&wire.into())?;
+        let wire = Bytes::from(wire);
+        let decoded = match self.raw()? {
+            Raw::Codec { decoder, counters, .. } => {
+                let decoded = decoder.decode(&wire).inspect_err(|_| counters.error())?;
+                counters.message(wire.len(), decoded.size);
+                decoded
+            }
+            Raw::Reader(_) | Raw::Writer(_) => self.reader()?.decode(&wire)?,
+        };
         Ok(packing::records(decoded.payload.len(), |to| packing::message(to, 0, None, &decoded)))
+    }
+
+    /// The bytes of a message for a messaging system of Java's; it is counted when that has taken it.
+    pub fn encode(&self, value: &[u8], timestamp_us: i64) -> Result<Encoded> {
+        let Raw::Codec { encoder, counters, .. } = self.raw()? else {
+            return Err(Error::Internal("not a codec".into()));
+        };
+        let fill = |place: &mut [u8]| {
+            place.copy_from_slice(value);
+            Ok::<_, Error>(())
+        };
+        encoder.encode(value.len(), timestamp_us, fill).inspect_err(|_| counters.error())
+    }
+
+    /// Counts a message that was encoded, and taken.
+    pub fn count(&self, wire: usize, size: ValueSize) -> Result<()> {
+        match self.raw()? {
+            Raw::Codec { counters, .. } => {
+                counters.message(wire, size);
+                Ok(())
+            }
+            Raw::Writer(_) | Raw::Reader(_) => Err(Error::Internal("not a codec".into())),
+        }
     }
 
     pub fn metrics(&self) -> Result<Metrics> {
         Ok(match self.raw()? {
+            Raw::Codec { counters, .. } => counters.snapshot(),
             Raw::Writer(writer) => writer.metrics(),
             Raw::Reader(reader) => reader.metrics(),
         })
@@ -371,6 +417,7 @@ impl JavaClient {
 
     pub fn reset_metrics(&self) -> Result<()> {
         match self.raw()? {
+            Raw::Codec { counters, .. } => counters.reset(),
             Raw::Writer(writer) => writer.reset_metrics(),
             Raw::Reader(reader) => reader.reset_metrics(),
         }
@@ -380,6 +427,7 @@ impl JavaClient {
     /// Counts an error that happened in Java.
     pub fn count_error(&self) -> Result<()> {
         match self.raw()? {
+            Raw::Codec { counters, .. } => counters.error(),
             Raw::Writer(writer) => writer.counters.error(),
             Raw::Reader(reader) => reader.counters.error(),
         }
@@ -402,20 +450,20 @@ impl JavaClient {
     }
 
     fn client(&self) -> Result<&Client> {
-        Ok(self.raw()?.client())
+        self.raw()?.client().ok_or_else(|| Error::Internal("there is no connection".into()))
     }
 
     fn writer(&self) -> Result<&RawWriter> {
         match self.raw()? {
             Raw::Writer(writer) => Ok(writer),
-            Raw::Reader(_) => Err(Error::Internal("a reader does not write".into())),
+            Raw::Reader(_) | Raw::Codec { .. } => Err(Error::Internal("a reader does not write".into())),
         }
     }
 
     fn reader(&self) -> Result<&RawReader> {
         match self.raw()? {
             Raw::Reader(reader) => Ok(reader),
-            Raw::Writer(_) => Err(Error::Internal("a writer does not read".into())),
+            Raw::Writer(_) | Raw::Codec { .. } => Err(Error::Internal("a writer does not read".into())),
         }
     }
 }

@@ -27,6 +27,8 @@ use client::JavaClient;
 use failure::{Failure, Throw};
 use plugin::JavaPlugin;
 
+use crate::mqtt::ValueSize;
+
 type Result<T> = std::result::Result<T, Failure>;
 
 /// Runs `call` on the handle's client. A panic inside ends the client before it becomes an exception.
@@ -320,6 +322,40 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode<'a>(
     env.with_env(|env| {
         let wire = to_vec(env, &wire)?;
         on(handle, |client| Ok(env.byte_array_from_slice(&client.decode(wire)?)?))
+    })
+    .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+    value: JByteArray<'a>,
+    timestamp_us: jlong,
+    sizes: JLongArray<'a>,
+) -> JByteArray<'a> {
+    env.with_env(|env| {
+        let value = to_vec(env, &value)?;
+        let encoded = on(handle, |client| Ok(client.encode(&value, timestamp_us)?))?;
+        sizes.set_region(env, 0, &[encoded.size.plain as i64, encoded.size.compressed as i64])?;
+        Ok::<_, Failure>(env.byte_array_from_slice(&encoded.wire)?)
+    })
+    .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_count<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+    handle: jlong,
+    wire: jlong,
+    plain: jlong,
+    compressed: jlong,
+) {
+    env.with_env(|_| {
+        let size = ValueSize { plain: plain as usize, compressed: compressed as usize };
+        on(handle, |client| Ok(client.count(wire as usize, size)?))
     })
     .resolve::<Throw>()
 }

@@ -72,13 +72,14 @@ abstract class EngineClient implements MessageIO {
     /**
      * Opens and connects. The codec is chosen before anything goes to the network; nothing stays open on failure.
      */
-    static <C, R> R open(Options options, Function<Description, C> codec, Function<Opened<C>, R> client) {
-        return open(options, new ClientSink() { }, codec, client);
+    static <C, R> R open(Options options, Function<Description, C> codec, Function<Opened<C>, R> client,
+            Function<Plugged<C>, R> plugged) {
+        return open(options, new ClientSink() { }, codec, client, plugged);
     }
 
     /** The same for a client that hears of its messages. */
     static <C, R> R open(Options options, ClientSink sink, Function<Description, C> codec,
-            Function<Opened<C>, R> client) {
+            Function<Opened<C>, R> client, Function<Plugged<C>, R> plugged) {
         Native.ensureLoaded();
         long handle = Native.open(options.encode());
         EventPump pump = null;
@@ -89,6 +90,11 @@ abstract class EngineClient implements MessageIO {
             C chosen = codec.apply(description);
             String name = options.role() + (description.service == null ? "" : " of service " + description.service);
             PluginStages stages = PluginStages.of(description, options.isWriter());
+            Map<String, Object> forPlugin = description.takeParameters("plugged");
+            if (forPlugin != null) {
+                Native.connect(handle, null, stages);
+                return plugged.apply(new Plugged<>(handle, description, valueType, chosen, options, forPlugin));
+            }
             pump = EventPump.start(handle, name, description.clientId, options, sink);
             connect(handle, description, stages);
             pump.ready();

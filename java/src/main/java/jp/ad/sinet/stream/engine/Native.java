@@ -66,6 +66,15 @@ final class Native {
     /** Decodes one message from its bytes on the wire into a packed record. */
     static native byte[] decode(long handle, byte[] wire);
 
+    /**
+     * The bytes of a message for a plugin's messaging system. {@code sizes} gets the value's size before and after
+     * compression.
+     */
+    static native byte[] encode(long handle, byte[] value, long timestampMicros, long[] sizes);
+
+    /** Counts such a message, with its size and those. */
+    static native void count(long handle, long wire, long plain, long compressed);
+
     /** Whether there is a connection now. */
     static native boolean isConnected(long handle);
 

@@ -37,7 +37,8 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
         }
         MessageCallbacks<T> callbacks = new MessageCallbacks<>();
         return open(options, callbacks, description -> Codecs.deserializer(deserializer, description, options),
-                (Opened<Deserializer<T>> opened) -> new NativeAsyncMessageReader<>(opened, callbacks));
+                (Opened<Deserializer<T>> opened) -> new NativeAsyncMessageReader<>(opened, callbacks),
+                PluggedAsyncReader::open);
     }
 
     @Override

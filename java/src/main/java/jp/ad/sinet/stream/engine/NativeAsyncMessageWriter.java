@@ -48,7 +48,8 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
         Outcomes outcomes = new Outcomes();
         return open(options, outcomes, description -> Codecs.serializer(serializer, description, options),
-                (Opened<Serializer<T>> opened) -> new NativeAsyncMessageWriter<>(opened, outcomes));
+                (Opened<Serializer<T>> opened) -> new NativeAsyncMessageWriter<>(opened, outcomes),
+                PluggedAsyncWriter::open);
     }
 
     @Override
@@ -64,7 +65,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
         try {
-            byte[] value = serializing.serialize(message, this);
+            byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
                 submit(value, promise);

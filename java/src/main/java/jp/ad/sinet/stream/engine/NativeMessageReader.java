@@ -56,7 +56,8 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
             options.anyValueType();
         }
         return open(options, description -> Codecs.deserializer(deserializer, description, options),
-                (Opened<Deserializer<T>> opened) -> new NativeMessageReader<>(opened, options.receiveTimeout()));
+                (Opened<Deserializer<T>> opened) -> new NativeMessageReader<>(opened, options.receiveTimeout()),
+                PluggedReader::open);
     }
 
     @Override

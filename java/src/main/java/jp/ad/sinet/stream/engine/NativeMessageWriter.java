@@ -40,7 +40,8 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
             options.anyValueType();
         }
         return open(options, description -> Codecs.serializer(serializer, description, options),
-                (Opened<Serializer<T>> opened) -> new NativeMessageWriter<>(opened));
+                (Opened<Serializer<T>> opened) -> new NativeMessageWriter<>(opened),
+                PluggedWriter::open);
     }
 
     @Override
@@ -67,7 +68,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     public void write(T message, long timestamp) {
         try {
             checkUsable("writing", NOT_SENT);
-            byte[] value = serializing.serialize(message, this);
+            byte[] value = serializing.serialize(message, handle);
             long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
             if (ticket != 0) { // the native library keeps the time limit
                 await(ticket, Long.MAX_VALUE, "waiting for the confirmation of a message", UNKNOWN);

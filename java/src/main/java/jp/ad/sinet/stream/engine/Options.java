@@ -194,6 +194,7 @@ public final class Options {
         all.put("fields", fields);
         all.put("value_types", names);
         all.put("compressions", Plugins.names(CompressionProvider.class, CompressionProvider::getName));
+        all.put("service_types", Providers.types(isWriter()));
         all.put("ciphers", !Plugins.of(CryptoProvider.class).isEmpty());
         return Tree.encode(all);
     }

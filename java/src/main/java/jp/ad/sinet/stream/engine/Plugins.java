@@ -7,6 +7,7 @@ import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
@@ -95,9 +96,14 @@ public final class Plugins {
      * @return the first one with that name, or null
      */
     public static <P> P named(Class<P> kind, Function<P, String> name, String wanted) {
+        return first(kind, plugin -> wanted.equals(name.apply(plugin)));
+    }
+
+    /** The first that fits, or null. */
+    static <P> P first(Class<P> kind, Predicate<P> fits) {
         List<P> found = new ArrayList<>();
         each(kind, plugin -> {
-            if (wanted.equals(name.apply(plugin))) {
+            if (found.isEmpty() && fits.test(plugin)) {
                 found.add(plugin);
             }
         });

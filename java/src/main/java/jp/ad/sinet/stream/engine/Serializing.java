@@ -17,7 +17,7 @@ final class Serializing<T> {
     }
 
     /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
-    byte[] serialize(T message, EngineClient client) {
+    byte[] serialize(T message, long handle) {
         try {
             byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
             if (value == null) {
@@ -25,10 +25,10 @@ final class Serializing<T> {
             }
             return value;
         } catch (SinetStreamException | ClassCastException | NullPointerException e) {
-            client.countError();
+            EngineClient.countError(handle);
             throw e;
         } catch (Exception e) {
-            client.countError();
+            EngineClient.countError(handle);
             throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
         }
     }

@@ -48,6 +48,13 @@ final class Snapshot {
     }
 
     Metrics metrics() {
+        Metrics metrics = metrics(counters);
+        metrics.setRaw(connection);
+        return metrics;
+    }
+
+    /** Of an array as {@link Native#metrics} returns it. */
+    static Metrics metrics(long[] counters) {
         int i = 0;
         Metrics metrics = new Metrics();
         metrics.setStartTimeMillis(counters[i++]);
@@ -59,7 +66,6 @@ final class Snapshot {
         metrics.setMsgSizeMin(counters[i++]);
         metrics.setMsgSizeMax(counters[i++]);
         metrics.setErrorCountTotal(counters[i]);
-        metrics.setRaw(connection);
         return metrics;
     }
 

@@ -1,10 +1,9 @@
 package jp.ad.sinet.stream.utils;
 
 import java.util.Arrays;
-import java.util.Objects;
 
 /**
- * A value with a time. It does not change; its value may.
+ * A value with a time. It does not change; the value may.
  *
  * @param <T> the type of the value
  */
@@ -13,7 +12,7 @@ public final class Timestamped<T> {
     private final long tstamp;
 
     /**
-     * A value whose time is not known.
+     * A value without a time.
      *
      * @param value the value
      */
@@ -42,33 +41,33 @@ public final class Timestamped<T> {
     }
 
     /**
-     * The time.
+     * The time, in microseconds since 1970-01-01T00:00Z.
      *
-     * @return microseconds since 1970-01-01T00:00Z; 0 means unknown
+     * @return the time; 0 means unknown
      */
     public long getTstamp() {
         return tstamp;
     }
 
-    /** Equal when value and time are equal; arrays are compared by their content. */
+    private Object[] fields() {
+        return new Object[] {value, tstamp};
+    }
+
+    /** Equal when value and time are; arrays are compared by their content. */
     @Override
     public boolean equals(Object other) {
-        if (!(other instanceof Timestamped)) {
-            return false;
-        }
-        Timestamped<?> that = (Timestamped<?>) other;
-        return tstamp == that.tstamp && Objects.deepEquals(value, that.value);
+        return other instanceof Timestamped && Arrays.deepEquals(fields(), ((Timestamped<?>) other).fields());
     }
 
     @Override
     public int hashCode() {
-        return Arrays.deepHashCode(new Object[] {value, tstamp});
+        return Arrays.deepHashCode(fields());
     }
 
     /** Names the time and the class of the value, not the value. */
     @Override
     public String toString() {
-        return "Timestamped(tstamp=" + tstamp + ", value="
-                + (value == null ? "null" : value.getClass().getTypeName()) + ")";
+        return "Timestamped(value=" + (value == null ? null : value.getClass().getTypeName()) + ", tstamp=" + tstamp
+                + ")";
     }
 }

@@ -1,0 +1,137 @@
+package jp.ad.sinet.stream.engine;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.logging.Level;
+
+import jp.ad.sinet.stream.api.AsyncMessageReader;
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
+import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
+import jp.ad.sinet.stream.spi.PluginMessageWrapper;
+
+/**
+ * The asynchronous reader over a plugin. A message is decoded once, however many callbacks there are; they run on the
+ * plugin's thread, or on the executor that the builder was given.
+ *
+ * @param <T> the type of the values
+ */
+final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader> implements AsyncMessageReader<T> {
+    private final Deserializer<T> deserializer;
+    private final PluggedDecoding<T> decoding;
+    private final Executor executor;
+    private final List<Callbacks<T>> callbacks = new CopyOnWriteArrayList<>();
+    private boolean listening;
+
+    private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginAsyncMessageReader plugin) {
+        super(plugged, plugin);
+        deserializer = plugged.codec;
+        decoding = new PluggedDecoding<>(handle, pluginName, deserializer);
+        Executor given = plugged.options.executor();
+        executor = given != null ? given : Runnable::run;
+    }
+
+    static <T> AsyncMessageReader<T> open(Plugged<Deserializer<T>> plugged) {
+        AsyncMessageReaderProvider provider = Providers.find(AsyncMessageReaderProvider.class, plugged.type,
+                plugged.parameters);
+        return new PluggedAsyncReader<>(plugged, provider == null ? new ReaderThread(PluggedReader.plugin(plugged))
+                : Providers.open(provider, plugged.type, () -> provider.getAsyncReader(PluggedReader.parameters(plugged))));
+    }
+
+    private static final class Callbacks<T> {
+        private final Consumer<Message<T>> onMessage;
+        private final Consumer<Throwable> onFailure;
+
+        Callbacks(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
+            this.onMessage = onMessage;
+            this.onFailure = onFailure;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Callbacks && Objects.equals(onMessage, ((Callbacks<?>) other).onMessage)
+                    && Objects.equals(onFailure, ((Callbacks<?>) other).onFailure);
+        }
+
+        @Override
+        public int hashCode() {
+            return Objects.hash(onMessage, onFailure);
+        }
+    }
+
+    private void received(PluginMessageWrapper read) {
+        executor.execute(() -> {
+            try {
+                Message<T> message = decoding.message(read);
+                each(callback -> callback.onMessage, message);
+            } catch (SinetStreamException e) {
+                each(callback -> callback.onFailure, e);
+            }
+        });
+    }
+
+    private void failed(Throwable cause) {
+        EngineClient.countError(handle);
+        executor.execute(() -> each(callback -> callback.onFailure, Providers.failure(pluginName, cause)));
+    }
+
+    private <V> void each(Function<Callbacks<T>, Consumer<V>> kind, V news) {
+        for (Callbacks<T> each : callbacks) {
+            Consumer<V> callback = kind.apply(each);
+            if (callback == null) {
+                continue;
+            }
+            try {
+                callback.accept(news);
+            } catch (RuntimeException | Error e) {
+                EngineClient.LOGGER.log(Level.WARNING, "a callback of the reader of " + pluginName + " failed", e);
+            }
+        }
+    }
+
+    @Override
+    public void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
+        synchronized (callbacks) {
+            Callbacks<T> added = new Callbacks<>(onMessage, onFailure);
+            if (!callbacks.contains(added)) {
+                callbacks.add(added);
+            }
+            // What comes while nobody listens would be lost.
+            if (!listening) {
+                plugin.addOnMessageCallback(this::received, this::failed);
+                listening = true;
+            }
+        }
+    }
+
+    @Override
+    public void removeOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
+        callbacks.remove(new Callbacks<>(onMessage, onFailure));
+    }
+
+    @Override
+    public void clearOnMessageCallback() {
+        callbacks.clear();
+    }
+
+    @Override
+    public String getTopic() {
+        return String.join(",", getTopics());
+    }
+
+    @Override
+    public List<String> getTopics() {
+        return Providers.call(pluginName, plugin::getTopics);
+    }
+
+    @Override
+    public Deserializer<T> getDeserializer() {
+        return deserializer;
+    }
+}

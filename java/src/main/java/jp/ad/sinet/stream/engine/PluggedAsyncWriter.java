@@ -1,0 +1,80 @@
+package jp.ad.sinet.stream.engine;
+
+import java.lang.ref.Reference;
+import java.time.Instant;
+
+import org.jdeferred2.Promise;
+
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
+import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
+
+/**
+ * The asynchronous writer over a plugin.
+ *
+ * @param <T> the type of the values
+ */
+final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter> implements AsyncMessageWriter<T> {
+    private final Serializing<T> serializing;
+    /** Keeps the order of the calls. */
+    private final Object lock = new Object();
+
+    private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginAsyncMessageWriter plugin) {
+        super(plugged, plugin);
+        serializing = new Serializing<>(plugged.codec);
+    }
+
+    static <T> AsyncMessageWriter<T> open(Plugged<Serializer<T>> plugged) {
+        AsyncMessageWriterProvider provider = Providers.find(AsyncMessageWriterProvider.class, plugged.type,
+                plugged.parameters);
+        return new PluggedAsyncWriter<>(plugged, provider == null ? new WriterThread(PluggedWriter.plugin(plugged))
+                : Providers.open(provider, plugged.type, () -> provider.getAsyncWriter(PluggedWriter.parameters(plugged))));
+    }
+
+    @Override
+    public String getTopic() {
+        return Providers.call(pluginName, plugin::getTopic);
+    }
+
+    @Override
+    public Serializer<T> getSerializer() {
+        return serializing.serializer;
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message) {
+        try {
+            byte[] value = serializing.serialize(message, handle);
+            WritePromise promise = new WritePromise();
+            try {
+                checkOpen("; the message was not sent");
+                submit(new Coded(value, Timestamps.micros(Instant.now())), promise);
+            } catch (SinetStreamException e) {
+                promise.settle(e);
+            }
+            return promise;
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    private void submit(Coded coded, WritePromise promise) {
+        Promise<?, ? extends Throwable, ?> sent;
+        try {
+            synchronized (lock) {
+                sent = plugin.write(coded.message);
+            }
+            if (sent == null) {
+                throw new IllegalStateException("write gives null");
+            }
+        } catch (RuntimeException | LinkageError e) {
+            throw coded.failed(e);
+        }
+        sent.done(nothing -> {
+            coded.taken();
+            promise.settle(null);
+        }).fail(cause -> promise.settle(coded.failed(cause)));
+    }
+}

@@ -1,0 +1,138 @@
+package jp.ad.sinet.stream.engine;
+
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
+import jp.ad.sinet.stream.spi.PluginMessageReader;
+import jp.ad.sinet.stream.spi.PluginMessageWrapper;
+
+/** Makes a plugin's blocking reader asynchronous: one daemon thread reads, from the first callback to the close. */
+final class ReaderThread implements PluginAsyncMessageReader {
+    private static final long CLOSE_MILLIS = 10_000;
+    /** After a failure, so that one that lasts does not fill the log. */
+    private static final long PAUSE_MILLIS = 100;
+
+    private final PluginMessageReader reader;
+    private volatile Consumer<PluginMessageWrapper> onMessage;
+    private volatile Consumer<Throwable> onFailure;
+    private volatile boolean closed;
+    private Thread thread;
+
+    ReaderThread(PluginMessageReader reader) {
+        this.reader = reader;
+    }
+
+    private void run() {
+        while (!closed) {
+            try {
+                PluginMessageWrapper read = reader.read();
+                Consumer<PluginMessageWrapper> listener = onMessage;
+                if (read != null && listener != null) {
+                    listener.accept(read);
+                }
+            } catch (RuntimeException | LinkageError e) {
+                if (closed) {
+                    return;
+                }
+                Consumer<Throwable> listener = onFailure;
+                if (listener != null) {
+                    listener.accept(e);
+                }
+                pause();
+            }
+        }
+    }
+
+    private static void pause() {
+        try {
+            TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
+        } catch (InterruptedException e) {
+            // closed
+        }
+    }
+
+    @Override
+    public synchronized void addOnMessageCallback(Consumer<PluginMessageWrapper> message, Consumer<Throwable> failure) {
+        onMessage = message;
+        onFailure = failure;
+        if (thread == null && !closed) {
+            thread = new Thread(this::run, "sinetstream-reader");
+            thread.setDaemon(true);
+            thread.start();
+        }
+    }
+
+    @Override
+    public void removeOnMessageCallback(Consumer<PluginMessageWrapper> message, Consumer<Throwable> failure) {
+        clearOnMessageCallback();
+    }
+
+    @Override
+    public void clearOnMessageCallback() {
+        onMessage = null;
+        onFailure = null;
+    }
+
+    @Override
+    public void close() {
+        Thread running;
+        synchronized (this) {
+            closed = true;
+            running = thread;
+        }
+        try {
+            if (running != null && running != Thread.currentThread()) {
+                running.interrupt();
+                running.join(CLOSE_MILLIS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            reader.close();
+        }
+    }
+
+    @Override
+    public List<String> getTopics() {
+        return reader.getTopics();
+    }
+
+    @Override
+    public Map<String, Object> getConfig() {
+        return reader.getConfig();
+    }
+
+    @Override
+    public Consistency getConsistency() {
+        return reader.getConsistency();
+    }
+
+    @Override
+    public String getClientId() {
+        return reader.getClientId();
+    }
+
+    @Override
+    public Object getMetrics() {
+        return reader.getMetrics();
+    }
+
+    @Override
+    public void resetMetrics() {
+        reader.resetMetrics();
+    }
+
+    @Override
+    public Object getInfo(List<String> ipath) {
+        return reader.getInfo(ipath);
+    }
+
+    @Override
+    public void debugDisconnectForcibly() throws Exception {
+        reader.debugDisconnectForcibly();
+    }
+}

@@ -1,0 +1,172 @@
+package jp.ad.sinet.stream.spi;
+
+import java.io.File;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.utils.MessageReaderFactory;
+
+/** What a plugin's reader is asked for. Not thread-safe. */
+public class ReaderParameters implements SinetStreamParameters {
+    private final String service;
+    private final List<String> topics;
+    private final Consistency consistency;
+    private final ValueType valueType;
+    private final Map<String, Object> config;
+    private final boolean userDataOnly;
+    private final boolean dataCompression;
+    private final boolean dataEncryption;
+    private final Duration receiveTimeout;
+    private final List<File> tmpLst;
+    private String clientId;
+
+    /**
+     * Says what is asked for.
+     *
+     * @param service the service's name, or null
+     * @param consistency how much is done to deliver each message
+     * @param valueType the kind of values, or null
+     * @param config all parameters
+     * @param userDataOnly whether messages are the values alone
+     * @param dataCompression whether values are compressed
+     * @param dataEncryption whether messages are encrypted
+     * @param topics the topics
+     * @param receiveTimeout how long a read waits
+     * @param tmpLst a list for files, or null
+     */
+    public ReaderParameters(String service, Consistency consistency, ValueType valueType, Map<String, Object> config,
+            boolean userDataOnly, boolean dataCompression, boolean dataEncryption, List<String> topics,
+            Duration receiveTimeout, List<File> tmpLst) {
+        this.service = service;
+        this.consistency = consistency;
+        this.valueType = valueType;
+        this.config = config;
+        this.userDataOnly = userDataOnly;
+        this.dataCompression = dataCompression;
+        this.dataEncryption = dataEncryption;
+        this.topics = topics;
+        this.receiveTimeout = receiveTimeout;
+        this.tmpLst = tmpLst;
+    }
+
+    /**
+     * Takes over what a factory was given; what only the configuration says is not in it.
+     *
+     * @param factory the factory
+     */
+    public ReaderParameters(MessageReaderFactory<?> factory) {
+        this(factory.getService(), factory.getConsistency(), factory.getValueType(), factory.getParameters(),
+                Boolean.TRUE.equals(factory.getUserDataOnly()), Boolean.TRUE.equals(factory.getDataCompression()),
+                Boolean.TRUE.equals(factory.getDataEncryption()), factory.getTopics(), factory.getReceiveTimeout(),
+                factory.getTmpLst());
+        clientId = factory.getClientId();
+    }
+
+    @Override
+    public String getService() {
+        return service;
+    }
+
+    @Override
+    public Consistency getConsistency() {
+        return consistency;
+    }
+
+    @Override
+    public ValueType getValueType() {
+        return valueType;
+    }
+
+    @Override
+    public Map<String, Object> getConfig() {
+        return config;
+    }
+
+    @Override
+    public boolean isUserDataOnly() {
+        return userDataOnly;
+    }
+
+    /**
+     * Whether values are compressed.
+     *
+     * @return as it was given
+     */
+    public boolean isDataCompression() {
+        return dataCompression;
+    }
+
+    @Override
+    public boolean isDataEncryption() {
+        return dataEncryption;
+    }
+
+    /**
+     * The topics.
+     *
+     * @return as it was given
+     */
+    public List<String> getTopics() {
+        return topics;
+    }
+
+    /**
+     * How long a read waits.
+     *
+     * @return as it was given
+     */
+    public Duration getReceiveTimeout() {
+        return receiveTimeout;
+    }
+
+    @Override
+    public List<File> getTmpLst() {
+        return tmpLst;
+    }
+
+    /**
+     * The client's identifier.
+     *
+     * @return the identifier, or null
+     */
+    public String getClientId() {
+        return clientId;
+    }
+
+    /**
+     * Sets the client's identifier.
+     *
+     * @param clientId the identifier, or null
+     */
+    public void setClientId(String clientId) {
+        this.clientId = clientId;
+    }
+
+    private List<Object> fields() {
+        return Arrays.asList(service, consistency, valueType, config, userDataOnly, dataCompression, dataEncryption,
+                topics, receiveTimeout, tmpLst, clientId);
+    }
+
+    /** Equal when all parts are. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ReaderParameters && fields().equals(((ReaderParameters) other).fields());
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(fields());
+    }
+
+    /** Without the parameters' values, which may be secret. */
+    @Override
+    public String toString() {
+        return "ReaderParameters(service=" + service + ", topics=" + topics + ", consistency=" + consistency
+                + ", parameters=" + (config == null ? null : config.keySet()) + ")";
+    }
+}

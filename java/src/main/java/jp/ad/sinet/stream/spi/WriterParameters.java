@@ -1,0 +1,159 @@
+package jp.ad.sinet.stream.spi;
+
+import java.io.File;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.utils.MessageWriterFactory;
+
+/** What a plugin's writer is asked for. Not thread-safe. */
+public class WriterParameters implements SinetStreamParameters {
+    private final String service;
+    private final String topic;
+    private final Consistency consistency;
+    private final ValueType valueType;
+    private final Map<String, Object> config;
+    private final boolean userDataOnly;
+    private final boolean dataCompression;
+    private final boolean dataEncryption;
+    private final List<File> tmpLst;
+    private String clientId;
+
+    /**
+     * Says what is asked for.
+     *
+     * @param service the service's name, or null
+     * @param topic the topic, or null
+     * @param consistency how much is done to deliver each message
+     * @param valueType the kind of values, or null
+     * @param config all parameters
+     * @param userDataOnly whether messages are the values alone
+     * @param dataCompression whether values are compressed
+     * @param dataEncryption whether messages are encrypted
+     * @param tmpLst a list for files, or null
+     */
+    public WriterParameters(String service, String topic, Consistency consistency, ValueType valueType,
+            Map<String, Object> config, boolean userDataOnly, boolean dataCompression, boolean dataEncryption,
+            List<File> tmpLst) {
+        this.service = service;
+        this.topic = topic;
+        this.consistency = consistency;
+        this.valueType = valueType;
+        this.config = config;
+        this.userDataOnly = userDataOnly;
+        this.dataCompression = dataCompression;
+        this.dataEncryption = dataEncryption;
+        this.tmpLst = tmpLst;
+    }
+
+    /**
+     * Takes over what a factory was given; what only the configuration says is not in it.
+     *
+     * @param factory the factory
+     */
+    public WriterParameters(MessageWriterFactory<?> factory) {
+        this(factory.getService(), factory.getTopic(), factory.getConsistency(), factory.getValueType(),
+                factory.getParameters(), Boolean.TRUE.equals(factory.getUserDataOnly()),
+                Boolean.TRUE.equals(factory.getDataCompression()), Boolean.TRUE.equals(factory.getDataEncryption()),
+                factory.getTmpLst());
+        clientId = factory.getClientId();
+    }
+
+    @Override
+    public String getService() {
+        return service;
+    }
+
+    /**
+     * The topic, or null.
+     *
+     * @return as it was given
+     */
+    public String getTopic() {
+        return topic;
+    }
+
+    @Override
+    public Consistency getConsistency() {
+        return consistency;
+    }
+
+    @Override
+    public ValueType getValueType() {
+        return valueType;
+    }
+
+    @Override
+    public Map<String, Object> getConfig() {
+        return config;
+    }
+
+    @Override
+    public boolean isUserDataOnly() {
+        return userDataOnly;
+    }
+
+    /**
+     * Whether values are compressed.
+     *
+     * @return as it was given
+     */
+    public boolean isDataCompression() {
+        return dataCompression;
+    }
+
+    @Override
+    public boolean isDataEncryption() {
+        return dataEncryption;
+    }
+
+    @Override
+    public List<File> getTmpLst() {
+        return tmpLst;
+    }
+
+    /**
+     * The client's identifier.
+     *
+     * @return the identifier, or null
+     */
+    public String getClientId() {
+        return clientId;
+    }
+
+    /**
+     * Sets the client's identifier.
+     *
+     * @param clientId the identifier, or null
+     */
+    public void setClientId(String clientId) {
+        this.clientId = clientId;
+    }
+
+    private List<Object> fields() {
+        return Arrays.asList(service, topic, consistency, valueType, config, userDataOnly, dataCompression, dataEncryption,
+                tmpLst, clientId);
+    }
+
+    /** Equal when all parts are. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof WriterParameters && fields().equals(((WriterParameters) other).fields());
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(fields());
+    }
+
+    /** Without the parameters' values, which may be secret. */
+    @Override
+    public String toString() {
+        return "WriterParameters(service=" + service + ", topic=" + topic + ", consistency=" + consistency
+                + ", parameters=" + (config == null ? null : config.keySet()) + ")";
+    }
+}
