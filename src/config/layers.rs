@@ -352,6 +352,30 @@ impl Parameters {
     }
 }
 
+/// Every known parameter with a note, in the order of the tables; those inside another one as `name.inside`.
+#[cfg(feature = "jni")]
+pub(crate) fn known() -> Map {
+    let mut known = Map::new();
+    add_known(&mut known, "", PARAMETERS);
+    known
+}
+
+#[cfg(feature = "jni")]
+fn add_known(known: &mut Map, before: &str, table: &[(&str, Support)]) {
+    for (name, support) in table {
+        let full = format!("{before}{name}");
+        known.insert(
+            full.as_str(),
+            match support {
+                Support::Built => String::new(),
+                Support::NotBuilt(what) => format!("not supported: {what}"),
+                Support::NoEffect(why) => format!("no effect: {why}"),
+            },
+        );
+        add_known(known, &format!("{full}."), inside(name));
+    }
+}
+
 /// What is known inside a parameter; nothing when it is not looked at there.
 fn inside(name: &str) -> &'static [(&'static str, Support)] {
     match name {

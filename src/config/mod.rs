@@ -42,6 +42,8 @@ pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
 
 use crate::error::{Error, Result};
+#[cfg(feature = "jni")]
+pub(crate) use layers::known;
 use layers::{Origin, Parameters};
 
 /// They say where the configuration is.

@@ -27,6 +27,7 @@ use client::JavaClient;
 use failure::{Failure, Throw};
 use plugin::JavaPlugin;
 
+use crate::config::Value;
 use crate::mqtt::ValueSize;
 
 type Result<T> = std::result::Result<T, Failure>;
@@ -77,6 +78,17 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_version<'a>(
 ) -> JByteArray<'a> {
     env.with_env(|env| -> Result<_> { Ok(env.byte_array_from_slice(env!("CARGO_PKG_VERSION").as_bytes())?) })
         .resolve::<Throw>()
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters<'a>(
+    mut env: EnvUnowned<'a>,
+    _: JClass<'a>,
+) -> JByteArray<'a> {
+    env.with_env(|env| -> Result<_> {
+        Ok(env.byte_array_from_slice(&tree::encode(&Value::Map(crate::config::known())))?)
+    })
+    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]

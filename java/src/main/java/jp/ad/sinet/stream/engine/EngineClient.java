@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.logging.Logger;
 
@@ -22,6 +23,7 @@ abstract class EngineClient implements MessageIO {
     static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
     /** How long a call waits in native code, where neither an interrupt nor a close by another thread is noticed. */
     static final int SLICE_MILLIS = 10;
+    static final String WRITING = "writing";
 
     /** How long close waits for callbacks. */
     private static final int CALLBACKS_MILLIS = 10_000;
@@ -37,6 +39,8 @@ abstract class EngineClient implements MessageIO {
     private final AtomicBoolean closing = new AtomicBoolean();
     private final Lifeline lifeline;
     private final Cleaner.Cleanable cleanable;
+    /** Writes after the close, whose counters are a snapshot. */
+    private final AtomicLong lateErrors = new AtomicLong();
     private volatile Snapshot last;
 
     EngineClient(Opened<?> opened) {
@@ -127,6 +131,9 @@ abstract class EngineClient implements MessageIO {
     /** Throws when the client is closed or the thread interrupted, whose flag stays set. */
     final void checkUsable(String doing, String consequence) {
         if (closing.get()) {
+            if (doing.equals(WRITING)) {
+                lateErrors.incrementAndGet();
+            }
             throw new SinetStreamIOException("the " + name + " is closed" + consequence);
         }
         if (Thread.currentThread().isInterrupted()) {
@@ -255,7 +262,9 @@ abstract class EngineClient implements MessageIO {
 
     @Override
     public final Metrics getMetrics() {
-        return snapshot().metrics();
+        Metrics metrics = snapshot().metrics();
+        metrics.setErrorCountTotal(metrics.getErrorCountTotal() + lateErrors.get());
+        return metrics;
     }
 
     private Snapshot snapshot() {

@@ -21,7 +21,7 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
 final class EventPump implements Runnable {
     private static final int WAIT_MILLIS = 1000;
     /** More than enough for a wait that the last event has ended already. */
-    private static final int FINISH_MILLIS = 100;
+    private static final int FINISH_MILLIS = 5 * WAIT_MILLIS;
 
     private final IntFunction<byte[]> source;
     private final String name;

@@ -16,6 +16,9 @@ final class Native {
     /** The version of the library, in UTF-8. */
     static native byte[] version();
 
+    /** Every known parameter with a note, as a tree. */
+    static native byte[] parameters();
+
     /** The number of handles that are open in this process. */
     static native int liveHandles();
 

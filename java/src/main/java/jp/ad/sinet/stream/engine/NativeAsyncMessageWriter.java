@@ -89,7 +89,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             outcomes.put(next, outcome);
             boolean accepted = false;
             try {
-                checkUsable("writing", NOT_SENT);
+                checkUsable(WRITING, NOT_SENT);
                 int waitMillis = 0;
                 long number;
                 while ((number = Native.submit(handle, value, waitMillis)) < 0) {

@@ -67,7 +67,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     @Override
     public void write(T message, long timestamp) {
         try {
-            checkUsable("writing", NOT_SENT);
+            checkUsable(WRITING, NOT_SENT);
             byte[] value = serializing.serialize(message, handle);
             long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
             if (ticket != 0) { // the native library keeps the time limit

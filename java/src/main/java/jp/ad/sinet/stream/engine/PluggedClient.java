@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
@@ -28,7 +29,9 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
     private final ValueType valueType;
     private final Cleaner.Cleanable cleanable;
     private final AtomicBoolean closed = new AtomicBoolean();
-    private volatile Metrics last;
+    /** Operations after the close, whose counters are a snapshot. */
+    private final AtomicLong lateErrors = new AtomicLong();
+    private volatile long[] last;
     private volatile byte[] lastMessage;
 
     PluggedClient(Plugged<?> plugged, P plugin) {
@@ -47,6 +50,7 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
 
     final void checkOpen(String consequence) {
         if (closed.get()) {
+            lateErrors.incrementAndGet();
             throw new SinetStreamIOException("the client of " + pluginName + " is closed" + consequence);
         }
     }
@@ -113,8 +117,9 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
 
     @Override
     public final Metrics getMetrics() {
-        Metrics known = last;
-        return known != null ? known : metrics();
+        Metrics metrics = last != null ? Snapshot.metrics(last) : metrics();
+        metrics.setErrorCountTotal(metrics.getErrorCountTotal() + lateErrors.get());
+        return metrics;
     }
 
     private Metrics metrics() {
@@ -160,7 +165,7 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
             });
         } finally {
             try {
-                last = metrics();
+                last = Native.metrics(handle);
             } finally {
                 cleanable.clean();
             }

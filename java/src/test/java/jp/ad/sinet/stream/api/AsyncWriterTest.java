@@ -152,6 +152,7 @@ class AsyncWriterTest {
         writer.close();
         assertTrue(before.isResolved(), "close completes everything");
         assertInstanceOf(SinetStreamIOException.class, failure(writer.write("y")));
+        assertEquals(1, writer.getMetrics().getErrorCountTotal());
     }
 
     @Test

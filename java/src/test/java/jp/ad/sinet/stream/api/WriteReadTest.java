@@ -610,6 +610,9 @@ class WriteReadTest {
         writer.write("hello", MICROS);
         writer.close();
         assertEquals(1, writer.getMetrics().getMsgCountTotal());
+        assertEquals(0, writer.getMetrics().getErrorCountTotal());
+        assertThrows(SinetStreamIOException.class, () -> writer.write("late"));
+        assertEquals(1, writer.getMetrics().getErrorCountTotal());
         writer.resetMetrics();
         assertEquals(1, writer.getMetrics().getMsgCountTotal());
         assertEquals(HELLO, hex(writer.getDebugLastMsgBytes()));

@@ -376,8 +376,12 @@ class MessagingPluginTest {
             reader.debugInjectMsgBytes(sent.getValue(), "injected", null);
             assertEquals("injected", reader.read().getTopic());
         }
+        MessageWriter<String> closed = writers.getWriter();
+        closed.close();
+        assertThrows(SinetStreamIOException.class, () -> closed.write("late"));
+        assertEquals(1, closed.getMetrics().getErrorCountTotal());
         assertEquals("memory", writers.getType());
-        assertEquals(2, CLOSED.size());
+        assertEquals(3, CLOSED.size());
         assertEquals(List.of(), log.warnings());
     }
 
