@@ -60,7 +60,13 @@ pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, 
 /// Any error, as serializers and deserializers of your own may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The examples of the README compile.
+/// The examples of the README and of the guide compile.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod examples {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/start.md")]
+    struct Start;
+    #[doc = include_str!("../docs/asynchronous.md")]
+    struct Asynchronous;
+}

@@ -311,3 +311,47 @@ mod tests {
         }
     }
 }
+
+#[cfg(all(test, feature = "jni"))]
+mod documentation {
+    use crate::config::{Value, known};
+
+    const TABLE: &str = include_str!("../../docs/configuration.md");
+    const PAGES: [&str; 4] = [
+        TABLE,
+        include_str!("../../docs/encryption.md"),
+        include_str!("../../docs/mqtt.md"),
+        include_str!("../../docs/tls.md"),
+    ];
+
+    /// What the table's first column names.
+    fn documented() -> Vec<&'static str> {
+        let rows = TABLE.lines().filter(|line| line.starts_with("| `"));
+        let columns = rows.filter_map(|line| line.split(" | ").next());
+        columns.flat_map(|column| column.split('`').skip(1).step_by(2)).collect()
+    }
+
+    #[test]
+    fn every_parameter_is_documented() {
+        let documented = documented();
+        let mut missing = Vec::new();
+        let known = known();
+        for (name, note) in known.iter() {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            let inside = name.contains('.') && PAGES.iter().any(|page| page.contains(&format!("`{last}`")));
+            let somewhere = *note != Value::from("") && TABLE.contains(&format!("`{name}`"));
+            if !documented.contains(&name) && !inside && !somewhere {
+                missing.push(name);
+            }
+        }
+        assert!(missing.is_empty(), "not in docs/configuration.md: {missing:?}");
+    }
+
+    #[test]
+    fn every_documented_parameter_is_known() {
+        let known = known();
+        let wrong: Vec<_> = documented().into_iter().filter(|name| known.get(name).is_none()).collect();
+        assert!(documented().len() > 60, "{:?}", documented());
+        assert!(wrong.is_empty(), "only in docs/configuration.md: {wrong:?}");
+    }
+}
