@@ -85,7 +85,7 @@ abstract class EngineClient implements MessageIO {
     static <C, R> R open(Options options, ClientSink sink, Function<Description, C> codec,
             Function<Opened<C>, R> client, Function<Plugged<C>, R> plugged) {
         Native.ensureLoaded();
-        long handle = Native.open(options.encode());
+        long handle = open(options);
         EventPump pump = null;
         try {
             Description description = new Description(Native.describe(handle));
@@ -95,7 +95,9 @@ abstract class EngineClient implements MessageIO {
             String name = options.role() + (description.service == null ? "" : " of service " + description.service);
             PluginStages stages = PluginStages.of(description, options.isWriter());
             Map<String, Object> forPlugin = description.takeParameters("plugged");
-            if (forPlugin != null) {
+            if (forPlugin == null) {
+                options.objectToObjects();
+            } else {
                 Native.connect(handle, null, stages);
                 return plugged.apply(new Plugged<>(handle, description, valueType, chosen, options, forPlugin));
             }
@@ -109,6 +111,15 @@ abstract class EngineClient implements MessageIO {
             }
             Native.release(handle);
             throw failure;
+        }
+    }
+
+    private static long open(Options options) {
+        try {
+            return Native.open(options.encode());
+        } catch (SinetStreamException e) {
+            options.objectToObjects(); // that came first
+            throw e;
         }
     }
 

@@ -3,12 +3,14 @@ package jp.ad.sinet.stream.engine;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.api.valuetype.ValueTypeFactory;
@@ -29,6 +31,8 @@ public final class Options {
     private ConnectionListener connectionListener;
     private Executor executor;
     private Duration receiveTimeout;
+    private final Map<String, Object> objects = new LinkedHashMap<>();
+    private InvalidConfigurationException objection;
 
     private Options(String role) {
         this.role = role;
@@ -93,8 +97,31 @@ public final class Options {
      * @return this
      */
     public Options parameters(Map<String, ?> parameters) {
-        root.put("parameters", new Parameters(valueTypes).map("", parameters));
+        Map<String, Object> crossing = new LinkedHashMap<>();
+        objects.clear();
+        objection = null;
+        parameters.forEach((name, value) -> {
+            try {
+                crossing.putAll(new Parameters(valueTypes).map("", Collections.singletonMap(name, value)));
+            } catch (InvalidConfigurationException e) {
+                objects.put(name, value);
+                objection = objection == null ? e : objection;
+            }
+        });
+        root.put("parameters", crossing);
         return this;
+    }
+
+    /** What can't go to the engine, and so only to a plugin: streams, for instance. */
+    Map<String, Object> objects() {
+        return objects;
+    }
+
+    /** Throws if there is something that only a plugin can take. */
+    void objectToObjects() {
+        if (objection != null) {
+            throw objection;
+        }
     }
 
     /**

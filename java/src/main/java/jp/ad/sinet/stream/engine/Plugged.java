@@ -24,6 +24,7 @@ final class Plugged<C> {
         this.codec = codec;
         this.options = options;
         this.parameters = new LinkedHashMap<>(parameters);
+        this.parameters.putAll(options.objects());
         this.type = String.valueOf(parameters.get("type"));
     }
 

@@ -42,7 +42,7 @@ class OptionsTest {
 
     private static String refused(Map<String, ?> parameters) {
         String message = assertThrows(InvalidConfigurationException.class,
-                () -> Options.forWriter().parameters(parameters)).getMessage();
+                () -> Options.forWriter().parameters(parameters).objectToObjects()).getMessage();
         assertFalse(message.contains(SECRET), message);
         return message;
     }

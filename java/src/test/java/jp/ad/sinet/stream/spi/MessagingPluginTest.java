@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -39,6 +41,7 @@ import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.AuthorizationException;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
@@ -481,6 +484,34 @@ class MessagingPluginTest {
         Path unknown = file("type", "memry");
         told(assertThrows(UnsupportedServiceTypeException.class, () -> readers(unknown).getReader().close()),
                 "'memry'", "'memory'", "'mqtt'");
+    }
+
+    @Test
+    void streams() {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (MessageWriter<String> writer = MessageWriterFactory.<String>builder().noConfig(true).type("iostream")
+                .valueType(SimpleValueType.TEXT).parameter("iostream", Map.of("output_stream", out))
+                .parameter("data_compression", true).build().getWriter()) {
+            writer.write("one message", 7);
+            assertNull(writer.getTopic());
+        }
+        for (Map<String, Object> in : List.<Map<String, Object>>of(Map.of("input_byte_array", out.toByteArray()),
+                Map.of("input_stream", new ByteArrayInputStream(out.toByteArray())))) {
+            try (MessageReader<String> reader = MessageReaderFactory.<String>builder().noConfig(true).type("iostream")
+                    .valueType(SimpleValueType.TEXT).parameter("iostream", in).parameter("data_compression", true)
+                    .build().getReader()) {
+                Message<String> message = reader.read();
+                assertEquals("one message", message.getValue());
+                assertEquals(7, message.getTimestampMicroseconds());
+                assertNull(reader.read());
+            }
+        }
+        told(assertThrows(InvalidConfigurationException.class, () -> MessageWriterFactory.<String>builder().noConfig(true)
+                .type("iostream").build().getWriter().close()), "'iostream.output_stream'", "missing");
+        // For MQTT an object is what it always was: a mistake that comes before all others.
+        told(assertThrows(InvalidConfigurationException.class, () -> MessageWriterFactory.<String>builder().noConfig(true)
+                .type("mqtt").parameter("topic", "t").parameter("own", out).build().getWriter().close()), "own",
+                "ByteArrayOutputStream");
     }
 
     @Test
