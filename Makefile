@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop fuzz demo bench classpath publish clean
+.PHONY: help deps build test interop fuzz demo examples bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
@@ -13,6 +13,7 @@ help:
 	@echo 'make interop    the exchange of messages with SINETStream for Python (from PyPI); part of make test'
 	@echo 'make fuzz       every decoder with random input, 20 seconds each (SECONDS=N for others)'
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
+	@echo 'make examples   every small example in both languages, with a Mosquitto of its own; part of make test'
 	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
@@ -35,6 +36,9 @@ fuzz: deps
 
 demo: deps
 	@scripts/demo
+
+examples: deps
+	@scripts/examples
 
 bench: deps
 	@bench/run

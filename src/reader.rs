@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -198,7 +198,7 @@ impl<T> MessageReaderBuilder<T> {
     pub async fn open_async(self) -> Result<AsyncMessageReader<T>> {
         let core = self.start()?;
         core.raw.client.opened().await?;
-        Ok(AsyncMessageReader { core, next: None, ended: false })
+        Ok(AsyncMessageReader { core, next: Mutex::new(None), ended: false })
     }
 
     fn start(mut self) -> Result<Core<T>> {
@@ -342,11 +342,13 @@ impl<T> MessageReader<T> {
 /// ```
 pub struct AsyncMessageReader<T> {
     core: Core<T>,
-    /// Of the stream: the next message.
-    next: Option<Pin<Box<dyn Future<Output = Result<Delivery>> + Send>>>,
+    /// Of the stream: the next message. The lock, which nobody waits for, lets many threads share the reader.
+    next: Mutex<Option<Next>>,
     /// The stream has told the end.
     ended: bool,
 }
+
+type Next = Pin<Box<dyn Future<Output = Result<Delivery>> + Send>>;
 
 impl<T> Stream for AsyncMessageReader<T> {
     type Item = Result<Message<T>>;
@@ -362,11 +364,12 @@ impl<T> Stream for AsyncMessageReader<T> {
             Err(error) => Err(error),
             Ok(None) => {
                 let this = &mut *self;
-                let next = this.next.get_or_insert_with(|| Box::pin(this.core.raw.client.poll_receive()));
+                let slot = this.next.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let next = slot.get_or_insert_with(|| Box::pin(this.core.raw.client.poll_receive()));
                 match next.as_mut().poll(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(delivery) => {
-                        this.next = None;
+                        *slot = None;
                         delivery
                     }
                 }

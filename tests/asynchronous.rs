@@ -154,3 +154,12 @@ fn a_send_that_is_given_up_leaves_its_place() {
     });
     assert_eq!(writer.metrics().msg_count_total, 2);
 }
+
+#[test]
+fn clients_can_be_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<AsyncMessageWriter<str>>();
+    shared::<AsyncMessageReader<String>>();
+    shared::<sinetstream::MessageWriter<str>>();
+    shared::<sinetstream::MessageReader<String>>();
+}

@@ -197,15 +197,16 @@ class AsyncWriterTest {
         CountDownLatch go = new CountDownLatch(1);
         AtomicInteger told = new AtomicInteger();
         int room = 65_536;
-        try (AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), Clients.topic())
+        ExecutorService busy = Executors.newSingleThreadExecutor();
+        busy.execute(() -> {
+            try {
+                go.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        try (AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), Clients.topic()).executor(busy)
                 .parameter("write_timeout_ms", 1000).build().getAsyncWriter()) {
-            writer.write("first").done(nothing -> {
-                try {
-                    go.await();
-                } catch (InterruptedException e) {
-                    throw new IllegalStateException(e);
-                }
-            });
             // The batch that is being told no longer counts.
             AtomicReference<Throwable> refused = new AtomicReference<>();
             int accepted = 0;
@@ -225,6 +226,7 @@ class AsyncWriterTest {
             assertNull(writer.writeAsync("again").get(LIMIT.toSeconds(), TimeUnit.SECONDS));
         } finally {
             go.countDown();
+            busy.shutdown();
         }
     }
 
