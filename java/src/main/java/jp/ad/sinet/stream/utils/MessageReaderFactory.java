@@ -27,55 +27,19 @@ import jp.ad.sinet.stream.engine.Options;
  *
  * @param <T> the type of the values
  */
-public class MessageReaderFactory<T> {
+public class MessageReaderFactory<T> extends ClientFactory {
     /** The values of parameters that nobody sets, by their names in a configuration file. Cannot be modified. */
     public static final Map<String, Object> defaultValues = defaultValues();
 
-    private final String type;
-    private final String service;
     private final List<String> topics;
-    private final Consistency consistency;
-    private final String clientId;
-    private final ValueType valueType;
-    private final Boolean userDataOnly;
     private final Duration receiveTimeout;
-    private final Map<String, Object> parameters;
     private final Deserializer<T> deserializer;
-    private final ConnectionListener connectionListener;
-    private final Executor executor;
-    private final Boolean dataCompression;
-    private final Boolean dataEncryption;
-    private final Boolean noConfig;
-    private final Path configFile;
-    private final String configName;
-    private final Path authFile;
-    private final Path privKeyFile;
-    private final Object debugHttpTransport;
-    private final List<File> tmpLst;
-    private volatile InForce inForce;
 
     private MessageReaderFactory(MessageReaderFactoryBuilder<T> builder) {
-        type = builder.type;
-        service = builder.service;
+        super(builder);
         topics = Collections.unmodifiableList(new ArrayList<>(builder.topics));
-        consistency = builder.consistency;
-        clientId = builder.clientId;
-        valueType = builder.valueType;
-        userDataOnly = builder.userDataOnly;
         receiveTimeout = builder.receiveTimeout;
-        parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
         deserializer = builder.deserializer;
-        connectionListener = builder.connectionListener;
-        executor = builder.executor;
-        dataCompression = builder.dataCompression;
-        dataEncryption = builder.dataEncryption;
-        noConfig = Boolean.TRUE.equals(builder.noConfig);
-        configFile = builder.configFile;
-        configName = builder.configName;
-        authFile = builder.authFile;
-        privKeyFile = builder.privKeyFile;
-        debugHttpTransport = builder.debugHttpTransport;
-        tmpLst = builder.tmpLst;
     }
 
     private static Map<String, Object> defaultValues() {
@@ -116,7 +80,7 @@ public class MessageReaderFactory<T> {
      */
     public MessageReader<T> getReader() {
         MessageReader<T> reader = NativeMessageReader.open(options(), deserializer);
-        inForce = new InForce(reader, reader.getTopics());
+        made(new InForce(reader, reader.getTopics()));
         return reader;
     }
 
@@ -126,51 +90,15 @@ public class MessageReaderFactory<T> {
      * @return the reader
      */
     public AsyncMessageReader<T> getAsyncReader() {
-        AsyncMessageReader<T> reader = NativeAsyncMessageReader.open(options().executor(executor), deserializer);
-        inForce = new InForce(reader, reader.getTopics());
+        AsyncMessageReader<T> reader = NativeAsyncMessageReader.open(options().executor(executor()), deserializer);
+        made(new InForce(reader, reader.getTopics()));
         return reader;
     }
 
     private Options options() {
-        return Options.forReader()
-                .service(service)
-                .configFile(configFile)
-                .noConfig(noConfig)
-                .connectionListener(connectionListener)
-                .parameters(parameters)
-                .field("type", type)
+        return filled(Options.forReader())
                 .field("topic", topics.isEmpty() ? null : topics)
-                .field("client_id", clientId)
-                .field("consistency", consistency)
-                .field("value_type", valueType)
-                .field("user_data_only", userDataOnly)
-                .field("data_compression", dataCompression)
-                .field("data_encryption", dataEncryption)
-                .receiveTimeout(receiveTimeout)
-                .field("config_name", configName)
-                .field("auth_file", authFile)
-                .field("private_key_file", privKeyFile)
-                .field("http_transport", debugHttpTransport == null ? null : Boolean.TRUE);
-    }
-
-    /**
-     * The messaging system, {@code mqtt}.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public String getType() {
-        InForce now = inForce;
-        return now == null ? type : now.type;
-    }
-
-    /**
-     * The service in the configuration file.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public String getService() {
-        InForce now = inForce;
-        return now == null ? service : now.service;
+                .receiveTimeout(receiveTimeout);
     }
 
     /**
@@ -180,47 +108,8 @@ public class MessageReaderFactory<T> {
      * @return a list
      */
     public List<String> getTopics() {
-        InForce now = inForce;
+        InForce now = inForce();
         return now == null ? topics : now.topics;
-    }
-
-    /**
-     * How much is done to deliver each message.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public Consistency getConsistency() {
-        InForce now = inForce;
-        return now == null ? consistency : now.consistency;
-    }
-
-    /**
-     * The client identifier shown to the broker.
-     *
-     * @return what the builder was given, or null
-     */
-    public String getClientId() {
-        return clientId;
-    }
-
-    /**
-     * The kind of values.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public ValueType getValueType() {
-        InForce now = inForce;
-        return now == null ? valueType : now.valueType;
-    }
-
-    /**
-     * Whether messages are the bytes of the value alone, without the header and the time.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public Boolean getUserDataOnly() {
-        InForce now = inForce;
-        return now == null ? userDataOnly : now.userDataOnly;
     }
 
     /**
@@ -233,15 +122,6 @@ public class MessageReaderFactory<T> {
     }
 
     /**
-     * The parameters; a map that cannot be modified.
-     *
-     * @return a map, empty when there are none
-     */
-    public Map<String, Object> getParameters() {
-        return parameters;
-    }
-
-    /**
      * The deserializer.
      *
      * @return what the builder was given, or null
@@ -251,150 +131,33 @@ public class MessageReaderFactory<T> {
     }
 
     /**
-     * Who is told how the connection changes.
-     *
-     * @return what the builder was given, or null
-     */
-    public ConnectionListener getConnectionListener() {
-        return connectionListener;
-    }
-
-    /**
-     * Whether values are compressed.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public Boolean getDataCompression() {
-        InForce now = inForce;
-        return now == null ? dataCompression : now.dataCompression;
-    }
-
-    /**
-     * Whether messages are encrypted.
-     *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
-     */
-    public Boolean getDataEncryption() {
-        InForce now = inForce;
-        return now == null ? dataEncryption : now.dataEncryption;
-    }
-
-    /**
-     * Whether to do without a configuration file.
-     *
-     * @return true or false
-     */
-    public Boolean getNoConfig() {
-        return noConfig;
-    }
-
-    /**
-     * The configuration file.
-     *
-     * @return what the builder was given, or null
-     */
-    public Path getConfigFile() {
-        return configFile;
-    }
-
-    /**
-     * The name of the configuration on a configuration server.
-     *
-     * @return what the builder was given, or null
-     */
-    public String getConfigName() {
-        return configName;
-    }
-
-    /**
-     * The file with the credentials for a configuration server.
-     *
-     * @return what the builder was given, or null
-     */
-    public Path getAuthFile() {
-        return authFile;
-    }
-
-    /**
-     * The file with the private key that decrypts secrets of the configuration.
-     *
-     * @return what the builder was given, or null
-     */
-    public Path getPrivKeyFile() {
-        return privKeyFile;
-    }
-
-    /**
-     * A stand-in for the connection to a configuration server, for tests.
-     *
-     * @return what the builder was given, or null
-     */
-    public Object getDebugHttpTransport() {
-        return debugHttpTransport;
-    }
-
-    /**
-     * A list for the names of temporary files.
-     *
-     * @return what the builder was given, or null
-     */
-    public List<File> getTmpLst() {
-        return tmpLst;
-    }
-
-    /**
      * Collects the settings of a factory. What is not set, or set to null, comes from the configuration file. Not
      * thread-safe.
      *
      * @param <T> the type of the values
      */
-    public static class MessageReaderFactoryBuilder<T> {
-        private String type;
-        private String service;
+    public static class MessageReaderFactoryBuilder<T> extends ClientFactoryBuilder<MessageReaderFactoryBuilder<T>> {
         private final List<String> topics = new ArrayList<>();
-        private Consistency consistency;
-        private String clientId;
-        private ValueType valueType;
-        private Boolean userDataOnly;
         private Duration receiveTimeout;
-        private final Map<String, Object> parameters = new LinkedHashMap<>();
         private Deserializer<T> deserializer;
-        private ConnectionListener connectionListener;
-        private Executor executor;
-        private Boolean dataCompression;
-        private Boolean dataEncryption;
-        private Boolean noConfig;
-        private Path configFile;
-        private String configName;
-        private Path authFile;
-        private Path privKeyFile;
-        private Object debugHttpTransport;
-        private List<File> tmpLst;
 
         /** Only {@link #builder} makes one. */
         MessageReaderFactoryBuilder() {
         }
 
-        /**
-         * Sets the messaging system, {@code mqtt}.
-         *
-         * @param type the messaging system, {@code mqtt}
-         * @return this builder
-         */
-        public MessageReaderFactoryBuilder<T> type(String type) {
-            this.type = type;
+        @Override
+        MessageReaderFactoryBuilder<T> self() {
             return this;
         }
 
-        /**
-         * Sets the service in the configuration file.
-         *
-         * @param service the service in the configuration file; not needed when there is only one
-         * @return this builder
-         */
+        @Override
+        public MessageReaderFactoryBuilder<T> type(String type) {
+            return super.type(type);
+        }
+
+        @Override
         public MessageReaderFactoryBuilder<T> service(String service) {
-            this.service = service;
-            return this;
+            return super.service(service);
         }
 
         /**
@@ -429,48 +192,24 @@ public class MessageReaderFactory<T> {
             return this;
         }
 
-        /**
-         * Sets how much is done to deliver each message.
-         *
-         * @param consistency how much is done to deliver each message
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> consistency(Consistency consistency) {
-            this.consistency = consistency;
-            return this;
+            return super.consistency(consistency);
         }
 
-        /**
-         * Sets the client identifier shown to the broker.
-         *
-         * @param clientId the client identifier shown to the broker; generated when not set
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> clientId(String clientId) {
-            this.clientId = clientId;
-            return this;
+            return super.clientId(clientId);
         }
 
-        /**
-         * Sets the kind of values.
-         *
-         * @param valueType the kind of values
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> valueType(ValueType valueType) {
-            this.valueType = valueType;
-            return this;
+            return super.valueType(valueType);
         }
 
-        /**
-         * Sets whether messages are the bytes of the value alone, without the header and the time.
-         *
-         * @param userDataOnly whether messages are the bytes of the value alone, without the header and the time
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> userDataOnly(Boolean userDataOnly) {
-            this.userDataOnly = userDataOnly;
-            return this;
+            return super.userDataOnly(userDataOnly);
         }
 
         /**
@@ -484,38 +223,19 @@ public class MessageReaderFactory<T> {
             return this;
         }
 
-        /**
-         * Sets a parameter of the service. It wins over the configuration file.
-         *
-         * @param name its name in a configuration file
-         * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a
-         *        collection, array or map (with strings as keys) of such values
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> parameter(String name, Object value) {
-            parameters.put(name, value);
-            return this;
+            return super.parameter(name, value);
         }
 
-        /**
-         * Sets parameters of the service, in addition to those that are set.
-         *
-         * @param parameters the parameters; the map is copied, not what it contains
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> parameters(Map<? extends String, ? extends Object> parameters) {
-            this.parameters.putAll(parameters);
-            return this;
+            return super.parameters(parameters);
         }
 
-        /**
-         * Removes all parameters.
-         *
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> clearParameters() {
-            parameters.clear();
-            return this;
+            return super.clearParameters();
         }
 
         /**
@@ -529,127 +249,59 @@ public class MessageReaderFactory<T> {
             return this;
         }
 
-        /**
-         * Sets who is told how the connection changes.
-         *
-         * @param connectionListener the listener of every client of the factory
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
-            this.connectionListener = connectionListener;
-            return this;
+            return super.connectionListener(connectionListener);
         }
 
-        /**
-         * Sets where the callbacks of an asynchronous client run: one batch after the other, so that their order is kept
-         * on any executor.
-         *
-         * @param executor the executor; null for the client's own daemon thread
-         * @return this
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> executor(Executor executor) {
-            this.executor = executor;
-            return this;
+            return super.executor(executor);
         }
 
-        /**
-         * Sets whether values are compressed.
-         *
-         * @param dataCompression whether values are compressed
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> dataCompression(Boolean dataCompression) {
-            this.dataCompression = dataCompression;
-            return this;
+            return super.dataCompression(dataCompression);
         }
 
-        /**
-         * Sets whether messages are encrypted.
-         *
-         * @param dataEncryption whether messages are encrypted
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> dataEncryption(Boolean dataEncryption) {
-            this.dataEncryption = dataEncryption;
-            return this;
+            return super.dataEncryption(dataEncryption);
         }
 
-        /**
-         * Sets whether to do without a configuration file.
-         *
-         * @param noConfig whether to do without a configuration file
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> noConfig(Boolean noConfig) {
-            this.noConfig = noConfig;
-            return this;
+            return super.noConfig(noConfig);
         }
 
-        /**
-         * Sets the configuration file.
-         *
-         * @param configFile the configuration file; when not set, {@code .sinetstream_config.yml} in the current
-         *        directory, else {@code .config/sinetstream/config.yml} in the home directory
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> configFile(Path configFile) {
-            this.configFile = configFile;
-            return this;
+            return super.configFile(configFile);
         }
 
-        /**
-         * Sets the name of the configuration on a configuration server.
-         *
-         * @param configName the name of the configuration on a configuration server
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> configName(String configName) {
-            this.configName = configName;
-            return this;
+            return super.configName(configName);
         }
 
-        /**
-         * Sets the file with the credentials for a configuration server.
-         *
-         * @param authFile the file with the credentials for a configuration server
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> authFile(Path authFile) {
-            this.authFile = authFile;
-            return this;
+            return super.authFile(authFile);
         }
 
-        /**
-         * Sets the file with the private key that decrypts secrets of the configuration.
-         *
-         * @param privKeyFile the file with the private key that decrypts secrets of the configuration
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> privKeyFile(Path privKeyFile) {
-            this.privKeyFile = privKeyFile;
-            return this;
+            return super.privKeyFile(privKeyFile);
         }
 
-        /**
-         * Sets a stand-in for the connection to a configuration server, for tests.
-         *
-         * @param debugHttpTransport a stand-in for the connection to a configuration server, for tests
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> debugHttpTransport(Object debugHttpTransport) {
-            this.debugHttpTransport = debugHttpTransport;
-            return this;
+            return super.debugHttpTransport(debugHttpTransport);
         }
 
-        /**
-         * Sets a list for the names of temporary files.
-         *
-         * @param tmpLst a list for the names of temporary files; not used, since none are written
-         * @return this builder
-         */
+        @Override
         public MessageReaderFactoryBuilder<T> tmpLst(List<File> tmpLst) {
-            this.tmpLst = tmpLst;
-            return this;
+            return super.tmpLst(tmpLst);
         }
 
         /**
@@ -664,16 +316,8 @@ public class MessageReaderFactory<T> {
         /** Names parameters without their values, which may be secret. */
         @Override
         public String toString() {
-            return "MessageReaderFactoryBuilder(type=" + type + ", service=" + service + ", topics=" + topics
-                    + ", consistency=" + consistency + ", clientId=" + clientId
-                    + ", valueType=" + (valueType == null ? null : valueType.getName())
-                    + ", receiveTimeout=" + receiveTimeout
-                    + ", userDataOnly=" + userDataOnly + ", dataCompression=" + dataCompression
-                    + ", dataEncryption=" + dataEncryption + ", parameters=" + parameters.keySet()
-                    + ", deserializer=" + (deserializer == null ? null : deserializer.getClass().getName())
-                    + ", connectionListener=" + (connectionListener == null ? null : "set")
-                    + ", noConfig=" + noConfig + ", configFile=" + configFile + ", configName=" + configName
-                    + ", authFile=" + authFile + ", privKeyFile=" + privKeyFile + ")";
+            return shown("MessageReaderFactoryBuilder", ", topics=" + topics + ", receiveTimeout=" + receiveTimeout
+                    + ", deserializer=" + (deserializer == null ? null : deserializer.getClass().getName()));
         }
     }
 }

@@ -1,0 +1,251 @@
+package jp.ad.sinet.stream.utils;
+
+import java.io.File;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+
+import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.engine.Options;
+
+/** What the factories of writers and of readers have in common. */
+abstract class ClientFactory {
+    private final String type;
+    private final String service;
+    private final Consistency consistency;
+    private final String clientId;
+    private final ValueType valueType;
+    private final Boolean userDataOnly;
+    private final ConnectionListener connectionListener;
+    private final Executor executor;
+    private final Boolean dataCompression;
+    private final Boolean dataEncryption;
+    private final Boolean noConfig;
+    private final Path configFile;
+    private final String configName;
+    private final Path authFile;
+    private final Path privKeyFile;
+    private final Object debugHttpTransport;
+    private final List<File> tmpLst;
+    private final Map<String, Object> parameters;
+    private volatile InForce inForce;
+
+    ClientFactory(ClientFactoryBuilder<?> builder) {
+        type = builder.type;
+        service = builder.service;
+        consistency = builder.consistency;
+        clientId = builder.clientId;
+        valueType = builder.valueType;
+        userDataOnly = builder.userDataOnly;
+        connectionListener = builder.connectionListener;
+        executor = builder.executor;
+        dataCompression = builder.dataCompression;
+        dataEncryption = builder.dataEncryption;
+        noConfig = Boolean.TRUE.equals(builder.noConfig);
+        configFile = builder.configFile;
+        configName = builder.configName;
+        authFile = builder.authFile;
+        privKeyFile = builder.privKeyFile;
+        debugHttpTransport = builder.debugHttpTransport;
+        tmpLst = builder.tmpLst;
+        parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
+    }
+
+    /** Hands over what both have. */
+    final Options filled(Options options) {
+        return options.service(service)
+                .configFile(configFile)
+                .noConfig(noConfig)
+                .connectionListener(connectionListener)
+                .parameters(parameters)
+                .field("type", type)
+                .field("client_id", clientId)
+                .field("consistency", consistency)
+                .field("value_type", valueType)
+                .field("user_data_only", userDataOnly)
+                .field("data_compression", dataCompression)
+                .field("data_encryption", dataEncryption)
+                .field("config_name", configName)
+                .field("auth_file", authFile)
+                .field("private_key_file", privKeyFile)
+                .field("http_transport", debugHttpTransport == null ? null : Boolean.TRUE);
+    }
+
+    final Executor executor() {
+        return executor;
+    }
+
+    /** A client was made. */
+    final void made(InForce now) {
+        inForce = now;
+    }
+
+    final InForce inForce() {
+        return inForce;
+    }
+
+    /**
+     * The messaging system, {@code mqtt}.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public String getType() {
+        InForce now = inForce;
+        return now == null ? type : now.type;
+    }
+
+    /**
+     * The service in the configuration file.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public String getService() {
+        InForce now = inForce;
+        return now == null ? service : now.service;
+    }
+
+    /**
+     * How much is done to deliver each message.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public Consistency getConsistency() {
+        InForce now = inForce;
+        return now == null ? consistency : now.consistency;
+    }
+
+    /**
+     * The client identifier shown to the broker.
+     *
+     * @return what the builder was given, or null
+     */
+    public String getClientId() {
+        return clientId;
+    }
+
+    /**
+     * The kind of values.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public ValueType getValueType() {
+        InForce now = inForce;
+        return now == null ? valueType : now.valueType;
+    }
+
+    /**
+     * Whether messages are the bytes of the value alone, without the header and the time.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public Boolean getUserDataOnly() {
+        InForce now = inForce;
+        return now == null ? userDataOnly : now.userDataOnly;
+    }
+
+    /**
+     * The parameters; a map that cannot be modified.
+     *
+     * @return a map, empty when there are none
+     */
+    public Map<String, Object> getParameters() {
+        return parameters;
+    }
+
+    /**
+     * Who is told how the connection changes.
+     *
+     * @return what the builder was given, or null
+     */
+    public ConnectionListener getConnectionListener() {
+        return connectionListener;
+    }
+
+    /**
+     * Whether values are compressed.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public Boolean getDataCompression() {
+        InForce now = inForce;
+        return now == null ? dataCompression : now.dataCompression;
+    }
+
+    /**
+     * Whether messages are encrypted.
+     *
+     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     */
+    public Boolean getDataEncryption() {
+        InForce now = inForce;
+        return now == null ? dataEncryption : now.dataEncryption;
+    }
+
+    /**
+     * Whether to do without a configuration file.
+     *
+     * @return true or false
+     */
+    public Boolean getNoConfig() {
+        return noConfig;
+    }
+
+    /**
+     * The configuration file.
+     *
+     * @return what the builder was given, or null
+     */
+    public Path getConfigFile() {
+        return configFile;
+    }
+
+    /**
+     * The name of the configuration on a configuration server.
+     *
+     * @return what the builder was given, or null
+     */
+    public String getConfigName() {
+        return configName;
+    }
+
+    /**
+     * The file with the credentials for a configuration server.
+     *
+     * @return what the builder was given, or null
+     */
+    public Path getAuthFile() {
+        return authFile;
+    }
+
+    /**
+     * The file with the private key that decrypts secrets of the configuration.
+     *
+     * @return what the builder was given, or null
+     */
+    public Path getPrivKeyFile() {
+        return privKeyFile;
+    }
+
+    /**
+     * A stand-in for the connection to a configuration server, for tests.
+     *
+     * @return what the builder was given, or null
+     */
+    public Object getDebugHttpTransport() {
+        return debugHttpTransport;
+    }
+
+    /**
+     * A list for the names of temporary files.
+     *
+     * @return what the builder was given, or null
+     */
+    public List<File> getTmpLst() {
+        return tmpLst;
+    }
+}

@@ -1,0 +1,274 @@
+package jp.ad.sinet.stream.utils;
+
+import java.io.File;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+
+import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.ValueType;
+
+/**
+ * What the builders of both factories have in common. Each of them overrides the methods, so that they return its own type,
+ * also for programs that were compiled against it.
+ *
+ * @param <B> the builder
+ */
+abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
+    final Map<String, Object> parameters = new LinkedHashMap<>();
+    String type;
+    String service;
+    Consistency consistency;
+    String clientId;
+    ValueType valueType;
+    Boolean userDataOnly;
+    ConnectionListener connectionListener;
+    Executor executor;
+    Boolean dataCompression;
+    Boolean dataEncryption;
+    Boolean noConfig;
+    Path configFile;
+    String configName;
+    Path authFile;
+    Path privKeyFile;
+    Object debugHttpTransport;
+    List<File> tmpLst;
+
+    abstract B self();
+
+    /**
+     * Sets the messaging system, {@code mqtt}.
+     *
+     * @param type the messaging system, {@code mqtt}
+     * @return this builder
+     */
+    public B type(String type) {
+        this.type = type;
+        return self();
+    }
+
+    /**
+     * Sets the service in the configuration file.
+     *
+     * @param service the service in the configuration file; not needed when there is only one
+     * @return this builder
+     */
+    public B service(String service) {
+        this.service = service;
+        return self();
+    }
+
+    /**
+     * Sets how much is done to deliver each message.
+     *
+     * @param consistency how much is done to deliver each message
+     * @return this builder
+     */
+    public B consistency(Consistency consistency) {
+        this.consistency = consistency;
+        return self();
+    }
+
+    /**
+     * Sets the client identifier shown to the broker.
+     *
+     * @param clientId the client identifier shown to the broker; generated when not set
+     * @return this builder
+     */
+    public B clientId(String clientId) {
+        this.clientId = clientId;
+        return self();
+    }
+
+    /**
+     * Sets the kind of values.
+     *
+     * @param valueType the kind of values
+     * @return this builder
+     */
+    public B valueType(ValueType valueType) {
+        this.valueType = valueType;
+        return self();
+    }
+
+    /**
+     * Sets whether messages are the bytes of the value alone, without the header and the time.
+     *
+     * @param userDataOnly whether messages are the bytes of the value alone, without the header and the time
+     * @return this builder
+     */
+    public B userDataOnly(Boolean userDataOnly) {
+        this.userDataOnly = userDataOnly;
+        return self();
+    }
+
+    /**
+     * Sets a parameter of the service. It wins over the configuration file.
+     *
+     * @param name its name in a configuration file
+     * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a
+     *        collection, array or map (with strings as keys) of such values
+     * @return this builder
+     */
+    public B parameter(String name, Object value) {
+        parameters.put(name, value);
+        return self();
+    }
+
+    /**
+     * Sets parameters of the service, in addition to those that are set.
+     *
+     * @param parameters the parameters; the map is copied, not what it contains
+     * @return this builder
+     */
+    public B parameters(Map<? extends String, ? extends Object> parameters) {
+        this.parameters.putAll(parameters);
+        return self();
+    }
+
+    /**
+     * Removes all parameters.
+     *
+     * @return this builder
+     */
+    public B clearParameters() {
+        parameters.clear();
+        return self();
+    }
+
+    /**
+     * Sets who is told how the connection changes.
+     *
+     * @param connectionListener the listener of every client of the factory
+     * @return this builder
+     */
+    public B connectionListener(ConnectionListener connectionListener) {
+        this.connectionListener = connectionListener;
+        return self();
+    }
+
+    /**
+     * Sets where the callbacks of an asynchronous client run: one batch after the other, so that their order is kept
+     * on any executor.
+     *
+     * @param executor the executor; null for the client's own daemon thread
+     * @return this
+     */
+    public B executor(Executor executor) {
+        this.executor = executor;
+        return self();
+    }
+
+    /**
+     * Sets whether values are compressed.
+     *
+     * @param dataCompression whether values are compressed
+     * @return this builder
+     */
+    public B dataCompression(Boolean dataCompression) {
+        this.dataCompression = dataCompression;
+        return self();
+    }
+
+    /**
+     * Sets whether messages are encrypted.
+     *
+     * @param dataEncryption whether messages are encrypted
+     * @return this builder
+     */
+    public B dataEncryption(Boolean dataEncryption) {
+        this.dataEncryption = dataEncryption;
+        return self();
+    }
+
+    /**
+     * Sets whether to do without a configuration file.
+     *
+     * @param noConfig whether to do without a configuration file
+     * @return this builder
+     */
+    public B noConfig(Boolean noConfig) {
+        this.noConfig = noConfig;
+        return self();
+    }
+
+    /**
+     * Sets the configuration file.
+     *
+     * @param configFile the configuration file; when not set, {@code .sinetstream_config.yml} in the current
+     *        directory, else {@code .config/sinetstream/config.yml} in the home directory
+     * @return this builder
+     */
+    public B configFile(Path configFile) {
+        this.configFile = configFile;
+        return self();
+    }
+
+    /**
+     * Sets the name of the configuration on a configuration server.
+     *
+     * @param configName the name of the configuration on a configuration server
+     * @return this builder
+     */
+    public B configName(String configName) {
+        this.configName = configName;
+        return self();
+    }
+
+    /**
+     * Sets the file with the credentials for a configuration server.
+     *
+     * @param authFile the file with the credentials for a configuration server
+     * @return this builder
+     */
+    public B authFile(Path authFile) {
+        this.authFile = authFile;
+        return self();
+    }
+
+    /**
+     * Sets the file with the private key that decrypts secrets of the configuration.
+     *
+     * @param privKeyFile the file with the private key that decrypts secrets of the configuration
+     * @return this builder
+     */
+    public B privKeyFile(Path privKeyFile) {
+        this.privKeyFile = privKeyFile;
+        return self();
+    }
+
+    /**
+     * Sets a stand-in for the connection to a configuration server, for tests.
+     *
+     * @param debugHttpTransport a stand-in for the connection to a configuration server, for tests
+     * @return this builder
+     */
+    public B debugHttpTransport(Object debugHttpTransport) {
+        this.debugHttpTransport = debugHttpTransport;
+        return self();
+    }
+
+    /**
+     * Sets a list for the names of temporary files.
+     *
+     * @param tmpLst a list for the names of temporary files; not used, since none are written
+     * @return this builder
+     */
+    public B tmpLst(List<File> tmpLst) {
+        this.tmpLst = tmpLst;
+        return self();
+    }
+
+    /** Names parameters without their values, which may be secret. */
+    final String shown(String name, String own) {
+        return name + "(type=" + type + ", service=" + service + ", consistency=" + consistency + ", clientId=" + clientId
+                + ", valueType=" + (valueType == null ? null : valueType.getName()) + ", userDataOnly=" + userDataOnly
+                + ", dataCompression=" + dataCompression + ", dataEncryption=" + dataEncryption + ", parameters="
+                + parameters.keySet() + ", connectionListener=" + (connectionListener == null ? null : "set") + ", noConfig="
+                + noConfig + ", configFile=" + configFile + ", configName=" + configName + ", authFile=" + authFile
+                + ", privKeyFile=" + privKeyFile + own + ")";
+    }
+}
