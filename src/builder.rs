@@ -18,7 +18,7 @@ pub(crate) fn request(role: Role) -> Request {
         no_config: false,
         parameters: Map::new(),
         fields: Map::new(),
-        opens_key_stores: false,
+        is_java: false,
         brought: BroughtAlong::default(),
     }
 }

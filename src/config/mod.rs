@@ -40,6 +40,8 @@ pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Source, TlsSettings, Trust};
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
+#[cfg(feature = "jni")]
+pub(crate) use will::WillSerializer;
 
 use crate::error::{Error, Result};
 #[cfg(feature = "jni")]
@@ -70,8 +72,8 @@ pub(crate) struct Request {
     pub parameters: Map,
     /// The builder's own fields, under their configuration names; above `parameters`.
     pub fields: Map,
-    /// Whether the program can open Java's key stores.
-    pub opens_key_stores: bool,
+    /// Whether the program is one in Java, which can open key stores and has classes.
+    pub is_java: bool,
     pub brought: BroughtAlong,
 }
 

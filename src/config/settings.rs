@@ -193,7 +193,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         version,
         connect_properties,
         message_properties: take.message_properties("message_properties", &[]).filter(|_| version == Version::V5),
-        will: take.will(version),
+        will: take.will(version, request.is_java),
         keep_alive: take.keep_alive(),
         connection_timeout: take.connection_timeout(),
         clean,

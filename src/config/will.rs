@@ -13,12 +13,21 @@ pub(crate) struct WillSettings {
     pub topic: String,
     /// What becomes a SINETStream message.
     pub value: Vec<u8>,
+    /// The class in the program that makes the value of what is given as one.
+    pub serializer: Option<WillSerializer>,
     pub message: MessageSettings,
     pub qos: Consistency,
     pub retain: bool,
     /// Seconds; MQTT 5 only.
     pub delay_interval: Option<u32>,
     pub properties: Option<MessageProperties>,
+}
+
+/// See [`WillSettings::serializer`].
+#[derive(Clone)]
+pub(crate) struct WillSerializer {
+    pub class: String,
+    pub payload: Value,
 }
 
 impl std::fmt::Debug for WillSettings {
@@ -28,7 +37,7 @@ impl std::fmt::Debug for WillSettings {
 }
 
 impl Extractor {
-    pub fn will(&mut self, version: Version) -> Option<WillSettings> {
+    pub fn will(&mut self, version: Version, brings_serializers: bool) -> Option<WillSettings> {
         match self.value("will", &[])? {
             Value::Map(_) => {}
             other => {
@@ -48,7 +57,8 @@ impl Extractor {
             }
             None => {}
         }
-        let value = self.will_value();
+        let serializer = self.will_serializer(brings_serializers);
+        let value = if serializer.is_some() { Vec::new() } else { self.will_value() };
         let delay_interval =
             self.integer("will", &["delay_interval"], 0..=i64::from(u32::MAX)).map(|seconds| seconds as u32);
         let properties = self.message_properties("will", &["message_properties"]);
@@ -56,18 +66,33 @@ impl Extractor {
             self.no_effect_inside("will", "delay_interval", "it needs 'protocol: MQTTv5'");
             self.no_effect_inside("will", "message_properties", "it needs 'protocol: MQTTv5'");
         }
-        if self.value("will", &["value_serializer"]).is_some() {
-            self.parameters.problem("will", &["value_serializer"], "not supported yet by this version in a will");
-        }
         Some(WillSettings {
             topic: topic.unwrap_or_default(),
             value,
+            serializer,
             message: self.message(&["will"], &BroughtAlong::default()),
             qos: self.will_qos(),
             retain: self.flag("will", &["retain"]).unwrap_or(false),
             delay_interval,
             properties,
         })
+    }
+
+    /// Wins over `value_type`, as in a writer.
+    fn will_serializer(&mut self, brings_serializers: bool) -> Option<WillSerializer> {
+        let class = self.text("will", &["value_serializer"])?;
+        if !brings_serializers {
+            let message = "names a class of Java; a Rust program gives bytes or a text";
+            self.parameters.problem("will", &["value_serializer"], message);
+            return None;
+        }
+        match self.value("will", &["payload"]) {
+            Some(payload) => Some(WillSerializer { class, payload }),
+            None => {
+                self.parameters.problem("will", &["payload"], "is missing; expected a value for 'value_serializer'");
+                None
+            }
+        }
     }
 
     /// A text without `value_type` is sent as one.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::events::{self, EventQueue};
 use super::{packing, stores, tree};
-use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value};
+use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value, WillSerializer};
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
@@ -110,7 +110,7 @@ impl JavaClient {
             no_config: flag("no_config"),
             parameters: map("parameters"),
             fields: map("fields"),
-            opens_key_stores: true,
+            is_java: true,
             brought: BroughtAlong {
                 value_types: names("value_types")?,
                 compressions: names("compressions")?,
@@ -143,6 +143,10 @@ impl JavaClient {
             }
             _ => Value::Null,
         };
+        let serializer = settings.will.as_ref().and_then(|will| will.serializer.as_ref());
+        let will_payload = serializer.map_or(Value::Null, |WillSerializer { class, payload }| {
+            Value::from([("serializer", Value::from(class.as_str())), ("payload", payload.clone())])
+        });
         let crypto_plugin = match &settings.message.encryption {
             Some(Encryption::Plugin(parameters)) => Value::Map(parameters.clone()),
             _ => Value::Null,
@@ -163,6 +167,7 @@ impl JavaClient {
             ("user_data_only", Value::Bool(settings.message.user_data_only)),
             ("message_format", Value::Int(format)),
             ("key_material", stores::wanted(settings.tls.as_ref())),
+            ("will_payload", will_payload),
             ("compression_plugin", compression_plugin),
             ("crypto_plugin", crypto_plugin),
             ("plugged", settings.plugged.clone().map_or(Value::Null, Value::Map)),
@@ -180,7 +185,10 @@ impl JavaClient {
             return self.raw.set(codec).map_err(|_| Error::Internal("opened twice".into()));
         }
         let material = material.as_deref().map(stores::decode).transpose()?.unwrap_or_default();
-        let settings = self.settings.clone();
+        let mut settings = self.settings.clone();
+        if let (Some(will), Some(value)) = (&mut settings.will, &material.will_value) {
+            will.value.clone_from(value);
+        }
         let events = self.events.clone();
         let listener = Box::new(move |event: &ConnectionEvent| events.push(event));
         let raw = match self.role {

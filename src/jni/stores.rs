@@ -59,5 +59,10 @@ pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
         (None, None | Some(Value::Null)) => None,
         _ => return Err(malformed()),
     };
-    Ok(KeyMaterial { anchors: certificates("anchors")?, identity })
+    let will_value = match map.get("will_value") {
+        None | Some(Value::Null) => None,
+        Some(Value::Bytes(value)) => Some(value.clone()),
+        Some(_) => return Err(malformed()),
+    };
+    Ok(KeyMaterial { anchors: certificates("anchors")?, identity, will_value })
 }

@@ -23,6 +23,8 @@ pub(crate) struct KeyMaterial {
     pub anchors: Option<Vec<Vec<u8>>>,
     /// From the configured key store.
     pub identity: Option<Identity>,
+    /// The will's value, if a class of the program makes it.
+    pub will_value: Option<Vec<u8>>,
 }
 
 /// A chain of certificates, the client's own first, and its private key in PKCS #8.

@@ -111,7 +111,7 @@ impl Extractor {
     }
 
     fn refuse_store_in_rust(&mut self, store: &Store, instead: &str, request: &Request) {
-        if !request.opens_key_stores {
+        if !request.is_java {
             let name = if instead == "ca_certs" { "trustStore" } else { "keyStore" };
             let data = format!("{name}_data");
             let name = if is_data(&store.source) { data.as_str() } else { name };

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine;
 
 import java.lang.reflect.InvocationTargetException;
+import java.util.Map;
 import java.util.function.Supplier;
 
 import jp.ad.sinet.stream.api.Deserializer;
@@ -33,6 +34,26 @@ final class Codecs {
             return instantiate("value_deserializer", description.valueDeserializer, Deserializer.class);
         }
         return present(valueType(description, options)::getDeserializer, description, "deserializer");
+    }
+
+    /** What the configured class makes of a will's payload; null when there is no such class. */
+    @SuppressWarnings("unchecked")
+    static byte[] willValue(Map<String, Object> will) {
+        if (will == null) {
+            return null;
+        }
+        String className = (String) will.get("serializer");
+        Serializer<Object> serializer = instantiate("will.value_serializer", className, Serializer.class);
+        byte[] value;
+        try {
+            value = serializer.serialize(will.get("payload"));
+        } catch (RuntimeException | LinkageError e) {
+            throw failed("will.value_serializer", className, "it does not take the payload: " + e.getClass().getName(), e);
+        }
+        if (value == null) {
+            throw failed("will.value_serializer", className, "it returned null", null);
+        }
+        return value;
     }
 
     private static ValueType valueType(Description description, Options options) {

@@ -124,7 +124,8 @@ abstract class EngineClient implements MessageIO {
     }
 
     private static void connect(long handle, Description description, PluginStages stages) {
-        byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial());
+        byte[] willValue = Codecs.willValue(description.takeParameters("will_payload"));
+        byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial(), willValue);
         boolean begun = false;
         do {
             if (Thread.currentThread().isInterrupted()) { // and stays so

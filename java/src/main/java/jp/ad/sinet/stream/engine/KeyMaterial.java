@@ -12,7 +12,7 @@ final class KeyMaterial {
      * Opens what a description asks for. The result is a tree with lists of DER certificates {@code anchors} and
      * {@code chain}, and {@code key} in PKCS #8, each only where it was asked for.
      */
-    static byte[] open(Map<?, ?> wanted) {
+    static byte[] open(Map<?, ?> wanted, byte[] willValue) {
         Map<String, Object> material = new LinkedHashMap<>();
         if (wanted != null) {
             if (Boolean.TRUE.equals(wanted.get("jvm_anchors"))) {
@@ -26,6 +26,9 @@ final class KeyMaterial {
                 material.put("chain", identity.chain);
                 material.put("key", identity.key);
             }
+        }
+        if (willValue != null) {
+            material.put("will_value", willValue);
         }
         return Tree.encode(material);
     }

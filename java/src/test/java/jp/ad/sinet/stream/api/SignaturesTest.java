@@ -3,12 +3,15 @@ package jp.ad.sinet.stream.api;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Executable;
 import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,7 +25,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
+import javax.tools.ToolProvider;
+
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Compares the jar with the public signatures of SINETStream's Java library 1.9.2 ({@code tests/data/java-api.txt}, as
@@ -166,6 +172,71 @@ class SignaturesTest {
             }
         }
         return reasons;
+    }
+
+    private static String argument(Class<?> type) {
+        return type == boolean.class ? "false" : type.isPrimitive() ? "(" + type.getName() + ") 0"
+                : "(" + type.getCanonicalName() + ") null";
+    }
+
+    private static String call(String target, Executable executable) {
+        return target + "(" + Arrays.stream(executable.getParameterTypes()).map(SignaturesTest::argument)
+                .collect(Collectors.joining(", ")) + ");";
+    }
+
+    /** A statement for each member of a class. */
+    private static List<String> uses(Class<?> type) {
+        String name = type.getCanonicalName();
+        List<String> uses = new ArrayList<>();
+        if (!Modifier.isAbstract(type.getModifiers())) {
+            for (Constructor<?> constructor : type.getConstructors()) {
+                uses.add(call("new " + name, constructor));
+            }
+        }
+        for (Method method : type.getMethods()) {
+            boolean isStatic = Modifier.isStatic(method.getModifiers());
+            if (!method.isBridge() && !method.getDeclaringClass().getName().startsWith("java.")
+                    && !(isStatic && method.getDeclaringClass() != type)) {
+                uses.add(call((isStatic ? name : "((" + name + ") null)") + "." + method.getName(), method));
+            }
+        }
+        for (Field field : type.getFields()) {
+            uses.add("use(" + field.getDeclaringClass().getCanonicalName() + "." + field.getName() + ");");
+        }
+        return uses;
+    }
+
+    @Test
+    void aProgramThatUsesEveryClassCompilesAndRuns(@TempDir Path folder) throws Exception {
+        StringBuilder program = new StringBuilder("public class Everything {\n"
+                + "    static void use(Object object) {\n    }\n\n");
+        int classes = 0;
+        int uses = 0;
+        for (String line : Files.readAllLines(LIST)) {
+            Matcher header = HEADER.matcher(line);
+            Class<?> type = header.matches() ? load(header.group(2)) : null;
+            if (type == null) {
+                continue;
+            }
+            program.append("    static void use").append(classes++).append("() throws Throwable {\n");
+            for (String use : uses(type)) {
+                program.append("        ").append(use).append('\n');
+                uses++;
+            }
+            program.append("    }\n\n");
+        }
+        program.append("    public static void main(String[] arguments) {\n        System.setProperty(\"everything\", \"ran\");\n"
+                + "    }\n}\n");
+        assertTrue(classes > 45 && uses > 400, classes + " classes, " + uses + " uses");
+        Path source = Files.writeString(folder.resolve("Everything.java"), program);
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        int status = ToolProvider.getSystemJavaCompiler().run(null, said, said, "-proc:none", "-nowarn", "-cp",
+                System.getProperty("java.class.path"), "-d", folder.toString(), source.toString());
+        assertEquals(0, status, said::toString);
+        try (URLClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()})) {
+            loader.loadClass("Everything").getMethod("main", String[].class).invoke(null, (Object) new String[0]);
+        }
+        assertEquals("ran", System.clearProperty("everything"));
     }
 
     @Test

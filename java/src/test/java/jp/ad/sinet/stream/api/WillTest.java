@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.api;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -82,6 +83,36 @@ class WillTest {
             assertEquals(0L, message.getTimestampMicroseconds());
             assertEquals(new PublishPacket(willTopic, 1, false, false), message.getRaw());
         }
+    }
+
+    /** Upper case. */
+    public static class Loud implements Serializer<String> {
+        @Override
+        public byte[] serialize(String text) {
+            return text.toUpperCase().getBytes(StandardCharsets.UTF_8);
+        }
+    }
+
+    @Test
+    void aClassMakesTheValue() throws IOException {
+        Map<String, Object> will = goodbye();
+        will.put("value_serializer", Loud.class.getName());
+        Path file = file("MQTTv311", "will_set", will, Map.of());
+        try (MessageReader<String> reader = reader("MQTTv311")) {
+            killed(file);
+            assertEquals("GOODBYE", reader.read().getValue());
+        }
+        will.put("payload", new byte[] {1});
+        Path wrong = file("MQTTv311", "will_set", will, Map.of());
+        InvalidConfigurationException e = assertThrows(InvalidConfigurationException.class,
+                () -> MessageWriterFactory.<String>builder().configFile(wrong).build().getWriter().close());
+        assertTrue(e.getMessage().contains("will.value_serializer") && e.getMessage().contains(Loud.class.getName()),
+                e::getMessage);
+        will.put("value_serializer", "no.such.Class");
+        Path missing = file("MQTTv311", "will_set", will, Map.of());
+        e = assertThrows(InvalidConfigurationException.class,
+                () -> MessageWriterFactory.<String>builder().configFile(missing).build().getWriter().close());
+        assertTrue(e.getMessage().contains("no.such.Class: not found"), e.getMessage());
     }
 
     @Test
