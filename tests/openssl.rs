@@ -222,3 +222,20 @@ fn chains_need_their_middle_but_no_order() {
     accepted(&chain(&[&server.pem, &middle.pem]), &ca, "localhost", true);
     accepted(&chain(&[&server.pem, &root.pem, &middle.pem]), &ca, "localhost", true);
 }
+
+#[test]
+#[cfg(feature = "cli")]
+fn check_gives_the_line_that_makes_a_right_certificate() {
+    let folder = Folder::new();
+    let ca = folder.file("ca.pem");
+    for (extensions, cause) in [("", "version 1 of X.509"), ("subjectAltName=DNS:other", "not for 'localhost'")] {
+        let certificate = folder.signed("rsa:2048", "localhost", extensions, "");
+        let server = Server::start(&folder, &certificate);
+        let brokers = format!("brokers={}", server.address());
+        let trusted = format!("tls.ca_certs={}", ca.display());
+        let ended = common::command::run(["check", "-nc", "type=mqtt", "topic=t", &brokers, &trusted]).expect(4);
+        let text = ended.text();
+        assert!(text.contains(cause), "{text}");
+        assert!(text.contains("openssl req -x509") && text.contains("subjectAltName=DNS:localhost"), "{text}");
+    }
+}

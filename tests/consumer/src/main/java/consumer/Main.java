@@ -16,6 +16,15 @@ public final class Main {
     private Main() {
     }
 
+    /** The messaging system of a plugin that only META-INF/services names. */
+    private static MessageReaderFactory<String> plugged(MessageReaderFactory.MessageReaderFactoryBuilder<String> builder) {
+        return builder.noConfig(true).type("memory").topic("t").valueType(SimpleValueType.TEXT).dataCompression(true).build();
+    }
+
+    private static MessageWriterFactory<String> plugged(MessageWriterFactory.MessageWriterFactoryBuilder<String> builder) {
+        return builder.noConfig(true).type("memory").topic("t").valueType(SimpleValueType.TEXT).dataCompression(true).build();
+    }
+
     public static void main(String[] args) throws Exception {
         String broker = args[0];
         String sent = "こんにちは, consumer";
@@ -41,6 +50,13 @@ public final class Main {
             String received = reader.read().getValue();
             if (!sent.equals(received)) {
                 throw new IllegalStateException("sent " + sent + ", received " + received);
+            }
+        }
+        try (MessageReader<String> reader = plugged(MessageReaderFactory.<String>builder()).getReader();
+                MessageWriter<String> writer = plugged(MessageWriterFactory.<String>builder()).getWriter()) {
+            writer.write(sent);
+            if (!sent.equals(reader.read().getValue())) {
+                throw new IllegalStateException("the plugin's messaging system gave another value");
             }
         }
         CountDownLatch delivered = new CountDownLatch(1);
