@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop fuzz demo examples bench classpath publish clean
+.PHONY: help deps build test interop fuzz demo examples natives bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
@@ -14,6 +14,7 @@ help:
 	@echo 'make fuzz       every decoder with random input, 20 seconds each (SECONDS=N for others)'
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
 	@echo 'make examples   every small example in both languages, with a Mosquitto of its own; part of make test'
+	@echo 'make natives    the native library for every platform that can be built here, with Zig as the linker'
 	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
@@ -39,6 +40,9 @@ demo: deps
 
 examples: deps
 	@scripts/examples
+
+natives: deps
+	@scripts/natives
 
 bench: deps
 	@bench/run
