@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop fuzz demo examples natives bench classpath publish clean
+.PHONY: help deps build test interop fuzz demo examples natives test-natives test-jdks release bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
@@ -15,6 +15,9 @@ help:
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
 	@echo 'make examples   every small example in both languages, with a Mosquitto of its own; part of make test'
 	@echo 'make natives    the native library for every platform that can be built here, with Zig as the linker'
+	@echo 'make test-natives  tries what make natives has built: under QEMU, under Wine, with musl'
+	@echo 'make test-jdks     the JUnit tests on Java 11, 17, 21, 25 and every JDK of this machine'
+	@echo 'make release    the Maven artifacts, the crate and the commands, in build/release'
 	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
@@ -41,8 +44,20 @@ demo: deps
 examples: deps
 	@scripts/examples
 
-natives: deps
+natives:
+	@scripts/deps natives
 	@scripts/natives
+
+test-natives:
+	@scripts/deps natives
+	@scripts/test-natives
+
+test-jdks: deps
+	@scripts/test-jdks
+
+release:
+	@scripts/deps natives
+	@scripts/release
 
 bench: deps
 	@bench/run

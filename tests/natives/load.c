@@ -1,0 +1,17 @@
+/* For a C library that no JVM is at hand for: loads the native library and finds what JNI looks for in it. */
+#include <dlfcn.h>
+#include <stdio.h>
+
+int main(int argc, char **argv) {
+    void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
+    if (library == NULL) {
+        fprintf(stderr, "%s\n", argc == 2 ? dlerror() : "usage: load LIBRARY");
+        return 1;
+    }
+    if (dlsym(library, "Java_jp_ad_sinet_stream_engine_Native_open") == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 1;
+    }
+    puts("check: loaded");
+    return 0;
+}
