@@ -57,7 +57,7 @@ test-jdks: deps
 
 release:
 	@scripts/deps natives
-	@scripts/release
+	@NATIVES="$(NATIVES)" scripts/release
 
 bench: deps
 	@bench/run
