@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop fuzz demo examples natives test-natives test-jdks release bench classpath publish clean
+.PHONY: help deps build test interop fuzz demo examples natives test-natives test-jdks test-brokers release bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
@@ -17,6 +17,7 @@ help:
 	@echo 'make natives    the native library for every platform that can be built here, with Zig as the linker'
 	@echo 'make test-natives  tries what make natives has built: under QEMU, under Wine, with musl'
 	@echo 'make test-jdks     the JUnit tests on Java 11, 17, 21, 25 and every JDK of this machine'
+	@echo 'make test-brokers  the other brokers: later Mosquittos, Aedes, Mochi MQTT, Moquette'
 	@echo 'make release    the Maven artifacts, the crate and the commands, in build/release'
 	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
@@ -51,6 +52,9 @@ natives:
 test-natives:
 	@scripts/deps natives
 	@scripts/test-natives
+
+test-brokers: deps
+	@scripts/test-brokers
 
 test-jdks: deps
 	@scripts/test-jdks
