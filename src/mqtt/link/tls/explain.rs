@@ -26,6 +26,9 @@ pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) 
         (_, Some(Error::AlertReceived(AlertDescription::HandshakeFailure))) if asked == Asked::Served => {
             alert(AlertDescription::BadCertificate)
         }
+        (_, Some(Error::InvalidMessage(_))) => {
+            format!("the peer does not speak TLS ({error}); this looks like a port without it: leave out 'tls'")
+        }
         _ => explain(error),
     }
 }
@@ -42,9 +45,7 @@ pub(crate) fn explain(error: &io::Error) -> String {
     match cause(error) {
         None => error.to_string(),
         Some(Error::InvalidCertificate(reason)) => certificate(BROKERS, reason, None),
-        Some(Error::InvalidMessage(_)) => {
-            format!("the peer does not speak TLS ({error}); this looks like a port without it: leave out 'tls'")
-        }
+        Some(Error::InvalidMessage(_)) => format!("the peer sent what is not TLS on a connection with TLS ({error})"),
         Some(Error::AlertReceived(description)) => alert(*description),
         Some(Error::PeerIncompatible(what)) => {
             format!(
