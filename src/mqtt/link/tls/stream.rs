@@ -33,11 +33,17 @@ impl Stream {
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 Err(e) => return Err(e),
             }
+            // Without new input it repeats the error that a former call met after what it could still read.
+            connection.process_new_packets().map_err(invalid)?;
             connection.read_tls(&mut Socket(tcp))?;
             if let Err(error) = connection.process_new_packets() {
                 // The alert that explains it to the broker, as far as that goes.
                 let _ = connection.write_tls(&mut Socket(tcp));
-                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                // What came before it counts: Mosquitto 2.1 follows a refusing CONNACK by a WebSocket's end without TLS.
+                return match connection.reader().read(buffer) {
+                    Ok(length) if length > 0 => Ok(length),
+                    _ => Err(invalid(error)),
+                };
             }
         }
     }
@@ -82,10 +88,14 @@ impl Stream {
 fn alert(connection: &mut ClientConnection, tcp: &TcpStream) -> Option<io::Error> {
     while connection.read_tls(&mut Socket(tcp)).is_ok_and(|length| length > 0) {
         if let Err(error) = connection.process_new_packets() {
-            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+            return Some(invalid(error));
         }
     }
     None
+}
+
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// tokio's socket as rustls wants it.
