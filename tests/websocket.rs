@@ -5,7 +5,7 @@ mod common;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
+use common::broker::{Broker, is_from_2_1};
 use common::certificates;
 use common::proxy::Proxy;
 use common::raw::{CONNECT, PINGREQ, Publish, publish};
@@ -463,7 +463,8 @@ fn a_port_of_another_kind_is_explained() {
     refused(writer(&broker.plain_address(), "t"), &["WebSocket", "is this a WebSocket port?"]);
     refused(writer(&broker.tls_address(), "t"), &["WebSocket", "is this a WebSocket port?", "'tls'"]);
     // Mosquitto 2.0 answers without TLS, 2.1 hangs up.
-    refused(writer(&broker.ws_address(), "t").parameter("tls", tls.clone()), &["TLS", "leave out 'tls'"]);
+    let answer = if is_from_2_1() { "is this a TLS port?" } else { "does not speak TLS" };
+    refused(writer(&broker.ws_address(), "t").parameter("tls", tls.clone()), &["TLS", answer]);
     refused(writer(&broker.tls_address(), "t").parameter("tls", tls), &["WebSocket", "is this a WebSocket port?"]);
     let ssh = Scripted::start(|peer| {
         peer.send(b"SSH-2.0-x\r\n");

@@ -355,7 +355,7 @@ fn mosquitto_passwd(file: &Path, user: &str, password: &str) {
     assert!(output.status.success(), "mosquitto_passwd: {output:?}");
 }
 
-fn is_from_2_1() -> bool {
+pub fn is_from_2_1() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
         let output = Command::new(program("mosquitto")).arg("-h").output().expect("mosquitto -h");
