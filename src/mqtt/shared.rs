@@ -201,9 +201,10 @@ impl Shared {
 
     /// The connection is gone, and another one will be tried.
     pub fn detach(&self, cause: &Error) {
-        self.connected.store(false, Ordering::Release);
         lock(&self.sender).detach();
         self.with(|session| session.disconnected(cause));
+        // After that, so that whoever sees it knows that nothing goes to the lost connection any more.
+        self.connected.store(false, Ordering::Release);
     }
 
     /// Ends the client, once: what is pending fails with the cause, what comes later too.
