@@ -244,6 +244,34 @@ fn a_refused_subscription_is_told_at_open() {
     }
 }
 
+/// Mosquitto's `acl_file` grants every subscription and then sends nothing; its dynamic security refuses.
+#[test]
+fn mosquitto_refuses_subscriptions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.json");
+    let everybody = r#"{
+        "defaultACLAccess": {"publishClientSend": true, "publishClientReceive": true, "subscribe": false},
+        "roles": [{"rolename": "reader", "acls": [{"acltype": "subscribePattern", "topic": "open/#", "allow": true}]}],
+        "groups": [{"groupname": "everybody", "roles": [{"rolename": "reader"}]}],
+        "anonymousGroup": "everybody"
+    }"#;
+    std::fs::write(&rules, everybody).expect("write");
+    // Mosquitto looks for the plugin where its system has libraries.
+    let plugin = "allow_anonymous true\nplugin mosquitto_dynamic_security.so\nplugin_opt_config_file";
+    let broker = Broker::start_with_listener(certificates::server(), &format!("{plugin} {}\n", rules.display()));
+    let address = broker.further_address();
+    for version in ["MQTTv5", "MQTTv311"] {
+        let open = |topic| {
+            common::reader::<String>(&address, topic)
+                .parameter("protocol", version)
+                .parameter("tls", [("ca_certs", broker.ca().display().to_string())])
+                .open()
+        };
+        open("open/t").expect("reader");
+        told(open("shut/t"), "Authorization", &[&address, "'shut/t'"]);
+    }
+}
+
 /// Only the refused ones of several topics are named.
 #[test]
 fn one_of_several_subscriptions_may_be_refused() {

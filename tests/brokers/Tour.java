@@ -68,12 +68,12 @@ public final class Tour {
         return parameters;
     }
 
-    private static MessageWriter<String> writer(Consistency consistency, String topic, Map<String, Object> parameters) {
+    static MessageWriter<String> writer(Consistency consistency, String topic, Map<String, Object> parameters) {
         return MessageWriterFactory.<String>builder().noConfig(true).type("mqtt").topic(topic).consistency(consistency)
                 .valueType(SimpleValueType.TEXT).parameters(parameters).build().getWriter();
     }
 
-    private static MessageReader<String> reader(Consistency consistency, String topic, Map<String, Object> parameters) {
+    static MessageReader<String> reader(Consistency consistency, String topic, Map<String, Object> parameters) {
         return MessageReaderFactory.<String>builder().noConfig(true).type("mqtt").topic(topic).consistency(consistency)
                 .valueType(SimpleValueType.TEXT).receiveTimeout(Duration.ofSeconds(10)).parameters(parameters).build()
                 .getReader();
