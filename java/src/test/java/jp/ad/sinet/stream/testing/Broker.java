@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
@@ -152,6 +154,9 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
                 "persistence false",
                 "max_queued_messages 1000000", // 0 makes 2.0.11 hang up on whoever may not publish
                 "max_inflight_messages 1000"));
+        if (isFrom21()) {
+            lines.add("max_packet_size 268435455"); // by default it hangs up on whoever sends more than 2 MB
+        }
         ports.forEach((listener, port) -> {
             lines.add("listener " + port + " 127.0.0.1");
             lines.addAll(settings(listener));
@@ -161,6 +166,17 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
                 .redirectErrorStream(true).redirectOutput(log.toFile()));
         return Await.reached(START_LIMIT, () -> !process.isAlive()
                 || ports.values().stream().allMatch(Broker::listens)) && process.isAlive();
+    }
+
+    private static boolean isFrom21() throws IOException {
+        Process help = Processes.start(new ProcessBuilder(Processes.find("mosquitto"), "-h").redirectErrorStream(true));
+        String text = new String(help.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        Matcher version = Pattern.compile("mosquitto version (\\d+)\\.(\\d+)").matcher(text);
+        if (!version.find()) {
+            throw new AssertionError("Mosquitto does not tell its version: " + text);
+        }
+        int major = Integer.parseInt(version.group(1));
+        return major > 2 || major == 2 && Integer.parseInt(version.group(2)) >= 1;
     }
 
     private List<String> settings(Listener listener) {
@@ -269,9 +285,14 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return (int) log().lines().filter(line -> line.contains(text)).count();
     }
 
+    /**
+     * What it has logged since its last start; a protocol's version as before 2.1, which gives the level that is sent: p1
+     * is now p3, p2 is p4.
+     */
     public String log() {
         try {
-            return new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
+            return new String(Files.readAllBytes(log), StandardCharsets.UTF_8)
+                    .replace(" (p3, ", " (p1, ").replace(" (p4, ", " (p2, ");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
