@@ -21,21 +21,23 @@ public final class Cluster {
     private Cluster() {
     }
 
-    public static void main(String[] args) throws Exception {
+    private interface Step {
+        void run() throws Exception;
+    }
+
+    public static void main(String[] args) {
+        step("a subscription shared by readers at both nodes", () -> shared(args[0], args[1]));
+        step("a node dies", () -> dying(args[0], args[1], ProcessHandle.of(Long.parseLong(args[2])).orElseThrow()));
+    }
+
+    private static void step(String name, Step step) {
         String result = "ok";
         try {
-            shared(args[0], args[1]);
-        } catch (RuntimeException e) {
+            step.run();
+        } catch (Exception e) {
             result = e.toString();
         }
-        System.out.println("a subscription shared by readers at both nodes: " + result);
-        result = "ok";
-        try {
-            dying(args[0], args[1], ProcessHandle.of(Long.parseLong(args[2])).orElseThrow());
-        } catch (RuntimeException e) {
-            result = e.toString();
-        }
-        System.out.println("a node dies: " + result);
+        System.out.println(name + ": " + result);
     }
 
     private static Map<String, Object> parameters(String brokers) {
@@ -63,9 +65,9 @@ public final class Cluster {
         return message == null ? null : message.getValue();
     }
 
-    private static void expect(boolean condition, Object otherwise) {
+    private static void expect(boolean condition, String otherwise) {
         if (!condition) {
-            throw new IllegalStateException(otherwise.toString());
+            throw new IllegalStateException(otherwise);
         }
     }
 

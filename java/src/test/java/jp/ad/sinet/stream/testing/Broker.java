@@ -43,6 +43,8 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
     }
 
     private static final List<String> USERS = List.of("user01", "user02", "user03");
+    /** From then on, the size of packets is limited by default. */
+    private static final boolean IS_FROM_2_1 = isFrom21();
     private static final int ATTEMPTS = 5;
     private static final Duration START_LIMIT = Duration.ofSeconds(10);
 
@@ -154,7 +156,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
                 "persistence false",
                 "max_queued_messages 1000000", // 0 makes 2.0.11 hang up on whoever may not publish
                 "max_inflight_messages 1000"));
-        if (isFrom21()) {
+        if (IS_FROM_2_1) {
             lines.add("max_packet_size 268435455"); // by default it hangs up on whoever sends more than 2 MB
         }
         ports.forEach((listener, port) -> {
@@ -168,9 +170,14 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
                 || ports.values().stream().allMatch(Broker::listens)) && process.isAlive();
     }
 
-    private static boolean isFrom21() throws IOException {
-        Process help = Processes.start(new ProcessBuilder(Processes.find("mosquitto"), "-h").redirectErrorStream(true));
-        String text = new String(help.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    private static boolean isFrom21() {
+        String text;
+        try {
+            Process help = Processes.start(new ProcessBuilder(Processes.find("mosquitto"), "-h").redirectErrorStream(true));
+            text = new String(help.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         Matcher version = Pattern.compile("mosquitto version (\\d+)\\.(\\d+)").matcher(text);
         if (!version.find()) {
             throw new AssertionError("Mosquitto does not tell its version: " + text);
