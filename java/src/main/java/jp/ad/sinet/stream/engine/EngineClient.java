@@ -86,7 +86,6 @@ abstract class EngineClient implements MessageIO {
             Function<Opened<C>, R> client, Function<Plugged<C>, R> plugged) {
         Native.ensureLoaded();
         long handle = open(options);
-        EventPump pump = null;
         try {
             Description description = new Description(Native.describe(handle));
             description.warnings.forEach(LOGGER::warning);
@@ -101,15 +100,12 @@ abstract class EngineClient implements MessageIO {
                 Native.connect(handle, null, stages);
                 return plugged.apply(new Plugged<>(handle, description, valueType, chosen, options, forPlugin));
             }
-            pump = EventPump.start(handle, name, description.clientId, options, sink);
+            EventPump pump = EventPump.start(handle, name, description.clientId, options, sink);
             connect(handle, description, stages);
             pump.ready();
             return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
         } catch (Throwable failure) {
-            if (pump != null) {
-                pump.finish();
-            }
-            Native.release(handle);
+            Native.release(handle); // ends the pump, too
             throw failure;
         }
     }
