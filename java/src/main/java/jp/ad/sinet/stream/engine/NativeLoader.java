@@ -70,10 +70,16 @@ final class NativeLoader {
     String load() {
         String path = properties.apply(PATH_PROPERTY);
         boolean done;
-        if (path != null) {
-            done = loadFile("system property " + PATH_PROPERTY, path);
-        } else {
-            done = loadFromLibraryPath() || loadFromJar();
+        try {
+            if (path != null) {
+                done = loadFile("system property " + PATH_PROPERTY, path);
+            } else {
+                done = loadFromLibraryPath() || loadFromJar();
+            }
+        } catch (IllegalCallerException e) {
+            Module module = NativeLoader.class.getModule();
+            throw new SinetStreamException("the JVM lets this package load no native library; start it with"
+                    + " --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED"), e);
         }
         if (!done) {
             throw new SinetStreamException(explanation(), cause);
@@ -100,13 +106,13 @@ final class NativeLoader {
     }
 
     private boolean loadFromLibraryPath() {
-        tried.add(LIBRARY_PATH_PROPERTY);
+        Path file = findInLibraryPath();
+        tried.add(LIBRARY_PATH_PROPERTY + (file == null ? "" : " (" + file + ")"));
         try {
             System.loadLibrary(LIBRARY);
             return true;
         } catch (UnsatisfiedLinkError e) {
-            Path file = isLoadedElsewhere(e) ? findInLibraryPath() : null;
-            return file != null ? loadCopy(file) : failed(e.getMessage(), e);
+            return file != null && isLoadedElsewhere(e) ? loadCopy(file) : failed(e.getMessage(), e);
         }
     }
 
@@ -167,7 +173,8 @@ final class NativeLoader {
 
     private static boolean isNoExec(UnsatisfiedLinkError e) {
         String message = String.valueOf(e.getMessage());
-        return message.contains("failed to map segment") || message.contains("Operation not permitted")
+        // Some C libraries say no more than the first, so that only another reason rules this one out.
+        return message.contains("failed to map segment") && !message.contains("Cannot allocate memory") || message.contains("Operation not permitted")
                 || message.contains("Permission denied");
     }
 
@@ -201,7 +208,8 @@ final class NativeLoader {
         }
         if (expected != null && !expected.equals(actual)) {
             throw new SinetStreamException("the native library from " + source + " has version " + actual
-                    + ", but the Java classes have version " + expected);
+                    + ", but the Java classes have version " + expected + "; take it away from there, or name the right one by"
+                    + " the system property " + PATH_PROPERTY);
         }
     }
 

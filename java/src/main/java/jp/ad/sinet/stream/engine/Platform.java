@@ -1,12 +1,16 @@
 package jp.ad.sinet.stream.engine;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** An operating system and a processor architecture, named as the folders of native libraries in the jar are. */
 final class Platform {
@@ -65,10 +69,28 @@ final class Platform {
         }
     }
 
-    /** A system with the dynamic loaders of both C libraries counts as one with glibc. */
+    /**
+     * Whether this process runs with musl: what it has mapped tells, since systems with one C library can have the dynamic
+     * loader of the other one, too (gcompat of Alpine, musl-tools of Debian).
+     */
     private static boolean isMusl() {
-        return hasFile("/lib", "ld-musl-*.so.1") && !hasFile("/lib", "ld-linux*.so*")
+        Boolean mapped = isMusl(Path.of("/proc/self/maps"));
+        return mapped != null ? mapped : hasFile("/lib", "ld-musl-*.so.1") && !hasFile("/lib", "ld-linux*.so*")
                 && !hasFile("/lib64", "ld-linux*.so*");
+    }
+
+    /** The same from what proc(5) calls {@code maps}; null when it does not tell. */
+    static Boolean isMusl(Path maps) {
+        try (Stream<String> lines = Files.lines(maps, StandardCharsets.ISO_8859_1)) {
+            List<String> files = lines.map(line -> line.substring(line.lastIndexOf('/') + 1)).collect(Collectors.toList());
+            if (files.stream().anyMatch(file -> file.startsWith("ld-musl-"))) {
+                return true;
+            }
+            // musl has no libc.so.6; releases of glibc before 2.34 map libc-2.33.so
+            return files.stream().anyMatch(file -> file.matches("libc\\.so\\.6|libc-2\\..*\\.so")) ? false : null;
+        } catch (IOException | UncheckedIOException e) {
+            return null;
+        }
     }
 
     private static boolean hasFile(String directory, String glob) {

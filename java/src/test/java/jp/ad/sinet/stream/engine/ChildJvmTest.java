@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -200,6 +201,26 @@ class ChildJvmTest {
         assumeTrue(Files.exists(zip), "this JDK is built otherwise");
         notLoaded(new ChildJvm().option("-Dsinetstream.native.path=" + zip).run("load"), zip.toString(),
                 "is not one of SINETStream");
+    }
+
+    @Test
+    void aLibraryOfAnotherVersionIsExplained() throws IOException {
+        Path library = EngineAccess.extractLibrary(Files.createDirectory(directory.resolve("old")));
+        Path classes = directory.resolve("new");
+        Path version = classes.resolve("jp/ad/sinet/stream/engine/version.properties");
+        Files.createDirectories(version.getParent());
+        Files.writeString(version, "version=99.0");
+        notLoaded(new ChildJvm().option("-Djava.library.path=" + library.getParent())
+                .option("-cp").option(classes + File.pathSeparator + ChildJvm.classPath()).run("load"),
+                "from java.library.path (" + library + ") has version ", "have version 99.0; take it away from there");
+    }
+
+    @Test
+    void aJvmThatAllowsNoNativeAccessIsExplained() throws IOException {
+        assumeTrue(Runtime.version().feature() >= 24, "warns only");
+        ChildJvm.Result result = new ChildJvm().option(ChildJvm.NO_NATIVE_ACCESS).run("load");
+        assertEquals(2, occurrences(result.out, "SinetStreamException: the JVM lets this package load no native library;"
+                + " start it with --enable-native-access=ALL-UNNAMED"), result::toString);
     }
 
     @Test

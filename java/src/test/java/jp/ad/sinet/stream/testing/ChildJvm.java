@@ -14,6 +14,8 @@ import java.util.stream.Stream;
 public final class ChildJvm {
     private static final long LIMIT_SECONDS = 20;
     private static final int NATIVE_ACCESS_SINCE = 22;
+    /** An option since Java 24. */
+    public static final String NO_NATIVE_ACCESS = "--illegal-native-access=deny";
 
     private final List<String> before = new ArrayList<>();
     private String leftOut;
@@ -51,7 +53,7 @@ public final class ChildJvm {
         command.addAll(List.of("-Xcheck:jni", "-ea", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
                 Stream.of(classPath().split(File.pathSeparator)).filter(entry -> leftOut == null || !entry.contains(leftOut))
                         .collect(Collectors.joining(File.pathSeparator))));
-        if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
+        if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE && !options.contains(NO_NATIVE_ACCESS)) {
             command.add("--enable-native-access=ALL-UNNAMED");
         }
         command.addAll(options);
