@@ -2,11 +2,21 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use common::raw::{SUBSCRIBE, property, publish, publish_v5};
 use common::scripted::Scripted;
-use common::{eventually, next};
+use common::{connection_timeout, eventually, next, told};
+use sinetstream::Consistency;
+
+/// The memory is that of the whole process, so there is one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 const MESSAGE: usize = 64 * 1024;
 const MESSAGES: usize = 16 * 1024;
@@ -21,6 +31,7 @@ fn resident() -> usize {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
+    let _alone = alone();
     let sent = Arc::new(AtomicUsize::new(0));
     let broker = Scripted::open({
         let sent = sent.clone();
@@ -54,4 +65,57 @@ fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < 200 << 20, "{} MiB more after reading", grown >> 20);
+}
+
+/// The answer to a subscription may come behind messages, which the application can't take before it has it.
+#[test]
+fn before_the_subscription_is_answered_there_is_a_bound_too() {
+    let _alone = alone();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let broker = Scripted::open({
+        let sent = sent.clone();
+        move |peer| {
+            peer.expect(SUBSCRIBE);
+            let message = publish("t", &[0; MESSAGE], 0, false, 0).bytes();
+            while peer.stream().write_all(&message).is_ok() {
+                sent.fetch_add(message.len(), Ordering::SeqCst);
+            }
+        }
+    });
+    let opened = common::reader::<Vec<u8>>(&broker.address(), "t")
+        .consistency(Consistency::AtMostOnce)
+        .parameter("connect", connection_timeout(2.0))
+        .open();
+    told(opened, "Connection", &["SUBSCRIBE", "no answer within 2s, but", "messages of", "which nobody has read"]);
+    drop(broker);
+    // 64 MiB, and what the sockets hold.
+    assert!(sent.load(Ordering::SeqCst) < 100 << 20, "{sent:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_topic_alias_keeps_its_topic_and_not_the_packet_it_came_with() {
+    let _alone = alone();
+    const LARGE: usize = 5_000_000;
+    let broker = Scripted::open_v5(&[], |peer| {
+        peer.suback_v5(0, &[]);
+        for alias in 1..=60u16 {
+            let property = property::two_bytes(property::TOPIC_ALIAS, alias);
+            peer.send(&publish_v5(&format!("t/{alias}"), &vec![1; LARGE], 0, 0, &[property]).bytes());
+        }
+        peer.drain();
+    });
+    let reader = common::reader::<Vec<u8>>(&broker.address(), "t/#")
+        .consistency(Consistency::AtMostOnce)
+        .parameter("protocol", "MQTTv5")
+        .parameter("user_data_only", true)
+        .parameter("topic_alias_maximum", 100)
+        .open()
+        .expect("reader");
+    let before = resident();
+    for _ in 0..60 {
+        assert_eq!(next(&reader).value().len(), LARGE);
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 30 * LARGE, "{grown} bytes more");
 }

@@ -4,6 +4,7 @@ mod common;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::broker::Broker;
 use common::events::listen;
 use common::proxy::Proxy;
-use common::raw::{PINGREQ, Packet};
+use common::raw::{self, Connect, PINGREQ, Packet};
 use common::scripted::Scripted;
 use common::{PATIENCE, block_on, eventually, login, next, quickly};
 use sinetstream::config::Value;
@@ -444,10 +445,6 @@ fn flush_after_the_end_tells_why_it_ended() {
 
 #[test]
 fn another_brokers_session_is_not_ours() {
-    let session_present = |peer: &mut common::scripted::Peer| {
-        peer.expect(common::raw::CONNECT);
-        peer.send(&[0x20, 2, 1, 0]);
-    };
     let first = Scripted::open(|peer| {
         let id = [4, 5].map({
             let publish = peer.expect(0x30);
@@ -457,9 +454,21 @@ fn another_brokers_session_is_not_ours() {
         peer.send(&Packet::new(0x50, id).bytes());
         peer.expect(0x60);
     });
+    // What is there under this client id has nothing to do with what we publish: it is discarded.
+    let is_there = AtomicBool::new(true);
     let second = Scripted::start(move |peer| {
-        session_present(peer);
+        let clean = Connect::parse(&peer.expect(raw::CONNECT)).clean_session;
+        if clean {
+            is_there.store(false, Ordering::SeqCst);
+        }
+        let present = is_there.load(Ordering::SeqCst);
+        peer.send(&[0x20, 2, present.into(), 0]);
+        if clean || present {
+            peer.expect(raw::DISCONNECT);
+            return;
+        }
         let publish = peer.expect(0x30);
+        assert_eq!(publish.first & 8, 0, "DUP");
         let id = [publish.body[3], publish.body[4]];
         peer.send(&Packet::new(0x50, id).bytes());
         peer.expect(0x60);
@@ -474,7 +483,7 @@ fn another_brokers_session_is_not_ours() {
         .open()
         .expect("writer");
     assert_eq!(writer.write("x"), Ok(()));
-    assert_eq!(second.connections(), 1);
+    assert_eq!(second.connections(), 3);
 }
 
 /// Some brokers refuse a publish of MQTT 3.1.1 like this.
@@ -512,4 +521,38 @@ fn a_publish_on_which_the_broker_ends_the_connection_three_times_fails_alone() {
     // Good ones may have been under way with the bad one, and suspected in its place, once each.
     assert!((4..=25).contains(&broker.connections()), "{}", broker.connections());
     assert_eq!(writer.write("more"), Ok(()));
+}
+
+/// Mosquitto has room for 20 messages at QoS 2 per client; it must not be taken for ever by those that timed out.
+#[test]
+fn messages_at_qos_2_that_were_given_up_take_no_place_at_the_broker() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(broker.plain);
+    let reader = reader(&broker.plain_address()).consistency(Consistency::ExactlyOnce).open().expect("reader");
+    let writer = writer(&proxy.address())
+        .consistency(Consistency::ExactlyOnce)
+        .client_id("gives-up")
+        .parameter("clean_session", false)
+        .parameter("write_timeout_ms", 1000)
+        .open()
+        .expect("writer");
+    let write_all = |count: u32, word: &str, check: fn(Result<(), Error>)| {
+        std::thread::scope(|scope| {
+            for number in 0..count {
+                let (writer, text) = (&writer, format!("{word} {number}"));
+                scope.spawn(move || check(writer.write(&text)));
+            }
+        });
+    };
+    proxy.stall_answers(true);
+    write_all(20, "lost", |result| drop(common::told(result, "Io", &["timed out", "may have been delivered"])));
+    eventually("the broker has them", || broker.log().matches("Received PUBLISH from gives-up").count() == 20);
+    proxy.cut();
+    proxy.stall_answers(false);
+    eventually("back", || writer.is_connected() && writer.connection_info().reconnects > 0);
+    write_all(40, "kept", |result| result.expect("write"));
+    let mut kept = 0;
+    while kept < 40 {
+        kept += usize::from(next(&reader).value().starts_with("kept"));
+    }
 }

@@ -244,3 +244,36 @@ fn a_session_that_is_taken_over_ends() {
     writer::<str>(&address, "t").open().expect("a writer").write("for the second").expect("write");
     assert_eq!(next(&second).value(), "for the second");
 }
+
+/// Mosquitto has room for 20 messages at QoS 2 per client. Those that a dead process has left there would take it all, and
+/// a new message under one of their identifiers would be taken for theirs.
+#[test]
+fn a_writer_at_qos_2_does_not_inherit_what_a_dead_one_was_sending() {
+    let broker = Broker::start();
+    for version in ["MQTTv31", "MQTTv311", "MQTTv5"] {
+        raw::Client::die_publishing(broker.plain, version, 20);
+        let topic = format!("inherited/{version}");
+        let reader = reader::<String>(&broker.plain_address(), &topic)
+            .consistency(Consistency::ExactlyOnce)
+            .open()
+            .expect("a reader");
+        let mut builder = writer::<str>(&broker.plain_address(), &topic)
+            .consistency(Consistency::ExactlyOnce)
+            .client_id(version)
+            .parameter("protocol", version)
+            .parameter("clean_session", false);
+        if version == "MQTTv5" {
+            builder = builder.parameter("session_expiry_interval", 100);
+        }
+        let writer = builder.open().expect("a writer");
+        std::thread::scope(|scope| {
+            for number in 0..40 {
+                let writer = &writer;
+                scope.spawn(move || writer.write(&number.to_string()).expect("write"));
+            }
+        });
+        let mut values = next_values(&reader, 40);
+        values.sort_by_key(|value| value.parse::<u32>().expect("a number"));
+        assert_eq!(values, (0..40).map(|number| number.to_string()).collect::<Vec<_>>(), "{version}");
+    }
+}

@@ -1,10 +1,10 @@
 //! An open connection: reads, writes and keeps time, until it is closed or lost.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::sleep_until;
 
 use super::connect::Opened;
 use super::link::{Link, explain, failed};
@@ -22,8 +22,8 @@ use crate::error::{Cause, Error};
 const READS_PER_TURN: usize = 16;
 /// Packets that are read at once share the socket's buffer if they have this many bytes.
 const SHARED: usize = 32 * 1024;
-/// How long the broker has to close the connection after our DISCONNECT.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// The most bytes that may come before the answer to a subscription.
+const MAX_BEFORE_SUBACK: usize = 64 * 1024 * 1024;
 
 /// Why a connection has ended.
 #[derive(Debug)]
@@ -108,7 +108,12 @@ impl Connection<'_> {
             ticked.map_err(|NoAnswer| self.lost("the broker does not answer (keep-alive)"))?;
             if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
                 let timeout = self.plan.connection_timeout;
-                let cause = format!("no answer within {timeout:?}");
+                let cause = match self.shared.inbox.used() {
+                    (_, bytes) if bytes < MAX_BEFORE_SUBACK => format!("no answer within {timeout:?}"),
+                    (messages, bytes) => format!(
+                        "no answer within {timeout:?}, but {messages} messages of {bytes} bytes, which nobody has read"
+                    ),
+                };
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Cause::Other, cause)));
             }
 
@@ -144,7 +149,8 @@ impl Connection<'_> {
     /// False while the application is behind, or while the broker sends and does not read. The answer to a subscription
     /// may come behind a backlog that the application can't take before it has it.
     fn may_read(&self, blocked: bool) -> bool {
-        let room = self.shared.inbox.has_room() || self.subscribe_by.is_some();
+        let inbox = &self.shared.inbox;
+        let room = inbox.has_room() || self.subscribe_by.is_some() && inbox.used().1 < MAX_BEFORE_SUBACK;
         room && !(blocked && self.shared.look(Session::has_too_many_answers))
     }
 
@@ -249,32 +255,10 @@ impl Connection<'_> {
         }
     }
 
-    /// DISCONNECT, then reads on until the broker closes: a socket that is closed with bytes unread is reset, and the
-    /// broker would lose our last acknowledgements with it.
     async fn say_goodbye(&self) {
         self.shared.with(Session::disconnect);
-        if self.shared.flush().is_err() {
-            return;
-        }
-        self.link.shutdown();
-        let mut rest = BytesMut::new();
-        let until_closed = async {
-            loop {
-                match self.link.try_read(&mut rest, 0) {
-                    Ok(0) => break,
-                    Ok(_) => rest.clear(),
-                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => tokio::task::yield_now().await,
-                    Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                        if self.link.ready(true, false).await.is_err() {
-                            break;
-                        }
-                    }
-                    Err(_) => break,
-                }
-            }
-        };
-        if timeout(GOODBYE, until_closed).await.is_err() {
-            tracing::debug!("the broker did not close the connection after DISCONNECT");
+        if self.shared.flush().is_ok() {
+            self.link.close().await;
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use super::backoff::{Backoff, STABLE};
 use super::connect::{self, Opened, Refused};
 use super::connection::{self, Lost};
+use super::leftover;
 use super::plan::Plan;
 use super::shared::Shared;
 use super::state::ConnectionEvent;
@@ -51,8 +52,7 @@ async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
         let since = Instant::now();
         let resumes = match session_of {
             None => opened.session_present,
-            // MQTT 3.1 does not tell; its broker keeps the session of whoever asks for that.
-            Some(of) => of == broker && (opened.session_present || keeps_session_untold(plan)),
+            Some(of) => of == broker && (opened.session_present || leftover::keeps_untold(&plan.connect)),
         };
         if session_of.is_none() {
             for text in std::mem::take(&mut opened.warnings) {
@@ -91,7 +91,7 @@ async fn open_first(plan: &Plan, broker: &mut usize) -> Result<Opened> {
     let mut last = Cause::Other;
     for (index, address) in plan.brokers.iter().enumerate() {
         *broker = index;
-        match connect::open(plan, &plan.connect, address, &mut Steps::begin()).await {
+        match leftover::open(plan, &plan.connect, address).await {
             Ok(opened) => return Ok(opened),
             Err(Refused::ForGood(error)) => return Err(error),
             Err(Refused::ForNow(error)) => {
@@ -101,10 +101,6 @@ async fn open_first(plan: &Plan, broker: &mut usize) -> Result<Opened> {
         }
     }
     Err(Error::Connection { message: failures.join("; "), cause: last })
-}
-
-fn keeps_session_untold(plan: &Plan) -> bool {
-    plan.connect.version == Version::V31 && !plan.connect.clean
 }
 
 /// Tries one broker after the other until one answers, with growing delays. `session_of`: the broker that holds our
@@ -127,7 +123,12 @@ async fn reopen(
             // Where our session is, a clean start has been made already.
             connect.clean = plan.connect.clean && session_of != Some(*broker);
         }
-        match connect::open(plan, &connect, &plan.brokers[*broker], &mut Steps::begin()).await {
+        let address = &plan.brokers[*broker];
+        let result = match session_of == Some(*broker) {
+            true => connect::open(plan, &connect, address, &mut Steps::begin()).await,
+            false => leftover::open(plan, &connect, address).await,
+        };
+        match result {
             Ok(opened) => return Ok(opened),
             Err(Refused::ForGood(error)) => return Err(error),
             Err(Refused::ForNow(error)) => tracing::debug!("{error}"),

@@ -2,7 +2,7 @@
 //!
 //! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
 //! per client, the `driver`, joins them: `connect` logs in, `connection` serves an open connection, `backoff` paces
-//! the attempts to come back. `outbox` and `inbox` bound what waits, `sender` is the half of a connection that callers
+//! the attempts to come back, `leftover` is a session that an earlier process has left. `outbox` and `inbox` bound what waits, `sender` is the half of a connection that callers
 //! share, `state` what is told of it all, `steps` how a connection came about. `shared` is what the driver and the callers
 //! have in common, `publishing` a publish from the caller's side, `client` the handle for the rest of the crate.
 
@@ -12,6 +12,7 @@ mod connect;
 mod connection;
 mod driver;
 mod inbox;
+mod leftover;
 mod link;
 mod plan;
 #[cfg(feature = "cli")]

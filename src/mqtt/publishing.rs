@@ -143,7 +143,7 @@ impl PendingWrite {
         ))
     }
 
-    /// Nobody will ask how it ended. `give_up`: it is not sent again after a reconnect.
+    /// Nobody will ask how it ended. `give_up`: it is not sent any more.
     pub fn leave(&mut self, give_up: bool) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(new) => {
@@ -155,7 +155,13 @@ impl PendingWrite {
                     });
                 }
             }
-            Stage::Accepted(number) => self.shared.with(|session| session.detach(number, give_up)),
+            Stage::Accepted(number) => {
+                self.shared.with(|session| session.detach(number, give_up));
+                if give_up {
+                    // Whoever closes may have waited for this one only.
+                    self.shared.wake_driver();
+                }
+            }
             Stage::Done => {}
         }
     }

@@ -142,7 +142,7 @@ impl Session {
         self.outgoing.connected(limits.receive_maximum, limits.maximum_packet_size, now);
         if !session_present {
             self.incoming.start_over();
-            self.outgoing.start_over();
+            self.outgoing.start_over(now);
         }
         if (!session_present || self.version == Version::V31)
             && let Some(subscription) = &mut self.subscription
@@ -232,9 +232,9 @@ impl Session {
         self.outgoing.poll(number, context)
     }
 
-    /// The caller of a publish will not ask how it ended. `give_up`: it is not sent again after a reconnect.
+    /// The caller of a publish will not ask how it ended. `give_up`: it is not sent any more.
     pub fn detach(&mut self, number: u64, give_up: bool) {
-        self.outgoing.detach(number, give_up);
+        self.outgoing.detach(number, give_up, Instant::now());
     }
 
     /// What has ended for [`Hearer::Report`] since the last call; otherwise the waker is called when something has.
@@ -288,7 +288,7 @@ impl Session {
         self.outgoing.has_ended()
     }
 
-    /// True when every publish with a lower number has ended.
+    /// True when the end of every publish with a lower number has been told.
     pub fn has_ended_before(&self, number: u64) -> bool {
         self.outgoing.has_ended_before(number)
     }

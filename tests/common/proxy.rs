@@ -21,6 +21,8 @@ struct State {
     closed: AtomicBool,
     /// Nothing is forwarded.
     stalled: AtomicBool,
+    /// Nothing is forwarded from the broker to the client.
+    answers_stalled: AtomicBool,
     /// The next forwarded piece is cut in its middle, and the connection with it.
     truncate: AtomicBool,
     /// Every piece waits this long, in milliseconds.
@@ -38,6 +40,7 @@ impl Proxy {
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
+            answers_stalled: AtomicBool::new(false),
             truncate: AtomicBool::new(false),
             delay_ms: AtomicUsize::new(0),
             sockets: Mutex::default(),
@@ -80,6 +83,10 @@ impl Proxy {
         self.state.stalled.store(stalled, Ordering::SeqCst);
     }
 
+    pub fn stall_answers(&self, stalled: bool) {
+        self.state.answers_stalled.store(stalled, Ordering::SeqCst);
+    }
+
     pub fn truncate(&self) {
         self.state.truncate.store(true, Ordering::SeqCst);
     }
@@ -93,6 +100,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.state.stopping.store(true, Ordering::SeqCst);
         self.state.stalled.store(false, Ordering::SeqCst);
+        self.state.answers_stalled.store(false, Ordering::SeqCst);
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         self.cut();
         if let Some(acceptor) = self.acceptor.take() {
@@ -120,19 +128,20 @@ impl State {
                 self.sockets.lock().expect("sockets").push(socket.try_clone().expect("clone"));
             }
             let back = (broker.try_clone().expect("clone"), client.try_clone().expect("clone"));
-            for (from, to) in [(client, broker), back] {
+            for ((from, to), answers) in [((client, broker), false), (back, true)] {
                 let state = self.clone();
-                pumps.push(std::thread::spawn(move || state.pump(from, to)));
+                pumps.push(std::thread::spawn(move || state.pump(from, to, answers)));
             }
         }
         self.sockets.lock().expect("sockets").iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
         pumps.into_iter().for_each(|pump| drop(pump.join()));
     }
 
-    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream, answers: bool) {
+        let stalled = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            while self.stalled.load(Ordering::SeqCst) {
+            while stalled(&self.stalled) || answers && stalled(&self.answers_stalled) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst) as u64));

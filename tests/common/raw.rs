@@ -321,15 +321,28 @@ pub struct Client(TcpStream);
 
 impl Client {
     pub fn connect(port: u16) -> Client {
+        Client::connect_as(port, "", true)
+    }
+
+    fn connect_as(port: u16, client_id: &str, clean: bool) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         stream.set_nodelay(true).expect("no delay");
         let mut client = Client(stream);
-        let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0];
-        body.extend(string(b""));
+        let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, if clean { 2 } else { 0 }, 0, 0];
+        body.extend(string(client_id.as_bytes()));
         client.send(&Packet::new(CONNECT, body));
         assert_eq!(client.receive(), Packet::new(0x20, [0, 0]));
         client
+    }
+
+    /// Dies in the middle of as many publishes at QoS 2: after the PUBREC, before the PUBREL. The session stays.
+    pub fn die_publishing(port: u16, client_id: &str, count: u16) {
+        let mut client = Client::connect_as(port, client_id, false);
+        for id in 1..=count {
+            client.send(&publish("died", b"", 2, false, id));
+            assert_eq!((client.receive().kind(), id), (0x50, id));
+        }
     }
 
     pub fn subscribe(&mut self, filter: &str) {

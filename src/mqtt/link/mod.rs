@@ -9,6 +9,7 @@ mod websocket;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -32,6 +33,8 @@ pub(crate) const TLS_ALERT: [u8; 2] = [0x15, 3];
 const READ: usize = 64 * 1024;
 /// A packet's announced length is believed in steps of this size.
 const MAX_READ: usize = 1024 * 1024;
+/// How long the broker has to close the connection after our DISCONNECT.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Link {
     /// DNS, TCP, TLS and WebSocket. The caller sets the deadline.
@@ -90,6 +93,31 @@ impl Link {
     /// Waits until reading or writing may go on; for ever when neither is asked for.
     pub async fn ready(&self, read: bool, write: bool) -> io::Result<()> {
         self.socket.ready(read, write).await
+    }
+
+    /// Tells the peer that nothing more follows, and reads on until it closes, for a second at the most: a socket that is
+    /// closed with bytes unread is reset, and the peer would lose our last ones with it.
+    pub async fn close(&self) {
+        self.shutdown();
+        let mut rest = BytesMut::new();
+        let until_closed = async {
+            loop {
+                match self.try_read(&mut rest, 0) {
+                    Ok(0) => break,
+                    Ok(_) => rest.clear(),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => tokio::task::yield_now().await,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                        if self.ready(true, false).await.is_err() {
+                            break;
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+        };
+        if tokio::time::timeout(GOODBYE, until_closed).await.is_err() {
+            tracing::debug!("the broker did not close the connection after DISCONNECT");
+        }
     }
 
     /// Tells the peer that nothing more follows, as far as that goes without waiting.

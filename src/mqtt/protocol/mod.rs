@@ -237,7 +237,8 @@ impl Decoder {
         }
         if !publish.topic.is_empty() {
             self.alias_bytes += publish.topic.len();
-            let before = self.topic_aliases.insert(alias, publish.topic.clone());
+            // A copy: the topic itself is a part of its packet, and would keep all of that.
+            let before = self.topic_aliases.insert(alias, ByteString::from(&*publish.topic));
             self.alias_bytes -= before.map_or(0, |topic| topic.len());
             return match self.alias_bytes > MAX_ALIAS_BYTES {
                 true => Err(ProtocolError("topic aliases for too many long topics".into())),

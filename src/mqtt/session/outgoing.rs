@@ -27,6 +27,13 @@ struct Entry {
     size: ValueSize,
 }
 
+impl Entry {
+    /// True when its end has been told before the broker's word.
+    fn is_given_up(&self) -> bool {
+        matches!(self.hearer, Hearer::GivenUp)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
     /// Never sent to the broker that holds the session.
@@ -166,19 +173,28 @@ impl Outgoing {
     }
 
     /// Publishes whose callers have given up are not sent again: one that a broker closes the connection on, for its
-    /// size perhaps, would stand in the way of all others for ever.
+    /// size perhaps, would stand in the way of all others for ever. At QoS 2 the broker may hold the identifier until
+    /// PUBREL comes; one that does not know it answers all the same (MQTT 3.1.1, section 4.3.3; 5, section 3.7.2.1).
     fn drop_given_up(&mut self, now: Instant) {
         for index in 0..self.entries.len() {
-            let given_up = |entry: &Entry| entry.phase == Phase::Sent && matches!(entry.hearer, Hearer::GivenUp);
-            if self.entries[index].as_ref().is_some_and(given_up) {
-                self.end(self.first + index as u64, Ok(()), now);
+            let given_up = |entry: &&mut Entry| entry.phase == Phase::Sent && entry.is_given_up();
+            match self.entries[index].as_mut().filter(given_up) {
+                Some(entry) if entry.publish.qos == Consistency::ExactlyOnce => entry.phase = Phase::Released,
+                Some(_) => self.end(self.first + index as u64, Ok(()), now),
+                None => {}
             }
         }
         self.drop_ended();
     }
 
-    /// The broker knows nothing: what was under way is new again.
-    pub fn start_over(&mut self) {
+    /// The broker knows nothing: what was under way is new again, or over when its caller has given up.
+    pub fn start_over(&mut self, now: Instant) {
+        for index in 0..self.entries.len() {
+            if self.entries[index].as_ref().is_some_and(Entry::is_given_up) {
+                self.end(self.first + index as u64, Ok(()), now);
+            }
+        }
+        self.drop_ended();
         self.ids.clear();
         for entry in self.entries.iter_mut().flatten() {
             self.resent += u64::from(entry.phase != Phase::Queued);
@@ -389,13 +405,21 @@ impl Outgoing {
         }
     }
 
-    /// The caller of a publish will not ask how it ended. `give_up`: it is not sent again after a reconnect.
-    pub fn detach(&mut self, number: u64, give_up: bool) {
+    /// The caller of a publish will not ask how it ended. `give_up`: it is withdrawn if it was not sent, and not sent again
+    /// if it was.
+    pub fn detach(&mut self, number: u64, give_up: bool, now: Instant) {
         self.ends.forget(number);
-        if let Some(entry) = self.entry(number)
-            && matches!(entry.hearer, Hearer::Caller(_))
-        {
-            entry.hearer = if give_up { Hearer::GivenUp } else { Hearer::Nobody };
+        let Some(entry) = self.entry(number).filter(|entry| matches!(entry.hearer, Hearer::Caller(_))) else { return };
+        if !give_up {
+            entry.hearer = Hearer::Nobody;
+            return;
+        }
+        entry.hearer = Hearer::GivenUp;
+        let queued = entry.phase == Phase::Queued;
+        self.ends.given_up();
+        if queued {
+            self.end(number, Ok(()), now);
+            self.drop_ended();
         }
     }
 
@@ -414,7 +438,7 @@ impl Outgoing {
             let index = (number - self.first) as usize;
             match self.entries.get_mut(index).and_then(Option::as_mut) {
                 None => {}
-                Some(entry) if matches!(entry.hearer, Hearer::GivenUp) => {}
+                Some(entry) if entry.is_given_up() => {}
                 Some(entry) if entry.deadline > now => break Some(entry.deadline),
                 Some(entry) => {
                     let (sent, queued) = (entry.sent, entry.phase == Phase::Queued);
@@ -456,9 +480,10 @@ impl Outgoing {
         self.ended
     }
 
-    /// True when every publish with a lower number has ended.
+    /// True when the end of every publish with a lower number has been told.
     pub fn has_ended_before(&self, number: u64) -> bool {
-        self.first >= number
+        let before = number.saturating_sub(self.first) as usize;
+        self.entries.iter().take(before).flatten().all(Entry::is_given_up)
     }
 
     /// Publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.

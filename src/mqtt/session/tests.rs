@@ -141,6 +141,8 @@ struct World {
     connected: bool,
     confirmations: Vec<Confirmation>,
     sent: Vec<(Consistency, u32)>,
+    /// Tags of those whose callers did not wait for the end.
+    given_up: HashSet<u32>,
     waiting: VecDeque<(Publish, Option<Receipt>)>,
     delivered: Vec<(Consistency, u32)>,
     now: Instant,
@@ -156,6 +158,7 @@ impl World {
             connected: false,
             confirmations: Vec::new(),
             sent: Vec::new(),
+            given_up: HashSet::new(),
             waiting: VecDeque::new(),
             delivered: Vec::new(),
             now,
@@ -181,6 +184,24 @@ impl World {
             Poll::Ready(result) => Some(result),
             Poll::Pending => None,
         }
+    }
+
+    /// The caller of one of the publishes that have not ended gives up.
+    fn give_up(&mut self, choice: usize) {
+        let open: Vec<usize> = (0..self.confirmations.len())
+            .filter(|index| {
+                !self.given_up.contains(&(*index as u32)) && self.result(self.confirmations[*index]).is_none()
+            })
+            .collect();
+        if let Some(index) = open.get(choice % open.len().max(1)) {
+            self.session.detach(self.confirmations[*index].0, true);
+            self.given_up.insert(*index as u32);
+        }
+    }
+
+    /// Without those that were given up.
+    fn kept(&self, tags: Vec<u32>) -> Vec<u32> {
+        tags.into_iter().filter(|tag| !self.given_up.contains(tag)).collect()
     }
 
     fn connect(&mut self, keeps_session: bool) {
@@ -244,6 +265,7 @@ impl World {
 #[derive(Debug, Clone)]
 enum Step {
     Publish(Consistency),
+    GiveUp(usize),
     BrokerSends(Consistency),
     ToBroker,
     BrokerHandles,
@@ -260,6 +282,7 @@ fn qos() -> impl Strategy<Value = Consistency> {
 fn steps(keeps_session: impl Strategy<Value = bool> + Clone + 'static) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => qos().prop_map(Step::Publish),
+        1 => any::<usize>().prop_map(Step::GiveUp),
         2 => prop_oneof![Just(Consistency::AtLeastOnce), Just(Consistency::ExactlyOnce)].prop_map(Step::BrokerSends),
         4 => Just(Step::ToBroker),
         6 => Just(Step::BrokerHandles),
@@ -280,6 +303,7 @@ fn run(window: u16, steps: Vec<Step>) -> (World, Vec<(Consistency, u32)>) {
     for step in steps {
         match step {
             Step::Publish(qos) => world.publish(qos),
+            Step::GiveUp(choice) => world.give_up(choice),
             Step::BrokerSends(qos) if world.connected && world.broker.outgoing.len() < 10 => {
                 let tag = 1_000_000 + broker_sent.len() as u32;
                 world.broker.send(qos, tag);
@@ -315,11 +339,16 @@ fn first_occurrences(tags: &[u32]) -> Vec<u32> {
 fn check_ends(world: &mut World) {
     assert_eq!(world.session.pending(), 0);
     let tally = world.session.tally();
-    assert_eq!((tally.messages + tally.errors) as usize, world.sent.len(), "each has ended once");
+    let ended = (tally.messages + tally.errors) as usize;
+    assert_eq!(ended, world.sent.len() - world.given_up.len(), "each has ended once");
     assert!(world.session.is_idle());
     assert_eq!(world.session.in_flight(), 0);
     assert!(world.session.outgoing.ids.is_empty());
+    assert!(world.broker.received.is_empty(), "the broker waits for a PUBREL");
     for (index, confirmation) in world.confirmations.clone().into_iter().enumerate() {
+        if world.given_up.contains(&(index as u32)) {
+            continue;
+        }
         let result = world.result(confirmation).expect("ended");
         assert!(result.is_ok() || world.sent[index].0 == Consistency::AtMostOnce, "{index}: {result:?}");
     }
@@ -336,9 +365,11 @@ proptest! {
         world.settle();
         check_ends(&mut world);
         let (sent, log) = (&world.sent, &world.broker.log);
-        prop_assert_eq!(only(Consistency::ExactlyOnce, sent), only(Consistency::ExactlyOnce, log));
-        let at_least_once = only(Consistency::AtLeastOnce, log);
-        prop_assert_eq!(only(Consistency::AtLeastOnce, sent), first_occurrences(&at_least_once));
+        let exactly_once = only(Consistency::ExactlyOnce, log);
+        prop_assert_eq!(&exactly_once, &first_occurrences(&exactly_once));
+        prop_assert_eq!(world.kept(only(Consistency::ExactlyOnce, sent)), world.kept(exactly_once));
+        let at_least_once = first_occurrences(&only(Consistency::AtLeastOnce, log));
+        prop_assert_eq!(world.kept(only(Consistency::AtLeastOnce, sent)), world.kept(at_least_once));
         // The other direction.
         prop_assert_eq!(only(Consistency::ExactlyOnce, &broker_sent), only(Consistency::ExactlyOnce, &world.delivered));
         let at_least_once = only(Consistency::AtLeastOnce, &world.delivered);
@@ -356,7 +387,7 @@ proptest! {
         check_ends(&mut world);
         for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
             let arrived = first_occurrences(&only(qos, &world.broker.log));
-            prop_assert_eq!(only(qos, &world.sent), arrived);
+            prop_assert_eq!(world.kept(only(qos, &world.sent)), world.kept(arrived));
         }
     }
 
@@ -832,4 +863,71 @@ fn the_report_has_ranges_with_the_failures_apart() {
     }
     assert_eq!(world.session.room().used(), (0, 0));
     assert_eq!(world.session.take_report(Waker::noop()), []);
+}
+
+#[test]
+fn a_qos_2_publish_that_was_given_up_lets_the_broker_forget_its_identifier() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::ExactlyOnce);
+    world.broker.take_output(&mut world.session);
+    world.broker.handle_one();
+    world.give_up(0);
+    assert_eq!((world.session.pending(), world.session.in_flight()), (1, 1));
+    world.cut();
+    world.connect(true);
+    world.settle();
+    check_ends(&mut world);
+    assert_eq!(world.broker.log.len(), 1, "it is not sent again");
+}
+
+#[test]
+fn what_was_given_up_before_its_pubcomp_is_not_sent_to_a_new_session() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::ExactlyOnce);
+    world.broker.take_output(&mut world.session);
+    world.broker.handle_one();
+    world.client_handles_one();
+    world.give_up(0);
+    world.cut();
+    world.connect(false);
+    world.settle();
+    check_ends(&mut world);
+    assert_eq!(world.broker.log.len(), 1);
+}
+
+#[test]
+fn what_was_given_up_before_it_was_sent_is_withdrawn() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.cut();
+    world.publish(Consistency::AtLeastOnce);
+    world.publish(Consistency::AtLeastOnce);
+    world.give_up(0);
+    assert_eq!(world.session.pending(), 1);
+    assert_eq!(world.session.room().used().0, 1, "its room is free");
+    world.connect(true);
+    world.settle();
+    check_ends(&mut world);
+    assert_eq!(world.broker.log, [(Consistency::AtLeastOnce, 1)]);
+}
+
+#[test]
+fn a_flush_does_not_wait_for_what_was_given_up() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.publish(Consistency::AtLeastOnce);
+    world.broker.take_output(&mut world.session);
+    let end = world.session.next_number();
+    world.session.take_aftermath();
+    world.give_up(0);
+    assert!(world.session.take_aftermath().ended, "they are woken");
+    assert!(!world.session.has_ended_before(end) && world.session.has_ended_before(end - 1));
+    world.give_up(0);
+    assert!(world.session.has_ended_before(end));
+    assert!(!world.session.is_idle(), "the end of a client does");
+    world.settle();
+    check_ends(&mut world);
 }

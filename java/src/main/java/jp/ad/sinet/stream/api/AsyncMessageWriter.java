@@ -7,7 +7,8 @@ import org.jdeferred2.Promise;
 /**
  * Sends messages without waiting for their delivery. Any number of threads may write; messages leave in the order of
  * the calls. Callbacks of the promises run one after the other on the client's one daemon thread, or on the executor
- * that the builder was given, in the order in which the messages ended.
+ * that the builder was given, in the order in which the messages ended. A writer that nobody refers to any more is
+ * collected, and what it has not delivered is rejected.
  *
  * @param <T> the type of the values
  */
@@ -19,8 +20,9 @@ public interface AsyncMessageWriter<T> extends MessageIO {
      * @param message the value, not null
      * @return resolved with null when the broker has confirmed the message (at consistency AT_MOST_ONCE: when it is with
      *         the network), at the latest after {@code write_timeout_ms}; rejected with what
-     *         {@link MessageWriter#write(Object)} would throw, also when the writer is closed or the thread is interrupted
-     *         while it waits (its interrupt flag is set again)
+     *         {@link MessageWriter#write(Object)} would throw, also when the writer is closed or the thread is interrupted,
+     *         before or while it waits (its interrupt flag stays set). Who waits for it in a callback of this writer waits
+     *         for ever
      * @throws SinetStreamIOException when the serializer fails
      * @throws NullPointerException when the value is null
      * @throws ClassCastException when the value does not have the class that the serializer needs

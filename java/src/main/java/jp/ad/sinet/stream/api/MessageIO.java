@@ -118,8 +118,8 @@ public interface MessageIO extends AutoCloseable {
      * @throws ConnectionException when there is no connection, or no answer in time
      * @throws SinetStreamIOException when the thread is interrupted (its interrupt flag is set again); when the client
      *         is closed
-     * @throws UnsupportedOperationException when an implementation has no such question; the clients of this library
-     *         do
+     * @throws UnsupportedOperationException when an implementation has no such question, as plugins; the MQTT clients
+     *         have
      */
     default void ping(Duration timeout) {
         throw new UnsupportedOperationException("ping");

@@ -62,6 +62,10 @@ abstract class EngineClient implements MessageIO {
         private final String name;
         private final EventPump pump;
 
+        CallbackExecutor callbacks() {
+            return pump.callbacks();
+        }
+
         private Opened(long handle, Description description, ValueType valueType, C codec, String name,
                 EventPump pump) {
             this.handle = handle;
@@ -88,7 +92,9 @@ abstract class EngineClient implements MessageIO {
         long handle = open(options);
         try {
             Description description = new Description(Native.describe(handle));
-            description.warnings.forEach(LOGGER::warning);
+            for (String warning : description.warnings) {
+                LOGGER.warning(warning);
+            }
             ValueType valueType = options.valueType(description.valueType);
             C chosen = codec.apply(description);
             String name = options.role() + (description.service == null ? "" : " of service " + description.service);
@@ -218,7 +224,7 @@ abstract class EngineClient implements MessageIO {
 
     /** Whether this thread runs one of this client's callbacks. */
     final boolean isCallbackThread() {
-        return pump.isWorkingHere();
+        return pump.callbacks().isWorkingHere();
     }
 
     final void countError() {
@@ -303,10 +309,14 @@ abstract class EngineClient implements MessageIO {
             return;
         }
         beforeClose();
+        boolean done = false;
         try {
             Native.close(handle);
-            while (!Native.awaitClosed(handle, SLICE_MILLIS) && !Thread.currentThread().isInterrupted()) {
+            while (!(done = Native.awaitClosed(handle, SLICE_MILLIS)) && !Thread.currentThread().isInterrupted()) {
                 // wait on
+            }
+            if (!done) {
+                checkUndelivered();
             }
         } finally {
             try {
@@ -316,10 +326,24 @@ abstract class EngineClient implements MessageIO {
                 pump.finish();
                 lifeline.closed = true;
                 cleanable.clean();
-                if (!pump.awaitOver(CALLBACKS_MILLIS)) {
+                if (!pump.awaitOver(CALLBACKS_MILLIS) && !Thread.currentThread().isInterrupted()) {
                     LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
                 }
             }
+        }
+    }
+
+    /** How many messages there are of whose end nobody has been told. */
+    int untold() {
+        return 0;
+    }
+
+    /** The thread was interrupted while the client was closing. */
+    private void checkUndelivered() {
+        int left = untold();
+        if (left > 0) {
+            throw new SinetStreamIOException("the " + name + ": interrupted while closing; " + left
+                    + " messages are not confirmed, and may have been delivered", new InterruptedException());
         }
     }
 

@@ -2,7 +2,6 @@ package jp.ad.sinet.stream.engine;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntFunction;
@@ -22,15 +21,14 @@ final class EventPump implements Runnable {
     private static final int WAIT_MILLIS = 1000;
     /** More than enough for a wait that the last event has ended already. */
     private static final int FINISH_MILLIS = 5 * WAIT_MILLIS;
+    private static final int ABANDONED_MILLIS = 1000;
 
     private final IntFunction<byte[]> source;
     private final String name;
     private final ConnectionListener listener;
     private final ClientSink sink;
-    /** Where news is given; null: here. */
-    private final Executor executor;
+    private final CallbackExecutor callbacks;
     private final CountDownLatch over = new CountDownLatch(1);
-    private volatile Thread working;
     private volatile boolean ready;
 
     /** Held while events are fetched, never while the listener runs. Fair: {@link #finish} gets its turn. */
@@ -61,7 +59,7 @@ final class EventPump implements Runnable {
         this.name = name;
         this.listener = listener;
         this.sink = sink;
-        this.executor = executor;
+        this.callbacks = new CallbackExecutor(executor, name);
     }
 
     static EventPump start(long handle, String name, String clientId, Options options, ClientSink sink) {
@@ -73,31 +71,36 @@ final class EventPump implements Runnable {
         return pump;
     }
 
-    /** True on the thread that runs callbacks now. */
-    boolean isWorkingHere() {
-        return working == Thread.currentThread();
+    /** Where callbacks run. */
+    CallbackExecutor callbacks() {
+        return callbacks;
     }
 
-    /** Waits until all news has been given, unless this thread is giving it; false when the time is up. */
+    /**
+     * Waits until all news has been given, unless this thread is giving it; false when the time is up. Then what an
+     * executor has not begun is given without it, within a second.
+     */
     boolean awaitOver(long timeoutMillis) {
-        if (isWorkingHere()) {
+        if (callbacks.isWorkingHere()) {
             return true;
         }
-        boolean interrupted = false;
+        if (isOverIn(timeoutMillis)) {
+            return true;
+        }
+        if (Thread.currentThread().isInterrupted()) {
+            return false;
+        }
+        callbacks.abandon();
+        return isOverIn(ABANDONED_MILLIS);
+    }
+
+    /** An interrupt ends the wait, and stays. */
+    private boolean isOverIn(long timeoutMillis) {
         try {
-            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
-            while (true) {
-                try {
-                    return over.await(end - System.nanoTime(), TimeUnit.NANOSECONDS);
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                    end = Math.min(end, System.nanoTime());
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            return over.await(timeoutMillis, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return over.getCount() == 0;
         }
     }
 
@@ -142,50 +145,11 @@ final class EventPump implements Runnable {
             EngineClient.LOGGER.log(Level.SEVERE, name + ": changes of the connection are no longer told", e);
             return;
         } finally {
-            give(sink::over);
+            callbacks.run(sink::over);
             over.countDown();
         }
         if (!ended) {
             deliver(ConnectionEvent.closed());
-        }
-    }
-
-    /** Gives a batch of news, on the executor if there is one; the next is fetched when this one is done. */
-    private void give(Runnable news) {
-        if (executor == null) {
-            work(news);
-            return;
-        }
-        CountDownLatch done = new CountDownLatch(1);
-        Runnable task = () -> {
-            try {
-                work(news);
-            } finally {
-                done.countDown();
-            }
-        };
-        try {
-            executor.execute(task);
-        } catch (RejectedExecutionException e) {
-            EngineClient.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", e);
-            task.run();
-        }
-        while (true) {
-            try {
-                done.await();
-                return;
-            } catch (InterruptedException e) {
-                // nobody has a reason to interrupt this thread
-            }
-        }
-    }
-
-    private void work(Runnable news) {
-        working = Thread.currentThread();
-        try {
-            news.run();
-        } finally {
-            working = null;
         }
     }
 
@@ -201,7 +165,7 @@ final class EventPump implements Runnable {
             fetching.unlock();
         }
         if (packed != null) {
-            give(() -> deliver(new PackedEvents(packed, sink)));
+            callbacks.run(() -> deliver(new PackedEvents(packed, sink)));
         }
         return !last;
     }

@@ -12,6 +12,8 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 /** The callbacks of an asynchronous reader, and the way of messages to them. */
 final class MessageCallbacks<T> implements ClientSink {
     private final List<Pair<T>> pairs = new CopyOnWriteArrayList<>();
+    /** Held while messages are handed over: by the pump, and after the end by the thread of a late callback. */
+    private final Object handing = new Object();
     private final Packed batch = new Packed();
     /** What is fetched has a rest, for the next callback. */
     private boolean rest;
@@ -21,11 +23,14 @@ final class MessageCallbacks<T> implements ClientSink {
     /** Keeps a reader with callbacks from being collected as garbage. */
     @SuppressWarnings("unused")
     private volatile Object owner;
+    /** Why the reader has ended by itself, if it has; guarded by the pairs. */
     private SinetStreamException end;
+    private CallbackExecutor executor;
 
     /** The reader is open. */
-    void begin(long ofHandle, Deserializing<T> values) {
+    void begin(long ofHandle, Deserializing<T> values, CallbackExecutor where) {
         handle = ofHandle;
+        executor = where;
         deserializing = values;
     }
 
@@ -36,12 +41,21 @@ final class MessageCallbacks<T> implements ClientSink {
 
     void add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
         Pair<T> pair = new Pair<>(onMessage, onFailure);
+        SinetStreamException over;
         synchronized (pairs) {
-            if (!pairs.contains(pair)) {
-                pairs.add(pair);
+            if (pairs.contains(pair)) {
+                return;
             }
+            pairs.add(pair);
+            over = end;
         }
         owner = closed ? null : reader;
+        if (over != null) {
+            Thread late = new Thread(() -> executor.run(() -> finish(List.of(pair), over)), "sinetstream-events-late");
+            late.setDaemon(true);
+            late.start();
+            return;
+        }
         try {
             Native.nudge(handle); // the pump may wait for other news only
         } catch (SinetStreamException e) {
@@ -72,13 +86,15 @@ final class MessageCallbacks<T> implements ClientSink {
 
     @Override
     public void messages() {
-        while (wantsMessages()) {
-            if (!rest && !fetch()) {
-                return;
-            }
-            rest = true;
-            while (wantsMessages() && (rest = batch.next())) {
-                handOver();
+        synchronized (handing) {
+            while (wantsMessages()) {
+                if (!rest && !fetch()) {
+                    return;
+                }
+                rest = true;
+                while (wantsMessages() && (rest = batch.next())) {
+                    handOver();
+                }
             }
         }
     }
@@ -97,8 +113,8 @@ final class MessageCallbacks<T> implements ClientSink {
             for (Pair<T> pair : pairs) {
                 run(() -> pair.onMessage.accept(message));
             }
-        } catch (SinetStreamException failure) {
-            fail(failure);
+        } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
+            fail(pairs, failure);
         } finally {
             taken(batch.seq());
         }
@@ -112,8 +128,8 @@ final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    private void fail(SinetStreamException failure) {
-        for (Pair<T> pair : pairs) {
+    private static <T> void fail(List<Pair<T>> told, Throwable failure) {
+        for (Pair<T> pair : told) {
             if (pair.onFailure != null) {
                 run(() -> pair.onFailure.accept(failure));
             }
@@ -131,13 +147,22 @@ final class MessageCallbacks<T> implements ClientSink {
 
     @Override
     public void ended(SinetStreamException cause) {
-        if (end != null) {
-            return;
+        List<Pair<T>> told;
+        synchronized (pairs) {
+            if (end != null) {
+                return;
+            }
+            end = cause;
+            told = List.copyOf(pairs);
         }
-        end = cause;
+        finish(told, cause);
+    }
+
+    /** Gives what is still there, and then the end. */
+    private void finish(List<Pair<T>> told, SinetStreamException cause) {
         if (!closed) {
-            messages(); // what is still there
-            fail(cause);
+            messages();
+            fail(told, cause);
         }
     }
 

@@ -53,6 +53,11 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     @Override
+    int untold() {
+        return outcomes.size();
+    }
+
+    @Override
     public String getTopic() {
         return description.topic;
     }
@@ -84,7 +89,9 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             start = check(start);
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
         }
-        lock.lock();
+        while (!tryLock()) {
+            start = check(start);
+        }
         try {
             outcomes.put(next, outcome);
             boolean accepted = false;
@@ -107,6 +114,19 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Waits a moment for the lock, whose owner may wait for room. */
+    private boolean tryLock() {
+        if (lock.tryLock()) {
+            return true;
+        }
+        try {
+            return lock.tryLock(SLICE_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // the check that follows says so
+            return false;
         }
     }
 

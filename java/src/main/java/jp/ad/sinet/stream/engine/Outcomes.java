@@ -15,6 +15,8 @@ final class Outcomes implements ClientSink {
 
     private Outcome[] ring = new Outcome[FIRST_SIZE];
     private volatile int count;
+    /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
+    private SinetStreamException cause;
 
     /** Comes before the engine gets to know of the message. */
     synchronized void put(long number, Outcome outcome) {
@@ -90,7 +92,15 @@ final class Outcomes implements ClientSink {
         Thread.interrupted(); // an interrupt is the callback's own affair
     }
 
-    /** No message stays without its end, whatever happened to the engine. */
+    @Override
+    public void ended(SinetStreamException why) {
+        cause = why;
+    }
+
+    /**
+     * No message stays without its end, whatever happened to the engine. One may be there that the engine is just about to
+     * refuse, for the same cause.
+     */
     @Override
     public void over() {
         Outcome[] rest;
@@ -100,10 +110,8 @@ final class Outcomes implements ClientSink {
             count = 0;
         }
         for (Outcome outcome : rest) {
-            if (outcome != null) {
-                outcome.settle(new SinetStreamIOException("the writer was closed before the message was confirmed; it may"
-                        + " have been delivered"));
-            }
+            settle(outcome, cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
+                    + " was confirmed; it may have been delivered"));
         }
     }
 }

@@ -81,7 +81,14 @@ final class Parameters {
     }
 
     private String valueType(String path, ValueType type) {
-        String name = type.getName();
+        String name;
+        try {
+            name = type.getName();
+        } catch (RuntimeException e) {
+            InvalidConfigurationException failure = invalid(path, "the value type " + className(type) + " fails to tell its name");
+            failure.initCause(e);
+            throw failure;
+        }
         if (name == null) {
             throw invalid(path, "the value type " + className(type) + " has no name");
         }

@@ -2,8 +2,9 @@ package jp.ad.sinet.stream.engine;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.logging.Level;
@@ -25,16 +26,17 @@ import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader> implements AsyncMessageReader<T> {
     private final Deserializer<T> deserializer;
     private final PluggedDecoding<T> decoding;
-    private final Executor executor;
+    private final CallbackExecutor executor;
     private final List<Callbacks<T>> callbacks = new CopyOnWriteArrayList<>();
+    /** What the plugin has given while nobody listened. */
+    private final Queue<PluginMessageWrapper> unheard = new ConcurrentLinkedQueue<>();
     private boolean listening;
 
     private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginAsyncMessageReader plugin) {
         super(plugged, plugin);
         deserializer = plugged.codec;
         decoding = new PluggedDecoding<>(handle, pluginName, deserializer);
-        Executor given = plugged.options.executor();
-        executor = given != null ? given : Runnable::run;
+        executor = new CallbackExecutor(plugged.options.executor(), pluginName);
     }
 
     static <T> AsyncMessageReader<T> open(Plugged<Deserializer<T>> plugged) {
@@ -66,19 +68,33 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     }
 
     private void received(PluginMessageWrapper read) {
-        executor.execute(() -> {
-            try {
-                Message<T> message = decoding.message(read);
-                each(callback -> callback.onMessage, message);
-            } catch (SinetStreamException e) {
-                each(callback -> callback.onFailure, e);
+        executor.run(() -> {
+            if (callbacks.isEmpty()) {
+                unheard.add(read);
+            } else {
+                give(read);
             }
         });
     }
 
+    private void giveUnheard() {
+        for (PluginMessageWrapper read = unheard.poll(); read != null; read = unheard.poll()) {
+            give(read);
+        }
+    }
+
+    private void give(PluginMessageWrapper read) {
+        try {
+            Message<T> message = decoding.message(read);
+            each(callback -> callback.onMessage, message);
+        } catch (SinetStreamException | Error e) {
+            each(callback -> callback.onFailure, e);
+        }
+    }
+
     private void failed(Throwable cause) {
         EngineClient.countError(handle);
-        executor.execute(() -> each(callback -> callback.onFailure, Providers.failure(pluginName, cause)));
+        executor.run(() -> each(callback -> callback.onFailure, Providers.failure(pluginName, cause)));
     }
 
     private <V> void each(Function<Callbacks<T>, Consumer<V>> kind, V news) {
@@ -102,22 +118,45 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
             if (!callbacks.contains(added)) {
                 callbacks.add(added);
             }
-            // What comes while nobody listens would be lost.
-            if (!listening) {
-                plugin.addOnMessageCallback(this::received, this::failed);
-                listening = true;
+            if (listening) {
+                return;
             }
+            listening = true;
         }
+        if (!unheard.isEmpty()) {
+            executor.run(this::giveUnheard);
+        }
+        // Not before: what a plugin has while nobody listens may be lost.
+        plugin.addOnMessageCallback(this::received, this::failed);
     }
 
     @Override
     public void removeOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
-        callbacks.remove(new Callbacks<>(onMessage, onFailure));
+        synchronized (callbacks) {
+            callbacks.remove(new Callbacks<>(onMessage, onFailure));
+            pauseUnheard();
+        }
+    }
+
+    /** Messages wait in the plugin while nobody listens. */
+    private void pauseUnheard() {
+        if (callbacks.isEmpty() && listening) {
+            plugin.clearOnMessageCallback();
+            listening = false;
+        }
     }
 
     @Override
     public void clearOnMessageCallback() {
-        callbacks.clear();
+        synchronized (callbacks) {
+            callbacks.clear();
+            pauseUnheard();
+        }
+    }
+
+    @Override
+    void afterClose() {
+        executor.abandon();
     }
 
     @Override

@@ -20,10 +20,12 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
     private final Serializing<T> serializing;
     /** Keeps the order of the calls. */
     private final Object lock = new Object();
+    private final CallbackExecutor callbacks;
 
     private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginAsyncMessageWriter plugin) {
         super(plugged, plugin);
         serializing = new Serializing<>(plugged.codec);
+        callbacks = new CallbackExecutor(plugged.options.executor(), pluginName);
     }
 
     static <T> AsyncMessageWriter<T> open(Plugged<Serializer<T>> plugged) {
@@ -31,6 +33,11 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
                 plugged.parameters);
         return new PluggedAsyncWriter<>(plugged, provider == null ? new WriterThread(PluggedWriter.plugin(plugged))
                 : Providers.open(provider, plugged.type, () -> provider.getAsyncWriter(PluggedWriter.parameters(plugged))));
+    }
+
+    @Override
+    void afterClose() {
+        callbacks.abandon();
     }
 
     @Override
@@ -74,7 +81,10 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
         }
         sent.done(nothing -> {
             coded.taken();
-            promise.settle(null);
-        }).fail(cause -> promise.settle(coded.failed(cause)));
+            callbacks.run(() -> promise.settle(null));
+        }).fail(cause -> {
+            SinetStreamException failure = coded.failed(cause);
+            callbacks.run(() -> promise.settle(failure));
+        });
     }
 }

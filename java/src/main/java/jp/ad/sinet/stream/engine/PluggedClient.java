@@ -164,12 +164,17 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
                 return null;
             });
         } finally {
+            afterClose();
             try {
                 last = Native.metrics(handle);
             } finally {
                 cleanable.clean();
             }
         }
+    }
+
+    /** The plugin is closed. */
+    void afterClose() {
     }
 
     @Override

@@ -27,14 +27,17 @@ final class ReaderThread implements PluginAsyncMessageReader {
     }
 
     private void run() {
-        while (!closed) {
+        PluginMessageWrapper read = null;
+        while (awaitListener()) {
             try {
-                PluginMessageWrapper read = reader.read();
+                read = read == null ? reader.read() : read;
                 Consumer<PluginMessageWrapper> listener = onMessage;
                 if (read != null && listener != null) {
-                    listener.accept(read);
+                    PluginMessageWrapper message = read;
+                    read = null;
+                    listener.accept(message);
                 }
-            } catch (RuntimeException | LinkageError e) {
+            } catch (Throwable e) { // a plugin can throw anything
                 if (closed) {
                     return;
                 }
@@ -45,6 +48,18 @@ final class ReaderThread implements PluginAsyncMessageReader {
                 pause();
             }
         }
+    }
+
+    /** Nothing is read for nobody. False after the close. */
+    private synchronized boolean awaitListener() {
+        while (!closed && onMessage == null) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                // closed
+            }
+        }
+        return !closed;
     }
 
     private static void pause() {
@@ -59,6 +74,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
     public synchronized void addOnMessageCallback(Consumer<PluginMessageWrapper> message, Consumer<Throwable> failure) {
         onMessage = message;
         onFailure = failure;
+        notifyAll();
         if (thread == null && !closed) {
             thread = new Thread(this::run, "sinetstream-reader");
             thread.setDaemon(true);
@@ -83,6 +99,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
         synchronized (this) {
             closed = true;
             running = thread;
+            notifyAll();
         }
         try {
             if (running != null && running != Thread.currentThread()) {

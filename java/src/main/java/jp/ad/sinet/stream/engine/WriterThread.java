@@ -7,6 +7,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import org.jdeferred2.Promise;
 import org.jdeferred2.impl.DeferredObject;
@@ -25,6 +26,7 @@ final class WriterThread implements PluginAsyncMessageWriter {
 
     private final PluginMessageWriter writer;
     private final Semaphore room = new Semaphore(MAX_WAITING);
+    private volatile Write current;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(work -> {
         Thread made = new Thread(work, "sinetstream-writer");
         made.setDaemon(true);
@@ -37,30 +39,56 @@ final class WriterThread implements PluginAsyncMessageWriter {
 
     @Override
     public Promise<?, ? extends Throwable, ?> write(Timestamped<byte[]> message) {
-        DeferredObject<Void, Throwable, Void> deferred = new DeferredObject<>();
         try {
             room.acquire();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new SinetStreamIOException("interrupted while waiting for room; the message was not sent", e);
         }
+        Write write = new Write(message);
         try {
-            thread.execute(() -> {
-                try {
-                    writer.write(message);
-                } catch (RuntimeException | LinkageError e) {
-                    deferred.reject(e);
-                    return;
-                } finally {
-                    room.release();
-                }
-                deferred.resolve(null);
-            });
+            thread.execute(write);
         } catch (RejectedExecutionException e) {
             room.release();
             throw new SinetStreamIOException("the writer is closed; the message was not sent", e);
         }
-        return deferred.promise();
+        return write.deferred.promise();
+    }
+
+    /** A message on its way. */
+    private final class Write implements Runnable {
+        private final Timestamped<byte[]> message;
+        private final DeferredObject<Void, Throwable, Void> deferred = new DeferredObject<>();
+        private final AtomicBoolean ended = new AtomicBoolean();
+
+        Write(Timestamped<byte[]> message) {
+            this.message = message;
+        }
+
+        @Override
+        public void run() {
+            current = this;
+            try {
+                writer.write(message);
+                end(null);
+            } catch (Throwable e) { // a plugin can throw anything
+                end(e);
+            } finally {
+                current = null;
+                room.release();
+            }
+        }
+
+        void end(Throwable failure) {
+            if (!ended.compareAndSet(false, true)) {
+                return;
+            }
+            if (failure == null) {
+                deferred.resolve(null);
+            } else {
+                deferred.reject(failure);
+            }
+        }
     }
 
     @Override
@@ -68,13 +96,24 @@ final class WriterThread implements PluginAsyncMessageWriter {
         thread.shutdown();
         try {
             if (!thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                thread.shutdownNow();
+                stop();
             }
         } catch (InterruptedException e) {
-            thread.shutdownNow();
+            stop();
             Thread.currentThread().interrupt();
         } finally {
             writer.close();
+        }
+    }
+
+    /** Every message has its end, even when the plugin's writer does not return. */
+    private void stop() {
+        Write under = current;
+        for (Runnable never : thread.shutdownNow()) {
+            ((Write) never).end(new SinetStreamIOException("the writer was closed; the message was not sent"));
+        }
+        if (under != null) {
+            under.end(new SinetStreamIOException("the writer was closed; the message may have been delivered"));
         }
     }
 

@@ -251,4 +251,49 @@ class AsyncReaderTest {
             assertEquals("after", next(values));
         }
     }
+
+    @Test
+    void anyErrorOfADeserializerIsAFailureAndTheReaderGoesOn() throws Exception {
+        String topic = Clients.topic();
+        BlockingQueue<String> values = new LinkedBlockingQueue<>();
+        BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+        try (AsyncMessageReader<String> reader = reader(topic).deserializer(bytes -> {
+            if (bytes.length == 3) {
+                throw new NoClassDefFoundError("meant to be");
+            }
+            return new String(bytes);
+        }).build().getAsyncReader(); MessageWriter<String> writer = writer(topic)) {
+            reader.addOnMessageCallback(message -> values.add(message.getValue()), failures::add);
+            writer.write("bad");
+            writer.write("good");
+            assertEquals("good", next(values));
+            assertInstanceOf(NoClassDefFoundError.class, failures.poll(10, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void aCallbackThatComesAfterTheEndHearsWhatWasThereAndTheEnd() throws Exception {
+        String topic = Clients.topic();
+        BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+        try (Proxy proxy = new Proxy(BROKER.openPort());
+                AsyncMessageReader<String> reader = Clients.textReader(proxy.address(), topic)
+                        .parameter("connect", Map.of("automatic_reconnect", false)).build().getAsyncReader();
+                MessageWriter<String> writer = writer(topic)) {
+            for (int i = 0; i < 5; i++) {
+                writer.write(String.valueOf(i));
+            }
+            Await.until("they wait", () -> Long.valueOf(5).equals(reader.getInfo("connection.inbox_messages")));
+            proxy.cut();
+            Await.until("the end", () -> !reader.isConnected());
+            reader.addOnMessageCallback(message -> heard.add(message.getValue()), heard::add);
+            for (int i = 0; i < 5; i++) {
+                assertEquals(String.valueOf(i), heard.poll(10, TimeUnit.SECONDS));
+            }
+            assertInstanceOf(SinetStreamIOException.class, heard.poll(10, TimeUnit.SECONDS));
+            BlockingQueue<Object> later = new LinkedBlockingQueue<>();
+            reader.addOnMessageCallback(message -> later.add(message.getValue()), later::add);
+            assertInstanceOf(SinetStreamIOException.class, later.poll(10, TimeUnit.SECONDS));
+            assertTrue(heard.isEmpty(), "the first has heard it already");
+        }
+    }
 }

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -368,6 +369,83 @@ class AsyncWriterTest {
             assertEquals(count, values.size());
         } finally {
             threads.shutdownNow();
+        }
+    }
+
+    @Test
+    void anExecutorThatIsShutDownTooEarlyLeavesNoPromisePending() throws Exception {
+        ExecutorService busy = Executors.newSingleThreadExecutor();
+        CountDownLatch go = new CountDownLatch(1);
+        busy.execute(() -> {
+            while (go.getCount() > 0) {
+                try {
+                    go.await();
+                } catch (InterruptedException e) {
+                    // shutdownNow
+                }
+            }
+        });
+        List<CompletableFuture<Void>> futures = new ArrayList<>();
+        try (AsyncMessageWriter<String> writer = writer(Clients.topic()).executor(busy).build().getAsyncWriter()) {
+            for (int i = 0; i < 10; i++) {
+                futures.add(writer.writeAsync("x"));
+            }
+            busy.shutdownNow();
+            for (CompletableFuture<Void> future : futures) {
+                future.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+            }
+        } finally {
+            go.countDown();
+        }
+    }
+
+    @Test
+    void anInterruptedCloseTellsWhatIsNotConfirmed() throws Exception {
+        try (Proxy proxy = new Proxy(BROKER.openPort())) {
+            AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), Clients.topic())
+                    .consistency(Consistency.AT_LEAST_ONCE).build().getAsyncWriter();
+            proxy.shut(true);
+            CompletableFuture<Void> future = writer.writeAsync("x");
+            Background<Boolean> closing = Background.call(() -> {
+                Thread.currentThread().interrupt();
+                SinetStreamException e = assertThrows(SinetStreamIOException.class, writer::close);
+                assertTrue(e.getMessage().contains("interrupted while closing; 1 messages are not confirmed"), e::getMessage);
+                return Thread.currentThread().isInterrupted();
+            });
+            assertTrue(closing.get(LIMIT), "the interrupt stays");
+            assertInstanceOf(SinetStreamIOException.class,
+                    assertThrows(ExecutionException.class, () -> future.get(LIMIT.toSeconds(), TimeUnit.SECONDS)).getCause());
+        }
+    }
+
+    @Test
+    void anInterruptEndsTheWaitForAnotherThreadThatWaitsForRoom() throws Exception {
+        try (Proxy proxy = new Proxy(BROKER.openPort());
+                AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), Clients.topic())
+                        .consistency(Consistency.AT_LEAST_ONCE).parameter("max_queued_messages", 1)
+                        .parameter("close_timeout_ms", 100).build().getAsyncWriter()) {
+            proxy.shut(true);
+            CompletableFuture<Void> first = writer.writeAsync("takes the room");
+            Thread[] waiting = new Thread[2];
+            List<Background<Throwable>> writes = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+                int number = i;
+                writes.add(Background.call(() -> {
+                    waiting[number] = Thread.currentThread();
+                    return failure(writer.write("waits"));
+                }));
+            }
+            Await.until("both write", () -> waiting[0] != null && waiting[1] != null);
+            Thread.sleep(100); // so that one of them has the lock; otherwise both are interrupted before, which ends them, too
+            for (Thread thread : waiting) {
+                thread.interrupt();
+            }
+            for (Background<Throwable> write : writes) {
+                Throwable failure = write.get(Duration.ofSeconds(10)); // and not the minute of write_timeout_ms
+                assertTrue(failure.getMessage().contains("interrupted"), failure::getMessage);
+            }
+            assertFalse(first.isDone());
+            assertThrows(SinetStreamIOException.class, writer::close);
         }
     }
 }

@@ -1,0 +1,46 @@
+//! The session that an earlier process has left at the broker, under the same client id.
+//!
+//! A writer at QoS 2 does not know the packet identifiers in it, which wait for a PUBREL: the broker would take a new
+//! message under one of them for the old one, or have no room for new ones, and MQTT 3.1.1 has no words for that. There is
+//! nothing else in it for a writer, so it is discarded. Readers go on with theirs.
+
+use bytes::BytesMut;
+
+use super::connect::{self, Opened, Refused};
+use super::plan::Plan;
+use super::protocol::{self, Connect};
+use super::steps::Steps;
+use crate::config::{Broker, Consistency, Version};
+
+/// Connects a client that knows nothing of a session that it may have there.
+pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Result<Opened, Refused> {
+    let opened = connect::open(plan, connect, broker, &mut Steps::begin()).await?;
+    let writes_twice = plan.topics.is_empty() && plan.qos == Consistency::ExactlyOnce;
+    let is_there = opened.session_present || keeps_untold(connect);
+    if !(writes_twice && is_there) {
+        return Ok(opened);
+    }
+    tracing::info!("{broker}: the session that an earlier process has left is discarded");
+    leave(opened).await;
+    let mut clean = Connect { clean: true, ..connect.clone() };
+    if connect.version == Version::V5 {
+        // What this one begins outlives the connection as the configuration says.
+        return connect::open(plan, &clean, broker, &mut Steps::begin()).await;
+    }
+    // Before MQTT 5 a clean session ends with its connection.
+    clean.will = None;
+    leave(connect::open(plan, &clean, broker, &mut Steps::begin()).await?).await;
+    connect::open(plan, connect, broker, &mut Steps::begin()).await
+}
+
+/// MQTT 3.1 does not tell whether there is a session; its broker keeps that of whoever asks for it.
+pub(crate) fn keeps_untold(connect: &Connect) -> bool {
+    connect.version == Version::V31 && !connect.clean
+}
+
+async fn leave(opened: Opened) {
+    let mut packet = BytesMut::new();
+    protocol::disconnect(&mut packet);
+    let _ = opened.link.try_write(&mut [packet.freeze()].into());
+    opened.link.close().await;
+}
