@@ -309,10 +309,10 @@ s:
   pasword: S3CR3T
   api_token: S3CR3T
   unknown_thing: S3CR3T
-  tls: {ca_certs: /no/such, keyfile_password: S3CR3T}
-  crypto: {password: S3CR3T, key: S3CR3T}
+  tls: {ca_certs: /no/such, keyfile_password: S3CR3T, trustStorePasword: S3CR3T}
+  crypto: {password: S3CR3T, key: S3CR3T, pasword: S3CR3T, key_derivation: {pasword: {x: S3CR3T}}}
   will: {topic: w, payload: S3CR3T, crypto: {key: S3CR3T}}
-  ws_options: {headers: {Authorization: S3CR3T}}
+  ws_options: {headers: {Authorization: S3CR3T}, header: {Authorization: S3CR3T}, Authorization: S3CR3T}
   auth_data: S3CR3T
   user_property: {site: S3CR3T}
   message_properties: {user_property: {site: [S3CR3T, S3CR3T]}, content_type: seen}

@@ -251,6 +251,13 @@ fn failures_have_their_exit_codes_and_no_password() {
         (vec!["-nc", "s3cr3t"], 2, "not KEY=VALUE"),
         (vec!["-nc", "--s3cr3t-option"], 2, "unexpected argument"),
         (vec!["-nc", "--count", "0"], 2, "--count"),
+        ([&service(login)[..], &["username_pw.password=&s3cr3t"]].concat(), 3, "may need quotes"),
+        ([&service(login)[..], &["username_pw.password=@s3cr3t"]].concat(), 3, "the file that '@' names"),
+        (vec!["config_name=c", "tls.ca_certs=s3cr3t"], 2, "a map is given as a whole"),
+        (vec!["-c", "/dev/null", "tls.ca_certs=s3cr3t"], 3, "a pipe can be read only once"),
+        (vec!["-c", "/dev/zero"], 3, "larger than"),
+        (vec!["no_config=maybe"], 3, "'no_config': expected true or false, found a string"),
+        (vec!["config_name=7"], 3, "'config_name': expected a string, found an integer"),
     ] {
         for mode in ["read", "write"] {
             let ended = run([&[mode], &arguments[..]].concat()).expect(code);

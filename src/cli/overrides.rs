@@ -8,6 +8,9 @@ use crate::config::{Map, Value, survey};
 /// A file with a value is not read further than this.
 const MAX_VALUE: u64 = 1024 * 1024;
 
+/// No parameter is as deep as this.
+const MAX_DEPTH: usize = 32;
+
 /// A parameter, or a part of one.
 pub(super) struct Override {
     /// The names that lead to it.
@@ -29,6 +32,9 @@ fn parse_one(number: usize, argument: &str) -> Result<Override> {
     if path.iter().any(String::is_empty) {
         return Err(Failure::usage(format!("parameter {number}: the names before '=' can't be empty")));
     }
+    if path.len() > MAX_DEPTH {
+        return Err(Failure::usage(format!("parameter {number}: more than {MAX_DEPTH} names before '='")));
+    }
     // Both levels mean the same, and the command line is above either.
     if path.len() > 1 && path[0] == "type_spec" {
         path.remove(0);
@@ -42,6 +48,8 @@ fn parse_one(number: usize, argument: &str) -> Result<Override> {
 
 fn first_line(key: &str, file: &str) -> Result<String> {
     let failed = |what: String| {
+        // A password may begin with '@', too.
+        let file = if is_password(key) { "the file that '@' names" } else { file };
         let message = format!("command line: parameter '{key}': {file}: {what}");
         Failure { message, exit: Exit::Configuration }
     };
@@ -58,8 +66,9 @@ fn value(key: &str, text: &str) -> Result<Value> {
     match survey::parse_value(text) {
         Some(Value::Str(_)) if plain => Ok(verbatim()),
         Some(Value::Null) if plain && !matches!(text.trim(), "" | "~" | "null" | "Null" | "NULL") => Ok(verbatim()),
-        // A password of digits is a password.
+        // A password of digits is a password, and so is 'null'.
         Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) if plain && is_password(key) => Ok(verbatim()),
+        Some(Value::Null) if is_password(key) && !text.is_empty() => Ok(verbatim()),
         Some(value) => Ok(value),
         None if plain => Ok(verbatim()),
         None => {
@@ -148,6 +157,7 @@ mod tests {
             ("k=a=b", "a=b".into()),
             ("k=%x", "%x".into()),
             ("k=`x", "`x".into()),
+            ("k.password=null", [("password", "null")].into()),
             ("k=[a, 1]", Value::List(vec!["a".into(), 1.into()])),
             ("k={a: 1}", [("a", 1)].into()),
         ] {
@@ -158,7 +168,19 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_without_the_value() {
-        for argument in ["secret", "=secret", "a..b=secret", "k=[secret", "k=@/no/such/file"] {
+        let deep = format!("{}a=secret", "a.".repeat(60_000));
+        let wrong = [
+            "secret",
+            "=secret",
+            "a..b=secret",
+            "k=[secret",
+            "k=&secret",
+            "k={a: &secret}",
+            "password=@secret",
+            "k=@/no/such/file",
+            &deep,
+        ];
+        for argument in wrong {
             let failure = parse(&[argument.to_owned()]).err().unwrap();
             assert!(!failure.message.contains("secret"), "{}", failure.message);
         }

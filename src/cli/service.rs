@@ -1,7 +1,7 @@
 //! A service's settings: the file, with the command line over it.
 
 use super::args::Common;
-use super::failure::{Failure, Result};
+use super::failure::{Exit, Failure, Result};
 use super::overrides;
 use crate::builder;
 use crate::config::{self, Map, Request, Role, Settings, survey};
@@ -15,12 +15,30 @@ pub(super) fn request(common: &Common, role: Role) -> Request {
     request
 }
 
+/// Refuses a pipe as the configuration, where it is read more than once.
+pub(super) fn check_seekable(common: &Common) -> Result<()> {
+    match &common.config {
+        Some(path) if std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir()) => {
+            let message = format!("configuration file {}: a pipe can be read only once; use a file", path.display());
+            Err(Failure { message, exit: Exit::Configuration })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Finds, reads and checks the configuration.
 pub(super) fn settings(common: &Common, role: Role, text: bool) -> Result<Settings> {
     let mut request = request(common, role);
     let overrides = overrides::parse(&common.parameters)?;
     let file = match overrides::need_file(&overrides) && !request.no_config {
-        true => survey::parameters(&request)?,
+        true if overrides::has(&overrides, "config_name") => {
+            let message = "with 'config_name' a map is given as a whole, 'tls={…}', and not as 'tls.…='";
+            return Err(Failure::usage(message));
+        }
+        true => {
+            check_seekable(common)?;
+            survey::parameters(&request)?
+        }
         false => Map::new(),
     };
     request.parameters = overrides::join(&overrides, &file);

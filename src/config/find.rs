@@ -1,8 +1,12 @@
 //! Which configuration file is read.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+
+/// No configuration comes near this.
+const MAX_BYTES: u64 = 4 << 20;
 
 /// A configuration file and its text.
 pub(crate) struct SourceFile {
@@ -33,13 +37,19 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
 
 /// The file's text, or `None` when there is no such file.
 fn read(path: &Path) -> Result<Option<String>> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(path);
+    match opened.and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
+        Ok(length) if length as u64 > MAX_BYTES => {
+            let path = path.display();
+            return Err(Error::InvalidConfiguration(format!("{path}: the file is larger than {MAX_BYTES} bytes")));
+        }
+        Ok(_) => {}
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(e) => return Err(Error::NoConfig(format!("configuration file {} can't be read: {e}", path.display()))),
-    };
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(e) => {

@@ -193,6 +193,11 @@ impl Parameters {
         let mut problems = Vec::new();
         let mut entries = std::mem::take(&mut self.entries);
         let file = self.private_key_file(&entries, request);
+        if let Some(entry) = entries.iter().find(|e| e.name == "private_key_file" && !matches!(e.value, Value::Str(_)))
+        {
+            let message = format!("expected a string, found {}", entry.value.kind());
+            problems.push((entry.layer, entry.written.clone(), message));
+        }
         for entry in &mut entries {
             let before = entry.value.clone();
             let mut written = entry.written.clone();
@@ -343,8 +348,8 @@ impl Parameters {
             let secret = unknown || entry.written.iter().any(|part| parameters::is_secret(part));
             let value = match (entry.name.as_str(), entry.encrypted.as_ref().unwrap_or(&entry.value)) {
                 ("username_pw", Value::Map(login)) => only_known(login),
-                ("ws_options", value @ Value::Map(_)) => websocket::without_query(hide(value, secret)),
-                (_, value) => hide(value, secret),
+                ("ws_options", value @ Value::Map(_)) => websocket::without_query(hide(value, &entry.name, secret)),
+                (name, value) => hide(value, name, secret),
             };
             insert_at(&mut map, &entry.written, value);
         }
@@ -432,7 +437,7 @@ fn rank(entry: &Entry) -> (usize, bool) {
 /// A login's parameters; a name that nobody knows may be a secret itself.
 fn only_known(login: &Map) -> Value {
     let known = login.iter().filter(|(name, _)| parameters::support(parameters::USERNAME_PW, name).is_some());
-    Value::Map(known.map(|(name, value)| (name, hide(value, name != "username"))).collect())
+    Value::Map(known.map(|(name, value)| (name, hide(value, name, name != "username"))).collect())
 }
 
 fn insert_at(map: &mut Map, path: &[String], value: Value) {
@@ -450,12 +455,18 @@ fn insert_at(map: &mut Map, path: &[String], value: Value) {
     }
 }
 
-fn hide(value: &Value, secret: bool) -> Value {
+/// The value of a parameter, without what is secret in it. A misspelt name inside may stand for a secret, too.
+fn hide(value: &Value, of: &str, secret: bool) -> Value {
+    let table = inside(of);
+    let is_secret = |name: &str| {
+        let unknown = !table.is_empty() && parameters::support(table, name).is_none();
+        unknown || parameters::is_secret(name)
+    };
     match value {
-        Value::Map(map) => Value::Map(
-            map.iter().map(|(name, value)| (name, hide(value, secret || parameters::is_secret(name)))).collect(),
-        ),
-        Value::List(items) => Value::List(items.iter().map(|item| hide(item, secret)).collect()),
+        Value::Map(map) => {
+            Value::Map(map.iter().map(|(name, value)| (name, hide(value, name, secret || is_secret(name)))).collect())
+        }
+        Value::List(items) => Value::List(items.iter().map(|item| hide(item, of, secret)).collect()),
         Value::Encrypted(_) => Value::Str(HIDDEN.into()),
         Value::Null => Value::Null,
         _ if secret => Value::Str(HIDDEN.into()),

@@ -3,6 +3,7 @@
 //! `find` chooses the file, `yaml` parses it into a [`Value`] (or `server` fetches it), `document` picks
 //! the service, `layers` joins it with the builder's parameters, `settings` checks every value.
 
+mod anchors;
 mod broker;
 mod crypto;
 mod document;
@@ -89,8 +90,28 @@ pub(crate) fn fuzz_secret(key: &str, value: &str) {
     let _ = KEY.get_or_init(parsed).open(value);
 }
 
+/// What is needed before there are parameters.
+fn check_builder_only(request: &Request) -> Result<()> {
+    for name in BUILDER_ONLY {
+        let given = request.fields.get(name).or_else(|| request.parameters.get(name));
+        let expected = match (*name, given) {
+            (_, None | Some(Value::Null)) => continue,
+            ("no_config", Some(Value::Bool(_))) => continue,
+            ("no_config", Some(_)) => "true or false",
+            (_, Some(Value::Str(_))) => continue,
+            (_, Some(_)) => "a string",
+        };
+        let found = given.map_or("nothing", Value::kind);
+        return Err(Error::InvalidConfiguration(format!(
+            "builder: parameter '{name}': expected {expected}, found {found}"
+        )));
+    }
+    Ok(())
+}
+
 /// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.
 pub(crate) fn load(request: &Request) -> Result<Settings> {
+    check_builder_only(request)?;
     let mut parameters = Parameters::default();
     let mut service = request.service.clone();
     let mut fingerprint = None;

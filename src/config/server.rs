@@ -76,7 +76,7 @@ fn timeout(request: &Request) -> Duration {
     };
     let seconds = match given {
         Some(Value::Int(seconds)) => *seconds as f64,
-        Some(Value::Float(seconds)) => *seconds,
+        Some(Value::Float(seconds)) if !seconds.is_nan() => *seconds,
         _ => DEFAULT_CONNECTION_TIMEOUT_S,
     };
     Duration::from_secs_f64(seconds.clamp(0.001, 3600.0))
@@ -100,7 +100,12 @@ fn read_auth(file: &Path) -> Result<Auth> {
             Error::InvalidConfiguration(format!("{name}: 'config-server.{part}' is missing; expected a string"))
         })
     };
-    Ok(Auth { address: part("address")?, user: part("user")?, secret_key: part("secret-key")? })
+    let address = part("address")?;
+    if address.contains('@') {
+        let what = "has a user name before '@'; 'user' and 'secret-key' are the login";
+        return Err(Error::InvalidConfiguration(format!("{name}: 'config-server.address' {what}")));
+    }
+    Ok(Auth { address, user: part("user")?, secret_key: part("secret-key")? })
 }
 
 fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<String> {

@@ -1,7 +1,5 @@
 //! What is wrong with a YAML text, in words that say what to do: the parser's own are about its inside.
 
-use super::value::Value;
-
 /// The parser's message in other words. `line`: where it happened.
 pub(super) fn explain(message: &str, line: Option<&str>) -> String {
     let quotes = || match line.and_then(first_of_value) {
@@ -50,32 +48,4 @@ fn first_of_value(line: &str) -> Option<char> {
 
 fn is_indented_by_tab(line: &str) -> bool {
     line.chars().take_while(|c| c.is_whitespace() || *c == '-').any(|c| c == '\t')
-}
-
-/// A value like `&secret` is an anchor with nothing behind it, and would be lost without a word.
-pub(super) fn lost_value(text: &str, root: &Value) -> Option<(usize, String)> {
-    let lines = text.lines().enumerate();
-    for (number, line) in lines {
-        let Some((name, value)) = line.split_once(": ") else { continue };
-        let value = value.trim();
-        if !value.starts_with('&') || value.contains(char::is_whitespace) {
-            continue;
-        }
-        let name = name.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
-        if has_nothing(root, name) {
-            return Some((number + 1, format!("'{name}': a value that begins with '&' needs quotes")));
-        }
-    }
-    None
-}
-
-/// Whether something of this name, anywhere, is nothing.
-fn has_nothing(value: &Value, name: &str) -> bool {
-    match value {
-        Value::Map(map) => {
-            map.iter().any(|(own, value)| own == name && *value == Value::Null || has_nothing(value, name))
-        }
-        Value::List(items) => items.iter().any(|item| has_nothing(item, name)),
-        _ => false,
-    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
 
+use super::anchors;
 use super::syntax;
 use super::value::{Map, Value};
 
@@ -16,8 +17,11 @@ pub(crate) struct SyntaxError {
 /// Parses one YAML document.
 pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let root = parse_document(text)?;
-    match syntax::lost_value(text, &root) {
-        Some((line, message)) => Err(SyntaxError { line: Some(line), message }),
+    match anchors::lost_value(text, &root, |changed| parse_document(changed).ok()) {
+        Some((line, name)) => {
+            let name = if name.is_empty() { String::new() } else { format!("'{name}': ") };
+            Err(SyntaxError { line: Some(line), message: format!("{name}a value that begins with '&' needs quotes") })
+        }
         None => Ok(root),
     }
 }
@@ -378,6 +382,33 @@ mod tests {
             Value::from([("a", "b")]),
         ];
         assert!(items == expected, "{items:?}");
+    }
+
+    #[test]
+    fn an_anchor_is_no_value() {
+        for (text, line, name) in [
+            ("a: &secret", 1, "a"),
+            ("x: 1\na: &secret   # a comment\nb: 2", 2, "a"),
+            ("{user: u, a: &secret}", 1, "a"),
+            ("a: [1, &secret, 2]", 1, "a"),
+            ("a:\n  - b: 1\n    c: &s-3_c\n", 3, "c"),
+            ("&secret", 1, ""),
+        ] {
+            let Err(error) = parse(text) else { panic!("{text}") };
+            assert_eq!(error.line, Some(line), "{text}");
+            assert!(error.message.contains("begins with '&' needs quotes") && !error.message.contains("secret"));
+            assert!(error.message.contains(&format!("'{name}'")) || name.is_empty(), "{}", error.message);
+        }
+        for text in [
+            "a:\n  tls: &t\n    ca: x\nb:\n  tls:\n  username_pw: ~\n",
+            "a: &t\n- 1\nb:",
+            "a: &t |\n  text &secret\nb:",
+            "a: &n\nb: *n",
+            "a: &t 5\nb: ~",
+            "a: '&secret'\nb: \"&secret\"\nc: x &secret\nd: x&y\ne: # &secret\n",
+        ] {
+            assert!(parse(text).is_ok(), "{text}");
+        }
     }
 
     proptest! {

@@ -41,6 +41,10 @@ pub(crate) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<
         "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(der.into())),
         "EC PRIVATE KEY" => Ok(PrivateKeyDer::Sec1(der.into())),
         "ENCRYPTED PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(decrypt_pkcs8(&der, password)?.into())),
+        "OPENSSH PRIVATE KEY" => {
+            let convert = "'ssh-keygen -p -m PEM -f' with the name of a copy converts that";
+            Err(Problem::Key(format!("a key of the form 'OPENSSH PRIVATE KEY' is not supported; {convert}")))
+        }
         other => Err(Problem::Key(format!("a key of the form '{other}' is not supported; {CONVERT}"))),
     }
 }

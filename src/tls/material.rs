@@ -184,7 +184,11 @@ const MAX_BYTES: u64 = 16 << 20;
 
 /// Only regular files: reading from a pipe might never end.
 fn read(path: &Path) -> std::result::Result<Vec<u8>, String> {
-    let unreadable = |e| format!("the file can't be read: {e}");
+    let hint = match path.components().any(|part| part.as_os_str() == "~") {
+        true => " ('~' is not taken for the home folder)",
+        false => "",
+    };
+    let unreadable = |e| format!("the file can't be read: {e}{hint}");
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err("the file can't be read: it is not a regular file".into());

@@ -33,9 +33,13 @@ impl Found {
 
 /// Finds the file; `None` when none is to be read.
 pub(super) fn find(common: &Common) -> Result<Option<Found>> {
+    if overrides::has(&overrides::parse(&common.parameters)?, "config_name") {
+        return Err(Failure::usage("check looks at a file, not at the configurations of a server ('config_name')"));
+    }
     if common.no_config {
         return Ok(None);
     }
+    service::check_seekable(common)?;
     let request = service::request(common, Role::Reader);
     let survey = survey::survey(&request).map_err(Failure::from)?;
     let why = match common.config {

@@ -1,0 +1,52 @@
+//! A value like `&secret` is an anchor with nothing behind it, and would be lost without a word.
+
+use super::value::Value;
+
+/// Stands for the anchor that is looked at; no configuration has it.
+const MARK: &str = "\u{1}anchor";
+/// Each takes another reading of the text.
+const MAX_ANCHORS: usize = 100;
+
+/// The line (from 1) of a value that is nothing but an anchor, and its name. Whatever an anchor stands before can't follow
+/// a string, so the text with a string in its place is YAML only if there is nothing.
+pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Option<Value>) -> Option<(usize, String)> {
+    if !has_null(root) {
+        return None;
+    }
+    anchors(text).filter(|(_, name)| !text.contains(&format!("*{name}"))).take(MAX_ANCHORS).find_map(|(start, name)| {
+        let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
+        let marked = parse(&format!("{before}\"\\x01{}\"{after}", &MARK[1..]))?;
+        let found = name_of_mark(&marked, "")?;
+        Some((1 + before.matches('\n').count(), found.to_owned()))
+    })
+}
+
+/// Where anchors may be, and their names.
+fn anchors(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices('&').filter_map(move |(start, _)| {
+        let begins =
+            text[..start].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '[' | '{' | ','));
+        let rest = &text[start + 1..];
+        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))).unwrap_or(rest.len());
+        (begins && length > 0).then(|| (start, &rest[..length]))
+    })
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Map(map) => map.iter().any(|(_, value)| has_null(value)),
+        Value::List(items) => items.iter().any(has_null),
+        _ => false,
+    }
+}
+
+/// The name of the value that is the mark. Items of a list have the list's.
+fn name_of_mark<'a>(value: &'a Value, name: &'a str) -> Option<&'a str> {
+    match value {
+        Value::Str(text) => (text == MARK).then_some(name),
+        Value::Map(map) => map.iter().find_map(|(name, value)| name_of_mark(value, name)),
+        Value::List(items) => items.iter().find_map(|item| name_of_mark(item, name)),
+        _ => None,
+    }
+}
