@@ -457,7 +457,7 @@ fn insert_at(map: &mut Map, path: &[String], value: Value) {
 
 /// The value of a parameter, without what is secret in it. A misspelt name inside may stand for a secret, too.
 fn hide(value: &Value, of: &str, secret: bool) -> Value {
-    let table = inside(of);
+    let table = if is_for_a_plugin(value) { &[] } else { inside(of) };
     let is_secret = |name: &str| {
         let unknown = !table.is_empty() && parameters::support(table, name).is_none();
         unknown || parameters::is_secret(name)
@@ -472,6 +472,15 @@ fn hide(value: &Value, of: &str, secret: bool) -> Value {
         _ if secret => Value::Str(HIDDEN.into()),
         other => other.clone(),
     }
+}
+
+/// True for a cipher or a compression that is not built in, whose parameters have names of its own.
+fn is_for_a_plugin(value: &Value) -> bool {
+    let algorithm = match value {
+        Value::Map(map) => map.get("algorithm"),
+        _ => None,
+    };
+    matches!(algorithm, Some(Value::Str(name)) if !matches!(name.as_str(), "AES" | "gzip" | "zstd" | "lz4" | "pbkdf2"))
 }
 
 /// What stands in place of a secret.

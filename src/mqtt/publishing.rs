@@ -220,6 +220,8 @@ impl Place {
             }
             *ticket = None;
             room.release(bytes);
+            // The next one may come before this one takes the room, and then this one waits again.
+            session.wake_next();
             Poll::Ready(())
         })
     }

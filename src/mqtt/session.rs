@@ -288,7 +288,7 @@ impl Session {
         self.outgoing.has_ended()
     }
 
-    /// True when the end of every publish with a lower number has been told.
+    /// True when every publish with a lower number has ended.
     pub fn has_ended_before(&self, number: u64) -> bool {
         self.outgoing.has_ended_before(number)
     }
@@ -416,6 +416,8 @@ impl Session {
             return None;
         }
         let (waiter, answer) = oneshot::channel();
+        // Those that nobody waits for any more; while nothing is read, none is answered.
+        self.pings.retain(|earlier| !earlier.is_closed());
         self.pings.push(waiter);
         if !self.keep_alive.is_waiting() {
             self.send_ping(now);

@@ -135,11 +135,6 @@ impl Ends {
         self.failures.remove(&number);
     }
 
-    /// Nobody waits for this publish any more, which is as good as its end for those who wait for all.
-    pub fn given_up(&mut self) {
-        self.news = true;
-    }
-
     /// What has ended for the report since the last call; otherwise the waker is called when something has.
     pub fn take_report(&mut self, waker: &Waker) -> Vec<Ended> {
         if self.report.is_empty() {

@@ -416,7 +416,6 @@ impl Outgoing {
         }
         entry.hearer = Hearer::GivenUp;
         let queued = entry.phase == Phase::Queued;
-        self.ends.given_up();
         if queued {
             self.end(number, Ok(()), now);
             self.drop_ended();
@@ -480,10 +479,9 @@ impl Outgoing {
         self.ended
     }
 
-    /// True when the end of every publish with a lower number has been told.
+    /// True when every publish with a lower number has ended.
     pub fn has_ended_before(&self, number: u64) -> bool {
-        let before = number.saturating_sub(self.first) as usize;
-        self.entries.iter().take(before).flatten().all(Entry::is_given_up)
+        self.first >= number
     }
 
     /// Publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.

@@ -912,22 +912,3 @@ fn what_was_given_up_before_it_was_sent_is_withdrawn() {
     check_ends(&mut world);
     assert_eq!(world.broker.log, [(Consistency::AtLeastOnce, 1)]);
 }
-
-#[test]
-fn a_flush_does_not_wait_for_what_was_given_up() {
-    let mut world = World::new(10);
-    world.connect(false);
-    world.publish(Consistency::AtLeastOnce);
-    world.publish(Consistency::AtLeastOnce);
-    world.broker.take_output(&mut world.session);
-    let end = world.session.next_number();
-    world.session.take_aftermath();
-    world.give_up(0);
-    assert!(world.session.take_aftermath().ended, "they are woken");
-    assert!(!world.session.has_ended_before(end) && world.session.has_ended_before(end - 1));
-    world.give_up(0);
-    assert!(world.session.has_ended_before(end));
-    assert!(!world.session.is_idle(), "the end of a client does");
-    world.settle();
-    check_ends(&mut world);
-}

@@ -163,11 +163,13 @@ public class MessageReaderFactory<T> extends ClientFactory {
         /**
          * Adds a topic.
          *
-         * @param topic a topic, which may have wildcards
+         * @param topic a topic, which may have wildcards; null adds none
          * @return this builder
          */
         public MessageReaderFactoryBuilder<T> topic(String topic) {
-            topics.add(topic);
+            if (topic != null) {
+                topics.add(topic);
+            }
             return this;
         }
 
