@@ -15,9 +15,9 @@ use crate::config::{Broker, Consistency, Version};
 /// Connects a client that knows nothing of a session that it may have there.
 pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Result<Opened, Refused> {
     let opened = connect::open(plan, connect, broker, &mut Steps::begin()).await?;
-    let writes_twice = plan.topics.is_empty() && plan.qos == Consistency::ExactlyOnce;
+    let is_writer = plan.topics.is_empty();
     let is_there = opened.session_present || keeps_untold(connect);
-    if !(writes_twice && is_there) {
+    if !(is_writer && plan.qos == Consistency::ExactlyOnce && is_there) {
         return Ok(opened);
     }
     tracing::info!("{broker}: the session that an earlier process has left is discarded");

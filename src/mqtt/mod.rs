@@ -1,10 +1,11 @@
 //! The MQTT engine.
 //!
 //! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
-//! per client, the `driver`, joins them: `connect` logs in, `connection` serves an open connection, `backoff` paces
-//! the attempts to come back, `leftover` is a session that an earlier process has left. `outbox` and `inbox` bound what waits, `sender` is the half of a connection that callers
-//! share, `state` what is told of it all, `steps` how a connection came about. `shared` is what the driver and the callers
-//! have in common, `publishing` a publish from the caller's side, `client` the handle for the rest of the crate.
+//! per client, the `driver`, joins them: `connect` logs in, `leftover` discards what an earlier process has left at the
+//! broker, `connection` serves an open connection, `backoff` paces the attempts to come back. `inbox` bounds what waits to
+//! be read, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
+//! connection came about. `shared` is what the driver and the callers have in common, `publishing` a publish from the
+//! caller's side, `client` the handle for the rest of the crate.
 
 mod backoff;
 mod client;
