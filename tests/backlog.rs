@@ -84,9 +84,9 @@ fn before_the_subscription_is_answered_there_is_a_bound_too() {
     });
     let opened = common::reader::<Vec<u8>>(&broker.address(), "t")
         .consistency(Consistency::AtMostOnce)
-        .parameter("connect", connection_timeout(2.0))
+        .parameter("connect", connection_timeout(5.0))
         .open();
-    told(opened, "Connection", &["SUBSCRIBE", "no answer within 2s, but", "messages of", "which nobody has read"]);
+    told(opened, "Connection", &["SUBSCRIBE", "no answer within 5s, but", "messages of", "which nobody has read"]);
     drop(broker);
     // 64 MiB, and what the sockets hold.
     assert!(sent.load(Ordering::SeqCst) < 100 << 20, "{sent:?}");

@@ -533,7 +533,7 @@ fn messages_at_qos_2_that_were_given_up_take_no_place_at_the_broker() {
         .consistency(Consistency::ExactlyOnce)
         .client_id("gives-up")
         .parameter("clean_session", false)
-        .parameter("write_timeout_ms", 1000)
+        .parameter("write_timeout_ms", 3000)
         .open()
         .expect("writer");
     let write_all = |count: u32, word: &str, check: fn(Result<(), Error>)| {

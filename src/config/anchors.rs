@@ -13,12 +13,21 @@ pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Optio
     if !has_null(root) {
         return None;
     }
-    anchors(text).filter(|(_, name)| !text.contains(&format!("*{name}"))).take(MAX_ANCHORS).find_map(|(start, name)| {
+    anchors(text).filter(|(_, name)| !has_alias(text, name)).take(MAX_ANCHORS).find_map(|(start, name)| {
         let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
         let marked = parse(&format!("{before}\"\\x01{}\"{after}", &MARK[1..]))?;
         let found = name_of_mark(&marked, "")?;
         Some((1 + before.matches('\n').count(), found.to_owned()))
     })
+}
+
+/// Whether the anchor is referred to.
+fn has_alias(text: &str, name: &str) -> bool {
+    text.match_indices(&format!("*{name}")).any(|(start, alias)| !text[start + alias.len()..].starts_with(is_in_name))
+}
+
+fn is_in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
 /// Where anchors may be, and their names.
@@ -27,7 +36,7 @@ fn anchors(text: &str) -> impl Iterator<Item = (usize, &str)> {
         let begins =
             text[..start].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '[' | '{' | ','));
         let rest = &text[start + 1..];
-        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))).unwrap_or(rest.len());
+        let length = rest.find(|c| !is_in_name(c)).unwrap_or(rest.len());
         (begins && length > 0).then(|| (start, &rest[..length]))
     })
 }

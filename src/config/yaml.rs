@@ -393,6 +393,7 @@ mod tests {
             ("a: [1, &secret, 2]", 1, "a"),
             ("a:\n  - b: 1\n    c: &s-3_c\n", 3, "c"),
             ("&secret", 1, ""),
+            ("topic: &n\nx: &name 1\ny: *name\n", 1, "topic"),
         ] {
             let Err(error) = parse(text) else { panic!("{text}") };
             assert_eq!(error.line, Some(line), "{text}");

@@ -49,7 +49,9 @@ pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened, resumes:
         shared.opened();
     }
     let subscribe_by = subscribing.then(|| after(plan.connection_timeout));
-    let mut connection = Connection { shared, plan, broker: &broker, link: &link, input, decoder, subscribe_by };
+    let waiting_before = shared.inbox.used().1;
+    let mut connection =
+        Connection { shared, plan, broker: &broker, link: &link, input, decoder, subscribe_by, waiting_before };
     let result = connection.run().await;
     if let Err(Lost::ForGood(_)) = &result {
         // Otherwise the broker would publish the will.
@@ -67,6 +69,8 @@ struct Connection<'a> {
     decoder: Decoder,
     /// Until when the broker must answer the subscription.
     subscribe_by: Option<Instant>,
+    /// Bytes in the inbox of connections before.
+    waiting_before: usize,
 }
 
 /// What ends the reading of packets.
@@ -108,12 +112,11 @@ impl Connection<'_> {
             ticked.map_err(|NoAnswer| self.lost("the broker does not answer (keep-alive)"))?;
             if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
                 let timeout = self.plan.connection_timeout;
-                let cause = match self.shared.inbox.used() {
-                    (_, bytes) if bytes < MAX_BEFORE_SUBACK => format!("no answer within {timeout:?}"),
-                    (messages, bytes) => format!(
-                        "no answer within {timeout:?}, but {messages} messages of {bytes} bytes, which nobody has read"
-                    ),
-                };
+                let mut cause = format!("no answer within {timeout:?}");
+                if self.is_flooded() {
+                    let (messages, bytes) = self.shared.inbox.used();
+                    cause += &format!(", but {messages} messages of {bytes} bytes, which nobody has read");
+                }
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Cause::Other, cause)));
             }
 
@@ -149,9 +152,13 @@ impl Connection<'_> {
     /// False while the application is behind, or while the broker sends and does not read. The answer to a subscription
     /// may come behind a backlog that the application can't take before it has it.
     fn may_read(&self, blocked: bool) -> bool {
-        let inbox = &self.shared.inbox;
-        let room = inbox.has_room() || self.subscribe_by.is_some() && inbox.used().1 < MAX_BEFORE_SUBACK;
+        let room = self.shared.inbox.has_room() || self.subscribe_by.is_some() && !self.is_flooded();
         room && !(blocked && self.shared.look(Session::has_too_many_answers))
+    }
+
+    /// True when more has come over this connection than may come before the answer to a subscription.
+    fn is_flooded(&self) -> bool {
+        self.shared.inbox.used().1.saturating_sub(self.waiting_before) >= MAX_BEFORE_SUBACK
     }
 
     /// Reads what the socket has, up to a limit.

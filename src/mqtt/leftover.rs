@@ -20,7 +20,7 @@ pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Res
     if !(is_writer && plan.qos == Consistency::ExactlyOnce && is_there) {
         return Ok(opened);
     }
-    tracing::info!("{broker}: the session that an earlier process has left is discarded");
+    tracing::info!("{broker}: what an earlier process has left under the client id is discarded");
     leave(opened).await;
     let mut clean = Connect { clean: true, ..connect.clone() };
     if connect.version == Version::V5 {

@@ -39,7 +39,7 @@ pub(super) fn run(options: &Check) -> Result<Exit> {
 fn check(options: &Check, report: &mut Report) -> Result<Exit> {
     let common = &options.common;
     let overrides = overrides::parse(&common.parameters)?;
-    let found = understand::find(common)?;
+    let found = understand::find(common, &overrides)?;
     if let Some(found) = &found {
         report.file(found)?;
     }

@@ -32,8 +32,8 @@ impl Found {
 }
 
 /// Finds the file; `None` when none is to be read.
-pub(super) fn find(common: &Common) -> Result<Option<Found>> {
-    if overrides::has(&overrides::parse(&common.parameters)?, "config_name") {
+pub(super) fn find(common: &Common, overrides: &[Override]) -> Result<Option<Found>> {
+    if overrides::has(overrides, "config_name") {
         return Err(Failure::usage("check looks at a file, not at the configurations of a server ('config_name')"));
     }
     if common.no_config {

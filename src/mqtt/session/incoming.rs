@@ -56,7 +56,13 @@ impl Incoming {
         // Under MQTT 3.1 the broker may have lost the session without a word, and begun anew with its identifiers.
         let may_be_another = version == Version::V31;
         let digest = if exactly_once || may_be_another { completed::digest(publish) } else { 0 };
-        let known = self.by_id.get(&id).filter(|known| !may_be_another || publish.dup && known.digest == digest);
+        let known = self.by_id.get(&id).filter(|known| match known {
+            known if may_be_another => publish.dup && known.digest == digest,
+            // Mosquitto 2.0.11 sometimes completes a message without its PUBREL when a connection breaks, and comes to use
+            // the identifier again. What is other than the message before must not be taken for it.
+            known if exactly_once && known.received => known.digest == digest,
+            _ => true,
+        });
         match known {
             // Sent again: acknowledged when the application has taken it.
             Some(message) if !message.received && publish.dup => return Ok(Verdict::Nothing),

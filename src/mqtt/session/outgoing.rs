@@ -32,6 +32,12 @@ impl Entry {
     fn is_given_up(&self) -> bool {
         matches!(self.hearer, Hearer::GivenUp)
     }
+
+    /// Something of it that a broker may end the connection for is on the wire: the PUBLISH, or a PUBREL that it does not
+    /// expect.
+    fn may_be_disliked(&self) -> bool {
+        self.phase == Phase::Sent || self.phase == Phase::Released && self.is_given_up()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -152,7 +158,7 @@ impl Outgoing {
         let sent = self.entries.iter().take(self.sent());
         let oldest = sent
             .zip(self.first..)
-            .find_map(|(entry, number)| entry.as_ref().filter(|entry| entry.phase == Phase::Sent).map(|_| number));
+            .find_map(|(entry, number)| entry.as_ref().filter(|entry| entry.may_be_disliked()).map(|_| number));
         let Some(number) = oldest else { return };
         let times = match self.suspect {
             Some((suspect, times)) if suspect == number => times + 1,

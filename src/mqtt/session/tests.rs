@@ -912,3 +912,25 @@ fn what_was_given_up_before_it_was_sent_is_withdrawn() {
     check_ends(&mut world);
     assert_eq!(world.broker.log, [(Consistency::AtLeastOnce, 1)]);
 }
+
+/// Seen with Mosquitto 2.0.11: it had forgotten a PUBREL, and one round of identifiers later thousands of messages were
+/// taken for those that had been there before.
+#[test]
+fn an_identifier_without_its_pubrel_may_be_another_messages() {
+    let mut world = World::new(4);
+    world.connect(false);
+    let mut arrives = |dup: bool, tag: u32| {
+        let message = Publish { packet_id: 7, dup, ..publish(Consistency::ExactlyOnce, tag) };
+        world.session.handle(Packet::Publish(message), world.now).unwrap();
+        world.events();
+        world.application_takes_one();
+        world.delivered.len()
+    };
+    assert_eq!(arrives(false, 1), 1);
+    assert_eq!(arrives(true, 1), 1, "sent again");
+    assert_eq!(arrives(false, 1), 1, "the same without DUP");
+    assert_eq!(arrives(false, 2), 2, "another one");
+    assert_eq!(arrives(true, 2), 2);
+    world.session.handle(Packet::Pubrel(7, Reason::default()), world.now).unwrap();
+    assert!(world.session.incoming.is_empty());
+}

@@ -87,9 +87,6 @@ final class EventPump implements Runnable {
         if (isOverIn(timeoutMillis)) {
             return true;
         }
-        if (Thread.currentThread().isInterrupted()) {
-            return false;
-        }
         callbacks.abandon();
         return isOverIn(ABANDONED_MILLIS);
     }

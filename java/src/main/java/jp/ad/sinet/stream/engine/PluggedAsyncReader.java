@@ -5,6 +5,8 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.logging.Level;
@@ -24,6 +26,11 @@ import jp.ad.sinet.stream.spi.PluginMessageWrapper;
  * @param <T> the type of the values
  */
 final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader> implements AsyncMessageReader<T> {
+    /** What waits while nobody listens: a plugin that reads by itself can't be stopped. */
+    private static final int MAX_UNHEARD = 10_000;
+    /** Messages on their way to an executor. */
+    private static final int MAX_BACKLOG = 1000;
+
     private final Deserializer<T> deserializer;
     private final PluggedDecoding<T> decoding;
     private final CallbackExecutor executor;
@@ -31,6 +38,8 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     /** What the plugin has given while nobody listened. */
     private final Queue<PluginMessageWrapper> unheard = new ConcurrentLinkedQueue<>();
     private boolean listening;
+    private boolean warned;
+    private volatile boolean closed;
 
     private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginAsyncMessageReader plugin) {
         super(plugged, plugin);
@@ -68,17 +77,33 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     }
 
     private void received(PluginMessageWrapper read) {
-        executor.run(() -> {
-            if (callbacks.isEmpty()) {
-                unheard.add(read);
-            } else {
-                give(read);
-            }
-        });
+        if (unheard.size() >= MAX_UNHEARD && callbacks.isEmpty()) {
+            failedToKeep();
+            return;
+        }
+        unheard.add(read);
+        executor.submit(this::giveUnheard);
+        // A thread of our own can wait; one of a plugin may hold the application's locks.
+        while (plugin instanceof ReaderThread && !closed && executor.backlog() > MAX_BACKLOG) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+        }
+    }
+
+    private void failedToKeep() {
+        EngineClient.countError(handle);
+        if (!warned) {
+            warned = true;
+            EngineClient.LOGGER.warning("the reader of " + pluginName + ": nobody listens, and " + MAX_UNHEARD
+                    + " messages wait; further ones are lost");
+        }
     }
 
     private void giveUnheard() {
-        for (PluginMessageWrapper read = unheard.poll(); read != null; read = unheard.poll()) {
+        while (!closed && !callbacks.isEmpty()) {
+            PluginMessageWrapper read = unheard.poll();
+            if (read == null) {
+                return;
+            }
             give(read);
         }
     }
@@ -94,7 +119,7 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
 
     private void failed(Throwable cause) {
         EngineClient.countError(handle);
-        executor.run(() -> each(callback -> callback.onFailure, Providers.failure(pluginName, cause)));
+        executor.submit(() -> each(callback -> callback.onFailure, Providers.failure(pluginName, cause)));
     }
 
     private <V> void each(Function<Callbacks<T>, Consumer<V>> kind, V news) {
@@ -118,31 +143,23 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
             if (!callbacks.contains(added)) {
                 callbacks.add(added);
             }
-            if (listening) {
-                return;
+            // What comes while nobody listens would be lost.
+            if (!listening) {
+                plugin.addOnMessageCallback(this::received, this::failed);
+                listening = true;
             }
-            listening = true;
+            tellWhetherWanted();
         }
         if (!unheard.isEmpty()) {
-            executor.run(this::giveUnheard);
+            executor.submit(this::giveUnheard);
         }
-        // Not before: what a plugin has while nobody listens may be lost.
-        plugin.addOnMessageCallback(this::received, this::failed);
     }
 
     @Override
     public void removeOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
         synchronized (callbacks) {
             callbacks.remove(new Callbacks<>(onMessage, onFailure));
-            pauseUnheard();
-        }
-    }
-
-    /** Messages wait in the plugin while nobody listens. */
-    private void pauseUnheard() {
-        if (callbacks.isEmpty() && listening) {
-            plugin.clearOnMessageCallback();
-            listening = false;
+            tellWhetherWanted();
         }
     }
 
@@ -150,13 +167,19 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     public void clearOnMessageCallback() {
         synchronized (callbacks) {
             callbacks.clear();
-            pauseUnheard();
+            tellWhetherWanted();
+        }
+    }
+
+    private void tellWhetherWanted() {
+        if (plugin instanceof ReaderThread) {
+            ((ReaderThread) plugin).want(!callbacks.isEmpty());
         }
     }
 
     @Override
-    void afterClose() {
-        executor.abandon();
+    void beforeClose() {
+        closed = true;
     }
 
     @Override

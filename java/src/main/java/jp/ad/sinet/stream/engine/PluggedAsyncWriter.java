@@ -17,6 +17,9 @@ import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
  * @param <T> the type of the values
  */
 final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter> implements AsyncMessageWriter<T> {
+    /** How long close waits for an executor that begins nothing. */
+    private static final int CALLBACKS_MILLIS = 10_000;
+
     private final Serializing<T> serializing;
     /** Keeps the order of the calls. */
     private final Object lock = new Object();
@@ -37,7 +40,7 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
 
     @Override
     void afterClose() {
-        callbacks.abandon();
+        callbacks.finish(CALLBACKS_MILLIS);
     }
 
     @Override
@@ -81,10 +84,10 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
         }
         sent.done(nothing -> {
             coded.taken();
-            callbacks.run(() -> promise.settle(null));
+            callbacks.submit(() -> promise.settle(null));
         }).fail(cause -> {
             SinetStreamException failure = coded.failed(cause);
-            callbacks.run(() -> promise.settle(failure));
+            callbacks.submit(() -> promise.settle(failure));
         });
     }
 }

@@ -158,6 +158,7 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
+        beforeClose();
         try {
             Providers.call(pluginName, () -> {
                 plugin.close();
@@ -171,6 +172,10 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
                 cleanable.clean();
             }
         }
+    }
+
+    /** The plugin is still open. */
+    void beforeClose() {
     }
 
     /** The plugin is closed. */

@@ -20,6 +20,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
     private volatile Consumer<PluginMessageWrapper> onMessage;
     private volatile Consumer<Throwable> onFailure;
     private volatile boolean closed;
+    private boolean wanted = true;
     private Thread thread;
 
     ReaderThread(PluginMessageReader reader) {
@@ -52,7 +53,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
 
     /** Nothing is read for nobody. False after the close. */
     private synchronized boolean awaitListener() {
-        while (!closed && onMessage == null) {
+        while (!closed && (onMessage == null || !wanted)) {
             try {
                 wait();
             } catch (InterruptedException e) {
@@ -60,6 +61,12 @@ final class ReaderThread implements PluginAsyncMessageReader {
             }
         }
         return !closed;
+    }
+
+    /** Whether somebody listens to what the callback gets. */
+    synchronized void want(boolean messages) {
+        wanted = messages;
+        notifyAll();
     }
 
     private static void pause() {

@@ -27,9 +27,11 @@ final class WriterThread implements PluginAsyncMessageWriter {
     private final PluginMessageWriter writer;
     private final Semaphore room = new Semaphore(MAX_WAITING);
     private volatile Write current;
+    private volatile Thread worker;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(work -> {
         Thread made = new Thread(work, "sinetstream-writer");
         made.setDaemon(true);
+        worker = made;
         return made;
     });
 
@@ -68,15 +70,15 @@ final class WriterThread implements PluginAsyncMessageWriter {
         @Override
         public void run() {
             current = this;
+            Throwable failure = null;
             try {
                 writer.write(message);
-                end(null);
             } catch (Throwable e) { // a plugin can throw anything
-                end(e);
-            } finally {
-                current = null;
-                room.release();
+                failure = e;
             }
+            current = null;
+            room.release(); // before the callbacks, which may write
+            end(failure);
         }
 
         void end(Throwable failure) {
@@ -95,7 +97,7 @@ final class WriterThread implements PluginAsyncMessageWriter {
     public void close() {
         thread.shutdown();
         try {
-            if (!thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+            if (Thread.currentThread() == worker || !thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
                 stop();
             }
         } catch (InterruptedException e) {

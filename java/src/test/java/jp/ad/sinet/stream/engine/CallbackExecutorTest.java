@@ -12,7 +12,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.stream.Collectors;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -122,5 +124,57 @@ class CallbackExecutorTest {
         pool.shutdown();
         assertEquals(4000, order.size());
         assertFalse(callbacks.isWorkingHere());
+    }
+
+    @Test
+    void whatIsSubmittedWaitsForNobodyAndKeepsItsOrder() throws Exception {
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        CallbackExecutor callbacks = new CallbackExecutor(single, "the client");
+        List<Integer> order = new CopyOnWriteArrayList<>();
+        CountDownLatch go = new CountDownLatch(1);
+        // From the executor's own thread, which the callbacks wait for.
+        Future<Void> submitting = single.submit(() -> {
+            for (int i = 0; i < 1000; i++) {
+                int number = i;
+                callbacks.submit(() -> order.add(number));
+            }
+            go.await();
+            return null;
+        });
+        go.countDown();
+        submitting.get();
+        callbacks.finish(20_000);
+        assertEquals(1000, order.size());
+        assertEquals(order.stream().sorted().collect(Collectors.toList()), order);
+        single.shutdown();
+    }
+
+    @Test
+    void withoutAnExecutorWhatIsSubmittedRunsHereAndWhatItSubmitsAfterIt() {
+        CallbackExecutor callbacks = new CallbackExecutor(null, "the client");
+        List<String> order = new ArrayList<>();
+        callbacks.submit(() -> {
+            callbacks.submit(() -> order.add("inner"));
+            order.add("outer");
+            throw new IllegalStateException("meant to be; the next one runs all the same");
+        });
+        assertEquals(List.of("outer", "inner"), order);
+        assertEquals(0, callbacks.backlog());
+    }
+
+    @Test
+    void whatWasSubmittedAndDroppedIsDoneAtTheEnd() {
+        List<Runnable> kept = new ArrayList<>();
+        List<Integer> done = new ArrayList<>();
+        try (LogCapture log = new LogCapture()) {
+            CallbackExecutor callbacks = new CallbackExecutor(kept::add, "the client");
+            callbacks.submit(() -> done.add(1));
+            callbacks.submit(() -> done.add(2));
+            callbacks.finish(50);
+            kept.get(0).run();
+            assertEquals(List.of(1, 2), done, "each once");
+            assertEquals(1, kept.size());
+            assertEquals(1, log.warnings().size());
+        }
     }
 }

@@ -132,4 +132,41 @@ class PluginThreadsTest {
         reader.close();
         assertEquals(0, heard.size());
     }
+
+    @Test
+    void callbacksMayWriteWhileTheQueueIsFull() throws Exception {
+        WriterThread writer = new WriterThread(plugin(PluginMessageWriter.class, arguments -> null));
+        int room = 10_000;
+        CountDownLatch written = new CountDownLatch(2 * room);
+        for (int i = 0; i < room; i++) {
+            writer.write(message(i)).done(nothing -> {
+                written.countDown();
+                writer.write(message(0)).done(again -> written.countDown());
+            });
+        }
+        assertTrue(written.await(20, TimeUnit.SECONDS), () -> written + " are missing");
+        writer.close();
+    }
+
+    @Test
+    void aCallbackMayCloseItsWriter() throws Exception {
+        CountDownLatch go = new CountDownLatch(1);
+        WriterThread writer = new WriterThread(plugin(PluginMessageWriter.class, arguments -> {
+            try {
+                go.await();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+            return null;
+        }));
+        CountDownLatch closed = new CountDownLatch(1);
+        writer.write(message(1)).done(nothing -> {
+            writer.close();
+            closed.countDown();
+        });
+        Promise<?, ? extends Throwable, ?> second = writer.write(message(2));
+        go.countDown();
+        assertTrue(closed.await(5, TimeUnit.SECONDS), "it does not wait for itself");
+        assertTrue(failure(second).getMessage().contains("was not sent"));
+    }
 }

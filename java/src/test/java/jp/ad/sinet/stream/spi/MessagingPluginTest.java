@@ -20,9 +20,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -434,6 +437,80 @@ class MessagingPluginTest {
             assertEquals(101, writer.getMetrics().getMsgCountTotal());
         }
         assertEquals(2, CLOSED.size());
+    }
+
+    @Test
+    void onAnExecutorThePluginsMessagesKeepTheirOrderAndWaitWhileNobodyListens() throws Exception {
+        installBlocking();
+        Path file = file();
+        BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+        ExecutorService pool = Executors.newFixedThreadPool(4, task -> new Thread(task, "pool"));
+        AsyncMessageReader<String> reader = MessageReaderFactory.<String>builder().configFile(file).executor(pool)
+                .receiveTimeout(Duration.ofMillis(50)).build().getAsyncReader();
+        try (AsyncMessageWriter<String> writer = MessageWriterFactory.<String>builder().configFile(file).clientId("c-1").executor(pool)
+                .build().getAsyncWriter()) {
+            BlockingQueue<String> threads = new LinkedBlockingQueue<>();
+            Consumer<Message<String>> callback = message -> {
+                threads.add(Thread.currentThread().getName());
+                heard.add(message.getValue());
+            };
+            reader.addOnMessageCallback(callback, heard::add);
+            for (int i = 0; i < 300; i++) {
+                writer.write("m" + i).done(nothing -> threads.add(Thread.currentThread().getName()));
+            }
+            for (int i = 0; i < 300; i++) {
+                assertEquals("m" + i, heard.poll(10, TimeUnit.SECONDS));
+            }
+            reader.clearOnMessageCallback();
+            for (int i = 0; i < 20; i++) {
+                writer.writeAsync("n" + i).get(10, TimeUnit.SECONDS);
+            }
+            assertTrue(heard.isEmpty());
+            CountDownLatch closed = new CountDownLatch(1);
+            reader.addOnMessageCallback(message -> {
+                heard.add(message.getValue());
+                if (message.getValue().equals("n19")) {
+                    reader.close();
+                    closed.countDown();
+                }
+            });
+            for (int i = 0; i < 20; i++) {
+                assertEquals("n" + i, heard.poll(10, TimeUnit.SECONDS));
+            }
+            assertTrue(closed.await(5, TimeUnit.SECONDS), "a callback may close its reader");
+            assertTrue(threads.stream().allMatch("pool"::equals), threads::toString);
+        } finally {
+            reader.close();
+            pool.shutdown();
+        }
+    }
+
+    @Test
+    void aPluginThatIsDoneAtOnceMayBeWrittenToOnTheExecutorsOnlyThread() throws Exception {
+        install(AsyncMessageWriterProvider.class, Direct.class.getName());
+        install(AsyncMessageReaderProvider.class, Direct.class.getName());
+        Path file = file();
+        BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        try (AsyncMessageReader<String> reader = MessageReaderFactory.<String>builder().configFile(file).executor(single)
+                .build().getAsyncReader();
+                AsyncMessageWriter<String> writer = MessageWriterFactory.<String>builder().configFile(file).clientId("c-1").executor(single)
+                        .build().getAsyncWriter()) {
+            reader.addOnMessageCallback(message -> heard.add(message.getValue()), heard::add);
+            single.submit(() -> {
+                for (int i = 0; i < 10; i++) {
+                    writer.write("m" + i).done(nothing -> heard.add("done"));
+                }
+            }).get(10, TimeUnit.SECONDS);
+            int values = 0;
+            for (int i = 0; i < 20; i++) {
+                Object next = heard.poll(10, TimeUnit.SECONDS);
+                values += next.equals("m" + values) ? 1 : 0;
+            }
+            assertEquals(10, values);
+        } finally {
+            single.shutdown();
+        }
     }
 
     @Test
