@@ -1,23 +1,29 @@
-//! A value like `&secret` is an anchor with nothing behind it, and would be lost without a word.
+//! A value like `&secret` is an anchor with nothing behind it, and `&se:cret` one with `:cret` behind it: what was meant as a
+//! value would be lost without a word.
 
 use super::value::Value;
 
 /// Stands for the anchor that is looked at; no configuration has it.
-const MARK: &str = "\u{1}anchor";
+const MARK: &str = "sinetstream anchor mark";
 /// Each takes another reading of the text.
 const MAX_ANCHORS: usize = 100;
 
-/// The line (from 1) of a value that is nothing but an anchor, and its name. Whatever an anchor stands before can't follow
-/// a string, so the text with a string in its place is YAML only if there is nothing.
+/// The line (from 1) of a value that is, or begins with, what is taken for an anchor, and its name.
 pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Option<Value>) -> Option<(usize, String)> {
-    if !has_null(root) {
-        return None;
-    }
-    anchors(text).filter(|(_, name)| !has_alias(text, name)).take(MAX_ANCHORS).find_map(|(start, name)| {
+    let has_null = has_null(root);
+    let unused = anchors(text).filter(|(_, name)| !has_alias(text, name));
+    unused.take(MAX_ANCHORS).find_map(|(start, name)| {
         let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
-        let marked = parse(&format!("{before}\"\\x01{}\"{after}", &MARK[1..]))?;
-        let found = name_of_mark(&marked, "")?;
-        Some((1 + before.matches('\n').count(), found.to_owned()))
+        let found = if after.starts_with(|c: char| !c.is_whitespace() && !matches!(c, ',' | ']' | '}')) {
+            // Without it the text means the same, so it is an anchor; with something in its place it begins a value.
+            let is_anchor = parse(&format!("{before}{after}"))? == *root;
+            parse(&format!("{before}{MARK}{after}")).filter(|_| is_anchor)?
+        } else {
+            // Whatever an anchor stands before can't follow a string, so with one in its place the text is YAML only if
+            // there is nothing.
+            parse(&format!("{before}\"{MARK}\"{after}")).filter(|_| has_null)?
+        };
+        Some((1 + before.matches('\n').count(), name_of_mark(&found, "")?.to_owned()))
     })
 }
 
@@ -53,7 +59,7 @@ fn has_null(value: &Value) -> bool {
 /// The name of the value that is the mark. Items of a list have the list's.
 fn name_of_mark<'a>(value: &'a Value, name: &'a str) -> Option<&'a str> {
     match value {
-        Value::Str(text) => (text == MARK).then_some(name),
+        Value::Str(text) => text.starts_with(MARK).then_some(name),
         Value::Map(map) => map.iter().find_map(|(name, value)| name_of_mark(value, name)),
         Value::List(items) => items.iter().find_map(|item| name_of_mark(item, name)),
         _ => None,

@@ -393,6 +393,7 @@ mod tests {
             ("a: [1, &secret, 2]", 1, "a"),
             ("a:\n  - b: 1\n    c: &s-3_c\n", 3, "c"),
             ("&secret", 1, ""),
+            ("a: &secret:x", 1, "a"),
             ("topic: &n\nx: &name 1\ny: *name\n", 1, "topic"),
         ] {
             let Err(error) = parse(text) else { panic!("{text}") };
@@ -406,6 +407,7 @@ mod tests {
             "a: &t |\n  text &secret\nb:",
             "a: &n\nb: *n",
             "a: &t 5\nb: ~",
+            "a: 'x &secret:y'\nb: \"x &secret:y\"\nc: 1 # &secret:y\nd: |\n  &secret:y\n  x &secret@y\n",
             "a: '&secret'\nb: \"&secret\"\nc: x &secret\nd: x&y\ne: # &secret\n",
         ] {
             assert!(parse(text).is_ok(), "{text}");
