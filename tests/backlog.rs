@@ -5,10 +5,11 @@ mod common;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use common::raw::{SUBSCRIBE, property, publish, publish_v5};
 use common::scripted::Scripted;
-use common::{connection_timeout, eventually, next, told};
+use common::{connection_timeout, eventually, holds_within, next, told};
 use sinetstream::Consistency;
 
 /// The memory is that of the whole process, so there is one test at a time.
@@ -90,6 +91,37 @@ fn before_the_subscription_is_answered_there_is_a_bound_too() {
     drop(broker);
     // 64 MiB, and what the sockets hold.
     assert!(sent.load(Ordering::SeqCst) < 100 << 20, "{sent:?}");
+}
+
+/// What waits from the connection before does not stand in the way of the next one's answer.
+#[test]
+fn with_a_full_inbox_the_subscription_is_made_again_all_the_same() {
+    let _alone = alone();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let broker = Scripted::open({
+        let connections = connections.clone();
+        move |peer| {
+            peer.suback(0);
+            if connections.fetch_add(1, Ordering::SeqCst) == 0 {
+                peer.send(&publish("t", &vec![0; 70 << 20], 0, false, 0).bytes());
+            } else {
+                peer.drain();
+            }
+        }
+    });
+    let reader = common::reader::<Vec<u8>>(&broker.address(), "t")
+        .consistency(Consistency::AtMostOnce)
+        .parameter("user_data_only", true)
+        .parameter("max_received_bytes", 60 << 20)
+        // A connection that nobody reads is known to be lost when a ping fails.
+        .parameter("connect", [("connection_timeout", 3.0), ("keepalive", 1.0)])
+        .parameter("reconnect_delay", common::quickly())
+        .open()
+        .expect("reader");
+    eventually("it is back", || reader.connection_info().reconnects == 1 && reader.is_connected());
+    let comes_again = || connections.load(Ordering::SeqCst) > 2;
+    assert!(!holds_within(Duration::from_secs(4), comes_again), "the answer was not read in time");
+    assert_eq!(next(&reader).value().len(), 70 << 20);
 }
 
 #[test]
