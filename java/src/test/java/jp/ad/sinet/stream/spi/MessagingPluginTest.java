@@ -455,9 +455,15 @@ class MessagingPluginTest {
                 heard.add(message.getValue());
             };
             reader.addOnMessageCallback(callback, heard::add);
+            // A callback of a promise that is settled already runs at once, so none is until all have theirs.
+            CountDownLatch written = new CountDownLatch(1);
+            for (int i = 0; i < 4; i++) {
+                pool.submit(() -> written.await(10, TimeUnit.SECONDS));
+            }
             for (int i = 0; i < 300; i++) {
                 writer.write("m" + i).done(nothing -> threads.add(Thread.currentThread().getName()));
             }
+            written.countDown();
             for (int i = 0; i < 300; i++) {
                 assertEquals("m" + i, heard.poll(10, TimeUnit.SECONDS));
             }
