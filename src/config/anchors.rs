@@ -10,20 +10,19 @@ const MAX_ANCHORS: usize = 100;
 
 /// The line (from 1) of a value that is, or begins with, what is taken for an anchor, and its name.
 pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Option<Value>) -> Option<(usize, String)> {
-    let has_null = has_null(root);
     let unused = anchors(text).filter(|(_, name)| !has_alias(text, name));
     unused.take(MAX_ANCHORS).find_map(|(start, name)| {
         let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
         let found = if after.starts_with(|c: char| !c.is_whitespace() && !matches!(c, ',' | ']' | '}')) {
             // Without it the text means the same, so it is an anchor; with something in its place it begins a value.
             let is_anchor = parse(&format!("{before}{after}"))? == *root;
-            parse(&format!("{before}{MARK}{after}")).filter(|_| is_anchor)?
+            is_anchor.then(|| parse(&format!("{before}{MARK}{after}")))
         } else {
             // Whatever an anchor stands before can't follow a string, so with one in its place the text is YAML only if
             // there is nothing.
-            parse(&format!("{before}\"{MARK}\"{after}")).filter(|_| has_null)?
+            has_null(root).then(|| parse(&format!("{before}\"{MARK}\"{after}")))
         };
-        Some((1 + before.matches('\n').count(), name_of_mark(&found, "")?.to_owned()))
+        Some((1 + before.matches('\n').count(), name_of_mark(&found??, "")?.to_owned()))
     })
 }
 

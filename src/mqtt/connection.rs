@@ -265,7 +265,8 @@ impl Connection<'_> {
     async fn say_goodbye(&self) {
         self.shared.with(Session::disconnect);
         if self.shared.flush().is_ok() {
-            self.link.close().await;
+            self.link.shutdown();
+            self.link.closed().await;
         }
     }
 

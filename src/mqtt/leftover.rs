@@ -4,11 +4,9 @@
 //! message under one of them for the old one, or have no room for new ones, and MQTT 3.1.1 has no words for that. There is
 //! nothing else in it for a writer, so it is discarded. Readers go on with theirs.
 
-use bytes::BytesMut;
-
 use super::connect::{self, Opened, Refused};
 use super::plan::Plan;
-use super::protocol::{self, Connect};
+use super::protocol::Connect;
 use super::steps::Steps;
 use crate::config::{Broker, Consistency, Version};
 
@@ -39,8 +37,6 @@ pub(crate) fn keeps_untold(connect: &Connect) -> bool {
 }
 
 async fn leave(opened: Opened) {
-    let mut packet = BytesMut::new();
-    protocol::disconnect(&mut packet);
-    let _ = opened.link.try_write(&mut [packet.freeze()].into());
-    opened.link.close().await;
+    connect::say_goodbye(&opened.link);
+    opened.link.closed().await;
 }

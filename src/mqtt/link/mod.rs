@@ -95,10 +95,9 @@ impl Link {
         self.socket.ready(read, write).await
     }
 
-    /// Tells the peer that nothing more follows, and reads on until it closes, for a second at the most: a socket that is
-    /// closed with bytes unread is reset, and the peer would lose our last ones with it.
-    pub async fn close(&self) {
-        self.shutdown();
+    /// After [`Link::shutdown`]: reads on until the peer closes, for a second at the most. A socket that is closed with bytes
+    /// unread is reset, and the peer would lose our last ones with it.
+    pub async fn closed(&self) {
         let mut rest = BytesMut::new();
         let until_closed = async {
             loop {

@@ -182,12 +182,19 @@ impl Outgoing {
     /// size perhaps, would stand in the way of all others for ever. At QoS 2 the broker may hold the identifier until
     /// PUBREL comes; one that does not know it answers all the same (MQTT 3.1.1, section 4.3.3; 5, section 3.7.2.1).
     fn drop_given_up(&mut self, now: Instant) {
+        let given_up =
+            self.entries.iter_mut().flatten().filter(|entry| entry.is_given_up() && entry.phase == Phase::Sent);
+        given_up
+            .filter(|entry| entry.publish.qos == Consistency::ExactlyOnce)
+            .for_each(|entry| entry.phase = Phase::Released);
+        self.end_given_up(|entry| entry.phase == Phase::Sent, now);
+    }
+
+    /// Ends those of the publishes whose callers have given up.
+    fn end_given_up(&mut self, which: impl Fn(&Entry) -> bool, now: Instant) {
         for index in 0..self.entries.len() {
-            let given_up = |entry: &&mut Entry| entry.phase == Phase::Sent && entry.is_given_up();
-            match self.entries[index].as_mut().filter(given_up) {
-                Some(entry) if entry.publish.qos == Consistency::ExactlyOnce => entry.phase = Phase::Released,
-                Some(_) => self.end(self.first + index as u64, Ok(()), now),
-                None => {}
+            if self.entries[index].as_ref().is_some_and(|entry| entry.is_given_up() && which(entry)) {
+                self.end(self.first + index as u64, Ok(()), now);
             }
         }
         self.drop_ended();
@@ -195,12 +202,7 @@ impl Outgoing {
 
     /// The broker knows nothing: what was under way is new again, or over when its caller has given up.
     pub fn start_over(&mut self, now: Instant) {
-        for index in 0..self.entries.len() {
-            if self.entries[index].as_ref().is_some_and(Entry::is_given_up) {
-                self.end(self.first + index as u64, Ok(()), now);
-            }
-        }
-        self.drop_ended();
+        self.end_given_up(|_| true, now);
         self.ids.clear();
         for entry in self.entries.iter_mut().flatten() {
             self.resent += u64::from(entry.phase != Phase::Queued);
@@ -421,8 +423,7 @@ impl Outgoing {
             return;
         }
         entry.hearer = Hearer::GivenUp;
-        let queued = entry.phase == Phase::Queued;
-        if queued {
+        if entry.phase == Phase::Queued {
             self.end(number, Ok(()), now);
             self.drop_ended();
         }

@@ -18,6 +18,8 @@ import java.util.logging.Level;
  * without it, so that no news is lost. A client uses either {@link #run} or {@link #submit}.
  */
 final class CallbackExecutor {
+    /** How long a close waits for callbacks, and for an executor that begins none. */
+    static final int CLOSE_MILLIS = 10_000;
     private static final int LOOK_MILLIS = 100;
 
     private final Executor executor;

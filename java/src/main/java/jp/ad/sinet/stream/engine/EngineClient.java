@@ -25,9 +25,6 @@ abstract class EngineClient implements MessageIO {
     static final int SLICE_MILLIS = 10;
     static final String WRITING = "writing";
 
-    /** How long close waits for callbacks. */
-    private static final int CALLBACKS_MILLIS = 10_000;
-
     private static final Cleaner CLEANER = Cleaner.create();
     private static final long NANOS_PER_MILLI = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -326,7 +323,7 @@ abstract class EngineClient implements MessageIO {
                 pump.finish();
                 lifeline.closed = true;
                 cleanable.clean();
-                if (!pump.awaitOver(CALLBACKS_MILLIS) && !Thread.currentThread().isInterrupted()) {
+                if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
                     LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
                 }
             }

@@ -17,9 +17,6 @@ import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
  * @param <T> the type of the values
  */
 final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter> implements AsyncMessageWriter<T> {
-    /** How long close waits for an executor that begins nothing. */
-    private static final int CALLBACKS_MILLIS = 10_000;
-
     private final Serializing<T> serializing;
     /** Keeps the order of the calls. */
     private final Object lock = new Object();
@@ -40,7 +37,7 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
 
     @Override
     void afterClose() {
-        callbacks.finish(CALLBACKS_MILLIS);
+        callbacks.finish(CallbackExecutor.CLOSE_MILLIS);
     }
 
     @Override

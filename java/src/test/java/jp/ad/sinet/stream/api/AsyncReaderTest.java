@@ -103,20 +103,32 @@ class AsyncReaderTest {
 
     @Test
     void aBadMessageIsAFailureAndTheReaderGoesOn() throws Exception {
+        aBadMessage(new IllegalArgumentException("meant to be"), SinetStreamIOException.class);
+    }
+
+    @Test
+    void anyErrorOfADeserializerIsAFailureAndTheReaderGoesOn() throws Exception {
+        aBadMessage(new NoClassDefFoundError("meant to be"), NoClassDefFoundError.class);
+    }
+
+    private static void aBadMessage(Throwable thrown, Class<? extends Throwable> told) throws Exception {
         String topic = Clients.topic();
         BlockingQueue<String> values = new LinkedBlockingQueue<>();
         BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
         try (AsyncMessageReader<String> reader = reader(topic).deserializer(bytes -> {
-            if (bytes.length == 3) {
-                throw new IllegalArgumentException("meant to be");
+            if (bytes.length != 3) {
+                return new String(bytes);
             }
-            return new String(bytes);
+            if (thrown instanceof Error) {
+                throw (Error) thrown;
+            }
+            throw (RuntimeException) thrown;
         }).build().getAsyncReader(); MessageWriter<String> writer = writer(topic)) {
             reader.addOnMessageCallback(message -> values.add(message.getValue()), failures::add);
             writer.write("bad");
             writer.write("good");
             assertEquals("good", next(values));
-            assertInstanceOf(SinetStreamIOException.class, failures.poll(10, TimeUnit.SECONDS));
+            assertInstanceOf(told, failures.poll(10, TimeUnit.SECONDS));
         }
     }
 
@@ -249,25 +261,6 @@ class AsyncReaderTest {
             reader.ping(Duration.ofSeconds(5));
             writer.write("after");
             assertEquals("after", next(values));
-        }
-    }
-
-    @Test
-    void anyErrorOfADeserializerIsAFailureAndTheReaderGoesOn() throws Exception {
-        String topic = Clients.topic();
-        BlockingQueue<String> values = new LinkedBlockingQueue<>();
-        BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
-        try (AsyncMessageReader<String> reader = reader(topic).deserializer(bytes -> {
-            if (bytes.length == 3) {
-                throw new NoClassDefFoundError("meant to be");
-            }
-            return new String(bytes);
-        }).build().getAsyncReader(); MessageWriter<String> writer = writer(topic)) {
-            reader.addOnMessageCallback(message -> values.add(message.getValue()), failures::add);
-            writer.write("bad");
-            writer.write("good");
-            assertEquals("good", next(values));
-            assertInstanceOf(NoClassDefFoundError.class, failures.poll(10, TimeUnit.SECONDS));
         }
     }
 
