@@ -1,8 +1,9 @@
 //! The parts of a message's way as `cargo bench` measures them. Not for programs: it follows the inside of the crate.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::config::{
     Algorithm, CompressionSettings, Consistency, CryptoSettings, Encryption, Keys, Map, MessageFormat, MessageSettings,

@@ -162,7 +162,7 @@ pub(crate) async fn within<T>(client: &Client, timeout: Duration, future: impl F
     let timer = {
         let runtime = client.runtime();
         let _context = runtime.enter();
-        tokio::time::sleep_until(after(timeout).into())
+        tokio::time::sleep_until(after(timeout))
     };
     tokio::select! {
         biased;

@@ -6,8 +6,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why an operation failed. Every message says where it happened and why, and never contains a password, a key or
 /// a payload.
 ///
-/// The variants correspond to the exceptions of SINETStream's Java API, one to one; [`Error::code`] is the number
-/// that both languages share.
+/// The variants correspond to the exceptions of SINETStream's Java API ([`Error::TimedOut`] to the same as [`Error::Io`]);
+/// [`Error::code`] is the number that both languages share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,6 +29,15 @@ pub enum Error {
     /// The client is closed, a publish failed, the connection is lost for good, or a certificate can't be read.
     #[error("{0}")]
     Io(String),
+    /// The time of a write was up. The message says whether it was withdrawn or may have been delivered.
+    #[error("{message}")]
+    TimedOut {
+        /// What happened, for people.
+        message: String,
+        /// What stands in the way of a connection to the broker, when there was none.
+        #[source]
+        cause: Option<Box<Error>>,
+    },
     /// The broker can't be reached: DNS, TCP, TLS, a time-out, or a CONNACK that is not about the login.
     #[error("{message}")]
     Connection {
@@ -93,7 +102,7 @@ impl Error {
         }
     }
 
-    /// The stable number of the variant, the same in Rust and in Java.
+    /// The stable number of the kind of error, the same in Rust and in Java.
     pub fn code(&self) -> i32 {
         match self {
             Error::Internal(_) => 1,
@@ -101,7 +110,7 @@ impl Error {
             Error::NoConfig(_) => 3,
             Error::NoService(_) => 4,
             Error::UnsupportedServiceType(_) => 5,
-            Error::Io(_) => 6,
+            Error::Io(_) | Error::TimedOut { .. } => 6,
             Error::Connection { .. } => 7,
             Error::Authentication { .. } => 8,
             Error::Authorization { .. } => 9,

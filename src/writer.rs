@@ -6,7 +6,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
@@ -76,9 +78,8 @@ impl RawWriter {
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<RawWrite, E> {
         let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
-        let timeout = self.settings.write_timeout;
-        let deadline = after(timeout);
-        Ok(RawWrite { pending: self.client.publish(wire, size, deadline), timeout, deadline })
+        let deadline = after(self.settings.write_timeout);
+        Ok(RawWrite { pending: self.client.publish(wire, size, deadline), deadline })
     }
 
     fn write(&self, value: &[u8], timestamp_us: i64) -> Result<RawWrite> {
@@ -126,7 +127,6 @@ impl<E> From<Error> for Failed<E> {
 /// A message on its way, with its deadline. Once it is accepted, the engine keeps that.
 pub(crate) struct RawWrite {
     pending: PendingWrite,
-    timeout: Duration,
     deadline: Instant,
 }
 
@@ -139,7 +139,7 @@ impl RawWrite {
             match block_until(accepted, Some(deadline)) {
                 Some(Ok(())) => {}
                 Some(Err(error)) => return Some(Err(error)),
-                None if Instant::now() >= self.deadline => return Some(Err(self.pending.expire(self.timeout))),
+                None if Instant::now() >= self.deadline => return Some(Err(self.pending.expire())),
                 None => return None,
             }
         }
@@ -168,7 +168,7 @@ impl RawWrite {
         let accepted = poll_fn(|context| self.pending.poll_accepted(way, context));
         match within(client, left, accepted).await {
             Some(result) => result,
-            None => Err(self.pending.expire(self.timeout)),
+            None => Err(self.pending.expire()),
         }
     }
 }

@@ -124,9 +124,9 @@ fn a_sent_message_fails_when_its_time_is_up() {
     block_on(async {
         let sent: Vec<Sent> =
             vec![writer.send("1").await.expect("accepted"), writer.send("2").await.expect("accepted")];
-        common::told(writer.send("3").await, "Io", &["outbox is full", "was not sent"]);
+        common::told(writer.send("3").await, "TimedOut", &["outbox is full", "was not sent"]);
         for sent in sent {
-            common::told(sent.await, "Io", &["timed out after 300 ms", "may have been delivered"]);
+            common::told(sent.await, "TimedOut", &["timed out after 300 ms", "may have been delivered"]);
         }
     });
     assert_eq!(writer.metrics().error_count_total, 3);

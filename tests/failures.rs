@@ -268,11 +268,11 @@ fn the_write_timeout_is_kept_and_says_what_is_known() {
         .open()
         .expect("a writer");
     let start = Instant::now();
-    io_error(writer.write("sent"), &["timed out after 300 ms", "may have been delivered"]);
+    common::told(writer.write("sent"), "TimedOut", &["timed out after 300 ms", "may have been delivered"]);
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
     // The window of one is used up by the first, so this one is never sent.
-    io_error(writer.write("never sent"), &["timed out after 300 ms", "was not sent"]);
+    common::told(writer.write("never sent"), "TimedOut", &["timed out after 300 ms", "was not sent"]);
     assert_eq!(broker.next_packet().kind(), raw::CONNECT);
     assert_eq!(broker.next_packet().kind(), 0x30);
     drop(writer);
@@ -458,7 +458,7 @@ fn a_broker_that_stops_reading_does_not_hang_a_writer() {
         drop(writer);
         (result, took)
     });
-    io_error(result, &["timed out after 500 ms"]);
+    common::told(result, "TimedOut", &["timed out after 500 ms"]);
     assert!(took < Duration::from_secs(3), "{took:?}");
     broker.thaw();
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::broker::Broker;
 use common::events::listen;
 use common::proxy::Proxy;
-use common::raw::{self, Connect, PINGREQ, Packet};
+use common::raw::{self, Connect, PINGREQ, Packet, SUBSCRIBE};
 use common::scripted::Scripted;
 use common::{PATIENCE, block_on, eventually, login, next, quickly};
 use sinetstream::config::Value;
@@ -147,6 +147,27 @@ fn a_list_of_brokers_is_tried_in_order_and_on_again_after_a_loss() {
 }
 
 #[test]
+fn the_next_broker_of_a_list_opens_the_client_when_the_first_hangs_up_on_the_subscription() {
+    let first = Scripted::open(|peer| drop(peer.expect(SUBSCRIBE)));
+    let second = Broker::start();
+    for reconnect in [true, false] {
+        let open = |brokers: Vec<String>| {
+            let builder = common::reader::<String>("unused", "t").parameter("brokers", Value::from(brokers));
+            builder.parameter("connect", [("automatic_reconnect", reconnect)]).open()
+        };
+        let reader = open(vec![first.address(), second.plain_address()]).expect("reader");
+        common::writer::<str>(&second.plain_address(), "t").open().expect("writer").write("here").expect("write");
+        assert_eq!(common::next(&reader).into_value(), "here");
+        assert_eq!(reader.connection_info().reconnects, 0);
+        // Nobody is left to ask.
+        let words = [&*first.address(), "the broker closed the connection"];
+        common::told(open(vec![first.address()]), "Io", &words);
+        let twice = common::told(open(vec![first.address(), first.address()]), "Connection", &words);
+        assert_eq!(twice.matches("closed the connection").count(), 2, "{twice}");
+    }
+}
+
+#[test]
 fn a_refused_login_is_final_for_a_list_too() {
     let (first, second) = (Broker::start(), Broker::start());
     let brokers = vec![first.login_address(), second.plain_address()];
@@ -164,7 +185,10 @@ fn a_write_while_the_broker_is_away_times_out_and_is_not_sent_later() {
     proxy.close();
     eventually("the loss is noticed", || !writer.is_connected());
     match writer.write("withdrawn") {
-        Err(Error::Io(message)) => assert!(message.contains("was not sent"), "{message}"),
+        Err(Error::TimedOut { message, cause: Some(cause) }) => {
+            let why = cause.to_string();
+            assert!(message.contains("was not sent") && message.ends_with(&why), "{message}");
+        }
         other => panic!("{other:?}"),
     }
     proxy.open();
@@ -546,7 +570,7 @@ fn messages_at_qos_2_that_were_given_up_take_no_place_at_the_broker() {
         });
     };
     proxy.stall_answers(true);
-    write_all(20, "lost", |result| drop(common::told(result, "Io", &["timed out", "may have been delivered"])));
+    write_all(20, "lost", |result| drop(common::told(result, "TimedOut", &["timed out", "may have been delivered"])));
     eventually("the broker has them", || broker.log().matches("Received PUBLISH from gives-up").count() == 20);
     proxy.cut();
     proxy.stall_answers(false);

@@ -60,7 +60,7 @@ pub(super) fn exit_of(error: &Error) -> Exit {
         Error::Connection { .. } => Exit::Connection,
         Error::Authentication { .. } => Exit::Login,
         Error::Authorization { .. } => Exit::Authorization,
-        Error::Internal(_) | Error::Io(_) | Error::InvalidMessage(_) => Exit::Failed,
+        Error::Internal(_) | Error::Io(_) | Error::TimedOut { .. } | Error::InvalidMessage(_) => Exit::Failed,
     }
 }
 

@@ -1,9 +1,10 @@
 //! `sinetstream write`.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::args::Write;
 use super::failure::{Exit, Failure, Result};

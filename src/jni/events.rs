@@ -76,7 +76,7 @@ fn pack(to: &mut Vec<u8>, event: &ConnectionEvent) {
     let (kind, session_present, delay_ms, code, text) = match event {
         ConnectionEvent::Connected { broker, session_present } => (1, *session_present, 0, 0, broker.clone()),
         ConnectionEvent::Lost { cause } => (2, false, 0, cause.code(), cause.to_string()),
-        ConnectionEvent::Retrying { delay, broker } => (3, false, delay.as_millis() as i64, 0, broker.clone()),
+        ConnectionEvent::Retrying { delay, broker, .. } => (3, false, delay.as_millis() as i64, 0, broker.clone()),
         ConnectionEvent::Ended { cause } => (4, false, 0, cause.code(), cause.to_string()),
         ConnectionEvent::Warning { text } => (9, false, 0, 0, text.clone()),
         ConnectionEvent::Closed => (5, false, 0, 0, String::new()),

@@ -22,18 +22,12 @@ impl Backoff {
         self.next = self.min;
     }
 
-    /// The next delay.
-    pub fn delay(&mut self) -> Duration {
+    /// The next delay. `random`: a number from 0 to 1.
+    pub fn delay(&mut self, random: f64) -> Duration {
         let delay = self.next;
         self.next = (delay * 2).min(self.max);
-        delay.mul_f64(1.0 - 0.5 * random())
+        delay.mul_f64(1.0 - 0.5 * random)
     }
-}
-
-/// From 0 to 1; it need not be a good one.
-fn random() -> f64 {
-    let bits = uuid::Uuid::new_v4().as_u128() as u32;
-    f64::from(bits) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -44,11 +38,10 @@ mod tests {
     fn delays_double_between_the_bounds() {
         let seconds = Duration::from_secs;
         let mut backoff = Backoff::new(seconds(1), seconds(5));
-        for whole in [1, 2, 4, 5, 5] {
-            let delay = backoff.delay();
-            assert!(delay >= seconds(whole) / 2 && delay <= seconds(whole), "{delay:?} of {whole} s");
+        for (whole, random) in [(1, 0.0), (2, 1.0), (4, 0.5), (5, 0.0), (5, 1.0)] {
+            assert_eq!(backoff.delay(random), seconds(whole).mul_f64(1.0 - 0.5 * random));
         }
         backoff.reset();
-        assert!(backoff.delay() <= seconds(1));
+        assert_eq!(backoff.delay(0.0), seconds(1));
     }
 }

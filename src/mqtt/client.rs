@@ -4,14 +4,15 @@ use std::future::Future;
 use std::sync::Arc;
 #[cfg(feature = "jni")]
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use tokio::time::Instant;
 
 use super::driver;
 use super::inbox::{Delivery, Taken};
-use super::plan::Plan;
+use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
 use super::publishing::PendingWrite;
 #[cfg(feature = "jni")]
@@ -49,7 +50,19 @@ impl Client {
         material: &KeyMaterial,
         listener: Option<Listener>,
     ) -> Result<Client> {
-        let plan = Plan::new(settings, role, will, material)?;
+        Client::start_in(Environment::system()?, settings, role, will, material, listener)
+    }
+
+    /// The same in an environment of one's own.
+    pub fn start_in(
+        environment: Environment,
+        settings: &Settings,
+        role: Role,
+        will: Option<Will>,
+        material: &KeyMaterial,
+        listener: Option<Listener>,
+    ) -> Result<Client> {
+        let plan = Plan::new(settings, role, will, material, environment)?;
         let runtime = plan.runtime.clone();
         let shared = Arc::new(Shared::new(settings, listener));
         runtime.handle().spawn(driver::drive(shared.clone(), plan));

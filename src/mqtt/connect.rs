@@ -41,14 +41,16 @@ pub(crate) async fn open(
     steps: &mut Steps,
 ) -> Result<Opened, Refused> {
     let timeout = plan.connection_timeout;
-    timeout_at(after(timeout).into(), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
+    timeout_at(after(timeout), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
         let cause = format!("the broker did not answer within {timeout:?}");
         Err(Refused::ForNow(failed(broker, "time-out", Cause::TimedOut, cause)))
     })
 }
 
 async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Opened, Refused> {
-    let link = Link::open(broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps).await.map_err(Refused::ForNow)?;
+    let link = Link::open(&plan.dialer, broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps)
+        .await
+        .map_err(Refused::ForNow)?;
     let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Cause::Other, cause));
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();

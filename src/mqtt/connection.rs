@@ -1,9 +1,10 @@
 //! An open connection: reads, writes and keeps time, until it is closed or lost.
 
+use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::BytesMut;
+use tokio::time::Instant;
 use tokio::time::sleep_until;
 
 use super::connect::Opened;
@@ -11,7 +12,7 @@ use super::link::{Link, explain, failed};
 use super::plan::Plan;
 use super::protocol::{self, Decoder, Packet, ProtocolError, Reason};
 use super::sender::Flushed;
-use super::session::{Event, NoAnswer, Session};
+use super::session::{Event, Session, Silence};
 use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::wait::after;
@@ -30,6 +31,8 @@ const MAX_BEFORE_SUBACK: usize = 64 * 1024 * 1024;
 pub(crate) enum Lost {
     /// A new connection can go on.
     Connection(Error),
+    /// The same; the broker has closed the connection without a word.
+    Closed(Error),
     /// The broker refuses what the client is for.
     ForGood(Error),
 }
@@ -109,7 +112,12 @@ impl Connection<'_> {
 
             let now = Instant::now();
             let (ticked, waiting) = self.shared.with(|session| (session.tick(now, reading), session.output.len()));
-            ticked.map_err(|NoAnswer| self.lost("the broker does not answer (keep-alive)"))?;
+            ticked.map_err(|silence| {
+                self.lost(match silence {
+                    Silence::NoAnswer => "the broker does not answer (keep-alive)",
+                    Silence::NothingTaken => "the broker takes no bytes (keep-alive)",
+                })
+            })?;
             if self.subscribe_by.is_some_and(|deadline| now >= deadline) {
                 let timeout = self.plan.connection_timeout;
                 let mut cause = format!("no answer within {timeout:?}");
@@ -120,7 +128,7 @@ impl Connection<'_> {
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Cause::Other, cause)));
             }
 
-            blocked = self.shared.flush_gathered(waiting).map_err(|e| self.lost(&explain(&e)))? == Flushed::Blocked;
+            blocked = self.shared.flush_gathered(waiting).map_err(|e| self.failed(&e))? == Flushed::Blocked;
             let closing = self.shared.close_deadline();
             if let Some(deadline) = closing {
                 let idle = !blocked && self.shared.look(Session::is_idle);
@@ -140,12 +148,13 @@ impl Connection<'_> {
             let keep_alive = self.shared.look(|session| session.deadline(reading));
             let deadline = [keep_alive, self.subscribe_by, closing].into_iter().flatten().min();
             tokio::select! {
-                ready = self.link.ready(reading, blocked) => {
-                    ready.map_err(|e| self.lost(&explain(&e)))?;
+            biased;
+                    ready = self.link.ready(reading, blocked) => {
+                        ready.map_err(|e| self.failed(&e))?;
+                    }
+                    () = self.shared.woken() => {}
+                    () = sleep_until(deadline.unwrap_or(now)), if deadline.is_some() => {}
                 }
-                () = self.shared.woken() => {}
-                () = sleep_until(deadline.unwrap_or(now).into()), if deadline.is_some() => {}
-            }
         }
     }
 
@@ -166,11 +175,11 @@ impl Connection<'_> {
         for _ in 0..READS_PER_TURN {
             let missing = protocol::missing(&self.input);
             match self.link.try_read(&mut self.input, missing) {
-                Ok(0) => return Err(self.lost("the broker closed the connection")),
+                Ok(0) => return Err(Lost::Closed(self.lost_error("the broker closed the connection"))),
                 Ok(_) => self.process()?,
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(Read::All),
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.lost(&explain(&e))),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Read::All),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.failed(&e)),
             }
             if !self.may_read(false) {
                 break;
@@ -271,6 +280,21 @@ impl Connection<'_> {
     }
 
     fn lost(&self, cause: &str) -> Lost {
-        Lost::Connection(Error::Io(format!("the connection to {} is lost: {cause}", self.broker)))
+        Lost::Connection(self.lost_error(cause))
+    }
+
+    /// Reading or writing has failed.
+    fn failed(&self, error: &io::Error) -> Lost {
+        let lost = self.lost_error(&explain(error));
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                Lost::Closed(lost)
+            }
+            _ => Lost::Connection(lost),
+        }
+    }
+
+    fn lost_error(&self, cause: &str) -> Error {
+        Error::Io(format!("the connection to {} is lost: {cause}", self.broker))
     }
 }

@@ -1,27 +1,30 @@
 //! The task of a client: connects, serves the connection, comes back when it is lost, and ends the client.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::backoff::{Backoff, STABLE};
 use super::connect::{self, Opened, Refused};
 use super::connection::{self, Lost};
 use super::leftover;
 use super::plan::Plan;
+use super::session::Session;
 use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::steps::Steps;
+use super::suspicion::Suspicion;
 use crate::config::Version;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result};
 
 /// Runs a client from its opening to its end.
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
     // Should this task be dropped or panic, nobody may wait for ever.
     let guard = EndGuard(shared.clone());
     let result = tokio::select! {
-        result = live(&shared, &plan) => result,
+        biased;
+        result = Driver::new(&shared, &plan).live() => result,
         never = shared.expire_overdue() => match never {},
     };
     shared.end(result.err());
@@ -36,102 +39,228 @@ impl Drop for EndGuard {
     }
 }
 
-async fn live(shared: &Shared, plan: &Plan) -> Result<()> {
-    let mut broker = 0;
-    if !plan.topics.is_empty() {
-        shared.with(|session| session.subscribe_when_connected(plan.topics.clone(), plan.qos));
+/// How soon after a failure an attempt can be made for the sake of a write. It doubles as the other delays do, so that
+/// writes don't keep those short.
+const HURRY: Duration = Duration::from_millis(250);
+/// While the client is being closed, the next attempt to come back is not further away than this.
+const CLOSING_DELAY: Duration = Duration::from_secs(1);
+
+struct Driver<'a> {
+    shared: &'a Shared,
+    plan: &'a Plan,
+    backoff: Backoff,
+    /// The broker of the present connection, or of the next attempt: its place in the list.
+    broker: usize,
+    /// Which of them holds the session of this client.
+    session_of: Option<usize>,
+    hurry: Backoff,
+    /// How soon after `last_failure` the next attempt can be made for the sake of a write.
+    hurry_delay: Duration,
+    /// When the last attempt to connect had failed, or the connection was lost.
+    last_failure: Instant,
+    /// An attempt was made for the sake of a close.
+    tried_for_close: bool,
+    suspicion: Suspicion,
+}
+
+/// The client has been closed in good order.
+struct Closed;
+
+impl<'a> Driver<'a> {
+    fn new(shared: &'a Shared, plan: &'a Plan) -> Driver<'a> {
+        Driver {
+            shared,
+            plan,
+            backoff: Backoff::new(plan.reconnect_min, plan.reconnect_max),
+            hurry: Backoff::new(HURRY, plan.reconnect_max),
+            hurry_delay: HURRY,
+            broker: 0,
+            session_of: None,
+            last_failure: Instant::now(),
+            tried_for_close: false,
+            suspicion: Suspicion::default(),
+        }
     }
-    let mut opened = tokio::select! {
-        opened = open_first(plan, &mut broker) => opened?,
-        () = shared.closing() => return Ok(()),
-    };
-    // Another broker's session is not this one, even if it has one under the same client id.
-    let mut session_of = None;
-    let mut backoff = Backoff::new(plan.reconnect_min, plan.reconnect_max);
-    loop {
-        let since = Instant::now();
-        let resumes = match session_of {
-            None => opened.session_present,
-            Some(of) => of == broker && (opened.session_present || leftover::keeps_untold(&plan.connect)),
+
+    async fn live(mut self) -> Result<()> {
+        let (shared, plan) = (self.shared, self.plan);
+        if !plan.topics.is_empty() {
+            shared.with(|session| session.subscribe_when_connected(plan.topics.clone(), plan.qos));
+        }
+        let mut lost = match self.open().await? {
+            Ok(lost) => lost,
+            Err(Closed) => return Ok(()),
         };
-        if session_of.is_none() {
+        loop {
+            if !plan.reconnect {
+                return Err(lost);
+            }
+            let opened = tokio::select! {
+                biased;
+                opened = self.reopen(lost) => opened?,
+                () = shared.given_up() => return Ok(()),
+            };
+            shared.count_reconnect();
+            lost = match self.serve(opened).await {
+                Ok(()) => return Ok(()),
+                Err(Lost::ForGood(error)) => return Err(error),
+                Err(Lost::Connection(error) | Lost::Closed(error)) => error,
+            };
+        }
+    }
+
+    /// Opens the client with the first broker that does all that is needed for it, and serves that connection until it is
+    /// lost. A refused login or subscription is final: no next broker is asked.
+    async fn open(&mut self) -> Result<std::result::Result<Error, Closed>> {
+        let mut failures = Vec::new();
+        for broker in 0..self.plan.brokers.len() {
+            self.broker = broker;
+            let opened = tokio::select! {
+                biased;
+                opened = leftover::open(self.plan, &self.plan.connect, &self.plan.brokers[broker]) => opened,
+                () = self.shared.closing() => return Ok(Err(Closed)),
+            };
+            let failure = match opened {
+                Ok(opened) => match self.serve(opened).await {
+                    Ok(()) => return Ok(Err(Closed)),
+                    Err(Lost::ForGood(error)) => return Err(error),
+                    Err(Lost::Connection(error) | Lost::Closed(error)) if self.shared.is_opening() => error,
+                    Err(Lost::Connection(error) | Lost::Closed(error)) => return Ok(Ok(error)),
+                },
+                Err(Refused::ForGood(error)) => return Err(error),
+                Err(Refused::ForNow(error)) => error,
+            };
+            self.session_of = None;
+            failures.push(failure);
+        }
+        Err(all_failed(failures))
+    }
+
+    /// Serves a connection until the client is closed or the connection is lost.
+    async fn serve(&mut self, mut opened: Opened) -> std::result::Result<(), Lost> {
+        let (shared, plan) = (self.shared, self.plan);
+        // Another broker's session is not this one, even if it has one under the same client id.
+        let resumes = match self.session_of {
+            None => opened.session_present,
+            Some(of) => of == self.broker && (opened.session_present || leftover::keeps_untold(&plan.connect)),
+        };
+        if self.session_of.is_none() {
             for text in std::mem::take(&mut opened.warnings) {
                 shared.tell(ConnectionEvent::Warning { text });
             }
         }
-        session_of = Some(broker);
+        self.session_of = Some(self.broker);
         if let Some(id) = &opened.limits.assigned_client_id {
             shared.assigned_client_id(id);
         }
         if let Some(text) = &opened.limits.response_information {
             tracing::info!("the broker's response information: {text:?}");
         }
-        let lost = match connection::serve(shared, plan, opened, resumes).await {
-            Ok(()) => return Ok(()),
-            Err(Lost::ForGood(error)) => return Err(error),
-            Err(Lost::Connection(error)) if !plan.reconnect || shared.is_opening() => return Err(error),
-            Err(Lost::Connection(error)) => error,
-        };
-        if since.elapsed() >= STABLE {
-            backoff.reset();
+        let since = Instant::now();
+        let result = connection::serve(shared, plan, opened, resumes).await;
+        if let Err(Lost::Connection(error) | Lost::Closed(error)) = &result {
+            self.last_failure = Instant::now();
+            let lasted = self.last_failure - since;
+            if lasted >= STABLE {
+                self.backoff.reset();
+                self.hurry.reset();
+                self.hurry_delay = HURRY;
+            }
+            let closed = matches!(result, Err(Lost::Closed(_)));
+            let unanswered = shared.look(Session::never_answered).filter(|_| closed);
+            if let Some(text) = self.suspicion.lost(closed, lasted, unanswered, shared.client_id()) {
+                shared.tell(ConnectionEvent::Warning { text });
+            }
+            if plan.reconnect || shared.is_opening() {
+                shared.detach(error);
+                shared.tell(ConnectionEvent::Lost { cause: error.clone() });
+            }
         }
-        shared.detach(&lost);
-        shared.tell(ConnectionEvent::Lost { cause: lost });
-        opened = tokio::select! {
-            opened = reopen(shared, plan, &mut backoff, &mut broker, session_of) => opened?,
-            () = shared.given_up() => return Ok(()),
-        };
-        shared.count_reconnect();
+        result
     }
-}
 
-/// The first broker that answers. A refused login is final: no next broker is asked.
-async fn open_first(plan: &Plan, broker: &mut usize) -> Result<Opened> {
-    let mut failures = Vec::new();
-    let mut last = Cause::Other;
-    for (index, address) in plan.brokers.iter().enumerate() {
-        *broker = index;
-        match leftover::open(plan, &plan.connect, address).await {
-            Ok(opened) => return Ok(opened),
-            Err(Refused::ForGood(error)) => return Err(error),
-            Err(Refused::ForNow(error)) => {
-                failures.push(error.to_string());
-                last = error.cause().unwrap_or(last);
+    /// Tries one broker after the other until one answers, with growing delays.
+    async fn reopen(&mut self, mut cause: Error) -> Result<Opened> {
+        loop {
+            self.broker = (self.broker + 1) % self.plan.brokers.len().max(1);
+            let mut delay = self.backoff.delay(self.plan.dialer.random());
+            if self.tried_for_close {
+                delay = delay.min(CLOSING_DELAY);
+            }
+            let planned = Instant::now() + delay;
+            let broker = self.plan.brokers[self.broker].to_string();
+            self.shared.tell(ConnectionEvent::Retrying { delay, broker, cause });
+            let mut writes_may_hurry = true;
+            while {
+                let hurried = self.pause(planned, writes_may_hurry).await;
+                match self.attempt().await {
+                    Ok(opened) => return Ok(opened),
+                    Err(Refused::ForGood(error)) => return Err(error),
+                    Err(Refused::ForNow(error)) => cause = error,
+                }
+                hurried && !self.tried_for_close
+            } {
+                // Once is enough: writers must not make the delays short for all the others.
+                writes_may_hurry = false;
             }
         }
     }
-    Err(Error::Connection { message: failures.join("; "), cause: last })
-}
 
-/// Tries one broker after the other until one answers, with growing delays. `session_of`: the broker that holds our
-/// session.
-async fn reopen(
-    shared: &Shared,
-    plan: &Plan,
-    backoff: &mut Backoff,
-    broker: &mut usize,
-    session_of: Option<usize>,
-) -> Result<Opened> {
-    let mut connect = plan.connect.clone();
-    connect.client_id = shared.client_id().to_owned();
-    loop {
-        *broker = (*broker + 1) % plan.brokers.len().max(1);
-        let delay = backoff.delay();
-        shared.tell(ConnectionEvent::Retrying { delay, broker: plan.brokers[*broker].to_string() });
-        sleep(delay).await;
-        if connect.version == Version::V5 {
-            // Where our session is, a clean start has been made already.
-            connect.clean = plan.connect.clean && session_of != Some(*broker);
-        }
-        let address = &plan.brokers[*broker];
-        let result = match session_of == Some(*broker) {
-            true => connect::open(plan, &connect, address, &mut Steps::begin()).await,
-            false => leftover::open(plan, &connect, address).await,
-        };
-        match result {
-            Ok(opened) => return Ok(opened),
-            Err(Refused::ForGood(error)) => return Err(error),
-            Err(Refused::ForNow(error)) => tracing::debug!("{error}"),
+    /// Waits until this moment, or less when somebody can't wait so long: a close, which has an attempt at once, or a write
+    /// whose time would be up before. True: the wait was cut short.
+    async fn pause(&mut self, planned: Instant, writes_may_hurry: bool) -> bool {
+        loop {
+            let now = Instant::now();
+            let urgent = writes_may_hurry && self.shared.look(Session::next_deadline).is_some_and(|at| at < planned);
+            let early = self.last_failure + self.hurry_delay;
+            let wake = if urgent { early.min(planned) } else { planned };
+            if now >= wake {
+                if wake < planned {
+                    self.hurry_delay = self.hurry.delay(self.plan.dialer.random());
+                }
+                return wake < planned;
+            }
+            tokio::select! {
+                biased;
+                () = self.shared.closing(), if !self.tried_for_close => {
+                    self.tried_for_close = true;
+                    return true;
+                }
+                () = self.shared.accepted_offline() => {}
+                () = sleep_until(wake) => {}
+            }
         }
     }
+
+    async fn attempt(&mut self) -> std::result::Result<Opened, Refused> {
+        let mut connect = self.plan.connect.clone();
+        connect.client_id = self.shared.client_id().to_owned();
+        let is_its_own = self.session_of == Some(self.broker);
+        if connect.version == Version::V5 {
+            // Where our session is, a clean start has been made already.
+            connect.clean &= !is_its_own;
+        }
+        let address = &self.plan.brokers[self.broker];
+        let result = match is_its_own {
+            true => connect::open(self.plan, &connect, address, &mut Steps::begin()).await,
+            false => leftover::open(self.plan, &connect, address).await,
+        };
+        if let Err(Refused::ForNow(error)) = &result {
+            self.last_failure = Instant::now();
+            self.shared.with(|session| session.hindered(error));
+        }
+        result
+    }
+}
+
+/// No broker of the list could be opened.
+fn all_failed(mut failures: Vec<Error>) -> Error {
+    if failures.len() == 1
+        && let Some(only) = failures.pop()
+    {
+        return only;
+    }
+    let cause = failures.iter().rev().find_map(Error::cause).unwrap_or(crate::error::Cause::Other);
+    let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
+    Error::Connection { message: messages.join("; "), cause }
 }

@@ -2,7 +2,8 @@
 //!
 //! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
 //! per client, the `driver`, joins them: `connect` logs in, `leftover` discards what an earlier process has left at the
-//! broker, `connection` serves an open connection, `backoff` paces the attempts to come back. `inbox` bounds what waits to
+//! broker, `connection` serves an open connection, `backoff` paces the attempts to come back, `suspicion` explains
+//! brokers that only hang up. `inbox` bounds what waits to
 //! be read, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
 //! connection came about. `shared` is what the driver and the callers have in common, `publishing` a publish from the
 //! caller's side, `client` the handle for the rest of the crate.
@@ -24,8 +25,11 @@ mod runtime;
 mod sender;
 pub(crate) mod session;
 mod shared;
+#[cfg(test)]
+mod simulation;
 mod state;
 pub(crate) mod steps;
+mod suspicion;
 pub(crate) mod topic;
 pub(crate) mod wait;
 

@@ -3,15 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::link::Tls;
+use super::link::{Dialer, Network, Tls};
 use super::protocol::{Connect, Will};
 use super::runtime::Runtime;
 use crate::config::{Broker, Consistency, Role, Settings, WebSocketSettings};
 use crate::error::Result;
 use crate::tls::KeyMaterial;
 
+/// What a client runs on, and where it finds its brokers.
+pub(crate) struct Environment {
+    pub runtime: Arc<Runtime>,
+    pub network: Network,
+}
+
+impl Environment {
+    /// The one of every client outside of the simulation.
+    pub fn system() -> Result<Environment> {
+        Ok(Environment { runtime: Runtime::get()?, network: Network::System })
+    }
+}
+
 /// See the module.
 pub(crate) struct Plan {
+    pub dialer: Dialer,
     pub brokers: Vec<Broker>,
     pub tls: Option<Tls>,
     pub web_socket: Option<WebSocketSettings>,
@@ -32,8 +46,15 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Reads the certificates; nothing is done on the network.
-    pub fn new(settings: &Settings, role: Role, will: Option<Will>, material: &KeyMaterial) -> Result<Plan> {
+    pub fn new(
+        settings: &Settings,
+        role: Role,
+        will: Option<Will>,
+        material: &KeyMaterial,
+        environment: Environment,
+    ) -> Result<Plan> {
         Ok(Plan {
+            dialer: Dialer::new(environment.network),
             brokers: settings.brokers.clone(),
             tls: settings.tls.as_ref().map(|tls| Tls::new(tls, material)).transpose()?,
             web_socket: settings.web_socket.clone(),
@@ -53,7 +74,7 @@ impl Plan {
             reconnect: settings.automatic_reconnect,
             reconnect_min: settings.reconnect_min,
             reconnect_max: settings.reconnect_max,
-            runtime: Runtime::get()?,
+            runtime: environment.runtime,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::connect::{self, Refused};
-use super::plan::Plan;
+use super::plan::{Environment, Plan};
 use super::steps::{Step, Steps};
 use crate::config::{Broker, Role, Settings};
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub(crate) struct Probed {
 
 /// Reads the certificates; the connection is opened by the future.
 pub(crate) fn probe(settings: &Settings, broker: &Broker) -> Result<impl Future<Output = Probed> + Send + use<>> {
-    let plan = Plan::new(settings, Role::Writer, None, &KeyMaterial::default())?;
+    let plan = Plan::new(settings, Role::Writer, None, &KeyMaterial::default(), Environment::system()?)?;
     let broker = broker.clone();
     Ok(async move {
         let mut steps = Steps::begin();

@@ -3,7 +3,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+
+use tokio::time::Instant;
 
 use super::protocol::Publish;
 use super::session::{Hearer, Submission, Ticket, ValueSize};
@@ -77,9 +78,9 @@ impl Shared {
                 (None, Some(context)) => {
                     let ticket = room.queue(bytes);
                     new.ticket = Some(ticket);
-                    room.poll(ticket, context.waker())
+                    room.poll(ticket, bytes, context.waker())
                 }
-                (Some(ticket), Some(context)) => room.poll(ticket, context.waker()),
+                (Some(ticket), Some(context)) => room.poll(ticket, bytes, context.waker()),
                 (_, None) => false,
             };
             if !has_room {
@@ -134,13 +135,12 @@ impl PendingWrite {
     }
 
     /// The caller gives up waiting for room.
-    pub fn expire(&mut self, timeout: Duration) -> Error {
+    pub fn expire(&mut self) -> Error {
         self.leave(true);
-        self.shared.with(|session| session.count_error());
-        Error::Io(format!(
-            "write timed out after {} ms: the outbox is full; the message was not sent",
-            timeout.as_millis()
-        ))
+        self.shared.with(|session| {
+            session.count_error();
+            session.no_room()
+        })
     }
 
     /// Nobody will ask how it ended. `give_up`: it is not sent any more.
@@ -215,7 +215,7 @@ impl Place {
                 return Poll::Ready(());
             }
             let place = *ticket.get_or_insert_with(|| room.queue(bytes));
-            if !room.poll(place, context.waker()) {
+            if !room.poll(place, bytes, context.waker()) {
                 return Poll::Pending;
             }
             *ticket = None;

@@ -9,7 +9,11 @@ use super::wait::lock;
 use crate::error::{Error, Result};
 
 /// Alive as long as a client is.
-pub(crate) struct Runtime(Option<tokio::runtime::Runtime>);
+pub(crate) struct Runtime {
+    handle: Handle,
+    /// `None` in the simulation, whose runtime is not ours to end.
+    owned: Option<tokio::runtime::Runtime>,
+}
 
 static CURRENT: Lazy<Mutex<Weak<Runtime>>> = Lazy::new(Mutex::default);
 
@@ -26,24 +30,26 @@ impl Runtime {
             .enable_all()
             .build()
             .map_err(|e| Error::Internal(format!("the runtime can't be started: {e}")))?;
-        let runtime = Arc::new(Runtime(Some(runtime)));
+        let runtime = Arc::new(Runtime { handle: runtime.handle().clone(), owned: Some(runtime) });
         *current = Arc::downgrade(&runtime);
         Ok(runtime)
     }
 
     pub fn handle(&self) -> Handle {
-        match &self.0 {
-            Some(runtime) => runtime.handle().clone(),
-            // Only `drop` empties it.
-            None => unreachable!("the runtime is taken only when it is dropped"),
-        }
+        self.handle.clone()
+    }
+
+    /// The one that this runs on.
+    #[cfg(test)]
+    pub fn current() -> Arc<Runtime> {
+        Arc::new(Runtime { handle: Handle::current(), owned: None })
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
         // Dropping a tokio runtime waits, and panics inside an asynchronous context; this does neither.
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.owned.take() {
             runtime.shutdown_background();
         }
     }

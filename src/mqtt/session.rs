@@ -6,17 +6,20 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::protocol::{self, Limits, Packet, ProtocolError, Publish};
 use crate::config::{Consistency, Version};
 use crate::error::{Error, Result};
 
 mod completed;
+mod deadlines;
 mod ends;
+mod entries;
 mod ids;
 mod incoming;
 mod keep_alive;
@@ -29,7 +32,7 @@ pub(crate) use ends::{Ended, Hearer, Tally, ValueSize};
 pub(crate) use incoming::Receipt;
 use incoming::{Incoming, Verdict};
 use keep_alive::KeepAlive;
-pub(crate) use keep_alive::NoAnswer;
+pub(crate) use keep_alive::Silence;
 pub(crate) use outgoing::Submission;
 use outgoing::{Outgoing, Wire};
 pub(crate) use output::Output;
@@ -41,6 +44,8 @@ use subscription::Subscription;
 pub(crate) enum Event {
     /// A message for the application; the receipt is acknowledged by [`Session::acknowledge`] when it has been taken.
     Delivery(Publish, Option<Receipt>),
+    /// Something works, but in another way than it was asked for.
+    Warning(String),
     /// The broker answered the subscription.
     Subscribed(Result<()>),
     /// The broker answered a ping that somebody asked for.
@@ -56,6 +61,8 @@ pub(crate) struct Aftermath {
     pub wakes: Vec<Waker>,
     /// Publishes have ended.
     pub ended: bool,
+    /// [`Session::expire`] has something to do then.
+    pub watch: Option<Instant>,
 }
 
 impl Aftermath {
@@ -63,6 +70,7 @@ impl Aftermath {
         self.events.extend(other.events);
         self.wakes.extend(other.wakes);
         self.ended |= other.ended;
+        self.watch = self.watch.into_iter().chain(other.watch).min();
     }
 }
 
@@ -120,7 +128,9 @@ impl Session {
     /// What happened since the last call.
     pub fn take_aftermath(&mut self) -> Aftermath {
         let (wakes, ended) = self.outgoing.ends.take_news();
-        Aftermath { events: std::mem::take(&mut self.events), wakes, ended }
+        // Who is woken to take room has a deadline for that.
+        let watch = if wakes.is_empty() { None } else { self.outgoing.room.deadline() };
+        Aftermath { events: std::mem::take(&mut self.events), wakes, ended, watch }
     }
 
     fn outgoing(&mut self, now: Instant) -> (&mut Outgoing, Wire<'_>) {
@@ -139,10 +149,10 @@ impl Session {
         self.connected = true;
         let of_the_broker = limits.server_keep_alive_s.map(|seconds| Duration::from_secs(seconds.into()));
         self.keep_alive.connected(of_the_broker, now);
-        self.outgoing.connected(limits.receive_maximum, limits.maximum_packet_size, now);
+        self.outgoing.connected(limits.receive_maximum, limits.maximum_packet_size);
         if !session_present {
             self.incoming.start_over();
-            self.outgoing.start_over(now);
+            self.outgoing.start_over();
         }
         if (!session_present || self.version == Version::V31)
             && let Some(subscription) = &mut self.subscription
@@ -164,6 +174,11 @@ impl Session {
         self.output.clear();
         self.answers = 0;
         self.outgoing.disconnected(cause, Instant::now());
+    }
+
+    /// An attempt to come back has failed.
+    pub fn hindered(&mut self, cause: &Error) {
+        self.outgoing.hindered(cause);
     }
 
     /// The broker has said that it ends the connection, perhaps for a publish.
@@ -214,7 +229,7 @@ impl Session {
 
     /// Wakes whoever is the next to get room, if there is some.
     pub fn wake_next(&mut self) {
-        self.outgoing.wake_next();
+        self.outgoing.wake_next(Instant::now());
     }
 
     /// From now on no publish is accepted.
@@ -242,9 +257,26 @@ impl Session {
         self.outgoing.ends.take_report(waker)
     }
 
-    /// Fails what is overdue, and tells when the next one will be.
+    /// Fails what is overdue, and tells when it has something to do next.
     pub fn expire(&mut self, now: Instant) -> Option<Instant> {
-        self.outgoing.expire(self.write_timeout, now)
+        self.outgoing.pass_over(now);
+        let next = self.outgoing.expire(self.write_timeout, now);
+        next.into_iter().chain(self.outgoing.room.deadline()).min()
+    }
+
+    /// The earliest deadline of a publish whose caller waits.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.outgoing.next_deadline()
+    }
+
+    /// The QoS of publishes that are under way over this connection, if the broker has never confirmed one.
+    pub fn never_answered(&self) -> Option<Consistency> {
+        self.outgoing.never_answered()
+    }
+
+    /// The error of a write that has not found room in time.
+    pub fn no_room(&self) -> Error {
+        self.outgoing.overdue(self.write_timeout, "the outbox is full; the message was not sent")
     }
 
     /// What the metrics need.
@@ -376,6 +408,7 @@ impl Session {
     fn subscribed(&mut self, id: u16, codes: &[u8], text: Option<String>) -> std::result::Result<(), ProtocolError> {
         let Some(subscription) = &mut self.subscription else { return Err(subscription::unknown(id)) };
         let result = subscription.answered(id, codes, text, self.version, &mut self.outgoing.ids)?;
+        self.events.extend(subscription.less(codes).map(Event::Warning));
         self.events.push(Event::Subscribed(result));
         Ok(())
     }
@@ -398,7 +431,7 @@ impl Session {
     }
 
     /// Sends a ping when it is time. An error means that the broker does not answer.
-    pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), NoAnswer> {
+    pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), Silence> {
         if self.connected && self.keep_alive.is_due(now, reading)? {
             self.send_ping(now);
         }

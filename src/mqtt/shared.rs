@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::inbox::Inbox;
 use super::link::Link;
@@ -55,6 +56,10 @@ pub(crate) struct Shared {
     connected: AtomicBool,
     reconnects: AtomicU64,
     listener: Option<Listener>,
+    /// What stood in the way of a connection when that was last logged.
+    last_obstacle: Mutex<Option<Error>>,
+    /// A publish was accepted without a connection.
+    accepted_offline: Notify,
     /// Tells that the session may have become idle.
     progress: Notify,
     /// When an orderly close gives up.
@@ -88,6 +93,8 @@ impl Shared {
             connected: AtomicBool::new(false),
             reconnects: AtomicU64::new(0),
             listener,
+            last_obstacle: Mutex::default(),
+            accepted_offline: Notify::new(),
             progress: Notify::new(),
             close_by: watch::Sender::new(None),
         }
@@ -113,8 +120,9 @@ impl Shared {
     }
 
     pub fn settle(&self, aftermath: Aftermath) {
-        let Aftermath { events, wakes, ended } = aftermath;
+        let Aftermath { events, wakes, ended, watch } = aftermath;
         events.into_iter().for_each(|event| self.dispatch(event));
+        watch.into_iter().for_each(|at| self.watch(at));
         wakes.into_iter().for_each(std::task::Waker::wake);
         if ended {
             self.progress.notify_waiters();
@@ -126,6 +134,7 @@ impl Shared {
             Event::Delivery(publish, receipt) => self.inbox.push([(publish, receipt)]),
             Event::Pong(waiter) => drop(waiter.send(())),
             Event::NoPong(waiter) => drop(waiter),
+            Event::Warning(text) => self.tell(ConnectionEvent::Warning { text }),
             Event::Subscribed(_) => {}
         }
     }
@@ -183,11 +192,22 @@ impl Shared {
         self.connected.store(true, Ordering::Release);
     }
 
+    /// Whether this obstacle is another one than the last.
+    fn is_news(&self, cause: &Error) -> bool {
+        lock(&self.last_obstacle).replace(cause.clone()).as_ref() != Some(cause)
+    }
+
     /// Logs a change, and tells it to the listener.
     pub fn tell(&self, event: ConnectionEvent) {
         match &event {
-            ConnectionEvent::Connected { .. } | ConnectionEvent::Retrying { .. } => tracing::info!("{event}"),
-            ConnectionEvent::Lost { .. } | ConnectionEvent::Warning { .. } => tracing::warn!("{event}"),
+            ConnectionEvent::Connected { .. } => tracing::info!("{event}"),
+            ConnectionEvent::Warning { .. } => tracing::warn!("{event}"),
+            ConnectionEvent::Lost { cause } => {
+                self.is_news(cause);
+                tracing::warn!("{event}");
+            }
+            ConnectionEvent::Retrying { cause, .. } if self.is_news(cause) => tracing::warn!("{event}"),
+            ConnectionEvent::Retrying { .. } => tracing::debug!("{event}"),
             ConnectionEvent::Ended { .. } => tracing::error!("{event}"),
             ConnectionEvent::Closed => tracing::debug!("{event}"),
         }
@@ -326,6 +346,9 @@ impl Shared {
             self.watched.fetch_min(at, Ordering::AcqRel);
             self.earlier.notify_one();
         }
+        if !self.is_connected() {
+            self.accepted_offline.notify_one();
+        }
     }
 
     fn millis(&self, at: Instant) -> u64 {
@@ -351,9 +374,10 @@ impl Shared {
                 Some(at) => {
                     self.watched.fetch_min(self.millis(at), Ordering::AcqRel);
                     tokio::select! {
-                        () = earlier => {}
-                        () = tokio::time::sleep_until(at.into()) => {}
-                    }
+                    biased;
+                                    () = earlier => {}
+                                    () = tokio::time::sleep_until(at) => {}
+                                }
                 }
             }
         }
@@ -363,6 +387,11 @@ impl Shared {
 
     pub fn close_deadline(&self) -> Option<Instant> {
         *self.close_by.borrow()
+    }
+
+    /// Without a connection: waits until a publish is accepted.
+    pub async fn accepted_offline(&self) {
+        self.accepted_offline.notified().await;
     }
 
     /// Waits until the client is being closed.
@@ -382,9 +411,10 @@ impl Shared {
                 return;
             }
             tokio::select! {
-                () = progress => {}
-                () = tokio::time::sleep_until(deadline.into()) => return,
-            }
+            biased;
+                    () = progress => {}
+                    () = tokio::time::sleep_until(deadline) => return,
+                }
         }
     }
 

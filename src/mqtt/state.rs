@@ -27,6 +27,8 @@ pub enum ConnectionEvent {
         delay: Duration,
         /// The broker that will be asked.
         broker: String,
+        /// Why there is no connection: how it was lost, or why the last attempt has failed.
+        cause: Error,
     },
     /// It works, but something should be changed.
     Warning {
@@ -50,8 +52,8 @@ impl fmt::Display for ConnectionEvent {
             }
             ConnectionEvent::Connected { broker, .. } => write!(f, "connected to {broker}"),
             ConnectionEvent::Lost { cause } => cause.fmt(f),
-            ConnectionEvent::Retrying { delay, broker } => {
-                write!(f, "connecting to {broker} again in {} ms", delay.as_millis())
+            ConnectionEvent::Retrying { delay, broker, cause } => {
+                write!(f, "connecting to {broker} again in {} ms: {cause}", delay.as_millis())
             }
             ConnectionEvent::Ended { cause } => write!(f, "ended: {cause}"),
             ConnectionEvent::Warning { text } => f.write_str(text),

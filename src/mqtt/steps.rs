@@ -1,7 +1,9 @@
 //! The steps of opening a connection and how long each took; for whoever looks for a fault.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// A step of opening a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -225,7 +225,7 @@ fn what_was_sent_before_a_reconnect_may_have_been_delivered() {
             let writes = [(); 2].map(|()| scope.spawn(|| writer.write("x")));
             for write in writes {
                 let result = write.join().expect("a writer");
-                let message = told(result, "Io", &["timed out", "may have been delivered"]);
+                let message = told(result, "TimedOut", &["timed out", "may have been delivered"]);
                 assert!(!message.contains("not sent"), "session {session}: {message}");
             }
         });

@@ -1,9 +1,11 @@
-//! A connection's bytes, in layers: `socket` is TCP with or without TLS, and a `websocket` may lie on it. Every
-//! operation is non-blocking; waiting is [`Link::ready`]'s.
+//! A connection's bytes, in layers: `dialer` opens a `transport` through the `network`, `socket` is that with or without
+//! TLS, and a `websocket` may lie on it. Every operation is non-blocking; waiting is [`Link::ready`]'s.
 
+mod dialer;
+mod network;
 mod socket;
-mod tcp;
 mod tls;
+mod transport;
 mod websocket;
 
 use std::collections::VecDeque;
@@ -16,6 +18,8 @@ use bytes::{Bytes, BytesMut};
 use crate::config::{Broker, WebSocketSettings};
 use crate::error::{Cause, Error, Result};
 use crate::mqtt::steps::{Step, Steps};
+pub(crate) use dialer::Dialer;
+pub(crate) use network::Network;
 pub(crate) use socket::Written;
 use socket::{Socket, advance};
 pub(crate) use tls::{Tls, explain};
@@ -39,19 +43,20 @@ const GOODBYE: Duration = Duration::from_secs(1);
 impl Link {
     /// DNS, TCP, TLS and WebSocket. The caller sets the deadline.
     pub async fn open(
+        dialer: &Dialer,
         broker: &Broker,
         tls: Option<&Tls>,
         web_socket: Option<&WebSocketSettings>,
         steps: &mut Steps,
     ) -> Result<Link> {
-        let tcp = tcp::connect(broker, steps).await?;
+        let transport = dialer.connect(broker, steps).await?;
         let socket = match tls {
-            None => Socket { tcp, tls: None },
+            None => Socket { transport, tls: None },
             Some(tls) => {
-                let (tcp, stream, warning) = tls.handshake(broker, tcp).await?;
+                let (transport, tls, warning) = tls.handshake(broker, transport).await?;
                 steps.warnings.extend(warning);
                 steps.done(Step::Tls);
-                Socket { tcp, tls: Some(stream) }
+                Socket { transport, tls: Some(tls) }
             }
         };
         let socket = Arc::new(socket);

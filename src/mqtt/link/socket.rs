@@ -1,17 +1,17 @@
-//! The stream of bytes to a broker: TCP, with or without TLS. Every operation is non-blocking.
+//! The stream of bytes to a broker, with or without TLS. Every operation is non-blocking.
 
 use std::collections::VecDeque;
 use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::tls;
+use super::transport::Transport;
 
 /// Reading and writing may happen on different threads at a time.
 pub(super) struct Socket {
-    pub tcp: TcpStream,
+    pub transport: Transport,
     pub tls: Option<tls::Stream>,
 }
 
@@ -28,29 +28,29 @@ impl Socket {
     /// Appends to `input`, as far as there is room in it: 0 is the end of the stream.
     pub fn try_read(&self, input: &mut BytesMut) -> io::Result<usize> {
         match &self.tls {
-            None => self.tcp.try_read_buf(input),
-            Some(tls) => tls.try_read(&self.tcp, input),
+            None => self.transport.try_read_buf(input),
+            Some(tls) => tls.try_read(&self.transport, input),
         }
     }
 
     /// The same into a slice.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.tls {
-            None => self.tcp.try_read(buffer),
-            Some(tls) => tls.read(&self.tcp, buffer),
+            None => self.transport.try_read(buffer),
+            Some(tls) => tls.read(&self.transport, buffer),
         }
     }
 
     /// Writes as much of `chunks` as the socket takes, and drops it from them.
     pub fn try_write(&self, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
         if let Some(tls) = &self.tls {
-            return tls.try_write(&self.tcp, chunks);
+            return tls.try_write(&self.transport, chunks);
         }
         let mut moved = false;
         while !chunks.is_empty() {
             let mut slices = [io::IoSlice::new(&[]); 16];
             let count = chunks.iter().zip(slices.iter_mut()).map(|(from, to)| *to = io::IoSlice::new(from)).count();
-            match self.tcp.try_write_vectored(&slices[..count]) {
+            match self.transport.try_write_vectored(&slices[..count]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     advance(chunks, written);
@@ -77,13 +77,13 @@ impl Socket {
             (false, true) => Interest::WRITABLE,
             (false, false) => return std::future::pending().await,
         };
-        self.tcp.ready(interest).await.map(drop)
+        self.transport.ready(interest).await
     }
 
     /// Tells the peer that nothing more follows, as far as that goes without waiting.
     pub fn shutdown(&self) {
         if let Some(tls) = &self.tls {
-            tls.close_notify(&self.tcp);
+            tls.close_notify(&self.transport);
         }
     }
 }

@@ -2,40 +2,45 @@
 //!
 //! Nothing of them should come again. But Mosquitto 2.0.11 publishes a message again, under its old identifier and with
 //! DUP, after its PUBREL: when the connection breaks while the broker is resuming a session, it forgets that the
-//! PUBREC had come. So the last ones are remembered, with what they were: an identifier alone may be in use again.
+//! PUBREC had come. After several cuts it has tens of thousands of messages under way, so no number of "the last ones"
+//! is enough. So the last message of every identifier is remembered, with what it was: an identifier alone may be in
+//! use again.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::mqtt::protocol::Publish;
 
-/// More than brokers have under way at a time.
-const REMEMBERED: usize = 4096;
+/// Identifiers that share a piece of memory.
+const PAGE: usize = 256;
 
-/// The last completed messages of a session.
+/// The last completed message of each identifier: up to half a mebibyte, in pages that are taken when they are needed.
 #[derive(Default)]
 pub(super) struct Completed {
-    order: VecDeque<u16>,
-    digests: HashMap<u16, u64>,
+    pages: Vec<Option<Box<[u64; PAGE]>>>,
 }
 
 impl Completed {
     pub fn insert(&mut self, id: u16, digest: u64) {
-        if self.digests.insert(id, digest).is_some() {
-            self.order.retain(|other| *other != id);
+        let (page, place) = place(id);
+        if self.pages.len() <= page {
+            self.pages.resize(page + 1, None);
         }
-        self.order.push_back(id);
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.digests.remove(&oldest);
-        }
+        self.pages[page].get_or_insert_with(|| Box::new([NONE; PAGE]))[place] = digest;
     }
 
     pub fn contains(&self, id: u16, digest: u64) -> bool {
-        self.digests.get(&id) == Some(&digest)
+        let (page, place) = place(id);
+        self.pages.get(page).and_then(Option::as_ref).is_some_and(|page| page[place] == digest)
     }
 }
+
+/// The page of an identifier, and its place there.
+fn place(id: u16) -> (usize, usize) {
+    (usize::from(id) / PAGE, usize::from(id) % PAGE)
+}
+
+/// The digest of no message.
+const NONE: u64 = 0;
 
 /// Tells messages apart: a SINETStream message has its time in microseconds among its first bytes.
 pub(super) fn digest(publish: &Publish) -> u64 {
@@ -46,5 +51,5 @@ pub(super) fn digest(publish: &Publish) -> u64 {
     hasher.write_usize(payload.len());
     hasher.write(&payload[..payload.len().min(PART)]);
     hasher.write(&payload[payload.len().saturating_sub(PART)..]);
-    hasher.finish()
+    hasher.finish().max(NONE + 1)
 }

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 use std::task::Waker;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 

@@ -1,8 +1,14 @@
 //! Keep-alive (MQTT 3.1.1, section 3.1.2.10): when to ping, and when a silent broker counts as dead.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// See the module. Bytes that move, in either direction, are a sign of life.
+///
+/// A ping is sent after three quarters of the interval: proxies and load balancers cut connections that are silent for
+/// 60 seconds, which is also the usual interval. The broker then has three quarters more for a sign of life, so that a
+/// dead one is noticed one and a half intervals after its last.
 pub(super) struct KeepAlive {
     /// The configured interval; zero is off.
     wanted: Duration,
@@ -22,9 +28,14 @@ struct Ping {
     sent: Option<Instant>,
 }
 
-/// The broker did not answer a ping.
+/// Why the broker counts as dead.
 #[derive(Debug, PartialEq)]
-pub(crate) struct NoAnswer;
+pub(crate) enum Silence {
+    /// It did not answer a ping.
+    NoAnswer,
+    /// It takes no bytes.
+    NothingTaken,
+}
 
 impl KeepAlive {
     pub fn new(wanted: Duration, now: Instant) -> KeepAlive {
@@ -77,30 +88,42 @@ impl KeepAlive {
         if self.interval.is_zero() {
             return None;
         }
-        let Some(ping) = &self.ping else { return Some(self.last_sent.min(self.last_received) + self.interval) };
-        // The broker has to be sent something all the same.
-        let next_ping = self.last_sent + self.interval;
-        Some(self.silence_ends(ping, reading).map_or(next_ping, |end| end.min(next_ping)))
+        self.next_ping().into_iter().chain(self.silence_ends(reading).map(|(end, _)| end)).min()
     }
 
-    /// When the broker counts as dead. As long as bytes move, it is not: a ping waits for what is before it.
-    fn silence_ends(&self, ping: &Ping, reading: bool) -> Option<Instant> {
-        match ping.sent {
-            None => Some(ping.queued.max(self.last_sent) + self.interval / 2),
-            Some(sent) if reading => Some(sent.max(self.last_received) + self.interval / 2),
-            Some(_) => None,
+    fn three_quarters(&self) -> Duration {
+        self.interval * 3 / 4
+    }
+
+    fn next_ping(&self) -> Option<Instant> {
+        match &self.ping {
+            None => Some(self.last_sent.min(self.last_received) + self.three_quarters()),
+            // One at a time: another one could not be sent either.
+            Some(Ping { sent: None, .. }) => None,
+            // The broker has to be sent something all the same.
+            Some(_) => Some(self.last_sent + self.three_quarters()),
         }
     }
 
-    /// True when it is time for a ping. The error: the broker does not answer, or does not take what is sent. It is
-    /// noticed one and a half intervals after its last sign of life.
-    pub fn is_due(&self, now: Instant, reading: bool) -> Result<bool, NoAnswer> {
-        if self.deadline(reading).is_none_or(|deadline| now < deadline) {
+    /// When the broker counts as dead, and why. As long as bytes move, it is not: a ping waits for what is before it.
+    fn silence_ends(&self, reading: bool) -> Option<(Instant, Silence)> {
+        let ping = self.ping.as_ref()?;
+        let (since, silence) = match ping.sent {
+            None => (ping.queued.max(self.last_sent).max(self.last_received), Silence::NothingTaken),
+            Some(sent) if reading => (sent.max(self.last_received), Silence::NoAnswer),
+            Some(_) => return None,
+        };
+        Some((since + self.three_quarters(), silence))
+    }
+
+    /// True when it is time for a ping. The error: the broker counts as dead.
+    pub fn is_due(&self, now: Instant, reading: bool) -> Result<bool, Silence> {
+        if self.interval.is_zero() {
             return Ok(false);
         }
-        match &self.ping {
-            Some(ping) if self.silence_ends(ping, reading).is_some_and(|end| now >= end) => Err(NoAnswer),
-            _ => Ok(true),
+        match self.silence_ends(reading) {
+            Some((end, silence)) if now >= end => Err(silence),
+            _ => Ok(self.next_ping().is_some_and(|next| now >= next)),
         }
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::deadlines::Deadlines;
 use super::ends::{self, Ends, Hearer, ValueSize};
+use super::entries::Entries;
 use super::ids::{Holder, Ids};
 use super::output::Output;
 use super::refusal;
@@ -75,17 +79,16 @@ pub(super) struct Outgoing {
     pub ends: Ends,
     pub ids: Ids,
     connected: bool,
-    /// Every publish that has not ended, oldest first; `None` ended before an older one.
-    entries: VecDeque<Option<Entry>>,
-    /// How many of them are there.
-    live: usize,
-    /// Number of the first entry.
-    first: u64,
-    /// Number of the first publish that waits to be sent over this connection, for the first time or again.
+    /// Why there is no connection, as far as that is known.
+    obstacle: Option<Error>,
+    /// Every publish that has not ended.
+    entries: Entries<Entry>,
+    /// No publish with a lower number waits to be sent over this connection, for the first time or again.
     first_queued: u64,
-    /// No publish with a lower number has a deadline to come.
-    first_deadline: u64,
+    deadlines: Deadlines,
     in_flight: usize,
+    /// The broker has confirmed a publish, or taken one at QoS 2.
+    was_answered: bool,
     /// How many publishes may be in flight: the configured number, and what the broker allows on this connection.
     max_window: usize,
     window: usize,
@@ -114,12 +117,12 @@ impl Outgoing {
             ends: Ends::default(),
             ids: Ids::new(),
             connected: false,
-            entries: VecDeque::new(),
-            live: 0,
-            first: 0,
+            obstacle: None,
+            entries: Entries::new(),
             first_queued: 0,
-            first_deadline: 0,
+            deadlines: Deadlines::default(),
             in_flight: 0,
+            was_answered: false,
             max_window,
             window: max_window,
             maximum_packet_size: usize::MAX,
@@ -134,32 +137,34 @@ impl Outgoing {
     // ---- connection
 
     /// A new connection: everything unconfirmed waits to be sent, first what is oldest.
-    pub fn connected(&mut self, receive_maximum: Option<u16>, maximum_packet_size: Option<usize>, now: Instant) {
+    pub fn connected(&mut self, receive_maximum: Option<u16>, maximum_packet_size: Option<usize>) {
         self.connected = true;
+        self.obstacle = None;
         self.window = receive_maximum.map_or(self.max_window, |most| self.max_window.min(most.into()));
         self.maximum_packet_size = maximum_packet_size.unwrap_or(usize::MAX);
-        self.first_queued = self.first;
+        self.first_queued = 0;
         self.in_flight = 0;
-        self.drop_given_up(now);
     }
 
     /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
     pub fn disconnected(&mut self, cause: &Error, now: Instant) {
         self.connected = false;
+        self.obstacle = Some(cause.clone());
         for (_, number) in std::mem::take(&mut self.unflushed) {
             self.end(number, Err(cause.clone()), now);
         }
-        self.drop_ended();
     }
 
-    /// The broker has ended the connection in so many words. What it did not like is the oldest publish without an answer,
-    /// if it is one: the next connection begins with that alone, and after the third time it fails.
+    /// There is still no connection, for this reason.
+    pub fn hindered(&mut self, cause: &Error) {
+        self.obstacle = Some(cause.clone());
+    }
+
+    /// The broker has sent DISCONNECT. The oldest unacknowledged publish is suspected: the next connection begins with that
+    /// one alone, and after the third time it fails.
     pub fn blamed(&mut self, cause: &Error, now: Instant) {
-        let sent = self.entries.iter().take(self.sent());
-        let oldest = sent
-            .zip(self.first..)
-            .find_map(|(entry, number)| entry.as_ref().filter(|entry| entry.may_be_disliked()).map(|_| number));
-        let Some(number) = oldest else { return };
+        let oldest = self.entries.iter().find(|(_, entry)| entry.may_be_disliked()).map(|(number, _)| number);
+        let Some(number) = oldest.filter(|number| *number < self.first_queued) else { return };
         let times = match self.suspect {
             Some((suspect, times)) if suspect == number => times + 1,
             _ => 1,
@@ -168,8 +173,7 @@ impl Outgoing {
         if times == MAX_BLAMES {
             self.suspect = None;
             let message = format!("the message was sent {times} times, and each time {cause}");
-            self.end(number, Err(Error::Io(message)), now);
-            self.drop_ended();
+            self.fail(number, Error::Io(message), now);
         }
     }
 
@@ -178,33 +182,10 @@ impl Outgoing {
         self.connected = false;
     }
 
-    /// Publishes whose callers have given up are not sent again: one that a broker closes the connection on, for its
-    /// size perhaps, would stand in the way of all others for ever. At QoS 2 the broker may hold the identifier until
-    /// PUBREL comes; one that does not know it answers all the same (MQTT 3.1.1, section 4.3.3; 5, section 3.7.2.1).
-    fn drop_given_up(&mut self, now: Instant) {
-        let given_up =
-            self.entries.iter_mut().flatten().filter(|entry| entry.is_given_up() && entry.phase == Phase::Sent);
-        given_up
-            .filter(|entry| entry.publish.qos == Consistency::ExactlyOnce)
-            .for_each(|entry| entry.phase = Phase::Released);
-        self.end_given_up(|entry| entry.phase == Phase::Sent, now);
-    }
-
-    /// Ends those of the publishes whose callers have given up.
-    fn end_given_up(&mut self, which: impl Fn(&Entry) -> bool, now: Instant) {
-        for index in 0..self.entries.len() {
-            if self.entries[index].as_ref().is_some_and(|entry| entry.is_given_up() && which(entry)) {
-                self.end(self.first + index as u64, Ok(()), now);
-            }
-        }
-        self.drop_ended();
-    }
-
-    /// The broker knows nothing: what was under way is new again, or over when its caller has given up.
-    pub fn start_over(&mut self, now: Instant) {
-        self.end_given_up(|_| true, now);
+    /// The broker knows nothing: what was under way is new again.
+    pub fn start_over(&mut self) {
         self.ids.clear();
-        for entry in self.entries.iter_mut().flatten() {
+        for entry in self.entries.iter_mut() {
             self.resent += u64::from(entry.phase != Phase::Queued);
             entry.phase = Phase::Queued;
             entry.publish.dup = false;
@@ -217,11 +198,10 @@ impl Outgoing {
     /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
     pub fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
         let Submission { publish, size, hearer, deadline } = submission;
-        let number = self.next_number();
         let bytes = publish.payload.len();
         let entry = Entry { publish, phase: Phase::Queued, sent: false, hearer, deadline, bytes, size };
-        self.entries.push_back(Some(entry));
-        self.live += 1;
+        let number = self.entries.push(entry);
+        self.deadlines.add(number, deadline);
         self.send_queued(wire);
         number
     }
@@ -229,48 +209,86 @@ impl Outgoing {
     /// Sends what waits, in its order and as far as the window allows. What the broker has had before, and kept with
     /// the session, goes under the same identifier: PUBLISH with DUP, or PUBREL (MQTT 3.1.1 and 5, section 4.4).
     pub fn send_queued(&mut self, wire: &mut Wire<'_>) {
-        while self.connected && self.in_flight < if self.suspect.is_some() { 1 } else { self.window } {
-            let index = self.sent();
-            if index >= self.entries.len() {
-                break;
-            }
-            let number = self.first_queued;
-            self.first_queued += 1;
-            let Some(entry) = &mut self.entries[index] else { continue };
-            if entry.phase != Phase::Released
-                && let Err(error) = check_size(self.maximum_packet_size, wire.version, entry)
-            {
-                self.end(number, Err(error), wire.now);
-                continue;
-            }
-            if entry.publish.qos == Consistency::AtMostOnce {
-                entry.phase = Phase::Written;
-                wire.output.publish(wire.version, &entry.publish);
-                // Nothing needs it any more; freeing it is cheapest for the thread that has just made it.
-                let payload = std::mem::take(&mut entry.publish.payload);
-                if index + 1 == self.entries.len() {
-                    self.last = Some(payload);
-                }
-                self.unflushed.push_back((wire.output.queued(), number));
-                continue;
-            }
-            self.in_flight += 1;
-            match entry.phase {
-                Phase::Queued | Phase::Written => {
-                    entry.publish.packet_id = self.ids.take(Holder::Publish(number));
-                    entry.phase = Phase::Sent;
-                    entry.sent = true;
-                    wire.output.publish(wire.version, &entry.publish);
-                }
-                Phase::Sent => {
-                    entry.publish.dup = true;
-                    self.resent += 1;
-                    wire.output.publish(wire.version, &entry.publish);
-                }
-                Phase::Released => protocol::pubrel(entry.publish.packet_id, wire.output.tail()),
+        while self.connected
+            && self.in_flight < if self.suspect.is_some() { 1 } else { self.window }
+            && let Some(number) = self.entries.next_from(self.first_queued)
+        {
+            self.first_queued = number + 1;
+            self.send(number, wire);
+        }
+    }
+
+    /// Sends one, or ends it when it is not to be sent any more.
+    fn send(&mut self, number: u64, wire: &mut Wire<'_>) {
+        let is_last = number + 1 == self.entries.next_number();
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if entry.phase != Phase::Released {
+            if let Err(error) = check_size(self.maximum_packet_size, wire.version, entry) {
+                self.fail(number, error, wire.now);
+            } else if entry.is_given_up() {
+                self.let_go(number, wire.now);
             }
         }
-        self.drop_ended();
+        // It may have ended, or have become a PUBREL.
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if entry.publish.qos == Consistency::AtMostOnce {
+            entry.phase = Phase::Written;
+            wire.output.publish(wire.version, &entry.publish);
+            // Nothing needs it any more; freeing it is cheapest for the thread that has just made it.
+            let payload = std::mem::take(&mut entry.publish.payload);
+            if is_last {
+                self.last = Some(payload);
+            }
+            self.unflushed.push_back((wire.output.queued(), number));
+            return;
+        }
+        self.in_flight += 1;
+        match entry.phase {
+            Phase::Queued | Phase::Written => {
+                entry.publish.packet_id = self.ids.take(Holder::Publish(number));
+                entry.phase = Phase::Sent;
+                entry.sent = true;
+                wire.output.publish(wire.version, &entry.publish);
+            }
+            Phase::Sent => {
+                entry.publish.dup = true;
+                self.resent += 1;
+                wire.output.publish(wire.version, &entry.publish);
+            }
+            Phase::Released => protocol::pubrel(entry.publish.packet_id, wire.output.tail()),
+        }
+    }
+
+    /// A publish that is not to be sent again, before its turn to be sent over this connection. One that a broker closes the
+    /// connection on, for its size perhaps, would stand in the way of all others for ever. At QoS 2 the broker may hold the
+    /// identifier until PUBREL comes, so that goes in its place; a broker that does not know the identifier answers all
+    /// the same (MQTT 3.1.1, section 4.3.3; 5, section 3.7.2.1).
+    fn let_go(&mut self, number: u64, now: Instant) {
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if entry.phase == Phase::Sent && entry.publish.qos == Consistency::ExactlyOnce {
+            entry.phase = Phase::Released;
+        } else {
+            self.end(number, Ok(()), now);
+        }
+    }
+
+    /// A publish fails before its turn to be sent over this connection, or the next one. Its identifier is released if the
+    /// broker may hold it.
+    fn fail(&mut self, number: u64, error: Error, now: Instant) {
+        self.give_up(number, error, now);
+        if self.entries.get(number).is_some_and(|entry| entry.phase == Phase::Sent) {
+            self.let_go(number, now);
+        } else {
+            self.end(number, Ok(()), now);
+        }
+    }
+
+    /// Tells the failure of a publish whose end is still to come.
+    fn give_up(&mut self, number: u64, error: Error, now: Instant) {
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp);
+        let (bytes, size) = (entry.bytes, entry.size);
+        self.ends.tell(ends::Publish { number, hearer, bytes, size }, Err(error), now);
     }
 
     /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
@@ -283,7 +301,6 @@ impl Outgoing {
             self.unflushed.pop_front();
             self.end(number, Ok(()), now);
         }
-        self.drop_ended();
     }
 
     // ---- acknowledgements
@@ -329,11 +346,11 @@ impl Outgoing {
         Ok(())
     }
 
-    /// The publish that waits under this identifier.
+    /// The publish that waits under this identifier, for which an answer has come.
     fn awaiting(&mut self, id: u16) -> Option<(u64, &mut Entry)> {
         let Some(Holder::Publish(number)) = self.ids.get(id) else { return None };
-        let entry = self.entries.get_mut((number - self.first) as usize)?.as_mut()?;
-        Some((number, entry))
+        self.was_answered = true;
+        Some((number, self.entries.get_mut(number)?))
     }
 
     /// Ends a publish that was sent.
@@ -350,56 +367,44 @@ impl Outgoing {
 
     /// The end of a publish: its room and its identifier are free again, and whoever is to hear of it is told.
     fn end(&mut self, number: u64, result: Result<()>, now: Instant) {
-        let index = (number - self.first) as usize;
-        let Some(entry) = self.entries.get_mut(index).and_then(Option::take) else { return };
+        let Some(entry) = self.entries.remove(number) else { return };
         let Entry { publish, phase, hearer, bytes, size, .. } = entry;
-        self.live -= 1;
         self.suspect = self.suspect.filter(|(suspect, _)| *suspect != number);
         if publish.packet_id != 0 {
             self.ids.release(publish.packet_id);
         }
-        if index + 1 == self.entries.len() && phase != Phase::Written {
+        if number + 1 == self.entries.next_number() && phase != Phase::Written {
             self.last = Some(publish.payload);
         }
         self.room.release(bytes);
-        self.wake_next();
+        self.wake_next(now);
         self.ends.tell(ends::Publish { number, hearer, bytes, size }, result, now);
     }
 
     /// Wakes whoever is the next to get room, if there is some.
-    pub fn wake_next(&mut self) {
-        self.ends.wake_later(self.room.next());
+    pub fn wake_next(&mut self, now: Instant) {
+        self.ends.wake_later(self.room.next(now));
     }
 
-    /// How many of the entries do not wait to be sent any more: they come first.
-    fn sent(&self) -> usize {
-        (self.first_queued - self.first) as usize
-    }
-
-    fn drop_ended(&mut self) {
-        while let Some(None) = self.entries.front() {
-            self.entries.pop_front();
-            self.first += 1;
-        }
-        self.first_queued = self.first_queued.max(self.first);
+    /// Gives the turn for room to the next one when the first does not come.
+    pub fn pass_over(&mut self, now: Instant) {
+        self.ends.wake_later(self.room.pass_over(now));
     }
 
     /// Ends every publish with this error.
     pub fn fail_all(&mut self, cause: &Error, now: Instant) {
         self.ended = true;
         self.unflushed.clear();
-        for index in 0..self.entries.len() {
-            self.end(self.first + index as u64, Err(cause.clone()), now);
+        for number in self.entries.numbers() {
+            self.end(number, Err(cause.clone()), now);
         }
-        self.drop_ended();
         self.in_flight = 0;
         self.ids.clear();
     }
 
     /// Whether a publish has ended, and how; asked by its caller only.
     pub fn poll(&mut self, number: u64, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let index = number.checked_sub(self.first).map(|index| index as usize);
-        let Some(entry) = index.and_then(|index| self.entries.get_mut(index)?.as_mut()) else {
+        let Some(entry) = self.entries.get_mut(number) else {
             return Poll::Ready(self.ends.outcome(number));
         };
         match &mut entry.hearer {
@@ -417,68 +422,84 @@ impl Outgoing {
     /// if it was.
     pub fn detach(&mut self, number: u64, give_up: bool, now: Instant) {
         self.ends.forget(number);
-        let Some(entry) = self.entry(number).filter(|entry| matches!(entry.hearer, Hearer::Caller(_))) else { return };
-        if !give_up {
-            entry.hearer = Hearer::Nobody;
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if !matches!(entry.hearer, Hearer::Caller(_)) {
             return;
         }
-        entry.hearer = Hearer::GivenUp;
-        if entry.phase == Phase::Queued {
+        entry.hearer = if give_up { Hearer::GivenUp } else { Hearer::Nobody };
+        if give_up && entry.phase == Phase::Queued {
             self.end(number, Ok(()), now);
-            self.drop_ended();
         }
-    }
-
-    fn entry(&mut self, number: u64) -> Option<&mut Entry> {
-        self.entries.get_mut(number.checked_sub(self.first)? as usize)?.as_mut()
     }
 
     /// Fails what is overdue, and tells when the next one will be. What was not sent is withdrawn; what was sent keeps
     /// its identifier until it is acknowledged.
     pub fn expire(&mut self, timeout: Duration, now: Instant) -> Option<Instant> {
-        let mut number = self.first_deadline.max(self.first);
-        let next = loop {
-            if number >= self.next_number() {
-                break None;
+        while let Some(number) = self.deadlines.pop_straggler(now) {
+            self.expire_one(number, timeout, now);
+        }
+        let mut next = None;
+        while let Some(number) = self.entries.next_from(self.deadlines.first) {
+            let Some(entry) = self.entries.get(number) else { break };
+            if entry.deadline > now && !entry.is_given_up() {
+                next = Some(entry.deadline);
+                self.deadlines.first = number;
+                break;
             }
-            let index = (number - self.first) as usize;
-            match self.entries.get_mut(index).and_then(Option::as_mut) {
-                None => {}
-                Some(entry) if entry.is_given_up() => {}
-                Some(entry) if entry.deadline > now => break Some(entry.deadline),
-                Some(entry) => {
-                    let (sent, queued) = (entry.sent, entry.phase == Phase::Queued);
-                    let what = match sent || entry.phase == Phase::Written {
-                        false => "the message was not sent",
-                        true => "the message is not confirmed, and may have been delivered",
-                    };
-                    let error = Error::Io(format!("write timed out after {} ms: {what}", timeout.as_millis()));
-                    if queued {
-                        self.end(number, Err(error), now);
-                    } else {
-                        let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp);
-                        let (bytes, size) = (entry.bytes, entry.size);
-                        self.ends.tell(ends::Publish { number, hearer, bytes, size }, Err(error), now);
-                    }
-                }
-            }
-            number += 1;
+            self.deadlines.first = number + 1;
+            self.expire_one(number, timeout, now);
+        }
+        next.into_iter().chain(self.deadlines.next_straggler()).min()
+    }
+
+    fn expire_one(&mut self, number: u64, timeout: Duration, now: Instant) {
+        let Some(entry) = self.entries.get(number).filter(|entry| !entry.is_given_up()) else { return };
+        let what = match entry.sent || entry.phase == Phase::Written {
+            false => "the message was not sent",
+            true => "the message is not confirmed, and may have been delivered",
         };
-        self.drop_ended();
-        self.first_deadline = number;
-        next
+        let error = self.overdue(timeout, what);
+        if self.entries.get(number).is_some_and(|entry| entry.phase == Phase::Queued) {
+            self.end(number, Err(error), now);
+        } else {
+            self.give_up(number, error, now);
+        }
+    }
+
+    /// The earliest deadline of a publish whose caller waits; of those that were accepted late, any.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let waits = self.entries.iter().map(|(_, entry)| entry).find(|entry| !entry.is_given_up());
+        waits.map(|entry| entry.deadline).into_iter().chain(self.deadlines.next_straggler()).min()
+    }
+
+    /// See [`super::Session::never_answered`].
+    pub fn never_answered(&self) -> Option<Consistency> {
+        let mut sent = self.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.phase == Phase::Sent);
+        sent.next().map(|entry| entry.publish.qos).filter(|_| !self.was_answered && self.in_flight > 0)
+    }
+
+    /// The error of a write whose time is up, with what stands in its way.
+    pub fn overdue(&self, timeout: Duration, what: &str) -> Error {
+        let millis = timeout.as_millis();
+        match self.obstacle.as_ref().filter(|_| !self.connected) {
+            None => Error::TimedOut { message: format!("write timed out after {millis} ms: {what}"), cause: None },
+            Some(obstacle) => Error::TimedOut {
+                message: format!("write timed out after {millis} ms: {what}; there is no connection: {obstacle}"),
+                cause: Some(Box::new(obstacle.clone())),
+            },
+        }
     }
 
     // ---- what is known
 
     /// Publishes that have not ended.
     pub fn pending(&self) -> usize {
-        self.live
+        self.entries.len()
     }
 
     /// The number that the next publish will get.
     pub fn next_number(&self) -> u64 {
-        self.first + self.entries.len() as u64
+        self.entries.next_number()
     }
 
     /// True when [`Outgoing::fail_all`] has ended every publish.
@@ -488,7 +509,7 @@ impl Outgoing {
 
     /// True when every publish with a lower number has ended.
     pub fn has_ended_before(&self, number: u64) -> bool {
-        self.first >= number
+        self.entries.first_number() >= number
     }
 
     /// Publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.
@@ -503,10 +524,22 @@ impl Outgoing {
 
     /// The wire bytes of the message accepted last.
     pub fn last_message(&self) -> Option<bytes::Bytes> {
-        match self.entries.back() {
-            Some(Some(entry)) if entry.phase != Phase::Written => Some(entry.publish.payload.clone()),
+        let last = self.entries.next_number().checked_sub(1).and_then(|number| self.entries.get(number));
+        match last {
+            Some(entry) if entry.phase != Phase::Written => Some(entry.publish.payload.clone()),
             _ => self.last.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Outgoing {
+    pub fn id_of(&self, number: u64) -> u16 {
+        self.entries.get(number).map_or(0, |entry| entry.publish.packet_id)
+    }
+
+    pub fn slots(&self) -> usize {
+        self.entries.slots()
     }
 }
 

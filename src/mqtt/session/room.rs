@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Room for publishes, by number and by bytes. It belongs to a publish from its acceptance to its end.
 pub(crate) struct Room {
@@ -19,7 +22,13 @@ struct Waiting {
     ticket: u64,
     bytes: usize,
     waker: Option<Waker>,
+    /// When it was its turn, and it was told so.
+    called: Option<Instant>,
 }
+
+/// Whoever does not come within this time after a call loses the turn until it asks again: a future that nobody polls
+/// must not keep the others waiting.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A place in the queue for room; given back by [`Room::leave`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,22 +66,27 @@ impl Room {
     /// Joins the queue.
     pub fn queue(&mut self, bytes: usize) -> Ticket {
         self.last_ticket += 1;
-        self.queue.push_back(Waiting { ticket: self.last_ticket, bytes, waker: None });
+        self.queue.push_back(Waiting { ticket: self.last_ticket, bytes, waker: None, called: None });
         Ticket(self.last_ticket)
     }
 
-    /// True: it is this one's turn, and it has its room now. Otherwise the waker is called when that may have changed;
-    /// when the room is closed, too.
-    pub fn poll(&mut self, ticket: Ticket, waker: &Waker) -> bool {
+    /// True: it is this one's turn, and it has its room for so many bytes now. Otherwise the waker is called when that may
+    /// have changed; when the room is closed, too.
+    pub fn poll(&mut self, ticket: Ticket, bytes: usize, waker: &Waker) -> bool {
+        let place = self.queue.partition_point(|waiting| waiting.ticket < ticket.0);
+        if self.queue.get(place).is_none_or(|waiting| waiting.ticket != ticket.0) {
+            // It had lost its turn.
+            self.queue.insert(place, Waiting { ticket: ticket.0, bytes, waker: None, called: None });
+        }
         match self.queue.front() {
-            Some(first) if first.ticket == ticket.0 && self.fits(first.bytes) => {
-                let bytes = first.bytes;
+            Some(first) if first.ticket == ticket.0 && self.fits(bytes) => {
                 self.queue.pop_front();
                 self.charge(bytes);
                 true
             }
             _ => {
-                if let Some(waiting) = self.queue.iter_mut().find(|waiting| waiting.ticket == ticket.0) {
+                if let Some(waiting) = self.queue.get_mut(place) {
+                    waiting.called = None;
                     match &mut waiting.waker {
                         Some(known) if known.will_wake(waker) => {}
                         other => *other = Some(waker.clone()),
@@ -95,12 +109,29 @@ impl Room {
     }
 
     /// Whose turn it is now, to be woken; each is named once.
-    pub fn next(&mut self) -> Option<Waker> {
-        let first = self.queue.front()?;
-        if !self.fits(first.bytes) {
+    pub fn next(&mut self, now: Instant) -> Option<Waker> {
+        let bytes = self.queue.front()?.bytes;
+        if !self.fits(bytes) {
             return None;
         }
-        self.queue.front_mut()?.waker.take()
+        let first = self.queue.front_mut()?;
+        let waker = first.waker.take()?;
+        first.called = Some(now);
+        Some(waker)
+    }
+
+    /// When whoever was called loses the turn.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.queue.front()?.called.map(|called| called + PATIENCE)
+    }
+
+    /// Takes the turn from whoever has not come in time; the next one is to be woken.
+    pub fn pass_over(&mut self, now: Instant) -> Option<Waker> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        self.queue.pop_front();
+        self.next(now)
     }
 
     /// There will be no more room; whoever waits is to be woken.

@@ -15,11 +15,13 @@ pub(super) struct Subscription {
     packet_id: u16,
     /// The broker has answered, and still knows.
     granted: bool,
+    /// It was told that the broker grants less than was asked for.
+    told_less: bool,
 }
 
 impl Subscription {
     pub fn new(filters: Vec<String>, qos: Consistency) -> Subscription {
-        Subscription { filters, qos, packet_id: 0, granted: false }
+        Subscription { filters, qos, packet_id: 0, granted: false, told_less: false }
     }
 
     pub fn is_granted(&self) -> bool {
@@ -58,6 +60,18 @@ impl Subscription {
         ids.release(id);
         self.granted = true;
         Ok(refusal::subscription(version, &self.filters, codes, text))
+    }
+
+    /// What is to be told once, if the broker grants less than was asked for (MQTT 3.1.1, section 3.8.4).
+    pub fn less(&mut self, codes: &[u8]) -> Option<String> {
+        let asked = self.qos.qos();
+        let (filter, granted) = self.filters.iter().zip(codes).find(|(_, code)| **code < asked)?;
+        (!std::mem::replace(&mut self.told_less, true)).then(|| {
+            format!(
+                "the broker grants QoS {granted} for the subscription to '{filter}', where QoS {asked} was asked for: \
+                 messages may come less surely than that"
+            )
+        })
     }
 }
 

@@ -234,7 +234,7 @@ impl World {
                 Event::Delivery(publish, receipt) => self.waiting.push_back((publish, receipt)),
                 Event::Subscribed(result) => result.unwrap(),
                 Event::Pong(waiter) => waiter.send(()).unwrap(),
-                Event::NoPong(_) => {}
+                Event::NoPong(_) | Event::Warning(_) => {}
             }
         }
     }
@@ -546,13 +546,13 @@ fn the_brokers_keep_alive_counts_for_its_connection() {
     let (mut session, at) = clocked();
     session.disconnected(&Error::Io("cut".into()));
     session.connected(false, &Limits { server_keep_alive_s: Some(4), ..Limits::default() }, at(0));
-    assert_eq!(session.deadline(true), Some(at(4)));
+    assert_eq!(session.deadline(true), Some(at(3)));
     session.disconnected(&Error::Io("cut".into()));
     session.connected(false, &Limits { server_keep_alive_s: Some(0), ..Limits::default() }, at(0));
     assert_eq!(session.deadline(true), None);
     session.disconnected(&Error::Io("cut".into()));
     session.connected(false, &Limits::default(), at(0));
-    assert_eq!(session.deadline(true), Some(at(10)));
+    assert_eq!(session.deadline(true), Some(at(6)));
 }
 
 #[test]
@@ -622,8 +622,10 @@ fn what_the_broker_has_goes_on_when_it_takes_less_than_before() {
         match (text, world.result(confirmation)) {
             (None, None) => assert_eq!(output, [0x62, 2, 0, 1]),
             (Some(text), Some(Err(error))) => {
-                assert!(error.to_string().contains(text) && output.is_empty(), "{error}");
-                assert!(world.session.outgoing.ids.is_empty());
+                assert!(error.to_string().contains(text), "{error}");
+                assert_eq!(output, [0x62, 2, 0, 1], "the broker may hold the identifier, and releases it");
+                world.session.handle(Packet::Pubcomp(1, Reason::default()), world.now).unwrap();
+                assert!(world.session.outgoing.ids.is_empty() && world.session.is_idle());
             }
             other => panic!("{other:?}"),
         }
@@ -667,7 +669,7 @@ fn only_what_was_not_sent_can_be_withdrawn() {
     for (confirmation, text) in world.confirmations.clone().into_iter().zip(["may have been delivered", "was not sent"])
     {
         let result = world.result(confirmation).expect("ended");
-        assert!(matches!(&result, Err(Error::Io(message)) if message.contains(text)), "{result:?}");
+        assert!(matches!(&result, Err(Error::TimedOut { message, .. }) if message.contains(text)), "{result:?}");
     }
     assert_eq!(world.session.pending(), 1, "the identifier is kept until it is acknowledged");
     world.settle();
@@ -729,10 +731,10 @@ fn packet_identifiers_wrap_and_skip_those_in_use() {
     check_ends(&mut world);
 }
 
-/// A session with a keep-alive of 10 seconds, and its clock.
+/// A session with a keep-alive of 8 seconds, so that pings come after 6, and its clock.
 fn clocked() -> (Session, impl Fn(u64) -> Instant) {
     let start = Instant::now();
-    let mut session = Session::new(Version::V311, 1, Duration::from_secs(10), start);
+    let mut session = Session::new(Version::V311, 1, Duration::from_secs(8), start);
     session.connected(false, &Limits::default(), start);
     (session, move |seconds| start + Duration::from_secs(seconds))
 }
@@ -748,54 +750,68 @@ const PING: [u8; 2] = [0xC0, 0];
 #[test]
 fn a_silent_broker_is_noticed_after_one_and_a_half_keep_alives() {
     let (mut session, at) = clocked();
-    assert_eq!(session.tick(at(9), true), Ok(()));
+    assert_eq!(session.tick(at(5), true), Ok(()));
     assert!(session.output.is_empty());
-    assert_eq!(session.tick(at(10), true), Ok(()));
-    assert_eq!(write_all(&mut session, at(10)), PING);
-    assert_eq!(session.deadline(true), Some(at(15)));
-    assert_eq!(session.tick(at(14), true), Ok(()));
-    assert_eq!(session.tick(at(15), true), Err(NoAnswer));
-    session.handle(Packet::Pingresp, at(15)).unwrap();
-    assert_eq!(session.tick(at(16), true), Ok(()));
+    assert_eq!(session.tick(at(6), true), Ok(()));
+    assert_eq!(write_all(&mut session, at(6)), PING);
+    assert_eq!(session.deadline(true), Some(at(12)));
+    assert_eq!(session.tick(at(11), true), Ok(()));
+    assert_eq!(session.tick(at(12), true), Err(Silence::NoAnswer));
+    session.handle(Packet::Pingresp, at(12)).unwrap();
+    assert_eq!(session.tick(at(13), true), Ok(()));
 }
 
 #[test]
 fn bytes_that_come_are_a_sign_of_life() {
     let (mut session, at) = clocked();
-    assert_eq!(session.tick(at(10), true), Ok(()));
-    write_all(&mut session, at(10));
-    for second in 11..60 {
+    assert_eq!(session.tick(at(6), true), Ok(()));
+    write_all(&mut session, at(6));
+    for second in 7..60 {
         session.received(at(second));
         assert_eq!(session.tick(at(second), true), Ok(()));
         write_all(&mut session, at(second));
     }
-    assert_eq!(session.tick(at(64), true), Err(NoAnswer));
+    assert_eq!(session.tick(at(64), true), Ok(()));
+    assert_eq!(session.tick(at(65), true), Err(Silence::NoAnswer));
 }
 
 #[test]
 fn a_broker_that_takes_bytes_slowly_is_alive_and_one_that_takes_none_is_not() {
     let (mut session, at) = clocked();
-    assert_eq!(session.tick(at(10), true), Ok(()));
+    assert_eq!(session.tick(at(6), true), Ok(()));
     // The ping stands behind a large message that is being written.
-    for second in 11..60 {
+    for second in 7..60 {
         session.wrote(at(second));
         assert_eq!(session.tick(at(second), true), Ok(()));
     }
-    assert_eq!(session.tick(at(63), true), Ok(()));
-    assert_eq!(session.tick(at(64), true), Err(NoAnswer));
+    assert_eq!(session.tick(at(64), true), Ok(()));
+    assert_eq!(session.tick(at(65), true), Err(Silence::NothingTaken));
+}
+
+#[test]
+fn a_ping_that_cannot_be_sent_is_not_joined_by_another_one() {
+    for reading in [true, false] {
+        let (mut session, at) = clocked();
+        for second in 6..12 {
+            assert_eq!(session.tick(at(second), reading), Ok(()));
+            assert_eq!(session.output.len(), PING.len() as u64);
+            assert_eq!(session.deadline(reading), Some(at(12)), "nothing to do before the broker counts as dead");
+        }
+        assert_eq!(session.tick(at(12), reading), Err(Silence::NothingTaken));
+    }
 }
 
 #[test]
 fn pings_go_on_while_nothing_is_read() {
     let (mut session, at) = clocked();
-    for second in [10, 20, 30] {
+    for second in [6, 12, 18] {
         assert_eq!(session.deadline(false), Some(at(second)));
         assert_eq!(session.tick(at(second), false), Ok(()));
         assert_eq!(write_all(&mut session, at(second)), PING);
     }
     // Reading again: the answers come now.
-    session.received(at(39));
-    assert_eq!(session.tick(at(40), true), Ok(()));
+    session.received(at(23));
+    assert_eq!(session.tick(at(24), true), Ok(()));
 }
 
 #[test]
@@ -933,4 +949,110 @@ fn an_identifier_without_its_pubrel_may_be_another_messages() {
     assert_eq!(arrives(true, 2), 2);
     world.session.handle(Packet::Pubrel(7, Reason::default()), world.now).unwrap();
     assert!(world.session.incoming.is_empty());
+}
+
+#[test]
+fn what_is_given_up_before_its_turn_after_a_reconnect_is_not_sent_again() {
+    for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
+        for expires in [false, true] {
+            let mut world = World::new(10);
+            world.connect(false);
+            (0..3).for_each(|_| world.publish(qos));
+            world.broker.take_output(&mut world.session);
+            world.broker.to_broker.clear();
+            world.cut();
+            // The broker takes less than before, so that two wait for their turn.
+            world.connect_with(true, Some(1));
+            if expires {
+                world.session.expire(world.now + Duration::from_secs(61));
+            } else {
+                world.session.detach(1, true);
+                world.session.detach(2, true);
+            }
+            world.given_up = [1, 2].into();
+            world.settle();
+            assert_eq!(only(qos, &world.broker.log), [0], "{qos:?}, {expires}");
+            assert!(world.session.outgoing.ids.is_empty() && world.session.is_idle());
+        }
+    }
+}
+
+#[test]
+fn a_qos_2_publish_that_the_broker_cannot_stand_releases_its_identifier() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::ExactlyOnce);
+    world.publish(Consistency::ExactlyOnce);
+    for time in 1..=3 {
+        world.session.take_output();
+        world.session.blamed(&Error::Io("the broker says no".into()));
+        world.session.disconnected(&Error::Io("the broker says no".into()));
+        assert_eq!(world.result(world.confirmations[0]).is_some(), time == 3);
+        world.session.connected(true, &Limits::default(), world.now);
+    }
+    let output = world.session.take_output().concat_bytes();
+    assert_eq!(output[..4], [0x62, 2, 0, 1], "PUBREL first");
+    assert_eq!(output[4] >> 4, 3, "then the other one");
+    assert_eq!(world.session.outgoing.ids.len(), 2);
+    world.session.handle(Packet::Pubcomp(1, Reason::default()), world.now).unwrap();
+    assert_eq!(world.session.outgoing.ids.len(), 1);
+
+    // A broker that can't stand the PUBREL either is not asked for ever.
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::ExactlyOnce);
+    for _ in 0..6 {
+        world.session.take_output();
+        world.session.blamed(&Error::Io("no".into()));
+        world.session.disconnected(&Error::Io("no".into()));
+        world.session.connected(true, &Limits::default(), world.now);
+    }
+    assert!(world.session.is_idle() && world.session.outgoing.ids.is_empty());
+    assert_eq!(world.session.tally().errors, 1, "its end was told once");
+}
+
+#[test]
+fn one_missing_acknowledgement_does_not_keep_the_places_of_those_that_came() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.session.take_output();
+    for _ in 0..200_000 {
+        assert!(world.session.room().try_take(4));
+        let publish = publish(Consistency::AtLeastOnce, 1);
+        let deadline = world.now + Duration::from_secs(60);
+        let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Nobody, deadline };
+        let number = world.session.publish(submission, world.now).expect("accepted");
+        world.session.take_output();
+        let id = world.session.outgoing.id_of(number);
+        world.session.handle(Packet::Puback(id, Reason::default()), world.now).unwrap();
+    }
+    assert_eq!(world.session.pending(), 1);
+    assert!(world.session.outgoing.slots() < 100, "{}", world.session.outgoing.slots());
+    world.session.handle(Packet::Puback(1, Reason::default()), world.now).unwrap();
+    assert!(world.session.is_idle());
+}
+
+#[test]
+fn a_publish_that_was_accepted_late_ends_in_time() {
+    let mut world = World::new(10);
+    world.connect(false);
+    let mut submit = |seconds| {
+        assert!(world.session.room().try_take(4));
+        let publish = publish(Consistency::AtLeastOnce, 1);
+        let deadline = world.now + Duration::from_secs(seconds);
+        let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Report, deadline };
+        world.session.publish(submission, world.now).expect("accepted")
+    };
+    let (late, early) = (submit(60), submit(10));
+    let at = |seconds| world.now + Duration::from_secs(seconds);
+    assert_eq!(world.session.expire(at(9)), Some(at(10)));
+    assert_eq!(world.session.expire(at(10)), Some(at(60)));
+    let failed = |session: &mut Session| match session.take_report(Waker::noop()).as_slice() {
+        [Ended::Failed(number, Error::TimedOut { .. })] => *number,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(failed(&mut world.session), early);
+    assert_eq!(world.session.expire(at(60)), None);
+    assert_eq!(failed(&mut world.session), late);
 }

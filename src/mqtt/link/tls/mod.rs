@@ -12,10 +12,10 @@ use rustls::ClientConfig;
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::failed;
+use super::transport::Transport;
 use crate::config::{Broker, TlsSettings};
 use crate::error::{Cause, Error, Result};
 use crate::mqtt::wait::lock;
@@ -64,7 +64,12 @@ impl Tls {
     }
 
     /// Besides the connection, what about the broker's certificate should be changed.
-    pub async fn handshake(&self, broker: &Broker, tcp: TcpStream) -> Result<(TcpStream, Stream, Option<String>)> {
+    pub async fn handshake(
+        &self,
+        broker: &Broker,
+        transport: Transport,
+    ) -> Result<(Transport, Stream, Option<String>)> {
+        let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
         let name = ServerName::try_from(broker.host.clone())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         // A client makes one connection at a time.
@@ -76,6 +81,6 @@ impl Tls {
             failed(broker, "TLS", explain::kind(&e), why)
         })?;
         let (tcp, connection) = stream.into_inner();
-        Ok((tcp, Stream(Mutex::new(connection)), lock(&self.verifier.seen).warning.take()))
+        Ok((tcp.into(), Stream(Mutex::new(connection)), lock(&self.verifier.seen).warning.take()))
     }
 }

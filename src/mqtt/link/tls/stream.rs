@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use bytes::{Bytes, BytesMut};
 use rustls::ClientConnection;
-use tokio::net::TcpStream;
 
+use super::super::transport::Transport;
 use super::super::{Written, advance};
 use crate::mqtt::wait::lock;
 
@@ -15,15 +15,15 @@ use crate::mqtt::wait::lock;
 pub(crate) struct Stream(pub(super) Mutex<ClientConnection>);
 
 impl Stream {
-    pub fn try_read(&self, tcp: &TcpStream, input: &mut BytesMut) -> io::Result<usize> {
+    pub fn try_read(&self, transport: &Transport, input: &mut BytesMut) -> io::Result<usize> {
         // The most that a TLS record holds.
         let mut plaintext = [0; 16 * 1024];
-        let length = self.read(tcp, &mut plaintext)?;
+        let length = self.read(transport, &mut plaintext)?;
         input.extend_from_slice(&plaintext[..length]);
         Ok(length)
     }
 
-    pub fn read(&self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn read(&self, transport: &Transport, buffer: &mut [u8]) -> io::Result<usize> {
         let mut connection = lock(&self.0);
         loop {
             match connection.reader().read(buffer) {
@@ -35,10 +35,10 @@ impl Stream {
             }
             // Without new input it repeats the error that a former call met after what it could still read.
             connection.process_new_packets().map_err(invalid)?;
-            connection.read_tls(&mut Socket(tcp))?;
+            connection.read_tls(&mut Socket(transport))?;
             if let Err(error) = connection.process_new_packets() {
                 // The alert that explains it to the broker, as far as that goes.
-                let _ = connection.write_tls(&mut Socket(tcp));
+                let _ = connection.write_tls(&mut Socket(transport));
                 // What came before it counts: Mosquitto 2.1 follows a refusing CONNACK by a WebSocket's end without TLS.
                 return match connection.reader().read(buffer) {
                     Ok(length) if length > 0 => Ok(length),
@@ -48,7 +48,7 @@ impl Stream {
         }
     }
 
-    pub fn try_write(&self, tcp: &TcpStream, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
+    pub fn try_write(&self, transport: &Transport, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
         let mut connection = lock(&self.0);
         let mut moved = false;
         loop {
@@ -60,10 +60,10 @@ impl Stream {
                 }
             }
             while connection.wants_write() {
-                match connection.write_tls(&mut Socket(tcp)) {
+                match connection.write_tls(&mut Socket(transport)) {
                     Ok(_) => moved = true,
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked { moved }),
-                    Err(e) => return Err(alert(&mut connection, tcp).unwrap_or(e)),
+                    Err(e) => return Err(alert(&mut connection, transport).unwrap_or(e)),
                 }
             }
             if chunks.is_empty() {
@@ -76,17 +76,17 @@ impl Stream {
         lock(&self.0).wants_write()
     }
 
-    pub fn close_notify(&self, tcp: &TcpStream) {
+    pub fn close_notify(&self, transport: &Transport) {
         let mut connection = lock(&self.0);
         connection.send_close_notify();
-        let _ = connection.write_tls(&mut Socket(tcp));
+        let _ = connection.write_tls(&mut Socket(transport));
     }
 }
 
 /// Why the peer has closed the connection, if it said so before: a broker that does not want our certificate says that
 /// under TLS 1.3 only after the handshake, and does not wait for what we write meanwhile.
-fn alert(connection: &mut ClientConnection, tcp: &TcpStream) -> Option<io::Error> {
-    while connection.read_tls(&mut Socket(tcp)).is_ok_and(|length| length > 0) {
+fn alert(connection: &mut ClientConnection, transport: &Transport) -> Option<io::Error> {
+    while connection.read_tls(&mut Socket(transport)).is_ok_and(|length| length > 0) {
         if let Err(error) = connection.process_new_packets() {
             return Some(invalid(error));
         }
@@ -98,8 +98,8 @@ fn invalid(error: rustls::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// tokio's socket as rustls wants it.
-struct Socket<'a>(&'a TcpStream);
+/// The transport as rustls wants it.
+struct Socket<'a>(&'a Transport);
 
 impl Read for Socket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

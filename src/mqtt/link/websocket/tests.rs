@@ -20,7 +20,7 @@ impl Ends {
         let tcp = runtime.block_on(tokio::net::TcpStream::connect(address)).expect("connect");
         let peer = listener.accept().expect("accept").0;
         peer.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
-        let socket = Arc::new(Socket { tcp, tls: None });
+        let socket = Arc::new(Socket { transport: tcp.into(), tls: None });
         Ends { stream: Stream::new(socket.clone(), rest), socket, peer, runtime }
     }
 

@@ -1,0 +1,58 @@
+//! The network outside of the engine, and chance: what the simulation puts others in the place of.
+
+use std::io;
+use std::net::SocketAddr;
+#[cfg(test)]
+use std::sync::Arc;
+
+use tokio::net::{TcpStream, lookup_host};
+
+use super::transport::Transport;
+#[cfg(test)]
+use crate::mqtt::simulation;
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) enum Network {
+    /// The operating system's.
+    System,
+    #[cfg(test)]
+    Simulated(Arc<simulation::Network>),
+}
+
+impl Network {
+    /// The addresses of a host, in the order in which the resolver prefers them.
+    pub async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Network::System => Ok(lookup_host((host, port)).await?.collect()),
+            #[cfg(test)]
+            Network::Simulated(network) => network.lookup(host, port).await,
+        }
+    }
+
+    /// Opens a connection. The caller sets the deadline.
+    pub async fn connect(&self, address: SocketAddr) -> io::Result<Transport> {
+        match self {
+            Network::System => {
+                let tcp = TcpStream::connect(address).await?;
+                // Small packets must not wait for the acknowledgement of earlier ones.
+                tcp.set_nodelay(true)?;
+                Ok(tcp.into())
+            }
+            #[cfg(test)]
+            Network::Simulated(network) => network.connect(address).await.map(Transport::Memory),
+        }
+    }
+
+    /// A number from 0 to 1 that nobody can foresee; it need not be a good one.
+    pub fn random(&self) -> f64 {
+        match self {
+            Network::System => {
+                let bits = uuid::Uuid::new_v4().as_u128() as u32;
+                f64::from(bits) / f64::from(u32::MAX)
+            }
+            #[cfg(test)]
+            Network::Simulated(network) => network.random(),
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The model of a broker for MQTT 3.1.1, with the habits that real ones were seen to have.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4::{self, Packet};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::history::History;
+use super::pipe::BrokerEnd;
+use crate::mqtt::wait::lock;
+
+/// What a broker does beside what the specification says; likelihoods are from 0 to 1.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Habits {
+    /// It hangs up instead of handling a packet.
+    pub hangs_up: f64,
+    /// It hangs up on every PUBLISH of QoS 2.
+    pub refuses_qos_2: bool,
+    /// When a session is resumed: it has forgotten a PUBREC, and publishes again what it has released already
+    /// (Mosquitto 2.0.11).
+    pub forgets_pubrec: f64,
+    /// It sends PUBREL again (the same).
+    pub repeats_pubrel: f64,
+    /// When a session is resumed: what is received is done with, and no PUBREL comes (the same).
+    pub forgets_pubrel: f64,
+    /// Messages of QoS 1 and 2 that may be under way to a client; resumptions add to it (the same).
+    pub window: usize,
+    /// It sleeps before a packet …
+    pub dawdles: f64,
+    /// … for at most this long.
+    pub longest_nap: Duration,
+    /// It forgets a session when its connection is lost.
+    pub loses_sessions: f64,
+    /// It grants QoS 1 at the most.
+    pub grants_less: bool,
+}
+
+/// A message as the broker received it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Received {
+    pub tag: u32,
+    pub qos: QoS,
+}
+
+pub(super) struct Broker {
+    random: Arc<Mutex<fastrand::Rng>>,
+    history: Arc<History>,
+    state: Mutex<State>,
+}
+
+struct State {
+    habits: Habits,
+    sessions: HashMap<String, Session>,
+    /// What was published, in the order of arrival.
+    log: Vec<Received>,
+    connections: u64,
+    /// It reads nothing more for now.
+    stopped: bool,
+    /// It takes PUBCOMP for nothing.
+    keeps_under_way: bool,
+    pings: usize,
+}
+
+#[derive(Default)]
+struct Session {
+    subscribed: Option<QoS>,
+    /// QoS 2 identifiers between PUBLISH and PUBREL.
+    received: HashSet<u16>,
+    waiting: VecDeque<(QoS, Bytes)>,
+    under_way: UnderWay,
+    last_id: u16,
+    /// Which connection is its own; another one takes it over.
+    connection: u64,
+    news: Arc<Notify>,
+}
+
+/// Messages that were sent and are not acknowledged, by the order of their first sending and by their identifiers.
+#[derive(Default)]
+struct UnderWay {
+    messages: BTreeMap<u64, Message>,
+    by_id: HashMap<u16, u64>,
+    last: u64,
+}
+
+struct Message {
+    id: u16,
+    qos: QoS,
+    payload: Bytes,
+    released: bool,
+}
+
+impl UnderWay {
+    fn push(&mut self, message: Message) {
+        self.last += 1;
+        self.by_id.insert(message.id, self.last);
+        self.messages.insert(self.last, message);
+    }
+
+    fn get_mut(&mut self, id: u16) -> Option<&mut Message> {
+        self.messages.get_mut(self.by_id.get(&id)?)
+    }
+
+    fn remove(&mut self, id: u16) {
+        if let Some(number) = self.by_id.remove(&id) {
+            self.messages.remove(&number);
+        }
+    }
+}
+
+/// The topic of all messages.
+const TOPIC: &str = "t";
+
+/// A payload begins with the message's number.
+pub(super) fn tag(payload: &[u8]) -> u32 {
+    payload.first_chunk().map_or(u32::MAX, |tag| u32::from_be_bytes(*tag))
+}
+
+impl Broker {
+    pub fn new(random: Arc<Mutex<fastrand::Rng>>, history: Arc<History>, habits: Habits) -> Broker {
+        let state = State {
+            habits,
+            sessions: HashMap::new(),
+            log: Vec::new(),
+            connections: 0,
+            stopped: false,
+            keeps_under_way: false,
+            pings: 0,
+        };
+        Broker { random, history, state: Mutex::new(state) }
+    }
+
+    pub fn adopt(&self, habits: Habits) {
+        lock(&self.state).habits = habits;
+    }
+
+    /// Only what the specification says, from now on.
+    pub fn behave(&self) {
+        let habits = &mut lock(&self.state).habits;
+        *habits = Habits { window: habits.window, ..Habits::default() };
+    }
+
+    pub fn log(&self) -> Vec<Received> {
+        lock(&self.state).log.clone()
+    }
+
+    /// Another client comes with the same client id, and goes again.
+    pub fn take_over(&self, client_id: &str) {
+        let mut state = lock(&self.state);
+        state.connections += 1;
+        let connection = state.connections;
+        if let Some(session) = state.sessions.get_mut(client_id) {
+            session.connection = connection;
+            session.news.notify_one();
+        }
+        self.history.tell(format!("{client_id}: taken over"));
+    }
+
+    pub fn stop_reading(&self, stopped: bool) {
+        lock(&self.state).stopped = stopped;
+    }
+
+    /// From now on PUBCOMP means nothing to it, or again something.
+    pub fn keep_under_way(&self, keeps: bool) {
+        lock(&self.state).keeps_under_way = keeps;
+    }
+
+    /// Messages that are under way to a client, and released.
+    pub fn released(&self, client_id: &str) -> usize {
+        let state = lock(&self.state);
+        let session = state.sessions.get(client_id);
+        session.map_or(0, |session| session.under_way.messages.values().filter(|message| message.released).count())
+    }
+
+    pub fn pings(&self) -> usize {
+        lock(&self.state).pings
+    }
+
+    /// A program behind the broker publishes.
+    pub fn publish(&self, qos: QoS, payload: Bytes) {
+        let mut state = lock(&self.state);
+        state.accept(qos, payload);
+    }
+
+    fn chance(&self, likely: impl FnOnce(&Habits) -> f64) -> bool {
+        let likely = likely(&lock(&self.state).habits);
+        likely > 0.0 && lock(&self.random).f64() < likely
+    }
+
+    async fn nap(&self) {
+        if self.chance(|habits| habits.dawdles) {
+            let longest = lock(&self.state).habits.longest_nap;
+            let nap = longest.mul_f64(lock(&self.random).f64());
+            sleep(nap).await;
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve(self: Arc<Broker>, end: BrokerEnd) {
+        let mut input = BytesMut::new();
+        let Some(Packet::Connect(connect)) = self.read(&end, &mut input).await else { return };
+        self.nap().await;
+        if self.chance(|habits| habits.hangs_up) {
+            return;
+        }
+        let id = connect.client_id.clone();
+        let (mut output, connection, news) = self.resume(&connect);
+        if !end.write(&output).await {
+            return;
+        }
+        loop {
+            output.clear();
+            let packet = tokio::select! {
+                biased;
+                packet = self.read(&end, &mut input) => packet,
+                () = news.notified() => {
+                    if !self.deliver(&id, connection, &mut output) || !end.write(&output).await {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            let Some(packet) = packet else { break };
+            self.nap().await;
+            if self.chance(|habits| habits.hangs_up) {
+                self.history.tell(format!("{id}: hung up"));
+                break;
+            }
+            if !self.handle(&id, connection, packet, &mut output) || !end.write(&output).await {
+                break;
+            }
+        }
+    }
+
+    /// CONNACK, and what is under way in the session.
+    fn resume(&self, connect: &v4::Connect) -> (BytesMut, u64, Arc<Notify>) {
+        let forgotten = self.chance(|habits| habits.loses_sessions);
+        let mut state = lock(&self.state);
+        state.connections += 1;
+        let connection = state.connections;
+        let mut output = BytesMut::new();
+        let habits = state.habits.clone();
+        let mut present = state.sessions.contains_key(&connect.client_id);
+        let earlier = state.sessions.get(&connect.client_id).map(|session| session.news.clone());
+        if connect.clean_session || forgotten {
+            state.sessions.remove(&connect.client_id);
+            present = false;
+        }
+        let session = state.sessions.entry(connect.client_id.clone()).or_default();
+        session.connection = connection;
+        session.news = Arc::default();
+        let news = session.news.clone();
+        // Whoever had the session before closes its connection.
+        earlier.into_iter().for_each(|earlier| earlier.notify_one());
+        let _ = v4::ConnAck::new(v4::ConnectReturnCode::Success, present).write(&mut output);
+        let mut random = lock(&self.random);
+        let released = session.under_way.messages.values().filter(|message| message.released).map(|message| message.id);
+        let forgotten: Vec<u16> = released.filter(|_| random.f64() < habits.forgets_pubrel).collect();
+        forgotten.into_iter().for_each(|id| session.under_way.remove(id));
+        for message in session.under_way.messages.values_mut() {
+            message.released &= random.f64() >= habits.forgets_pubrec;
+            match message.released {
+                true => drop(v4::PubRel::new(message.id).write(&mut output)),
+                false => publish(message, true, &mut output),
+            }
+        }
+        news.notify_one();
+        self.history.tell(format!("{}: session {}", connect.client_id, if present { "resumed" } else { "new" }));
+        (output, connection, news)
+    }
+
+    /// Sends what waits, as far as the window allows; false: the session is another connection's now.
+    fn deliver(&self, id: &str, connection: u64, output: &mut BytesMut) -> bool {
+        let mut state = lock(&self.state);
+        let window = state.habits.window;
+        let Some(session) = state.sessions.get_mut(id).filter(|session| session.connection == connection) else {
+            return false;
+        };
+        while session.under_way.messages.len() < window
+            && let Some((qos, payload)) = session.waiting.pop_front()
+        {
+            let mut message = Message { id: 0, qos, payload, released: false };
+            if qos != QoS::AtMostOnce {
+                message.id = session.next_id();
+            }
+            publish(&message, false, output);
+            if qos != QoS::AtMostOnce {
+                session.under_way.push(message);
+            }
+        }
+        true
+    }
+
+    /// False: the connection ends.
+    fn handle(&self, id: &str, connection: u64, packet: Packet, output: &mut BytesMut) -> bool {
+        let repeats = self.chance(|habits| habits.repeats_pubrel);
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let Some(session) = state.sessions.get_mut(id).filter(|session| session.connection == connection) else {
+            return false;
+        };
+        match packet {
+            Packet::Publish(publish) => {
+                match publish.qos {
+                    QoS::AtMostOnce => {}
+                    QoS::AtLeastOnce => drop(v4::PubAck::new(publish.pkid).write(output)),
+                    QoS::ExactlyOnce if state.habits.refuses_qos_2 => return false,
+                    QoS::ExactlyOnce => {
+                        drop(v4::PubRec::new(publish.pkid).write(output));
+                        if !session.received.insert(publish.pkid) {
+                            if !publish.dup {
+                                self.history.fault(format!("{id}: the identifier {} without DUP", publish.pkid));
+                            }
+                            return true;
+                        }
+                    }
+                }
+                state.accept(publish.qos, publish.payload);
+            }
+            Packet::PubRel(release) => {
+                session.received.remove(&release.pkid);
+                drop(v4::PubComp::new(release.pkid).write(output));
+            }
+            Packet::PubAck(ack) => session.under_way.remove(ack.pkid),
+            Packet::PubComp(_) if state.keeps_under_way => {}
+            Packet::PubComp(complete) => session.under_way.remove(complete.pkid),
+            Packet::PubRec(record) => {
+                session.under_way.get_mut(record.pkid).into_iter().for_each(|message| message.released = true);
+                for _ in 0..=usize::from(repeats) {
+                    drop(v4::PubRel::new(record.pkid).write(output));
+                }
+            }
+            Packet::Subscribe(subscribe) => {
+                let granted = |asked| match (state.habits.grants_less, asked) {
+                    (true, QoS::ExactlyOnce) => QoS::AtLeastOnce,
+                    _ => asked,
+                };
+                let filters = &subscribe.filters;
+                session.subscribed = filters.first().map(|filter| granted(filter.qos));
+                let codes =
+                    filters.iter().map(|filter| v4::SubscribeReasonCode::Success(granted(filter.qos))).collect();
+                drop(v4::SubAck::new(subscribe.pkid, codes).write(output));
+            }
+            Packet::PingReq => {
+                state.pings += 1;
+                drop(v4::PingResp.write(output));
+            }
+            Packet::Disconnect => return false,
+            other => self.history.fault(format!("{id}: unexpected {other:?}")),
+        }
+        if let Some(session) = state.sessions.get(id) {
+            session.news.notify_one();
+        }
+        true
+    }
+
+    /// Waits while it reads nothing.
+    async fn is_reading(&self) {
+        while lock(&self.state).stopped {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The next packet of the client's; `None`: none comes any more.
+    async fn read(&self, end: &BrokerEnd, input: &mut BytesMut) -> Option<Packet> {
+        loop {
+            match Packet::read(input, usize::MAX) {
+                Ok(packet) => return Some(packet),
+                Err(rumqttc::mqttbytes::Error::InsufficientBytes(_)) => {
+                    self.is_reading().await;
+                    input.extend_from_slice(&end.read().await?);
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+impl State {
+    fn accept(&mut self, qos: QoS, payload: Bytes) {
+        self.log.push(Received { tag: tag(&payload), qos });
+        for session in self.sessions.values_mut() {
+            if let Some(granted) = session.subscribed {
+                session.waiting.push_back((if granted < qos { granted } else { qos }, payload.clone()));
+                session.news.notify_one();
+            }
+        }
+    }
+}
+
+impl Session {
+    fn next_id(&mut self) -> u16 {
+        loop {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+            if !self.under_way.by_id.contains_key(&self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+}
+
+fn publish(message: &Message, dup: bool, output: &mut BytesMut) {
+    let mut packet = v4::Publish::from_bytes(TOPIC, message.qos, message.payload.clone());
+    packet.pkid = message.id;
+    packet.dup = dup;
+    let _ = packet.write(output);
+}
