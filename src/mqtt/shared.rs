@@ -183,19 +183,19 @@ impl Shared {
         self.connected.store(true, Ordering::Release);
     }
 
-    /// Logs a change, and tells it to the listener.
+    /// Logs a change, and tells it to the listener. A subscriber or a listener that panics must not take the client along;
+    /// a subscriber that does so during the end that a panic has brought would even end the process.
     pub fn tell(&self, event: ConnectionEvent) {
-        match &event {
+        let _ = catch_unwind(|| match &event {
             ConnectionEvent::Connected { .. } | ConnectionEvent::Retrying { .. } => tracing::info!("{event}"),
             ConnectionEvent::Lost { .. } | ConnectionEvent::Warning { .. } => tracing::warn!("{event}"),
             ConnectionEvent::Ended { .. } => tracing::error!("{event}"),
             ConnectionEvent::Closed => tracing::debug!("{event}"),
-        }
-        if let Some(listener) = &self.listener {
-            // A listener that panics must not take the client along.
-            if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
-                tracing::error!("the connection listener panicked");
-            }
+        });
+        if let Some(listener) = &self.listener
+            && catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err()
+        {
+            let _ = catch_unwind(|| tracing::error!("the connection listener panicked"));
         }
     }
 
