@@ -116,6 +116,7 @@ final class PluginStages {
             failure = new SinetStreamException("the plugin for the " + plugin + " failed: " + text(e), e);
         } finally {
             PluginFailures.leave(before);
+            ClientThreads.restoreLoader();
         }
         PluginFailures.add(failure);
         throw failure;
