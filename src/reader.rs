@@ -219,10 +219,22 @@ struct Core<T> {
     deserialize: Box<Deserialize<T>>,
 }
 
+/// The application gets a message: at the end it is acknowledged, also when it can't be decoded or the deserializer panics.
+struct Taking<'a> {
+    client: &'a Client,
+    number: u64,
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.client.taken(self.number);
+    }
+}
+
 impl<T> Core<T> {
-    /// The application gets the message now, so it is acknowledged, also when it can't be decoded.
     fn take(&self, delivery: Delivery) -> Result<Message<T>> {
-        let decoded = self.raw.decode(&delivery.publish.payload).and_then(|decoded| {
+        let _taking = Taking { client: &self.raw.client, number: delivery.number };
+        self.raw.decode(&delivery.publish.payload).and_then(|decoded| {
             let value = (self.deserialize)(&decoded.payload).map_err(|e| {
                 self.raw.counters.error();
                 Error::InvalidMessage(format!("the value can't be decoded: {e}"))
@@ -237,9 +249,7 @@ impl<T> Core<T> {
                 duplicate: publish.dup,
                 properties: MessageProperties::decode(&publish.properties).map(Box::new),
             })
-        });
-        self.raw.client.taken(delivery.number);
-        decoded
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {

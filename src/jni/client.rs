@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::events::{self, EventQueue};
-use super::{packing, stores, tree};
+use super::{packing, paths, stores, tree};
 use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value, WillSerializer};
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
@@ -104,9 +103,9 @@ impl JavaClient {
         let flag = |name: &str| options.get(name) == Some(&Value::Bool(true));
         let request = Request {
             role,
-            user_dir: text("user_dir").map(PathBuf::from).unwrap_or_default(),
-            user_home: text("user_home").map(PathBuf::from),
-            config_file: text("config_file").map(PathBuf::from),
+            user_dir: paths::folder(options.get("user_dir"), std::env::current_dir().ok()).unwrap_or_default(),
+            user_home: paths::folder(options.get("user_home"), std::env::home_dir()),
+            config_file: paths::given(options.get("config_file")),
             service: text("service"),
             no_config: flag("no_config"),
             parameters: map("parameters"),

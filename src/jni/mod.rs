@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod handles;
 mod packing;
+mod paths;
 mod plugin;
 mod stores;
 mod tree;

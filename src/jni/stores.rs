@@ -1,6 +1,6 @@
 //! What only Java can open: the JVM's trusted certificates, and key stores.
 
-use super::tree;
+use super::{paths, tree};
 use crate::config::{ClientCertificate, Content, Password, Store, TlsSettings, Trust, Value};
 use crate::error::{Error, Result};
 use crate::tls::{Identity, KeyMaterial};
@@ -22,7 +22,7 @@ pub(super) fn wanted(settings: Option<&TlsSettings>) -> Value {
 
 fn describe(store: &Store) -> Value {
     let (path, data) = match &store.source.content {
-        Content::File(path) => (Value::from(path.display().to_string()), Value::Null),
+        Content::File(path) => (paths::told(path), Value::Null),
         Content::Data(data) => (Value::Null, Value::Bytes(data.clone())),
     };
     let (password, password_place) = match &store.password {

@@ -197,25 +197,26 @@ impl Shared {
         lock(&self.last_obstacle).replace(cause.clone()).as_ref() != Some(cause)
     }
 
-    /// Logs a change, and tells it to the listener.
+    /// Logs a change, and tells it to the listener. A subscriber or a listener that panics must not take the client along;
+    /// a subscriber that does so during the end that a panic has brought would even end the process.
     pub fn tell(&self, event: ConnectionEvent) {
-        match &event {
+        let is_news = match &event {
+            ConnectionEvent::Lost { cause } | ConnectionEvent::Retrying { cause, .. } => self.is_news(cause),
+            _ => false,
+        };
+        let _ = catch_unwind(|| match &event {
             ConnectionEvent::Connected { .. } => tracing::info!("{event}"),
-            ConnectionEvent::Warning { .. } => tracing::warn!("{event}"),
-            ConnectionEvent::Lost { cause } => {
-                self.is_news(cause);
+            ConnectionEvent::Retrying { .. } if !is_news => tracing::debug!("{event}"),
+            ConnectionEvent::Lost { .. } | ConnectionEvent::Retrying { .. } | ConnectionEvent::Warning { .. } => {
                 tracing::warn!("{event}");
             }
-            ConnectionEvent::Retrying { cause, .. } if self.is_news(cause) => tracing::warn!("{event}"),
-            ConnectionEvent::Retrying { .. } => tracing::debug!("{event}"),
             ConnectionEvent::Ended { .. } => tracing::error!("{event}"),
             ConnectionEvent::Closed => tracing::debug!("{event}"),
-        }
-        if let Some(listener) = &self.listener {
-            // A listener that panics must not take the client along.
-            if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
-                tracing::error!("the connection listener panicked");
-            }
+        });
+        if let Some(listener) = &self.listener
+            && catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err()
+        {
+            let _ = catch_unwind(|| tracing::error!("the connection listener panicked"));
         }
     }
 

@@ -122,6 +122,7 @@ final class CallbackExecutor {
             } catch (Throwable e) {
                 EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", e);
             }
+            ClientThreads.restoreLoader();
         } while (waiting.decrementAndGet() > 0);
     }
 

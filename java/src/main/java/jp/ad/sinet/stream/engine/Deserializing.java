@@ -37,6 +37,8 @@ final class Deserializing<T> {
         } catch (Exception e) {
             EngineClient.countError(handle);
             throw new SinetStreamIOException("the deserializer failed: " + e.getClass().getName(), e);
+        } finally {
+            ClientThreads.restoreLoader();
         }
     }
 }

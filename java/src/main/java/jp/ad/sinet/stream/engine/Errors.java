@@ -36,7 +36,8 @@ final class Errors {
      */
     static Throwable create(int code, byte[] messageUtf8, int cause, int refusal) {
         String message = new String(messageUtf8, StandardCharsets.UTF_8);
-        return of(code, message, cause(message, cause, refusal));
+        Throwable thrown = PluginFailures.takeCause(message);
+        return of(code, message, thrown != null ? thrown : cause(message, cause, refusal));
     }
 
     /** Without what is known of the cause: an error that comes with an event. */
@@ -45,7 +46,8 @@ final class Errors {
         return of(code, message, ofConnection ? new IOException(message) : null);
     }
 
-    private static SinetStreamException of(int code, String message, Throwable cause) {
+    /** With the cause where there is one. */
+    static SinetStreamException of(int code, String message, Throwable cause) {
         switch (code) {
             case 1:
                 return new SinetStreamException(message);
@@ -58,7 +60,7 @@ final class Errors {
             case 5:
                 return new UnsupportedServiceTypeException(message);
             case 6:
-                return new SinetStreamIOException(message);
+                return new SinetStreamIOException(message, cause);
             case CONNECTION:
                 return new ConnectionException(message, cause);
             case AUTHENTICATION:
@@ -66,7 +68,7 @@ final class Errors {
             case 9:
                 return new AuthorizationException(message);
             case 10:
-                return new InvalidMessageException(message);
+                return new InvalidMessageException(message, cause);
             default:
                 return new SinetStreamException("internal error: unknown error code " + code + ": " + message);
         }

@@ -65,9 +65,7 @@ final class EventPump implements Runnable {
     static EventPump start(long handle, String name, String clientId, Options options, ClientSink sink) {
         EventPump pump = new EventPump(waitMillis -> Native.events(handle, sink.wantsMessages(), waitMillis), name + ", client " + clientId,
                 options.connectionListener(), sink, options.executor());
-        Thread thread = new Thread(null, pump, "sinetstream-events-" + clientId, 0, false);
-        thread.setDaemon(true);
-        thread.start();
+        new ClientThreads().make(pump, "sinetstream-events-" + clientId).start();
         return pump;
     }
 
@@ -193,6 +191,7 @@ final class EventPump implements Runnable {
             EngineClient.LOGGER.log(Level.WARNING, name + ": the connection listener failed on " + type, e);
         }
         Thread.interrupted(); // an interrupt is the listener's own affair, and not for its next call
+        ClientThreads.restoreLoader();
     }
 
     private void log(ConnectionEvent event) {

@@ -12,6 +12,7 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 /** The callbacks of an asynchronous reader, and the way of messages to them. */
 final class MessageCallbacks<T> implements ClientSink {
     private final List<Pair<T>> pairs = new CopyOnWriteArrayList<>();
+    private final ClientThreads threads = new ClientThreads();
     /** Held while messages are handed over: by the pump, and after the end by the thread of a late callback. */
     private final Object handing = new Object();
     private final Packed batch = new Packed();
@@ -51,9 +52,7 @@ final class MessageCallbacks<T> implements ClientSink {
         }
         owner = closed ? null : reader;
         if (over != null) {
-            Thread late = new Thread(() -> executor.run(() -> finish(List.of(pair), over)), "sinetstream-events-late");
-            late.setDaemon(true);
-            late.start();
+            threads.make(() -> executor.run(() -> finish(List.of(pair), over)), "sinetstream-events-late").start();
             return;
         }
         try {
@@ -143,6 +142,7 @@ final class MessageCallbacks<T> implements ClientSink {
             EngineClient.LOGGER.log(Level.WARNING, "a callback of a reader failed", e);
         }
         Thread.interrupted(); // an interrupt is the callback's own affair
+        ClientThreads.restoreLoader();
     }
 
     @Override

@@ -37,8 +37,8 @@ public final class Options {
     private Options(String role) {
         this.role = role;
         root.put("role", role);
-        put("user_dir", System.getProperty("user.dir"));
-        put("user_home", System.getProperty("user.home"));
+        folder("user_dir", "user.dir");
+        folder("user_home", "user.home");
         root.put("parameters", new LinkedHashMap<String, Object>());
     }
 
@@ -77,7 +77,10 @@ public final class Options {
      * @return this
      */
     public Options configFile(Path file) {
-        return put("config_file", file);
+        if (file != null) {
+            root.put("config_file", Parameters.file("config_file", file));
+        }
+        return this;
     }
 
     /**
@@ -187,6 +190,13 @@ public final class Options {
 
     Executor executor() {
         return executor;
+    }
+
+    private void folder(String name, String property) {
+        String folder = System.getProperty(property);
+        if (folder != null) {
+            root.put(name, HostPath.of(folder));
+        }
     }
 
     private Options put(String name, Object value) {

@@ -90,6 +90,7 @@ final class Outcomes implements ClientSink {
             EngineClient.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
         }
         Thread.interrupted(); // an interrupt is the callback's own affair
+        ClientThreads.restoreLoader();
     }
 
     @Override

@@ -34,6 +34,8 @@ final class Packed {
     private String topic;
     private byte[] payload;
     private SinetStreamException failure;
+    /** What plugins have thrown for the records, or null. */
+    private PluginFailures ofPlugins;
 
     /** Starts with the records of an array. */
     void load(byte[] records) {
@@ -42,7 +44,12 @@ final class Packed {
 
     /** Starts with the next records of a reader; false when none come in time. */
     boolean fetch(long handle, int waitMillis) {
-        byte[] records = Native.read(handle, CREDIT, buffer, waitMillis);
+        byte[] records;
+        try {
+            records = Native.read(handle, CREDIT, buffer, waitMillis);
+        } finally {
+            ofPlugins = PluginFailures.takeAll();
+        }
         if (records == null) {
             return false;
         }
@@ -84,7 +91,8 @@ final class Packed {
         } else if (kind == FAILURE) {
             topic = in.string(lastTopic);
             int code = in.i32();
-            failure = Errors.of(code, in.string());
+            String text = in.string();
+            failure = Errors.of(code, text, ofPlugins == null ? null : ofPlugins.cause(text));
             payload = null;
         } else {
             throw Errors.malformed("unknown kind of record " + kind);

@@ -4,6 +4,7 @@ import java.io.File;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -57,9 +58,12 @@ final class Parameters {
             return value;
         } else if (value instanceof ValueType && isValueType(path)) {
             return valueType(path, (ValueType) value);
-        } else if (value instanceof CharSequence || value instanceof Character || value instanceof File
-                || value instanceof Path) {
+        } else if (value instanceof CharSequence || value instanceof Character) {
             return string(path, value.toString());
+        } else if (value instanceof File) {
+            return text(path, HostPath.of(value.toString()));
+        } else if (value instanceof Path) {
+            return text(path, file(path, (Path) value));
         } else if (value instanceof char[]) {
             return string(path, new String((char[]) value));
         } else if (value instanceof Enum) {
@@ -141,6 +145,22 @@ final class Parameters {
         if (++depth > MAX_DEPTH) {
             throw invalid(shortened(path), "nested more than " + MAX_DEPTH + " levels deep");
         }
+    }
+
+    /** What {@link HostPath} makes of a path, which must be one of this host. */
+    static Object file(String path, Path file) {
+        if (file.getFileSystem() != FileSystems.getDefault()) {
+            throw invalid(path, "a Path of another file system ('" + file.getFileSystem().provider().getScheme()
+                    + "'); only files of the default file system can be read");
+        }
+        return HostPath.of(file);
+    }
+
+    private static String text(String path, Object file) {
+        if (file instanceof byte[]) {
+            throw invalid(path, "the file's name is not UTF-8");
+        }
+        return string(path, (String) file);
     }
 
     /** The string itself, when it can be encoded in UTF-8. */

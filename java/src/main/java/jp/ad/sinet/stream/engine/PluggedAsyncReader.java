@@ -133,6 +133,7 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
             } catch (RuntimeException | Error e) {
                 EngineClient.LOGGER.log(Level.WARNING, "a callback of the reader of " + pluginName + " failed", e);
             }
+            ClientThreads.restoreLoader();
         }
     }
 

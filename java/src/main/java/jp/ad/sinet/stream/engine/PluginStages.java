@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -17,7 +18,8 @@ import jp.ad.sinet.stream.utils.Pair;
 
 /**
  * The stages of a client's messages that plugins do. The native library calls the methods on the thread that writes or
- * reads; what they throw has a message that names the plugin.
+ * reads; what they throw has a message that names the plugin, and by that the caller finds the cause: see
+ * {@link PluginFailures}.
  */
 final class PluginStages {
     private static final int MAX_KEY_VERSION = 0x7FFF;
@@ -106,11 +108,29 @@ final class PluginStages {
     }
 
     private static byte[] call(String plugin, Function<byte[], byte[]> stage, byte[] bytes) {
+        SinetStreamException failure;
+        PluginFailures before = PluginFailures.enter();
         try {
             return present(stage.apply(bytes), "it");
-        } catch (Exception | LinkageError | StackOverflowError e) {
-            throw new SinetStreamException("the plugin for the " + plugin + " failed: " + e, e);
+        } catch (Throwable e) { // a plugin can throw anything
+            failure = new SinetStreamException("the plugin for the " + plugin + " failed: " + text(e), e);
+        } finally {
+            PluginFailures.leave(before);
+            ClientThreads.restoreLoader();
         }
+        PluginFailures.add(failure);
+        throw failure;
+    }
+
+    /** As it comes back from the native library, which knows no unpaired surrogates. */
+    private static String text(Throwable thrown) {
+        String text;
+        try {
+            text = thrown.toString();
+        } catch (Throwable e) { // its own method can do so, too
+            text = thrown.getClass().getName();
+        }
+        return new String(String.valueOf(text).getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
     }
 
     // Called by the native library.

@@ -17,6 +17,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
     private static final long PAUSE_MILLIS = 100;
 
     private final PluginMessageReader reader;
+    private final ClientThreads threads = new ClientThreads();
     private volatile Consumer<PluginMessageWrapper> onMessage;
     private volatile Consumer<Throwable> onFailure;
     private volatile boolean closed;
@@ -31,7 +32,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
         PluginMessageWrapper read = null;
         while (awaitListener()) {
             try {
-                read = read == null ? reader.read() : read;
+                read = read == null ? read() : read;
                 Consumer<PluginMessageWrapper> listener = onMessage;
                 if (read != null && listener != null) {
                     PluginMessageWrapper message = read;
@@ -48,6 +49,14 @@ final class ReaderThread implements PluginAsyncMessageReader {
                 }
                 pause();
             }
+        }
+    }
+
+    private PluginMessageWrapper read() {
+        try {
+            return reader.read();
+        } finally {
+            ClientThreads.restoreLoader();
         }
     }
 
@@ -83,8 +92,7 @@ final class ReaderThread implements PluginAsyncMessageReader {
         onFailure = failure;
         notifyAll();
         if (thread == null && !closed) {
-            thread = new Thread(this::run, "sinetstream-reader");
-            thread.setDaemon(true);
+            thread = threads.make(this::run, "sinetstream-reader");
             thread.start();
         }
     }

@@ -4,7 +4,6 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -29,7 +28,8 @@ final class StoreFile {
     private static final int ASCII_END = 128;
 
     private final String place;
-    private final String path;
+    /** As the engine tells it. */
+    private final Object path;
     private final byte[] data;
     private final String type;
     private final char[] password;
@@ -48,7 +48,7 @@ final class StoreFile {
 
     StoreFile(Map<?, ?> description) {
         place = (String) description.get("place");
-        path = (String) description.get("path");
+        path = description.get("path");
         data = (byte[]) description.get("data");
         type = (String) description.get("type");
         byte[] secret = (byte[]) description.get("password");
@@ -135,7 +135,7 @@ final class StoreFile {
             return data;
         }
         try {
-            Path file = Path.of(path);
+            Path file = HostPath.toPath(path);
             if (Files.exists(file) && !Files.isRegularFile(file)) {
                 throw problem("the file cannot be read: it is not a regular file", null); // reading it might never end
             }
@@ -145,7 +145,7 @@ final class StoreFile {
             return Files.readAllBytes(file);
         } catch (NoSuchFileException e) {
             throw problem("the file does not exist", e);
-        } catch (IOException | InvalidPathException e) {
+        } catch (IOException | IllegalArgumentException e) {
             throw problem("the file cannot be read: " + e.getMessage(), e);
         }
     }
@@ -161,7 +161,7 @@ final class StoreFile {
     }
 
     private String where() {
-        return place + (path == null ? "" : ": " + path);
+        return place + (path == null ? "" : ": " + HostPath.shown(path));
     }
 
     private SinetStreamException wrongPassword(String what, Exception cause) {
@@ -170,7 +170,7 @@ final class StoreFile {
         }
         boolean ascii = new String(password).chars().allMatch(c -> c < ASCII_END);
         return new InvalidConfigurationException(passwordPlace + ": the password " + what + " "
-                + (path == null ? "the store" : path)
+                + (path == null ? "the store" : HostPath.shown(path))
                 + (ascii ? "" : " (Java takes ASCII only for the passwords of most stores)"), cause);
     }
 

@@ -89,7 +89,7 @@ final class WritePromise implements Promise<Void, SinetStreamException, Void>, O
             if (inflated != null) {
                 return inflated.promise();
             }
-            inflated = new DeferredObject<>();
+            inflated = new Deferred();
             if (done != null) {
                 inflated.done(done);
                 done = null;
@@ -250,5 +250,27 @@ final class WritePromise implements Promise<Void, SinetStreamException, Void>, O
     @Override
     public void waitSafely(long millis) throws InterruptedException {
         inflate().waitSafely(millis);
+    }
+
+    /** Runs several callbacks, one after the other. */
+    private static final class Deferred extends DeferredObject<Void, SinetStreamException, Void> {
+        @Override
+        protected void triggerDone(DoneCallback<? super Void> callback, Void nothing) {
+            super.triggerDone(callback, nothing);
+            ClientThreads.restoreLoader();
+        }
+
+        @Override
+        protected void triggerFail(FailCallback<? super SinetStreamException> callback, SinetStreamException cause) {
+            super.triggerFail(callback, cause);
+            ClientThreads.restoreLoader();
+        }
+
+        @Override
+        protected void triggerAlways(AlwaysCallback<? super Void, ? super SinetStreamException> callback, State ended,
+                Void nothing, SinetStreamException cause) {
+            super.triggerAlways(callback, ended, nothing, cause);
+            ClientThreads.restoreLoader();
+        }
     }
 }

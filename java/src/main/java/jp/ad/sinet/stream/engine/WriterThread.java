@@ -28,9 +28,9 @@ final class WriterThread implements PluginAsyncMessageWriter {
     private final Semaphore room = new Semaphore(MAX_WAITING);
     private volatile Write current;
     private volatile Thread worker;
+    private final ClientThreads threads = new ClientThreads();
     private final ExecutorService thread = Executors.newSingleThreadExecutor(work -> {
-        Thread made = new Thread(work, "sinetstream-writer");
-        made.setDaemon(true);
+        Thread made = threads.make(work, "sinetstream-writer");
         worker = made;
         return made;
     });
@@ -76,6 +76,7 @@ final class WriterThread implements PluginAsyncMessageWriter {
             } catch (Throwable e) { // a plugin can throw anything
                 failure = e;
             }
+            ClientThreads.restoreLoader();
             current = null;
             room.release(); // before the callbacks, which may write
             end(failure);

@@ -10,13 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.net.URL;
-import java.net.URLClassLoader;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -56,6 +52,7 @@ import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.engine.EngineAccess;
 import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.NoLeaks;
+import jp.ad.sinet.stream.testing.Services;
 import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
@@ -89,10 +86,7 @@ class MessagingPluginTest {
     }
 
     private void install(Class<?> kind, String... classes) throws IOException {
-        Path services = Files.createDirectories(directory.resolve("META-INF/services"));
-        Files.write(services.resolve(kind.getName()), Arrays.asList(classes));
-        Thread.currentThread().setContextClassLoader(
-                new URLClassLoader(new URL[] {directory.toUri().toURL()}, getClass().getClassLoader()));
+        Services.install(directory, kind, classes);
     }
 
     private void installBlocking() throws IOException {

@@ -9,12 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -48,6 +44,7 @@ import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.NoLeaks;
+import jp.ad.sinet.stream.testing.Services;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
@@ -77,10 +74,7 @@ class PluginsTest {
 
     /** Makes these classes known, as a plugin's jar would. */
     private void install(Class<?> kind, String... classes) throws IOException {
-        Path services = Files.createDirectories(directory.resolve("META-INF/services"));
-        Files.write(services.resolve(kind.getName()), Arrays.asList(classes));
-        Thread.currentThread().setContextClassLoader(
-                new URLClassLoader(new URL[] {directory.toUri().toURL()}, PluginsTest.class.getClassLoader()));
+        Services.install(directory, kind, classes);
     }
 
     private MessageWriterFactoryBuilder<String> writer(Map<String, Object> parameters) {

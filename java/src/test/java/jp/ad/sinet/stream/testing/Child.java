@@ -6,6 +6,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,8 @@ import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
@@ -90,6 +93,9 @@ public final class Child {
                 break;
             case "config":
                 config();
+                break;
+            case "listed-files":
+                listedFiles(Path.of(arguments[1]));
                 break;
             case "tls":
                 try (MessageWriter<String> tls = MessageWriterFactory.<String>builder().noConfig(true).type("mqtt")
@@ -210,13 +216,30 @@ public final class Child {
 
     /** Prints which configuration file was found, by the topic in it; nobody listens at its broker. */
     private static void config() {
-        for (Supplier<MessageIO> open : List.<Supplier<MessageIO>>of(
-                () -> MessageWriterFactory.builder().build().getWriter(),
-                () -> MessageReaderFactory.builder().build().getReader())) {
-            try {
-                open.get().close();
-            } catch (SinetStreamException e) {
-                System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        told(() -> MessageWriterFactory.builder().build().getWriter());
+        told(() -> MessageReaderFactory.builder().build().getReader());
+    }
+
+    private static void told(Supplier<MessageIO> open) {
+        try {
+            open.get().close();
+        } catch (SinetStreamException e) {
+            System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+    }
+
+    /** Prints how it goes with the files of a folder's folder, which are taken from a listing, not from strings. */
+    private static void listedFiles(Path directory) throws IOException {
+        List<Path> files;
+        try (Stream<Path> all = Files.walk(directory)) {
+            files = all.filter(Files::isRegularFile).sorted().collect(Collectors.toList());
+        }
+        for (Path file : files) {
+            String name = file.getFileName().toString();
+            if (name.equals("config.yml")) {
+                told(() -> MessageWriterFactory.builder().configFile(file).build().getWriter());
+            } else {
+                told(() -> Clients.textWriter("127.0.0.1:1", TOPIC).parameter("tls", Map.of(name, file)).build().getWriter());
             }
         }
     }
