@@ -284,12 +284,11 @@ impl JavaClient {
     }
 
     /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
-    /// wait. `None`: nothing has, in time.
-    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Option<Vec<u8>> {
+    /// wait. `None`: nothing has, in time. There is no news without a client: a change of its connection that was told
+    /// before could be its end, and nobody would ask for the ends of its messages any more.
+    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Result<Option<Vec<u8>>> {
         let until = Instant::now() + wait;
-        let Some(client) = self.raw.get().and_then(Raw::client) else {
-            return block_until(poll_fn(|context| self.events.poll(context.waker())), Some(until)).flatten();
-        };
+        let client = self.client()?;
         let mut arrival = std::pin::pin!(client.arrival());
         let mut acknowledged = false;
         let happened = poll_fn(|context| {
@@ -321,7 +320,7 @@ impl JavaClient {
                 Poll::Ready(None) | Poll::Pending => Poll::Ready(Some(packed)),
             }
         });
-        block_until(happened, Some(until)).flatten()
+        Ok(block_until(happened, Some(until)).flatten())
     }
 
     /// Ends the present wait for events, or the next one.
@@ -475,3 +474,6 @@ impl JavaClient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

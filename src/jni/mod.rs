@@ -264,7 +264,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events<'a>(
     wait_ms: jint,
 ) -> JByteArray<'a> {
     let wait = millis(wait_ms);
-    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.take_events(want_messages, wait).as_deref())))
+    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.take_events(want_messages, wait)?.as_deref())))
         .resolve::<Throw>()
 }
 

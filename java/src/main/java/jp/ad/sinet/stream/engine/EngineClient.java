@@ -103,8 +103,10 @@ abstract class EngineClient implements MessageIO {
                 Native.connect(handle, null, stages);
                 return plugged.apply(new Plugged<>(handle, description, valueType, chosen, options, forPlugin));
             }
-            EventPump pump = EventPump.start(handle, name, description.clientId, options, sink);
             connect(handle, description, stages);
+            // Of a client that does not connect there is no news.
+            EventPump pump = EventPump.start(handle, name, description.clientId, options, sink);
+            awaitConnected(handle, description);
             pump.ready();
             return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
         } catch (Throwable failure) {
@@ -125,18 +127,23 @@ abstract class EngineClient implements MessageIO {
     private static void connect(long handle, Description description, PluginStages stages) {
         byte[] willValue = Codecs.willValue(description.takeParameters("will_payload"));
         byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial(), willValue);
-        boolean begun = false;
-        do {
-            if (Thread.currentThread().isInterrupted()) { // and stays so
-                throw new ConnectionException("interrupted while connecting"
-                        + (description.service == null ? "" : " service " + description.service) + " to "
-                        + description.config.get("brokers"), new InterruptedException());
-            }
-            if (!begun) {
-                Native.connect(handle, keyMaterial, stages);
-                begun = true;
-            }
-        } while (!Native.awaitConnected(handle, SLICE_MILLIS));
+        checkInterrupt(description);
+        Native.connect(handle, keyMaterial, stages);
+    }
+
+    private static void awaitConnected(long handle, Description description) {
+        while (!Native.awaitConnected(handle, SLICE_MILLIS)) {
+            checkInterrupt(description);
+        }
+    }
+
+    /** An interrupt ends the opening, and stays. */
+    private static void checkInterrupt(Description description) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new ConnectionException("interrupted while connecting"
+                    + (description.service == null ? "" : " service " + description.service) + " to "
+                    + description.config.get("brokers"), new InterruptedException());
+        }
     }
 
     /** Throws when the client is closed or the thread interrupted, whose flag stays set. */

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -24,6 +25,8 @@ import org.junit.jupiter.api.Timeout;
 import jp.ad.sinet.stream.api.ConnectionEvent;
 import jp.ad.sinet.stream.api.ConnectionEvent.Type;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.testing.Await;
+import jp.ad.sinet.stream.testing.Background;
 
 /** The pump with a queue in place of the native library. */
 @Timeout(60)
@@ -164,11 +167,7 @@ class EventPumpTest {
         CountDownLatch closed = new CountDownLatch(1);
         reaction = event -> {
             running.countDown();
-            try {
-                closed.await();
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
-            }
+            await(closed);
         };
         thread.start();
         send(new EventBytes().connected("b:1", false));
@@ -203,6 +202,48 @@ class EventPumpTest {
         assertTrue(Thread.interrupted());
         thread.join();
         assertEquals(List.of(), types());
+    }
+
+    /** The thread of the pump is about to find nothing, and the news comes, when an interrupted thread closes the client. */
+    @Test
+    void nothingIsLostWhenAnInterruptedThreadFinishesDuringAFetch() throws InterruptedException {
+        CountDownLatch fetching = new CountDownLatch(1);
+        CountDownLatch empty = new CountDownLatch(1);
+        EventPump late = new EventPump(waitMillis -> {
+            if (waitMillis > 0 && changes.isEmpty()) {
+                fetching.countDown();
+                await(empty);
+                return null;
+            }
+            return events(0);
+        }, "late", seen::add);
+        Thread pumping = new Thread(late, "late pump");
+        pumping.start();
+        fetching.await();
+        Background<Void> closing = Background.run(() -> {
+            Thread.currentThread().interrupt();
+            late.finish();
+        });
+        Await.until("the end of finish, or its wait for the fetch", () -> closing.isDone()
+                || closing.thread().getState() == Thread.State.WAITING);
+        send(new EventBytes().connected("b:1", false).closed());
+        if (closing.isDone()) {
+            changes.clear(); // released
+            changes.add(RELEASED);
+        }
+        empty.countDown();
+        closing.get(Duration.ofSeconds(50));
+        assertTrue(closing.interruptedAtEnd());
+        pumping.join();
+        assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test
