@@ -202,22 +202,22 @@ impl JavaClient {
         block_until(self.client()?.opened(), Some(Instant::now() + wait)).transpose().map(|opened| opened.is_some())
     }
 
-    /// Starts a write of `length` bytes that `fill` provides, and waits for its end. 0: it is confirmed; else the
-    /// ticket under which it goes on.
+    /// Starts a write of `length` bytes that `fill` provides, and waits for its end. The ticket under which it goes on;
+    /// `None`: it is confirmed.
     pub fn write<E: From<Error>>(
         &self,
         length: usize,
         timestamp_us: i64,
         wait: Duration,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<i64, E> {
+    ) -> std::result::Result<Option<i64>, E> {
         let mut write = self.writer()?.write_with(length, timestamp_us, fill)?;
         match write.wait_until(Some(Instant::now() + wait)) {
             Some(result) => {
                 result?;
-                Ok(0)
+                Ok(None)
             }
-            None => Ok(self.keep(Operation::Write(write))),
+            None => Ok(Some(self.keep(Operation::Write(write)))),
         }
     }
 
@@ -231,6 +231,7 @@ impl JavaClient {
         Ok(self.keep(Operation::Other(Box::pin(self.client()?.ping()?))))
     }
 
+    /// A ticket for the operation, from 1.
     fn keep(&self, operation: Operation) -> i64 {
         let mut pending = lock(&self.pending);
         pending.last_ticket += 1;
@@ -284,9 +285,9 @@ impl JavaClient {
     }
 
     /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
-    /// wait. `None`: nothing has, in time. There is no news without a client: a change of its connection that was told
+    /// wait. Empty: nothing has, in time. There is no news without a client: a change of its connection that was told
     /// before could be its end, and nobody would ask for the ends of its messages any more.
-    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Result<Option<Vec<u8>>> {
+    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Result<Vec<u8>> {
         let until = Instant::now() + wait;
         let client = self.client()?;
         let mut arrival = std::pin::pin!(client.arrival());
@@ -308,19 +309,18 @@ impl JavaClient {
             }
             // The end of the client comes after the ends of its messages.
             match self.events.poll(context.waker()) {
-                Poll::Ready(Some(changes)) => {
+                Poll::Ready(changes) => {
                     let mut late = Vec::new();
                     client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut late, ended));
                     packed.extend(late);
                     packed.extend(changes);
-                    Poll::Ready(Some(packed))
+                    Poll::Ready(packed)
                 }
-                Poll::Ready(None) if packed.is_empty() => Poll::Ready(None),
                 Poll::Pending if packed.is_empty() => Poll::Pending,
-                Poll::Ready(None) | Poll::Pending => Poll::Ready(Some(packed)),
+                Poll::Pending => Poll::Ready(packed),
             }
         });
-        Ok(block_until(happened, Some(until)).flatten())
+        Ok(block_until(happened, Some(until)).unwrap_or_default())
     }
 
     /// Ends the present wait for events, or the next one.
@@ -337,13 +337,13 @@ impl JavaClient {
         Ok(self.writer()?.client.last_message())
     }
 
-    /// Waits for messages and hands over what is there, packed, up to a number and a size; `None`: nothing came. When
-    /// `hand_over` fails, for want of memory perhaps, the messages are still to be read.
+    /// Waits for messages and hands over what is there, packed, up to a number and a size; no records: nothing came.
+    /// When `hand_over` fails, for want of memory perhaps, the messages are still to be read.
     pub fn read<T, E: From<Error>>(
         &self,
         max_messages: usize,
         wait: Duration,
-        hand_over: impl FnOnce(Option<&[u8]>) -> std::result::Result<T, E>,
+        hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let reader = self.reader()?;
         let client = &reader.client;
@@ -356,9 +356,6 @@ impl JavaClient {
                 batch = client.try_receive_many(max_messages, packing::BATCH)?;
             }
         }
-        if batch.is_empty() {
-            return hand_over(None);
-        }
         let size: usize =
             batch.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
         let packed = packing::records(size, |to| {
@@ -370,7 +367,7 @@ impl JavaClient {
                 }
             }
         });
-        hand_over(Some(&packed)).inspect_err(|_| client.give_back(batch))
+        hand_over(&packed).inspect_err(|_| client.give_back(batch))
     }
 
     pub fn taken(&self, number: i64) -> Result<()> {

@@ -205,7 +205,7 @@ abstract class EngineClient implements MessageIO {
     @Override
     public final boolean isConnected() {
         try {
-            return !closing.get() && Native.isConnected(handle);
+            return !closing.get() && Snapshot.isConnected(Native.info(handle));
         } catch (SinetStreamException e) {
             return false; // closed meanwhile
         }

@@ -43,14 +43,11 @@ final class Packed {
     /** Starts with the next records of a reader; false when none come in time. */
     boolean fetch(long handle, int waitMillis) {
         byte[] records = Native.read(handle, CREDIT, buffer, waitMillis);
-        if (records == null) {
-            return false;
-        }
         if (records.length <= MAX_KEPT) {
             buffer = records;
         }
         load(records);
-        return true;
+        return in.hasRemaining();
     }
 
     /** Goes to the next record; false when there is none. */

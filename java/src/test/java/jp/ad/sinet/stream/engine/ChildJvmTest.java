@@ -9,7 +9,11 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -106,6 +110,27 @@ class ChildJvmTest {
         List<String> lines = List.of(result.err.split(System.lineSeparator()));
         assertTrue(lines.get(0).contains("IllegalStateException: on purpose"), result::toString);
         assertTrue(lines.stream().skip(1).allMatch(line -> line.startsWith("\tat ")), result::toString);
+    }
+
+    // ---- application servers
+
+    /** What errors need is loaded before: else the natives could throw nothing, and what they return would pass for success. */
+    @Test
+    void anApplicationThatIsStoppedWithOpenClientsMeetsTheirErrors() throws IOException {
+        List<String> uses = Collections.nCopies(8, "failed");
+        List<String> closes = Collections.nCopies(5, "done");
+        clean(new ChildJvm().run("stopped-application", directory.toString()),
+                Stream.of(uses, closes).flatMap(List::stream).collect(Collectors.toList()).toString(), "not found: []", RETURNS);
+    }
+
+    @Test
+    void nothingIsLeftOfApplicationsThatAreGone() throws IOException {
+        List<String> lines = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            lines.addAll(List.of("hello", "ConnectionException, ConnectException"));
+        }
+        lines.add(RETURNS);
+        clean(new ChildJvm().run("redeployed", BROKER.open()), lines.toArray(new String[0]));
     }
 
     // ---- what the JVM trusts

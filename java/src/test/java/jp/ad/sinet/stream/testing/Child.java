@@ -1,13 +1,7 @@
 package jp.ad.sinet.stream.testing;
 
-import java.io.File;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.net.MalformedURLException;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -85,6 +79,12 @@ public final class Child {
             case "two-loaders":
                 twoLoaders(broker);
                 break;
+            case "stopped-application":
+                Application.stopped(Application.Failing.services(Path.of(arguments[1])));
+                break;
+            case "redeployed":
+                Application.redeployed(broker);
+                break;
             case "load":
                 load();
                 break;
@@ -113,8 +113,7 @@ public final class Child {
         return Clients.textReader(broker, TOPIC).build().getReader();
     }
 
-    /** Called through reflection, too. */
-    public static void exchange(String broker) {
+    static void exchange(String broker) {
         String topic = TOPIC + System.nanoTime();
         try (MessageReader<String> reader = Clients.textReader(broker, topic).build().getReader();
                 MessageWriter<String> writer = Clients.textWriter(broker, topic).build().getWriter()) {
@@ -146,29 +145,12 @@ public final class Child {
 
     /** Two applications in one JVM, each with its own copy of the classes. */
     private static void twoLoaders(String broker) throws Exception {
-        List<URL> urls = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
-            urls.add(url(entry));
-        }
         for (int i = 0; i < 2; i++) {
-            try (URLClassLoader loader = new URLClassLoader(urls.toArray(new URL[0]),
-                    ClassLoader.getPlatformClassLoader())) {
-                Class<?> other = loader.loadClass(Child.class.getName());
-                if (other == Child.class) {
-                    throw new AssertionError("not a class of its own");
-                }
-                try {
-                    other.getMethod("exchange", String.class).invoke(null, broker);
-                } catch (InvocationTargetException e) {
-                    throw new AssertionError("exchange failed", e.getCause());
-                }
+            try (Application.Loader loader = new Application.Loader()) {
+                loader.call("exchange", broker);
             }
         }
         exchange(broker);
-    }
-
-    private static URL url(String entry) throws MalformedURLException {
-        return Path.of(entry).toUri().toURL();
     }
 
     /** Prints where the library came from, or why it did not. */
