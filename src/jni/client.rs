@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::batch::Batch;
 use super::events::{self, EventQueue};
-use super::{packing, stores, tree};
+use super::packing::{self, Records};
+use super::{stores, tree};
 use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value, WillSerializer};
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
@@ -338,36 +340,47 @@ impl JavaClient {
     }
 
     /// Waits for messages and hands over what is there, packed, up to a number and a size; no records: nothing came.
-    /// When `hand_over` fails, for want of memory perhaps, the messages are still to be read.
+    /// What `hand_over` fails for, for want of memory most likely, it is called for again, with less: the first message
+    /// alone, then the failure of that, so that it does not stand in the way for ever. When all fails, the messages are
+    /// still to be read.
     pub fn read<T, E: From<Error>>(
         &self,
         max_messages: usize,
         wait: Duration,
-        hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
+        mut hand_over: impl FnMut(&[u8]) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let reader = self.reader()?;
         let client = &reader.client;
-        let mut batch = client.try_receive_many(max_messages, packing::BATCH)?;
-        if batch.is_empty() && !wait.is_zero() {
+        let mut waiting = client.try_receive_many(max_messages, packing::BATCH)?;
+        if waiting.is_empty() && !wait.is_zero() {
             // While the application waits, nothing that it has taken stays unacknowledged.
             client.send_acknowledgements();
             if let Some(first) = block_until(client.receive(), Some(Instant::now() + wait)) {
                 client.give_back(vec![first?]);
-                batch = client.try_receive_many(max_messages, packing::BATCH)?;
+                waiting = client.try_receive_many(max_messages, packing::BATCH)?;
             }
         }
-        let size: usize =
-            batch.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
-        let packed = packing::records(size, |to| {
-            for delivery in &batch {
-                let publish = &delivery.publish;
-                match reader.decode(&publish.payload) {
-                    Ok(decoded) => packing::message(to, delivery.number, Some(publish), &decoded),
-                    Err(e) => packing::failure(to, delivery.number, &publish.topic, &e),
-                }
+        let mut waiting = waiting.into();
+        let mut batch = Batch::of(reader, &mut waiting);
+        let mut rest = Vec::from(waiting);
+        loop {
+            if !rest.is_empty() {
+                client.give_back(rest);
             }
-        });
-        hand_over(&packed).inspect_err(|_| client.give_back(batch))
+            match hand_over(batch.records()) {
+                Ok(handed) => {
+                    batch.handed_over();
+                    return Ok(handed);
+                }
+                Err(error) => match batch.shrink() {
+                    Some(others) => rest = others,
+                    None => {
+                        client.give_back(batch.into_deliveries());
+                        return Err(error);
+                    }
+                },
+            }
+        }
     }
 
     pub fn taken(&self, number: i64) -> Result<()> {
@@ -375,17 +388,30 @@ impl JavaClient {
         Ok(())
     }
 
-    pub fn decode(&self, wire: Vec<u8>) -> Result<Vec<u8>> {
+    /// Decodes a message, and hands it over, packed.
+    pub fn decode<T, E: From<Error>>(
+        &self,
+        wire: Vec<u8>,
+        hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         let wire = Bytes::from(wire);
-        let decoded = match self.raw()? {
-            Raw::Codec { decoder, counters, .. } => {
-                let decoded = decoder.decode(&wire).inspect_err(|_| counters.error())?;
-                counters.message(wire.len(), decoded.size);
-                decoded
-            }
-            Raw::Reader(_) | Raw::Writer(_) => self.reader()?.decode(&wire)?,
+        let (decoded, counters) = match self.raw()? {
+            Raw::Codec { decoder, counters, .. } => (decoder.decode(&wire), counters),
+            Raw::Reader(_) | Raw::Writer(_) => (self.reader()?.decode_uncounted(&wire), &self.reader()?.counters),
         };
-        Ok(packing::records(decoded.payload.len(), |to| packing::message(to, 0, None, &decoded)))
+        let packed = decoded.and_then(|decoded| {
+            let mut records = Records::with_room(decoded.payload.len());
+            records.message(0, None, &decoded).map(|()| (records, decoded.size))
+        });
+        let handed = packed.map_err(E::from).and_then(|(mut records, size)| {
+            let handed = hand_over(records.array()).map_err(|_| packing::no_memory(size.plain))?;
+            Ok((handed, size))
+        });
+        match &handed {
+            Ok((_, size)) => counters.message(wire.len(), *size),
+            Err(_) => counters.error(),
+        }
+        handed.map(|(handed, _)| handed)
     }
 
     /// The bytes of a message for a messaging system of Java's; it is counted when that has taken it.

@@ -10,6 +10,7 @@
 // Exported names and the view of bytes as Java's signed ones need it; see each place.
 #![allow(unsafe_code)]
 
+mod batch;
 mod client;
 mod events;
 mod failure;
@@ -308,15 +309,16 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read0<'a>(
 ) -> JByteArray<'a> {
     let most = usize::try_from(max_messages).unwrap_or(1);
     export(&mut env, &native, |env| {
-        on(handle, |client| {
+        let made = on(handle, |client| {
             client.read(most, millis(wait_ms), |records| {
                 if records.len() > array.len(env)? {
-                    return Ok(env.byte_array_from_slice(records)?);
+                    return Ok(Some(env.byte_array_from_slice(records)?));
                 }
                 copy_out(env, records, &array)?;
-                Ok(array)
+                Ok(None)
             })
-        })
+        })?;
+        Ok::<_, Failure>(made.unwrap_or(array))
     })
 }
 
@@ -345,7 +347,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
 ) -> JByteArray<'a> {
     export(&mut env, &native, |env| {
         let wire = to_vec(env, &wire)?;
-        on(handle, |client| Ok(env.byte_array_from_slice(&client.decode(wire)?)?))
+        on(handle, |client| client.decode(wire, |records| Ok(env.byte_array_from_slice(records)?)))
     })
 }
 

@@ -10,27 +10,32 @@ use super::*;
 /// What must happen happens long before.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A broker for one connection. It acknowledges every message.
+/// A broker for one connection. It acknowledges every message, and has some for who subscribes.
 struct Peer {
     address: String,
+    /// By it, or by the client.
     acknowledged: Arc<AtomicUsize>,
 }
 
 impl Peer {
     fn start() -> Peer {
+        Peer::with_messages(Vec::new())
+    }
+
+    fn with_messages(messages: Vec<Bytes>) -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let acknowledged = Arc::new(AtomicUsize::new(0));
         let count = acknowledged.clone();
         thread::spawn(move || {
             // The client may hang up at any time.
-            let _ = listener.accept().and_then(|(stream, _)| serve(stream, &count));
+            let _ = listener.accept().and_then(|(stream, _)| serve(stream, &messages, &count));
         });
         Peer { address, acknowledged }
     }
 
     fn await_acknowledged(&self, messages: usize) {
-        await_that("all messages arrive", || self.acknowledged.load(Ordering::SeqCst) == messages);
+        await_that("all messages are acknowledged", || self.acknowledged.load(Ordering::SeqCst) == messages);
     }
 }
 
@@ -42,7 +47,7 @@ fn await_that(what: &str, reached: impl Fn() -> bool) {
     }
 }
 
-fn serve(mut stream: TcpStream, acknowledged: &AtomicUsize) -> Result<()> {
+fn serve(mut stream: TcpStream, messages: &[Bytes], acknowledged: &AtomicUsize) -> Result<()> {
     loop {
         let (kind, body) = packet(&mut stream)?;
         match kind >> 4 {
@@ -52,10 +57,34 @@ fn serve(mut stream: TcpStream, acknowledged: &AtomicUsize) -> Result<()> {
                 stream.write_all(&[0x40, 2, body[id], body[id + 1]])?;
                 acknowledged.fetch_add(1, Ordering::SeqCst);
             }
+            4 => {
+                acknowledged.fetch_add(1, Ordering::SeqCst);
+            }
+            8 => {
+                stream.write_all(&[0x90, 3, body[0], body[1], 1])?;
+                for (message, id) in messages.iter().zip(1..) {
+                    stream.write_all(&publish(id, message))?;
+                }
+            }
             14 => return Ok(()),
             _ => {}
         }
     }
+}
+
+/// A PUBLISH at QoS 1.
+fn publish(id: u16, message: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x32];
+    let mut length = 2 + 1 + 2 + message.len();
+    while length >= 0x80 {
+        packet.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    packet.push(length as u8);
+    packet.extend_from_slice(&[0, 1, b't']);
+    packet.extend_from_slice(&id.to_be_bytes());
+    packet.extend_from_slice(message);
+    packet
 }
 
 /// The first byte and the body of a packet.
@@ -85,6 +114,8 @@ fn open(role: &str, peer: &Peer) -> JavaClient {
         ("topic", Value::from("t")),
         ("value_type", Value::from("byte_array")),
         ("consistency", Value::from("AT_LEAST_ONCE")),
+        ("data_compression", Value::Bool(true)),
+        ("compression", Value::from([("algorithm", Value::from("zstd"))])),
     ]);
     let none = || Value::List(Vec::new());
     JavaClient::open(&tree::encode(&Value::from([
@@ -220,4 +251,111 @@ fn one_who_asks_late_hears_the_ends_of_messages_before_the_end_of_the_client() {
     close(&client);
     let told = unpack(&client.take_events(false, Duration::ZERO).unwrap());
     assert_eq!(delivered(&told), 10);
+}
+
+/// Messages of zeros, compressed.
+fn messages(sizes: &[usize]) -> Vec<Bytes> {
+    let settings = open("writer", &Peer::start()).settings;
+    let encoder = Encoder::new(&settings.message, None).unwrap();
+    sizes.iter().map(|size| encoder.encode(*size, 0, |_| Ok::<_, Error>(())).unwrap().wire).collect()
+}
+
+/// What Java finds in the records: the size of a message, or why there is none.
+fn records(mut array: &[u8]) -> Vec<std::result::Result<usize, String>> {
+    fn block<'a>(array: &mut &'a [u8]) -> &'a [u8] {
+        let length = u32::from_be_bytes(*array.split_off(..4).unwrap().first_chunk().unwrap());
+        array.split_off(..length as usize).unwrap()
+    }
+    let mut rest = block(&mut array);
+    assert_eq!(array, b"");
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        if rest.split_off(..9).unwrap()[0] == 0 {
+            rest.split_off(..10).unwrap();
+            assert_eq!(block(&mut rest), b"t");
+            found.push(Ok(block(&mut rest).len()));
+        } else {
+            assert_eq!(block(&mut rest), b"t");
+            assert_eq!(rest.split_off(..4), Some(&[0, 0, 0, 10][..]));
+            found.push(Err(String::from_utf8(block(&mut rest).to_vec()).unwrap()));
+        }
+    }
+    found
+}
+
+type Found = std::result::Result<Vec<std::result::Result<usize, String>>, Error>;
+
+/// A reader whose messages of these sizes wait.
+fn reader(sizes: &[usize]) -> (Peer, JavaClient) {
+    let peer = Peer::with_messages(messages(sizes));
+    let client = open("reader", &peer);
+    connect(&client);
+    await_that("all messages arrive", || client.info().unwrap().inbox_messages == sizes.len());
+    (peer, client)
+}
+
+/// Reads as a Java does that can take arrays of this size.
+fn read(client: &JavaClient, most: usize) -> Found {
+    client.read(64, Duration::ZERO, |array| match array.len() <= most {
+        true => Ok(records(array)),
+        false => Err(Error::Internal("no memory".into())),
+    })
+}
+
+/// Read messages and errors.
+fn counted(client: &JavaClient) -> (u64, u64) {
+    let metrics = client.metrics().unwrap();
+    (metrics.msg_count_total, metrics.error_count_total)
+}
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn a_batch_has_a_budget_of_what_it_is_when_it_is_decoded() {
+    let (peer, client) = reader(&[10, 100, 1000, MIB, 10, MIB, MIB, 200_000, 200_000, 200_000]);
+    let mut batches = Vec::new();
+    let mut number = 0;
+    while number < 10 {
+        let batch = read(&client, usize::MAX).unwrap();
+        number += batch.len() as u64;
+        assert_eq!(counted(&client), (number, 0));
+        batches.push(batch.into_iter().map(|size| size.unwrap()).collect::<Vec<_>>());
+    }
+    assert_eq!(
+        batches,
+        [vec![10, 100, 1000], vec![MIB], vec![10], vec![MIB], vec![MIB], vec![200_000, 200_000], vec![200_000]]
+    );
+    assert_eq!(read(&client, usize::MAX).unwrap(), []);
+    client.taken(10).unwrap();
+    peer.await_acknowledged(10);
+}
+
+#[test]
+fn what_is_too_large_for_java_becomes_smaller_and_then_a_failure_of_its_own() {
+    let (peer, client) = reader(&[1000, 2000, MIB, 3000]);
+    // Both would be too much.
+    assert_eq!(read(&client, 2500).unwrap(), [Ok(1000)]);
+    assert_eq!(read(&client, 2500).unwrap(), [Ok(2000)]);
+    assert_eq!(counted(&client), (2, 0));
+    let found = read(&client, 2500).unwrap();
+    let Err(why) = &found[0] else { panic!("{found:?}") };
+    assert!(why.contains(&format!("the message has {MIB} bytes")), "{why}");
+    assert_eq!((found.len(), counted(&client)), (1, (2, 1)));
+    assert_eq!(read(&client, usize::MAX).unwrap(), [Ok(3000)]);
+    assert_eq!(counted(&client), (3, 1));
+    client.taken(4).unwrap();
+    peer.await_acknowledged(4);
+}
+
+#[test]
+fn what_could_not_be_handed_over_at_all_can_be_read_later() {
+    let (_peer, client) = reader(&[1000, MIB, 2000]);
+    for most in [0, 4] {
+        assert!(read(&client, most).is_err());
+        assert_eq!(counted(&client), (0, 0));
+    }
+    for size in [1000, MIB, 2000] {
+        assert_eq!(read(&client, usize::MAX).unwrap(), [Ok(size)]);
+    }
+    assert_eq!(counted(&client), (3, 0));
 }

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.testing;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -13,10 +14,13 @@ import java.util.logging.Logger;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
@@ -79,6 +83,9 @@ public final class Child {
             case "two-loaders":
                 twoLoaders(broker);
                 break;
+            case "small-heap":
+                smallHeap(broker, Path.of(arguments[2]));
+                break;
             case "stopped-application":
                 Application.stopped(Application.Failing.services(Path.of(arguments[1])));
                 break;
@@ -119,6 +126,31 @@ public final class Child {
                 MessageWriter<String> writer = Clients.textWriter(broker, topic).build().getWriter()) {
             writer.write("hello");
             System.out.println(reader.read().getValue());
+        }
+    }
+
+    /** Reads messages whose bytes on the wire are in files, and prints their sizes, or why there is none. */
+    private static void smallHeap(String broker, Path wires) throws IOException {
+        try (MessageReader<byte[]> reader = Clients.<byte[]>reader(broker, TOPIC, SimpleValueType.BYTE_ARRAY)
+                .consistency(Consistency.AT_LEAST_ONCE).parameter("data_compression", true)
+                .parameter("compression", Map.of("algorithm", "zstd")).build().getReader();
+                MessageWriter<byte[]> writer = Clients.<byte[]>writer(broker, TOPIC, SimpleValueType.BYTE_ARRAY)
+                        .consistency(Consistency.AT_LEAST_ONCE).parameter("user_data_only", true).build().getWriter()) {
+            int count = 0;
+            for (Path wire = wires.resolve("0"); Files.exists(wire); wire = wires.resolve(String.valueOf(count))) {
+                writer.write(Files.readAllBytes(wire));
+                count++;
+            }
+            for (int i = 0; i < count; i++) {
+                try {
+                    System.out.println(reader.read().getValue().length);
+                } catch (InvalidMessageException e) {
+                    System.out.println(e.getMessage());
+                }
+            }
+            Metrics metrics = reader.getMetrics();
+            System.out.println(metrics.getMsgCountTotal() + " messages, " + metrics.getErrorCountTotal() + " errors, "
+                    + reader.getInfo("connection.inbox_messages") + " left");
         }
     }
 
