@@ -8,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
-import java.util.logging.Logger;
 
 import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.Consistency;
@@ -20,7 +19,7 @@ import jp.ad.sinet.stream.api.ValueType;
 
 /** What readers and writers have in common: opening and closing, and everything that only tells about the client. */
 abstract class EngineClient implements MessageIO {
-    static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
+    static final Log LOGGER = new Log();
     /** How long a call waits in native code, where neither an interrupt nor a close by another thread is noticed. */
     static final int SLICE_MILLIS = 10;
     static final String WRITING = "writing";
@@ -312,9 +311,9 @@ abstract class EngineClient implements MessageIO {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        beforeClose();
         boolean done = false;
         try {
+            beforeClose();
             Native.close(handle);
             while (!(done = Native.awaitClosed(handle, SLICE_MILLIS)) && !Thread.currentThread().isInterrupted()) {
                 // wait on
@@ -327,13 +326,20 @@ abstract class EngineClient implements MessageIO {
                 last = Snapshot.of(handle).disconnected();
                 beforeRelease();
             } finally {
-                pump.finish();
-                lifeline.closed = true;
-                cleanable.clean();
-                if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
-                    LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
-                }
+                release();
             }
+        }
+    }
+
+    private void release() {
+        try {
+            pump.finish();
+        } finally {
+            lifeline.closed = true;
+            cleanable.clean();
+        }
+        if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
+            LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
         }
     }
 
@@ -377,10 +383,10 @@ abstract class EngineClient implements MessageIO {
 
         @Override
         public void run() {
+            Native.release(handle);
             if (!closed) {
                 LOGGER.warning("a " + name + " was never closed; its connection is cut now");
             }
-            Native.release(handle);
         }
     }
 }

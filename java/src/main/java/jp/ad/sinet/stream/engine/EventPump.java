@@ -132,8 +132,11 @@ final class EventPump implements Runnable {
             EngineClient.LOGGER.log(Level.SEVERE, name + ": changes of the connection are no longer told", e);
             return;
         } finally {
-            callbacks.run(sink::over);
-            over.countDown();
+            try {
+                callbacks.run(sink::over);
+            } finally {
+                over.countDown();
+            }
         }
         if (!ended) {
             deliver(ConnectionEvent.closed());

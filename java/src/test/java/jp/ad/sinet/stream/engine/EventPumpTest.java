@@ -16,6 +16,7 @@ import java.util.function.Consumer;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,6 +32,7 @@ import jp.ad.sinet.stream.testing.Background;
 /** The pump with a queue in place of the native library. */
 @Timeout(60)
 class EventPumpTest {
+    private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
     private static final byte[] RELEASED = {};
 
     private final BlockingQueue<byte[]> changes = new LinkedBlockingQueue<>();
@@ -43,11 +45,15 @@ class EventPumpTest {
     });
     private final Thread thread = new Thread(pump, "pump under test");
     private Level levelBefore;
+    private volatile boolean logFails;
 
     private final Handler handler = new Handler() {
         @Override
         public void publish(LogRecord record) {
             logged.add(record);
+            if (logFails) {
+                throw new IllegalStateException("of the log");
+            }
         }
 
         @Override
@@ -74,19 +80,19 @@ class EventPumpTest {
 
     @BeforeEach
     void listenToTheLog() {
-        levelBefore = EngineClient.LOGGER.getLevel();
-        EngineClient.LOGGER.setLevel(Level.ALL);
-        EngineClient.LOGGER.setUseParentHandlers(false);
-        EngineClient.LOGGER.addHandler(handler);
+        levelBefore = LOGGER.getLevel();
+        LOGGER.setLevel(Level.ALL);
+        LOGGER.setUseParentHandlers(false);
+        LOGGER.addHandler(handler);
     }
 
     @AfterEach
     void endAll() throws InterruptedException {
         changes.add(RELEASED);
         thread.join();
-        EngineClient.LOGGER.removeHandler(handler);
-        EngineClient.LOGGER.setUseParentHandlers(true);
-        EngineClient.LOGGER.setLevel(levelBefore);
+        LOGGER.removeHandler(handler);
+        LOGGER.setUseParentHandlers(true);
+        LOGGER.setLevel(levelBefore);
     }
 
     private void send(EventBytes events) {
@@ -145,6 +151,19 @@ class EventPumpTest {
         assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.CLOSED), types());
         assertEquals(List.of(false, false, false), interrupted);
         assertEquals(3, logged.stream().filter(record -> record.getThrown() instanceof AssertionError).count());
+    }
+
+    @Test
+    void aLogThatFailsChangesNothing() throws InterruptedException {
+        logFails = true;
+        reaction = event -> {
+            throw new AssertionError("of the listener");
+        };
+        thread.start();
+        send(new EventBytes().connected("b:1", false).lost(7, "cut"));
+        send(new EventBytes().ended(8, "refused"));
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.ENDED), types());
     }
 
     @Test
