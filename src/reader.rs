@@ -49,6 +49,12 @@ impl RawReader {
         self.counters.reset();
     }
 
+    /// Decodes a message that may be decoded again, and is not counted.
+    #[cfg(feature = "jni")]
+    pub fn decode_uncounted(&self, wire: &Bytes) -> Result<Decoded> {
+        self.decoder.decode(wire)
+    }
+
     /// Decodes a message, and counts it.
     pub fn decode(&self, wire: &Bytes) -> Result<Decoded> {
         let decoded = self.decoder.decode(wire);

@@ -10,8 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::batch::Batch;
 use super::events::{self, EventQueue};
-use super::{packing, paths, stores, tree};
+use super::packing::{self, Records};
+use super::{paths, stores, tree};
 use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value, WillSerializer};
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
@@ -202,22 +204,22 @@ impl JavaClient {
         block_until(self.client()?.opened(), Some(Instant::now() + wait)).transpose().map(|opened| opened.is_some())
     }
 
-    /// Starts a write of `length` bytes that `fill` provides, and waits for its end. 0: it is confirmed; else the
-    /// ticket under which it goes on.
+    /// Starts a write of `length` bytes that `fill` provides, and waits for its end. The ticket under which it goes on;
+    /// `None`: it is confirmed.
     pub fn write<E: From<Error>>(
         &self,
         length: usize,
         timestamp_us: i64,
         wait: Duration,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<i64, E> {
+    ) -> std::result::Result<Option<i64>, E> {
         let mut write = self.writer()?.write_with(length, timestamp_us, fill)?;
         match write.wait_until(Some(Instant::now() + wait)) {
             Some(result) => {
                 result?;
-                Ok(0)
+                Ok(None)
             }
-            None => Ok(self.keep(Operation::Write(write))),
+            None => Ok(Some(self.keep(Operation::Write(write)))),
         }
     }
 
@@ -231,6 +233,7 @@ impl JavaClient {
         Ok(self.keep(Operation::Other(Box::pin(self.client()?.ping()?))))
     }
 
+    /// A ticket for the operation, from 1.
     fn keep(&self, operation: Operation) -> i64 {
         let mut pending = lock(&self.pending);
         pending.last_ticket += 1;
@@ -284,12 +287,11 @@ impl JavaClient {
     }
 
     /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
-    /// wait. `None`: nothing has, in time.
-    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Option<Vec<u8>> {
+    /// wait. Empty: nothing has, in time. There is no news without a client: a change of its connection that was told
+    /// before could be its end, and nobody would ask for the ends of its messages any more.
+    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Result<Vec<u8>> {
         let until = Instant::now() + wait;
-        let Some(client) = self.raw.get().and_then(Raw::client) else {
-            return block_until(poll_fn(|context| self.events.poll(context.waker())), Some(until)).flatten();
-        };
+        let client = self.client()?;
         let mut arrival = std::pin::pin!(client.arrival());
         let mut acknowledged = false;
         let happened = poll_fn(|context| {
@@ -309,19 +311,18 @@ impl JavaClient {
             }
             // The end of the client comes after the ends of its messages.
             match self.events.poll(context.waker()) {
-                Poll::Ready(Some(changes)) => {
+                Poll::Ready(changes) => {
                     let mut late = Vec::new();
                     client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut late, ended));
                     packed.extend(late);
                     packed.extend(changes);
-                    Poll::Ready(Some(packed))
+                    Poll::Ready(packed)
                 }
-                Poll::Ready(None) if packed.is_empty() => Poll::Ready(None),
                 Poll::Pending if packed.is_empty() => Poll::Pending,
-                Poll::Ready(None) | Poll::Pending => Poll::Ready(Some(packed)),
+                Poll::Pending => Poll::Ready(packed),
             }
         });
-        block_until(happened, Some(until)).flatten()
+        Ok(block_until(happened, Some(until)).unwrap_or_default())
     }
 
     /// Ends the present wait for events, or the next one.
@@ -338,40 +339,48 @@ impl JavaClient {
         Ok(self.writer()?.client.last_message())
     }
 
-    /// Waits for messages and hands over what is there, packed, up to a number and a size; `None`: nothing came. When
-    /// `hand_over` fails, for want of memory perhaps, the messages are still to be read.
+    /// Waits for messages and hands over what is there, packed, up to a number and a size; no records: nothing came.
+    /// What `hand_over` fails for, for want of memory most likely, it is called for again, with less: the first message
+    /// alone, then the failure of that, so that it does not stand in the way for ever. When all fails, the messages are
+    /// still to be read.
     pub fn read<T, E: From<Error>>(
         &self,
         max_messages: usize,
         wait: Duration,
-        hand_over: impl FnOnce(Option<&[u8]>) -> std::result::Result<T, E>,
+        mut hand_over: impl FnMut(&[u8]) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let reader = self.reader()?;
         let client = &reader.client;
-        let mut batch = client.try_receive_many(max_messages, packing::BATCH)?;
-        if batch.is_empty() && !wait.is_zero() {
+        let mut waiting = client.try_receive_many(max_messages, packing::BATCH)?;
+        if waiting.is_empty() && !wait.is_zero() {
             // While the application waits, nothing that it has taken stays unacknowledged.
             client.send_acknowledgements();
             if let Some(first) = block_until(client.receive(), Some(Instant::now() + wait)) {
                 client.give_back(vec![first?]);
-                batch = client.try_receive_many(max_messages, packing::BATCH)?;
+                waiting = client.try_receive_many(max_messages, packing::BATCH)?;
             }
         }
-        if batch.is_empty() {
-            return hand_over(None);
-        }
-        let size: usize =
-            batch.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
-        let packed = packing::records(size, |to| {
-            for delivery in &batch {
-                let publish = &delivery.publish;
-                match reader.decode(&publish.payload) {
-                    Ok(decoded) => packing::message(to, delivery.number, Some(publish), &decoded),
-                    Err(e) => packing::failure(to, delivery.number, &publish.topic, &e),
+        let mut waiting = waiting.into();
+        let mut batch = Batch::of(reader, &mut waiting);
+        let mut rest = Vec::from(waiting);
+        loop {
+            if !rest.is_empty() {
+                client.give_back(rest);
+            }
+            match hand_over(batch.records()) {
+                Ok(handed) => {
+                    batch.handed_over();
+                    return Ok(handed);
                 }
+                Err(error) => match batch.shrink() {
+                    Some(others) => rest = others,
+                    None => {
+                        client.give_back(batch.into_deliveries());
+                        return Err(error);
+                    }
+                },
             }
-        });
-        hand_over(Some(&packed)).inspect_err(|_| client.give_back(batch))
+        }
     }
 
     pub fn taken(&self, number: i64) -> Result<()> {
@@ -379,17 +388,30 @@ impl JavaClient {
         Ok(())
     }
 
-    pub fn decode(&self, wire: Vec<u8>) -> Result<Vec<u8>> {
+    /// Decodes a message, and hands it over, packed.
+    pub fn decode<T, E: From<Error>>(
+        &self,
+        wire: Vec<u8>,
+        hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         let wire = Bytes::from(wire);
-        let decoded = match self.raw()? {
-            Raw::Codec { decoder, counters, .. } => {
-                let decoded = decoder.decode(&wire).inspect_err(|_| counters.error())?;
-                counters.message(wire.len(), decoded.size);
-                decoded
-            }
-            Raw::Reader(_) | Raw::Writer(_) => self.reader()?.decode(&wire)?,
+        let (decoded, counters) = match self.raw()? {
+            Raw::Codec { decoder, counters, .. } => (decoder.decode(&wire), counters),
+            Raw::Reader(_) | Raw::Writer(_) => (self.reader()?.decode_uncounted(&wire), &self.reader()?.counters),
         };
-        Ok(packing::records(decoded.payload.len(), |to| packing::message(to, 0, None, &decoded)))
+        let packed = decoded.and_then(|decoded| {
+            let mut records = Records::with_room(decoded.payload.len());
+            records.message(0, None, &decoded).map(|()| (records, decoded.size))
+        });
+        let handed = packed.map_err(E::from).and_then(|(mut records, size)| {
+            let handed = hand_over(records.array()).map_err(|_| packing::no_memory(size.plain))?;
+            Ok((handed, size))
+        });
+        match &handed {
+            Ok((_, size)) => counters.message(wire.len(), *size),
+            Err(_) => counters.error(),
+        }
+        handed.map(|(handed, _)| handed)
     }
 
     /// The bytes of a message for a messaging system of Java's; it is counted when that has taken it.
@@ -475,3 +497,6 @@ impl JavaClient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

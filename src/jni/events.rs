@@ -40,16 +40,15 @@ impl EventQueue {
         });
     }
 
-    /// What waits; nothing after the end. Otherwise the waker is called when something does.
-    pub fn poll(&self, waker: &Waker) -> Poll<Option<Vec<u8>>> {
+    /// What waits; nothing at all after the end, or a nudge. Otherwise the waker is called when something does.
+    pub fn poll(&self, waker: &Waker) -> Poll<Vec<u8>> {
         let mut state = lock(&self.state);
         let nudged = std::mem::take(&mut state.nudged);
         if state.packed.is_empty() && !state.closed && !nudged {
             state.waker = Some(waker.clone());
             return Poll::Pending;
         }
-        let packed = std::mem::take(&mut state.packed);
-        Poll::Ready((!packed.is_empty()).then_some(packed))
+        Poll::Ready(std::mem::take(&mut state.packed))
     }
 
     /// Ends one wait, the present or the next, with nothing.

@@ -3,10 +3,13 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 use jni::errors::ErrorPolicy;
-use jni::objects::{JThrowable, JValue};
+use jni::exceptions::JOutOfMemoryError;
+use jni::objects::{JClass, JThrowable, JValue};
+use jni::refs::{Global, LoaderContext, Reference};
+use jni::strings::JNIString;
 use jni::{Env, jni_sig, jni_str};
 
 use crate::error::{Cause, Error};
@@ -21,49 +24,77 @@ pub(super) enum Failure {
     Jni(#[from] jni::errors::Error),
 }
 
-/// Throws what `engine.Errors` makes of an error's code and message; a panic is an internal error.
+/// Throws what `Native.fail` makes of an error's code and message; a panic is an internal error. The class `Native`, which
+/// every export is given, leads to all that this needs: no class is looked up, since an application's class loader may be
+/// closed by then, and none is kept here, since that would keep its loader, and with it this library, for ever.
 pub(super) struct Throw;
 
 impl<T: Default> ErrorPolicy<T, Failure> for Throw {
-    type Captures<'unowned_env_local: 'native_method, 'native_method> = ();
+    type Captures<'unowned_env_local: 'native_method, 'native_method> = &'native_method JClass<'unowned_env_local>;
 
     fn on_error<'unowned_env_local: 'native_method, 'native_method>(
         env: &mut Env<'unowned_env_local>,
-        _: &mut (),
+        native: &mut &'native_method JClass<'unowned_env_local>,
         failure: Failure,
     ) -> jni::errors::Result<T> {
-        let error = match failure {
-            Failure::Engine(error) => error,
-            Failure::Jni(error) => Error::Internal(format!("JNI: {error}")),
-        };
-        throw(env, &error)
+        throw(env, native, failure)
     }
 
     fn on_panic<'unowned_env_local: 'native_method, 'native_method>(
         env: &mut Env<'unowned_env_local>,
-        _: &mut (),
+        native: &mut &'native_method JClass<'unowned_env_local>,
         _: Box<dyn Any + Send>,
     ) -> jni::errors::Result<T> {
         // The panic's text may hold data of the user; its place does not.
         let place = LAST_PANIC.take().unwrap_or_else(|| "an unknown place".into());
-        throw(env, &Error::Internal(format!("panic at {place}")))
+        throw(env, native, Error::Internal(format!("panic at {place}")).into())
     }
 }
 
-fn throw<T: Default>(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<T> {
+/// The value that the export then returns means nothing to Java. Should an exception be wanting in spite of all, Java
+/// takes it for a failure: no success looks like it.
+fn throw<T: Default>(env: &mut Env<'_>, native: &JClass<'_>, failure: Failure) -> jni::errors::Result<T> {
+    if env.exception_check() {
+        return Ok(T::default());
+    }
+    let error = match failure {
+        Failure::Engine(error) => error,
+        Failure::Jni(error) => Error::Internal(format!("JNI: {error}")),
+    };
+    let thrown = fail(env, native, &error);
+    // An exception is pending, one of this library's or what has come between: for want of memory perhaps.
     if !env.exception_check() {
-        let class = env.find_class(jni_str!("jp/ad/sinet/stream/engine/Errors"))?;
-        let message = env.byte_array_from_slice(error.to_string().as_bytes())?;
-        let (cause, refusal) = cause(error);
-        let arguments =
-            [JValue::Int(error.code()), JValue::Object(&message), JValue::Int(cause), JValue::Int(refusal.into())];
-        let signature = jni_sig!("(I[BII)Ljava/lang/Throwable;");
-        let throwable = env.call_static_method(class, jni_str!("create"), signature, &arguments)?.l()?;
-        let throwable = env.cast_local::<JThrowable>(throwable)?;
-        // The crate reports the exception just thrown as an error.
-        let _ = env.throw(throwable);
+        tracing::error!("no exception for \"{error}\": {thrown:?}");
+        if let Some(class) = LAST_RESORT.get() {
+            // The crate reports the exception just thrown as an error.
+            let _ = env.throw_new(class, JNIString::from(error.to_string()));
+        }
     }
     Ok(T::default())
+}
+
+/// Has Java throw the error.
+fn fail(env: &mut Env<'_>, native: &JClass<'_>, error: &Error) -> jni::errors::Result<()> {
+    let message = env.byte_array_from_slice(error.to_string().as_bytes())?;
+    let (cause, refusal) = cause(error);
+    let arguments =
+        [JValue::Int(error.code()), JValue::Object(&message), JValue::Int(cause), JValue::Int(refusal.into())];
+    env.call_static_method(native, jni_str!("fail"), jni_sig!("(I[BII)V"), &arguments)?;
+    Ok(())
+}
+
+/// A class of the JDK, whose loader is not the application's.
+static LAST_RESORT: OnceLock<Global<JClass<'static>>> = OnceLock::new();
+
+/// Looks up all classes that are needed later, in this module and by the crate `jni` itself.
+pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
+    let class = env.find_class(jni_str!("java/lang/IllegalStateException"))?;
+    let class = env.new_global_ref(class)?;
+    LAST_RESORT.get_or_init(|| class);
+    let context = LoaderContext::None;
+    JThrowable::lookup_class(env, &context)?;
+    JOutOfMemoryError::lookup_class(env, &context)?;
+    Ok(())
 }
 
 /// The number by which `engine.Errors` knows a cause, and the broker's code; 0 is none.

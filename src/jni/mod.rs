@@ -3,10 +3,14 @@
 //!
 //! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this
 //! library attaches to the JVM, and no export blocks longer than its `wait_ms`.
+//!
+//! An export that fails returns 0 or null, which Java would not look at, since an exception is thrown. Where none could be,
+//! Java must not take that for a result: what an export returns when it succeeds is never 0 or null.
 
 // Exported names and the view of bytes as Java's signed ones need it; see each place.
 #![allow(unsafe_code)]
 
+mod batch;
 mod client;
 mod events;
 mod failure;
@@ -32,6 +36,25 @@ use crate::config::Value;
 use crate::mqtt::ValueSize;
 
 type Result<T> = std::result::Result<T, Failure>;
+
+/// A write is confirmed; else its ticket, which is positive, is returned.
+const CONFIRMED: jlong = -1;
+/// The outbox is full; else the message's number, counted from 1, is returned.
+const FULL: jlong = -1;
+
+/// What was waited for is there, or it is not yet.
+fn done(done: bool) -> jint {
+    if done { 1 } else { 2 }
+}
+
+/// Runs an export. What it fails with is thrown by the class that it was given.
+fn export<'a, T: Default>(
+    env: &mut EnvUnowned<'a>,
+    native: &JClass<'a>,
+    work: impl FnOnce(&mut Env<'a>) -> Result<T>,
+) -> T {
+    env.with_env(work).resolve_with::<Throw, _>(|| native)
+}
 
 /// Runs `call` on the handle's client. A panic inside ends the client before it becomes an exception.
 fn on<T>(handle: jlong, call: impl FnOnce(&JavaClient) -> Result<T>) -> Result<T> {
@@ -75,171 +98,164 @@ fn copy_out(env: &Env<'_>, bytes: &[u8], array: &JByteArray<'_>) -> Result<()> {
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_version<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
 ) -> JByteArray<'a> {
-    env.with_env(|env| -> Result<_> { Ok(env.byte_array_from_slice(env!("CARGO_PKG_VERSION").as_bytes())?) })
-        .resolve::<Throw>()
+    export(&mut env, &native, |env| -> Result<_> {
+        Ok(env.byte_array_from_slice(env!("CARGO_PKG_VERSION").as_bytes())?)
+    })
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_prepare<'a>(mut env: EnvUnowned<'a>, native: JClass<'a>) {
+    failure::install_panic_hook();
+    export(&mut env, &native, |env| Ok(failure::prepare(env)?))
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
 ) -> JByteArray<'a> {
-    env.with_env(|env| -> Result<_> {
+    export(&mut env, &native, |env| -> Result<_> {
         Ok(env.byte_array_from_slice(&tree::encode(&Value::Map(crate::config::known())))?)
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_liveHandles<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_liveHandles0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
 ) -> jint {
-    env.with_env(|_| -> Result<_> { Ok(handles::live() as jint) }).resolve::<Throw>()
+    export(&mut env, &native, |_| -> Result<_> { Ok(handles::live() as jint + 1) })
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     options: JByteArray<'a>,
 ) -> jlong {
-    failure::install_panic_hook();
-    env.with_env(|env| Ok(handles::insert(JavaClient::open(&to_vec(env, &options)?)?))).resolve::<Throw>()
+    export(&mut env, &native, |env| Ok(handles::insert(JavaClient::open(&to_vec(env, &options)?)?)))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_describe<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_describe0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) -> JByteArray<'a> {
-    env.with_env(|env| on(handle, |client| Ok(env.byte_array_from_slice(&client.describe())?))).resolve::<Throw>()
+    export(&mut env, &native, |env| on(handle, |client| Ok(env.byte_array_from_slice(&client.describe())?)))
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     key_material: JByteArray<'a>,
     stages: JObject<'a>,
 ) {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let material = if key_material.is_null() { None } else { Some(to_vec(env, &key_material)?) };
         let plugin = JavaPlugin::of(env, &stages)?;
         on(handle, |client| Ok(client.connect(material, plugin)?))
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitConnected<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitConnected0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     wait_ms: jint,
-) -> jboolean {
-    env.with_env(|_| on(handle, |client| Ok(client.await_connected(millis(wait_ms))?))).resolve::<Throw>()
+) -> jint {
+    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.await_connected(millis(wait_ms))?))))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     value: JByteArray<'a>,
     timestamp_us: jlong,
     wait_ms: jint,
 ) -> jlong {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        on(handle, |client| client.write(length, timestamp_us, millis(wait_ms), fill))
+        let ticket = on(handle, |client| client.write(length, timestamp_us, millis(wait_ms), fill))?;
+        Ok::<_, Failure>(ticket.unwrap_or(CONFIRMED))
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     value: JByteArray<'a>,
     wait_ms: jint,
 ) -> jlong {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
         let number = on(handle, |client| client.submit(length, millis(wait_ms), fill))?;
-        Ok::<_, Failure>(number.map_or(-1, |number| number as jlong))
+        Ok::<_, Failure>(number.map_or(FULL, |number| number as jlong + 1))
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     ticket: jlong,
     wait_ms: jint,
-) -> jboolean {
-    env.with_env(|_| on(handle, |client| Ok(client.wait_for(ticket, millis(wait_ms))?))).resolve::<Throw>()
+) -> jint {
+    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.wait_for(ticket, millis(wait_ms))?))))
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandon<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     ticket: jlong,
 ) {
-    env.with_env(|_| {
+    export(&mut env, &native, |_| {
         on(handle, |client| {
             client.abandon(ticket);
             Ok(())
         })
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) -> jlong {
-    env.with_env(|_| on(handle, |client| Ok(client.flush()?))).resolve::<Throw>()
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.flush()?)))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) -> jlong {
-    env.with_env(|_| on(handle, |client| Ok(client.ping()?))).resolve::<Throw>()
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.ping()?)))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_isConnected<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
-    handle: jlong,
-) -> jboolean {
-    env.with_env(|_| on(handle, |client| Ok(client.info()?.connected))).resolve::<Throw>()
-}
-
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info<'a>(
-    mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) -> JLongArray<'a> {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let info = on(handle, |client| Ok(client.info()?))?;
         let values = [
             i64::from(info.connected),
@@ -253,53 +269,58 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info<'a>(
         ];
         long_array(env, &values)
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     want_messages: jboolean,
     wait_ms: jint,
 ) -> JByteArray<'a> {
     let wait = millis(wait_ms);
-    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.take_events(want_messages, wait).as_deref())))
-        .resolve::<Throw>()
+    export(&mut env, &native, |env| {
+        on(handle, |client| Ok(env.byte_array_from_slice(&client.take_events(want_messages, wait)?)?))
+    })
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_lastMessageBytes<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_lastMessageBytes0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) -> JByteArray<'a> {
-    env.with_env(|env| on(handle, |client| bytes_or_null(env, client.last_message()?.as_deref()))).resolve::<Throw>()
+    export(&mut env, &native, |env| {
+        let message = on(handle, |client| Ok(client.last_message()?))?;
+        // A message may be empty.
+        let packed = message.map_or(vec![0], |message| [&[1], &message[..]].concat());
+        Ok::<_, Failure>(env.byte_array_from_slice(&packed)?)
+    })
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     max_messages: jint,
     array: JByteArray<'a>,
     wait_ms: jint,
 ) -> JByteArray<'a> {
     let most = usize::try_from(max_messages).unwrap_or(1);
-    env.with_env(|env| {
-        on(handle, |client| {
-            client.read(most, millis(wait_ms), |records| match records {
-                Some(records) if records.len() <= array.len(env)? => {
-                    copy_out(env, records, &array)?;
-                    Ok(array)
+    export(&mut env, &native, |env| {
+        let made = on(handle, |client| {
+            client.read(most, millis(wait_ms), |records| {
+                if records.len() > array.len(env)? {
+                    return Ok(Some(env.byte_array_from_slice(records)?));
                 }
-                records => bytes_or_null(env, records),
+                copy_out(env, records, &array)?;
+                Ok(None)
             })
-        })
+        })?;
+        Ok::<_, Failure>(made.unwrap_or(array))
     })
-    .resolve::<Throw>()
 }
 
 fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {
@@ -308,78 +329,68 @@ fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {
     Ok(array)
 }
 
-fn bytes_or_null<'a>(env: &mut Env<'a>, bytes: Option<&[u8]>) -> Result<JByteArray<'a>> {
-    match bytes {
-        Some(bytes) => Ok(env.byte_array_from_slice(bytes)?),
-        None => Ok(JByteArray::default()),
-    }
-}
-
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_taken<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     number: jlong,
 ) {
-    env.with_env(|_| on(handle, |client| Ok(client.taken(number)?))).resolve::<Throw>()
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.taken(number)?)))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     wire: JByteArray<'a>,
 ) -> JByteArray<'a> {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let wire = to_vec(env, &wire)?;
-        on(handle, |client| Ok(env.byte_array_from_slice(&client.decode(wire)?)?))
+        on(handle, |client| client.decode(wire, |records| Ok(env.byte_array_from_slice(records)?)))
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     value: JByteArray<'a>,
     timestamp_us: jlong,
     sizes: JLongArray<'a>,
 ) -> JByteArray<'a> {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let value = to_vec(env, &value)?;
         let encoded = on(handle, |client| Ok(client.encode(&value, timestamp_us)?))?;
         sizes.set_region(env, 0, &[encoded.size.plain as i64, encoded.size.compressed as i64])?;
         Ok::<_, Failure>(env.byte_array_from_slice(&encoded.wire)?)
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_count<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     wire: jlong,
     plain: jlong,
     compressed: jlong,
 ) {
-    env.with_env(|_| {
+    export(&mut env, &native, |_| {
         let size = ValueSize { plain: plain as usize, compressed: compressed as usize };
         on(handle, |client| Ok(client.count(wire as usize, size)?))
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) -> JLongArray<'a> {
-    env.with_env(|env| {
+    export(&mut env, &native, |env| {
         let metrics = on(handle, |client| Ok(client.metrics()?))?;
         let values = [
             metrics.start_time_ms,
@@ -394,78 +405,74 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics<'a>(
         ];
         long_array(env, &values)
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| on(handle, |client| Ok(client.reset_metrics()?))).resolve::<Throw>()
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.reset_metrics()?)))
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_nudge<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| {
+    export(&mut env, &native, |_| {
         on(handle, |client| {
             client.nudge();
             Ok(())
         })
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| on(handle, |client| Ok(client.count_error()?))).resolve::<Throw>()
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.count_error()?)))
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| {
+    export(&mut env, &native, |_| {
         on(handle, |client| {
             client.close();
             Ok(())
         })
     })
-    .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitClosed<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitClosed0<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
     wait_ms: jint,
-) -> jboolean {
-    env.with_env(|_| on(handle, |client| Ok(client.await_closed(millis(wait_ms))?))).resolve::<Throw>()
+) -> jint {
+    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.await_closed(millis(wait_ms))?))))
 }
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_release<'a>(
     mut env: EnvUnowned<'a>,
-    _: JClass<'a>,
+    native: JClass<'a>,
     handle: jlong,
 ) {
-    env.with_env(|_| -> Result<_> {
+    export(&mut env, &native, |_| -> Result<_> {
         if let Some(client) = handles::remove(handle) {
             client.released();
         }
         Ok(())
     })
-    .resolve::<Throw>()
 }

@@ -6,38 +6,104 @@
 
 use super::tree;
 use crate::config::{Map, Value};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::message::Decoded;
 use crate::mqtt::{MessageProperties, Publish};
 
 const LENGTH: usize = 4;
 
-/// Once a batch has this many bytes, the rest waits for the next one.
+/// So many bytes of messages, as they are on the wire, are taken for a batch.
 pub(super) const BATCH: usize = 256 * 1024;
 
-/// An array of the records that `fill` appends, about so many bytes.
-pub(super) fn records(size: usize, fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(LENGTH + size);
-    packed.extend_from_slice(&[0; LENGTH]);
-    fill(&mut packed);
-    let length = (packed.len() - LENGTH) as u32;
-    packed[..LENGTH].copy_from_slice(&length.to_be_bytes());
-    packed
+/// So many bytes of records a batch may have, unless it is one message: Java keeps an array of that size for the next ones
+/// (`engine.Packed`). Twice the other, so that only what grows by being decoded comes up against it.
+pub(super) const BUDGET: usize = 2 * BATCH - LENGTH;
+
+/// What a Java array can hold, in every JVM.
+const MAX_ARRAY: usize = i32::MAX as usize - 8;
+
+/// See the module.
+pub(super) struct Records {
+    bytes: Vec<u8>,
+    /// What the array may have.
+    most: usize,
 }
 
-pub(super) fn message(to: &mut Vec<u8>, number: u64, publish: Option<&Publish>, decoded: &Decoded) {
-    to.push(0);
-    to.extend_from_slice(&number.to_be_bytes());
-    to.extend_from_slice(&decoded.timestamp_us.to_be_bytes());
-    to.push(publish.map_or(0, |publish| publish.qos.qos()));
-    let properties = publish.and_then(|publish| MessageProperties::decode(&publish.properties));
-    let flags = publish.map_or(0, |publish| u8::from(publish.retain) | u8::from(publish.dup) << 1);
-    to.push(flags | u8::from(properties.is_some()) << 2);
-    bytes(to, publish.map_or(b"", |publish| publish.topic.as_bytes()));
-    bytes(to, &decoded.payload);
-    if let Some(properties) = properties {
-        bytes(to, &tree::encode(&Value::Map(map(&properties))));
+impl Records {
+    /// None yet; about so many bytes are expected.
+    pub fn with_room(bytes: usize) -> Records {
+        Records::bounded(bytes, MAX_ARRAY)
     }
+
+    fn bounded(room: usize, most: usize) -> Records {
+        let mut bytes = Vec::with_capacity(LENGTH + room);
+        bytes.extend_from_slice(&[0; LENGTH]);
+        Records { bytes, most }
+    }
+
+    /// The bytes of the records.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - LENGTH
+    }
+
+    /// Takes away the last ones.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(LENGTH + len);
+    }
+
+    /// The array.
+    pub fn array(&mut self) -> &[u8] {
+        let length = self.len() as u32;
+        self.bytes[..LENGTH].copy_from_slice(&length.to_be_bytes());
+        &self.bytes
+    }
+
+    /// Appends a message. The error: it is one that no array can hold.
+    pub fn message(&mut self, number: u64, publish: Option<&Publish>, decoded: &Decoded) -> Result<()> {
+        let topic = publish.map_or(&b""[..], |publish| publish.topic.as_bytes());
+        let properties = publish.and_then(|publish| MessageProperties::decode(&publish.properties));
+        let properties = properties.map(|properties| tree::encode(&Value::Map(map(&properties))));
+        let lengths = LENGTH + 1 + 8 + 8 + 1 + 1 + 4 + 4 + 4;
+        let size = lengths + topic.len() + decoded.payload.len() + properties.as_ref().map_or(0, Vec::len);
+        if size > self.most {
+            return Err(Error::InvalidMessage(format!(
+                "the message has {} bytes when it is decoded, more than a Java array can hold ({})",
+                decoded.payload.len(),
+                self.most
+            )));
+        }
+        let to = &mut self.bytes;
+        to.reserve(size);
+        to.push(0);
+        to.extend_from_slice(&number.to_be_bytes());
+        to.extend_from_slice(&decoded.timestamp_us.to_be_bytes());
+        to.push(publish.map_or(0, |publish| publish.qos.qos()));
+        let flags = publish.map_or(0, |publish| u8::from(publish.retain) | u8::from(publish.dup) << 1);
+        to.push(flags | u8::from(properties.is_some()) << 2);
+        bytes(to, topic);
+        bytes(to, &decoded.payload);
+        if let Some(properties) = properties {
+            bytes(to, &properties);
+        }
+        Ok(())
+    }
+
+    /// Appends what has become of a message.
+    pub fn failure(&mut self, number: u64, topic: &str, error: &Error) {
+        let to = &mut self.bytes;
+        to.push(1);
+        to.extend_from_slice(&number.to_be_bytes());
+        bytes(to, topic.as_bytes());
+        to.extend_from_slice(&error.code().to_be_bytes());
+        bytes(to, error.to_string().as_bytes());
+    }
+}
+
+/// The failure of a message that an array could hold, but not this JVM.
+pub(super) fn no_memory(size: usize) -> Error {
+    Error::InvalidMessage(format!(
+        "the message has {size} bytes when it is decoded, and the JVM has not the memory for it"
+    ))
 }
 
 /// The properties that are there, under their names in the specification.
@@ -64,16 +130,35 @@ fn map(properties: &MessageProperties) -> Map {
     .collect()
 }
 
-pub(super) fn failure(to: &mut Vec<u8>, number: u64, topic: &str, error: &Error) {
-    to.push(1);
-    to.extend_from_slice(&number.to_be_bytes());
-    bytes(to, topic.as_bytes());
-    to.extend_from_slice(&error.code().to_be_bytes());
-    bytes(to, error.to_string().as_bytes());
-}
-
-/// An MQTT packet, and so every part of it, is smaller than 4 GiB.
+/// Nothing in a record is longer than a Java array.
 fn bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
     to.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::ValueSize;
+
+    fn decoded(length: usize) -> Decoded {
+        Decoded { timestamp_us: 0, payload: vec![7; length].into(), size: ValueSize::same(length) }
+    }
+
+    #[test]
+    fn a_message_that_no_array_holds_is_refused_with_its_size_and_the_limit() {
+        let mut records = Records::bounded(0, 1000);
+        let most = (0..1000).rev().find(|length| {
+            records.truncate(0);
+            records.message(1, None, &decoded(*length)).is_ok()
+        });
+        assert!(records.array().len() <= 1000, "{}", records.array().len());
+        let length = most.unwrap() + 1;
+        records.truncate(0);
+        let Err(Error::InvalidMessage(text)) = records.message(1, None, &decoded(length)) else {
+            panic!("it is taken")
+        };
+        assert!(text.contains(&format!("{length} bytes")) && text.contains("(1000)"), "{text}");
+        assert_eq!(records.len(), 0);
+    }
 }

@@ -28,7 +28,7 @@ impl JavaPlugin {
         Ok(Some(Arc::new(JavaPlugin { vm: env.get_java_vm()?, stages: env.new_global_ref(stages)? })))
     }
 
-    /// What Java throws becomes an error with the same text.
+    /// What Java throws becomes an error with the same text. No class is looked up, see [`super::failure::Throw`].
     fn call(&self, call: Call<'_>, bytes: &[u8], more: &[i32]) -> Result<Vec<u8>> {
         let Call { name, signature, error } = call;
         let called: super::Result<Vec<u8>> = self.vm.attach_current_thread(|env| {
@@ -37,7 +37,8 @@ impl JavaPlugin {
             arguments.extend(more.iter().map(|number| JValue::Int(*number)));
             match env.call_method(&self.stages, name, signature, &arguments) {
                 Ok(result) => {
-                    let result = env.cast_local::<JByteArray>(result.l()?)?;
+                    // SAFETY: the signature says that it is an array of bytes.
+                    let result = unsafe { JByteArray::from_raw(env, result.l()?.into_raw()) };
                     to_vec(env, &result)
                 }
                 Err(other) => match env.exception_occurred() {
@@ -69,7 +70,8 @@ fn message(env: &mut Env<'_>, thrown: &JThrowable<'_>) -> super::Result<String> 
     if text.is_null() {
         return Ok("the plugin failed".into());
     }
-    let text = env.cast_local::<JString>(text)?;
+    // SAFETY: the signature says that it is a string.
+    let text = unsafe { JString::from_raw(env, text.into_raw()) };
     Ok(text.try_to_string(env)?)
 }
 

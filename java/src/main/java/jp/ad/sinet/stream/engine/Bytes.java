@@ -62,6 +62,19 @@ final class Bytes {
         return block;
     }
 
+    /** As many bytes; null when the JVM has not the memory for them. What follows can be read in either case. */
+    byte[] take(int length) {
+        need(length);
+        try {
+            byte[] taken = new byte[length];
+            buffer.get(taken);
+            return taken;
+        } catch (OutOfMemoryError e) {
+            buffer.position(buffer.position() + length);
+            return null;
+        }
+    }
+
     String string() {
         int length = count(1);
         int start = buffer.position();

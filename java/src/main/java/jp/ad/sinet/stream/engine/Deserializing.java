@@ -25,12 +25,12 @@ final class Deserializing<T> {
     }
 
     Message<T> message(Packed record, String topic, Object raw) {
-        return new Message<>(value(record.payload()), topic, record.timestampMicros(), raw);
+        return new Message<>(value(record), topic, record.timestampMicros(), raw);
     }
 
-    private T value(byte[] payload) {
+    private T value(Packed record) {
         try {
-            return deserializer.deserialize(payload);
+            return deserializer.deserialize(record.payload());
         } catch (SinetStreamException e) {
             EngineClient.countError(handle);
             throw e;

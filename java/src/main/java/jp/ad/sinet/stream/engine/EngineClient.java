@@ -8,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
-import java.util.logging.Logger;
 
 import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.Consistency;
@@ -20,7 +19,7 @@ import jp.ad.sinet.stream.api.ValueType;
 
 /** What readers and writers have in common: opening and closing, and everything that only tells about the client. */
 abstract class EngineClient implements MessageIO {
-    static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
+    static final Log LOGGER = new Log();
     /** How long a call waits in native code, where neither an interrupt nor a close by another thread is noticed. */
     static final int SLICE_MILLIS = 10;
     static final String WRITING = "writing";
@@ -103,8 +102,10 @@ abstract class EngineClient implements MessageIO {
                 Native.connect(handle, null, stages);
                 return plugged.apply(new Plugged<>(handle, description, valueType, chosen, options, forPlugin));
             }
-            EventPump pump = EventPump.start(handle, name, description.clientId, options, sink);
             connect(handle, description, stages);
+            // Of a client that does not connect there is no news.
+            EventPump pump = EventPump.start(handle, name, description.clientId, options, sink);
+            awaitConnected(handle, description);
             pump.ready();
             return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
         } catch (Throwable failure) {
@@ -125,18 +126,23 @@ abstract class EngineClient implements MessageIO {
     private static void connect(long handle, Description description, PluginStages stages) {
         byte[] willValue = Codecs.willValue(description.takeParameters("will_payload"));
         byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial(), willValue);
-        boolean begun = false;
-        do {
-            if (Thread.currentThread().isInterrupted()) { // and stays so
-                throw new ConnectionException("interrupted while connecting"
-                        + (description.service == null ? "" : " service " + description.service) + " to "
-                        + description.config.get("brokers"), new InterruptedException());
-            }
-            if (!begun) {
-                Native.connect(handle, keyMaterial, stages);
-                begun = true;
-            }
-        } while (!Native.awaitConnected(handle, SLICE_MILLIS));
+        checkInterrupt(description);
+        Native.connect(handle, keyMaterial, stages);
+    }
+
+    private static void awaitConnected(long handle, Description description) {
+        while (!Native.awaitConnected(handle, SLICE_MILLIS)) {
+            checkInterrupt(description);
+        }
+    }
+
+    /** An interrupt ends the opening, and stays. */
+    private static void checkInterrupt(Description description) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new ConnectionException("interrupted while connecting"
+                    + (description.service == null ? "" : " service " + description.service) + " to "
+                    + description.config.get("brokers"), new InterruptedException());
+        }
     }
 
     /** Throws when the client is closed or the thread interrupted, whose flag stays set. */
@@ -198,7 +204,7 @@ abstract class EngineClient implements MessageIO {
     @Override
     public final boolean isConnected() {
         try {
-            return !closing.get() && Native.isConnected(handle);
+            return !closing.get() && Snapshot.isConnected(Native.info(handle));
         } catch (SinetStreamException e) {
             return false; // closed meanwhile
         }
@@ -305,9 +311,9 @@ abstract class EngineClient implements MessageIO {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        beforeClose();
         boolean done = false;
         try {
+            beforeClose();
             Native.close(handle);
             while (!(done = Native.awaitClosed(handle, SLICE_MILLIS)) && !Thread.currentThread().isInterrupted()) {
                 // wait on
@@ -320,13 +326,20 @@ abstract class EngineClient implements MessageIO {
                 last = Snapshot.of(handle).disconnected();
                 beforeRelease();
             } finally {
-                pump.finish();
-                lifeline.closed = true;
-                cleanable.clean();
-                if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
-                    LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
-                }
+                release();
             }
+        }
+    }
+
+    private void release() {
+        try {
+            pump.finish();
+        } finally {
+            lifeline.closed = true;
+            cleanable.clean();
+        }
+        if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
+            LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
         }
     }
 
@@ -370,10 +383,10 @@ abstract class EngineClient implements MessageIO {
 
         @Override
         public void run() {
+            Native.release(handle);
             if (!closed) {
                 LOGGER.warning("a " + name + " was never closed; its connection is cut now");
             }
-            Native.release(handle);
         }
     }
 }

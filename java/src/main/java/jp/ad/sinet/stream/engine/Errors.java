@@ -24,12 +24,15 @@ import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
 final class Errors {
     private static final int CONNECTION = 7;
     private static final int AUTHENTICATION = 8;
+    /** More than there are codes, and causes. */
+    private static final int ALL = 16;
+    private static final byte[] NO_MESSAGE = {};
 
     private Errors() {
     }
 
     /**
-     * Called by the native library, which throws the result.
+     * The exception of an error of the native library.
      *
      * @param cause what a connection failed at, 0 if it is not about one
      * @param refusal the code of the broker's CONNACK, 0 if it did not come to that
@@ -38,6 +41,14 @@ final class Errors {
         String message = new String(messageUtf8, StandardCharsets.UTF_8);
         Throwable thrown = PluginFailures.takeCause(message);
         return of(code, message, thrown != null ? thrown : cause(message, cause, refusal));
+    }
+
+    /** Makes one of each, so that no class is missing when it is needed. */
+    static void rehearse() {
+        for (int each = 0; each < ALL; each++) {
+            create(each, NO_MESSAGE, 0, 0);
+            create(CONNECTION, NO_MESSAGE, each, 1);
+        }
     }
 
     /** Without what is known of the cause: an error that comes with an event. */

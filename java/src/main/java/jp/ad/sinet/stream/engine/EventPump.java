@@ -19,8 +19,6 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
  */
 final class EventPump implements Runnable {
     private static final int WAIT_MILLIS = 1000;
-    /** More than enough for a wait that the last event has ended already. */
-    private static final int FINISH_MILLIS = 5 * WAIT_MILLIS;
     private static final int ABANDONED_MILLIS = 1000;
 
     private final IntFunction<byte[]> source;
@@ -104,11 +102,12 @@ final class EventPump implements Runnable {
         ready = true;
     }
 
-    /** Fetches what is left, so that the release of the handle, which comes next, loses none of it. Does not throw. */
+    /**
+     * Fetches what is left, so that the release of the handle, which comes next, loses none of it. Waits for a fetch that is
+     * under way, also when it is interrupted: that takes no longer than {@link #WAIT_MILLIS}. Does not throw.
+     */
     void finish() {
-        if (!lockFetching()) {
-            return; // the release itself will end the pump
-        }
+        fetching.lock();
         try {
             finished = true;
             rest = source.apply(0);
@@ -116,15 +115,6 @@ final class EventPump implements Runnable {
             // nothing is left
         } finally {
             fetching.unlock();
-        }
-    }
-
-    private boolean lockFetching() {
-        try {
-            return fetching.tryLock(FINISH_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return fetching.tryLock();
         }
     }
 
@@ -140,8 +130,11 @@ final class EventPump implements Runnable {
             EngineClient.LOGGER.log(Level.SEVERE, name + ": changes of the connection are no longer told", e);
             return;
         } finally {
-            callbacks.run(sink::over);
-            over.countDown();
+            try {
+                callbacks.run(sink::over);
+            } finally {
+                over.countDown();
+            }
         }
         if (!ended) {
             deliver(ConnectionEvent.closed());

@@ -1,10 +1,24 @@
 package jp.ad.sinet.stream.engine;
 
+import java.util.Arrays;
+
 /**
  * The functions of the native library. Each may throw any exception of this library; a released handle gives a
  * SinetStreamIOException. Times to wait are in milliseconds. {@link #ensureLoaded} comes before any other call.
+ *
+ * <p>The natives that have a result are private, so that it is looked at by {@link Returned} before it is believed.
  */
 final class Native {
+    /** Of {@link #write}. */
+    static final long CONFIRMED = -1;
+    /** Of {@link #submit}. */
+    static final long FULL = -1;
+
+    static {
+        // An application's class loader may be closed while its clients are open.
+        Needed.load();
+    }
+
     private Native() {
     }
 
@@ -13,85 +27,163 @@ final class Native {
         NativeLoader.ensureLoaded();
     }
 
-    /** The version of the library, in UTF-8. */
+    /** Called by the native library, which needs no other class or method to tell an error. See {@link Errors#create}. */
+    static void fail(int code, byte[] messageUtf8, int cause, int refusal) throws Throwable {
+        throw Errors.create(code, messageUtf8, cause, refusal);
+    }
+
+    /** The version of the library, in UTF-8. Libraries of every version have it. */
     static native byte[] version();
 
+    /** Comes once, before all that follows: the library looks up what it needs of the JDK. */
+    static native void prepare();
+
     /** Every known parameter with a note, as a tree. */
-    static native byte[] parameters();
+    static byte[] parameters() {
+        return Returned.array(parameters0());
+    }
+
+    private static native byte[] parameters0();
 
     /** The number of handles that are open in this process. */
-    static native int liveHandles();
+    static int liveHandles() {
+        return (int) Returned.number(liveHandles0()) - 1;
+    }
+
+    /** That number plus 1. */
+    private static native int liveHandles0();
 
     /** Finds, reads and checks the configuration; no network. The handle is never 0. */
-    static native long open(byte[] options);
+    static long open(byte[] options) {
+        return Returned.number(open0(options));
+    }
+
+    private static native long open0(byte[] options);
 
     /** The configuration in force, as a tree. */
-    static native byte[] describe(long handle);
+    static byte[] describe(long handle) {
+        return Returned.array(describe0(handle));
+    }
+
+    private static native byte[] describe0(long handle);
 
     /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}; {@code stages} may be null. */
     static native void connect(long handle, byte[] keyMaterial, PluginStages stages);
 
     /** True when connected; throws when that failed. */
-    static native boolean awaitConnected(long handle, int waitMs);
+    static boolean awaitConnected(long handle, int waitMs) {
+        return Returned.done(awaitConnected0(handle, waitMs));
+    }
 
-    /** Sends a message: 0 when it is confirmed already, else a ticket for {@link #await}. */
-    static native long write(long handle, byte[] value, long timestampMicros, int waitMs);
+    private static native int awaitConnected0(long handle, int waitMs);
+
+    /** Sends a message: {@link #CONFIRMED}, else a ticket for {@link #await}. */
+    static long write(long handle, byte[] value, long timestampMicros, int waitMs) {
+        return Returned.number(write0(handle, value, timestampMicros, waitMs));
+    }
+
+    private static native long write0(long handle, byte[] value, long timestampMicros, int waitMs);
 
     /**
      * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 0 in the order of the
-     * calls; -1 when the outbox is full, also after this wait. Its end comes with {@link #events}.
+     * calls; {@link #FULL} when the outbox is full, also after this wait. Its end comes with {@link #events}.
      */
-    static native long submit(long handle, byte[] value, int waitMs);
+    static long submit(long handle, byte[] value, int waitMs) {
+        long number = Returned.number(submit0(handle, value, waitMs));
+        return number == FULL ? FULL : number - 1;
+    }
 
-    /** A ticket for the end of all messages that were accepted before; 0 when that is now. */
-    static native long flush(long handle);
+    /** Counts from 1. */
+    private static native long submit0(long handle, byte[] value, int waitMs);
+
+    /** A ticket for the end of all messages that were accepted before. */
+    static long flush(long handle) {
+        return Returned.number(flush0(handle));
+    }
+
+    private static native long flush0(long handle);
 
     /** Asks the broker for an answer: a ticket for it. Throws when there is no connection. */
-    static native long ping(long handle);
+    static long ping(long handle) {
+        return Returned.number(ping0(handle));
+    }
+
+    private static native long ping0(long handle);
 
     /** True when what the ticket stands for has succeeded; throws when it failed. Either way the ticket is used up. */
-    static native boolean await(long handle, long ticket, int waitMs);
+    static boolean await(long handle, long ticket, int waitMs) {
+        return Returned.done(await0(handle, ticket, waitMs));
+    }
+
+    private static native int await0(long handle, long ticket, int waitMs);
 
     /** Gives up a ticket. */
     static native void abandon(long handle, long ticket);
 
     /** The bytes on the wire of the message written last, or null. */
-    static native byte[] lastMessageBytes(long handle);
+    static byte[] lastMessageBytes(long handle) {
+        byte[] packed = Returned.array(lastMessageBytes0(handle));
+        return packed[0] == 0 ? null : Arrays.copyOfRange(packed, 1, packed.length);
+    }
 
-    /**
-     * Packed records of the messages that are there, in this array if they fit, else in a new one; null when none came.
-     */
-    static native byte[] read(long handle, int maxMessages, byte[] array, int waitMs);
+    /** With a byte before them; 0 is none. */
+    private static native byte[] lastMessageBytes0(long handle);
+
+    /** Packed records of the messages that are there, perhaps none: in this array if they fit, else in a new one. */
+    static byte[] read(long handle, int maxMessages, byte[] array, int waitMs) {
+        return Returned.array(read0(handle, maxMessages, array, waitMs));
+    }
+
+    private static native byte[] read0(long handle, int maxMessages, byte[] array, int waitMs);
 
     /** The application has all messages up to this sequence number: they can be acknowledged. */
     static native void taken(long handle, long seq);
 
     /** Decodes one message from its bytes on the wire into a packed record. */
-    static native byte[] decode(long handle, byte[] wire);
+    static byte[] decode(long handle, byte[] wire) {
+        return Returned.array(decode0(handle, wire));
+    }
+
+    private static native byte[] decode0(long handle, byte[] wire);
 
     /**
      * The bytes of a message for a plugin's messaging system. {@code sizes} gets the value's size before and after
      * compression.
      */
-    static native byte[] encode(long handle, byte[] value, long timestampMicros, long[] sizes);
+    static byte[] encode(long handle, byte[] value, long timestampMicros, long[] sizes) {
+        return Returned.array(encode0(handle, value, timestampMicros, sizes));
+    }
+
+    private static native byte[] encode0(long handle, byte[] value, long timestampMicros, long[] sizes);
 
     /** Counts such a message, with its size and those. */
     static native void count(long handle, long wire, long plain, long compressed);
-
-    /** Whether there is a connection now. */
-    static native boolean isConnected(long handle);
 
     /**
      * What has happened, packed (see {@link PackedEvents}), or null when nothing has: changes of the connection, the ends
      * of submitted messages, and, if wanted, that messages wait to be read. A release of the handle ends the wait.
      */
-    static native byte[] events(long handle, boolean wantMessages, int waitMs);
+    static byte[] events(long handle, boolean wantMessages, int waitMs) {
+        byte[] packed = Returned.array(events0(handle, wantMessages, waitMs));
+        return packed.length == 0 ? null : packed;
+    }
+
+    /** Empty when nothing has. */
+    private static native byte[] events0(long handle, boolean wantMessages, int waitMs);
 
     /** The state of the connection, see {@link Snapshot}. */
-    static native long[] info(long handle);
+    static long[] info(long handle) {
+        return Returned.array(info0(handle));
+    }
+
+    private static native long[] info0(long handle);
 
     /** The counters, see {@link Snapshot}. */
-    static native long[] metrics(long handle);
+    static long[] metrics(long handle) {
+        return Returned.array(metrics0(handle));
+    }
+
+    private static native long[] metrics0(long handle);
 
     /** Begins to count anew. */
     static native void resetMetrics(long handle);
@@ -106,7 +198,11 @@ final class Native {
     static native void close(long handle);
 
     /** True when the end is reached; throws when messages could not be delivered. */
-    static native boolean awaitClosed(long handle, int waitMs);
+    static boolean awaitClosed(long handle, int waitMs) {
+        return Returned.done(awaitClosed0(handle, waitMs));
+    }
+
+    private static native int awaitClosed0(long handle, int waitMs);
 
     /** Frees the handle; a client that is still open is cut off. */
     static native void release(long handle);

@@ -22,6 +22,10 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     private static final int MAX_UNTOLD = 65_536;
     private static final String NOT_SENT = "; the message was not sent";
 
+    static {
+        WritePromise.rehearse();
+    }
+
     private final Serializing<T> serializing;
     private final Outcomes outcomes;
     /** Gives the messages their order and their numbers. */
@@ -99,7 +103,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
                 checkUsable(WRITING, NOT_SENT);
                 int waitMillis = 0;
                 long number;
-                while ((number = Native.submit(handle, value, waitMillis)) < 0) {
+                while ((number = Native.submit(handle, value, waitMillis)) == Native.FULL) {
                     start = check(start);
                     waitMillis = SLICE_MILLIS;
                 }

@@ -55,8 +55,9 @@ final class NativeLoader {
                 NativeLoader loader = new NativeLoader(System::getProperty, Platform.current());
                 String source = loader.load();
                 checkVersion(source);
-                EngineClient.LOGGER.fine(() -> "native library loaded from " + source);
+                Native.prepare();
                 loaded = true;
+                EngineClient.LOGGER.fine(() -> "native library loaded from " + source);
                 return;
             } catch (SinetStreamException e) {
                 failure = e;
@@ -202,7 +203,7 @@ final class NativeLoader {
         String expected = jarVersion();
         String actual;
         try {
-            actual = new String(Native.version(), StandardCharsets.UTF_8);
+            actual = new String(Returned.array(Native.version()), StandardCharsets.UTF_8);
         } catch (UnsatisfiedLinkError e) {
             throw new SinetStreamException("the native library from " + source + " is not one of SINETStream", e);
         }

@@ -70,7 +70,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
             checkUsable(WRITING, NOT_SENT);
             byte[] value = serializing.serialize(message, handle);
             long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
-            if (ticket != 0) { // the native library keeps the time limit
+            if (ticket != Native.CONFIRMED) { // the native library keeps the time limit
                 await(ticket, Long.MAX_VALUE, "waiting for the confirmation of a message", UNKNOWN);
             }
         } finally {
@@ -84,7 +84,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
             checkUsable(FLUSHING, "");
             long ticket = Native.flush(handle);
             long nanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
-            if (ticket != 0 && !await(ticket, nanos, FLUSHING, "")) {
+            if (!await(ticket, nanos, FLUSHING, "")) {
                 throw new SinetStreamIOException("the " + name + ": messages are still on their way after "
                         + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
             }

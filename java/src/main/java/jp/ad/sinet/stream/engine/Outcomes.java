@@ -15,6 +15,8 @@ final class Outcomes implements ClientSink {
 
     private Outcome[] ring = new Outcome[FIRST_SIZE];
     private volatile int count;
+    /** The highest number that there was. */
+    private long last = -1;
     /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
     private SinetStreamException cause;
 
@@ -24,6 +26,7 @@ final class Outcomes implements ClientSink {
             grow(number);
         }
         ring[index(number)] = outcome;
+        last = number;
         count++;
     }
 
@@ -99,16 +102,16 @@ final class Outcomes implements ClientSink {
     }
 
     /**
-     * No message stays without its end, whatever happened to the engine. One may be there that the engine is just about to
-     * refuse, for the same cause.
+     * No message stays without its end, whatever happened to the engine; they have them in their order. One may be there that
+     * the engine is just about to refuse, for the same cause.
      */
     @Override
     public void over() {
         Outcome[] rest;
         synchronized (this) {
-            rest = ring;
+            rest = new Outcome[ring.length];
+            takeAll(last + 1 - rest.length, rest.length, rest);
             ring = new Outcome[FIRST_SIZE];
-            count = 0;
         }
         for (Outcome outcome : rest) {
             settle(outcome, cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"

@@ -2,6 +2,7 @@ package jp.ad.sinet.stream.engine;
 
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.PublishPacket;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
@@ -21,9 +22,10 @@ final class Packed {
     /** A larger array is not kept for the next records. */
     private static final int MAX_KEPT = 512 * 1024;
     private static final byte[] NOTHING = {};
+    private static final Bytes NO_RECORDS = new Bytes(NOTHING);
 
     private final Bytes.Cached lastTopic = new Bytes.Cached();
-    private Bytes in = new Bytes(NOTHING);
+    private Bytes in = NO_RECORDS;
     /** Used again: a record's parts are copied out of it before the next ones come. */
     private byte[] buffer = NOTHING;
     private long seq;
@@ -32,6 +34,7 @@ final class Packed {
     private PublishPacket plain = new PublishPacket("", 0, false, false);
     private PublishPacket raw;
     private String topic;
+    private int payloadLength;
     private byte[] payload;
     private SinetStreamException failure;
     /** What plugins have thrown for the records, or null. */
@@ -44,20 +47,19 @@ final class Packed {
 
     /** Starts with the next records of a reader; false when none come in time. */
     boolean fetch(long handle, int waitMillis) {
+        in = NO_RECORDS; // large ones make room for the next
+        payload = null;
         byte[] records;
         try {
             records = Native.read(handle, CREDIT, buffer, waitMillis);
         } finally {
             ofPlugins = PluginFailures.takeAll();
         }
-        if (records == null) {
-            return false;
-        }
         if (records.length <= MAX_KEPT) {
             buffer = records;
         }
         load(records);
-        return true;
+        return in.hasRemaining();
     }
 
     /** Goes to the next record; false when there is none. */
@@ -69,7 +71,7 @@ final class Packed {
             parse();
             return true;
         } catch (SinetStreamException e) {
-            in = new Bytes(NOTHING); // what follows has no known beginning
+            in = NO_RECORDS; // what follows has no known beginning
             throw e;
         }
     }
@@ -85,7 +87,8 @@ final class Packed {
                 throw Errors.malformed("bad flags in a record");
             }
             topic = in.string(lastTopic);
-            payload = in.block();
+            payloadLength = in.count(1);
+            payload = in.take(payloadLength);
             raw = packet(qos, flags);
             failure = null;
         } else if (kind == FAILURE) {
@@ -136,8 +139,12 @@ final class Packed {
         return topic;
     }
 
-    /** The serialized value; the caller owns it. */
+    /** The serialized value; the caller owns it. Throws when the JVM has not the memory for it. */
     byte[] payload() {
+        if (payload == null) {
+            throw new InvalidMessageException("the message has " + payloadLength
+                    + " bytes when it is decoded, and the JVM has not the memory for it twice");
+        }
         return payload;
     }
 

@@ -40,11 +40,11 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
         valueType = plugged.valueType;
         this.plugin = plugin;
         pluginName = Providers.name(plugin, plugged.type);
-        cleanable = CLEANER.register(this, release(handle));
+        cleanable = CLEANER.register(this, lifeline(handle));
     }
 
     /** Without a reference to the client. */
-    private static Runnable release(long handle) {
+    private static Runnable lifeline(long handle) {
         return () -> Native.release(handle);
     }
 
@@ -158,19 +158,26 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
-        beforeClose();
         try {
+            beforeClose();
             Providers.call(pluginName, () -> {
                 plugin.close();
                 return null;
             });
         } finally {
-            afterClose();
             try {
-                last = Native.metrics(handle);
+                afterClose();
             } finally {
-                cleanable.clean();
+                release();
             }
+        }
+    }
+
+    private void release() {
+        try {
+            last = Native.metrics(handle);
+        } finally {
+            cleanable.clean();
         }
     }
 

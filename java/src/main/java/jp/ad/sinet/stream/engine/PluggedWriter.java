@@ -23,11 +23,21 @@ final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> implemen
     private PluggedWriter(Plugged<Serializer<T>> plugged, PluginMessageWriter plugin) {
         super(plugged, plugin);
         serializing = new Serializing<>(plugged.codec);
-        threadSafe = plugin.isThreadSafe();
+        threadSafe = Providers.call(pluginName, plugin::isThreadSafe);
     }
 
     static <T> MessageWriter<T> open(Plugged<Serializer<T>> plugged) {
-        return new PluggedWriter<>(plugged, plugin(plugged));
+        PluginMessageWriter plugin = plugin(plugged);
+        try {
+            return new PluggedWriter<>(plugged, plugin);
+        } catch (Throwable e) { // of the plugin's own, which is open
+            try {
+                plugin.close();
+            } catch (Throwable closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
+        }
     }
 
     static PluginMessageWriter plugin(Plugged<?> plugged) {

@@ -9,11 +9,10 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.logging.Level;
-import java.util.logging.Logger;
 
 /** Finds the plugins of a kind: first those that the thread's context class loader knows, then this library's. */
 public final class Plugins {
-    private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
+    private static final Log LOGGER = new Log();
 
     private Plugins() {
     }

@@ -19,12 +19,17 @@ final class Snapshot {
     /** Of arrays as {@link Native#metrics} and {@link Native#info} return them. */
     Snapshot(long[] counters, long[] info) {
         this.counters = counters;
-        this.connection = connection(info[0] != 0, info);
+        this.connection = connection(isConnected(info), info);
     }
 
     private Snapshot(long[] counters, Map<String, Object> connection) {
         this.counters = counters;
         this.connection = connection;
+    }
+
+    /** Of an array as {@link Native#info} returns it. */
+    static boolean isConnected(long[] info) {
+        return info[0] != 0;
     }
 
     static Snapshot of(long handle) {

@@ -8,6 +8,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.logging.Level;
 
 import org.jdeferred2.Promise;
 import org.jdeferred2.impl.DeferredObject;
@@ -86,10 +87,14 @@ final class WriterThread implements PluginAsyncMessageWriter {
             if (!ended.compareAndSet(false, true)) {
                 return;
             }
-            if (failure == null) {
-                deferred.resolve(null);
-            } else {
-                deferred.reject(failure);
+            try {
+                if (failure == null) {
+                    deferred.resolve(null);
+                } else {
+                    deferred.reject(failure);
+                }
+            } catch (Error e) { // of a callback; JDeferred takes its exceptions
+                EngineClient.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
             }
         }
     }
@@ -109,14 +114,15 @@ final class WriterThread implements PluginAsyncMessageWriter {
         }
     }
 
-    /** Every message has its end, even when the plugin's writer does not return. */
+    /** Every message has its end, in their order, even when the plugin's writer does not return. */
     private void stop() {
         Write under = current;
-        for (Runnable never : thread.shutdownNow()) {
-            ((Write) never).end(new SinetStreamIOException("the writer was closed; the message was not sent"));
-        }
+        List<Runnable> never = thread.shutdownNow();
         if (under != null) {
             under.end(new SinetStreamIOException("the writer was closed; the message may have been delivered"));
+        }
+        for (Runnable each : never) {
+            ((Write) each).end(new SinetStreamIOException("the writer was closed; the message was not sent"));
         }
     }
 

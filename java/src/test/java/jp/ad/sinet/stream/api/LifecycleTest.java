@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.LogRecord;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -51,6 +53,7 @@ class LifecycleTest {
     private static final Map<String, Object> NO_RECONNECT = Map.of("automatic_reconnect", false);
 
     private final String topic = Clients.topic();
+    private final List<Integer> handles = new CopyOnWriteArrayList<>();
 
     private MessageWriterFactoryBuilder<String> writer(String brokers) {
         return Clients.textWriter(brokers, topic).consistency(Consistency.AT_LEAST_ONCE)
@@ -198,6 +201,27 @@ class LifecycleTest {
             assertEquals(1, log.warnings().size(), log.warnings()::toString);
             assertTrue(log.warnings().get(0).contains("never closed"), log.warnings()::toString);
         }
+    }
+
+    @Test
+    void forgottenClientIsReleasedWhateverTheLogDoes() {
+        LogCapture failing = new LogCapture() {
+            @Override
+            public void publish(LogRecord each) {
+                super.publish(each);
+                // Told after the release, which no failure here could prevent.
+                handles.add(EngineAccess.liveHandles());
+                throw new IllegalStateException("of the log");
+            }
+        };
+        try (failing) {
+            openAndForget();
+            Await.until("the cleaner", () -> {
+                System.gc();
+                return failing.warnings().size() == 1;
+            });
+        }
+        assertEquals(List.of(0), handles);
     }
 
     private String openAndForget() {

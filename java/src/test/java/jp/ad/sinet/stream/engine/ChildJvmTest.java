@@ -9,7 +9,12 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -19,9 +24,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.ChildJvm;
+import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.ScriptedBroker;
 
@@ -106,6 +114,46 @@ class ChildJvmTest {
         List<String> lines = List.of(result.err.split(System.lineSeparator()));
         assertTrue(lines.get(0).contains("IllegalStateException: on purpose"), result::toString);
         assertTrue(lines.stream().skip(1).allMatch(line -> line.startsWith("\tat ")), result::toString);
+    }
+
+    // ---- application servers
+
+    /** What errors need is loaded before: else the natives could throw nothing, and what they return would pass for success. */
+    @Test
+    void anApplicationThatIsStoppedWithOpenClientsMeetsTheirErrors() throws IOException {
+        List<String> uses = Collections.nCopies(8, "failed");
+        List<String> closes = Collections.nCopies(5, "done");
+        clean(new ChildJvm().run("stopped-application", directory.toString()),
+                Stream.of(uses, closes).flatMap(List::stream).collect(Collectors.toList()).toString(), "not found: []", RETURNS);
+    }
+
+    @Test
+    void nothingIsLeftOfApplicationsThatAreGone() throws IOException {
+        List<String> lines = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            lines.addAll(List.of("hello", "ConnectionException, ConnectException"));
+        }
+        lines.add(RETURNS);
+        clean(new ChildJvm().run("redeployed", BROKER.open()), lines.toArray(new String[0]));
+    }
+
+    // ---- memory
+
+    /** In one of the messages the library's array has no place; in the other, its copy. */
+    @Test
+    void messagesThatTheHeapDoesNotHoldAreFailuresOfTheirOwn() throws IOException {
+        int[] sizes = {3, 64 << 20, 4, 24 << 20, 5};
+        try (MessageWriter<byte[]> writer = Clients.<byte[]>writer(BROKER.open(), Clients.topic(), SimpleValueType.BYTE_ARRAY)
+                .parameter("data_compression", true).parameter("compression", Map.of("algorithm", "zstd")).build().getWriter()) {
+            for (int i = 0; i < sizes.length; i++) {
+                writer.write(new byte[sizes[i]]);
+                Files.write(directory.resolve(String.valueOf(i)), writer.getDebugLastMsgBytes());
+            }
+        }
+        String why = " bytes when it is decoded, and the JVM has not the memory for it";
+        clean(new ChildJvm().option("-Xmx48m").run("small-heap", BROKER.open(), directory.toString()),
+                "3", "the message has " + sizes[1] + why, "4", "the message has " + sizes[3] + why + " twice", "5",
+                "4 messages, 2 errors, 0 left", RETURNS);
     }
 
     // ---- what the JVM trusts

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.function.Consumer;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,10 +26,13 @@ import org.junit.jupiter.api.Timeout;
 import jp.ad.sinet.stream.api.ConnectionEvent;
 import jp.ad.sinet.stream.api.ConnectionEvent.Type;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.testing.Await;
+import jp.ad.sinet.stream.testing.Background;
 
 /** The pump with a queue in place of the native library. */
 @Timeout(60)
 class EventPumpTest {
+    private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
     private static final byte[] RELEASED = {};
 
     private final BlockingQueue<byte[]> changes = new LinkedBlockingQueue<>();
@@ -40,11 +45,15 @@ class EventPumpTest {
     });
     private final Thread thread = new Thread(pump, "pump under test");
     private Level levelBefore;
+    private volatile boolean logFails;
 
     private final Handler handler = new Handler() {
         @Override
         public void publish(LogRecord record) {
             logged.add(record);
+            if (logFails) {
+                throw new IllegalStateException("of the log");
+            }
         }
 
         @Override
@@ -71,19 +80,19 @@ class EventPumpTest {
 
     @BeforeEach
     void listenToTheLog() {
-        levelBefore = EngineClient.LOGGER.getLevel();
-        EngineClient.LOGGER.setLevel(Level.ALL);
-        EngineClient.LOGGER.setUseParentHandlers(false);
-        EngineClient.LOGGER.addHandler(handler);
+        levelBefore = LOGGER.getLevel();
+        LOGGER.setLevel(Level.ALL);
+        LOGGER.setUseParentHandlers(false);
+        LOGGER.addHandler(handler);
     }
 
     @AfterEach
     void endAll() throws InterruptedException {
         changes.add(RELEASED);
         thread.join();
-        EngineClient.LOGGER.removeHandler(handler);
-        EngineClient.LOGGER.setUseParentHandlers(true);
-        EngineClient.LOGGER.setLevel(levelBefore);
+        LOGGER.removeHandler(handler);
+        LOGGER.setUseParentHandlers(true);
+        LOGGER.setLevel(levelBefore);
     }
 
     private void send(EventBytes events) {
@@ -145,6 +154,19 @@ class EventPumpTest {
     }
 
     @Test
+    void aLogThatFailsChangesNothing() throws InterruptedException {
+        logFails = true;
+        reaction = event -> {
+            throw new AssertionError("of the listener");
+        };
+        thread.start();
+        send(new EventBytes().connected("b:1", false).lost(7, "cut"));
+        send(new EventBytes().ended(8, "refused"));
+        thread.join();
+        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.ENDED), types());
+    }
+
+    @Test
     void nothingIsLostWhenTheListenerCloses() throws InterruptedException {
         reaction = event -> {
             if (event.getType() == Type.LOST) {
@@ -164,11 +186,7 @@ class EventPumpTest {
         CountDownLatch closed = new CountDownLatch(1);
         reaction = event -> {
             running.countDown();
-            try {
-                closed.await();
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
-            }
+            await(closed);
         };
         thread.start();
         send(new EventBytes().connected("b:1", false));
@@ -203,6 +221,48 @@ class EventPumpTest {
         assertTrue(Thread.interrupted());
         thread.join();
         assertEquals(List.of(), types());
+    }
+
+    /** The thread of the pump is about to find nothing, and the news comes, when an interrupted thread closes the client. */
+    @Test
+    void nothingIsLostWhenAnInterruptedThreadFinishesDuringAFetch() throws InterruptedException {
+        CountDownLatch fetching = new CountDownLatch(1);
+        CountDownLatch empty = new CountDownLatch(1);
+        EventPump late = new EventPump(waitMillis -> {
+            if (waitMillis > 0 && changes.isEmpty()) {
+                fetching.countDown();
+                await(empty);
+                return null;
+            }
+            return events(0);
+        }, "late", seen::add);
+        Thread pumping = new Thread(late, "late pump");
+        pumping.start();
+        fetching.await();
+        Background<Void> closing = Background.run(() -> {
+            Thread.currentThread().interrupt();
+            late.finish();
+        });
+        Await.until("the end of finish, or its wait for the fetch", () -> closing.isDone()
+                || closing.thread().getState() == Thread.State.WAITING);
+        send(new EventBytes().connected("b:1", false).closed());
+        if (closing.isDone()) {
+            changes.clear(); // released
+            changes.add(RELEASED);
+        }
+        empty.countDown();
+        closing.get(Duration.ofSeconds(50));
+        assertTrue(closing.interruptedAtEnd());
+        pumping.join();
+        assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test

@@ -52,9 +52,9 @@ class NativeImageTest {
             owner.getDeclaredMethod(part.group(1), types);
             names.add(part.group(1));
         }
-        try (Stream<Path> sources = Files.list(Path.of("src/jni"))) {
+        try (Stream<Path> sources = Files.walk(Path.of("src/jni"))) {
             List<String> called = new ArrayList<>();
-            for (Path source : sources.collect(Collectors.toList())) {
+            for (Path source : sources.filter(Files::isRegularFile).collect(Collectors.toList())) {
                 Matcher call = Pattern.compile("jni_str!\\(\"(\\w+)\"\\)").matcher(Files.readString(source));
                 while (call.find()) {
                     called.add(call.group(1));

@@ -8,6 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.AuthenticationException;
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -34,6 +36,28 @@ class OutcomesTest {
         outcomes.over();
         assertInstanceOf(SinetStreamIOException.class, ends.get(0));
         assertEquals(1, ends.size());
+    }
+
+    /** Wherever in the ring their first one is, and also when that has grown. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 5, 255, 256, 257, 600, 5000})
+    void whatIsLeftEndsInTheOrderOfTheMessages(int waiting) {
+        List<Integer> order = new ArrayList<>();
+        List<Integer> left = new ArrayList<>();
+        for (int number = 0; number < 1000 + waiting; number++) {
+            int own = number;
+            outcomes.put(number, end -> order.add(own));
+            if (number >= waiting) {
+                outcomes.delivered(number - waiting, number - waiting + 1);
+            }
+            if (number >= 1000) {
+                left.add(number);
+            }
+        }
+        order.clear();
+        outcomes.over();
+        assertEquals(left, order);
+        assertEquals(0, outcomes.size());
     }
 
     @Test

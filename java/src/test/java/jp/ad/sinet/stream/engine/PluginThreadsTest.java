@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -85,12 +86,21 @@ class PluginThreadsTest {
             promises.add(writer.write(message(i)));
         }
         writing.await();
+        List<Integer> order = new CopyOnWriteArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            int number = i;
+            promises.get(i).fail(cause -> {
+                order.add(number);
+                throw new AssertionError("of a callback");
+            });
+        }
         Background<Void> closing = Background.call(() -> {
             Thread.currentThread().interrupt(); // otherwise it waits ten seconds
             writer.close();
             return null;
         });
         closing.get(LIMIT);
+        assertEquals(List.of(0, 1, 2), order);
         assertTrue(failure(promises.get(0)).getMessage().contains("may have been delivered"));
         assertTrue(failure(promises.get(1)).getMessage().contains("was not sent"));
         assertTrue(failure(promises.get(2)) instanceof SinetStreamIOException);

@@ -214,6 +214,14 @@ class MessagingPluginTest {
         }
 
         @Override
+        public boolean isThreadSafe() {
+            if (getConfig().containsKey("undecided")) {
+                throw new IllegalStateException("who knows");
+            }
+            return false;
+        }
+
+        @Override
         public String getTopic() {
             return topic;
         }
@@ -483,6 +491,16 @@ class MessagingPluginTest {
             reader.close();
             pool.shutdown();
         }
+    }
+
+    @Test
+    void aWriterThatCanNotBeUsedIsClosed() throws IOException {
+        installBlocking();
+        Path file = file("undecided", true);
+        SinetStreamIOException e = assertThrows(SinetStreamIOException.class, () -> writers(file).getWriter());
+        assertTrue(e.getMessage().contains("the plugin for type 'memory'") && e.getMessage().contains("who knows"),
+                e::getMessage);
+        assertEquals(1, CLOSED.size());
     }
 
     @Test

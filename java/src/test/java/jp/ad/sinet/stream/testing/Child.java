@@ -1,14 +1,8 @@
 package jp.ad.sinet.stream.testing;
 
-import java.io.File;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.net.MalformedURLException;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -22,10 +16,13 @@ import java.util.stream.Stream;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
@@ -88,6 +85,15 @@ public final class Child {
             case "two-loaders":
                 twoLoaders(broker);
                 break;
+            case "small-heap":
+                smallHeap(broker, Path.of(arguments[2]));
+                break;
+            case "stopped-application":
+                Application.stopped(Application.Failing.services(Path.of(arguments[1])));
+                break;
+            case "redeployed":
+                Application.redeployed(broker);
+                break;
             case "load":
                 load();
                 break;
@@ -119,13 +125,37 @@ public final class Child {
         return Clients.textReader(broker, TOPIC).build().getReader();
     }
 
-    /** Called through reflection, too. */
-    public static void exchange(String broker) {
+    static void exchange(String broker) {
         String topic = TOPIC + System.nanoTime();
         try (MessageReader<String> reader = Clients.textReader(broker, topic).build().getReader();
                 MessageWriter<String> writer = Clients.textWriter(broker, topic).build().getWriter()) {
             writer.write("hello");
             System.out.println(reader.read().getValue());
+        }
+    }
+
+    /** Reads messages whose bytes on the wire are in files, and prints their sizes, or why there is none. */
+    private static void smallHeap(String broker, Path wires) throws IOException {
+        try (MessageReader<byte[]> reader = Clients.<byte[]>reader(broker, TOPIC, SimpleValueType.BYTE_ARRAY)
+                .consistency(Consistency.AT_LEAST_ONCE).parameter("data_compression", true)
+                .parameter("compression", Map.of("algorithm", "zstd")).build().getReader();
+                MessageWriter<byte[]> writer = Clients.<byte[]>writer(broker, TOPIC, SimpleValueType.BYTE_ARRAY)
+                        .consistency(Consistency.AT_LEAST_ONCE).parameter("user_data_only", true).build().getWriter()) {
+            int count = 0;
+            for (Path wire = wires.resolve("0"); Files.exists(wire); wire = wires.resolve(String.valueOf(count))) {
+                writer.write(Files.readAllBytes(wire));
+                count++;
+            }
+            for (int i = 0; i < count; i++) {
+                try {
+                    System.out.println(reader.read().getValue().length);
+                } catch (InvalidMessageException e) {
+                    System.out.println(e.getMessage());
+                }
+            }
+            Metrics metrics = reader.getMetrics();
+            System.out.println(metrics.getMsgCountTotal() + " messages, " + metrics.getErrorCountTotal() + " errors, "
+                    + reader.getInfo("connection.inbox_messages") + " left");
         }
     }
 
@@ -152,29 +182,12 @@ public final class Child {
 
     /** Two applications in one JVM, each with its own copy of the classes. */
     private static void twoLoaders(String broker) throws Exception {
-        List<URL> urls = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
-            urls.add(url(entry));
-        }
         for (int i = 0; i < 2; i++) {
-            try (URLClassLoader loader = new URLClassLoader(urls.toArray(new URL[0]),
-                    ClassLoader.getPlatformClassLoader())) {
-                Class<?> other = loader.loadClass(Child.class.getName());
-                if (other == Child.class) {
-                    throw new AssertionError("not a class of its own");
-                }
-                try {
-                    other.getMethod("exchange", String.class).invoke(null, broker);
-                } catch (InvocationTargetException e) {
-                    throw new AssertionError("exchange failed", e.getCause());
-                }
+            try (Application.Loader loader = new Application.Loader()) {
+                loader.call("exchange", broker);
             }
         }
         exchange(broker);
-    }
-
-    private static URL url(String entry) throws MalformedURLException {
-        return Path.of(entry).toUri().toURL();
     }
 
     /** Prints where the library came from, or why it did not. */

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /** Takes what the library logs, instead of the console; as an extension, during a test. */
-public final class LogCapture extends Handler implements AutoCloseable, AfterEachCallback {
+public class LogCapture extends Handler implements AutoCloseable, AfterEachCallback {
     private final Logger logger = Logger.getLogger("jp.ad.sinet.stream");
     private final List<LogRecord> records = new CopyOnWriteArrayList<>();
 
