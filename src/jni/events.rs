@@ -1,13 +1,14 @@
 //! What happens to a client, on its way to Java, big endian.
 //!
 //! Changes of the connection: kind (1 connected, 2 lost, 3 retrying, 4 ended, 5 closed, 9 no change but a warning), session present (u8), delay in
-//! milliseconds (i64), error code (i32), text with its length (u32). Ends of submitted messages: 6, the first number and
-//! the one after the last (i64) of messages that are confirmed; 7, number (i64), error code (i32) and text of one that has
-//! failed. Just 8: messages wait to be read.
+//! milliseconds (i64), broker or warning with its length (u32), cause (see [`failure::pack`]). Ends of submitted messages: 6,
+//! the first number and the one after the last (i64) of messages that are confirmed; 7, number (i64) and error of one that
+//! has failed. Just 8: messages wait to be read.
 
 use std::sync::Mutex;
 use std::task::{Poll, Waker};
 
+use super::failure;
 use crate::mqtt::wait::lock;
 use crate::mqtt::{ConnectionEvent, Ended};
 
@@ -72,20 +73,22 @@ impl EventQueue {
 }
 
 fn pack(to: &mut Vec<u8>, event: &ConnectionEvent) {
-    let (kind, session_present, delay_ms, code, text) = match event {
-        ConnectionEvent::Connected { broker, session_present } => (1, *session_present, 0, 0, broker.clone()),
-        ConnectionEvent::Lost { cause } => (2, false, 0, cause.code(), cause.to_string()),
-        ConnectionEvent::Retrying { delay, broker, .. } => (3, false, delay.as_millis() as i64, 0, broker.clone()),
-        ConnectionEvent::Ended { cause } => (4, false, 0, cause.code(), cause.to_string()),
-        ConnectionEvent::Warning { text } => (9, false, 0, 0, text.clone()),
-        ConnectionEvent::Closed => (5, false, 0, 0, String::new()),
+    let (kind, session_present, delay_ms, text, cause) = match event {
+        ConnectionEvent::Connected { broker, session_present } => (1, *session_present, 0, broker.as_str(), None),
+        ConnectionEvent::Lost { cause } => (2, false, 0, "", Some(cause)),
+        ConnectionEvent::Retrying { delay, broker, cause } => {
+            (3, false, delay.as_millis() as i64, broker.as_str(), Some(cause))
+        }
+        ConnectionEvent::Ended { cause } => (4, false, 0, "", Some(cause)),
+        ConnectionEvent::Warning { text } => (9, false, 0, text.as_str(), None),
+        ConnectionEvent::Closed => (5, false, 0, "", None),
     };
     to.push(kind);
     to.push(u8::from(session_present));
     to.extend_from_slice(&delay_ms.to_be_bytes());
-    to.extend_from_slice(&code.to_be_bytes());
     to.extend_from_slice(&(text.len() as u32).to_be_bytes());
     to.extend_from_slice(text.as_bytes());
+    failure::pack(to, cause);
 }
 
 /// How submitted messages ended.
@@ -97,12 +100,9 @@ pub(super) fn pack_end(to: &mut Vec<u8>, ended: &Ended) {
             to.extend_from_slice(&end.to_be_bytes());
         }
         Ended::Failed(number, error) => {
-            let text = error.to_string();
             to.push(7);
             to.extend_from_slice(&number.to_be_bytes());
-            to.extend_from_slice(&error.code().to_be_bytes());
-            to.extend_from_slice(&(text.len() as u32).to_be_bytes());
-            to.extend_from_slice(text.as_bytes());
+            failure::pack(to, Some(error));
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum Failure {
     Jni(#[from] jni::errors::Error),
 }
 
-/// Throws what `Native.fail` makes of an error's code and message; a panic is an internal error. The class `Native`, which
+/// Throws what `Native.fail` makes of an error; a panic is an internal error. The class `Native`, which
 /// every export is given, leads to all that this needs: no class is looked up, since an application's class loader may be
 /// closed by then, and none is kept here, since that would keep its loader, and with it this library, for ever.
 pub(super) struct Throw;
@@ -75,12 +75,28 @@ fn throw<T: Default>(env: &mut Env<'_>, native: &JClass<'_>, failure: Failure) -
 
 /// Has Java throw the error.
 fn fail(env: &mut Env<'_>, native: &JClass<'_>, error: &Error) -> jni::errors::Result<()> {
-    let message = env.byte_array_from_slice(error.to_string().as_bytes())?;
-    let (cause, refusal) = cause(error);
-    let arguments =
-        [JValue::Int(error.code()), JValue::Object(&message), JValue::Int(cause), JValue::Int(refusal.into())];
-    env.call_static_method(native, jni_str!("fail"), jni_sig!("(I[BII)V"), &arguments)?;
+    let mut packed = Vec::new();
+    pack(&mut packed, Some(error));
+    let packed = env.byte_array_from_slice(&packed)?;
+    env.call_static_method(native, jni_str!("fail"), jni_sig!("([B)V"), &[JValue::Object(&packed)])?;
     Ok(())
+}
+
+/// An error as `engine.Errors` reads it, big endian: its code (i32), 0 for none; then its text with the length (u32), the number
+/// of its cause and the broker's code (u8 each), and in the same form the error behind it.
+pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
+    let Some(error) = error else { return to.extend_from_slice(&[0; 4]) };
+    let text = error.to_string();
+    to.extend_from_slice(&error.code().to_be_bytes());
+    to.extend_from_slice(&(text.len() as u32).to_be_bytes());
+    to.extend_from_slice(text.as_bytes());
+    let (cause, refusal) = cause(error);
+    to.extend_from_slice(&[cause, refusal]);
+    let behind = match error {
+        Error::TimedOut { cause, .. } => cause.as_deref(),
+        _ => None,
+    };
+    pack(to, behind);
 }
 
 /// A class of the JDK, whose loader is not the application's.
@@ -98,7 +114,7 @@ pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
 }
 
 /// The number by which `engine.Errors` knows a cause, and the broker's code; 0 is none.
-fn cause(error: &Error) -> (i32, u8) {
+fn cause(error: &Error) -> (u8, u8) {
     match error.cause() {
         None => (0, 0),
         Some(Cause::UnknownHost) => (1, 0),

@@ -60,10 +60,12 @@ public final class ConnectionEvent {
      *
      * @param broker host and port of the broker that is next, or null
      * @param delay the time until the attempt
+     * @param cause why there is no connection: how it was lost, or why the last attempt has failed
      * @return the event
      */
-    public static ConnectionEvent retrying(String broker, Duration delay) {
-        return new ConnectionEvent(Type.RETRYING, broker, false, Objects.requireNonNull(delay, "delay"), null);
+    public static ConnectionEvent retrying(String broker, Duration delay, SinetStreamException cause) {
+        return new ConnectionEvent(Type.RETRYING, broker, false, Objects.requireNonNull(delay, "delay"),
+                Objects.requireNonNull(cause, "cause"));
     }
 
     /**
@@ -122,10 +124,10 @@ public final class ConnectionEvent {
     }
 
     /**
-     * Why the connection broke or the client has failed; an {@link AuthenticationException} when the broker refused
-     * a new login.
+     * Why the connection broke, why the last attempt to connect has failed, or why the client has; an
+     * {@link AuthenticationException} when the broker refused a new login.
      *
-     * @return the cause; null for all events but {@link Type#LOST} and {@link Type#ENDED}
+     * @return the cause; null for {@link Type#CONNECTED} and {@link Type#CLOSED}
      */
     public SinetStreamException getCause() {
         return cause;
@@ -137,7 +139,7 @@ public final class ConnectionEvent {
         if (type == Type.CONNECTED) {
             details = ", broker=" + broker + ", sessionPresent=" + sessionPresent;
         } else if (type == Type.RETRYING) {
-            details = ", broker=" + broker + ", delay=" + delay;
+            details = ", broker=" + broker + ", delay=" + delay + ", cause=" + cause;
         } else if (cause != null) {
             details = ", cause=" + cause;
         }

@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.security.cert.CertificateException;
+import java.util.function.Function;
 
 import javax.net.ssl.SSLHandshakeException;
 
@@ -22,39 +22,52 @@ import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
 
 /** The one table from the error codes of the native library to exceptions. */
 final class Errors {
+    private static final int NONE = 0;
     private static final int CONNECTION = 7;
     private static final int AUTHENTICATION = 8;
     /** More than there are codes, and causes. */
     private static final int ALL = 16;
-    private static final byte[] NO_MESSAGE = {};
-
     private Errors() {
     }
 
+    /** The exception of an error that a native has met. */
+    static SinetStreamException create(byte[] packed) {
+        SinetStreamException error = read(new Bytes(packed), PluginFailures::takeCause);
+        return error != null ? error : malformed("a failure without an error");
+    }
+
     /**
-     * The exception of an error of the native library.
-     *
-     * @param cause what a connection failed at, 0 if it is not about one
-     * @param refusal the code of the broker's CONNACK, 0 if it did not come to that
+     * Takes an error of the native library; null when none is there. It has its code, its text, the number of its cause, the
+     * code of the broker's CONNACK, and the error behind it.
      */
-    static Throwable create(int code, byte[] messageUtf8, int cause, int refusal) {
-        String message = new String(messageUtf8, StandardCharsets.UTF_8);
-        Throwable thrown = PluginFailures.takeCause(message);
-        return of(code, message, thrown != null ? thrown : cause(message, cause, refusal));
+    static SinetStreamException read(Bytes in) {
+        return read(in, message -> null);
+    }
+
+    /** {@code known}: finds a better cause by the message. */
+    private static SinetStreamException read(Bytes in, Function<String, Throwable> known) {
+        int code = in.i32();
+        if (code == NONE) {
+            return null;
+        }
+        String message = in.string();
+        int cause = in.u8();
+        int refusal = in.u8();
+        SinetStreamException behind = read(in);
+        Throwable thrown = known.apply(message);
+        if (thrown == null) {
+            thrown = behind != null ? behind : cause(message, cause, refusal);
+        }
+        return of(code, message, thrown);
     }
 
     /** Makes one of each, so that no class is missing when it is needed. */
     static void rehearse() {
         for (int each = 0; each < ALL; each++) {
-            create(each, NO_MESSAGE, 0, 0);
-            create(CONNECTION, NO_MESSAGE, each, 1);
+            of(each, "", cause("", each, 1));
         }
-    }
-
-    /** Without what is known of the cause: an error that comes with an event. */
-    static SinetStreamException of(int code, String message) {
-        boolean ofConnection = code == CONNECTION || code == AUTHENTICATION;
-        return of(code, message, ofConnection ? new IOException(message) : null);
+        create(new byte[Integer.BYTES]);
+        PluginFailures.takeCause("");
     }
 
     /** With the cause where there is one. */

@@ -37,6 +37,8 @@ final class EventPump implements Runnable {
     // of the thread alone
     private boolean wasConnected;
     private boolean wasLost;
+    /** What stood in the way of a connection the last time. */
+    private String obstacle;
     private boolean ended;
 
     /**
@@ -196,11 +198,16 @@ final class EventPump implements Runnable {
                 break;
             case LOST:
                 wasLost = true;
-                log(Level.WARNING, event.getCause().getMessage());
+                obstacle = event.getCause().getMessage();
+                log(Level.WARNING, obstacle);
                 break;
             case RETRYING:
-                log(Level.FINE, "connecting" + (event.getBroker() == null ? "" : " to " + event.getBroker()) + " in "
-                        + event.getDelay().toMillis() + " ms");
+                // Of many attempts that fail for the same reason the first is news.
+                boolean sameAsBefore = event.getCause().getMessage().equals(obstacle);
+                obstacle = event.getCause().getMessage();
+                log(sameAsBefore ? Level.FINE : Level.WARNING, "connecting"
+                        + (event.getBroker() == null ? "" : " to " + event.getBroker()) + " again in "
+                        + event.getDelay().toMillis() + " ms: " + obstacle);
                 break;
             case ENDED:
                 log(ready ? Level.SEVERE : Level.FINE, "ended: " + event.getCause().getMessage());

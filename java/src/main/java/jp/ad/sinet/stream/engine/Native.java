@@ -28,8 +28,8 @@ final class Native {
     }
 
     /** Called by the native library, which needs no other class or method to tell an error. See {@link Errors#create}. */
-    static void fail(int code, byte[] messageUtf8, int cause, int refusal) throws Throwable {
-        throw Errors.create(code, messageUtf8, cause, refusal);
+    static void fail(byte[] packed) {
+        throw Errors.create(packed);
     }
 
     /** The version of the library, in UTF-8. Libraries of every version have it. */

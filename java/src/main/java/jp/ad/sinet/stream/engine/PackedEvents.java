@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine;
 import java.time.Duration;
 
 import jp.ad.sinet.stream.api.ConnectionEvent;
+import jp.ad.sinet.stream.api.SinetStreamException;
 
 /** Walks through what happened to a client, which the native library packs into one array. Not thread-safe. */
 final class PackedEvents {
@@ -45,17 +46,17 @@ final class PackedEvents {
         }
         boolean sessionPresent = in.u8() != 0;
         long delayMillis = in.i64();
-        int code = in.i32();
         String text = in.string();
+        SinetStreamException cause = Errors.read(in);
         switch (kind) {
             case CONNECTED:
                 return ConnectionEvent.connected(broker(text), sessionPresent);
             case LOST:
-                return ConnectionEvent.lost(Errors.of(code, text));
+                return ConnectionEvent.lost(cause);
             case RETRYING:
-                return ConnectionEvent.retrying(broker(text), Duration.ofMillis(delayMillis));
+                return ConnectionEvent.retrying(broker(text), Duration.ofMillis(delayMillis), cause);
             case ENDED:
-                return ConnectionEvent.ended(Errors.of(code, text));
+                return ConnectionEvent.ended(cause);
             case WARNING:
                 sink.warning(text);
                 return null;
@@ -75,8 +76,7 @@ final class PackedEvents {
         if (kind == DELIVERED) {
             sink.delivered(number, in.i64());
         } else {
-            int code = in.i32();
-            sink.failed(number, Errors.of(code, in.string()));
+            sink.failed(number, Errors.read(in));
         }
     }
 

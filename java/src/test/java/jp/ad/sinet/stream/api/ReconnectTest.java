@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.ConnectException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -112,6 +113,37 @@ class ReconnectTest {
         }
         await(ConnectionEvent.Type.CLOSED);
         assertTrue(events.isEmpty(), events::toString);
+    }
+
+    @Test
+    void whatStandsInTheWayIsToldInTheEventTheLogAndTheWriteThatTimesOut() throws Exception {
+        try (MessageWriter<String> writer = writer(proxy.address()).parameter("write_timeout_ms", 500)
+                .connectionListener(events::add).build().getWriter();
+                AsyncMessageWriter<String> async = writer(proxy.address()).parameter("write_timeout_ms", 500).build()
+                        .getAsyncWriter();
+                LogCapture log = new LogCapture()) {
+            proxy.close();
+            ConnectionEvent refused = await(event -> event.getCause() instanceof ConnectionException);
+            assertEquals(ConnectionEvent.Type.RETRYING, refused.getType());
+            assertInstanceOf(ConnectException.class, refused.getCause().getCause());
+            Await.until("the other one has tried, too", () -> log.warnings().stream()
+                    .filter(line -> line.contains("refused")).count() >= 2);
+
+            SinetStreamIOException late = assertThrows(SinetStreamIOException.class, () -> writer.write("late"));
+            assertTrue(late.getMessage().contains("was not sent"), late::getMessage);
+            assertTrue(late.getMessage().contains("refused"), late::getMessage);
+            assertInstanceOf(ConnectionException.class, late.getCause());
+            assertInstanceOf(ConnectException.class, late.getCause().getCause());
+
+            BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+            async.write("late, too").fail(failures::add);
+            Throwable failure = failures.poll(LIMIT.toSeconds(), TimeUnit.SECONDS);
+            assertInstanceOf(ConnectionException.class, failure.getCause(), () -> String.valueOf(failure));
+
+            // Many attempts have failed meanwhile, for one reason.
+            assertEquals(2, log.warnings().stream().filter(line -> line.contains("refused")).count(),
+                    () -> log.warnings().toString());
+        }
     }
 
     @Test

@@ -116,21 +116,25 @@ class EventPumpTest {
         pump.ready();
         thread.start();
         send(new EventBytes().connected("b:1883", false).lost(7, "connection lost: cut"));
-        send(new EventBytes().retrying("b:1884", 250));
+        send(new EventBytes().retrying("b:1884", 250, "connection lost: cut"));
+        send(new EventBytes().retrying("b:1884", 500, "no route").retrying("b:1884", 900, "no route"));
         send(new EventBytes().connected("b:1884", true));
         send(new EventBytes().ended(8, "refused").closed());
         thread.join();
-        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.RETRYING, Type.CONNECTED, Type.ENDED), types());
+        assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.RETRYING, Type.RETRYING, Type.RETRYING, Type.CONNECTED,
+                Type.ENDED), types());
         String who = " writer of service s, client c: ";
         assertEquals(List.of("FINE" + who + "connected to b:1883", "WARNING" + who + "connection lost: cut",
-                "FINE" + who + "connecting to b:1884 in 250 ms", "INFO" + who + "connected to b:1884, session present",
+                "FINE" + who + "connecting to b:1884 again in 250 ms: connection lost: cut",
+                "WARNING" + who + "connecting to b:1884 again in 500 ms: no route",
+                "FINE" + who + "connecting to b:1884 again in 900 ms: no route", "INFO" + who + "connected to b:1884, session present",
                 "SEVERE" + who + "ended: refused"), log());
     }
 
     @Test
     void anOpenThatFailsIsNotTold() throws InterruptedException {
         thread.start();
-        send(new EventBytes().retrying("b:1", 10).ended(7, "refused"));
+        send(new EventBytes().retrying("b:1", 10, "cut").ended(7, "refused"));
         thread.join();
         assertEquals(List.of(), types());
         assertEquals(Level.FINE, logged.get(1).getLevel());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.ConnectException;
 import java.time.Duration;
 import java.util.Arrays;
 
@@ -20,7 +21,7 @@ class PackedEventsTest {
     @Test
     void walksThroughAllKinds() {
         PackedEvents events = new PackedEvents(new EventBytes().connected("ブローカー:1883", true).lost(7, "cut")
-                .retrying("b:1", 1500).retrying("", 0).ended(8, "refused").closed().pack());
+                .retrying("b:1", 1500, "lost").retrying("", 0, "refused").ended(8, "refused").closed().pack());
 
         ConnectionEvent event = events.next();
         assertEquals(ConnectionEvent.Type.CONNECTED, event.getType());
@@ -40,6 +41,10 @@ class PackedEventsTest {
         assertEquals(ConnectionEvent.Type.RETRYING, event.getType());
         assertEquals("b:1", event.getBroker());
         assertEquals(Duration.ofMillis(1500), event.getDelay());
+        assertEquals("lost", event.getCause().getMessage());
+        Throwable behind = event.getCause().getCause();
+        assertEquals(ConnectionException.class, behind.getClass());
+        assertEquals(ConnectException.class, behind.getCause().getClass());
         assertNull(events.next().getBroker());
 
         event = events.next();
@@ -60,6 +65,6 @@ class PackedEventsTest {
             assertTrue(events.hasNext());
             assertThrows(SinetStreamException.class, events::next);
         }
-        assertThrows(SinetStreamException.class, new PackedEvents(new EventBytes().event(10, 0, 0, 0, "").pack())::next);
+        assertThrows(SinetStreamException.class, new PackedEvents(new EventBytes().event(10, 0, 0, "").noError().pack())::next);
     }
 }
