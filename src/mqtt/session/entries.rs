@@ -90,6 +90,9 @@ impl<T> Entries<T> {
     /// The slot of a number, or where it would be. Numbers are dense unless slots were dropped, and behind those again.
     fn index(&self, number: u64) -> Result<usize, usize> {
         let (Some(first), Some(last)) = (self.slots.front(), self.slots.back()) else { return Err(0) };
+        if number > last.number {
+            return Err(self.slots.len());
+        }
         let from_front = number.checked_sub(first.number).and_then(|index| usize::try_from(index).ok());
         let from_back =
             last.number.checked_sub(number).and_then(|back| (self.slots.len() - 1).checked_sub(back as usize));

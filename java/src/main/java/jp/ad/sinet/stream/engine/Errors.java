@@ -67,6 +67,7 @@ final class Errors {
             of(each, "", cause("", each, 1));
         }
         create(new byte[Integer.BYTES]);
+        read(new Bytes(new byte[Integer.BYTES]));
         PluginFailures.takeCause("");
     }
 
