@@ -9,7 +9,12 @@ interface ClientSink {
         return false;
     }
 
-    /** Messages from the broker wait to be read. */
+    /** Whether messages were fetched that can be handed over now: callbacks were taken away meanwhile, and there are some again. */
+    default boolean hasRest() {
+        return false;
+    }
+
+    /** Messages from the broker wait to be read, or to be handed over. */
     default void messages() {
     }
 

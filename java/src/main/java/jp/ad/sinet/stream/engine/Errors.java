@@ -27,6 +27,7 @@ final class Errors {
     private static final int AUTHENTICATION = 8;
     /** More than there are codes, and causes. */
     private static final int ALL = 16;
+
     private Errors() {
     }
 

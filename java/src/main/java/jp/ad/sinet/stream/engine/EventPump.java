@@ -157,6 +157,9 @@ final class EventPump implements Runnable {
         if (packed != null) {
             callbacks.run(() -> deliver(new PackedEvents(packed, sink)));
         }
+        if (sink.hasRest()) {
+            callbacks.run(sink::messages);
+        }
         return !last;
     }
 

@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine;
 
+import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -17,7 +18,7 @@ final class MessageCallbacks<T> implements ClientSink {
     private final Object handing = new Object();
     private final Packed batch = new Packed();
     /** What is fetched has a rest, for the next callback. */
-    private boolean rest;
+    private volatile boolean rest;
     private volatile Deserializing<T> deserializing;
     private volatile long handle;
     private volatile boolean closed;
@@ -84,6 +85,11 @@ final class MessageCallbacks<T> implements ClientSink {
     }
 
     @Override
+    public boolean hasRest() {
+        return rest && wantsMessages();
+    }
+
+    @Override
     public void messages() {
         synchronized (handing) {
             while (wantsMessages()) {
@@ -91,8 +97,10 @@ final class MessageCallbacks<T> implements ClientSink {
                     return;
                 }
                 rest = true;
-                while (wantsMessages() && (rest = batch.next())) {
-                    handOver();
+                Iterator<Pair<T>> listeners;
+                // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
+                while (!closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
+                    handOver(listeners);
                 }
             }
         }
@@ -106,14 +114,12 @@ final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    private void handOver() {
+    private void handOver(Iterator<Pair<T>> listeners) {
         try {
             Message<T> message = deserializing.message(batch);
-            for (Pair<T> pair : pairs) {
-                run(() -> pair.onMessage.accept(message));
-            }
+            listeners.forEachRemaining(pair -> run(() -> pair.onMessage.accept(message)));
         } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
-            fail(pairs, failure);
+            listeners.forEachRemaining(pair -> fail(pair, failure));
         } finally {
             taken(batch.seq());
         }
@@ -127,11 +133,9 @@ final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    private static <T> void fail(List<Pair<T>> told, Throwable failure) {
-        for (Pair<T> pair : told) {
-            if (pair.onFailure != null) {
-                run(() -> pair.onFailure.accept(failure));
-            }
+    private static void fail(Pair<?> pair, Throwable failure) {
+        if (pair.onFailure != null) {
+            run(() -> pair.onFailure.accept(failure));
         }
     }
 
@@ -162,7 +166,7 @@ final class MessageCallbacks<T> implements ClientSink {
     private void finish(List<Pair<T>> told, SinetStreamException cause) {
         if (!closed) {
             messages();
-            fail(told, cause);
+            told.forEach(pair -> fail(pair, cause));
         }
     }
 

@@ -99,31 +99,37 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     }
 
     private void giveUnheard() {
-        while (!closed && !callbacks.isEmpty()) {
-            PluginMessageWrapper read = unheard.poll();
+        while (!closed) {
+            PluginMessageWrapper read;
+            List<Callbacks<T>> listeners;
+            // What is taken is told to those who listen now, also when they are taken away meanwhile: else it would be lost.
+            synchronized (callbacks) {
+                listeners = List.copyOf(callbacks);
+                read = listeners.isEmpty() ? null : unheard.poll();
+            }
             if (read == null) {
                 return;
             }
-            give(read);
+            give(read, listeners);
         }
     }
 
-    private void give(PluginMessageWrapper read) {
+    private void give(PluginMessageWrapper read, List<Callbacks<T>> listeners) {
         try {
             Message<T> message = decoding.message(read);
-            each(callback -> callback.onMessage, message);
+            each(listeners, callback -> callback.onMessage, message);
         } catch (SinetStreamException | Error e) {
-            each(callback -> callback.onFailure, e);
+            each(listeners, callback -> callback.onFailure, e);
         }
     }
 
     private void failed(Throwable cause) {
         EngineClient.countError(handle);
-        executor.submit(() -> each(callback -> callback.onFailure, Providers.failure(pluginName, cause)));
+        executor.submit(() -> each(callbacks, callback -> callback.onFailure, Providers.failure(pluginName, cause)));
     }
 
-    private <V> void each(Function<Callbacks<T>, Consumer<V>> kind, V news) {
-        for (Callbacks<T> each : callbacks) {
+    private <V> void each(List<Callbacks<T>> listeners, Function<Callbacks<T>, Consumer<V>> kind, V news) {
+        for (Callbacks<T> each : listeners) {
             Consumer<V> callback = kind.apply(each);
             if (callback == null) {
                 continue;

@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 import org.junit.jupiter.api.Test;
@@ -129,6 +130,26 @@ class AsyncReaderTest {
             writer.write("good");
             assertEquals("good", next(values));
             assertInstanceOf(told, failures.poll(10, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void aMessageThatIsUnderWayWhenTheCallbacksAreTakenAwayIsNotLost() throws Exception {
+        String topic = Clients.topic();
+        BlockingQueue<String> values = new LinkedBlockingQueue<>();
+        AtomicReference<AsyncMessageReader<String>> itself = new AtomicReference<>();
+        try (AsyncMessageReader<String> reader = reader(topic).deserializer(bytes -> {
+            itself.get().clearOnMessageCallback();
+            return new String(bytes);
+        }).build().getAsyncReader(); MessageWriter<String> writer = writer(topic)) {
+            itself.set(reader);
+            for (String value : List.of("1", "2", "3")) {
+                writer.write(value);
+            }
+            for (String value : List.of("1", "2", "3")) {
+                reader.addOnMessageCallback(message -> values.add(message.getValue()));
+                assertEquals(value, next(values));
+            }
         }
     }
 

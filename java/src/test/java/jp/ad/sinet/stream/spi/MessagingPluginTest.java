@@ -24,6 +24,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 import org.jdeferred2.Promise;
@@ -439,6 +440,27 @@ class MessagingPluginTest {
             assertEquals(101, writer.getMetrics().getMsgCountTotal());
         }
         assertEquals(2, CLOSED.size());
+    }
+
+    @Test
+    void aMessageThatIsUnderWayWhenTheCallbacksAreTakenAwayIsNotLost() throws Exception {
+        installBlocking();
+        Path file = file();
+        BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+        AtomicReference<AsyncMessageReader<String>> itself = new AtomicReference<>();
+        try (AsyncMessageReader<String> reader = MessageReaderFactory.<String>builder().configFile(file).deserializer(bytes -> {
+            itself.get().clearOnMessageCallback();
+            return new String(bytes);
+        }).build().getAsyncReader(); MessageWriter<String> writer = writers(file).getWriter()) {
+            itself.set(reader);
+            for (String value : List.of("1", "2", "3")) {
+                writer.write(value);
+            }
+            for (String value : List.of("1", "2", "3")) {
+                reader.addOnMessageCallback(message -> heard.add(message.getValue()));
+                assertEquals(value, heard.poll(10, TimeUnit.SECONDS));
+            }
+        }
     }
 
     @Test
