@@ -1,13 +1,12 @@
 //! A connection in memory: two lanes of bytes of a bounded size, which can be cut at any byte or fall silent.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::Interest;
 use tokio::time::Instant;
 
@@ -51,7 +50,7 @@ pub(super) struct Wire {
 
 #[derive(Default)]
 struct Lane {
-    bytes: VecDeque<u8>,
+    bytes: BytesMut,
     total: u64,
 }
 
@@ -60,7 +59,7 @@ impl Lane {
     fn push(&mut self, bytes: &[u8], capacity: usize, cut: Option<u64>) -> (usize, bool) {
         let room = capacity.saturating_sub(self.bytes.len()).min(bytes.len());
         let kept = cut.map_or(room, |cut| room.min(cut.saturating_sub(self.total) as usize));
-        self.bytes.extend(&bytes[..kept]);
+        self.bytes.extend_from_slice(&bytes[..kept]);
         self.total += room as u64;
         (room, cut.is_some_and(|cut| room > 0 && self.total >= cut))
     }
@@ -150,9 +149,7 @@ impl Pipe {
                 };
             }
             let length = buffer.len().min(wire.down.bytes.len());
-            for (to, from) in buffer.iter_mut().zip(wire.down.bytes.drain(..length)) {
-                *to = from;
-            }
+            wire.down.bytes.copy_to_slice(&mut buffer[..length]);
             wire.answered = true;
             wire.moved();
             length
@@ -226,9 +223,9 @@ impl Drop for Pipe {
 
 impl BrokerEnd {
     /// Some bytes of the client's; `None`: no more come.
-    pub async fn read(&self) -> Option<Vec<u8>> {
+    pub async fn read(&self) -> Option<BytesMut> {
         poll_fn(|context| {
-            let bytes: Vec<u8> = {
+            let bytes = {
                 let mut wire = lock(&self.0);
                 if wire.is_silent() {
                     return Poll::Pending;
@@ -240,7 +237,7 @@ impl BrokerEnd {
                     wire.broker.push(context.waker().clone());
                     return Poll::Pending;
                 }
-                wire.up.bytes.drain(..).collect()
+                wire.up.bytes.split()
             };
             wake(&self.0);
             Poll::Ready(Some(bytes))

@@ -264,7 +264,7 @@ async fn trouble(world: &World, scenario: &Scenario) {
 async fn watch(callers: Arc<Callers>, reader: Arc<Client>, max_queued: usize) {
     let mut unfair_since: Option<Instant> = None;
     loop {
-        sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(500)).await;
         let outbox = callers.client.info();
         if outbox.outbox_messages > max_queued || outbox.outbox_bytes > MAX_QUEUED_BYTES {
             callers.history.fault(format!("the outbox is too full: {outbox:?}"));
