@@ -162,19 +162,26 @@ fn unpack(mut bytes: &[u8]) -> Vec<Told> {
         let length = u32::from_be_bytes(take(bytes, 4).try_into().unwrap());
         take(bytes, length as usize);
     }
+    /// With those behind it.
+    fn error(bytes: &mut &[u8]) {
+        while take(bytes, 4) != [0; 4] {
+            text(bytes);
+            take(bytes, 2);
+        }
+    }
     let mut told = Vec::new();
     while !bytes.is_empty() {
         told.push(match take(&mut bytes, 1)[0] {
             6 => Told::Delivered(number(&mut bytes), number(&mut bytes)),
             7 => {
                 let number = number(&mut bytes);
-                take(&mut bytes, 4);
-                text(&mut bytes);
+                error(&mut bytes);
                 Told::Failed(number)
             }
             kind => {
-                take(&mut bytes, 1 + 8 + 4);
+                take(&mut bytes, 1 + 8);
                 text(&mut bytes);
+                error(&mut bytes);
                 Told::Change(kind)
             }
         });
