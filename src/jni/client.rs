@@ -31,6 +31,8 @@ pub(super) struct JavaClient {
     /// What Java has yet to hear the end of.
     pending: Mutex<Pending>,
     events: Arc<EventQueue>,
+    /// Events that Java could not take.
+    untold: Mutex<Vec<u8>>,
 }
 
 enum Raw {
@@ -121,7 +123,14 @@ impl JavaClient {
             },
         };
         let settings = config::load(&request)?;
-        Ok(JavaClient { role, settings, raw: OnceLock::new(), pending: Mutex::default(), events: Arc::default() })
+        Ok(JavaClient {
+            role,
+            settings,
+            raw: OnceLock::new(),
+            pending: Mutex::default(),
+            events: Arc::default(),
+            untold: Mutex::default(),
+        })
     }
 
     /// What Java needs to know of the configuration.
@@ -288,8 +297,25 @@ impl JavaClient {
 
     /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
     /// wait. Empty: nothing has, in time. There is no news without a client: a change of its connection that was told
-    /// before could be its end, and nobody would ask for the ends of its messages any more.
-    pub fn take_events(&self, want_messages: bool, wait: Duration) -> Result<Vec<u8>> {
+    /// before could be its end, and nobody would ask for the ends of its messages any more. What `hand_over` fails for
+    /// comes again with the next call: the ends of messages are told by nobody else.
+    pub fn take_events<T, E: From<Error>>(
+        &self,
+        want_messages: bool,
+        wait: Duration,
+        hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let mut packed = std::mem::take(&mut *lock(&self.untold));
+        let wait = if packed.is_empty() { wait } else { Duration::ZERO };
+        packed.extend(self.new_events(want_messages, wait)?);
+        let handed = hand_over(&packed);
+        if handed.is_err() {
+            *lock(&self.untold) = packed;
+        }
+        handed
+    }
+
+    fn new_events(&self, want_messages: bool, wait: Duration) -> Result<Vec<u8>> {
         let until = Instant::now() + wait;
         let client = self.client()?;
         let mut arrival = std::pin::pin!(client.arrival());

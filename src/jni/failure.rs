@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic;
 use std::sync::{Once, OnceLock};
 
-use jni::errors::ErrorPolicy;
+use jni::errors::{ErrorPolicy, JniError};
 use jni::exceptions::JOutOfMemoryError;
 use jni::objects::{JClass, JThrowable, JValue};
 use jni::refs::{Global, LoaderContext, Reference};
@@ -59,6 +59,10 @@ fn throw<T: Default>(env: &mut Env<'_>, native: &JClass<'_>, failure: Failure) -
     }
     let error = match failure {
         Failure::Engine(error) => error,
+        Failure::Jni(jni::errors::Error::JniCall(JniError::NoMemory)) if let Some(class) = OUT_OF_MEMORY.get() => {
+            let _ = env.throw_new(class, jni_str!("no memory for what the native library returns"));
+            return Ok(T::default());
+        }
         Failure::Jni(error) => Error::Internal(format!("JNI: {error}")),
     };
     let thrown = fail(env, native, &error);
@@ -101,12 +105,16 @@ pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
 
 /// A class of the JDK, whose loader is not the application's.
 static LAST_RESORT: OnceLock<Global<JClass<'static>>> = OnceLock::new();
+static OUT_OF_MEMORY: OnceLock<Global<JClass<'static>>> = OnceLock::new();
 
 /// Looks up all classes that are needed later, in this module and by the crate `jni` itself.
 pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
     let class = env.find_class(jni_str!("java/lang/IllegalStateException"))?;
     let class = env.new_global_ref(class)?;
     LAST_RESORT.get_or_init(|| class);
+    let class = env.find_class(jni_str!("java/lang/OutOfMemoryError"))?;
+    let class = env.new_global_ref(class)?;
+    OUT_OF_MEMORY.get_or_init(|| class);
     let context = LoaderContext::None;
     JThrowable::lookup_class(env, &context)?;
     JOutOfMemoryError::lookup_class(env, &context)?;

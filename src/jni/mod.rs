@@ -281,7 +281,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
 ) -> JByteArray<'a> {
     let wait = millis(wait_ms);
     export(&mut env, &native, |env| {
-        on(handle, |client| Ok(env.byte_array_from_slice(&client.take_events(want_messages, wait)?)?))
+        on(handle, |client| client.take_events(want_messages, wait, |packed| Ok(env.byte_array_from_slice(packed)?)))
     })
 }
 

@@ -162,11 +162,11 @@ fn unpack(mut bytes: &[u8]) -> Vec<Told> {
         let length = u32::from_be_bytes(take(bytes, 4).try_into().unwrap());
         take(bytes, length as usize);
     }
+    /// With those behind it.
     fn error(bytes: &mut &[u8]) {
-        if take(bytes, 4) != [0; 4] {
+        while take(bytes, 4) != [0; 4] {
             text(bytes);
             take(bytes, 2);
-            error(bytes);
         }
     }
     let mut told = Vec::new();
@@ -196,11 +196,15 @@ fn delivered(told: &[Told]) -> u64 {
     told.iter().map(|each| if let Told::Delivered(from, to) = each { to - from } else { 0 }).sum()
 }
 
+fn take_events(client: &JavaClient, want_messages: bool, wait: Duration) -> crate::error::Result<Vec<u8>> {
+    client.take_events(want_messages, wait, |packed| Ok(packed.to_vec()))
+}
+
 /// Fetches until the client is closed, from now on, be it there or not.
 fn fetch_all(client: &JavaClient) -> Vec<Told> {
     let mut told = Vec::new();
     while !told.contains(&Told::Change(CLOSED)) {
-        match client.take_events(false, LIMIT) {
+        match take_events(client, false, LIMIT) {
             Ok(packed) => {
                 assert!(!packed.is_empty(), "no news within the limit");
                 told.extend(unpack(&packed));
@@ -222,8 +226,8 @@ fn a_driver_that_is_faster_than_the_one_who_connects_is_heard_when_the_client_is
     let client = open("writer", &peer);
     // What the driver does that has connected, and lost the connection, before `connect` has come to its end.
     client.events.push(&ConnectionEvent::Connected { broker: "b".into(), session_present: false });
-    assert!(client.take_events(false, Duration::ZERO).is_err());
-    assert!(client.take_events(true, LIMIT).is_err());
+    assert!(take_events(&client, false, Duration::ZERO).is_err());
+    assert!(take_events(&client, true, LIMIT).is_err());
     connect(&client);
     submit(&client, 3);
     peer.await_acknowledged(3);
@@ -256,8 +260,25 @@ fn one_who_asks_late_hears_the_ends_of_messages_before_the_end_of_the_client() {
     connect(&client);
     submit(&client, 10);
     close(&client);
-    let told = unpack(&client.take_events(false, Duration::ZERO).unwrap());
+    let told = unpack(&take_events(&client, false, Duration::ZERO).unwrap());
     assert_eq!(delivered(&told), 10);
+}
+
+#[test]
+fn what_java_has_no_memory_for_is_told_again_with_what_came_meanwhile() {
+    let peer = Peer::start();
+    let client = open("writer", &peer);
+    connect(&client);
+    submit(&client, 10);
+    peer.await_acknowledged(10);
+    let refuse = |packed: &[u8]| if packed.is_empty() { Ok(()) } else { Err(Error::Internal("no memory".into())) };
+    assert!(client.take_events(false, LIMIT, refuse).is_err());
+    assert!(client.take_events(false, LIMIT, refuse).is_err());
+    close(&client);
+    let told = unpack(&take_events(&client, false, LIMIT).unwrap());
+    assert_eq!(told.iter().filter(|each| **each == Told::Change(1)).count(), 1, "{told:?}");
+    assert_eq!(delivered(&told), 10);
+    assert_eq!(take_events(&client, false, Duration::ZERO).unwrap(), b"");
 }
 
 /// Messages of zeros, compressed.

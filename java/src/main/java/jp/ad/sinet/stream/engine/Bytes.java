@@ -27,6 +27,15 @@ final class Bytes {
         return buffer.hasRemaining();
     }
 
+    int position() {
+        return buffer.position();
+    }
+
+    /** Goes back. */
+    void position(int position) {
+        buffer.position(position);
+    }
+
     int u8() {
         need(1);
         return buffer.get() & 0xFF;

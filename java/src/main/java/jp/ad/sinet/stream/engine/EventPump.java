@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntFunction;
 import java.util.logging.Level;
@@ -16,16 +17,23 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
  * The one thread of a client: it logs the changes of the connection, tells them to the listener, and gives an
  * asynchronous client the news of its messages. It ends by itself after the last event or the release of the handle. It
  * does not know the client, so that a forgotten one can still be cleaned up.
+ *
+ * <p>When the JVM has no memory for something, it is tried again until it has: a client without this thread would go on, but
+ * its promises would never end, and its callbacks get nothing.
  */
 final class EventPump implements Runnable {
     private static final int WAIT_MILLIS = 1000;
     private static final int ABANDONED_MILLIS = 1000;
+    private static final int NO_MEMORY_MILLIS = 20;
 
     private final IntFunction<byte[]> source;
     private final String name;
     private final ConnectionListener listener;
     private final ClientSink sink;
     private final CallbackExecutor callbacks;
+    private final Runnable tell = this::tell;
+    private final Runnable tellRest;
+    private final Runnable tellOver;
     private final CountDownLatch over = new CountDownLatch(1);
     private volatile boolean ready;
 
@@ -40,6 +48,10 @@ final class EventPump implements Runnable {
     /** What stood in the way of a connection the last time. */
     private String obstacle;
     private boolean ended;
+    /** What was fetched, until it is told; null when there is nothing. */
+    private byte[] fetched;
+    private PackedEvents events;
+    private volatile boolean noMemory;
 
     /**
      * A pump that does not run yet.
@@ -53,12 +65,14 @@ final class EventPump implements Runnable {
         this(source, name, listener, new ClientSink() { }, null);
     }
 
-    private EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener, ClientSink sink,
+    EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener, ClientSink sink,
             Executor executor) {
         this.source = source;
         this.name = name;
         this.listener = listener;
         this.sink = sink;
+        this.tellRest = sink::messages;
+        this.tellOver = sink::over;
         this.callbacks = new CallbackExecutor(executor, name);
     }
 
@@ -115,6 +129,8 @@ final class EventPump implements Runnable {
             rest = source.apply(0);
         } catch (SinetStreamException e) {
             // nothing is left
+        } catch (OutOfMemoryError e) {
+            // what is left is unknown, as the promises will say
         } finally {
             fetching.unlock();
         }
@@ -133,7 +149,7 @@ final class EventPump implements Runnable {
             return;
         } finally {
             try {
-                callbacks.run(sink::over);
+                give(tellOver);
             } finally {
                 over.countDown();
             }
@@ -146,28 +162,70 @@ final class EventPump implements Runnable {
     /** Delivers the next events; false when there will be no more. */
     private boolean pump() {
         boolean last;
-        byte[] packed;
         fetching.lock();
         try {
             last = finished;
-            packed = last ? rest : source.apply(WAIT_MILLIS);
+            fetched = last ? rest : source.apply(WAIT_MILLIS);
+        } catch (OutOfMemoryError e) {
+            // the library still has what there was
+            last = false;
+            noMemory = true;
         } finally {
             fetching.unlock();
         }
-        if (packed != null) {
-            callbacks.run(() -> deliver(new PackedEvents(packed, sink)));
+        if (noMemory) {
+            pause();
+        } else if (fetched != null) {
+            events = null;
+            give(tell);
         }
         if (sink.hasRest()) {
-            callbacks.run(sink::messages);
+            give(tellRest);
         }
         return !last;
     }
 
-    private void deliver(PackedEvents events) {
+    /** Has it done where callbacks run. */
+    private void give(Runnable news) {
+        while (true) {
+            noMemory = false;
+            try {
+                callbacks.run(() -> {
+                    try {
+                        news.run();
+                    } catch (OutOfMemoryError e) {
+                        noMemory = true;
+                    }
+                });
+            } catch (OutOfMemoryError e) {
+                noMemory = true;
+            }
+            if (!noMemory) {
+                return;
+            }
+            pause();
+        }
+    }
+
+    private void pause() {
+        noMemory = false;
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
+    }
+
+    /** Tells what was fetched, or what is left of it. */
+    private void tell() {
+        if (events == null) {
+            events = new PackedEvents(fetched, sink);
+        }
         while (!ended && events.hasNext()) {
-            ConnectionEvent event = events.next();
-            if (event != null) {
-                deliver(event);
+            try {
+                ConnectionEvent event = events.next();
+                if (event != null) {
+                    deliver(event);
+                }
+            } catch (OutOfMemoryError e) {
+                events.again();
+                throw e;
             }
         }
     }
@@ -175,11 +233,11 @@ final class EventPump implements Runnable {
     private void deliver(ConnectionEvent event) {
         ConnectionEvent.Type type = event.getType();
         wasConnected |= type == ConnectionEvent.Type.CONNECTED;
-        ended = type == ConnectionEvent.Type.ENDED || type == ConnectionEvent.Type.CLOSED;
         log(event);
         if (type == ConnectionEvent.Type.ENDED) {
             sink.ended(event.getCause());
         }
+        ended = type == ConnectionEvent.Type.ENDED || type == ConnectionEvent.Type.CLOSED;
         if (listener == null || !wasConnected) {
             return;
         }

@@ -156,8 +156,8 @@ final class MessageCallbacks<T> implements ClientSink {
             if (end != null) {
                 return;
             }
-            end = cause;
             told = List.copyOf(pairs);
+            end = cause;
         }
         finish(told, cause);
     }

@@ -107,15 +107,18 @@ final class Outcomes implements ClientSink {
      */
     @Override
     public void over() {
+        // All that takes memory comes first: when there is none, this is called again.
+        SinetStreamException why = cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
+                + " was confirmed; it may have been delivered");
         Outcome[] rest;
         synchronized (this) {
             rest = new Outcome[ring.length];
+            Outcome[] none = new Outcome[FIRST_SIZE];
             takeAll(last + 1 - rest.length, rest.length, rest);
-            ring = new Outcome[FIRST_SIZE];
+            ring = none;
         }
         for (Outcome outcome : rest) {
-            settle(outcome, cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
-                    + " was confirmed; it may have been delivered"));
+            settle(outcome, why);
         }
     }
 }

@@ -28,6 +28,8 @@ final class Packed {
     private Bytes in = NO_RECORDS;
     /** Used again: a record's parts are copied out of it before the next ones come. */
     private byte[] buffer = NOTHING;
+    /** What was read, until it is loaded: for that the JVM may lack memory. */
+    private byte[] records;
     private long seq;
     private long timestampMicros;
     /** Shared by the messages that follow each other with the same topic, quality and flags, and no properties. */
@@ -49,29 +51,35 @@ final class Packed {
     boolean fetch(long handle, int waitMillis) {
         in = NO_RECORDS; // large ones make room for the next
         payload = null;
-        byte[] records;
-        try {
-            records = Native.read(handle, CREDIT, buffer, waitMillis);
-        } finally {
-            ofPlugins = PluginFailures.takeAll();
+        if (records == null) {
+            try {
+                records = Native.read(handle, CREDIT, buffer, waitMillis);
+            } finally {
+                ofPlugins = PluginFailures.takeAll();
+            }
         }
         if (records.length <= MAX_KEPT) {
             buffer = records;
         }
         load(records);
+        records = null;
         return in.hasRemaining();
     }
 
-    /** Goes to the next record; false when there is none. */
+    /** Goes to the next record; false when there is none. One that the JVM lacks the memory for comes again. */
     boolean next() {
         if (!in.hasRemaining()) {
             return false;
         }
+        int start = in.position();
         try {
             parse();
             return true;
         } catch (SinetStreamException e) {
             in = NO_RECORDS; // what follows has no known beginning
+            throw e;
+        } catch (OutOfMemoryError e) {
+            in.position(start);
             throw e;
         }
     }

@@ -19,6 +19,8 @@ final class PackedEvents {
 
     private final Bytes in;
     private final ClientSink sink;
+    /** Where the event began that was taken last. */
+    private int start;
 
     PackedEvents(byte[] packed) {
         this(packed, new ClientSink() { });
@@ -39,6 +41,7 @@ final class PackedEvents {
      * which of them mean something depends on the kind.
      */
     ConnectionEvent next() {
+        start = in.position();
         int kind = in.u8();
         if (kind >= DELIVERED && kind <= MESSAGES) {
             tell(kind);
@@ -65,6 +68,11 @@ final class PackedEvents {
             default:
                 throw Errors.malformed("unknown kind of event " + kind);
         }
+    }
+
+    /** The event that was taken last comes again. */
+    void again() {
+        in.position(start);
     }
 
     private void tell(int kind) {

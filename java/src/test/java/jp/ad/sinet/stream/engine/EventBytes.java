@@ -24,6 +24,11 @@ final class EventBytes {
         return event(4, 0, 0, "").error(code, message, 6).noError();
     }
 
+    EventBytes delivered(long from, long to) {
+        out.writeBytes(ByteBuffer.allocate(17).put((byte) 6).putLong(from).putLong(to).array());
+        return this;
+    }
+
     EventBytes closed() {
         return event(5, 0, 0, "").noError();
     }

@@ -12,6 +12,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -22,9 +23,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.ConnectionEvent;
 import jp.ad.sinet.stream.api.ConnectionEvent.Type;
+import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
@@ -276,5 +280,63 @@ class EventPumpTest {
         thread.join();
         assertEquals(Level.SEVERE, logged.get(0).getLevel());
         assertFalse(thread.isAlive());
+    }
+
+    // ---- no memory
+
+    @Test
+    void eventsForWhichThereIsNoMemoryAreFetchedAgain() throws InterruptedException {
+        List<byte[]> fetched = List.of(new EventBytes().connected("b:1", false).pack(), new EventBytes().closed().pack());
+        AtomicInteger calls = new AtomicInteger();
+        EventPump hungry = new EventPump(waitMillis -> {
+            int call = calls.getAndIncrement();
+            if (call % 2 == 0) {
+                throw new OutOfMemoryError("on purpose");
+            }
+            return fetched.get(call / 2);
+        }, "short", seen::add);
+        Thread pumping = new Thread(hungry, "short pump");
+        pumping.start();
+        pumping.join();
+        assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
+    }
+
+    /** Here, or on the thread of an executor, whose own affair what is thrown would be. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void eventsForWhichThereIsNoMemoryAreToldAgain(boolean executor) throws InterruptedException {
+        List<String> told = Collections.synchronizedList(new ArrayList<>());
+        AtomicInteger calls = new AtomicInteger();
+        ClientSink sink = new ClientSink() {
+            private void tell(String what) {
+                if (calls.getAndIncrement() % 2 == 0) {
+                    throw new OutOfMemoryError("on purpose");
+                }
+                told.add(what);
+            }
+
+            @Override
+            public void delivered(long from, long to) {
+                tell(from + " to " + to);
+            }
+
+            @Override
+            public void ended(SinetStreamException cause) {
+                tell("ended");
+            }
+
+            @Override
+            public void over() {
+                tell("over");
+            }
+        };
+        changes.add(new EventBytes().connected("b:1", false).delivered(0, 3).delivered(3, 5).ended(7, "gone").pack());
+        EventPump pumping = new EventPump(this::events, "short", seen::add, sink,
+                executor ? task -> new Thread(task).start() : null);
+        Thread own = new Thread(pumping, "short pump");
+        own.start();
+        own.join();
+        assertEquals(List.of("0 to 3", "3 to 5", "ended", "over"), told);
+        assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
     }
 }
