@@ -130,7 +130,9 @@ impl<'a> Driver<'a> {
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => error,
             };
+            // The next one may have a session of its own, with the same identifiers.
             self.session_of = None;
+            self.shared.with(Session::start_over);
             failures.push(failure);
         }
         Err(all_failed(failures))
