@@ -19,7 +19,7 @@ use crate::mqtt::{Client, ValueSize};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn world(habits: Habits, weather: Weather) -> World {
-    World::new(1, Habits { window: 100_000, ..habits }, weather, MINUTE)
+    World::new(1, Habits { window: 100_000, takes: 100_000, ..habits }, weather, MINUTE)
 }
 
 fn writer(qos: &str, more: &[(&str, Value)]) -> Settings {
@@ -185,6 +185,20 @@ fn a_write_that_cannot_wait_for_the_delay_has_an_attempt_and_many_of_them_have_f
         }
         let made = attempts(&world) - before;
         assert!(failures > 100 && (1..=12).contains(&made), "{made} attempts for {failures} writes");
+    });
+}
+
+#[test]
+fn a_write_that_cannot_wait_for_the_delay_has_attempts_until_the_broker_is_back() {
+    simulate(async {
+        let world = world(Habits::default(), Weather::fair());
+        let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[delay(3600.0)]));
+        client.opened().await.expect("open");
+        world.network.take_down(Duration::from_secs(5), true);
+        told(&world, "Retrying").await;
+        let began = Instant::now();
+        assert_eq!(write(&client, payload(1), MINUTE).await, Ok(()));
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     });
 }
 
