@@ -15,7 +15,7 @@ use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::wait::{after, block_until};
+use crate::mqtt::wait::{after, block_until, lock};
 use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
 use crate::tls::KeyMaterial;
 use crate::{BoxError, builder};
@@ -359,7 +359,7 @@ impl<T> MessageReader<T> {
 /// ```
 pub struct AsyncMessageReader<T> {
     core: Core<T>,
-    /// Of the stream: the next message. The lock, which nobody waits for, lets many threads share the reader.
+    /// Of the stream: the wait for the next message. The lock, held for a moment, lets many threads share the reader.
     next: Mutex<Option<Next>>,
     /// The stream has told the end.
     ended: bool,
@@ -419,6 +419,8 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// As [`MessageReader::read`].
     pub async fn read(&self) -> Result<Option<Message<T>>> {
+        // The stream's wait would get the wake-up for the next message, and nobody polls it now.
+        drop(lock(&self.next).take());
         let client = &self.core.raw.client;
         let delivery = match self.core.raw.settings.receive_timeout {
             None => Some(client.receive().await),

@@ -3,7 +3,9 @@
 mod common;
 
 use std::collections::VecDeque;
-use std::task::Poll;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use common::block_on;
 use common::broker::Broker;
@@ -99,7 +101,7 @@ fn the_reader_is_a_stream_that_ends_with_its_error() {
     let mut reader: AsyncMessageReader<String> = block_on(builder.open_async()).expect("reader");
     let writer = writer(&broker.plain_address(), Consistency::AtLeastOnce);
     let next = |reader: &mut AsyncMessageReader<String>| -> Option<Result<Message<String>, Error>> {
-        block_on(std::future::poll_fn(|context| std::pin::Pin::new(&mut *reader).poll_next(context)))
+        block_on(poll_fn(|context| Pin::new(&mut *reader).poll_next(context)))
     };
     for value in ["a", "b"] {
         block_on(writer.write(value)).expect("written");
@@ -145,7 +147,7 @@ fn a_send_that_is_given_up_leaves_its_place() {
     block_on(async {
         let first = writer.send("1").await.expect("accepted");
         let mut given_up = Box::pin(writer.send("2"));
-        let polled = std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context).is_ready())).await;
+        let polled = poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context).is_ready())).await;
         assert!(!polled, "the outbox is full");
         drop(given_up);
         proxy.stall(false);
@@ -162,4 +164,22 @@ fn clients_can_be_shared_by_threads() {
     shared::<AsyncMessageReader<String>>();
     shared::<sinetstream::MessageWriter<str>>();
     shared::<sinetstream::MessageReader<String>>();
+}
+
+#[test]
+fn a_read_after_a_poll_of_the_stream_gets_the_next_message() {
+    let broker = broker();
+    let address = broker.plain_address();
+    let writer = writer(&address, Consistency::AtLeastOnce);
+    let builder = AsyncMessageReader::<String>::builder().no_config(true).service_type("mqtt").topic("t");
+    let mut reader = block_on(builder.parameter("brokers", address.as_str()).open_async()).expect("reader");
+    block_on(async {
+        assert!(poll_fn(|context| Poll::Ready(Pin::new(&mut reader).poll_next(context).is_pending())).await);
+        let mut reading = pin!(reader.read());
+        let mut is_there = || reading.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(!is_there());
+        writer.write("hello").await.expect("written");
+        // Should the message wake the stream's wait alone, this one would never have it.
+        common::eventually("the message", is_there);
+    });
 }

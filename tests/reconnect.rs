@@ -168,6 +168,32 @@ fn the_next_broker_of_a_list_opens_the_client_when_the_first_hangs_up_on_the_sub
 }
 
 #[test]
+fn a_message_of_the_broker_that_did_not_open_the_client_is_not_taken_for_one_of_the_next() {
+    // Each has a session, and the same identifier in it for another message.
+    let broker = |text: &'static str, dup: u8, opens: bool| {
+        Scripted::start(move |peer| {
+            peer.expect(raw::CONNECT);
+            peer.send(&[0x20, 2, 1, 0]);
+            let message = raw::publish("t", &raw::message(text), 1, false, 1);
+            peer.send(&Packet { first: message.first | dup, ..message }.bytes());
+            if opens {
+                peer.suback(1);
+                peer.drain();
+            } else {
+                peer.expect(SUBSCRIBE);
+            }
+        })
+    };
+    for dup in [0, 8] {
+        let (first, second) = (broker("first", 0, false), broker("second", dup, true));
+        let builder = reader("unused").parameter("brokers", vec![first.address(), second.address()]);
+        let reader = builder.client_id("r").parameter("clean_session", false).open().expect("reader");
+        assert_eq!([next(&reader).into_value(), next(&reader).into_value()], ["first", "second"]);
+        assert_eq!(reader.connection_info().reconnects, 0);
+    }
+}
+
+#[test]
 fn a_refused_login_is_final_for_a_list_too() {
     let (first, second) = (Broker::start(), Broker::start());
     let brokers = vec![first.login_address(), second.plain_address()];

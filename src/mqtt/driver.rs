@@ -130,7 +130,9 @@ impl<'a> Driver<'a> {
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => error,
             };
+            // The next one may have a session of its own, with the same identifiers.
             self.session_of = None;
+            self.shared.with(Session::start_over);
             failures.push(failure);
         }
         Err(all_failed(failures))
@@ -181,37 +183,35 @@ impl<'a> Driver<'a> {
 
     /// Tries one broker after the other until one answers, with growing delays.
     async fn reopen(&mut self, mut cause: Error) -> Result<Opened> {
+        let mut next = None;
         loop {
             self.broker = (self.broker + 1) % self.plan.brokers.len().max(1);
-            let mut delay = self.backoff.delay(self.plan.dialer.random());
-            if self.tried_for_close {
-                delay = delay.min(CLOSING_DELAY);
-            }
-            let planned = Instant::now() + delay;
+            let planned = next.unwrap_or_else(|| Instant::now() + self.delay());
+            let delay = planned.saturating_duration_since(Instant::now());
             let broker = self.plan.brokers[self.broker].to_string();
             self.shared.tell(ConnectionEvent::Retrying { delay, broker, cause });
-            let mut writes_may_hurry = true;
-            while {
-                let hurried = self.pause(planned, writes_may_hurry).await;
-                match self.attempt().await {
-                    Ok(opened) => return Ok(opened),
-                    Err(Refused::ForGood(error)) => return Err(error),
-                    Err(Refused::ForNow(error)) => cause = error,
-                }
-                hurried && !self.tried_for_close
-            } {
-                // Once is enough: writers must not make the delays short for all the others.
-                writes_may_hurry = false;
+            let hurried = self.pause(planned).await;
+            match self.attempt().await {
+                Ok(opened) => return Ok(opened),
+                Err(Refused::ForGood(error)) => return Err(error),
+                Err(Refused::ForNow(error)) => cause = error,
             }
+            // An attempt for the sake of a write is one more, and takes the place of none.
+            next = (hurried && !self.tried_for_close).then_some(planned);
         }
+    }
+
+    fn delay(&mut self) -> Duration {
+        let delay = self.backoff.delay(self.plan.dialer.random());
+        if self.tried_for_close { delay.min(CLOSING_DELAY) } else { delay }
     }
 
     /// Waits until this moment, or less when somebody can't wait so long: a close, which has an attempt at once, or a write
     /// whose time would be up before. True: the wait was cut short.
-    async fn pause(&mut self, planned: Instant, writes_may_hurry: bool) -> bool {
+    async fn pause(&mut self, planned: Instant) -> bool {
         loop {
             let now = Instant::now();
-            let urgent = writes_may_hurry && self.shared.look(Session::next_deadline).is_some_and(|at| at < planned);
+            let urgent = self.shared.look(Session::next_deadline).is_some_and(|at| at < planned);
             let early = self.last_failure + self.hurry_delay;
             let wake = if urgent { early.min(planned) } else { planned };
             if now >= wake {

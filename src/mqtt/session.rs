@@ -151,8 +151,7 @@ impl Session {
         self.keep_alive.connected(of_the_broker, now);
         self.outgoing.connected(limits.receive_maximum, limits.maximum_packet_size);
         if !session_present {
-            self.incoming.start_over();
-            self.outgoing.start_over();
+            self.start_over();
         }
         if (!session_present || self.version == Version::V31)
             && let Some(subscription) = &mut self.subscription
@@ -164,6 +163,12 @@ impl Session {
         }
         let (outgoing, mut wire) = self.outgoing(now);
         outgoing.send_queued(&mut wire);
+    }
+
+    /// The next broker knows nothing of what was under way with this one.
+    pub fn start_over(&mut self) {
+        self.incoming.start_over();
+        self.outgoing.start_over();
     }
 
     /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.

@@ -762,6 +762,25 @@ fn a_silent_broker_is_noticed_after_one_and_a_half_keep_alives() {
 }
 
 #[test]
+fn a_ping_is_due_when_either_direction_is_silent() {
+    // The broker must hear something, and a broker that is gone takes bytes for a while.
+    for only_comes in [true, false] {
+        let (mut session, at) = clocked();
+        for second in 0..6 {
+            if only_comes {
+                session.received(at(second))
+            } else {
+                session.wrote(at(second))
+            }
+            assert_eq!(session.tick(at(second), true), Ok(()));
+            assert!(session.output.is_empty(), "only comes: {only_comes}, {second} s");
+        }
+        assert_eq!(session.tick(at(6), true), Ok(()));
+        assert_eq!(write_all(&mut session, at(6)), PING, "only comes: {only_comes}");
+    }
+}
+
+#[test]
 fn bytes_that_come_are_a_sign_of_life() {
     let (mut session, at) = clocked();
     assert_eq!(session.tick(at(6), true), Ok(()));

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{self, Packet};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::history::History;
 use super::pipe::BrokerEnd;
@@ -30,6 +30,8 @@ pub(super) struct Habits {
     pub forgets_pubrel: f64,
     /// Messages of QoS 1 and 2 that may be under way to a client; resumptions add to it (the same).
     pub window: usize,
+    /// Messages of QoS 2 that may be under way from a client.
+    pub takes: usize,
     /// It sleeps before a packet …
     pub dawdles: f64,
     /// … for at most this long.
@@ -71,6 +73,8 @@ struct Session {
     subscribed: Option<QoS>,
     /// QoS 2 identifiers between PUBLISH and PUBREL.
     received: HashSet<u16>,
+    /// The identifiers of the messages of QoS 1 and 2 that have come.
+    came_as: HashMap<u32, u16>,
     waiting: VecDeque<(QoS, Bytes)>,
     under_way: UnderWay,
     last_id: u16,
@@ -141,7 +145,7 @@ impl Broker {
     /// Only what the specification says, from now on.
     pub fn behave(&self) {
         let habits = &mut lock(&self.state).habits;
-        *habits = Habits { window: habits.window, ..Habits::default() };
+        *habits = Habits { window: habits.window, takes: habits.takes, ..Habits::default() };
     }
 
     pub fn log(&self) -> Vec<Received> {
@@ -167,6 +171,13 @@ impl Broker {
     /// From now on PUBCOMP means nothing to it, or again something.
     pub fn keep_under_way(&self, keeps: bool) {
         lock(&self.state).keeps_under_way = keeps;
+    }
+
+    /// Messages between their PUBLISH and the end of their handshake, from a client and to it.
+    pub fn unfinished(&self, client_id: &str) -> (usize, usize) {
+        let state = lock(&self.state);
+        let session = state.sessions.get(client_id);
+        session.map_or((0, 0), |session| (session.received.len(), session.under_way.messages.len()))
     }
 
     /// Messages that are under way to a client, and released.
@@ -209,14 +220,25 @@ impl Broker {
         }
         let id = connect.client_id.clone();
         let (mut output, connection, news) = self.resume(&connect);
+        // MQTT 3.1.1, section 3.1.2.10.
+        let patience = Duration::from_secs(connect.keep_alive.into()).mul_f64(1.5);
         if !end.write(&output).await {
             return;
         }
+        let mut silent_since = Instant::now();
         loop {
             output.clear();
             let packet = tokio::select! {
                 biased;
                 packet = self.read(&end, &mut input) => packet,
+                () = sleep_until(silent_since + patience), if !patience.is_zero() => {
+                    if lock(&self.state).stopped {
+                        silent_since = Instant::now();
+                        continue;
+                    }
+                    self.history.tell(format!("{id}: hears nothing"));
+                    break;
+                }
                 () = news.notified() => {
                     if !self.deliver(&id, connection, &mut output) || !end.write(&output).await {
                         return;
@@ -226,6 +248,7 @@ impl Broker {
             };
             let Some(packet) = packet else { break };
             self.nap().await;
+            silent_since = Instant::now();
             if self.chance(|habits| habits.hangs_up) {
                 self.history.tell(format!("{id}: hung up"));
                 break;
@@ -305,6 +328,13 @@ impl Broker {
         };
         match packet {
             Packet::Publish(publish) => {
+                if publish.qos != QoS::AtMostOnce {
+                    let tag = tag(&publish.payload);
+                    let earlier = session.came_as.insert(tag, publish.pkid);
+                    if earlier.is_some_and(|earlier| !publish.dup || earlier != publish.pkid) {
+                        self.history.fault(format!("{id}: {tag} again, without DUP or under another identifier"));
+                    }
+                }
                 match publish.qos {
                     QoS::AtMostOnce => {}
                     QoS::AtLeastOnce => drop(v4::PubAck::new(publish.pkid).write(output)),
@@ -316,6 +346,9 @@ impl Broker {
                                 self.history.fault(format!("{id}: the identifier {} without DUP", publish.pkid));
                             }
                             return true;
+                        }
+                        if session.received.len() > state.habits.takes {
+                            self.history.fault(format!("{id}: {} messages at once", session.received.len()));
                         }
                     }
                 }

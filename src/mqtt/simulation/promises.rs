@@ -19,7 +19,7 @@ use crate::mqtt::{Client, ValueSize};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn world(habits: Habits, weather: Weather) -> World {
-    World::new(1, Habits { window: 100_000, ..habits }, weather, MINUTE)
+    World::new(1, Habits { window: 100_000, takes: 100_000, ..habits }, weather, MINUTE)
 }
 
 fn writer(qos: &str, more: &[(&str, Value)]) -> Settings {
@@ -189,6 +189,20 @@ fn a_write_that_cannot_wait_for_the_delay_has_an_attempt_and_many_of_them_have_f
 }
 
 #[test]
+fn a_write_that_cannot_wait_for_the_delay_has_attempts_until_the_broker_is_back() {
+    simulate(async {
+        let world = world(Habits::default(), Weather::fair());
+        let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[delay(3600.0)]));
+        client.opened().await.expect("open");
+        world.network.take_down(Duration::from_secs(5), true);
+        told(&world, "Retrying").await;
+        let began = Instant::now();
+        assert_eq!(write(&client, payload(1), MINUTE).await, Ok(()));
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
 fn the_cause_of_a_failed_attempt_is_told_and_in_the_write_that_times_out() {
     simulate(async {
         let world = world(Habits::default(), Weather::fair());
@@ -266,6 +280,31 @@ fn a_reader_that_is_granted_less_than_it_asked_for_is_told_once() {
 }
 
 #[test]
+fn a_connection_of_more_than_a_minute_makes_the_delays_short_again() {
+    simulate(async {
+        let world = world(Habits::default(), Weather::fair());
+        let delays = Value::from([("min_delay", Value::Float(1.0)), ("max_delay", Value::Float(3600.0))]);
+        let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[("reconnect_delay", delays)]));
+        client.opened().await.expect("open");
+        let comes_back = async || {
+            world.network.cut_all();
+            let lost = Instant::now();
+            let before = client.info().reconnects;
+            while client.info().reconnects == before || !client.is_connected() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            lost.elapsed()
+        };
+        for _ in 0..6 {
+            comes_back().await;
+        }
+        assert!(comes_back().await > Duration::from_secs(30));
+        sleep(2 * MINUTE).await;
+        assert!(comes_back().await < Duration::from_millis(1_100));
+    });
+}
+
+#[test]
 fn a_write_that_is_polled_once_and_left_alone_keeps_nobody_waiting() {
     simulate(async {
         let world = world(Habits::default(), Weather::fair());
@@ -290,4 +329,49 @@ fn a_write_that_is_polled_once_and_left_alone_keeps_nobody_waiting() {
         }
         assert_eq!(world.broker.log().len(), 6);
     });
+}
+
+#[test]
+fn room_that_becomes_free_goes_at_once_to_all_who_fit() {
+    simulate(async {
+        let world = world(Habits::default(), Weather::fair());
+        let bounds = [("max_queued_bytes", Value::Int(4096)), delay(3600.0)];
+        let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &bounds));
+        client.opened().await.expect("open");
+        world.network.take_down(60 * MINUTE, true);
+        told(&world, "Retrying").await;
+        let publish =
+            |length| client.publish(Bytes::from(vec![0; length]), ValueSize::same(length), after(30 * MINUTE));
+        let mut pending: Vec<_> = [2000, 4000, 100, 100].map(publish).into();
+        let woken: Vec<_> = pending.iter().map(|_| Arc::new(Woken::default())).collect();
+        // Each is polled as an executor does it: at first, and when it has been woken.
+        let accepted = |pending: &mut [crate::mqtt::PendingWrite]| -> Vec<bool> {
+            for _ in 0..pending.len() {
+                for (one, woken) in pending.iter_mut().zip(&woken) {
+                    if !std::mem::replace(&mut *lock(&woken.0), false) {
+                        continue;
+                    }
+                    let waker = woken.clone().into();
+                    let mut context = std::task::Context::from_waker(&waker);
+                    let _ = one.poll_accepted(crate::mqtt::Way::Gathered, &mut context);
+                }
+            }
+            pending.iter().map(crate::mqtt::PendingWrite::is_accepted).collect()
+        };
+        woken.iter().for_each(|woken| *lock(&woken.0) = true);
+        assert_eq!(accepted(&mut pending), [true, false, false, false]);
+        // The large one gives up: both behind it have waited for that only.
+        pending[1].leave(true);
+        assert_eq!(accepted(&mut pending)[2..], [true, true]);
+    });
+}
+
+/// Whether a future has been woken.
+#[derive(Default)]
+struct Woken(Mutex<bool>);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        *lock(&self.0) = true;
+    }
 }

@@ -58,6 +58,7 @@ impl Scenario {
             repeats_pubrel: likely(0.5, 0.3),
             forgets_pubrel: likely(0.3, 0.3),
             window: 0,
+            takes: 0,
             dawdles: likely(0.5, 0.5),
             longest_nap: Duration::from_millis(1),
             loses_sessions: likely(0.3, 0.15),
@@ -65,6 +66,7 @@ impl Scenario {
         };
         let weather = Weather { cut: likely(0.9, 0.6), silent: likely(0.5, 0.4), ..Weather::fair() };
         let mut one_of = |choices: &[u64]| choices[random.usize(..choices.len())];
+        let window = one_of(&[1, 5, 20, 1000]) as i64;
         Scenario {
             qos: [
                 Consistency::AtMostOnce,
@@ -78,7 +80,7 @@ impl Scenario {
             min_delay: one_of(&[1, 10, 100]) as f64 / 10.0,
             max_delay: one_of(&[10, 120]) as f64,
             max_queued: one_of(&[2, 10, 1000]) as usize,
-            window: one_of(&[1, 5, 20, 1000]) as i64,
+            window,
             reader_pause: Duration::from_millis(one_of(&[0, 0, 5, 500])),
             callers: one_of(&[1, 3, 8]) as usize,
             messages: one_of(&[5, 10, 20]) as usize,
@@ -86,6 +88,7 @@ impl Scenario {
             closes_early: one_of(&[0, 0, 0, 1]) == 1,
             habits: Habits {
                 window: one_of(&[1, 20, 100_000]) as usize,
+                takes: window as usize,
                 longest_nap: Duration::from_millis(one_of(&[5, 100, 3_000])),
                 ..habits
             },
@@ -132,7 +135,12 @@ pub(super) async fn play(seed: u64) -> Outcome {
     let scenario = Scenario::draw(seed);
     let keep_alive = Duration::from_secs(scenario.keep_alive);
     let fair = Weather { cut: 0.0, silent: 0.0, ..scenario.weather.clone() };
-    let world = World::new(seed, Habits { window: scenario.habits.window, ..Habits::default() }, fair, keep_alive);
+    let world = World::new(
+        seed,
+        Habits { window: scenario.habits.window, takes: scenario.habits.takes, ..Habits::default() },
+        fair,
+        keep_alive,
+    );
     let parameters = scenario.parameters();
     let writer = world.client(Role::Writer, &settings(Role::Writer, "writer", &parameters));
     let reader = Arc::new(world.client(Role::Reader, &settings(Role::Reader, "reader", &parameters)));
@@ -181,15 +189,28 @@ pub(super) async fn play(seed: u64) -> Outcome {
         world.broker.behave();
         world.network.heal();
     }
+    // A broker may take over a session for a connection that is gone already.
+    sleep(QUIET).await;
+    let mut lost_before = losses(&world);
     if timeout(FOR_EVER, async { while working.join_next().await.is_some() {} }).await.is_err() {
         world.history.fault("a caller waits for ever".into());
     }
     if scenario.closes_early {
         world.broker.behave();
         world.network.heal();
+        sleep(QUIET).await;
+        lost_before = losses(&world);
     }
     if scenario.keeps_sessions() && scenario.qos != Consistency::AtMostOnce {
         settle(&world, &callers.client, &received).await;
+        let (info, unfinished) = (callers.client.info(), world.broker.unfinished("writer"));
+        let left = (info.outbox_messages, info.outbox_bytes, info.in_flight, unfinished.0);
+        if !scenario.closes_early && left != (0, 0, 0, 0) {
+            world.history.fault(format!("the writer does not end what it has begun: {left:?}"));
+        }
+        if world.broker.unfinished("reader").1 > 0 {
+            world.history.fault("the reader has not acknowledged everything".into());
+        }
     }
     watching.abort();
     if !scenario.closes_early {
@@ -200,12 +221,24 @@ pub(super) async fn play(seed: u64) -> Outcome {
     if let Ok(Ok(Err(error))) = timeout(FOR_EVER, reading).await {
         world.history.fault(format!("reading failed: {error}"));
     }
+    if losses(&world) != lost_before {
+        world.history.fault("a connection was lost although all was well".into());
+    }
     sleep(2 * GOODBYE).await;
     if world.network.open_connections() > 0 {
         world.history.fault("a connection is left open".into());
     }
     check(&world, &scenario, &lock(&callers.ends), &lock(&received), &lock(&orders));
     Outcome { faults: world.history.faults(), history: world.history.events() }
+}
+
+/// How often the writer and the reader have lost a connection.
+fn losses(world: &World) -> [usize; 2] {
+    let events = world.history.events();
+    ["writer", "reader"].map(|who| {
+        let lost = format!("{who}: Lost");
+        events.iter().filter(|line| line.contains(&lost)).count()
+    })
 }
 
 fn spawn_reader(
