@@ -145,7 +145,8 @@ impl Network {
     }
 
     pub fn cut_all(&self) {
-        let wires = std::mem::take(&mut *lock(&self.wires));
+        // They stay known: one that is broken must be let go of, too.
+        let wires = lock(&self.wires);
         wires.iter().filter(|wire| wire.is_open()).for_each(Observer::cut);
     }
 }

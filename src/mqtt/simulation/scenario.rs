@@ -333,6 +333,8 @@ async fn settle(world: &World, writer: &Client, received: &Mutex<Vec<u32>>) {
             if writer.info().outbox_messages == 0
                 && world.broker.log().len() == log.len()
                 && log.iter().all(|message| there.contains(&message.tag))
+                // What the reader has is acknowledged once it is back.
+                && world.broker.unfinished("reader").1 == 0
             {
                 return;
             }
