@@ -10,6 +10,7 @@ use crate::config::{
     MessageSettings, Mode, Secret, Version,
 };
 use crate::error::Error;
+use crate::keys::pem::Section;
 use crate::message::{Decoder, Encoder};
 use crate::mqtt::protocol::{self, Connect};
 
@@ -121,6 +122,12 @@ pub fn pem(data: &[u8]) {
     }
 }
 
+/// An encrypted private key in DER, which says itself what it takes to open it. The fuzzer minds the time.
+pub fn encrypted_key(data: &[u8]) {
+    let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec(), headers: Vec::new() };
+    let _ = crate::keys::private::private_key(&section, Some(b"password"));
+}
+
 /// An encrypted value for the private key in a PEM file.
 pub fn secret(key: &str, data: &[u8]) {
     config::fuzz_secret(key, &String::from_utf8_lossy(data));
@@ -149,6 +156,7 @@ mod tests {
             message(&data);
             packets(&data);
             yaml(&data);
+            encrypted_key(&data);
         }
 
         #[test]

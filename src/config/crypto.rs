@@ -84,7 +84,8 @@ const MAX_SALT_BYTES: i64 = 1024;
 const DEFAULT_ITERATIONS: i64 = 10_000;
 /// RFC 8018, section 4.2 recommends this as the minimum.
 const FEW_ITERATIONS: i64 = 1000;
-const MAX_ITERATIONS: i64 = 100_000_000;
+/// Some seconds, which a reader pays for each writer.
+const MAX_ITERATIONS: i64 = 10_000_000;
 /// Java programs read a version as a signed number.
 const MAX_KEY_VERSION: u16 = 0x7FFF;
 
