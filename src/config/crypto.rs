@@ -74,6 +74,8 @@ pub(crate) struct CryptoSettings {
     pub key_length: usize,
     /// Random bytes at the start of each message, of which the key is made; also there when it is not.
     pub salt_bytes: usize,
+    /// The tag covers the topic, too.
+    pub bind_topic: bool,
     pub keys: Keys,
 }
 
@@ -149,9 +151,11 @@ impl Extractor {
         let key_length = key_bits as usize / 8;
         let mode = self.mode(under);
         let padding = self.padding(under, mode);
+        let bind_topic = self.bind_topic(under, mode);
         let derivation = self.key_derivation(under);
         let keys = self.keys(under, key_length, &derivation);
-        Some(CryptoSettings { mode: mode?, padding, key_length, salt_bytes: derivation.salt_bytes, keys: keys? })
+        let salt_bytes = derivation.salt_bytes;
+        Some(CryptoSettings { mode: mode?, padding, key_length, salt_bytes, bind_topic, keys: keys? })
     }
 
     fn mode(&mut self, under: Under) -> Option<Mode> {
@@ -205,6 +209,15 @@ impl Extractor {
             _ => {}
         }
         padding
+    }
+
+    fn bind_topic(&mut self, under: Under, mode: Option<Mode>) -> bool {
+        let path = ["crypto", "bind_topic"];
+        let bind_topic = self.flag_in(under, &path).unwrap_or(false);
+        if bind_topic && matches!(mode, Some(Mode::Cbc | Mode::Ofb | Mode::Ctr)) {
+            self.problem_in(under, &path, "needs the mode GCM or EAX, whose tag covers the topic, too");
+        }
+        bind_topic
     }
 
     fn key_derivation(&mut self, under: Under) -> Derivation {

@@ -183,6 +183,7 @@ pub(crate) const CRYPTO: &[(&str, Support)] = &[
     ("key_length", Built),
     ("mode", Built),
     ("padding", Built),
+    ("bind_topic", Built),
     ("key_derivation", Built),
     ("password", Built),
     ("key", Built),

@@ -110,7 +110,8 @@ mod tests {
 
     fn ring() -> KeyRing {
         let keys = Keys::Password { password: Secret::new(b"secret".to_vec()), prf: Prf::Sha256, iterations: 1 };
-        let settings = CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 16, salt_bytes: 8, keys };
+        let settings =
+            CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 16, salt_bytes: 8, bind_topic: false, keys };
         KeyRing::new(&settings).unwrap()
     }
 

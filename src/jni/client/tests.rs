@@ -256,7 +256,7 @@ fn one_who_asks_late_hears_the_ends_of_messages_before_the_end_of_the_client() {
 /// Messages of zeros, compressed.
 fn messages(sizes: &[usize]) -> Vec<Bytes> {
     let settings = open("writer", &Peer::start()).settings;
-    let encoder = Encoder::new(&settings.message, None).unwrap();
+    let encoder = Encoder::new(&settings.message, "t", None).unwrap();
     sizes.iter().map(|size| encoder.encode(*size, 0, |_| Ok::<_, Error>(())).unwrap().wire).collect()
 }
 
