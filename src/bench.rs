@@ -30,7 +30,12 @@ impl Codec {
             max_decompressed_bytes: 1 << 28,
             parameters: Map::new(),
         };
-        let keys = Keys::Password { password: Secret::new(b"passw0rd".to_vec()), prf: Prf::Sha256, iterations: 10_000 };
+        let keys = Keys::Password {
+            password: Secret::new(b"passw0rd".to_vec()),
+            prf: Prf::Sha256,
+            iterations: 10_000,
+            budget: Duration::from_secs(1),
+        };
         let crypto =
             CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 32, salt_bytes: 8, bind_topic: false, keys };
         let settings = MessageSettings {

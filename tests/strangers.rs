@@ -2,10 +2,17 @@
 
 mod common;
 
+use std::time::Instant;
+
 use common::broker::Broker;
-use common::{next, raw, told};
+use common::{PATIENCE, next, raw, told};
 use sinetstream::config::Value;
-use sinetstream::{MessageReaderBuilder, MessageWriterBuilder};
+use sinetstream::{Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
+
+/// Messages of format 3 for a key from a password, each with another salt.
+fn garbage() -> impl Iterator<Item = Vec<u8>> {
+    (0..40u64).map(|number| [&[0xDF, 3, 0, 0, 0, 1][..], &number.to_be_bytes(), &[7; 64]].concat())
+}
 
 fn crypto(mode: &str, further: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     let padding = if mode == "CBC" { "pkcs7" } else { "none" };
@@ -21,6 +28,55 @@ fn writer(broker: &Broker, topic: &str, crypto: &Value) -> MessageWriterBuilder<
 fn reader(broker: &Broker, topic: &str, crypto: &Value) -> MessageReaderBuilder<String> {
     let builder = common::reader(&broker.plain_address(), topic);
     builder.parameter("data_encryption", true).parameter("crypto", crypto.clone())
+}
+
+/// The next message's value, and why those before it can't be read.
+fn next_value(reader: &MessageReader<String>) -> (String, Vec<String>) {
+    let mut refused = Vec::new();
+    loop {
+        match reader.read() {
+            Err(error @ Error::InvalidMessage(_)) => refused.push(error.to_string()),
+            other => return (other.expect("read").expect("no message came").into_value(), refused),
+        }
+    }
+}
+
+#[test]
+fn who_has_no_password_does_not_hold_up_those_who_have() {
+    let broker = Broker::start();
+    let mut stranger = raw::Client::connect(broker.plain);
+    for mode in ["GCM", "CTR"] {
+        // A key takes far longer than all that may go into keys for strangers.
+        let derivation: Value = [("iteration", 100_000), ("budget_ms", 1)].into();
+        let crypto = crypto(mode, [("key_derivation", derivation)]);
+        let reader = reader(&broker, mode, &crypto).open().expect("a reader");
+        let known = writer(&broker, mode, &crypto).open().expect("a writer");
+        known.write("before").expect("write");
+        assert_eq!(next_value(&reader), ("before".into(), vec![]));
+        garbage().for_each(|message| stranger.publish(mode, &message));
+        // The two connections overtake each other.
+        let mut refused = Vec::new();
+        while refused.len() < garbage().count() {
+            known.write("meanwhile").expect("write");
+            let (value, before) = next_value(&reader);
+            assert_eq!(value, "meanwhile", "{mode}");
+            refused.extend(before);
+        }
+        let (unchecked, tried): (Vec<_>, Vec<_>) =
+            refused.iter().partition(|why| why.contains("'crypto.key_derivation.budget_ms'"));
+        assert!(!unchecked.is_empty() && !tried.is_empty(), "{mode}: {refused:?}");
+        // Somebody new is heard as soon as there is time again.
+        let new = writer(&broker, mode, &crypto).open().expect("a writer");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            new.write("new").expect("write");
+            match reader.read() {
+                Ok(message) => break assert_eq!(message.expect("no message came").value(), "new"),
+                Err(Error::InvalidMessage(_)) if Instant::now() < deadline => {}
+                Err(error) => panic!("{mode}: {error}"),
+            }
+        }
+    }
 }
 
 #[test]

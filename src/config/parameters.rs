@@ -193,7 +193,7 @@ pub(crate) const CRYPTO: &[(&str, Support)] = &[
 
 /// What stands inside `key_derivation` of `crypto`.
 pub(crate) const KEY_DERIVATION: &[(&str, Support)] =
-    &[("algorithm", Built), ("salt_bytes", Built), ("iteration", Built), ("prf", Built)];
+    &[("algorithm", Built), ("salt_bytes", Built), ("iteration", Built), ("prf", Built), ("budget_ms", Built)];
 
 /// What stands inside `message_properties`.
 pub(crate) const MESSAGE_PROPERTIES: &[(&str, Support)] = &[

@@ -51,7 +51,7 @@ impl Encoder {
                 random(&mut salt)?;
                 let version = ring.newest();
                 let topic = crypto.bind_topic.then(|| topic.to_owned());
-                Some(WriterKey { version, cipher: ring.cipher(version, &salt)?, salt, topic })
+                Some(WriterKey { version, cipher: ring.for_writing(version, &salt)?, salt, topic })
             }
         };
         let compressor = settings.compression.as_ref().map(|settings| Compressor::new(settings, plugin.clone()));
@@ -233,9 +233,9 @@ impl Decoder {
             }
             _ => (None, wire.clone()),
         };
-        let record = match (&self.keys, &self.plugin, version) {
-            (None, Some(plugin), version) => plugin.decrypt(&body, version.unwrap_or(NOT_ENCRYPTED))?.into(),
-            (None, None, None | Some(NOT_ENCRYPTED)) => body,
+        let (timestamp_us, value) = match (&self.keys, &self.plugin, version) {
+            (None, Some(plugin), version) => record(plugin.decrypt(&body, version.unwrap_or(NOT_ENCRYPTED))?.into())?,
+            (None, None, None | Some(NOT_ENCRYPTED)) => record(body)?,
             (None, None, Some(version)) => {
                 return Err(Error::InvalidMessage(format!(
                     "the message is encrypted (key version {version}), but this reader does not decrypt"
@@ -243,8 +243,6 @@ impl Decoder {
             }
             (Some(keys), _, version) => open(keys, version, &body, topic)?,
         };
-        let (timestamp_us, payload) = avro::decode(&record)?;
-        let value = record.slice(payload);
         let compressed = value.len();
         let payload = match &self.compressor {
             None => value,
@@ -254,8 +252,14 @@ impl Decoder {
     }
 }
 
-/// Decrypts the record.
-fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8], topic: &str) -> Result<Bytes> {
+/// Time and value of a record.
+fn record(record: Bytes) -> Result<(i64, Bytes)> {
+    let (timestamp_us, value) = avro::decode(&record)?;
+    Ok((timestamp_us, record.slice(value)))
+}
+
+/// Time and value of an encrypted record.
+fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8], topic: &str) -> Result<(i64, Bytes)> {
     let start = keys.salt_bytes + IV;
     if version != Some(NOT_ENCRYPTED) && body.len() < start {
         let found = body.len();
@@ -264,8 +268,11 @@ fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8], topic: &str) -> Re
         )));
     }
     let salt = body.get(..keys.salt_bytes).unwrap_or_default();
-    let cipher = keys.ring.cipher(version.unwrap_or(keys.ring.newest()), salt)?;
+    let candidate = keys.ring.for_reading(version.unwrap_or(keys.ring.newest()), salt)?;
     let mut buffer = body.to_vec();
-    let length = cipher.open(&mut buffer, 0, start, keys.bind_topic.then_some(topic))?;
-    Ok(Bytes::from(buffer).slice(start..start + length))
+    let length = candidate.cipher.open(&mut buffer, 0, start, keys.bind_topic.then_some(topic))?;
+    // A wrong key makes no record: its header has ten bytes, which stand in for the tag in the modes that have none.
+    let opened = record(Bytes::from(buffer).slice(start..start + length))?;
+    keys.ring.fits(salt, candidate);
+    Ok(opened)
 }
