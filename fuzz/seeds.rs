@@ -13,6 +13,25 @@ const FILES: [&str; 5] = [
     include_str!("../tests/data/services_v2.yml"),
     include_str!("../tests/data/services_v3.yml"),
 ];
+/// Of OpenSSL, with the password that the target gives; a fuzzer does not find their form by itself.
+const ENCRYPTED_KEYS: [(&str, &str); 2] = [
+    (
+        "pbkdf2",
+        "3081ec305706092a864886f70d01050d304a302906092a864886f70d01050c301c040883e0b0b6d090bf5002020800300c06\
+        082a864886f70d02090500301d0609608648016503040102041096a0d079b12b88ccdd9e94b5a0f65c880481907782f10443\
+        30795cb0846c821a8e8d0343b0371cc13ddc5c4cf3ef9f3f73aa942f79138f6ef0f18631abef3f1ff2263f9c727391de3c5b\
+        f8604ff00c15e8d6b0498a648e10866939a821f6fd7e421e44cc5e68efcecc1131f08332e77ee80c238fb57f5ae70fc81e25\
+        50d510273fd86327a2295929cf12a0bc8967d390f8b0a587886e0099c7b38e9eb559b0714d69d7",
+    ),
+    (
+        "scrypt",
+        "3081e4304f06092a864886f70d01050d3042302106092b06010401da47040b30140408eb8877dff121643602020400020108\
+        020101301d06096086480165030401020410410dd30c30bfd5f581bb9c508f700d830481906daf32bb87e32c9d3a6e91d6ce\
+        953a8801432d0005024b9e7b106a73909c835235ef34b861c07941d2d977852e4306c70788e596254096943ce62c9a651fa2\
+        51c75e4b2273c140460137e14a4c14f1d1b6729a5e5ad400ad758cd637d2f1f4342e5be87b6adc4f453a9b7d2394d8eb6170\
+        d5b854137aa4677610a39a96c2ea870282cb25a7b228e3d9c99a21ea605348",
+    ),
+];
 /// The combinations that the first byte chooses from.
 const COMBINATIONS: u8 = 48;
 
@@ -95,6 +114,10 @@ fn main() {
     let seeds = Seeds::of(&root, "pem");
     for (number, key) in all("private_key_pem").iter().enumerate() {
         seeds.add(&number.to_string(), key.as_bytes());
+    }
+    let seeds = Seeds::of(&root, "encrypted_key");
+    for (name, key) in ENCRYPTED_KEYS {
+        seeds.add(name, &bytes(key));
     }
     let seeds = Seeds::of(&root, "secret");
     for (number, value) in all("yaml_value").iter().enumerate() {

@@ -30,15 +30,21 @@ impl Codec {
             max_decompressed_bytes: 1 << 28,
             parameters: Map::new(),
         };
-        let keys = Keys::Password { password: Secret::new(b"passw0rd".to_vec()), prf: Prf::Sha256, iterations: 10_000 };
-        let crypto = CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 32, salt_bytes: 8, keys };
+        let keys = Keys::Password {
+            password: Secret::new(b"passw0rd".to_vec()),
+            prf: Prf::Sha256,
+            iterations: 10_000,
+            budget: Duration::from_secs(1),
+        };
+        let crypto =
+            CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 32, salt_bytes: 8, bind_topic: false, keys };
         let settings = MessageSettings {
             format: MessageFormat::V3,
             user_data_only: false,
             compression: compressed.then_some(compression),
             encryption: encrypted.then_some(Encryption::Aes(crypto)),
         };
-        Ok(Codec { encoder: Encoder::new(&settings, None)?, decoder: Decoder::new(&settings, None)? })
+        Ok(Codec { encoder: Encoder::new(&settings, "", None)?, decoder: Decoder::new(&settings, None)? })
     }
 
     /// The bytes on the wire of a value.
@@ -52,7 +58,7 @@ impl Codec {
 
     /// The length of the value in a message.
     pub fn decode(&self, wire: &Bytes) -> Result<usize> {
-        self.decoder.decode(wire).map(|decoded| decoded.payload.len())
+        self.decoder.decode(wire, "").map(|decoded| decoded.payload.len())
     }
 }
 

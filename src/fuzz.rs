@@ -10,8 +10,12 @@ use crate::config::{
     MessageSettings, Mode, Secret, Version,
 };
 use crate::error::Error;
+use crate::keys::pem::Section;
 use crate::message::{Decoder, Encoder};
 use crate::mqtt::protocol::{self, Connect};
+
+/// Of all messages.
+const TOPIC: &str = "t";
 
 struct Codec {
     encoder: Encoder,
@@ -44,11 +48,11 @@ fn codec(format: MessageFormat, algorithm: Option<Algorithm>, mode: Option<Mode>
     let encryption = mode.map(|mode| {
         let keys = Keys::Direct([(1, Secret::new(vec![7; 16]))].into());
         let padding = mode == Mode::Cbc;
-        Encryption::Aes(CryptoSettings { mode, padding, key_length: 16, salt_bytes: 8, keys })
+        Encryption::Aes(CryptoSettings { mode, padding, key_length: 16, salt_bytes: 8, bind_topic: false, keys })
     });
     let settings = MessageSettings { format, user_data_only: false, compression, encryption };
     Codec {
-        encoder: Encoder::new(&settings, None).expect("an encoder"),
+        encoder: Encoder::new(&settings, TOPIC, None).expect("an encoder"),
         decoder: Decoder::new(&settings, None).expect("a decoder"),
         authenticated: matches!(mode, Some(Mode::Eax | Mode::Gcm)),
     }
@@ -62,7 +66,7 @@ fn chosen(data: &[u8]) -> Option<(&'static Codec, &[u8])> {
 /// The first byte chooses the combination, the rest is a message.
 pub fn message(data: &[u8]) {
     if let Some((codec, wire)) = chosen(data) {
-        let _ = codec.decoder.decode(&Bytes::copy_from_slice(wire));
+        let _ = codec.decoder.decode(&Bytes::copy_from_slice(wire), TOPIC);
     }
 }
 
@@ -76,14 +80,14 @@ pub fn round_trip(data: &[u8]) {
     };
     let time = value.iter().fold(0, |time: i64, byte| time.wrapping_mul(257).wrapping_add(i64::from(*byte)));
     let wire = codec.encoder.encode(value.len(), time, fill).expect("a message").wire;
-    let decoded = codec.decoder.decode(&wire).expect("the message of a value");
+    let decoded = codec.decoder.decode(&wire, TOPIC).expect("the message of a value");
     assert_eq!((decoded.payload.as_ref(), decoded.timestamp_us), (value, time));
     let mut changed = wire.to_vec();
     let bit = (time.unsigned_abs() % (changed.len() as u64 * 8)) as usize;
     changed[bit / 8] ^= 1 << (bit % 8);
     let header = if wire.starts_with(&[0xDF, 3, 0, 0]) { 6 } else { 0 };
     if codec.authenticated && bit / 8 >= header {
-        assert!(codec.decoder.decode(&changed.into()).is_err(), "a changed message was accepted");
+        assert!(codec.decoder.decode(&changed.into(), TOPIC).is_err(), "a changed message was accepted");
     }
 }
 
@@ -121,6 +125,12 @@ pub fn pem(data: &[u8]) {
     }
 }
 
+/// An encrypted private key in DER, which says itself what it takes to open it. The fuzzer minds the time.
+pub fn encrypted_key(data: &[u8]) {
+    let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec(), headers: Vec::new() };
+    let _ = crate::keys::private::private_key(&section, Some(b"password"));
+}
+
 /// An encrypted value for the private key in a PEM file.
 pub fn secret(key: &str, data: &[u8]) {
     config::fuzz_secret(key, &String::from_utf8_lossy(data));
@@ -149,6 +159,7 @@ mod tests {
             message(&data);
             packets(&data);
             yaml(&data);
+            encrypted_key(&data);
         }
 
         #[test]
@@ -166,7 +177,7 @@ mod tests {
             };
             let wire = codec.encoder.encode(value.len(), 1, fill).expect("a message").wire;
             let length = (wire.len() as f64 * share) as usize;
-            prop_assert!(codec.decoder.decode(&wire.slice(..length)).is_err());
+            prop_assert!(codec.decoder.decode(&wire.slice(..length), TOPIC).is_err());
         }
     }
 }

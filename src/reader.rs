@@ -51,13 +51,13 @@ impl RawReader {
 
     /// Decodes a message that may be decoded again, and is not counted.
     #[cfg(feature = "jni")]
-    pub fn decode_uncounted(&self, wire: &Bytes) -> Result<Decoded> {
-        self.decoder.decode(wire)
+    pub fn decode_uncounted(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
+        self.decoder.decode(wire, topic)
     }
 
     /// Decodes a message, and counts it.
-    pub fn decode(&self, wire: &Bytes) -> Result<Decoded> {
-        let decoded = self.decoder.decode(wire);
+    pub fn decode(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
+        let decoded = self.decoder.decode(wire, topic);
         match &decoded {
             Ok(decoded) => self.counters.message(wire.len(), decoded.size),
             Err(_) => self.counters.error(),
@@ -240,7 +240,7 @@ impl Drop for Taking<'_> {
 impl<T> Core<T> {
     fn take(&self, delivery: Delivery) -> Result<Message<T>> {
         let _taking = Taking { client: &self.raw.client, number: delivery.number };
-        self.raw.decode(&delivery.publish.payload).and_then(|decoded| {
+        self.raw.decode(&delivery.publish.payload, &delivery.publish.topic).and_then(|decoded| {
             let value = (self.deserialize)(&decoded.payload).map_err(|e| {
                 self.raw.counters.error();
                 Error::InvalidMessage(format!("the value can't be decoded: {e}"))

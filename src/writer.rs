@@ -37,7 +37,7 @@ impl RawWriter {
         plugin: Option<Arc<dyn Plugin>>,
         listener: Option<Listener>,
     ) -> Result<RawWriter> {
-        let encoder = Encoder::new(&settings.message, plugin)?;
+        let encoder = Encoder::new(&settings.message, settings.written_topic(), plugin)?;
         let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
         Ok(RawWriter { settings, counters: Counters::new(), client, encoder })
     }

@@ -138,7 +138,7 @@ impl Run<'_> {
     fn show(&mut self, delivery: &Delivery) -> Result<bool> {
         let number = self.progress.messages() + self.bad + 1;
         let publish = &delivery.publish;
-        let decoded = self.reader.decode(&publish.payload).and_then(|decoded| {
+        let decoded = self.reader.decode(&publish.payload, &publish.topic).and_then(|decoded| {
             match self.text && std::str::from_utf8(&decoded.payload).is_err() {
                 true => Err(Error::InvalidMessage("the value is not UTF-8, but the messages are text".into())),
                 false => Ok(decoded),

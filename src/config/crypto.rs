@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -52,7 +53,8 @@ pub(crate) enum Prf {
 #[derive(Debug, Clone)]
 pub(crate) enum Keys {
     /// A key is derived for each salt (PBKDF2, RFC 8018). Its version is 1.
-    Password { password: Secret, prf: Prf, iterations: u32 },
+    /// The budget is the time that a reader may spend at once on keys which no message fits.
+    Password { password: Secret, prf: Prf, iterations: u32, budget: Duration },
     /// By version, 1 to 32767; a writer takes the highest.
     Direct(BTreeMap<u16, Secret>),
 }
@@ -74,6 +76,8 @@ pub(crate) struct CryptoSettings {
     pub key_length: usize,
     /// Random bytes at the start of each message, of which the key is made; also there when it is not.
     pub salt_bytes: usize,
+    /// The tag covers the topic, too.
+    pub bind_topic: bool,
     pub keys: Keys,
 }
 
@@ -84,7 +88,11 @@ const MAX_SALT_BYTES: i64 = 1024;
 const DEFAULT_ITERATIONS: i64 = 10_000;
 /// RFC 8018, section 4.2 recommends this as the minimum.
 const FEW_ITERATIONS: i64 = 1000;
-const MAX_ITERATIONS: i64 = 100_000_000;
+/// Some seconds, which a reader pays for each writer.
+const MAX_ITERATIONS: i64 = 10_000_000;
+const DEFAULT_BUDGET_MS: i64 = 1000;
+/// An hour.
+const MAX_BUDGET_MS: i64 = 3_600_000;
 /// Java programs read a version as a signed number.
 const MAX_KEY_VERSION: u16 = 0x7FFF;
 
@@ -148,9 +156,11 @@ impl Extractor {
         let key_length = key_bits as usize / 8;
         let mode = self.mode(under);
         let padding = self.padding(under, mode);
+        let bind_topic = self.bind_topic(under, mode);
         let derivation = self.key_derivation(under);
         let keys = self.keys(under, key_length, &derivation);
-        Some(CryptoSettings { mode: mode?, padding, key_length, salt_bytes: derivation.salt_bytes, keys: keys? })
+        let salt_bytes = derivation.salt_bytes;
+        Some(CryptoSettings { mode: mode?, padding, key_length, salt_bytes, bind_topic, keys: keys? })
     }
 
     fn mode(&mut self, under: Under) -> Option<Mode> {
@@ -206,6 +216,15 @@ impl Extractor {
         padding
     }
 
+    fn bind_topic(&mut self, under: Under, mode: Option<Mode>) -> bool {
+        let path = ["crypto", "bind_topic"];
+        let bind_topic = self.flag_in(under, &path).unwrap_or(false);
+        if bind_topic && matches!(mode, Some(Mode::Cbc | Mode::Ofb | Mode::Ctr)) {
+            self.problem_in(under, &path, "needs the mode GCM or EAX, whose tag covers the topic, too");
+        }
+        bind_topic
+    }
+
     fn key_derivation(&mut self, under: Under) -> Derivation {
         let map = ["crypto", "key_derivation"];
         match self.value_in(under, &map) {
@@ -228,6 +247,9 @@ impl Extractor {
         if iterations < FEW_ITERATIONS {
             self.warn_in(under, &path, &format!("is weak: a password should be hashed {FEW_ITERATIONS} times or more"));
         }
+        let path = ["crypto", "key_derivation", "budget_ms"];
+        let budget_ms = self.integer_in(under, &path, 1..=MAX_BUDGET_MS).unwrap_or(DEFAULT_BUDGET_MS);
+        let budget = Duration::from_millis(budget_ms as u64);
         let path = ["crypto", "key_derivation", "prf"];
         let prf = match self.text_in(under, &path).as_deref() {
             None | Some("HMAC-SHA256") => Prf::Sha256,
@@ -240,7 +262,7 @@ impl Extractor {
                 Prf::Sha256
             }
         };
-        Derivation { salt_bytes: salt_bytes as usize, prf, iterations: iterations as u32 }
+        Derivation { salt_bytes: salt_bytes as usize, prf, iterations: iterations as u32, budget }
     }
 
     fn keys(&mut self, under: Under, key_length: usize, derivation: &Derivation) -> Option<Keys> {
@@ -252,7 +274,8 @@ impl Extractor {
             }
             (Some(_), None, None) => {
                 let password = self.crypto_password(under)?;
-                Some(Keys::Password { password, prf: derivation.prf, iterations: derivation.iterations })
+                let Derivation { prf, iterations, budget, .. } = *derivation;
+                Some(Keys::Password { password, prf, iterations, budget })
             }
             (Some(_), _, _) => {
                 self.problem_in(under, &["crypto", "password"], "can't be given together with a key");
@@ -388,6 +411,7 @@ struct Derivation {
     salt_bytes: usize,
     prf: Prf,
     iterations: u32,
+    budget: Duration,
 }
 
 fn given(map: &Map, name: &str) -> Option<Value> {

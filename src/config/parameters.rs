@@ -183,6 +183,7 @@ pub(crate) const CRYPTO: &[(&str, Support)] = &[
     ("key_length", Built),
     ("mode", Built),
     ("padding", Built),
+    ("bind_topic", Built),
     ("key_derivation", Built),
     ("password", Built),
     ("key", Built),
@@ -192,7 +193,7 @@ pub(crate) const CRYPTO: &[(&str, Support)] = &[
 
 /// What stands inside `key_derivation` of `crypto`.
 pub(crate) const KEY_DERIVATION: &[(&str, Support)] =
-    &[("algorithm", Built), ("salt_bytes", Built), ("iteration", Built), ("prf", Built)];
+    &[("algorithm", Built), ("salt_bytes", Built), ("iteration", Built), ("prf", Built), ("budget_ms", Built)];
 
 /// What stands inside `message_properties`.
 pub(crate) const MESSAGE_PROPERTIES: &[(&str, Support)] = &[

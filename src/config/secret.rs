@@ -25,6 +25,9 @@ const PASSPHRASE: &str = "SINETSTREAM_PRIVATE_KEY_PASSPHRASE";
 /// Where the private key is looked for below the home folder.
 pub(super) const DEFAULT_FILE: &str = ".config/sinetstream/private_key.pem";
 
+/// Nine halves of 1024 bytes are the numbers of an RSA key of 8192 bits; what computing with them takes grows with their third power.
+const MAX_DER: usize = 5000;
+
 const HEADER: [u8; 4] = [0, 1, 1, 1];
 const IV: usize = 12;
 const TAG: usize = 16;
@@ -59,6 +62,10 @@ impl PrivateKey {
             Problem::Key(what) => format!("{name}: {what}"),
         })?;
         let key = match &der {
+            der if der.secret_der().len() > MAX_DER => {
+                let found = der.secret_der().len();
+                Err(format!("it has {found} bytes, more than {MAX_DER}, which an RSA key of 8192 bits has at most"))
+            }
             PrivateKeyDer::Pkcs1(der) => {
                 rsa::PrivateKey::from_pkcs1_der(der.secret_pkcs1_der()).map_err(|e| e.to_string())
             }
@@ -151,6 +158,16 @@ mod tests {
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Far from any key, since what it takes to look at one grows with the third power of its length.
+    #[test]
+    fn a_key_of_an_absurd_length_is_refused_unseen() {
+        let mut text = "-----BEGIN RSA PRIVATE KEY-----\n".to_owned();
+        text += &Base64::encode_string(&[0x30; 5001]);
+        text += "\n-----END RSA PRIVATE KEY-----\n";
+        let why = PrivateKey::parse(text.as_bytes(), "a.pem", None).err().unwrap();
+        assert!(why.contains("a.pem") && why.contains("5001 bytes, more than 5000"), "{why}");
     }
 
     #[test]

@@ -141,6 +141,13 @@ pub(crate) struct Settings {
     pub warnings: Vec<String>,
 }
 
+impl Settings {
+    /// The one topic of a writer.
+    pub fn written_topic(&self) -> &str {
+        self.topics.first().map_or("", String::as_str)
+    }
+}
+
 const DEFAULT_KEEP_ALIVE_S: i64 = 60;
 pub(super) const DEFAULT_CONNECTION_TIMEOUT_S: f64 = 30.0;
 const DEFAULT_WRITE_TIMEOUT_MS: u64 = 60_000;

@@ -40,7 +40,7 @@ impl<'a> Batch<'a> {
 
     fn push(&mut self, delivery: Delivery) {
         let publish = &delivery.publish;
-        let decoded = self.reader.decode_uncounted(&publish.payload);
+        let decoded = self.reader.decode_uncounted(&publish.payload, &publish.topic);
         let packed = decoded
             .and_then(|decoded| self.records.message(delivery.number, Some(publish), &decoded).map(|()| decoded.size));
         self.sizes.push(packed.as_ref().ok().copied());

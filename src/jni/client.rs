@@ -190,7 +190,7 @@ impl JavaClient {
     /// Starts to connect. `material`: a tree with what Java has opened; `plugin`: the stages that Java has.
     pub fn connect(&self, material: Option<Vec<u8>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
         if self.settings.plugged.is_some() {
-            let encoder = Encoder::new(&self.settings.message, plugin.clone())?;
+            let encoder = Encoder::new(&self.settings.message, self.settings.written_topic(), plugin.clone())?;
             let decoder = Decoder::new(&self.settings.message, plugin)?;
             let codec = Raw::Codec { encoder, decoder, counters: Counters::new() };
             return self.raw.set(codec).map_err(|_| Error::Internal("opened twice".into()));
@@ -414,16 +414,20 @@ impl JavaClient {
         Ok(())
     }
 
-    /// Decodes a message, and hands it over, packed.
+    /// Decodes a message that came on this topic, and hands it over, packed.
     pub fn decode<T, E: From<Error>>(
         &self,
         wire: Vec<u8>,
+        topic: &[u8],
         hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let wire = Bytes::from(wire);
+        let topic = &String::from_utf8_lossy(topic);
         let (decoded, counters) = match self.raw()? {
-            Raw::Codec { decoder, counters, .. } => (decoder.decode(&wire), counters),
-            Raw::Reader(_) | Raw::Writer(_) => (self.reader()?.decode_uncounted(&wire), &self.reader()?.counters),
+            Raw::Codec { decoder, counters, .. } => (decoder.decode(&wire, topic), counters),
+            Raw::Reader(_) | Raw::Writer(_) => {
+                (self.reader()?.decode_uncounted(&wire, topic), &self.reader()?.counters)
+            }
         };
         let packed = decoded.and_then(|decoded| {
             let mut records = Records::with_room(decoded.payload.len());

@@ -345,10 +345,11 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
     native: JClass<'a>,
     handle: jlong,
     wire: JByteArray<'a>,
+    topic: JByteArray<'a>,
 ) -> JByteArray<'a> {
     export(&mut env, &native, |env| {
-        let wire = to_vec(env, &wire)?;
-        on(handle, |client| client.decode(wire, |records| Ok(env.byte_array_from_slice(records)?)))
+        let (wire, topic) = (to_vec(env, &wire)?, to_vec(env, &topic)?);
+        on(handle, |client| client.decode(wire, &topic, |records| Ok(env.byte_array_from_slice(records)?)))
     })
 }
 

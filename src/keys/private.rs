@@ -10,6 +10,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef, pkc
 use rustls::pki_types::PrivateKeyDer;
 use sec1::{EcParameters, EcPrivateKey};
 
+use super::cost;
 use super::pem::Section;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -61,6 +62,9 @@ fn decrypt_pkcs8(der: &[u8], password: Option<&[u8]>) -> Result<Vec<u8>, Problem
     let damaged =
         |_| Problem::Key(format!("the private key is damaged, or its encryption is not supported; {CONVERT}"));
     let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(damaged)?;
+    if let Some(what) = cost::excess(&encrypted.encryption_algorithm) {
+        return Err(Problem::Key(format!("opening the private key takes {what}; {CONVERT}")));
+    }
     match encrypted.decrypt(required(password)?) {
         Ok(document) => Ok(document.as_bytes().to_vec()),
         Err(pkcs8::Error::EncryptedPrivateKey(pkcs5::Error::NoPbes1CryptSupport)) => Err(unsupported("PBES1")),
@@ -144,4 +148,54 @@ pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Pr
     let parameters = Some(EcParameters::NamedCurve(curve));
     let whole = EcPrivateKey { private_key: ec.private_key, parameters, public_key: Some(public_key) }.to_der().ok()?;
     Some(PrivateKeyDer::Sec1(whole.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use pkcs8::EncryptedPrivateKeyInfoOwned;
+    use pkcs8::der::asn1::OctetString;
+    use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, Pbkdf2Params, Pbkdf2Prf, Salt, ScryptParams};
+
+    use super::*;
+
+    /// What comes of a key that is encrypted in this way; it is none, so that no password opens it.
+    fn opened(kdf: Kdf) -> Problem {
+        let encryption_algorithm = Parameters { kdf, encryption: EncryptionScheme::Aes128Cbc { iv: [0; 16] } }.into();
+        let encrypted_data = OctetString::new([0; 32]).expect("bytes");
+        let body = EncryptedPrivateKeyInfoOwned { encryption_algorithm, encrypted_data }.to_der().expect("DER");
+        let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), headers: Vec::new(), body };
+        private_key(&section, Some(b"password")).expect_err("a key")
+    }
+
+    fn pbkdf2(iteration_count: u32) -> Kdf {
+        let salt = Salt::new([0; 8]).expect("a salt");
+        Kdf::Pbkdf2(Pbkdf2Params { salt, iteration_count, key_length: None, prf: Pbkdf2Prf::HmacWithSha256 })
+    }
+
+    fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf {
+        let salt = Salt::new([0; 8]).expect("a salt");
+        Kdf::Scrypt(ScryptParams { salt, cost_parameter, block_size, parallelization, key_length: None })
+    }
+
+    #[test]
+    fn a_key_that_takes_too_much_to_open_is_refused_with_its_numbers_and_the_limit() {
+        for (kdf, words) in [
+            (pbkdf2(10_000_001), ["10000001 iterations", "more than 10000000"]),
+            (pbkdf2(u32::MAX), ["4294967295 iterations", "more than 10000000"]),
+            (scrypt(1 << 20, 8, 1), ["N = 1048576, r = 8, p = 1", "1 to 1048576"]),
+            (scrypt(1 << 14, 8, 9), ["N = 16384, r = 8, p = 9", "1 to 1048576"]),
+            (scrypt(1 << 63, u16::MAX, u16::MAX), ["N = 9223372036854775808", "1 to 1048576"]),
+            (scrypt(0, 8, 1), ["N = 0", "1 to 1048576"]),
+        ] {
+            let Problem::Key(what) = opened(kdf) else { panic!("it is tried: {words:?}") };
+            assert!(words.iter().all(|word| what.contains(word)) && what.contains("openssl"), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_tools_write_is_tried() {
+        for kdf in [pbkdf2(2048), pbkdf2(600_000), scrypt(1 << 14, 8, 1), scrypt(1 << 16, 8, 2)] {
+            assert_eq!(opened(kdf), WRONG);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! AES in the modes that SINETStream knows (NIST SP 800-38A and 800-38D; EAX: Bellare, Rogaway and Wagner), with one key.
 
+use std::borrow::Cow;
+
 use aes::cipher::array::Array;
 use aes::cipher::{
     BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, BlockSizeUser, InnerIvInit, KeyInit,
@@ -43,8 +45,9 @@ impl Cipher {
     }
 
     /// Encrypts what stands in `buffer` from `start` on, and appends the tag. The initialisation vector is the bytes before
-    /// `start`; with the salt, from `aad` on, it is what the tag covers besides.
-    pub fn seal(&self, buffer: &mut Vec<u8>, aad: usize, start: usize) -> Result<()> {
+    /// `start`; with the salt, from `aad` on, it is what the tag covers besides. Behind them comes the topic, if the message
+    /// is to be bound to it.
+    pub fn seal(&self, buffer: &mut Vec<u8>, aad: usize, start: usize, topic: Option<&str>) -> Result<()> {
         if self.padding {
             let rest = BLOCK - (buffer.len() - start) % BLOCK;
             buffer.resize(buffer.len() + rest, rest as u8);
@@ -58,7 +61,7 @@ impl Cipher {
             Mode::Eax | Mode::Gcm => {
                 let tag = self
                     .aes
-                    .seal(&iv, head, text)
+                    .seal(&iv, &with_topic(head, topic), text)
                     .ok_or_else(|| Error::Io("the message is too long to be encrypted".into()))?;
                 buffer.extend_from_slice(&tag);
                 return Ok(());
@@ -68,17 +71,23 @@ impl Cipher {
     }
 
     /// Decrypts what stands in `buffer` from `start` on, and returns how many bytes that are then.
-    pub fn open(&self, buffer: &mut [u8], aad: usize, start: usize) -> Result<usize> {
+    pub fn open(&self, buffer: &mut [u8], aad: usize, start: usize, topic: Option<&str>) -> Result<usize> {
         let (head, text) = buffer.split_at_mut(start);
         let (head, iv) = (&head[aad..], last_block(head)?);
         let whole = match self.mode {
             Mode::Cbc => self.aes.cbc_decrypt(&iv, text).map(|()| text.len()),
             Mode::Ofb => self.aes.ofb(&iv, text).map(|()| text.len()),
             Mode::Ctr => self.aes.ctr(&iv, text).map(|()| text.len()),
-            Mode::Eax | Mode::Gcm => self.aes.open(&iv, head, text),
+            Mode::Eax | Mode::Gcm => self.aes.open(&iv, &with_topic(head, topic), text),
         };
         let length = whole.ok_or_else(|| match self.mode {
-            Mode::Eax | Mode::Gcm => invalid("another key, or the message was changed on its way"),
+            Mode::Eax | Mode::Gcm if topic.is_some() => invalid(
+                "another key, or the message was changed on its way, or it was written for another topic or without \
+                 'crypto.bind_topic'",
+            ),
+            Mode::Eax | Mode::Gcm => invalid(
+                "another key, or the message was changed on its way, or it is bound to a topic ('crypto.bind_topic')",
+            ),
             _ => invalid("it is not whole blocks"),
         })?;
         if self.padding {
@@ -90,6 +99,14 @@ impl Cipher {
 
 fn invalid(why: &str) -> Error {
     Error::InvalidMessage(format!("the message can't be decrypted: {why}"))
+}
+
+/// Salt and initialisation vector have the same lengths in all messages of a configuration, so this has one meaning.
+fn with_topic<'a>(head: &'a [u8], topic: Option<&str>) -> Cow<'a, [u8]> {
+    match topic {
+        None => Cow::Borrowed(head),
+        Some(topic) => Cow::Owned([head, topic.as_bytes()].concat()),
+    }
 }
 
 fn last_block(head: &[u8]) -> Result<[u8; IV]> {

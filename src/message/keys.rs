@@ -1,4 +1,7 @@
 //! Which key a message is encrypted with. A key that is made of a password costs milliseconds, so it is kept for its salt.
+//!
+//! Whoever may publish chooses the salt of a message, so a reader makes keys for strangers, too: a key counts as known only once
+//! a message has shown that its writer has the password, and what strangers cost is bounded by a [`Budget`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::mqtt::wait::lock;
 
 /// Salts whose keys are kept: as many writers can take turns without a derivation.
-const MAX_KEPT: usize = 1024;
+const MAX_KNOWN: usize = 1024;
+/// Those that no message has fitted yet: a writer with another password, too, is to cost one derivation and not one a message.
+const MAX_UNPROVEN: usize = 16;
 /// A key that nobody has used for so long is forgotten.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
 /// The version of a password's key.
@@ -22,13 +27,27 @@ const PASSWORD_VERSION: u16 = 1;
 pub(super) struct KeyRing {
     settings: CryptoSettings,
     direct: BTreeMap<u16, Arc<Cipher>>,
-    derived: Mutex<Vec<Derived>>,
+    derived: Mutex<DerivedKeys>,
+}
+
+struct DerivedKeys {
+    known: Places,
+    unproven: Places,
+    budget: Budget,
 }
 
 struct Derived {
     salt: Vec<u8>,
     cipher: Arc<Cipher>,
+    cost: Duration,
     used: Instant,
+}
+
+/// The key for a message that was read.
+pub(super) struct Candidate {
+    pub cipher: Arc<Cipher>,
+    /// The time that it has cost, if no message has fitted it yet.
+    cost: Option<Duration>,
 }
 
 impl KeyRing {
@@ -39,7 +58,13 @@ impl KeyRing {
                 direct.insert(*version, Arc::new(Cipher::new(settings.mode, settings.padding, key.bytes())?));
             }
         }
-        Ok(KeyRing { settings: settings.clone(), direct, derived: Mutex::default() })
+        let most = match &settings.keys {
+            Keys::Password { budget, .. } => *budget,
+            Keys::Direct(_) => Duration::ZERO,
+        };
+        let budget = Budget { most, spent: Duration::ZERO, at: Instant::now() };
+        let derived = DerivedKeys { known: Places::new(MAX_KNOWN), unproven: Places::new(MAX_UNPROVEN), budget };
+        Ok(KeyRing { settings: settings.clone(), direct, derived: Mutex::new(derived) })
     }
 
     /// The version of the key that a writer uses; also that of a message which names none.
@@ -47,52 +72,150 @@ impl KeyRing {
         self.direct.keys().next_back().copied().unwrap_or(PASSWORD_VERSION)
     }
 
-    pub fn cipher(&self, version: u16, salt: &[u8]) -> Result<Arc<Cipher>> {
-        let Keys::Password { password, prf, iterations } = &self.settings.keys else {
-            return self.direct.get(&version).cloned().ok_or_else(|| self.unknown(version));
+    /// The key of a writer, which has this salt for all its messages.
+    pub fn for_writing(&self, version: u16, salt: &[u8]) -> Result<Arc<Cipher>> {
+        match self.direct.get(&version) {
+            Some(cipher) => Ok(cipher.clone()),
+            None => self.derive(salt),
+        }
+    }
+
+    /// The key that a message is to be opened with. When it fits, [`KeyRing::fits`] is to be told.
+    pub fn for_reading(&self, version: u16, salt: &[u8]) -> Result<Candidate> {
+        let Keys::Password { budget, .. } = &self.settings.keys else {
+            let cipher = self.direct.get(&version).cloned().ok_or_else(|| unknown(version))?;
+            return Ok(Candidate { cipher, cost: None });
         };
         if version != PASSWORD_VERSION {
-            return Err(self.unknown(version));
+            return Err(unknown(version));
         }
-        if let Some(cipher) = self.kept(salt) {
-            return Ok(cipher);
+        let began = Instant::now();
+        {
+            let mut derived = lock(&self.derived);
+            if let Some(known) = derived.known.find(salt, began) {
+                return Ok(Candidate { cipher: known.cipher.clone(), cost: None });
+            }
+            if let Some(unproven) = derived.unproven.find(salt, began) {
+                return Ok(Candidate { cipher: unproven.cipher.clone(), cost: Some(unproven.cost) });
+            }
+            if !derived.budget.is_left(began) {
+                return Err(exhausted(*budget));
+            }
         }
         // Outside the lock: other threads have messages with other salts.
+        let cipher = self.derive(salt)?;
+        let now = Instant::now();
+        let cost = now.duration_since(began);
+        let mut derived = lock(&self.derived);
+        derived.budget.spend(cost, now);
+        derived.unproven.put(Derived { salt: salt.to_vec(), cipher: cipher.clone(), cost, used: now });
+        Ok(Candidate { cipher, cost: Some(cost) })
+    }
+
+    /// A message could be read with this key: who has chosen the salt knows the password.
+    pub fn fits(&self, salt: &[u8], candidate: Candidate) {
+        let Some(cost) = candidate.cost else { return };
+        let mut derived = lock(&self.derived);
+        derived.unproven.take_out(salt);
+        let proven = Derived { salt: salt.to_vec(), cipher: candidate.cipher, cost, used: Instant::now() };
+        // A key that takes the place of another one counts, or old messages of more writers than there are places, sent
+        // again in turn, would cost a key each for ever.
+        if derived.known.put(proven) {
+            derived.budget.give_back(cost);
+        }
+    }
+
+    fn derive(&self, salt: &[u8]) -> Result<Arc<Cipher>> {
+        let Keys::Password { password, prf, iterations, .. } = &self.settings.keys else {
+            return Err(Error::Internal("a key of a password that is not there".into()));
+        };
         let mut key = Zeroizing::new(vec![0; self.settings.key_length]);
         derive(*prf, password.bytes(), salt, *iterations, &mut key);
-        let cipher = Arc::new(Cipher::new(self.settings.mode, self.settings.padding, &key)?);
-        self.keep(salt, &cipher);
-        Ok(cipher)
+        Ok(Arc::new(Cipher::new(self.settings.mode, self.settings.padding, &key)?))
+    }
+}
+
+/// So many keys, those that were used last.
+struct Places {
+    most: usize,
+    taken: Vec<Derived>,
+}
+
+impl Places {
+    fn new(most: usize) -> Places {
+        Places { most, taken: Vec::new() }
     }
 
-    fn unknown(&self, version: u16) -> Error {
-        Error::InvalidMessage(match version {
-            0 => "the message is not encrypted, but this reader takes encrypted ones only".into(),
-            _ => format!("the message is encrypted with key version {version}, which this reader does not have"),
-        })
+    fn find(&mut self, salt: &[u8], now: Instant) -> Option<&Derived> {
+        let found = self.taken.iter_mut().rfind(|one| one.salt == salt)?;
+        found.used = now;
+        Some(found)
     }
 
-    fn kept(&self, salt: &[u8]) -> Option<Arc<Cipher>> {
-        let mut derived = lock(&self.derived);
-        let index = derived.iter().rposition(|one| one.salt == salt)?;
-        derived[index].used = Instant::now();
-        Some(derived[index].cipher.clone())
+    fn take_out(&mut self, salt: &[u8]) {
+        self.taken.retain(|one| one.salt != salt);
     }
 
-    fn keep(&self, salt: &[u8], cipher: &Arc<Cipher>) {
-        let now = Instant::now();
-        let mut derived = lock(&self.derived);
-        derived.retain(|one| now.duration_since(one.used) < KEPT_FOR);
-        if derived.iter().any(|one| one.salt == salt) {
-            return;
+    /// False: another one had to go.
+    fn put(&mut self, new: Derived) -> bool {
+        self.taken.retain(|one| new.used.saturating_duration_since(one.used) < KEPT_FOR);
+        if self.taken.iter().any(|one| one.salt == new.salt) {
+            return true;
         }
-        if derived.len() >= MAX_KEPT
-            && let Some(oldest) = (0..derived.len()).min_by_key(|index| derived[*index].used)
-        {
-            derived.swap_remove(oldest);
+        let full = self.taken.len() >= self.most;
+        if full && let Some(oldest) = (0..self.taken.len()).min_by_key(|index| self.taken[*index].used) {
+            self.taken.swap_remove(oldest);
         }
-        derived.push(Derived { salt: salt.to_vec(), cipher: cipher.clone(), used: now });
+        self.taken.push(new);
+        !full
     }
+}
+
+/// The time that keys may take which no message has fitted: so much at once, and in the long run a quarter of all time.
+/// It is a debt that the clock pays back.
+struct Budget {
+    most: Duration,
+    spent: Duration,
+    at: Instant,
+}
+
+impl Budget {
+    /// Of all time, one part in so many.
+    const SHARE: u32 = 4;
+
+    fn is_left(&mut self, now: Instant) -> bool {
+        self.settle(now);
+        self.spent < self.most
+    }
+
+    fn spend(&mut self, cost: Duration, now: Instant) {
+        self.settle(now);
+        self.spent += cost;
+    }
+
+    fn give_back(&mut self, cost: Duration) {
+        self.spent = self.spent.saturating_sub(cost);
+    }
+
+    fn settle(&mut self, now: Instant) {
+        self.spent = self.spent.saturating_sub(now.saturating_duration_since(self.at) / Budget::SHARE);
+        self.at = self.at.max(now);
+    }
+}
+
+fn unknown(version: u16) -> Error {
+    Error::InvalidMessage(match version {
+        0 => "the message is not encrypted, but this reader takes encrypted ones only".into(),
+        _ => format!("the message is encrypted with key version {version}, which this reader does not have"),
+    })
+}
+
+fn exhausted(budget: Duration) -> Error {
+    let most = budget.as_millis();
+    Error::InvalidMessage(format!(
+        "the message can't be decrypted now: it is the first one of its writer, and making keys for messages with another \
+         password has used up the time for that ({most} ms; 'crypto.key_derivation.budget_ms' raises it)"
+    ))
 }
 
 fn derive(prf: Prf, password: &[u8], salt: &[u8], iterations: u32, key: &mut [u8]) {
@@ -108,22 +231,110 @@ mod tests {
     use super::*;
     use crate::config::{Mode, Secret};
 
-    fn ring() -> KeyRing {
-        let keys = Keys::Password { password: Secret::new(b"secret".to_vec()), prf: Prf::Sha256, iterations: 1 };
-        let settings = CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 16, salt_bytes: 8, keys };
+    fn ring(budget: Duration) -> KeyRing {
+        let password = Secret::new(b"secret".to_vec());
+        let keys = Keys::Password { password, prf: Prf::Sha256, iterations: 1, budget };
+        let settings =
+            CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 16, salt_bytes: 8, bind_topic: false, keys };
         KeyRing::new(&settings).unwrap()
+    }
+
+    /// The key of a message that fits.
+    fn used(ring: &KeyRing, salt: &[u8]) -> Arc<Cipher> {
+        let candidate = ring.for_reading(1, salt).unwrap();
+        let cipher = candidate.cipher.clone();
+        ring.fits(salt, candidate);
+        cipher
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn places(ring: &KeyRing) -> (usize, usize) {
+        let derived = lock(&ring.derived);
+        (derived.known.taken.len(), derived.unproven.taken.len())
     }
 
     #[test]
     fn a_key_is_derived_once_for_its_salt_and_not_kept_without_bound() {
-        let ring = ring();
-        let first = ring.cipher(1, b"salt").unwrap();
-        assert!(Arc::ptr_eq(&first, &ring.cipher(1, b"salt").unwrap()));
-        for salt in 0..2 * MAX_KEPT as u32 {
-            ring.cipher(1, &salt.to_be_bytes()).unwrap();
-            assert!(Arc::ptr_eq(&first, &ring.cipher(1, b"salt").unwrap()), "what is used is kept");
+        let ring = ring(HOUR);
+        let first = used(&ring, b"salt");
+        assert!(Arc::ptr_eq(&first, &used(&ring, b"salt")));
+        for salt in 0..2 * MAX_KNOWN as u32 {
+            used(&ring, &salt.to_be_bytes());
+            assert!(Arc::ptr_eq(&first, &used(&ring, b"salt")), "what is used is kept");
         }
-        assert_eq!(lock(&ring.derived).len(), MAX_KEPT);
+        assert_eq!(places(&ring), (MAX_KNOWN, 0));
+    }
+
+    #[test]
+    fn keys_that_no_message_fits_take_no_known_ones_place() {
+        let ring = ring(HOUR);
+        let known = used(&ring, b"salt");
+        for salt in 0..2 * MAX_KNOWN as u32 {
+            ring.for_reading(1, &salt.to_be_bytes()).unwrap();
+        }
+        assert!(Arc::ptr_eq(&known, &used(&ring, b"salt")));
+        assert_eq!(places(&ring), (1, MAX_UNPROVEN));
+    }
+
+    #[test]
+    fn a_writer_with_another_password_costs_one_key_and_not_one_a_message() {
+        let ring = ring(HOUR);
+        let first = ring.for_reading(1, b"salt").unwrap();
+        assert!(Arc::ptr_eq(&first.cipher, &ring.for_reading(1, b"salt").unwrap().cipher));
+        // Nobody is shut out by a message that somebody else has sent with the same salt.
+        assert!(Arc::ptr_eq(&first.cipher, &used(&ring, b"salt")));
+        assert_eq!(places(&ring), (1, 0));
+    }
+
+    #[test]
+    fn only_keys_that_fit_and_have_a_place_of_their_own_cost_nothing() {
+        let ring = ring(HOUR);
+        let spent = || lock(&ring.derived).budget.spent;
+        for salt in 0..MAX_KNOWN as u32 {
+            used(&ring, &salt.to_be_bytes());
+        }
+        assert_eq!(spent(), Duration::ZERO, "honest writers, however many");
+        let stranger = ring.for_reading(1, b"nobody's").unwrap();
+        assert!(stranger.cost.is_some_and(|cost| !cost.is_zero()) && !spent().is_zero(), "a stranger");
+        lock(&ring.derived).budget.give_back(HOUR);
+        used(&ring, b"in another's place");
+        assert!(!spent().is_zero(), "one who takes a place");
+    }
+
+    #[test]
+    fn without_time_a_new_salt_is_refused_and_a_known_one_is_not() {
+        let ring = ring(HOUR);
+        used(&ring, b"known");
+        lock(&ring.derived).budget.spend(3 * HOUR, Instant::now());
+        let Err(Error::InvalidMessage(why)) = ring.for_reading(1, b"new") else { panic!("it is tried") };
+        assert!(why.contains("'crypto.key_derivation.budget_ms'") && why.contains("3600000 ms"), "{why}");
+        used(&ring, b"known");
+        lock(&ring.derived).budget.give_back(3 * HOUR);
+        used(&ring, b"new");
+    }
+
+    #[test]
+    fn a_budget_is_spent_at_once_and_comes_back_at_a_quarter_of_the_clock() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut budget = Budget { most: Duration::from_secs(1), spent: Duration::ZERO, at: start };
+        for _ in 0..4 {
+            assert!(budget.is_left(at(0)));
+            budget.spend(Duration::from_millis(300), at(0));
+        }
+        assert!(!budget.is_left(at(0)));
+        assert!(budget.is_left(at(1)), "250 of 1200 ms are paid back");
+        budget.spend(Duration::from_secs(10), at(1));
+        assert!(!budget.is_left(at(39)));
+        assert!(budget.is_left(at(41)));
+        // In an hour it does not grow beyond what it was.
+        assert!(budget.is_left(at(3600)));
+        budget.spend(Duration::from_secs(1), at(3600));
+        assert!(!budget.is_left(at(3600)));
+        // A thread that looked at the clock earlier comes later.
+        budget.spend(Duration::from_secs(1), at(3500));
+        assert!(!budget.is_left(at(3603)));
     }
 
     /// RFC 7914, section 11.

@@ -36,7 +36,7 @@ pub(crate) struct Decoded {
 /// none counts for it.
 pub(crate) fn will(settings: &Settings) -> Result<Option<Will>> {
     let Some(will) = &settings.will else { return Ok(None) };
-    let encoded = Encoder::new(&will.message, None)?.encode(will.value.len(), 0, |place| {
+    let encoded = Encoder::new(&will.message, &will.topic, None)?.encode(will.value.len(), 0, |place| {
         place.copy_from_slice(&will.value);
         Ok::<_, Error>(())
     })?;

@@ -35,11 +35,14 @@ struct WriterKey {
     version: u16,
     salt: Vec<u8>,
     cipher: Arc<Cipher>,
+    /// What the tag covers besides, if it is to bind the messages to it.
+    topic: Option<String>,
 }
 
 impl Encoder {
-    /// With a password this derives the key, which takes milliseconds. The plugin is for what the settings leave to it.
-    pub fn new(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Result<Encoder> {
+    /// For messages on this topic. With a password this derives the key, which takes milliseconds. The plugin is for what the
+    /// settings leave to it.
+    pub fn new(settings: &MessageSettings, topic: &str, plugin: Option<Arc<dyn Plugin>>) -> Result<Encoder> {
         let key = match &settings.encryption {
             None | Some(Encryption::Plugin(_)) => None,
             Some(Encryption::Aes(crypto)) => {
@@ -47,7 +50,8 @@ impl Encoder {
                 let mut salt = vec![0; crypto.salt_bytes];
                 random(&mut salt)?;
                 let version = ring.newest();
-                Some(WriterKey { version, cipher: ring.cipher(version, &salt)?, salt })
+                let topic = crypto.bind_topic.then(|| topic.to_owned());
+                Some(WriterKey { version, cipher: ring.for_writing(version, &salt)?, salt, topic })
             }
         };
         let compressor = settings.compression.as_ref().map(|settings| Compressor::new(settings, plugin.clone()));
@@ -157,7 +161,7 @@ impl Encoder {
     fn seal(&self, wire: &mut Vec<u8>, start: usize) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
         let record = start + self.head_length();
-        key.cipher.seal(wire, record - IV - key.salt.len(), record)
+        key.cipher.seal(wire, record - IV - key.salt.len(), record, key.topic.as_deref())
     }
 }
 
@@ -191,11 +195,12 @@ pub(crate) struct Decoder {
 struct ReaderKeys {
     ring: KeyRing,
     salt_bytes: usize,
+    bind_topic: bool,
 }
 
 impl ReaderKeys {
     fn new(crypto: &CryptoSettings) -> Result<ReaderKeys> {
-        Ok(ReaderKeys { ring: KeyRing::new(crypto)?, salt_bytes: crypto.salt_bytes })
+        Ok(ReaderKeys { ring: KeyRing::new(crypto)?, salt_bytes: crypto.salt_bytes, bind_topic: crypto.bind_topic })
     }
 }
 
@@ -214,10 +219,11 @@ impl Decoder {
         })
     }
 
-    /// Decodes bytes from the wire. A reader of format 3 reads format 2 as well; one of format 2 knows no header.
+    /// Decodes bytes from the wire, which came on this topic. A reader of format 3 reads format 2 as well; one of format 2
+    /// knows no header.
     ///
     /// The first message of each salt, which is to say of each writer, costs the derivation of a key when there is a password.
-    pub fn decode(&self, wire: &Bytes) -> Result<Decoded> {
+    pub fn decode(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
         if self.settings.user_data_only {
             return Ok(Decoded { timestamp_us: 0, payload: wire.clone(), size: ValueSize::same(wire.len()) });
         }
@@ -227,18 +233,16 @@ impl Decoder {
             }
             _ => (None, wire.clone()),
         };
-        let record = match (&self.keys, &self.plugin, version) {
-            (None, Some(plugin), version) => plugin.decrypt(&body, version.unwrap_or(NOT_ENCRYPTED))?.into(),
-            (None, None, None | Some(NOT_ENCRYPTED)) => body,
+        let (timestamp_us, value) = match (&self.keys, &self.plugin, version) {
+            (None, Some(plugin), version) => record(plugin.decrypt(&body, version.unwrap_or(NOT_ENCRYPTED))?.into())?,
+            (None, None, None | Some(NOT_ENCRYPTED)) => record(body)?,
             (None, None, Some(version)) => {
                 return Err(Error::InvalidMessage(format!(
                     "the message is encrypted (key version {version}), but this reader does not decrypt"
                 )));
             }
-            (Some(keys), _, version) => open(keys, version, &body)?,
+            (Some(keys), _, version) => open(keys, version, &body, topic)?,
         };
-        let (timestamp_us, payload) = avro::decode(&record)?;
-        let value = record.slice(payload);
         let compressed = value.len();
         let payload = match &self.compressor {
             None => value,
@@ -248,8 +252,14 @@ impl Decoder {
     }
 }
 
-/// Decrypts the record.
-fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8]) -> Result<Bytes> {
+/// Time and value of a record.
+fn record(record: Bytes) -> Result<(i64, Bytes)> {
+    let (timestamp_us, value) = avro::decode(&record)?;
+    Ok((timestamp_us, record.slice(value)))
+}
+
+/// Time and value of an encrypted record.
+fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8], topic: &str) -> Result<(i64, Bytes)> {
     let start = keys.salt_bytes + IV;
     if version != Some(NOT_ENCRYPTED) && body.len() < start {
         let found = body.len();
@@ -258,8 +268,11 @@ fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8]) -> Result<Bytes> {
         )));
     }
     let salt = body.get(..keys.salt_bytes).unwrap_or_default();
-    let cipher = keys.ring.cipher(version.unwrap_or(keys.ring.newest()), salt)?;
+    let candidate = keys.ring.for_reading(version.unwrap_or(keys.ring.newest()), salt)?;
     let mut buffer = body.to_vec();
-    let length = cipher.open(&mut buffer, 0, start)?;
-    Ok(Bytes::from(buffer).slice(start..start + length))
+    let length = candidate.cipher.open(&mut buffer, 0, start, keys.bind_topic.then_some(topic))?;
+    // A wrong key makes no record: its header has ten bytes, which stand in for the tag in the modes that have none.
+    let opened = record(Bytes::from(buffer).slice(start..start + length))?;
+    keys.ring.fits(salt, candidate);
+    Ok(opened)
 }

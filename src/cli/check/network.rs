@@ -226,7 +226,7 @@ impl Attempt<'_> {
             match self.stop.wait(reader.client.receive(), Some(deadline)) {
                 Waited::Done(Ok(delivery)) => {
                     reader.client.taken(delivery.number);
-                    let decoded = reader.decode(&delivery.publish.payload);
+                    let decoded = reader.decode(&delivery.publish.payload, &delivery.publish.topic);
                     if decoded.is_ok_and(|decoded| decoded.payload == message) {
                         break Outcome::Ok(began.elapsed());
                     }

@@ -220,7 +220,8 @@ fn encryption(settings: &Settings) -> String {
         Mode::Eax | Mode::Gcm => "",
         Mode::Cbc | Mode::Ofb | Mode::Ctr => "; changes on the way are not noticed, as they are with GCM",
     };
-    format!("AES-{}-{mode}, {key}{changes}", aes.key_length * 8)
+    let bound = if aes.bind_topic { ", bound to the topic" } else { "" };
+    format!("AES-{}-{mode}, {key}{bound}{changes}", aes.key_length * 8)
 }
 
 fn login(settings: &Settings) -> String {

@@ -284,7 +284,7 @@ fn what_java_has_no_memory_for_is_told_again_with_what_came_meanwhile() {
 /// Messages of zeros, compressed.
 fn messages(sizes: &[usize]) -> Vec<Bytes> {
     let settings = open("writer", &Peer::start()).settings;
-    let encoder = Encoder::new(&settings.message, None).unwrap();
+    let encoder = Encoder::new(&settings.message, "t", None).unwrap();
     sizes.iter().map(|size| encoder.encode(*size, 0, |_| Ok::<_, Error>(())).unwrap().wire).collect()
 }
 

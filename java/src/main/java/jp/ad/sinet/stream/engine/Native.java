@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -139,12 +140,13 @@ final class Native {
     /** The application has all messages up to this sequence number: they can be acknowledged. */
     static native void taken(long handle, long seq);
 
-    /** Decodes one message from its bytes on the wire into a packed record. */
-    static byte[] decode(long handle, byte[] wire) {
-        return Returned.array(decode0(handle, wire));
+    /** Decodes one message from its bytes on the wire into a packed record. {@code topic}: may be null, if it is unknown. */
+    static byte[] decode(long handle, byte[] wire, String topic) {
+        byte[] name = topic == null ? new byte[0] : topic.getBytes(StandardCharsets.UTF_8);
+        return Returned.array(decode0(handle, wire, name));
     }
 
-    private static native byte[] decode0(long handle, byte[] wire);
+    private static native byte[] decode0(long handle, byte[] wire, byte[] topic);
 
     /**
      * The bytes of a message for a plugin's messaging system. {@code sizes} gets the value's size before and after

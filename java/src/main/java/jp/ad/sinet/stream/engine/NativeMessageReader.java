@@ -146,7 +146,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     private Message<T> decode(Injected message) {
         Packed record = new Packed();
-        record.load(Native.decode(handle, message.bytes));
+        record.load(Native.decode(handle, message.bytes, message.topic));
         if (!record.next()) {
             throw Errors.malformed("no record of a message");
         }

@@ -30,7 +30,7 @@ final class PluggedDecoding<T> {
 
     Message<T> message(byte[] bytes, String topic, Object raw) {
         Packed record = new Packed();
-        record.load(Native.decode(handle, bytes));
+        record.load(Native.decode(handle, bytes, topic));
         if (!record.next()) {
             throw Errors.malformed("no record of a message");
         }

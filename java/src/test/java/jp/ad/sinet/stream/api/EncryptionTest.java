@@ -114,6 +114,24 @@ class EncryptionTest {
     }
 
     @Test
+    void aMessageThatIsBoundToItsTopicIsRefusedOnAnotherOne() {
+        Map<String, Object> bound = crypto("GCM", "one");
+        bound.put("bind_topic", true);
+        try (MessageReader<String> reader = reader().dataEncryption(true).parameter("crypto", bound).build().getReader();
+                MessageWriter<String> writer = writer().dataEncryption(true).parameter("crypto", bound).build()
+                        .getWriter()) {
+            writer.write("open the door");
+            assertEquals("open the door", reader.read().getValue());
+            byte[] captured = writer.getDebugLastMsgBytes();
+            reader.debugInjectMsgBytes(captured, topic + "/of/another/door", null);
+            InvalidMessageException e = assertThrows(InvalidMessageException.class, reader::read);
+            assertTrue(e.getMessage().contains("written for another topic"), e::getMessage);
+            reader.debugInjectMsgBytes(captured, topic, null);
+            assertEquals("open the door", reader.read().getValue());
+        }
+    }
+
+    @Test
     void aWillIsEncryptedByItsOwnParameters() throws IOException {
         Map<String, Object> will = Map.of("topic", topic, "payload", "gone", "value_type", "text", "data_encryption",
                 true, "crypto", crypto("EAX", "of the will"), "data_compression", true);

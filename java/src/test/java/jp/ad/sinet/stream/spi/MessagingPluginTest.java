@@ -395,6 +395,21 @@ class MessagingPluginTest {
     }
 
     @Test
+    void aMessageIsBoundToTheTopicThatTheMessagingSystemNames() throws IOException {
+        installBlocking();
+        Path file = file("data_encryption", true, "crypto",
+                Map.of("algorithm", "AES", "mode", "GCM", "password", "p", "bind_topic", true));
+        try (MessageWriter<String> writer = writers(file).getWriter(); MessageReader<String> reader = readers(file).getReader()) {
+            writer.write("bound");
+            byte[] captured = queue("any topic #").peek().getValue();
+            assertEquals("bound", reader.read().getValue());
+            reader.debugInjectMsgBytes(captured, "another topic", null);
+            InvalidMessageException e = assertThrows(InvalidMessageException.class, reader::read);
+            assertTrue(e.getMessage().contains("written for another topic"), e::getMessage);
+        }
+    }
+
+    @Test
     void theTimeOfTheMessagingSystemCountsWhereAMessageHasNone() throws IOException {
         installBlocking();
         Path file = file("user_data_only", true);
