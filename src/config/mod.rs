@@ -5,6 +5,7 @@
 
 mod anchors;
 mod broker;
+mod clear;
 mod crypto;
 mod document;
 mod extractor;

@@ -38,6 +38,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("crypto", Built),
     ("tls", Built),
     ("tls_insecure", Built),
+    ("require_tls", Built),
     ("username_pw", Built),
     ("clean_session", Built),
     ("protocol", Built),

@@ -173,12 +173,15 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let version = take.version();
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
+    let credentials = take.credentials(version);
+    let has_secret = credentials.as_ref().is_some_and(|login| login.password.is_some());
+    take.in_the_clear(tls.is_some(), &brokers, has_secret);
     let mut settings = Settings {
         service,
         brokers,
         tls,
         web_socket,
-        credentials: take.credentials(version),
+        credentials,
         topics: take.topics(plugged.is_none()),
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,

@@ -53,10 +53,17 @@ impl Extractor {
     fn tls_is_on(&mut self) -> bool {
         match self.value(TLS, &[]) {
             None => false,
-            Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
+            Some(Value::Map(map)) if map.is_empty() => {
                 let place = self.place(&[]);
                 self.parameters.warnings.push(format!("{place} is empty, so TLS is off; write 'true' to switch it on"));
                 false
+            }
+            // A template whose values were not filled in: whoever wrote it wanted TLS.
+            Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
+                let message = "has names without values; fill them in, write 'true' for TLS with the system's \
+                               authorities, or 'false' for none";
+                self.parameters.problem(TLS, &[], message);
+                true
             }
             Some(Value::Map(_)) => true,
             Some(Value::Bool(on)) => on,
