@@ -111,6 +111,9 @@ pub(crate) const COMMON: &[&str] = &[
 pub(crate) const TLS: &[(&str, Support)] = &[
     ("ca_certs", Built),
     ("check_hostname", Built),
+    ("allow_common_name", Built),
+    ("pin_sha256", Built),
+    ("crl_file", Built),
     ("ca_certs_data", Built),
     ("certfile", Built),
     ("certfile_data", Built),
