@@ -390,6 +390,9 @@ fn a_password_in_the_clear_is_told() {
         }
         assert!(!warnings[0].contains("s3cr3t"), "{warnings:?}");
     }
+    let warnings = open("broker.invalid", "protocol: MQTTv5\n    auth_method: token\n    auth_data: s3cr3t");
+    assert!(warnings.len() == 1 && warnings[0].contains("'auth_data'"), "{warnings:?}");
+    assert!(warnings[0].contains("without TLS") && !warnings[0].contains("s3cr3t"), "{warnings:?}");
     for (brokers, more) in [
         ("localhost:1", LOGIN),
         ("'127.9.9.9:1,[::1]:1'", LOGIN),

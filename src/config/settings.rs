@@ -174,8 +174,11 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
     let credentials = take.credentials(version);
-    let has_secret = credentials.as_ref().is_some_and(|login| login.password.is_some());
-    take.in_the_clear(tls.is_some(), &brokers, has_secret);
+    let secret = match &credentials {
+        Some(Credentials { password: Some(_), .. }) => Some(("username_pw", "password")),
+        _ => connect_properties.auth_data.as_ref().map(|_| ("auth_data", "")),
+    };
+    take.in_the_clear(tls.is_some(), &brokers, secret);
     let mut settings = Settings {
         service,
         brokers,
