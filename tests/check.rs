@@ -336,6 +336,41 @@ s:
 }
 
 #[test]
+fn a_way_without_tls_is_told_and_can_be_forbidden() {
+    const CLEAR: [&str; 5] =
+        ["-nc", "type=mqtt", "topic=t", "brokers=broker.invalid", "username_pw={username: a, password: s3cr3t}"];
+    let check = |variable: Option<&str>, more: &[&str]| {
+        let mut command = command([&["check"], &CLEAR[..], more].concat());
+        match variable {
+            Some(value) => command.env("SINETSTREAM_REQUIRE_TLS", value),
+            None => command.env_remove("SINETSTREAM_REQUIRE_TLS"),
+        };
+        let ended = common::command::start(command).end();
+        assert!(!ended.text().contains("s3cr3t") && !ended.stderr.contains("s3cr3t"), "{ended:?}");
+        ended
+    };
+    for variable in [None, Some("0"), Some("")] {
+        let text = check(variable, &[]).expect(4).text().to_owned();
+        assert!(text.contains("password goes to broker.invalid:1883 without TLS"), "{text}");
+    }
+    let refused = |ended: Ended, word: &str| {
+        let ended = ended.expect(3);
+        assert!(ended.text().contains("without TLS") && ended.text().contains(word), "{ended:?}");
+    };
+    refused(check(None, &["require_tls=true"]), "'require_tls' is on");
+    for variable in ["1", "true"] {
+        // What the program says is less than what the machine does.
+        refused(check(Some(variable), &["require_tls=false"]), "SINETSTREAM_REQUIRE_TLS is on");
+    }
+    let ended = check(Some("sometimes"), &[]).expect(3);
+    assert!(ended.text().contains("SINETSTREAM_REQUIRE_TLS is neither 1 nor 0"), "{ended:?}");
+    check(Some("1"), &["tls=true"]).expect(4);
+    // A service without TLS on this machine is none of its business.
+    let local = check(Some("1"), &["brokers=localhost:1"]).expect(4);
+    assert!(!local.text().contains("without TLS"), "{local:?}");
+}
+
+#[test]
 fn encryption_and_compression_are_told() {
     let broker = Broker::start();
     let told = |parameters: &[&str]| {

@@ -122,6 +122,12 @@ fn parameters_attachments_and_secrets_come_over_https() {
     let unknown =
         MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
     told(unknown.open(), "Connection", &["configuration server https://localhost", "certificate"]);
+    // Whoever is no authority is not taken for one.
+    let server_alone = broker.write("server-alone.pem", &certificates::server().pem);
+    let alone =
+        MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
+    let alone = alone.parameter("config_ca_certs", server_alone.display().to_string());
+    told(alone.open(), "InvalidConfiguration", &["'config_ca_certs'", "not an authority's"]);
     let writer = writer.parameter("config_ca_certs", broker.ca().display().to_string()).open().expect("a writer");
     let reader =
         MessageReader::<String>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));

@@ -333,7 +333,6 @@ fn parameters_without_effect_say_so() {
     warned("message_retry_set: {retry: 5}", "message_retry_set", &["no effect"]);
     warned("connect: {executor_service_timeout: 5}", "connect.executor_service_timeout", &["no effect"]);
     warned("tls: {}", "tls", &["TLS is off"]);
-    warned("tls: {ca_certs: }", "tls", &["TLS is off"]);
     warned("tls_insecure_set: {value: true}", "tls_insecure_set", &["no effect", "TLS is off"]);
     warned("username_pw_set: {}", "username_pw_set", &["empty", "no user name is sent"]);
     warned("ws_options: {path: /x}", "ws_options", &["no effect", "not websockets"]);
@@ -364,6 +363,47 @@ fn parameters_without_effect_say_so() {
         "username_pw",
         &["given twice", "'username_pw_set' is used"],
     );
+}
+
+#[test]
+fn a_password_in_the_clear_is_told() {
+    let open = |brokers: &str, more: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.yml");
+        let text = format!(
+            "header: {{version: 2}}\nconfig:\n  s:\n    type: mqtt\n    topic: t\n    brokers: {brokers}\n    {more}\n"
+        );
+        std::fs::write(&file, text).expect("write");
+        let (result, warnings) = collect(|| {
+            let writer = MessageWriter::<str>::builder().config_file(&file).parameter("connect", no_reconnect());
+            writer.open().map(drop)
+        });
+        assert!(matches!(result, Err(Error::Connection { .. })), "{brokers} {more}: {result:?}");
+        warnings
+    };
+    const LOGIN: &str = "username_pw: {username: a, password: s3cr3t}";
+    for brokers in ["broker.invalid", "[localhost:1, broker.invalid:7]", "localhost.invalid"] {
+        let warnings = open(brokers, LOGIN);
+        assert_eq!(warnings.len(), 1, "{brokers}: {warnings:?}");
+        for word in ["config.yml:7: ", "'username_pw.password'", "without TLS", ".invalid:", "'require_tls: true'"] {
+            assert!(warnings[0].contains(word), "'{word}': {warnings:?}");
+        }
+        assert!(!warnings[0].contains("s3cr3t"), "{warnings:?}");
+    }
+    let warnings = open("broker.invalid", "protocol: MQTTv5\n    auth_method: token\n    auth_data: s3cr3t");
+    assert!(warnings.len() == 1 && warnings[0].contains("'auth_data'"), "{warnings:?}");
+    assert!(warnings[0].contains("without TLS") && !warnings[0].contains("s3cr3t"), "{warnings:?}");
+    for (brokers, more) in [
+        ("localhost:1", LOGIN),
+        ("'127.9.9.9:1,[::1]:1'", LOGIN),
+        ("broker.invalid", "username_pw: {username: a, password: s3cr3t}\n    tls: true"),
+        ("broker.invalid", "username_pw: {username: a, password: s3cr3t}\n    tls: true\n    require_tls: true"),
+        ("localhost:1", "require_tls: true"),
+        ("broker.invalid", "require_tls: false"),
+        ("broker.invalid", "retain: false"),
+    ] {
+        assert_eq!(open(brokers, more), Vec::<String>::new(), "{brokers} {more}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use common::broker::{Broker, free_ports};
 use common::certificates::{Authority, Certificate};
 use common::told;
-use sinetstream::config::Value;
+use sinetstream::config::{Map, Value};
 use sinetstream::{Cause, ConnectionEvent, Error, MessageWriterBuilder};
 
 /// A folder in which openssl works, with an authority in it.
@@ -40,6 +40,46 @@ impl Folder {
         let output = Command::new("openssl").current_dir(self.0.path()).args(arguments.split(' ')).output();
         let output = output.expect("openssl");
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A certificate under a name of its own, with its key beside it: signed by that of another name, or by itself.
+    fn make(&self, name: &str, common_name: &str, signer: &str, extensions: &str, more: &str) {
+        self.openssl(&format!(
+            "req -newkey rsa:2048 -nodes -subj /CN={common_name} -keyout {name}.key -out request.pem"
+        ));
+        let mut line = format!("x509 -req -in request.pem -out {name}.pem");
+        line.push_str(&match signer == name {
+            true => format!(" -signkey {name}.key"),
+            false => format!(" -CA {signer}.pem -CAkey {signer}.key -CAcreateserial"),
+        });
+        if !extensions.is_empty() {
+            self.write("extensions", extensions);
+            line.push_str(" -extfile extensions");
+        }
+        self.openssl(&format!("{line}{more}"));
+    }
+
+    /// Certificates of these names; the key is that of the first.
+    fn made(&self, names: &str) -> Certificate {
+        let (first, _) = names.split_once(' ').unwrap_or((names, ""));
+        let pem = names.split(' ').map(|name| self.read(&format!("{name}.pem"))).collect();
+        Certificate { pem, key_pem: self.read(&format!("{first}.key")) }
+    }
+
+    /// Whether openssl's own client accepts it.
+    fn is_accepted_by_openssl(&self, certificate: &Certificate, trusted: &str, host: &str, more: &str) -> bool {
+        let server = Server::start(self, certificate);
+        let line = format!(
+            "s_client -connect {} -CAfile {trusted}.pem -no-CApath -no-CAstore -verify_hostname {host} \
+             -verify_return_error -brief{more}",
+            server.address()
+        );
+        let mut command = Command::new("openssl");
+        let output = command.current_dir(self.0.path()).args(line.split(' ')).stdin(Stdio::null()).output();
+        let output = output.expect("openssl s_client");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("certificate verify failed"), "{said}");
+        output.status.success()
     }
 
     /// A server's certificate, signed by an authority, with what stands in its -extfile.
@@ -124,9 +164,16 @@ fn accepted(certificate: &Certificate, ca_certs: &Path, host: &str, check_hostna
 
 #[track_caller]
 fn refused(certificate: &Certificate, ca_certs: &Path, host: &str, words: &[&str]) {
+    refused_with(certificate, &[("ca_certs", ca_certs.display().to_string().into())], host, words);
+}
+
+#[track_caller]
+fn refused_with(certificate: &Certificate, tls: &[(&str, Value)], host: &str, words: &[&str]) {
     let folder = Folder(tempfile::tempdir().expect("a folder"));
     let server = Server::start(&folder, certificate);
-    let result = writer(&server.address().replace("localhost", host), ca_certs, true).open();
+    let mut all = Map::new();
+    tls.iter().for_each(|(name, value)| all.insert(*name, value.clone()));
+    let result = common::writer::<str>(&server.address().replace("localhost", host), "t").parameter("tls", all).open();
     let cause = result.as_ref().err().and_then(Error::cause);
     let message = told(result, "Connection", words);
     assert!(matches!(cause, Some(Cause::Certificate | Cause::Tls)), "{cause:?}");
@@ -147,7 +194,7 @@ fn a_self_signed_certificate_is_trusted_when_it_is_itself_in_ca_certs() {
     let both = folder.write("both", &(folder.read("ca.pem") + &own.pem));
     accepted(&own, &both, "localhost", true);
     // Its name counts as ever.
-    refused(&own, &folder.file("c"), "127.0.0.1", &["CA:TRUE", "for 'localhost'"]);
+    refused(&own, &folder.file("c"), "127.0.0.1", &["not for '127.0.0.1'", "for 'localhost'"]);
     accepted(&own, &folder.file("c"), "127.0.0.1", false);
     // Another one with the same names does not help.
     folder.openssl(
@@ -221,6 +268,229 @@ fn chains_need_their_middle_but_no_order() {
     let chain = |parts: &[&str]| Certificate { pem: parts.concat(), key_pem: server.key_pem.clone() };
     accepted(&chain(&[&server.pem, &middle.pem]), &ca, "localhost", true);
     accepted(&chain(&[&server.pem, &root.pem, &middle.pem]), &ca, "localhost", true);
+}
+
+const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE";
+const SERVER: &str = "basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost";
+
+/// The table of docs/tls.md. Where OpenSSL and Java agree, so does this client; a word is what a refusal says.
+#[test]
+fn what_a_certificate_may_not_do_counts() {
+    const OK: &str = "";
+    let folder = Folder::new();
+    let make = |name: &str, signer: &str, extensions: &str| folder.make(name, name, signer, extensions, "");
+    let authority = |more: &str| format!("{AUTHORITY}{more}");
+    let server = |more: &str| format!("{SERVER}{more}");
+    make("server", "ca", SERVER);
+    make("other", "ca", "basicConstraints=CA:FALSE\nsubjectAltName=DNS:other.example.org");
+    make("forged", "other", SERVER);
+    make("alone", "alone", SERVER);
+    make("keys", "keys", &authority("\nkeyUsage=digitalSignature"));
+    make("by-keys", "keys", SERVER);
+    make("plain", "plain", "subjectKeyIdentifier=hash");
+    make("by-plain", "plain", SERVER);
+    folder.make("old", "old", "old", AUTHORITY, " -days -1");
+    make("by-old", "old", SERVER);
+    make("clients", "clients", &authority("\nextendedKeyUsage=clientAuth"));
+    make("by-clients", "clients", SERVER);
+    make("middle", "ca", AUTHORITY);
+    make("by-middle", "middle", SERVER);
+    make("dumb", "ca", &authority("\nkeyUsage=digitalSignature"));
+    make("by-dumb", "dumb", SERVER);
+    make("first", "first", "");
+    make("by-first", "first", SERVER);
+    make("enciphers", "ca", &server("\nkeyUsage=keyEncipherment"));
+    make("witness", "ca", &server("\nkeyUsage=nonRepudiation"));
+    for (trusted, shown, says, openssl) in [
+        ("ca", "server", OK, true),
+        // What is not an authority's has signed.
+        ("other", "forged other", "not signed by a trusted authority", false),
+        ("other", "forged", "not signed by a trusted authority", false),
+        ("keys", "by-keys", "not signed by a trusted authority", false),
+        ("plain", "by-plain", "not signed by a trusted authority", false),
+        ("ca", "by-dumb dumb", "keyCertSign", false),
+        // It stands for itself, whoever signed it, as for Java.
+        ("alone", "alone", OK, true),
+        ("server", "server", OK, false),
+        // An authority that is not what it should be.
+        ("old", "by-old", "has expired: it was valid until", false),
+        ("clients", "by-clients", "serverAuth", false),
+        ("first", "by-first", OK, true),
+        // As for Java.
+        ("middle", "by-middle", OK, false),
+        ("ca", "enciphers", "digitalSignature", true),
+        ("ca", "witness", "digitalSignature", false),
+    ] {
+        let certificate = folder.made(shown);
+        let openssl_says = folder.is_accepted_by_openssl(&certificate, trusted, "localhost", "");
+        assert_eq!(openssl_says, openssl, "openssl: {shown}, trusted {trusted}");
+        let trusted = folder.file(&format!("{trusted}.pem"));
+        if says == OK {
+            assert_eq!(accepted(&certificate, &trusted, "localhost", true), Vec::<String>::new(), "{shown}");
+        } else {
+            refused(&certificate, &trusted, "localhost", &[says]);
+        }
+    }
+    // Its dates and its name count.
+    refused(&folder.made("other"), &folder.file("other.pem"), "localhost", &["not for 'localhost'"]);
+    folder.make("late", "late", "ca", SERVER, " -days -1");
+    refused(&folder.made("late"), &folder.file("late.pem"), "localhost", &["has expired"]);
+}
+
+#[test]
+fn a_common_name_goes_round_no_constraint() {
+    let folder = Folder::new();
+    let constraints = "nameConstraints=critical,permitted;DNS:example.org";
+    folder.make("root", "root", "root", &format!("{AUTHORITY}\n{constraints}"), "");
+    folder.make("middle", "middle", "ca", &format!("{AUTHORITY}\n{constraints}"), "");
+    folder.make("own", "localhost", "own", &format!("{AUTHORITY}\n{constraints}"), "");
+    for (signer, trusted) in [("root", "root"), ("middle", "ca")] {
+        // OpenSSL takes only a name with a dot for one of a host.
+        folder.make("far", "broker.example.com", signer, "basicConstraints=CA:FALSE", "");
+        let far = folder.made(&format!("far {signer}"));
+        assert!(!folder.is_accepted_by_openssl(&far, trusted, "broker.example.com", ""), "{signer}");
+        folder.make("near", "localhost", signer, "basicConstraints=CA:FALSE", "");
+        let near = folder.made(&format!("near {signer}"));
+        refused(&near, &folder.file(&format!("{trusted}.pem")), "localhost", &["nameConstraints", "common name"]);
+    }
+    refused(&folder.made("own"), &folder.file("own.pem"), "localhost", &["nameConstraints"]);
+    // Nor does one whose subjectAltName nobody can read.
+    folder.make("torn", "localhost", "ca", "basicConstraints=CA:FALSE\nsubjectAltName=DER:04:03:01:02:03", "");
+    let torn = folder.made("torn");
+    assert!(!folder.is_accepted_by_openssl(&torn, "ca", "localhost", ""));
+    refused(&torn, &folder.file("ca.pem"), "localhost", &["certificate"]);
+    // It can be switched off.
+    folder.make("named", "localhost", "ca", "basicConstraints=CA:FALSE", "");
+    let ca = folder.file("ca.pem");
+    assert_eq!(accepted(&folder.made("named"), &ca, "localhost", true).len(), 1);
+    let strict = [("ca_certs", Value::from(ca.display().to_string())), ("allow_common_name", false.into())];
+    refused_with(&folder.made("named"), &strict, "localhost", &["allow_common_name"]);
+}
+
+#[test]
+fn a_pinned_key_is_the_only_one() {
+    let folder = Folder::new();
+    for name in ["server", "renewed"] {
+        folder.make(name, name, "ca", SERVER, "");
+        folder.openssl(&format!("x509 -in {name}.pem -pubkey -noout -out public.pem"));
+        folder.openssl("pkey -pubin -in public.pem -outform DER -out public.der");
+        folder.openssl(&format!("dgst -sha256 -r -out {name}.hex public.der"));
+        folder.openssl(&format!("dgst -sha256 -binary -out {name}.digest public.der"));
+        folder.openssl(&format!("base64 -in {name}.digest -out {name}.base64"));
+    }
+    let hex = |name: &str| folder.read(&format!("{name}.hex"))[..64].to_owned();
+    let base64 = |name: &str| folder.read(&format!("{name}.base64")).trim().to_owned();
+    let colons = hex("server")
+        .to_uppercase()
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| String::from_utf8_lossy(pair))
+        .collect::<Vec<_>>()
+        .join(":");
+    let ca = folder.file("ca.pem").display().to_string();
+    let certificate = folder.made("server");
+    let broker = Broker::start_with(&certificate, "");
+    let both = Value::List(vec![hex("renewed").into(), base64("server").into()]);
+    for pin in [hex("server").into(), base64("server").into(), colons.into(), both] {
+        let tls = Value::from([("ca_certs", Value::from(ca.clone())), ("pin_sha256", pin)]);
+        let login = common::login("user01", "user01-pass");
+        let address = format!("localhost:{}", broker.tls);
+        common::writer::<str>(&address, "t")
+            .parameter("tls", tls)
+            .parameter("username_pw", login)
+            .open()
+            .expect("open");
+    }
+    let other = [("ca_certs", Value::from(ca)), ("pin_sha256", base64("renewed").into())];
+    refused_with(&certificate, &other, "localhost", &["'pin_sha256'", &base64("server"), "for 'localhost'"]);
+    // The name's check is another one.
+    let unnamed = [other[0].clone(), other[1].clone(), ("check_hostname", false.into())];
+    refused_with(&certificate, &unnamed, "localhost", &["'pin_sha256'"]);
+    // So is that of the authority: a right key of a stranger's certificate is not enough.
+    folder.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=another -keyout another.key -out another.pem");
+    let another = folder.file("another.pem").display().to_string();
+    let stranger = [("ca_certs", Value::from(another)), ("pin_sha256", base64("server").into())];
+    refused_with(&certificate, &stranger, "localhost", &["not signed by a trusted authority"]);
+}
+
+#[test]
+fn what_is_revoked_is_refused() {
+    let folder = Folder::new();
+    folder.write("index", "");
+    folder.write("number", "01\n");
+    folder.write(
+        "ca.conf",
+        "[ca]\ndefault_ca=it\n[it]\ndatabase=index\ncrlnumber=number\ncertificate=ca.pem\nprivate_key=ca.key\n\
+         default_md=sha256\ndefault_crl_days=30\ncrl_extensions=extensions\n[extensions]\n\
+         authorityKeyIdentifier=keyid\n",
+    );
+    folder.make("server", "server", "ca", SERVER, "");
+    folder.make("stolen", "stolen", "ca", SERVER, "");
+    folder.openssl("ca -config ca.conf -revoke stolen.pem");
+    folder.openssl("ca -config ca.conf -gencrl -out crl.pem");
+    folder.openssl("crl -in crl.pem -outform DER -out crl.der");
+    folder.openssl(
+        "ca -config ca.conf -gencrl -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z -out old.pem",
+    );
+    let ca = folder.file("ca.pem").display().to_string();
+    let with = |list: &str| {
+        [("ca_certs", Value::from(ca.clone())), ("crl_file", folder.file(list).display().to_string().into())]
+    };
+    let (server, stolen) = (folder.made("server"), folder.made("stolen"));
+    let openssl = |certificate: &Certificate, list: &str| {
+        folder.is_accepted_by_openssl(certificate, "ca", "localhost", &format!(" -crl_check -CRL {list}"))
+    };
+    let mut broker = Broker::start_with(&server, "");
+    let address = format!("localhost:{}", broker.tls);
+    let open = |list: &str| {
+        let login = common::login("user01", "user01-pass");
+        let writer = common::writer::<str>(&address, "t").parameter("username_pw", login);
+        writer.parameter("tls", Value::from(with(list))).open()
+    };
+    assert!(openssl(&server, "crl.pem") && !openssl(&stolen, "crl.pem"));
+    for list in ["crl.pem", "crl.der"] {
+        open(list).expect("a writer");
+        refused_with(&stolen, &with(list), "localhost", &["has revoked it", "'crl_file'"]);
+    }
+    // Out of date, or of another authority: nobody knows.
+    assert!(!openssl(&server, "old.pem"));
+    refused_with(&server, &with("old.pem"), "localhost", &["2020-02-01", "'crl_file'"]);
+    folder.make("elsewhere", "elsewhere", "elsewhere", AUTHORITY, "");
+    folder.make("foreign", "foreign", "elsewhere", SERVER, "");
+    let both = folder.write("both.pem", &(folder.read("ca.pem") + &folder.read("elsewhere.pem")));
+    let foreign = [("ca_certs", Value::from(both.display().to_string())), with("crl.pem")[1].clone()];
+    assert!(!folder.is_accepted_by_openssl(&folder.made("foreign"), "both", "localhost", " -crl_check -CRL crl.pem"));
+    refused_with(&folder.made("foreign"), &foreign, "localhost", &["no list in 'crl_file'"]);
+    let itself =
+        [("ca_certs", Value::from(folder.file("server.pem").display().to_string())), with("crl.pem")[1].clone()];
+    refused_with(&server, &itself, "localhost", &["no list in 'crl_file'"]);
+    // What is no list is told before connecting.
+    told(open("ca.pem"), "Io", &["tls.crl_file", "no revocation list"]);
+    told(open("nothing.pem"), "Io", &["tls.crl_file", "can't be read"]);
+    // A client that is open reads the list again for its next connection.
+    folder.write("now.pem", &folder.read("crl.pem"));
+    let (sender, events) = std::sync::mpsc::channel();
+    let writer = common::writer::<str>(&address, "t")
+        .parameter("username_pw", common::login("user01", "user01-pass"))
+        .parameter("connect", [("automatic_reconnect", true)])
+        .parameter("reconnect_delay", common::quickly())
+        .parameter("tls", Value::from(with("now.pem")))
+        .on_connection_event(move |event| drop(sender.send(format!("{event:?}"))))
+        .open()
+        .expect("a writer");
+    folder.openssl("ca -config ca.conf -revoke server.pem");
+    folder.openssl("ca -config ca.conf -gencrl -out now.pem");
+    broker.kill();
+    broker.restart();
+    let deadline = std::time::Instant::now() + common::PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let event = events.recv_timeout(left).expect("the refusal");
+        if event.contains("has revoked it") {
+            break;
+        }
+    }
+    drop(writer);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Addresses of brokers.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::value::Value;
 
@@ -11,6 +11,16 @@ pub(crate) struct Broker {
     /// A name or an address, without brackets.
     pub host: String,
     pub port: u16,
+}
+
+impl Broker {
+    /// On this machine, so that nobody can listen on the way.
+    pub fn is_local(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => self.host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+        }
+    }
 }
 
 impl fmt::Display for Broker {
@@ -121,6 +131,17 @@ mod tests {
         }
         assert!(parse(&Value::List(vec![]), 1883).is_err());
         assert!(parse(&Value::Int(1883), 1883).is_err());
+    }
+
+    #[test]
+    fn local_ones() {
+        let is_local = |host: &str| Broker { host: host.into(), port: 1883 }.is_local();
+        for host in ["localhost", "LOCALHOST.", "127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in ["localhost.example.org", "127.example.org", "128.0.0.1", "0.0.0.0", "::", "::ffff:10.0.0.1"] {
+            assert!(!is_local(host), "{host}");
+        }
     }
 
     #[test]

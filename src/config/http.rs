@@ -11,6 +11,7 @@ use ureq::{Agent, Body};
 
 use crate::error::{Error, Result};
 use crate::keys::pem;
+use crate::tls::Usage;
 
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -135,5 +136,10 @@ fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let sections = pem::sections(&text).map_err(wrong)?;
     let found: Vec<_> =
         sections.into_iter().filter(|section| section.is_certificate()).map(|section| section.body.into()).collect();
+    // Each would be taken for one.
+    let is_authority = |certificate| Usage::of(certificate).is_some_and(|usage| usage.is_authority);
+    if !found.iter().all(is_authority) {
+        return Err(wrong("has a certificate that is not an authority's (CA:TRUE)".into()));
+    }
     if found.is_empty() { Err(wrong("has no certificate".into())) } else { Ok(found) }
 }

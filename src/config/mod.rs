@@ -5,6 +5,7 @@
 
 mod anchors;
 mod broker;
+mod clear;
 mod crypto;
 mod document;
 mod extractor;
@@ -38,7 +39,7 @@ pub use settings::Consistency;
 pub(crate) use settings::{Credentials, Settings};
 #[cfg(feature = "jni")]
 pub(crate) use tls::Store;
-pub(crate) use tls::{ClientCertificate, Content, Password, Source, TlsSettings, Trust};
+pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, Trust};
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
 #[cfg(feature = "jni")]

@@ -38,6 +38,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("crypto", Built),
     ("tls", Built),
     ("tls_insecure", Built),
+    ("require_tls", Built),
     ("username_pw", Built),
     ("clean_session", Built),
     ("protocol", Built),
@@ -110,6 +111,9 @@ pub(crate) const COMMON: &[&str] = &[
 pub(crate) const TLS: &[(&str, Support)] = &[
     ("ca_certs", Built),
     ("check_hostname", Built),
+    ("allow_common_name", Built),
+    ("pin_sha256", Built),
+    ("crl_file", Built),
     ("ca_certs_data", Built),
     ("certfile", Built),
     ("certfile_data", Built),

@@ -180,12 +180,18 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let version = take.version();
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
+    let credentials = take.credentials(version);
+    let secret = match &credentials {
+        Some(Credentials { password: Some(_), .. }) => Some(("username_pw", "password")),
+        _ => connect_properties.auth_data.as_ref().map(|_| ("auth_data", "")),
+    };
+    take.in_the_clear(tls.is_some(), &brokers, secret);
     let mut settings = Settings {
         service,
         brokers,
         tls,
         web_socket,
-        credentials: take.credentials(version),
+        credentials,
         topics: take.topics(plugged.is_none()),
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,

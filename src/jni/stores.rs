@@ -39,7 +39,7 @@ fn describe(store: &Store) -> Value {
     ])
 }
 
-/// Reads what Java hands over: a map with lists of DER certificates `anchors` and `chain`, and the `key`.
+/// Reads what Java hands over: a map with lists of DER certificates `anchors`, `alone` and `chain`, and the `key`.
 pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
     let malformed = || Error::Internal("malformed key material".into());
     let Value::Map(map) = tree::decode(material)? else { return Err(malformed()) };
@@ -64,5 +64,6 @@ pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
         Some(Value::Bytes(value)) => Some(value.clone()),
         Some(_) => return Err(malformed()),
     };
-    Ok(KeyMaterial { anchors: certificates("anchors")?, identity, will_value })
+    let alone = certificates("alone")?.unwrap_or_default();
+    Ok(KeyMaterial { anchors: certificates("anchors")?, alone, identity, will_value })
 }

@@ -15,6 +15,10 @@ impl Section {
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
     }
 
+    pub fn is_revocation_list(&self) -> bool {
+        self.label == "X509 CRL"
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
+use webpki::{CertRevocationList, OwnedCertRevocationList};
 
+use super::usage::Usage;
 use crate::config::{ClientCertificate, Content, Password, Source, Trust};
 use crate::error::{Error, Result};
 use crate::keys::pem::{self, Section};
@@ -21,6 +23,8 @@ use crate::keys::private::{self, Problem};
 pub(crate) struct KeyMaterial {
     /// The trusted certificates: of the JVM, or of the configured trust store.
     pub anchors: Option<Vec<Vec<u8>>>,
+    /// Those of them that stand for themselves only, whatever they say: beside them is their private key.
+    pub alone: Vec<Vec<u8>>,
     /// From the configured key store.
     pub identity: Option<Identity>,
     /// The will's value, if a class of the program makes it.
@@ -42,39 +46,108 @@ impl fmt::Debug for KeyMaterial {
 
 /// The trusted certificates.
 pub(crate) struct Roots {
-    pub store: RootCertStore,
-    /// Those that the configuration lists, as they are.
-    pub listed: Vec<CertificateDer<'static>>,
+    /// The authorities.
+    pub store: Arc<RootCertStore>,
+    /// Of each of the store, in its order.
+    usages: Vec<Usage>,
+    /// All, as they are: each stands at least for itself.
+    listed: Vec<CertificateDer<'static>>,
+    /// An authority has to be within its dates and for servers, as for OpenSSL. Java looks at neither.
+    are_judged: bool,
+}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Roots")
+    }
+}
+
+impl Roots {
+    fn new(are_judged: bool) -> Roots {
+        Roots { store: Arc::new(RootCertStore::empty()), usages: Vec::new(), listed: Vec::new(), are_judged }
+    }
+
+    /// A certificate that is no authority's stands for itself only, and so does one that is to (`alone`). An error: it
+    /// can't be read.
+    fn add(&mut self, certificate: CertificateDer<'static>, alone: bool) -> std::result::Result<(), webpki::Error> {
+        let usage = Usage::of(&certificate).ok_or(webpki::Error::BadDer)?;
+        let anchor = webpki::anchor_from_trusted_cert(&certificate)?.to_owned();
+        if usage.is_authority && !alone {
+            Arc::make_mut(&mut self.store).roots.push(anchor);
+            self.usages.push(usage);
+        }
+        self.listed.push(certificate);
+        Ok(())
+    }
+
+    pub fn has(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.listed.iter().any(|listed| listed == certificate)
+    }
+
+    /// What an authority's certificates say: several, where it was renewed with the same key.
+    pub fn usages(&self, anchor: &TrustAnchor<'_>) -> impl Iterator<Item = &Usage> {
+        self.store.roots.iter().zip(&self.usages).filter(move |(root, _)| *root == anchor).map(|(_, usage)| usage)
+    }
+
+    pub fn are_judged(&self) -> bool {
+        self.are_judged
+    }
 }
 
 pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Roots> {
-    let mut roots = RootCertStore::empty();
-    let mut listed = Vec::new();
+    let mut roots = Roots::new(matches!(trust, Trust::Pem(_)) || material.anchors.is_none());
     match (trust, &material.anchors) {
         (Trust::Pem(source), _) => {
             for certificate in certificates(source, &sections(source)?)? {
-                listed.push(certificate.clone());
-                roots.add(certificate).map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
+                let added = roots.add(certificate, false);
+                added.map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
             }
         }
         (Trust::Default | Trust::Store(_), Some(anchors)) => {
-            let anchors = anchors.iter().map(|der| CertificateDer::from(der.clone()));
-            if matches!(trust, Trust::Store(_)) {
-                listed.extend(anchors.clone());
+            for der in anchors {
+                // Some of the many that a system has may be of a kind that nobody here knows.
+                let _ = roots.add(der.clone().into(), material.alone.contains(der));
             }
-            roots.add_parsable_certificates(anchors);
         }
         (Trust::Default, None) => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            for certificate in rustls_native_certs::load_native_certs().certs {
+                let _ = roots.add(certificate, false);
+            }
         }
         (Trust::Store(_), None) => return Err(Error::Internal("the trust store was not handed over".into())),
     }
-    match (roots.is_empty(), trust) {
-        (false, _) => Ok(Roots { store: roots, listed }),
+    match (roots.listed.is_empty(), trust) {
+        (false, _) => Ok(roots),
         (true, Trust::Store(store)) => Err(store.source.problem("no certificate in it can be used".into())),
         (true, _) => Err(Error::Io("tls: no trusted certificate was found; give 'ca_certs'".into())),
     }
 }
+
+/// Certificates that their authorities have revoked: lists in PEM, or one in DER.
+pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'static>>> {
+    let bytes = bytes(source)?;
+    let lists = match bytes.first() {
+        Some(&DER) => vec![bytes.into_owned()],
+        _ => {
+            let sections = pem::sections(&bytes).map_err(|what| source.problem(what))?;
+            sections.into_iter().filter(Section::is_revocation_list).map(|section| section.body).collect()
+        }
+    };
+    if lists.is_empty() {
+        return Err(source.problem("no revocation list in it (X509 CRL)".into()));
+    }
+    let read = |der: &Vec<u8>| OwnedCertRevocationList::from_der(der).map(CertRevocationList::from);
+    let lists: std::result::Result<_, _> = lists.iter().map(read).collect();
+    lists.map_err(|e| match e {
+        webpki::Error::UnsupportedCrlVersion => source.problem(
+            "a revocation list is of version 1; expected 2 ('crl_extensions' makes it with openssl ca)".into(),
+        ),
+        e => source.problem(format!("a revocation list is not valid: {e}")),
+    })
+}
+
+/// With this byte every certificate and revocation list begins: a SEQUENCE.
+const DER: u8 = 0x30;
 
 /// The client's certificate with its key.
 pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
@@ -172,11 +245,14 @@ fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<Certificate
 }
 
 fn sections(source: &Source) -> Result<Vec<Section>> {
-    let bytes = match &source.content {
-        Content::Data(data) => Cow::Borrowed(data.as_slice()),
-        Content::File(path) => Cow::Owned(read(path).map_err(|what| source.problem(what))?),
-    };
-    pem::sections(&bytes).map_err(|what| source.problem(what))
+    pem::sections(&bytes(source)?).map_err(|what| source.problem(what))
+}
+
+fn bytes(source: &Source) -> Result<Cow<'_, [u8]>> {
+    match &source.content {
+        Content::Data(data) => Ok(Cow::Borrowed(data)),
+        Content::File(path) => Ok(Cow::Owned(read(path).map_err(|what| source.problem(what))?)),
+    }
 }
 
 /// No key and no bundle of certificates comes near this.

@@ -2,8 +2,10 @@
 
 mod material;
 mod suites;
+mod usage;
 
 #[cfg(feature = "jni")]
 pub(crate) use material::Identity;
-pub(crate) use material::{KeyMaterial, Roots, identity, roots};
+pub(crate) use material::{KeyMaterial, Roots, identity, revocations, roots};
 pub(crate) use suites::{Versions, suite, version};
+pub(crate) use usage::Usage;

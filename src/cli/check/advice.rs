@@ -77,6 +77,18 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
             ),
         );
     }
+    if has(&["pin_sha256"]) {
+        return Advice::new(
+            "the broker has a new key, or this is not the broker",
+            "ask the broker's operator; only a key that the operator has confirmed belongs into 'tls.pin_sha256'",
+        );
+    }
+    if has(&["crl_file"]) {
+        return Advice::new(
+            "the broker's certificate is revoked, or the list that would say so is of another authority or out of date",
+            "get the authority's newest list for 'tls.crl_file'; for a revoked certificate ask the broker's operator",
+        );
+    }
     if has(&["expired", "not valid yet"]) {
         return Advice::new(
             "the broker's certificate is out of date, or this machine's clock is wrong",

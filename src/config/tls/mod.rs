@@ -11,12 +11,20 @@ use super::value::Value;
 use crate::tls::{self, Versions};
 pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, Trust};
 
+/// SHA-256.
+pub(crate) type Pin = [u8; 32];
+
 /// Whom the client trusts, who it is, and what it speaks.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsSettings {
     pub trust: Trust,
     pub client_certificate: Option<ClientCertificate>,
     pub check_hostname: bool,
+    /// A common name counts where a certificate has no subjectAltName.
+    pub allow_common_name: bool,
+    /// The broker's key has to be one of these, unless there is none: SHA-256 of its SubjectPublicKeyInfo.
+    pub pins: Vec<Pin>,
+    pub revocations: Option<Source>,
     pub versions: Versions,
     /// Only these; `None`: all.
     pub suites: Option<Vec<SupportedCipherSuite>>,
@@ -28,6 +36,9 @@ impl Extractor {
     pub fn tls(&mut self, request: &Request) -> Option<TlsSettings> {
         let on = self.tls_is_on();
         let check_hostname = self.flag(TLS, &["check_hostname"]).unwrap_or(true);
+        let allow_common_name = self.flag(TLS, &["allow_common_name"]).unwrap_or(true);
+        let pins = self.pins();
+        let revocations = self.revocations(request);
         let insecure = match self.value("tls_insecure", &[]) {
             Some(Value::Map(_)) => self.flag("tls_insecure", &["value"]),
             Some(_) => self.flag("tls_insecure", &[]),
@@ -45,6 +56,9 @@ impl Extractor {
             trust,
             client_certificate,
             check_hostname: insecure.map_or(check_hostname, |insecure| !insecure),
+            allow_common_name,
+            pins,
+            revocations,
             versions,
             suites,
         })
@@ -53,10 +67,17 @@ impl Extractor {
     fn tls_is_on(&mut self) -> bool {
         match self.value(TLS, &[]) {
             None => false,
-            Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
+            Some(Value::Map(map)) if map.is_empty() => {
                 let place = self.place(&[]);
                 self.parameters.warnings.push(format!("{place} is empty, so TLS is off; write 'true' to switch it on"));
                 false
+            }
+            // A template whose values were not filled in: whoever wrote it wanted TLS.
+            Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
+                let message = "has names without values; fill them in, write 'true' for TLS with the system's \
+                               authorities, or 'false' for none";
+                self.parameters.problem(TLS, &[], message);
+                true
             }
             Some(Value::Map(_)) => true,
             Some(Value::Bool(on)) => on,
@@ -220,6 +241,38 @@ impl Extractor {
         Some(Password { secret, place: self.place(&[name]) })
     }
 
+    fn pins(&mut self) -> Vec<Pin> {
+        const EXPECTED: &str = "the SHA-256 of the broker's public key in Base64 or hex, or a list of them";
+        self.must_be_filled_in("pin_sha256");
+        let items = match self.value(TLS, &["pin_sha256"]) {
+            None => return Vec::new(),
+            Some(Value::List(items)) => items,
+            Some(other) => vec![other],
+        };
+        let pins: Option<Vec<Pin>> =
+            items.iter().map(|item| if let Value::Str(text) = item { pin(text) } else { None }).collect();
+        match pins {
+            Some(pins) if !pins.is_empty() => pins,
+            _ => {
+                self.parameters.problem(TLS, &["pin_sha256"], &format!("expected {EXPECTED}"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn revocations(&mut self, request: &Request) -> Option<Source> {
+        self.must_be_filled_in("crl_file");
+        self.source("crl_file", "crl_file_data", None, "a file of revocation lists", request)
+    }
+
+    /// Without its value the connection would be open to more peers than whoever wrote the name had in mind.
+    fn must_be_filled_in(&mut self, name: &str) {
+        let Some(Value::Map(map)) = self.value(TLS, &[]) else { return };
+        if map.get(name) == Some(&Value::Null) && map.iter().any(|(_, value)| *value != Value::Null) {
+            self.parameters.problem(TLS, &[name], "has no value; fill it in, or leave it out");
+        }
+    }
+
     /// The broker's certificate is always required and checked.
     fn cert_reqs(&mut self) {
         match self.text(TLS, &["cert_reqs"]).as_deref() {
@@ -300,6 +353,18 @@ impl Extractor {
     fn place(&self, inside: &[&str]) -> String {
         self.parameters.get(TLS).map(|entry| self.parameters.place_of(entry, inside)).unwrap_or_default()
     }
+}
+
+/// 64 hex digits, with or without colons, or Base64.
+fn pin(text: &str) -> Option<Pin> {
+    let text = text.trim();
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+    let hex = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes = match digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit) {
+        true => digits.chunks(2).map(hex).collect::<Option<Vec<u8>>>()?,
+        false => Base64::decode_vec(text).ok()?,
+    };
+    bytes.try_into().ok()
 }
 
 fn is_data(source: &Source) -> bool {

@@ -21,10 +21,8 @@ pub(super) struct Facts {
     pub subject: String,
     pub issuer: String,
     pub common_name: Option<String>,
-    /// Of the subjectAltName; `None` without that extension.
+    /// Of the subjectAltName; `None` without that extension. One that can't be read has none.
     pub names: Option<Vec<String>>,
-    pub not_before: UnixTime,
-    pub not_after: UnixTime,
     /// Of an RSA key.
     pub rsa_bits: Option<usize>,
     /// An algorithm that nobody should trust any longer.
@@ -41,15 +39,15 @@ impl Facts {
             .then(|| rsa::pkcs1::RsaPublicKeyRef::try_from(key.subject_public_key.raw_bytes()).ok())
             .flatten()
             .map(|key| bits(key.modulus.as_bytes()));
-        let names = tbs.get_extension::<SubjectAltName>().ok().flatten();
-        let time = |time: &x509_cert::time::Time| UnixTime::since_unix_epoch(time.to_unix_duration());
+        let names = match tbs.get_extension::<SubjectAltName>() {
+            Ok(found) => found.map(|(_, names)| names.0.iter().filter_map(name).collect()),
+            Err(_) => Some(Vec::new()),
+        };
         Some(Facts {
             subject: shown(tbs.subject()),
             issuer: shown(tbs.issuer()),
             common_name: tbs.subject().common_name().ok().flatten().map(|name| name.value().into_owned()),
-            names: names.map(|(_, names)| names.0.iter().filter_map(name).collect()),
-            not_before: time(&tbs.validity().not_before),
-            not_after: time(&tbs.validity().not_after),
+            names,
             rsa_bits,
             weak_signature: match parsed.signature_algorithm().oid {
                 MD5_WITH_RSA => Some("MD5"),
@@ -57,10 +55,6 @@ impl Facts {
                 _ => None,
             },
         })
-    }
-
-    pub fn is_valid_at(&self, now: UnixTime) -> bool {
-        (self.not_before..=self.not_after).contains(&now)
     }
 
     pub fn is_self_signed(&self) -> bool {
@@ -162,8 +156,6 @@ mod tests {
             issuer: String::new(),
             common_name: Some(common_name.into()),
             names,
-            not_before: UnixTime::since_unix_epoch(Duration::ZERO),
-            not_after: UnixTime::since_unix_epoch(Duration::ZERO),
             rsa_bits: None,
             weak_signature: None,
         };

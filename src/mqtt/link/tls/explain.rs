@@ -6,6 +6,7 @@ use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use super::certificate::{Facts, date};
 use super::identify::Asked;
+use super::refusal::Refusal;
 use crate::error::Cause;
 
 const BROKERS: &str = "the broker's certificate";
@@ -131,10 +132,20 @@ pub(crate) fn certificate(who: &str, reason: &CertificateError, facts: Option<&F
             ),
         },
         CertificateError::BadEncoding => format!("{who} is refused: it, or one in its chain, is damaged"),
-        CertificateError::Revoked => format!("{who} is revoked{about}"),
+        CertificateError::Revoked => format!("{who} is refused: its authority has revoked it ('crl_file'){about}"),
+        CertificateError::UnknownRevocationStatus => format!(
+            "{who} is refused: no list in 'crl_file' is of its authority, so nobody knows whether it is revoked{about}"
+        ),
+        CertificateError::ExpiredRevocationListContext { next_update, .. } => format!(
+            "{who} is refused: the list of its authority in 'crl_file' was valid until {}, so nobody knows whether it is \
+             revoked since; get the newer one{about}",
+            date(*next_update)
+        ),
         CertificateError::Other(other) => {
-            let why = other.0.downcast_ref::<webpki::Error>().map_or("for an unknown reason", special);
-            format!("{who} is refused: {why}{about}")
+            let refusal = other.0.downcast_ref::<Refusal>().map(Refusal::to_string);
+            let why =
+                refusal.or_else(|| other.0.downcast_ref::<webpki::Error>().map(|error| special(error).to_owned()));
+            format!("{who} is refused: {}{about}", why.as_deref().unwrap_or("for an unknown reason"))
         }
         other => format!("{who} is refused: {other}{about}"),
     }
@@ -159,6 +170,9 @@ fn special(error: &webpki::Error) -> &'static str {
         Error::PathLenConstraintViolated => "its chain is longer than an authority in it allows (pathlen)",
         Error::NameConstraintViolation => "an authority in its chain may not sign for such a name (nameConstraints)",
         Error::EmptyEkuExtension => "its extendedKeyUsage is empty",
+        Error::InvalidCrlSignatureForPublicKey | Error::IssuerNotCrlSigner => {
+            "the list of its authority in 'crl_file' is not signed by it"
+        }
         Error::InvalidSerialNumber => "its serial number is not valid",
         Error::SignatureAlgorithmMismatch => "it names two different algorithms for its signature",
         Error::MaximumPathBuildCallsExceeded

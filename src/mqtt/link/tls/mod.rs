@@ -3,20 +3,21 @@
 mod certificate;
 mod explain;
 mod identify;
+mod refusal;
 mod stream;
 mod verify;
 
 use std::sync::{Arc, Mutex};
 
 use rustls::ClientConfig;
-use rustls::client::WebPkiServerVerifier;
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use super::failed;
 use super::transport::Transport;
-use crate::config::{Broker, TlsSettings};
+use crate::config::{Broker, Source, TlsSettings};
 use crate::error::{Cause, Error, Result};
 use crate::mqtt::wait::lock;
 use crate::tls::{self, KeyMaterial};
@@ -31,12 +32,13 @@ pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     identifier: Arc<Identifier>,
     verifier: Arc<Verifier>,
+    revocations: Option<Source>,
 }
 
 impl Tls {
     /// Reads the certificates and keys and makes the configuration.
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
-        let tls::Roots { store: roots, listed } = tls::roots(&settings.trust, material)?;
+        let roots = tls::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
         let certificate = certificate.map(|certificate| tls::identity(certificate, material)).transpose()?;
         let identifier = Arc::new(Identifier::new(certificate));
@@ -45,22 +47,22 @@ impl Tls {
             provider.cipher_suites.clone_from(suites);
         }
         let provider = Arc::new(provider);
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-            .build()
-            .map_err(|e| Error::Internal(format!("TLS verifier: {e}")))?;
-        let verifier = Arc::new(Verifier {
-            inner: verifier,
-            check_hostname: settings.check_hostname,
-            trusted: listed,
-            seen: Mutex::default(),
-        });
-        let config = ClientConfig::builder_with_provider(provider)
+        let verifier = Arc::new(Verifier::new(settings, roots, &provider)?);
+        if let Some(source) = &settings.revocations {
+            verifier.revoke(tls::revocations(source)?);
+        }
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(settings.versions.list())
             .map_err(|e| Error::Internal(format!("TLS versions: {e}")))?
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
             .with_client_cert_resolver(identifier.clone());
-        Ok(Tls { config: Arc::new(config), identifier, verifier })
+        if settings.revocations.is_some() {
+            // A session that is taken up again shows no certificate, which may be revoked by now.
+            config.resumption = Resumption::disabled();
+        }
+        let revocations = settings.revocations.clone();
+        Ok(Tls { config: Arc::new(config), identifier, verifier, revocations })
     }
 
     /// Besides the connection, what about the broker's certificate should be changed.
@@ -75,6 +77,7 @@ impl Tls {
         // A client makes one connection at a time.
         self.identifier.forget();
         self.verifier.forget();
+        self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
         let stream = TlsConnector::from(self.config.clone()).connect(name, tcp).await.map_err(|e| {
             let seen = lock(&self.verifier.seen);
             let why = explain::handshake(&e, self.identifier.asked(), seen.facts.as_ref());
@@ -82,5 +85,13 @@ impl Tls {
         })?;
         let (tcp, connection) = stream.into_inner();
         Ok((tcp.into(), Stream(Mutex::new(connection)), lock(&self.verifier.seen).warning.take()))
+    }
+
+    /// Anew for each connection: such a list is in force for days, a client may be for months.
+    async fn read_revocations(&self) -> Result<()> {
+        let Some(source) = self.revocations.clone() else { return Ok(()) };
+        let read = tokio::task::spawn_blocking(move || tls::revocations(&source)).await;
+        self.verifier.revoke(read.map_err(|e| Error::Internal(format!("reading revocation lists: {e}")))??);
+        Ok(())
     }
 }

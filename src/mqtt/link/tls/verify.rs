@@ -1,25 +1,42 @@
 //! Whom the client takes for the broker.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
-use webpki::EndEntityCert;
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use sha2::{Digest, Sha256};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
+    VerifiedPath,
+};
 
 use super::certificate::Facts;
+use super::refusal::Refusal;
+use crate::config::{Pin, TlsSettings};
+use crate::error::{Error, Result};
 use crate::mqtt::wait::lock;
+use crate::tls::{Roots, Usage};
 
 /// The usual checks, with three differences, in which other clients and the guides of brokers agree: the check of the
-/// host's name can be left out; a self-signed certificate of an authority (CA:TRUE) is a broker's if it is itself among
-/// those that are trusted; and where a certificate has no subjectAltName, its common name counts.
+/// host's name can be left out; a certificate that is itself among those that are trusted is a broker's, whoever signed
+/// it; and where a certificate has no subjectAltName, its common name counts. And with those checks of OpenSSL and Java
+/// that rustls does not make; docs/tls.md has the table.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    pub inner: Arc<WebPkiServerVerifier>,
-    pub check_hostname: bool,
-    /// The certificates in `ca_certs`.
-    pub trusted: Vec<CertificateDer<'static>>,
+    /// `None`: no authority is trusted, only certificates for themselves.
+    usual: Option<Arc<WebPkiServerVerifier>>,
+    algorithms: WebPkiSupportedAlgorithms,
+    roots: Roots,
+    check_hostname: bool,
+    allow_common_name: bool,
+    /// One of these has to be the broker's, unless there is none.
+    pins: Vec<Pin>,
+    /// `None`: nobody is asked for what is revoked.
+    revocations: Mutex<Option<Vec<CertRevocationList<'static>>>>,
     /// Of the present handshake.
     pub seen: Mutex<Seen>,
 }
@@ -32,54 +49,235 @@ pub(super) struct Seen {
     pub warning: Option<String>,
 }
 
+/// Why not.
+type Verdict = std::result::Result<(), CertificateError>;
+
 impl Verifier {
+    pub fn new(settings: &TlsSettings, roots: Roots, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
+        let builder = WebPkiServerVerifier::builder_with_provider(roots.store.clone(), provider.clone());
+        let usual = (!roots.store.is_empty()).then(|| builder.build()).transpose();
+        Ok(Verifier {
+            usual: usual.map_err(|e| Error::Internal(format!("TLS verifier: {e}")))?,
+            algorithms: provider.signature_verification_algorithms,
+            roots,
+            check_hostname: settings.check_hostname,
+            allow_common_name: settings.allow_common_name,
+            pins: settings.pins.clone(),
+            revocations: Mutex::default(),
+            seen: Mutex::default(),
+        })
+    }
+
+    /// From now on these are revoked.
+    pub fn revoke(&self, lists: Vec<CertRevocationList<'static>>) {
+        *lock(&self.revocations) = Some(lists);
+    }
+
     /// A new handshake begins.
     pub fn forget(&self) {
         *lock(&self.seen) = Seen::default();
     }
 
-    /// Another look at what rustls refuses.
-    fn reconsider(
+    fn judge(
         &self,
-        error: &CertificateError,
-        facts: &Facts,
-        certificate: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
         now: UnixTime,
-    ) -> bool {
-        match error {
-            // The name is checked last, so everything else was in order.
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                !self.check_hostname || self.by_common_name(facts, server_name)
+    ) -> std::result::Result<(), rustls::Error> {
+        let verified = match &self.usual {
+            Some(usual) => {
+                usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).map(drop)
             }
-            CertificateError::Other(other) if is_authority(other) => {
-                self.trusted.iter().any(|trusted| trusted == certificate)
-                    && facts.is_valid_at(now)
-                    && (!self.check_hostname
-                        || EndEntityCert::try_from(certificate)
-                            .is_ok_and(|parsed| parsed.verify_is_valid_for_subject_name(server_name).is_ok())
-                        || self.by_common_name(facts, server_name))
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
+        let verdict = match verified {
+            Ok(()) => Ok(()),
+            Err(rustls::Error::InvalidCertificate(error)) => Err(error),
+            Err(other) => return Err(other),
+        };
+        let usage = Usage::of(end_entity).ok_or(CertificateError::BadEncoding)?;
+        match verdict {
+            Err(error) if is_without_authority(&error) && self.roots.has(end_entity) => {
+                self.stands_for_itself(end_entity, &usage, server_name, now)?;
             }
-            _ => false,
+            verdict => {
+                let by_common_name = self.name_fits(verdict, &usage, server_name)?;
+                self.chain_fits(end_entity, intermediates, by_common_name, now)?;
+                if !usage.signs {
+                    return Err(CertificateError::from(Refusal::Signs).into());
+                }
+            }
         }
+        self.pin_fits(end_entity)?;
+        Ok(())
     }
 
-    fn by_common_name(&self, facts: &Facts, server_name: &ServerName<'_>) -> bool {
-        let host = server_name.to_str();
-        let fits = facts.common_name_fits(&host);
-        if fits {
-            lock(&self.seen).warning = Some(format!(
-                "the broker's certificate names '{host}' only as its common name, which newer programs do not look \
-                 at; it should have a subjectAltName ('openssl … -addext subjectAltName=DNS:{host}')"
-            ));
+    /// One that is trusted as it is, so that nothing which others would have to vouch for counts.
+    fn stands_for_itself(
+        &self,
+        certificate: &CertificateDer<'_>,
+        usage: &Usage,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Verdict {
+        let Usage { not_before, not_after, .. } = *usage;
+        if now < not_before {
+            return Err(CertificateError::NotValidYetContext { time: now, not_before });
         }
-        fits
+        if now > not_after {
+            return Err(CertificateError::ExpiredContext { time: now, not_after });
+        }
+        if lock(&self.revocations).is_some() {
+            return Err(CertificateError::UnknownRevocationStatus);
+        }
+        let parsed = EndEntityCert::try_from(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        let named = parsed.verify_is_valid_for_subject_name(server_name).map_err(|error| match error {
+            webpki::Error::CertNotValidForName(context) => {
+                CertificateError::NotValidForNameContext { expected: context.expected, presented: context.presented }
+            }
+            other => special(other),
+        });
+        self.name_fits(named, usage, server_name).map(drop)
+    }
+
+    /// Whether a name that does not fit counts: true where the common name does instead. Any other error stays one. The
+    /// name is checked last, so everything else was in order.
+    fn name_fits(
+        &self,
+        verdict: Verdict,
+        usage: &Usage,
+        server_name: &ServerName<'_>,
+    ) -> std::result::Result<bool, CertificateError> {
+        let error = match verdict {
+            Ok(()) => return Ok(false),
+            Err(error @ (CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })) => error,
+            Err(error) => return Err(error),
+        };
+        if !self.check_hostname {
+            return Ok(false);
+        }
+        let host = server_name.to_str();
+        let mut seen = lock(&self.seen);
+        if !seen.facts.as_ref().is_some_and(|facts| facts.common_name_fits(&host)) {
+            return Err(error);
+        }
+        if !self.allow_common_name {
+            return Err(Refusal::CommonName.into());
+        }
+        if usage.has_name_constraints {
+            return Err(Refusal::ConstrainedCommonName.into());
+        }
+        seen.warning = Some(format!(
+            "the broker's certificate names '{host}' only as its common name, which newer programs do not look \
+             at; it should have a subjectAltName ('openssl … -addext subjectAltName=DNS:{host}')"
+        ));
+        Ok(true)
+    }
+
+    /// What rustls does not look at in a chain: there has to be one without an objection. And what is revoked.
+    fn chain_fits(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        by_common_name: bool,
+        now: UnixTime,
+    ) -> Verdict {
+        let objection = RefCell::new(None);
+        let allow = |path: &VerifiedPath<'_>| match self.objection(path, by_common_name, now) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                *objection.borrow_mut() = Some(error);
+                Err(webpki::Error::UnknownIssuer)
+            }
+        };
+        let lists = lock(&self.revocations);
+        let lists: Option<Vec<&CertRevocationList<'_>>> = lists.as_ref().map(|lists| lists.iter().collect());
+        // As -crl_check of OpenSSL: the broker's certificate alone, whose state has to be known, from a list in force.
+        let revocation = lists.as_ref().and_then(|lists| RevocationOptionsBuilder::new(lists).ok()).map(|options| {
+            options
+                .with_depth(RevocationCheckDepth::EndEntity)
+                .with_expiration_policy(ExpirationPolicy::Enforce)
+                .build()
+        });
+        let parsed = EndEntityCert::try_from(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        let verified = parsed.verify_for_usage(
+            self.algorithms.all,
+            &self.roots.store.roots,
+            intermediates,
+            now,
+            KeyUsage::server_auth(),
+            revocation,
+            Some(&allow),
+        );
+        verified.map(drop).map_err(|error| match (objection.take(), error) {
+            (_, webpki::Error::CertRevoked) => CertificateError::Revoked,
+            (Some(objection), _) => objection,
+            (None, webpki::Error::UnknownRevocationStatus) => CertificateError::UnknownRevocationStatus,
+            (None, webpki::Error::CrlExpired { time, next_update }) => {
+                CertificateError::ExpiredRevocationListContext { time, next_update }
+            }
+            (None, other) => special(other),
+        })
+    }
+
+    fn objection(&self, path: &VerifiedPath<'_>, by_common_name: bool, now: UnixTime) -> Verdict {
+        let anchor = path.anchor();
+        for intermediate in path.intermediate_certificates() {
+            let usage = Usage::of(&intermediate.der()).ok_or(CertificateError::BadEncoding)?;
+            if !usage.is_authority {
+                return Err(Refusal::Authority.into());
+            }
+            if by_common_name && usage.has_name_constraints {
+                return Err(Refusal::ConstrainedCommonName.into());
+            }
+        }
+        if by_common_name && anchor.name_constraints.is_some() {
+            return Err(Refusal::ConstrainedCommonName.into());
+        }
+        if !self.roots.are_judged() {
+            return Ok(());
+        }
+        let mut verdict = Err(CertificateError::UnknownIssuer);
+        for Usage { not_before, not_after, serves, .. } in self.roots.usages(anchor) {
+            verdict = match () {
+                () if now < *not_before => Err(Refusal::AuthorityNotYet(*not_before).into()),
+                () if now > *not_after => Err(Refusal::AuthorityExpired(*not_after).into()),
+                () if !serves => Err(Refusal::AuthorityPurpose.into()),
+                () => return Ok(()),
+            };
+        }
+        verdict
+    }
+
+    fn pin_fits(&self, end_entity: &CertificateDer<'_>) -> Verdict {
+        if self.pins.is_empty() {
+            return Ok(());
+        }
+        let parsed = EndEntityCert::try_from(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        let pin: Pin = Sha256::digest(parsed.subject_public_key_info().as_ref()).into();
+        if self.pins.contains(&pin) { Ok(()) } else { Err(Refusal::Pin(pin).into()) }
+    }
+
+    fn look_at(&self, certificate: &CertificateDer<'_>) {
+        lock(&self.seen).facts = Facts::of(certificate);
     }
 }
 
-/// CA:TRUE (RFC 5280, section 4.2.1.9).
-fn is_authority(error: &rustls::OtherError) -> bool {
-    matches!(error.0.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
+/// It is not signed by an authority that is trusted, or is an authority's own (CA:TRUE; RFC 5280, section 4.2.1.9).
+fn is_without_authority(error: &CertificateError) -> bool {
+    match error {
+        CertificateError::UnknownIssuer => true,
+        CertificateError::Other(OtherError(other)) => {
+            matches!(other.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    }
+}
+
+fn special(error: webpki::Error) -> CertificateError {
+    CertificateError::Other(OtherError(Arc::new(error)))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -91,15 +289,9 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let verified = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let Err(rustls::Error::InvalidCertificate(error)) = &verified else { return verified };
-        let facts = Facts::of(end_entity);
-        let accepted = match &facts {
-            Some(facts) => self.reconsider(error, facts, end_entity, server_name, now),
-            None => false,
-        };
-        lock(&self.seen).facts = facts;
-        if accepted { Ok(ServerCertVerified::assertion()) } else { verified }
+        self.look_at(end_entity);
+        let judged = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
+        judged.map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -108,7 +300,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss).inspect_err(|_| self.look_at(cert))
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -117,16 +309,10 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss).inspect_err(|_| self.look_at(cert))
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-impl Verifier {
-    fn look_at(&self, certificate: &CertificateDer<'_>) {
-        lock(&self.seen).facts = Facts::of(certificate);
+        self.algorithms.supported_schemes()
     }
 }

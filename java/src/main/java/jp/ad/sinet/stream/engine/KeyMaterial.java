@@ -9,8 +9,8 @@ final class KeyMaterial {
     }
 
     /**
-     * Opens what a description asks for. The result is a tree with lists of DER certificates {@code anchors} and
-     * {@code chain}, and {@code key} in PKCS #8, each only where it was asked for.
+     * Opens what a description asks for. The result is a tree with lists of DER certificates {@code anchors}, those of
+     * them that stand {@code alone}, and {@code chain}, and {@code key} in PKCS #8, each only where it was asked for.
      */
     static byte[] open(Map<?, ?> wanted, byte[] willValue) {
         Map<String, Object> material = new LinkedHashMap<>();
@@ -19,7 +19,9 @@ final class KeyMaterial {
                 material.put("anchors", TrustAnchors.ofJvm());
             }
             if (wanted.get("trust_store") instanceof Map) {
-                material.put("anchors", new StoreFile((Map<?, ?>) wanted.get("trust_store")).anchors());
+                StoreFile.Trusted trusted = new StoreFile((Map<?, ?>) wanted.get("trust_store")).trusted();
+                material.put("anchors", trusted.anchors);
+                material.put("alone", trusted.alone);
             }
             if (wanted.get("key_store") instanceof Map) {
                 StoreFile.Identity identity = new StoreFile((Map<?, ?>) wanted.get("key_store")).identity();

@@ -15,8 +15,10 @@ import java.security.UnrecoverableKeyException;
 import java.security.cert.Certificate;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -46,6 +48,17 @@ final class StoreFile {
         }
     }
 
+    /** Certificates in DER: all that are trusted, and those of them that are no authority's, whatever they say. */
+    static final class Trusted {
+        final List<byte[]> anchors;
+        final List<byte[]> alone;
+
+        private Trusted(List<byte[]> anchors, List<byte[]> alone) {
+            this.anchors = anchors;
+            this.alone = alone;
+        }
+    }
+
     StoreFile(Map<?, ?> description) {
         place = (String) description.get("place");
         path = description.get("path");
@@ -57,10 +70,13 @@ final class StoreFile {
     }
 
     /** The trusted certificates, in DER. */
-    List<byte[]> anchors() {
+    Trusted trusted() {
         List<byte[]> anchors;
+        List<byte[]> alone;
         try {
-            anchors = TrustAnchors.of(load());
+            KeyStore store = load();
+            anchors = TrustAnchors.of(store);
+            alone = besideKeys(store);
         } catch (GeneralSecurityException e) {
             throw problem("its certificates cannot be read: " + e.getMessage(), e);
         }
@@ -68,7 +84,25 @@ final class StoreFile {
             throw nothing("it holds no trusted certificate", "trustStorePassword",
                     " (as 'keytool -importcert' makes it)");
         }
-        return anchors;
+        return new Trusted(anchors, alone);
+    }
+
+    /** The certificates that are there for their private keys, and not also as trusted ones. */
+    private static List<byte[]> besideKeys(KeyStore store) throws GeneralSecurityException {
+        Set<Certificate> keyed = new HashSet<>();
+        Set<Certificate> trusted = new HashSet<>();
+        for (String alias : Collections.list(store.aliases())) {
+            Certificate certificate = store.getCertificate(alias);
+            if (certificate != null) {
+                (store.isKeyEntry(alias) ? keyed : trusted).add(certificate);
+            }
+        }
+        keyed.removeAll(trusted);
+        List<byte[]> alone = new ArrayList<>();
+        for (Certificate certificate : keyed) {
+            alone.add(certificate.getEncoded());
+        }
+        return alone;
     }
 
     /** The first private key, by the order of the aliases. */

@@ -7,16 +7,27 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore;
 import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
@@ -25,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Processes;
@@ -69,27 +81,134 @@ class OpensslTest {
                 + "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem "
                 + (extensions == null ? "" : "-extfile extensions ") + (more == null ? "" : more)
                 + ("-days 0".equals(more) ? "\nsleep 1.1" : ""));
-        int port;
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
+        ConnectionException e = shown("server", Map.of("ca_certs", folder.resolve("ca.pem").toString()));
+        assertTrue(e.getMessage().contains(words), e::getMessage);
+        assertFalse(e.getMessage().matches(".*(Other|Error|Context|Unsupported|\\{).*"), e::getMessage);
+        Throwable cause = assertInstanceOf(SSLHandshakeException.class, e.getCause());
+        assertInstanceOf(CertificateException.class, cause.getCause());
+    }
+
+    /** What a client with a trust store says of a certificate, and what Java's own says: see the table of docs/tls.md. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "ca | signed | | true",
+        "other | forged | not signed by a trusted authority | false",
+        "keys | by-keys | not signed by a trusted authority | false",
+        "plain | by-plain | not signed by a trusted authority | false",
+        "alone | alone | | true",
+        "signed | signed | | true",
+        "old | by-old | | true",
+        "clients | by-clients | | true",
+        "middle | by-middle | | true",
+        "ca | enciphers | digitalSignature | false",
+    })
+    void aTrustStoreMeansWhatItMeansForJava(String trusted, String shown, String words, boolean java) throws Exception {
+        Path store = folder.resolve("trusted.p12");
+        KeyStore trust = KeyStore.getInstance("PKCS12");
+        trust.load(null, null);
+        try (InputStream in = Files.newInputStream(made(trusted))) {
+            trust.setCertificateEntry("it", CertificateFactory.getInstance("X.509").generateCertificate(in));
         }
-        Process server = Processes.start(new ProcessBuilder("openssl", "s_server", "-quiet", "-cipher", "ALL:@SECLEVEL=0",
-                "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key").directory(folder.toFile())
-                .redirectErrorStream(true).redirectOutput(folder.resolve("server.log").toFile()));
-        try {
-            for (int attempt = 0; !listens(port); attempt++) {
-                assertTrue(attempt < 200 && server.isAlive(), () -> "openssl s_server does not start");
-                Thread.sleep(20);
-            }
-            ConnectionException e = assertThrows(ConnectionException.class, () -> Clients.textWriter("localhost:" + port, "t")
-                    .parameter("tls", Map.of("ca_certs", folder.resolve("ca.pem").toString())).build().getWriter().close());
-            assertTrue(e.getMessage().contains(words), e::getMessage);
-            assertFalse(e.getMessage().matches(".*(Other|Error|Context|Unsupported|\\{).*"), e::getMessage);
-            Throwable cause = assertInstanceOf(SSLHandshakeException.class, e.getCause());
-            assertInstanceOf(CertificateException.class, cause.getCause());
+        try (OutputStream out = Files.newOutputStream(store)) {
+            trust.store(out, "changeit".toCharArray());
+        }
+        made(shown);
+        assertEquals(java, isAcceptedByJava(shown, trust), "Java's own client");
+        ConnectionException e = shown(shown,
+                Map.of("trustStore", store.toString(), "trustStorePassword", "changeit"));
+        assertEquals(words == null, e == null, () -> String.valueOf(e));
+        assertTrue(e == null || e.getMessage().contains(words), () -> e.getMessage());
+    }
+
+    /** A certificate of the table, made when it is asked for, by its signer's key. */
+    private static Path made(String name) throws Exception {
+        Path file = folder.resolve(name + ".pem");
+        if (Files.exists(file)) {
+            return file;
+        }
+        String signer = name.startsWith("by-") ? name.substring(3)
+                : name.equals("forged") ? "other" : List.of("signed", "other", "middle", "enciphers").contains(name) ? "ca" : name;
+        if (!signer.equals(name)) {
+            made(signer);
+        }
+        String end = "basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost";
+        String authority = "basicConstraints=critical,CA:TRUE";
+        Map<String, String> extensions = Map.of("other", "basicConstraints=CA:FALSE\nsubjectAltName=DNS:other.example.org",
+                "keys", authority + "\nkeyUsage=digitalSignature", "plain", "subjectKeyIdentifier=hash",
+                "old", authority, "clients", authority + "\nextendedKeyUsage=clientAuth", "middle", authority,
+                "enciphers", end + "\nkeyUsage=keyEncipherment");
+        bash("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + name + ".key -out request.csr\n"
+                + "printf '" + extensions.getOrDefault(name, end).replace("\n", "\\n") + "\\n' > extensions\n"
+                + "openssl x509 -req -in request.csr -extfile extensions -out " + name + ".pem "
+                + (signer.equals(name) ? "-signkey " + name + ".key "
+                        : "-CA " + signer + ".pem -CAkey " + signer + ".key -CAcreateserial ")
+                + (name.equals("old") ? "-days -1" : ""));
+        return file;
+    }
+
+    private static boolean isAcceptedByJava(String name, KeyStore trust) throws Exception {
+        TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        factory.init(trust);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, factory.getTrustManagers(), null);
+        int port = freePort();
+        Process server = server(name, port);
+        try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("localhost", port)) {
+            SSLParameters parameters = socket.getSSLParameters();
+            parameters.setEndpointIdentificationAlgorithm("HTTPS");
+            socket.setSSLParameters(parameters);
+            socket.startHandshake();
+            return true;
+        } catch (SSLHandshakeException e) {
+            return false;
         } finally {
             server.destroyForcibly().waitFor();
         }
+    }
+
+    /** What a client says of the server that has this certificate; null when it goes on to MQTT's own words. */
+    private static ConnectionException shown(String name, Map<String, ?> tls) throws Exception {
+        int port = freePort();
+        Process server = server(name, port);
+        try {
+            CompletableFuture<ConnectionException> refused = CompletableFuture.supplyAsync(
+                    () -> assertThrows(ConnectionException.class, () -> Clients.textWriter("localhost:" + port, "t")
+                            .parameter("tls", tls).build().getWriter().close()));
+            Path log = folder.resolve("server.log");
+            Await.until("MQTT, or a refusal", () -> refused.isDone() || read(log).contains("MQTT"));
+            boolean spoke = read(log).contains("MQTT");
+            server.destroyForcibly().waitFor();
+            ConnectionException e = refused.get(30, TimeUnit.SECONDS);
+            return spoke ? null : e;
+        } finally {
+            server.destroyForcibly().waitFor();
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file, StandardCharsets.ISO_8859_1);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return free.getLocalPort();
+        }
+    }
+
+    /** OpenSSL's server, which shows a certificate and prints what it hears. */
+    private static Process server(String name, int port) throws Exception {
+        Process server = Processes.start(new ProcessBuilder("openssl", "s_server", "-quiet", "-cipher", "ALL:@SECLEVEL=0",
+                "-accept", "127.0.0.1:" + port, "-cert", name + ".pem", "-key", name + ".key").directory(folder.toFile())
+                .redirectErrorStream(true).redirectOutput(folder.resolve("server.log").toFile()));
+        for (int attempt = 0; !listens(port); attempt++) {
+            assertTrue(attempt < 200 && server.isAlive(), () -> "openssl s_server does not start");
+            Thread.sleep(20);
+        }
+        return server;
     }
 
     private static boolean listens(int port) {

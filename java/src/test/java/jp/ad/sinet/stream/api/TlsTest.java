@@ -372,6 +372,21 @@ class TlsTest {
         assertTrue(e.getMessage().contains("not signed by a trusted authority"), e::getMessage);
     }
 
+    @ParameterizedTest
+    @CsvSource({"PKCS12", "JKS"})
+    void anEntryThatIsNoAuthorityStandsForItselfOnly(String type) throws IOException, GeneralSecurityException {
+        Certificates certificates = Certificates.get();
+        Map<String, Object> stores = stores(type);
+        works(null, service("tls", with(stores, "trustStore", file("itself", certificates.storeOfServer(type, PASSWORD)))));
+        // An authority's certificate beside its key is there for the key.
+        byte[] own = certificates.storeOfAuthoritysKey(type, PASSWORD, false);
+        ConnectionException e = assertThrows(ConnectionException.class,
+                () -> open(with(stores, "trustStore", file("own", own))));
+        assertTrue(e.getMessage().contains("not signed by a trusted authority"), e::getMessage);
+        byte[] both = certificates.storeOfAuthoritysKey(type, PASSWORD, true);
+        works(null, service("tls", with(stores, "trustStore", file("both", both))));
+    }
+
     @Test
     void suitesAndVersionsAreChosenByName() throws IOException, GeneralSecurityException {
         Map<String, Object> tls = with(stores("PKCS12"), "tls_version", "TLSv1.2");

@@ -92,6 +92,30 @@ public final class Certificates {
         return bytes(trusted, password);
     }
 
+    /** A store that trusts the server's certificate, which is no authority's. */
+    public byte[] storeOfServer(String type, String password) throws IOException, GeneralSecurityException {
+        KeyStore trusted = KeyStore.getInstance(type);
+        trusted.load(null, null);
+        try (InputStream in = Files.newInputStream(server)) {
+            trusted.setCertificateEntry("server", CertificateFactory.getInstance("X.509").generateCertificate(in));
+        }
+        return bytes(trusted, password);
+    }
+
+    /** A store in which the authority's certificate stands for its key, and perhaps as a trusted one too. */
+    public byte[] storeOfAuthoritysKey(String type, String password, boolean trusted)
+            throws IOException, GeneralSecurityException {
+        KeyStore store = KeyStore.getInstance(type);
+        store.load(null, null);
+        Certificate authority = keys.getCertificate("ca");
+        store.setKeyEntry("own", keys.getKey("ca", STORE_PASSWORD.toCharArray()), password.toCharArray(),
+                new Certificate[] {authority});
+        if (trusted) {
+            store.setCertificateEntry("ca", authority);
+        }
+        return bytes(store, password);
+    }
+
     /** A store of that type with the client's key and chain under each of the aliases. */
     public byte[] keyStore(String type, String password, String... aliases)
             throws IOException, GeneralSecurityException {

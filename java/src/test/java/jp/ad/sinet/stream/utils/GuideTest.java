@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.utils;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -65,6 +66,16 @@ class GuideTest {
             run("kill $(cat mosquitto.pid) 2>/dev/null || true");
         }
         assertEquals(3, outputs);
+        String signed = run("openssl req -newkey rsa:2048 -nodes -subj /CN=greedy -addext subjectAltName=DNS:greedy"
+                + " -addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign,cRLSign"
+                + " -addext extendedKeyUsage=clientAuth -keyout greedy.key -out greedy.csr\n"
+                + "openssl ca -batch -notext -config ca.conf -in greedy.csr -out greedy.crt\n"
+                + "openssl x509 -in greedy.crt -noout -ext"
+                + " basicConstraints,keyUsage,extendedKeyUsage,subjectAltName");
+        for (String asked : List.of("CA:TRUE", "Certificate Sign", "CRL Sign", "Client Authentication")) {
+            assertFalse(signed.contains(asked), signed);
+        }
+        assertTrue(signed.contains("CA:FALSE") && signed.contains("DNS:greedy"), signed);
         assertTrue(kinds.size() >= 12, kinds::toString);
     }
 
