@@ -22,10 +22,12 @@ impl Deadlines {
     /// A publish has been accepted.
     pub fn add(&mut self, number: u64, deadline: Instant) {
         match self.latest {
-            Some(latest) if deadline + TOLERANCE < latest => {
-                self.stragglers.insert((deadline, number));
+            Some(latest) if deadline < latest => {
+                if deadline + TOLERANCE < latest {
+                    self.stragglers.insert((deadline, number));
+                }
             }
-            _ => self.latest = self.latest.max(Some(deadline)),
+            _ => self.latest = Some(deadline),
         }
     }
 

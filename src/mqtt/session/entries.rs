@@ -71,6 +71,12 @@ impl<T> Entries<T> {
 
     /// The first number, not below this one, that has an entry.
     pub fn next_from(&self, number: u64) -> Option<u64> {
+        if number >= self.next_number {
+            return None;
+        }
+        if self.get(number).is_some() {
+            return Some(number);
+        }
         let index = self.index(number).unwrap_or_else(|index| index);
         self.slots.range(index..).find(|slot| slot.entry.is_some()).map(|slot| slot.number)
     }
@@ -87,20 +93,17 @@ impl<T> Entries<T> {
         self.slots.iter_mut().filter_map(|slot| slot.entry.as_mut())
     }
 
-    /// The slot of a number, or where it would be. Numbers are dense unless slots were dropped, and behind those again.
+    /// The slot of a number, or where it would be. Numbers are dense unless slots were dropped.
     fn index(&self, number: u64) -> Result<usize, usize> {
-        let (Some(first), Some(last)) = (self.slots.front(), self.slots.back()) else { return Err(0) };
-        if number > last.number {
-            return Err(self.slots.len());
+        let guess = number.wrapping_sub(self.first_number()) as usize;
+        match self.slots.get(guess) {
+            Some(slot) if slot.number == number => Ok(guess),
+            _ => self.search(number),
         }
-        let from_front = number.checked_sub(first.number).and_then(|index| usize::try_from(index).ok());
-        let from_back =
-            last.number.checked_sub(number).and_then(|back| (self.slots.len() - 1).checked_sub(back as usize));
-        for guess in [from_front, from_back].into_iter().flatten() {
-            if self.slots.get(guess).is_some_and(|slot| slot.number == number) {
-                return Ok(guess);
-            }
-        }
+    }
+
+    #[cold]
+    fn search(&self, number: u64) -> Result<usize, usize> {
         self.slots.binary_search_by_key(&number, |slot| slot.number)
     }
 

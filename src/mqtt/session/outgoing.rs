@@ -221,16 +221,14 @@ impl Outgoing {
     /// Sends one, or ends it when it is not to be sent any more.
     fn send(&mut self, number: u64, wire: &mut Wire<'_>) {
         let is_last = number + 1 == self.entries.next_number();
-        let Some(entry) = self.entries.get_mut(number) else { return };
-        if entry.phase != Phase::Released {
-            if let Err(error) = check_size(self.maximum_packet_size, wire.version, entry) {
-                self.fail(number, error, wire.now);
-            } else if entry.is_given_up() {
-                self.let_go(number, wire.now);
-            }
+        let limited = self.maximum_packet_size != usize::MAX;
+        let mut found = self.entries.get_mut(number);
+        if found.as_ref().is_some_and(|entry| limited || entry.is_given_up()) {
+            self.check(number, wire);
+            // It may have ended, or have become a PUBREL.
+            found = self.entries.get_mut(number);
         }
-        // It may have ended, or have become a PUBREL.
-        let Some(entry) = self.entries.get_mut(number) else { return };
+        let Some(entry) = found else { return };
         if entry.publish.qos == Consistency::AtMostOnce {
             entry.phase = Phase::Written;
             wire.output.publish(wire.version, &entry.publish);
@@ -256,6 +254,16 @@ impl Outgoing {
                 wire.output.publish(wire.version, &entry.publish);
             }
             Phase::Released => protocol::pubrel(entry.publish.packet_id, wire.output.tail()),
+        }
+    }
+
+    /// Ends one that is too large or given up, before its turn to be sent over this connection; see [`Outgoing::let_go`].
+    fn check(&mut self, number: u64, wire: &Wire<'_>) {
+        let Some(entry) = self.entries.get(number).filter(|entry| entry.phase != Phase::Released) else { return };
+        if let Err(error) = check_size(self.maximum_packet_size, wire.version, entry) {
+            self.fail(number, error, wire.now);
+        } else if entry.is_given_up() {
+            self.let_go(number, wire.now);
         }
     }
 
