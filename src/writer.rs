@@ -15,6 +15,8 @@ use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
+#[cfg(feature = "jni")]
+use crate::mqtt::Unsent;
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
 use crate::tls::KeyMaterial;
@@ -89,16 +91,15 @@ impl RawWriter {
         })
     }
 
-    /// The same, stamped with the time of now and without waiting: the end comes with the client's report, under the number
-    /// that is returned. `None`: the outbox is full.
+    /// The same, stamped with the time of now: nobody waits for its end, which comes with the client's report.
     #[cfg(feature = "jni")]
     pub fn submit_with<E: From<Error>>(
         &self,
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Option<u64>, E> {
+    ) -> std::result::Result<Unsent, E> {
         let Encoded { wire, size } = self.encode(length, now_us(), fill)?;
-        Ok(self.client.submit(wire, size)?)
+        Ok(self.client.submit(wire, size))
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -144,6 +145,13 @@ impl RawWrite {
             }
         }
         block_until(&mut self.pending, until)
+    }
+
+    /// Ready at the end of the write. Until it is accepted, whoever polls keeps the time limit: see
+    /// [`Unsent::poll_accepted`](crate::mqtt::Unsent::poll_accepted).
+    #[cfg(feature = "jni")]
+    pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.pending).poll(context)
     }
 
     /// True when a later message can't overtake it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,18 +13,35 @@ use tokio::time::Instant;
 use super::batch::Batch;
 use super::events::{self, EventQueue};
 use super::packing::{self, Records};
-use super::{paths, stores, tree};
+use super::{paths, signals, stores, tree};
 use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value, WillSerializer};
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
 use crate::mqtt::wait::{block_until, lock};
-use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, ValueSize};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Unsent, ValueSize, Way};
 use crate::reader::RawReader;
 use crate::writer::{RawWrite, RawWriter};
 
+/// How long a thread of Java stays in native code for what is not there yet. An answer that comes within this time costs no
+/// change of threads; for a longer wait the thread parks in Java, where it can be interrupted.
+const BRIEF: Duration = Duration::from_micros(500);
+
+/// What a call does when it finds nothing yet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Wait {
+    /// It only looks.
+    No,
+    /// It arms the signal of what it looked for; see [`signals`].
+    Armed,
+    /// The same after it has waited for [`BRIEF`].
+    Briefly,
+}
+
 /// See the module.
 pub(super) struct JavaClient {
+    /// What Java knows the client by.
+    handle: OnceLock<i64>,
     role: Role,
     settings: Settings,
     raw: OnceLock<Raw>,
@@ -33,7 +50,11 @@ pub(super) struct JavaClient {
     events: Arc<EventQueue>,
     /// Events that Java could not take.
     untold: Mutex<Vec<u8>>,
+    /// What wakes Java when messages arrive, if it asked for that.
+    arrival: Mutex<Option<Arrival>>,
 }
+
+type Arrival = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum Raw {
     Writer(RawWriter),
@@ -62,21 +83,32 @@ struct Pending {
     by_ticket: HashMap<i64, Operation>,
 }
 
-/// Something under way.
+/// Something under way, whose end Java waits for.
 enum Operation {
     Write(RawWrite),
-    /// A flush or a ping; Java keeps its time.
+    /// A message that waits for room in the outbox, in its place in the order of all.
+    Submission(Unsent),
+    /// Java keeps the time.
     Other(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
 }
 
 impl Operation {
-    /// Waits for the end, at most until then; `None`: it goes on.
-    fn wait_until(&mut self, until: Instant) -> Option<Result<()>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         match self {
-            Operation::Write(write) => write.wait_until(Some(until)),
-            Operation::Other(future) => block_until(future, Some(until)),
+            Operation::Write(write) => write.poll_end(context),
+            Operation::Submission(unsent) => unsent.poll_accepted(Way::Reported, context).map_ok(|_| ()),
+            Operation::Other(future) => future.as_mut().poll(context),
         }
     }
+}
+
+/// A message for whose end nobody waits.
+#[derive(Debug, PartialEq)]
+pub(super) enum Submitted {
+    /// It has this number.
+    Accepted(u64),
+    /// It is accepted when this ticket ends.
+    Waits(i64),
 }
 
 impl JavaClient {
@@ -130,7 +162,19 @@ impl JavaClient {
             pending: Mutex::default(),
             events: Arc::default(),
             untold: Mutex::default(),
+            arrival: Mutex::default(),
+            handle: OnceLock::new(),
         })
+    }
+
+    /// What Java will know this client by.
+    pub fn named(self, handle: i64) -> JavaClient {
+        let _ = self.handle.set(handle);
+        self
+    }
+
+    fn waker(&self, what: i64) -> Waker {
+        self.handle.get().map_or_else(|| Waker::noop().clone(), |handle| signals::waker(*handle, what))
     }
 
     /// What Java needs to know of the configuration.
@@ -206,24 +250,28 @@ impl JavaClient {
             Role::Writer => Raw::Writer(RawWriter::start(settings, &material, plugin, Some(listener))?),
             Role::Reader => Raw::Reader(RawReader::start(settings, &material, plugin, Some(listener))?),
         };
-        self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))
+        self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))?;
+        // The first look at the news arms its signal.
+        self.waker(signals::NEWS).wake();
+        Ok(())
     }
 
-    pub fn await_connected(&self, wait: Duration) -> Result<bool> {
-        block_until(self.client()?.opened(), Some(Instant::now() + wait)).transpose().map(|opened| opened.is_some())
+    /// A ticket for the end of the opening.
+    pub fn opened(&self) -> Result<i64> {
+        Ok(self.keep(Operation::Other(Box::pin(self.client()?.opened()))))
     }
 
-    /// Starts a write of `length` bytes that `fill` provides, and waits for its end. The ticket under which it goes on;
-    /// `None`: it is confirmed.
+    /// Starts a write of `length` bytes that `fill` provides. The ticket under which it goes on; `None`: it is confirmed.
     pub fn write<E: From<Error>>(
         &self,
         length: usize,
         timestamp_us: i64,
-        wait: Duration,
+        wait: Wait,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<i64>, E> {
         let mut write = self.writer()?.write_with(length, timestamp_us, fill)?;
-        match write.wait_until(Some(Instant::now() + wait)) {
+        let patience = if wait == Wait::Briefly { BRIEF } else { Duration::ZERO };
+        match write.wait_until(Some(Instant::now() + patience)) {
             Some(result) => {
                 result?;
                 Ok(None)
@@ -251,16 +299,30 @@ impl JavaClient {
         ticket
     }
 
-    /// Waits for the end of what the ticket stands for.
-    pub fn wait_for(&self, ticket: i64, wait: Duration) -> Result<bool> {
+    /// Looks whether what the ticket stands for has ended: then the ticket is used up.
+    pub fn wait_for(&self, ticket: i64, wait: Wait) -> Result<bool> {
         let operation = lock(&self.pending).by_ticket.remove(&ticket);
         let mut operation = operation.ok_or_else(|| Error::Internal("unknown ticket".into()))?;
-        match operation.wait_until(Instant::now() + wait) {
-            Some(result) => result.map(|()| true),
-            None => {
+        let end = self.look(ticket, wait, |context| operation.poll(context));
+        match end {
+            Poll::Ready(result) => result.map(|()| true),
+            Poll::Pending => {
                 lock(&self.pending).by_ticket.insert(ticket, operation);
                 Ok(false)
             }
+        }
+    }
+
+    /// Polls as often as `wait` says; `what` is signalled when that is worth another call.
+    fn look<T>(&self, what: i64, wait: Wait, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        if wait == Wait::Briefly
+            && let Some(found) = block_until(poll_fn(&mut poll), Some(Instant::now() + BRIEF))
+        {
+            return Poll::Ready(found);
+        }
+        match wait {
+            Wait::No => poll(&mut Context::from_waker(Waker::noop())),
+            Wait::Armed | Wait::Briefly => poll(&mut Context::from_waker(&self.waker(what))),
         }
     }
 
@@ -271,24 +333,17 @@ impl JavaClient {
         }
     }
 
-    /// Accepts a message of `length` bytes that `fill` provides: its number. `None`: the outbox is full, also after this
-    /// wait.
+    /// Accepts a message of `length` bytes that `fill` provides, now or when there is room in the outbox.
     pub fn submit<E: From<Error>>(
         &self,
         length: usize,
-        wait: Duration,
-        fill: impl Fn(&mut [u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Option<u64>, E> {
-        let writer = self.writer()?;
-        let number = writer.submit_with(length, &fill)?;
-        if number.is_some() || wait.is_zero() {
-            return Ok(number);
-        }
-        // One that is as large as this one, and goes away again.
-        if block_until(writer.client.room(length), Some(Instant::now() + wait)).is_none() {
-            return Ok(None);
-        }
-        writer.submit_with(length, &fill)
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Submitted, E> {
+        let mut unsent = self.writer()?.submit_with(length, fill)?;
+        Ok(match unsent.poll_accepted(Way::Reported, &Context::from_waker(Waker::noop())) {
+            Poll::Ready(number) => Submitted::Accepted(number?),
+            Poll::Pending => Submitted::Waits(self.keep(Operation::Submission(unsent))),
+        })
     }
 
     pub fn info(&self) -> Result<ConnectionInfo> {
@@ -296,17 +351,17 @@ impl JavaClient {
     }
 
     /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
-    /// wait. Empty: nothing has, in time. There is no news without a client: a change of its connection that was told
+    /// wait. Empty: nothing has. There is no news without a client: a change of its connection that was told
     /// before could be its end, and nobody would ask for the ends of its messages any more. What `hand_over` fails for
     /// comes again with the next call: the ends of messages are told by nobody else.
     pub fn take_events<T, E: From<Error>>(
         &self,
         want_messages: bool,
-        wait: Duration,
+        wait: Wait,
         hand_over: impl FnOnce(&[u8]) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let mut packed = std::mem::take(&mut *lock(&self.untold));
-        let wait = if packed.is_empty() { wait } else { Duration::ZERO };
+        let wait = if packed.is_empty() { wait } else { Wait::No };
         packed.extend(self.new_events(want_messages, wait)?);
         let handed = hand_over(&packed);
         if handed.is_err() {
@@ -315,18 +370,21 @@ impl JavaClient {
         handed
     }
 
-    fn new_events(&self, want_messages: bool, wait: Duration) -> Result<Vec<u8>> {
-        let until = Instant::now() + wait;
+    fn new_events(&self, want_messages: bool, wait: Wait) -> Result<Vec<u8>> {
         let client = self.client()?;
-        let mut arrival = std::pin::pin!(client.arrival());
+        // Otherwise somebody may wait for messages by himself.
+        if want_messages {
+            self.disarm_arrival();
+        }
+        let mut arrival: Arrival = Box::pin(client.arrival());
         let mut acknowledged = false;
-        let happened = poll_fn(|context| {
+        let news = self.look(signals::NEWS, wait, |context| {
             let mut packed = Vec::new();
             client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut packed, ended));
             if want_messages {
                 // The wake-up for the next message is asked for before the look at those that are there.
                 if arrival.as_mut().poll(context).is_ready() {
-                    arrival.set(client.arrival());
+                    arrival = Box::pin(client.arrival());
                     let _ = arrival.as_mut().poll(context);
                 }
                 if client.is_ready() {
@@ -348,12 +406,20 @@ impl JavaClient {
                 Poll::Pending => Poll::Ready(packed),
             }
         });
-        Ok(block_until(happened, Some(until)).unwrap_or_default())
+        Ok(match news {
+            Poll::Ready(packed) => packed,
+            Poll::Pending => {
+                if want_messages {
+                    *lock(&self.arrival) = Some(arrival);
+                }
+                Vec::new()
+            }
+        })
     }
 
-    /// Ends the present wait for events, or the next one.
-    pub fn nudge(&self) {
-        self.events.nudge();
+    /// Nobody in Java is to be woken by the next message: what is about to look must not miss its own wake-up.
+    fn disarm_arrival(&self) {
+        drop(lock(&self.arrival).take());
     }
 
     /// The handle is gone: nobody may wait on.
@@ -365,25 +431,38 @@ impl JavaClient {
         Ok(self.writer()?.client.last_message())
     }
 
-    /// Waits for messages and hands over what is there, packed, up to a number and a size; no records: nothing came.
+    /// Hands over the messages that are there, packed, up to a number and a size; no records: there are none yet.
     /// What `hand_over` fails for, for want of memory most likely, it is called for again, with less: the first message
     /// alone, then the failure of that, so that it does not stand in the way for ever. When all fails, the messages are
     /// still to be read.
     pub fn read<T, E: From<Error>>(
         &self,
         max_messages: usize,
-        wait: Duration,
+        wait: Wait,
         mut hand_over: impl FnMut(&[u8]) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let reader = self.reader()?;
         let client = &reader.client;
         let mut waiting = client.try_receive_many(max_messages, packing::BATCH)?;
-        if waiting.is_empty() && !wait.is_zero() {
+        if waiting.is_empty() && wait != Wait::No {
             // While the application waits, nothing that it has taken stays unacknowledged.
             client.send_acknowledgements();
-            if let Some(first) = block_until(client.receive(), Some(Instant::now() + wait)) {
-                client.give_back(vec![first?]);
-                waiting = client.try_receive_many(max_messages, packing::BATCH)?;
+            self.disarm_arrival();
+            let mut arrival: Arrival = Box::pin(client.arrival());
+            let found = self.look(signals::MESSAGES, wait, |context| {
+                // The wake-up is asked for before the look.
+                if arrival.as_mut().poll(context).is_ready() {
+                    arrival = Box::pin(client.arrival());
+                    let _ = arrival.as_mut().poll(context);
+                }
+                match client.try_receive_many(max_messages, packing::BATCH) {
+                    Ok(none) if none.is_empty() => Poll::Pending,
+                    found => Poll::Ready(found),
+                }
+            });
+            match found {
+                Poll::Ready(found) => waiting = found?,
+                Poll::Pending => *lock(&self.arrival) = Some(arrival),
             }
         }
         let mut waiting = waiting.into();
@@ -494,15 +573,11 @@ impl JavaClient {
         Ok(())
     }
 
-    /// Begins the orderly close.
-    pub fn close(&self) {
-        if let Ok(client) = self.client() {
-            client.begin_close();
-        }
-    }
-
-    pub fn await_closed(&self, wait: Duration) -> Result<bool> {
-        block_until(self.client()?.closed(), Some(Instant::now() + wait)).transpose().map(|closed| closed.is_some())
+    /// Begins the orderly close: a ticket for its end.
+    pub fn close(&self) -> Result<i64> {
+        let client = self.client()?;
+        client.begin_close();
+        Ok(self.keep(Operation::Other(Box::pin(client.closed()))))
     }
 
     fn raw(&self) -> Result<&Raw> {

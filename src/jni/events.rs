@@ -19,8 +19,6 @@ const MAX_BYTES: usize = 64 * 1024;
 struct State {
     packed: Vec<u8>,
     closed: bool,
-    /// The one who waits shall look again.
-    nudged: bool,
     /// Who waits for more.
     waker: Option<Waker>,
 }
@@ -41,20 +39,14 @@ impl EventQueue {
         });
     }
 
-    /// What waits; nothing at all after the end, or a nudge. Otherwise the waker is called when something does.
+    /// What waits; nothing at all after the end. Otherwise the waker is called when something does.
     pub fn poll(&self, waker: &Waker) -> Poll<Vec<u8>> {
         let mut state = lock(&self.state);
-        let nudged = std::mem::take(&mut state.nudged);
-        if state.packed.is_empty() && !state.closed && !nudged {
+        if state.packed.is_empty() && !state.closed {
             state.waker = Some(waker.clone());
             return Poll::Pending;
         }
         Poll::Ready(std::mem::take(&mut state.packed))
-    }
-
-    /// Ends one wait, the present or the next, with nothing.
-    pub fn nudge(&self) {
-        self.change(|state| state.nudged = true);
     }
 
     /// Wakes the one who waits.

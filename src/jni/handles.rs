@@ -33,8 +33,9 @@ pub(super) fn insert(client: JavaClient) -> i64 {
     let slot = &mut table.slots[index as usize];
     // 31 bits, from 1: a handle is positive.
     slot.generation = slot.generation % 0x7FFF_FFFF + 1;
-    slot.client = Some(Arc::new(client));
-    i64::from(slot.generation) << 32 | i64::from(index)
+    let handle = i64::from(slot.generation) << 32 | i64::from(index);
+    slot.client = Some(Arc::new(client.named(handle)));
+    handle
 }
 
 /// The handle's client.

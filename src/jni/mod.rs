@@ -2,7 +2,8 @@
 //! and the only one with `unsafe`.
 //!
 //! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this
-//! library attaches to the JVM, and no export blocks longer than its `wait_ms`.
+//! library attaches to the JVM. No export blocks for longer than a fraction of a millisecond, except for `changes`, in which
+//! one thread of Java waits for all: see [`signals`].
 //!
 //! An export that fails returns 0 or null, which Java would not look at, since an exception is thrown. Where none could be,
 //! Java must not take that for a result: what an export returns when it succeeds is never 0 or null.
@@ -18,17 +19,17 @@ mod handles;
 mod packing;
 mod paths;
 mod plugin;
+mod signals;
 mod stores;
 mod tree;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jni::objects::{JByteArray, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
-use client::JavaClient;
+use client::{JavaClient, Submitted, Wait};
 use failure::{Failure, Throw};
 use plugin::JavaPlugin;
 
@@ -39,9 +40,6 @@ type Result<T> = std::result::Result<T, Failure>;
 
 /// A write is confirmed; else its ticket, which is positive, is returned.
 const CONFIRMED: jlong = -1;
-/// The outbox is full; else the message's number, counted from 1, is returned.
-const FULL: jlong = -1;
-
 /// What was waited for is there, or it is not yet.
 fn done(done: bool) -> jint {
     if done { 1 } else { 2 }
@@ -62,7 +60,7 @@ fn on<T>(handle: jlong, call: impl FnOnce(&JavaClient) -> Result<T>) -> Result<T
     impl Drop for CloseOnPanic {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                self.0.close();
+                let _ = self.0.close();
             }
         }
     }
@@ -70,8 +68,13 @@ fn on<T>(handle: jlong, call: impl FnOnce(&JavaClient) -> Result<T>) -> Result<T
     call(&client.0)
 }
 
-fn millis(wait_ms: jint) -> Duration {
-    Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))
+/// As the class `Native` numbers them.
+fn wait(number: jint) -> Wait {
+    match number {
+        0 => Wait::No,
+        1 => Wait::Armed,
+        _ => Wait::Briefly,
+    }
 }
 
 fn to_vec(env: &mut Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>> {
@@ -163,13 +166,31 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitConnected0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_changes0<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+) -> JLongArray<'a> {
+    export(&mut env, &native, |env| signals::take_changes(|changes| long_array(env, changes)))
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_interruptChanges<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+) {
+    export(&mut env, &native, |_| -> Result<_> {
+        signals::interrupt();
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_opened0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
-    wait_ms: jint,
-) -> jint {
-    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.await_connected(millis(wait_ms))?))))
+) -> jlong {
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.opened()?)))
 }
 
 #[unsafe(no_mangle)]
@@ -179,12 +200,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write0<'a>(
     handle: jlong,
     value: JByteArray<'a>,
     timestamp_us: jlong,
-    wait_ms: jint,
+    how_long: jint,
 ) -> jlong {
     export(&mut env, &native, |env| {
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        let ticket = on(handle, |client| client.write(length, timestamp_us, millis(wait_ms), fill))?;
+        let ticket = on(handle, |client| client.write(length, timestamp_us, wait(how_long), fill))?;
         Ok::<_, Failure>(ticket.unwrap_or(CONFIRMED))
     })
 }
@@ -195,13 +216,15 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit0<'a>(
     native: JClass<'a>,
     handle: jlong,
     value: JByteArray<'a>,
-    wait_ms: jint,
 ) -> jlong {
     export(&mut env, &native, |env| {
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        let number = on(handle, |client| client.submit(length, millis(wait_ms), fill))?;
-        Ok::<_, Failure>(number.map_or(FULL, |number| number as jlong + 1))
+        let submitted = on(handle, |client| client.submit(length, fill))?;
+        Ok::<_, Failure>(match submitted {
+            Submitted::Accepted(number) => number as jlong + 1,
+            Submitted::Waits(ticket) => -ticket,
+        })
     })
 }
 
@@ -211,9 +234,9 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await0<'a>(
     native: JClass<'a>,
     handle: jlong,
     ticket: jlong,
-    wait_ms: jint,
+    how_long: jint,
 ) -> jint {
-    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.wait_for(ticket, millis(wait_ms))?))))
+    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.wait_for(ticket, wait(how_long))?))))
 }
 
 #[unsafe(no_mangle)]
@@ -277,9 +300,9 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
     native: JClass<'a>,
     handle: jlong,
     want_messages: jboolean,
-    wait_ms: jint,
+    how_long: jint,
 ) -> JByteArray<'a> {
-    let wait = millis(wait_ms);
+    let wait = wait(how_long);
     export(&mut env, &native, |env| {
         on(handle, |client| client.take_events(want_messages, wait, |packed| Ok(env.byte_array_from_slice(packed)?)))
     })
@@ -306,12 +329,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read0<'a>(
     handle: jlong,
     max_messages: jint,
     array: JByteArray<'a>,
-    wait_ms: jint,
+    how_long: jint,
 ) -> JByteArray<'a> {
     let most = usize::try_from(max_messages).unwrap_or(1);
     export(&mut env, &native, |env| {
         let made = on(handle, |client| {
-            client.read(most, millis(wait_ms), |records| {
+            client.read(most, wait(how_long), |records| {
                 if records.len() > array.len(env)? {
                     return Ok(Some(env.byte_array_from_slice(records)?));
                 }
@@ -418,20 +441,6 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_nudge<'a>(
-    mut env: EnvUnowned<'a>,
-    native: JClass<'a>,
-    handle: jlong,
-) {
-    export(&mut env, &native, |_| {
-        on(handle, |client| {
-            client.nudge();
-            Ok(())
-        })
-    })
-}
-
-#[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
@@ -441,27 +450,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
-) {
-    export(&mut env, &native, |_| {
-        on(handle, |client| {
-            client.close();
-            Ok(())
-        })
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_awaitClosed0<'a>(
-    mut env: EnvUnowned<'a>,
-    native: JClass<'a>,
-    handle: jlong,
-    wait_ms: jint,
-) -> jint {
-    export(&mut env, &native, |_| on(handle, |client| Ok(done(client.await_closed(millis(wait_ms))?))))
+) -> jlong {
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.close()?)))
 }
 
 #[unsafe(no_mangle)]

@@ -16,7 +16,7 @@ use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
 use super::publishing::PendingWrite;
 #[cfg(feature = "jni")]
-use super::publishing::{Unsent, Way, room};
+use super::publishing::Unsent;
 use super::runtime::Runtime;
 #[cfg(feature = "jni")]
 use super::session::Ended;
@@ -113,20 +113,12 @@ impl Client {
         PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
     }
 
-    /// Publishes to the writer's topic without waiting for anything; its end comes with [`Client::take_report`] under the
-    /// number that is returned. `None`: the outbox is full.
+    /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
+    /// it gets when it is accepted, as [`Way::Reported`].
     #[cfg(feature = "jni")]
-    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Option<u64>> {
-        let now = Instant::now();
-        let deadline = super::wait::later(now, self.write_timeout);
-        let mut new = Unsent::new(self.outgoing(payload), size, deadline);
-        self.shared.accept(&mut new, Way::Reported, now, None)
-    }
-
-    /// Waits until a submission of so many bytes may find room.
-    #[cfg(feature = "jni")]
-    pub fn room(&self, bytes: usize) -> impl Future<Output = ()> + Send + use<> {
-        room(self.shared.clone(), bytes)
+    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Unsent {
+        let deadline = super::wait::after(self.write_timeout);
+        Unsent::new(self.shared.clone(), self.outgoing(payload), size, deadline)
     }
 
     /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.
@@ -206,8 +198,9 @@ impl Client {
 
     /// Waits until that may have become so.
     #[cfg(feature = "jni")]
-    pub fn arrival(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.shared.inbox.arrival()
+    pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.shared.clone();
+        async move { shared.inbox.arrival().await }
     }
 
     /// Wakes with the next message, for those who poll.

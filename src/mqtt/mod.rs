@@ -39,6 +39,8 @@ pub use protocol::MessageProperties;
 #[cfg(feature = "jni")]
 pub(crate) use protocol::Publish;
 pub(crate) use protocol::Will;
+#[cfg(feature = "jni")]
+pub(crate) use publishing::Unsent;
 pub(crate) use publishing::{PendingWrite, Way};
 #[cfg(feature = "cli")]
 pub(crate) use runtime::Runtime;

@@ -25,19 +25,106 @@ enum Stage {
     Done,
 }
 
-/// What is to be published.
+/// A publish that the outbox has not accepted yet. Dropping it withdraws it.
 pub(crate) struct Unsent {
-    pub publish: Option<Publish>,
-    pub bytes: usize,
-    pub size: ValueSize,
-    pub deadline: Instant,
+    shared: Arc<Shared>,
+    publish: Option<Publish>,
+    bytes: usize,
+    size: ValueSize,
+    deadline: Instant,
     /// A place in the queue for room.
-    pub ticket: Option<Ticket>,
+    ticket: Option<Ticket>,
 }
 
 impl Unsent {
-    pub fn new(publish: Publish, size: ValueSize, deadline: Instant) -> Unsent {
-        Unsent { bytes: publish.payload.len(), publish: Some(publish), size, deadline, ticket: None }
+    pub fn new(shared: Arc<Shared>, publish: Publish, size: ValueSize, deadline: Instant) -> Unsent {
+        Unsent { shared, bytes: publish.payload.len(), publish: Some(publish), size, deadline, ticket: None }
+    }
+
+    /// Accepts it if there is room and nobody waits before it: its number. Otherwise the waker is called when there may be
+    /// room, but not when the deadline has passed: whoever waits keeps that, and polls once more.
+    pub fn poll_accepted(&mut self, way: Way, context: &Context<'_>) -> Poll<Result<u64>> {
+        let now = Instant::now();
+        match self.accept(way, now, Some(context)) {
+            Ok(Some(number)) => Poll::Ready(Ok(number)),
+            Ok(None) if now >= self.deadline => Poll::Ready(Err(self.expire())),
+            Ok(None) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Accepts it if there is room and nobody waits before it. `None`: the waker is called when there may be; without one it
+    /// does not join the queue.
+    pub fn accept(&mut self, way: Way, now: Instant, context: Option<&Context<'_>>) -> Result<Option<u64>> {
+        let bytes = self.bytes;
+        let shared = &self.shared;
+        let (publish, place, size, deadline) = (&mut self.publish, &mut self.ticket, self.size, self.deadline);
+        let number = shared.with(|session| {
+            if let Some(refusal) = session.refusal().cloned() {
+                session.count_error();
+                return Err(refusal);
+            }
+            let room = session.room();
+            if room.is_closed() {
+                return Err(closed_error());
+            }
+            let has_room = match (*place, context) {
+                (None, _) if room.try_take(bytes) => true,
+                (None, Some(context)) => {
+                    let ticket = room.queue(bytes);
+                    *place = Some(ticket);
+                    room.poll(ticket, bytes, context.waker())
+                }
+                (Some(ticket), Some(context)) => room.poll(ticket, bytes, context.waker()),
+                (_, None) => false,
+            };
+            if !has_room {
+                return Ok(None);
+            }
+            let Some(publish) = publish.take() else {
+                room.release(bytes);
+                return Err(Error::Internal("a message was published twice".into()));
+            };
+            *place = None;
+            session.wake_next();
+            let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
+            let submission = Submission { publish, size, hearer, deadline };
+            Ok(session.publish(submission, now))
+        })?;
+        if number.is_some() {
+            shared.watch(deadline);
+            match way {
+                Way::AtOnce => shared.send_now(),
+                Way::Gathered | Way::Reported => shared.send_soon(),
+            }
+        }
+        Ok(number)
+    }
+
+    /// The caller gives up waiting for room.
+    fn expire(&mut self) -> Error {
+        self.leave();
+        self.shared.with(|session| {
+            session.count_error();
+            session.no_room()
+        })
+    }
+
+    /// Leaves the queue for room, if it is in there.
+    fn leave(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.with(|session| {
+                session.room().leave(ticket);
+                // The next one may have waited for this one only.
+                session.wake_next();
+            });
+        }
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -52,77 +139,22 @@ pub(crate) enum Way {
     Reported,
 }
 
-impl Shared {
-    /// Accepts a publish, if there is room for it and nobody waits before it. `None`: the waker is called when there may
-    /// be; without one it is not queued.
-    pub(super) fn accept(
-        &self,
-        new: &mut Unsent,
-        way: Way,
-        now: Instant,
-        context: Option<&Context<'_>>,
-    ) -> Result<Option<u64>> {
-        let bytes = new.bytes;
-        let deadline = new.deadline;
-        let number = self.with(|session| {
-            if let Some(refusal) = session.refusal().cloned() {
-                session.count_error();
-                return Err(refusal);
-            }
-            let room = session.room();
-            if room.is_closed() {
-                return Err(closed_error());
-            }
-            let has_room = match (new.ticket, context) {
-                (None, _) if room.try_take(bytes) => true,
-                (None, Some(context)) => {
-                    let ticket = room.queue(bytes);
-                    new.ticket = Some(ticket);
-                    room.poll(ticket, bytes, context.waker())
-                }
-                (Some(ticket), Some(context)) => room.poll(ticket, bytes, context.waker()),
-                (_, None) => false,
-            };
-            if !has_room {
-                return Ok(None);
-            }
-            let Some(publish) = new.publish.take() else {
-                room.release(bytes);
-                return Err(Error::Internal("a message was published twice".into()));
-            };
-            new.ticket = None;
-            session.wake_next();
-            let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
-            let submission = Submission { publish, size: new.size, hearer, deadline };
-            Ok(session.publish(submission, now))
-        })?;
-        if number.is_some() {
-            self.watch(deadline);
-            match way {
-                Way::AtOnce => self.send_now(),
-                Way::Gathered | Way::Reported => self.send_soon(),
-            }
-        }
-        Ok(number)
-    }
-}
-
 impl PendingWrite {
     pub fn new(shared: Arc<Shared>, publish: Publish, size: ValueSize, deadline: Instant) -> PendingWrite {
-        let new = Unsent::new(publish, size, deadline);
+        let new = Unsent::new(shared.clone(), publish, size, deadline);
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 
-    /// Accepts it if there is room; true when it is in the outbox, or has failed.
-    pub fn poll_accepted(&mut self, way: Way, context: &mut Context<'_>) -> Poll<Result<()>> {
+    /// Ready when it is in the outbox, or has failed; see [`Unsent::poll_accepted`].
+    pub fn poll_accepted(&mut self, way: Way, context: &Context<'_>) -> Poll<Result<()>> {
         let Stage::New(new) = &mut self.stage else { return Poll::Ready(Ok(())) };
-        match self.shared.accept(new, way, Instant::now(), Some(context)) {
-            Ok(None) => Poll::Pending,
-            Ok(Some(number)) => {
+        match new.poll_accepted(way, context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(number)) => {
                 self.stage = Stage::Accepted(number);
                 Poll::Ready(Ok(()))
             }
-            Err(error) => {
+            Poll::Ready(Err(error)) => {
                 self.stage = Stage::Done;
                 Poll::Ready(Err(error))
             }
@@ -136,25 +168,16 @@ impl PendingWrite {
 
     /// The caller gives up waiting for room.
     pub fn expire(&mut self) -> Error {
-        self.leave(true);
-        self.shared.with(|session| {
-            session.count_error();
-            session.no_room()
-        })
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::New(mut new) => new.expire(),
+            Stage::Accepted(_) | Stage::Done => Error::Internal("a message was accepted before it expired".into()),
+        }
     }
 
     /// Nobody will ask how it ended. `give_up`: it is not sent any more.
     pub fn leave(&mut self, give_up: bool) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::New(new) => {
-                if let Some(ticket) = new.ticket {
-                    self.shared.with(|session| {
-                        session.room().leave(ticket);
-                        // The next one may have waited for this one only.
-                        session.wake_next();
-                    });
-                }
-            }
+            Stage::New(new) => drop(new),
             Stage::Accepted(number) => {
                 self.shared.with(|session| session.detach(number, give_up));
                 if give_up {
@@ -191,49 +214,5 @@ impl Future for PendingWrite {
 impl Drop for PendingWrite {
     fn drop(&mut self) {
         self.leave(false);
-    }
-}
-
-/// Waits in the queue for room, and leaves it when it is this one's turn.
-pub(super) fn room(shared: Arc<Shared>, bytes: usize) -> impl Future<Output = ()> + Send {
-    let mut place = Place { shared, bytes, ticket: None };
-    std::future::poll_fn(move |context| place.poll(context))
-}
-
-struct Place {
-    shared: Arc<Shared>,
-    bytes: usize,
-    ticket: Option<Ticket>,
-}
-
-impl Place {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let (bytes, ticket) = (self.bytes, &mut self.ticket);
-        self.shared.with(|session| {
-            let room = session.room();
-            if room.is_closed() {
-                return Poll::Ready(());
-            }
-            let place = *ticket.get_or_insert_with(|| room.queue(bytes));
-            if !room.poll(place, bytes, context.waker()) {
-                return Poll::Pending;
-            }
-            *ticket = None;
-            room.release(bytes);
-            // The next one may come before this one takes the room, and then this one waits again.
-            session.wake_next();
-            Poll::Ready(())
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.shared.with(|session| {
-                session.room().leave(ticket);
-                session.wake_next();
-            });
-        }
     }
 }

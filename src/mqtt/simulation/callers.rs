@@ -125,17 +125,15 @@ impl Callers {
             for length in lengths {
                 let tag = self.last_tag.fetch_add(1, Ordering::Relaxed) as u32;
                 let deadline = Instant::now() + self.write_timeout;
-                loop {
-                    match self.client.submit(payload_of(tag, length), ValueSize::same(length)) {
-                        Ok(Some(number)) => {
-                            order.push(tag);
-                            lock(&submitted).insert(number, (tag, deadline.max(Instant::now() + self.write_timeout)));
-                        }
-                        Ok(None) if timeout_at(deadline, self.client.room(length)).await.is_ok() => continue,
-                        Ok(None) => lock(&self.ends).push((tag, End::NotSent)),
-                        Err(error) => lock(&self.ends).push((tag, self.judge(tag, &error, deadline))),
+                let mut unsent = self.client.submit(payload_of(tag, length), ValueSize::same(length));
+                let accepted = poll_fn(|context| unsent.poll_accepted(Way::Reported, context));
+                match timeout_at(deadline, accepted).await {
+                    Ok(Ok(number)) => {
+                        order.push(tag);
+                        lock(&submitted).insert(number, (tag, deadline));
                     }
-                    break;
+                    Ok(Err(error)) => lock(&self.ends).push((tag, self.judge(tag, &error, deadline))),
+                    Err(_) => lock(&self.ends).push((tag, End::NotSent)),
                 }
             }
         };

@@ -1,43 +1,37 @@
 package jp.ad.sinet.stream.engine;
 
 import java.util.Queue;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.logging.Level;
 
 /**
- * Runs callbacks where the application wants them, one after the other. What an executor refuses or has dropped is run
- * without it, so that no news is lost. A client uses either {@link #run} or {@link #submit}.
+ * Runs a client's callbacks one after the other: where the application wants them, or else on the {@link CallbackPool}. What
+ * an executor refuses or has dropped is run without it, so that no news is lost.
  */
 final class CallbackExecutor {
-    /** How long a close waits for callbacks, and for an executor that begins none. */
+    /** How long a close waits for a callback. */
     static final int CLOSE_MILLIS = 10_000;
-    private static final int LOOK_MILLIS = 100;
+    /** How long a close waits for an executor to begin: its threads may be busy, or be the one that closes. */
+    private static final int BEGIN_MILLIS = 100;
 
     private final Executor executor;
     private final String name;
+    private final ClientThreads threads = new ClientThreads();
     private final AtomicBoolean warned = new AtomicBoolean();
-    private final Set<Thread> working = ConcurrentHashMap.newKeySet();
-    private volatile boolean abandoned;
-
-    // of run: held while one waits for the executor
-    private final ReentrantLock turn = new ReentrantLock(true);
-
-    // of submit
     private final Queue<Runnable> queue = new ConcurrentLinkedQueue<>();
-    private final AtomicInteger waiting = new AtomicInteger();
-    private volatile Task draining;
+    private final AtomicInteger backlog = new AtomicInteger();
+    private volatile Turn turn = new Turn();
+    /** Who closes, and waits for the end of all. */
+    private volatile Waiter closing;
+    private volatile Thread lastWorker;
 
     /**
-     * @param executor null: callbacks run on the thread that brings them
+     * @param executor null: callbacks run on the pool
      * @param name of the client, for the log
      */
     CallbackExecutor(Executor executor, String name) {
@@ -47,158 +41,130 @@ final class CallbackExecutor {
 
     /** True on a thread that runs callbacks now. */
     boolean isWorkingHere() {
-        return working.contains(Thread.currentThread());
+        return turn.worker == Thread.currentThread();
     }
 
-    /** What the executor has not begun by now is not waited for any longer. */
-    void abandon() {
-        abandoned = true;
-    }
-
-    /** For the client's own thread: returns when it is done. A callback may call this, too. */
-    void run(Runnable news) {
-        if (executor == null || isWorkingHere()) {
-            work(news);
-            return;
-        }
-        turn.lock();
-        try {
-            give(news);
-        } finally {
-            turn.unlock();
-        }
-    }
-
-    private void give(Runnable news) {
-        Task task = new Task(news);
-        try {
-            executor.execute(task);
-        } catch (RuntimeException | Error e) {
-            runHere(task, e);
-        }
-        boolean interrupted = false;
-        while (true) {
-            try {
-                if (task.done.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
-                    break;
-                }
-            } catch (InterruptedException e) {
-                interrupted = true; // it is about what comes after this
-            }
-            if (abandoned || isShutDown()) {
-                runHere(task, null);
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** For any thread, whatever locks it holds: waits for nobody. Without an executor it runs here, or where another one does. */
-    void submit(Runnable news) {
-        queue.add(news);
-        if (waiting.getAndIncrement() == 0) {
-            Task task = new Task(this::drain);
-            draining = task;
-            if (executor == null) {
-                task.run();
-                return;
-            }
-            try {
-                executor.execute(task);
-            } catch (RuntimeException | Error e) {
-                runHere(task, e);
-            }
-        } else if (isShutDown()) {
-            rescue();
-        }
-    }
-
-    private void drain() {
-        do {
-            Runnable next = queue.poll();
-            try {
-                next.run();
-            } catch (Throwable e) {
-                EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", e);
-            }
-            ClientThreads.restoreLoader();
-        } while (waiting.decrementAndGet() > 0);
+    /** Whether callbacks run on a thread of this library, with nobody waiting for it. */
+    boolean isAtLeisure() {
+        return executor == null && !CallbackPool.isBehind();
     }
 
     /** How much of what was submitted is not done. */
     int backlog() {
-        return waiting.get();
+        return backlog.get();
     }
 
-    /** Waits for what was submitted, and does the rest here when the time is up. Not for one that a callback calls. */
-    void finish(long timeoutMillis) {
-        if (isWorkingHere()) {
-            return;
+    /** For any thread, whatever locks it holds: waits for nobody, and runs nothing here. */
+    void submit(Runnable news) {
+        queue.add(news);
+        boolean first = backlog.getAndIncrement() == 0;
+        if (first) {
+            turn = new Turn();
         }
-        long start = System.nanoTime();
-        while (backlog() > 0 && TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) < timeoutMillis && !isShutDown()) {
-            try {
-                TimeUnit.MILLISECONDS.sleep(1);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                break;
+        Turn current = turn;
+        if (first || current.stalled) {
+            begin(current);
+        }
+    }
+
+    private void begin(Turn next) {
+        next.stalled = true;
+        // Even an executor is called by the pool: it might run the task at once, on the thread that calls it.
+        CallbackPool.execute(executor == null ? next : () -> give(next));
+        next.stalled = false;
+    }
+
+    private void give(Turn next) {
+        try {
+            executor.execute(next);
+            if (executor instanceof ExecutorService && !next.begun.get()) {
+                CallbackPool.watch(next::hasBegun);
             }
-        }
-        if (backlog() > 0) {
-            rescue();
+        } catch (RuntimeException | Error e) {
+            runWithout(next, e);
         }
     }
 
-    private void rescue() {
-        Task task = draining;
-        if (task != null) {
-            runHere(task, null);
+    private void runWithout(Turn next, Throwable why) {
+        if (!next.begun.get() && warned.compareAndSet(false, true)) {
+            EngineClient.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", why);
         }
+        next.run();
     }
 
     private boolean isShutDown() {
         return executor instanceof ExecutorService && ((ExecutorService) executor).isShutdown();
     }
 
-    private void runHere(Task task, Throwable why) {
-        if (!task.begun.get() && warned.compareAndSet(false, true)) {
-            EngineClient.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", why);
+    /**
+     * Waits for what was submitted, unless a callback calls this. What an executor does not begin is run here: the thread that
+     * closes may be its only one.
+     */
+    void finish(long timeoutMillis) {
+        if (isWorkingHere()) {
+            return;
         }
-        task.run();
-    }
-
-    private void work(Runnable news) {
-        boolean outer = working.add(Thread.currentThread());
-        try {
-            news.run();
-        } finally {
-            if (outer) {
-                working.remove(Thread.currentThread());
+        Waiter waiter = new Waiter();
+        closing = waiter;
+        long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(timeoutMillis));
+        boolean own = lastWorker == Thread.currentThread();
+        long begun = Waiter.deadline(own || isShutDown() ? 0 : TimeUnit.MILLISECONDS.toNanos(BEGIN_MILLIS));
+        while (backlog() > 0) {
+            boolean interrupted = Thread.currentThread().isInterrupted();
+            Turn next = turn;
+            if (!next.begun.get() && (interrupted || Waiter.left(begun) == 0)) {
+                next.run();
+            } else if (interrupted || Waiter.left(deadline) == 0) {
+                return;
+            } else {
+                waiter.await(next.begun.get() ? deadline : begun);
             }
         }
     }
 
-    /** Runs once, wherever that is. */
-    private final class Task implements Runnable {
-        private final Runnable news;
+    /** Runs what is in the queue, wherever that is, once. It takes no memory, so that it can't fail. */
+    private final class Turn implements Runnable {
         private final AtomicBoolean begun = new AtomicBoolean();
-        private final CountDownLatch done = new CountDownLatch(1);
-
-        Task(Runnable news) {
-            this.news = news;
-        }
+        private volatile Thread worker;
+        /** No thread could be had for it, yet. */
+        private volatile boolean stalled;
 
         @Override
         public void run() {
             if (!begun.compareAndSet(false, true)) {
                 return;
             }
-            try {
-                work(news);
-            } finally {
-                done.countDown();
+            worker = Thread.currentThread();
+            lastWorker = worker;
+            threads.enter();
+            drain();
+            worker = null;
+            ClientThreads.leave();
+            Waiter waiter = closing;
+            if (waiter != null) {
+                waiter.wake();
             }
+        }
+
+        /** One that an executor was given and dropped begins without it. */
+        boolean hasBegun() {
+            if (!begun.get() && isShutDown()) {
+                CallbackPool.execute(() -> runWithout(this, null));
+                return true;
+            }
+            return begun.get();
+        }
+
+        private void drain() {
+            do {
+                Runnable next = queue.poll();
+                try {
+                    next.run();
+                } catch (Throwable e) {
+                    EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", e);
+                }
+                ClientThreads.restoreLoader();
+            } while (backlog.decrementAndGet() > 0);
         }
     }
 }

@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 
 import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.Consistency;
@@ -20,18 +21,16 @@ import jp.ad.sinet.stream.api.ValueType;
 /** What readers and writers have in common: opening and closing, and everything that only tells about the client. */
 abstract class EngineClient implements MessageIO {
     static final Log LOGGER = new Log();
-    /** How long a call waits in native code, where neither an interrupt nor a close by another thread is noticed. */
-    static final int SLICE_MILLIS = 10;
     static final String WRITING = "writing";
 
     private static final Cleaner CLEANER = Cleaner.create();
-    private static final long NANOS_PER_MILLI = TimeUnit.MILLISECONDS.toNanos(1);
 
     final long handle;
     final Description description;
     final String name;
     private final ValueType valueType;
     private final EventPump pump;
+    final Waiters waiters;
     private final AtomicBoolean closing = new AtomicBoolean();
     private final Lifeline lifeline;
     private final Cleaner.Cleanable cleanable;
@@ -45,6 +44,7 @@ abstract class EngineClient implements MessageIO {
         valueType = opened.valueType;
         name = opened.name;
         pump = opened.pump;
+        waiters = opened.waiters;
         lifeline = new Lifeline(handle, name);
         cleanable = CLEANER.register(this, lifeline);
     }
@@ -56,20 +56,18 @@ abstract class EngineClient implements MessageIO {
         private final Description description;
         private final ValueType valueType;
         private final String name;
-        private final EventPump pump;
-
-        CallbackExecutor callbacks() {
-            return pump.callbacks();
-        }
+        final EventPump pump;
+        private final Waiters waiters;
 
         private Opened(long handle, Description description, ValueType valueType, C codec, String name,
-                EventPump pump) {
+                EventPump pump, Waiters waiters) {
             this.handle = handle;
             this.description = description;
             this.valueType = valueType;
             this.codec = codec;
             this.name = name;
             this.pump = pump;
+            this.waiters = waiters;
         }
     }
 
@@ -102,14 +100,16 @@ abstract class EngineClient implements MessageIO {
                 Native.connect(handle, null, stages);
                 return plugged.apply(new Plugged<>(handle, description, valueType, chosen, options, forPlugin));
             }
+            EventPump pump = EventPump.of(handle, name, description.clientId, options, sink);
+            Waiters waiters = new Waiters(pump::news);
+            Notifier.add(handle, waiters);
             connect(handle, description, stages);
-            // Of a client that does not connect there is no news.
-            EventPump pump = EventPump.start(handle, name, description.clientId, options, sink);
-            awaitConnected(handle, description);
+            awaitConnected(handle, waiters, description);
             pump.ready();
-            return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump));
+            return client.apply(new Opened<>(handle, description, valueType, chosen, name, pump, waiters));
         } catch (Throwable failure) {
-            Native.release(handle); // ends the pump, too
+            Native.release(handle);
+            Notifier.remove(handle);
             throw failure;
         }
     }
@@ -130,9 +130,19 @@ abstract class EngineClient implements MessageIO {
         Native.connect(handle, keyMaterial, stages);
     }
 
-    private static void awaitConnected(long handle, Description description) {
-        while (!Native.awaitConnected(handle, SLICE_MILLIS)) {
-            checkInterrupt(description);
+    /** The engine keeps the time. */
+    private static void awaitConnected(long handle, Waiters waiters, Description description) {
+        long ticket = Native.opened(handle);
+        Waiter waiter = waiters.begin(ticket);
+        try {
+            int how = Waiter.patience();
+            while (!Native.await(handle, ticket, how)) {
+                checkInterrupt(description);
+                waiter.await(Waiter.deadline(Long.MAX_VALUE));
+                how = Native.ARMED;
+            }
+        } finally {
+            waiters.end(ticket);
         }
     }
 
@@ -168,19 +178,30 @@ abstract class EngineClient implements MessageIO {
      * by an exception.
      */
     final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
-        long start = System.nanoTime();
+        long deadline = Waiter.deadline(timeoutNanos);
+        return await(ticket, Waiter.patience(), () -> deadline, false, doing, consequence);
+    }
+
+    /** The same for what the engine ends by itself, not before this time: then it is asked again. */
+    final void awaitEnd(long ticket, long timeoutNanos, String doing, String consequence) {
+        await(ticket, Native.ARMED, () -> Waiter.deadline(timeoutNanos), true, doing, consequence);
+    }
+
+    private boolean await(long ticket, int patience, LongSupplier deadline, boolean again, String doing, String consequence) {
         boolean ended = false;
+        int how = patience;
+        Waiter waiter = waiters.begin(ticket);
         try {
-            int waitMillis = slice(start, timeoutNanos);
-            while (!(ended = Native.await(handle, ticket, waitMillis))) {
+            while (!(ended = Native.await(handle, ticket, how))) {
                 checkUsable(doing, consequence);
-                waitMillis = slice(start, timeoutNanos);
-                if (waitMillis == 0) {
-                    return false;
+                if (!waiter.await(deadline.getAsLong()) && !again) {
+                    return ended = Native.await(handle, ticket, Native.LOOK);
                 }
+                how = Native.ARMED;
             }
             return true;
         } finally {
+            waiters.end(ticket);
             if (!ended) {
                 abandon(ticket);
             }
@@ -193,12 +214,6 @@ abstract class EngineClient implements MessageIO {
         } catch (SinetStreamException e) {
             // closed meanwhile, and the ticket with it
         }
-    }
-
-    /** The length of the next wait in milliseconds; 0 when the time is up. */
-    static int slice(long start, long timeoutNanos) {
-        long left = timeoutNanos - (System.nanoTime() - start);
-        return left <= 0 ? 0 : (int) Math.min(SLICE_MILLIS, (left - 1) / NANOS_PER_MILLI + 1);
     }
 
     @Override
@@ -311,14 +326,11 @@ abstract class EngineClient implements MessageIO {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        boolean done = false;
+        waiters.wakeAll();
         try {
             beforeClose();
-            Native.close(handle);
-            while (!(done = Native.awaitClosed(handle, SLICE_MILLIS)) && !Thread.currentThread().isInterrupted()) {
-                // wait on
-            }
-            if (!done) {
+            long ticket = Native.close(handle);
+            if (!awaitClosed(ticket)) {
                 checkUndelivered();
             }
         } finally {
@@ -328,6 +340,24 @@ abstract class EngineClient implements MessageIO {
             } finally {
                 release();
             }
+        }
+    }
+
+    /** False when the thread was interrupted. The engine keeps the time. */
+    private boolean awaitClosed(long ticket) {
+        Waiter waiter = waiters.begin(ticket);
+        try {
+            int how = Waiter.patience();
+            while (!Native.await(handle, ticket, how)) {
+                if (Thread.currentThread().isInterrupted()) {
+                    return false;
+                }
+                waiter.await(Waiter.deadline(Long.MAX_VALUE));
+                how = Native.ARMED;
+            }
+            return true;
+        } finally {
+            waiters.end(ticket);
         }
     }
 
@@ -387,6 +417,7 @@ abstract class EngineClient implements MessageIO {
             if (!closed) {
                 LOGGER.warning("a " + name + " was never closed; its connection is cut now");
             }
+            Notifier.remove(handle);
         }
     }
 }

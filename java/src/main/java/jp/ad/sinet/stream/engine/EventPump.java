@@ -1,8 +1,8 @@
 package jp.ad.sinet.stream.engine;
 
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntFunction;
@@ -14,16 +14,14 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 
 /**
- * The one thread of a client: it logs the changes of the connection, tells them to the listener, and gives an
- * asynchronous client the news of its messages. It ends by itself after the last event or the release of the handle. It
- * does not know the client, so that a forgotten one can still be cleaned up.
+ * Takes the news of a client from the engine, where its callbacks run: it logs the changes of the connection, tells them to the
+ * listener, and gives an asynchronous client the news of its messages. It is over after the last event or the release of the
+ * handle. It does not know the client, so that a forgotten one can still be cleaned up.
  *
- * <p>When the JVM has no memory for something, it is tried again until it has: a client without this thread would go on, but
- * its promises would never end, and its callbacks get nothing.
+ * <p>When the JVM has no memory for something, it is tried again until it has: a client whose news stops would go on, but
+ * its promises would never end, and its callbacks get nothing. What else goes wrong here ends the client.
  */
-final class EventPump implements Runnable {
-    private static final int WAIT_MILLIS = 1000;
-    private static final int ABANDONED_MILLIS = 1000;
+final class EventPump {
     private static final int NO_MEMORY_MILLIS = 20;
 
     private final IntFunction<byte[]> source;
@@ -31,56 +29,57 @@ final class EventPump implements Runnable {
     private final ConnectionListener listener;
     private final ClientSink sink;
     private final CallbackExecutor callbacks;
+    private final Runnable endClient;
+    private final Runnable drain = this::drain;
     private final Runnable tell = this::tell;
     private final Runnable tellRest;
     private final Runnable tellOver;
     private final CountDownLatch over = new CountDownLatch(1);
+    /** The news that there is will be taken. */
+    private final AtomicBoolean called = new AtomicBoolean();
     private volatile boolean ready;
 
-    /** Held while events are fetched, never while the listener runs. Fair: {@link #finish} gets its turn. */
-    private final ReentrantLock fetching = new ReentrantLock(true);
+    /** Held while events are fetched, never while the listener runs. */
+    private final ReentrantLock fetching = new ReentrantLock();
     private boolean finished;
     private byte[] rest;
 
-    // of the thread alone
+    // of the one turn at a time
     private boolean wasConnected;
     private boolean wasLost;
     /** What stood in the way of a connection the last time. */
     private String obstacle;
     private boolean ended;
+    /** What was fetched is the last there is. */
+    private boolean last;
     /** What was fetched, until it is told; null when there is nothing. */
     private byte[] fetched;
     private PackedEvents events;
-    private volatile boolean noMemory;
 
     /**
-     * A pump that does not run yet.
-     *
-     * @param source waits this many milliseconds for packed events, may return null, and throws a
-     *        SinetStreamIOException after the release of the handle
+     * @param source gives packed events, may return null, and throws a SinetStreamIOException after the release of the handle;
+     *        its argument is as of {@link Native#events}
      * @param name of the client, for the log
      * @param listener may be null
+     * @param callbacks where all this is done
+     * @param endClient closes the client, without waiting
      */
-    EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener) {
-        this(source, name, listener, new ClientSink() { }, null);
-    }
-
     EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener, ClientSink sink,
-            Executor executor) {
+            CallbackExecutor callbacks, Runnable endClient) {
         this.source = source;
         this.name = name;
         this.listener = listener;
         this.sink = sink;
         this.tellRest = sink::messages;
         this.tellOver = sink::over;
-        this.callbacks = new CallbackExecutor(executor, name);
+        this.callbacks = callbacks;
+        this.endClient = endClient;
     }
 
-    static EventPump start(long handle, String name, String clientId, Options options, ClientSink sink) {
-        EventPump pump = new EventPump(waitMillis -> Native.events(handle, sink.wantsMessages(), waitMillis), name + ", client " + clientId,
-                options.connectionListener(), sink, options.executor());
-        new ClientThreads().make(pump, "sinetstream-events-" + clientId).start();
-        return pump;
+    static EventPump of(long handle, String name, String clientId, Options options, ClientSink sink) {
+        String full = name + ", client " + clientId;
+        return new EventPump(how -> Native.events(handle, sink.wantsMessages(), how), full, options.connectionListener(), sink,
+                new CallbackExecutor(options.executor(), full), () -> Native.close(handle));
     }
 
     /** Where callbacks run. */
@@ -88,45 +87,31 @@ final class EventPump implements Runnable {
         return callbacks;
     }
 
-    /**
-     * Waits until all news has been given, unless this thread is giving it; false when the time is up. Then what an
-     * executor has not begun is given without it, within a second.
-     */
-    boolean awaitOver(long timeoutMillis) {
-        if (callbacks.isWorkingHere()) {
-            return true;
-        }
-        if (isOverIn(timeoutMillis)) {
-            return true;
-        }
-        callbacks.abandon();
-        return isOverIn(ABANDONED_MILLIS);
-    }
-
-    /** An interrupt ends the wait, and stays. */
-    private boolean isOverIn(long timeoutMillis) {
-        try {
-            return over.await(timeoutMillis, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return over.getCount() == 0;
-        }
-    }
-
     /** The client is open: until then, its failure is told by an exception and is not worth another message. */
     void ready() {
         ready = true;
     }
 
+    /** There is something to take. Returns at once. */
+    void news() {
+        if (called.compareAndSet(false, true)) {
+            try {
+                callbacks.submit(drain);
+            } catch (Throwable e) {
+                called.set(false);
+                throw e;
+            }
+        }
+    }
+
     /**
-     * Fetches what is left, so that the release of the handle, which comes next, loses none of it. Waits for a fetch that is
-     * under way, also when it is interrupted: that takes no longer than {@link #WAIT_MILLIS}. Does not throw.
+     * Fetches what is left, so that the release of the handle, which comes next, loses none of it. Does not throw.
      */
     void finish() {
         fetching.lock();
         try {
             finished = true;
-            rest = source.apply(0);
+            rest = source.apply(Native.LOOK);
         } catch (SinetStreamException e) {
             // nothing is left
         } catch (OutOfMemoryError e) {
@@ -136,79 +121,93 @@ final class EventPump implements Runnable {
         }
     }
 
-    @Override
-    public void run() {
+    /** Waits until all news has been given, unless this thread is giving it; false when the time is up. */
+    boolean awaitOver(long timeoutMillis) {
+        callbacks.finish(timeoutMillis);
+        return callbacks.isWorkingHere() || over.getCount() == 0;
+    }
+
+    private void drain() {
+        called.set(false); // what comes from now on may be missed here
+        if (over.getCount() == 0) {
+            return;
+        }
         try {
-            while (!ended && pump()) {
-                // go on
+            boolean more = true;
+            while (more && !ended) {
+                more = takeSome();
+            }
+            if (!ended && !last) {
+                return;
             }
         } catch (SinetStreamIOException e) {
             // the handle is released
-        } catch (SinetStreamException e) {
-            EngineClient.LOGGER.log(Level.SEVERE, name + ": changes of the connection are no longer told", e);
-            return;
-        } finally {
-            try {
-                give(tellOver);
-            } finally {
-                over.countDown();
-            }
+        } catch (Throwable e) {
+            fail(e);
         }
+        persist(tellOver);
+        over.countDown();
         if (!ended) {
             deliver(ConnectionEvent.closed());
         }
     }
 
-    /** Delivers the next events; false when there will be no more. */
-    private boolean pump() {
-        boolean last;
-        fetching.lock();
+    /** A client whose news can't be told must not go on in silence. */
+    private void fail(Throwable e) {
+        SinetStreamException cause = e instanceof SinetStreamException ? (SinetStreamException) e
+                : new SinetStreamException("internal error: the news of the client could not be told", e);
+        EngineClient.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), e);
         try {
-            last = finished;
-            fetched = last ? rest : source.apply(WAIT_MILLIS);
-        } catch (OutOfMemoryError e) {
-            // the library still has what there was
-            last = false;
-            noMemory = true;
-        } finally {
-            fetching.unlock();
+            endClient.run();
+        } catch (SinetStreamException closing) {
+            // closed already
         }
-        if (noMemory) {
-            pause();
-        } else if (fetched != null) {
+        deliver(ConnectionEvent.ended(cause));
+    }
+
+    /** Tells what there is; false when there was nothing, and when there will be nothing more. */
+    private boolean takeSome() {
+        // After news, more of it is likely: to wait for that here costs less than to be called again.
+        fetch(callbacks.isAtLeisure() ? Native.BRIEFLY : Native.ARMED);
+        if (fetched != null) {
             events = null;
-            give(tell);
+            persist(tell);
         }
         if (sink.hasRest()) {
-            give(tellRest);
+            persist(tellRest);
         }
-        return !last;
+        return fetched != null && !last;
     }
 
-    /** Has it done where callbacks run. */
-    private void give(Runnable news) {
+    private void fetch(int how) {
         while (true) {
-            noMemory = false;
+            fetching.lock();
             try {
-                callbacks.run(() -> {
-                    try {
-                        news.run();
-                    } catch (OutOfMemoryError e) {
-                        noMemory = true;
-                    }
-                });
-            } catch (OutOfMemoryError e) {
-                noMemory = true;
-            }
-            if (!noMemory) {
+                last = finished;
+                fetched = last ? rest : source.apply(how);
                 return;
+            } catch (OutOfMemoryError e) {
+                // the library still has what there was
+            } finally {
+                fetching.unlock();
             }
             pause();
         }
     }
 
-    private void pause() {
-        noMemory = false;
+    /** Does it again until there is the memory for it. */
+    private static void persist(Runnable news) {
+        while (true) {
+            try {
+                news.run();
+                return;
+            } catch (OutOfMemoryError e) {
+                pause();
+            }
+        }
+    }
+
+    private static void pause() {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
     }
 

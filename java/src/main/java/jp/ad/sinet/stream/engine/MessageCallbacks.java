@@ -13,9 +13,6 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 /** The callbacks of an asynchronous reader, and the way of messages to them. */
 final class MessageCallbacks<T> implements ClientSink {
     private final List<Pair<T>> pairs = new CopyOnWriteArrayList<>();
-    private final ClientThreads threads = new ClientThreads();
-    /** Held while messages are handed over: by the pump, and after the end by the thread of a late callback. */
-    private final Object handing = new Object();
     private final Packed batch = new Packed();
     /** What is fetched has a rest, for the next callback. */
     private volatile boolean rest;
@@ -27,12 +24,12 @@ final class MessageCallbacks<T> implements ClientSink {
     private volatile Object owner;
     /** Why the reader has ended by itself, if it has; guarded by the pairs. */
     private SinetStreamException end;
-    private CallbackExecutor executor;
+    private EventPump pump;
 
     /** The reader is open. */
-    void begin(long ofHandle, Deserializing<T> values, CallbackExecutor where) {
+    void begin(long ofHandle, Deserializing<T> values, EventPump ofClient) {
         handle = ofHandle;
-        executor = where;
+        pump = ofClient;
         deserializing = values;
     }
 
@@ -53,13 +50,9 @@ final class MessageCallbacks<T> implements ClientSink {
         }
         owner = closed ? null : reader;
         if (over != null) {
-            threads.make(() -> executor.run(() -> finish(List.of(pair), over)), "sinetstream-events-late").start();
-            return;
-        }
-        try {
-            Native.nudge(handle); // the pump may wait for other news only
-        } catch (SinetStreamException e) {
-            // closed meanwhile
+            pump.callbacks().submit(() -> finish(List.of(pair), over));
+        } else {
+            pump.news(); // it may have waited for other news only
         }
     }
 
@@ -91,24 +84,22 @@ final class MessageCallbacks<T> implements ClientSink {
 
     @Override
     public void messages() {
-        synchronized (handing) {
-            while (wantsMessages()) {
-                if (!rest && !fetch()) {
-                    return;
-                }
-                rest = true;
-                Iterator<Pair<T>> listeners;
-                // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
-                while (!closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
-                    handOver(listeners);
-                }
+        while (wantsMessages()) {
+            if (!rest && !fetch()) {
+                return;
+            }
+            rest = true;
+            Iterator<Pair<T>> listeners;
+            // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
+            while (!closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
+                handOver(listeners);
             }
         }
     }
 
     private boolean fetch() {
         try {
-            return batch.fetch(handle, 0);
+            return batch.fetch(handle, Native.LOOK);
         } catch (SinetStreamException e) {
             return false; // the end, which is told apart
         }

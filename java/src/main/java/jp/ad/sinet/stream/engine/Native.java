@@ -5,15 +5,22 @@ import java.util.Arrays;
 
 /**
  * The functions of the native library. Each may throw any exception of this library; a released handle gives a
- * SinetStreamIOException. Times to wait are in milliseconds. {@link #ensureLoaded} comes before any other call.
+ * SinetStreamIOException. {@link #ensureLoaded} comes before any other call.
+ *
+ * <p>None blocks for longer than a fraction of a millisecond, but {@link #changes}. Those that may find nothing are told what to
+ * do then: {@link #LOOK}, {@link #ARMED} or {@link #BRIEFLY}.
  *
  * <p>The natives that have a result are private, so that it is looked at by {@link Returned} before it is believed.
  */
 final class Native {
+    /** Only looks. */
+    static final int LOOK = 0;
+    /** Looks, and has {@link #changes} tell when another look is worth it. */
+    static final int ARMED = 1;
+    /** The same, but first waits for a moment. */
+    static final int BRIEFLY = 2;
     /** Of {@link #write}. */
     static final long CONFIRMED = -1;
-    /** Of {@link #submit}. */
-    static final long FULL = -1;
 
     static {
         // An application's class loader may be closed while its clients are open.
@@ -71,31 +78,43 @@ final class Native {
     /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}; {@code stages} may be null. */
     static native void connect(long handle, byte[] keyMaterial, PluginStages stages);
 
-    /** True when connected; throws when that failed. */
-    static boolean awaitConnected(long handle, int waitMs) {
-        return Returned.done(awaitConnected0(handle, waitMs));
+    /**
+     * Waits until something has changed at any client, without a limit of time: handles, each with what has changed there (a
+     * ticket, or one of {@link Waiters}' constants). Empty after {@link #interruptChanges}.
+     */
+    static long[] changes() {
+        return Returned.array(changes0());
     }
 
-    private static native int awaitConnected0(long handle, int waitMs);
+    private static native long[] changes0();
 
-    /** Sends a message: {@link #CONFIRMED}, else a ticket for {@link #await}. */
-    static long write(long handle, byte[] value, long timestampMicros, int waitMs) {
-        return Returned.number(write0(handle, value, timestampMicros, waitMs));
+    /** Ends a wait for changes, the present or the next. */
+    static native void interruptChanges();
+
+    /** A ticket for the end of the opening, which may be a failure. */
+    static long opened(long handle) {
+        return Returned.number(opened0(handle));
     }
 
-    private static native long write0(long handle, byte[] value, long timestampMicros, int waitMs);
+    private static native long opened0(long handle);
+
+    /** Sends a message: {@link #CONFIRMED}, else a ticket for {@link #await}. The engine ends it when its time is up. */
+    static long write(long handle, byte[] value, long timestampMicros, int how) {
+        return Returned.number(write0(handle, value, timestampMicros, how));
+    }
+
+    private static native long write0(long handle, byte[] value, long timestampMicros, int how);
 
     /**
-     * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 0 in the order of the
-     * calls; {@link #FULL} when the outbox is full, also after this wait. Its end comes with {@link #events}.
+     * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 1 in the order of the
+     * calls. When the outbox is full: the negative of a ticket, which ends with the acceptance. The message's end comes with
+     * {@link #events}.
      */
-    static long submit(long handle, byte[] value, int waitMs) {
-        long number = Returned.number(submit0(handle, value, waitMs));
-        return number == FULL ? FULL : number - 1;
+    static long submit(long handle, byte[] value) {
+        return Returned.number(submit0(handle, value));
     }
 
-    /** Counts from 1. */
-    private static native long submit0(long handle, byte[] value, int waitMs);
+    private static native long submit0(long handle, byte[] value);
 
     /** A ticket for the end of all messages that were accepted before. */
     static long flush(long handle) {
@@ -112,11 +131,11 @@ final class Native {
     private static native long ping0(long handle);
 
     /** True when what the ticket stands for has succeeded; throws when it failed. Either way the ticket is used up. */
-    static boolean await(long handle, long ticket, int waitMs) {
-        return Returned.done(await0(handle, ticket, waitMs));
+    static boolean await(long handle, long ticket, int how) {
+        return Returned.done(await0(handle, ticket, how));
     }
 
-    private static native int await0(long handle, long ticket, int waitMs);
+    private static native int await0(long handle, long ticket, int how);
 
     /** Gives up a ticket. */
     static native void abandon(long handle, long ticket);
@@ -131,11 +150,11 @@ final class Native {
     private static native byte[] lastMessageBytes0(long handle);
 
     /** Packed records of the messages that are there, perhaps none: in this array if they fit, else in a new one. */
-    static byte[] read(long handle, int maxMessages, byte[] array, int waitMs) {
-        return Returned.array(read0(handle, maxMessages, array, waitMs));
+    static byte[] read(long handle, int maxMessages, byte[] array, int how) {
+        return Returned.array(read0(handle, maxMessages, array, how));
     }
 
-    private static native byte[] read0(long handle, int maxMessages, byte[] array, int waitMs);
+    private static native byte[] read0(long handle, int maxMessages, byte[] array, int how);
 
     /** The application has all messages up to this sequence number: they can be acknowledged. */
     static native void taken(long handle, long seq);
@@ -163,15 +182,15 @@ final class Native {
 
     /**
      * What has happened, packed (see {@link PackedEvents}), or null when nothing has: changes of the connection, the ends
-     * of submitted messages, and, if wanted, that messages wait to be read. A release of the handle ends the wait.
+     * of submitted messages, and, if wanted, that messages wait to be read.
      */
-    static byte[] events(long handle, boolean wantMessages, int waitMs) {
-        byte[] packed = Returned.array(events0(handle, wantMessages, waitMs));
+    static byte[] events(long handle, boolean wantMessages, int how) {
+        byte[] packed = Returned.array(events0(handle, wantMessages, how));
         return packed.length == 0 ? null : packed;
     }
 
     /** Empty when nothing has. */
-    private static native byte[] events0(long handle, boolean wantMessages, int waitMs);
+    private static native byte[] events0(long handle, boolean wantMessages, int how);
 
     /** The state of the connection, see {@link Snapshot}. */
     static long[] info(long handle) {
@@ -190,21 +209,15 @@ final class Native {
     /** Begins to count anew. */
     static native void resetMetrics(long handle);
 
-    /** Ends a wait for events, the present or the next, so that it is asked anew what is wanted. */
-    static native void nudge(long handle);
-
     /** Counts an error that happened in Java. */
     static native void countError(long handle);
 
-    /** Begins an orderly end; returns at once. */
-    static native void close(long handle);
-
-    /** True when the end is reached; throws when messages could not be delivered. */
-    static boolean awaitClosed(long handle, int waitMs) {
-        return Returned.done(awaitClosed0(handle, waitMs));
+    /** Begins an orderly end: a ticket for that, which fails when messages could not be delivered. */
+    static long close(long handle) {
+        return Returned.number(close0(handle));
     }
 
-    private static native int awaitClosed0(long handle, int waitMs);
+    private static native long close0(long handle);
 
     /** Frees the handle; a client that is still open is cut off. */
     static native void release(long handle);

@@ -20,7 +20,7 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
         super(opened);
         this.deserializer = opened.codec;
         this.callbacks = callbacks;
-        callbacks.begin(handle, new Deserializing<>(deserializer, handle), opened.callbacks());
+        callbacks.begin(handle, new Deserializing<>(deserializer, handle), opened.pump);
     }
 
     /**

@@ -2,7 +2,6 @@ package jp.ad.sinet.stream.engine;
 
 import java.lang.ref.Reference;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 import org.jdeferred2.Promise;
@@ -18,8 +17,7 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
  * @param <T> the type of the values
  */
 public final class NativeAsyncMessageWriter<T> extends EngineClient implements AsyncMessageWriter<T> {
-    /** Promises whose callbacks are behind; a thread that wants to add more than these waits. */
-    private static final int MAX_UNTOLD = 65_536;
+    private static final String WAITING = "waiting for room in the outbox";
     private static final String NOT_SENT = "; the message was not sent";
 
     static {
@@ -31,11 +29,13 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     /** Gives the messages their order and their numbers. */
     private final ReentrantLock lock = new ReentrantLock();
     private long next;
+    private final long writeTimeoutNanos;
 
     private NativeAsyncMessageWriter(Opened<Serializer<T>> opened, Outcomes outcomes) {
         super(opened);
         this.serializing = new Serializing<>(opened.codec);
         this.outcomes = outcomes;
+        this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
     }
 
     /**
@@ -88,29 +88,23 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     private void submit(byte[] value, Outcome outcome) {
-        long start = 0; // asked for only by one who has to wait
-        while (outcomes.size() >= MAX_UNTOLD && !isCallbackThread()) {
-            start = check(start);
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+        if (outcomes.isFull() && !isCallbackThread()) {
+            awaitRoom();
         }
-        while (!tryLock()) {
-            start = check(start);
-        }
+        lock();
         try {
             outcomes.put(next, outcome);
             boolean accepted = false;
             try {
                 checkUsable(WRITING, NOT_SENT);
-                int waitMillis = 0;
-                long number;
-                while ((number = Native.submit(handle, value, waitMillis)) == Native.FULL) {
-                    start = check(start);
-                    waitMillis = SLICE_MILLIS;
-                }
-                accepted = true;
-                if (number != next++) {
+                long number = Native.submit(handle, value);
+                if (number < 0) {
+                    awaitEnd(-number, writeTimeoutNanos, WAITING, NOT_SENT);
+                } else if (number != next + 1) {
                     throw new SinetStreamException("internal error: a message got the number " + number);
                 }
+                accepted = true;
+                next++;
             } finally {
                 if (!accepted) {
                     outcomes.remove(next);
@@ -121,30 +115,41 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    /** Waits a moment for the lock, whose owner may wait for room. */
-    private boolean tryLock() {
+    /** The owner of the lock may wait for room in the outbox. */
+    private void lock() {
         if (lock.tryLock()) {
-            return true;
+            return;
         }
         try {
-            return lock.tryLock(SLICE_MILLIS, TimeUnit.MILLISECONDS);
+            if (!lock.tryLock(writeTimeoutNanos, TimeUnit.NANOSECONDS)) {
+                throw timedOut("the outbox is full");
+            }
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt(); // the check that follows says so
-            return false;
+            Thread.currentThread().interrupt();
+            throw interrupted(WAITING, NOT_SENT);
         }
     }
 
-    /** Throws when a wait that began then has to end. */
-    private long check(long begun) {
-        checkUsable("waiting for room in the outbox", NOT_SENT);
-        long now = System.nanoTime();
-        long start = begun == 0 ? now : begun;
-        long limit = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
-        if (now - start >= limit) {
-            countError();
-            throw new SinetStreamIOException("write timed out after " + TimeUnit.NANOSECONDS.toMillis(limit)
-                    + " ms: the outbox is full" + NOT_SENT);
+    private void awaitRoom() {
+        long deadline = Waiter.deadline(writeTimeoutNanos);
+        long what = waiters.unnamed();
+        Waiter waiter = waiters.begin(what);
+        try {
+            while (outcomes.isFull(waiter)) {
+                checkUsable(WAITING, NOT_SENT);
+                if (!waiter.await(deadline)) {
+                    throw timedOut("callbacks of earlier messages have not returned");
+                }
+            }
+        } finally {
+            outcomes.forget(waiter);
+            waiters.end(what);
         }
-        return start;
+    }
+
+    private SinetStreamIOException timedOut(String why) {
+        countError();
+        return new SinetStreamIOException("write timed out after " + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms: "
+                + why + NOT_SENT);
     }
 }

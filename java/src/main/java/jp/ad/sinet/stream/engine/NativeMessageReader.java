@@ -82,50 +82,70 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     @Override
     public Message<T> read() {
-        long start = System.nanoTime();
         try {
-            int waitMillis = 0; // first what is there already, however short the timeout
-            do {
-                checkUsable(WAITING, "");
-                if (lock(waitMillis)) {
-                    try {
-                        Message<T> message = poll(start);
-                        if (message != null) {
-                            return message;
-                        }
-                    } finally {
-                        lock.unlock();
-                    }
+            checkUsable(WAITING, "");
+            if (lock.tryLock()) { // what is there already comes first, however short the timeout
+                try {
+                    Message<T> message = next();
+                    return message != null || timeoutNanos == 0 ? message : await(Waiter.deadline(timeoutNanos));
+                } finally {
+                    lock.unlock();
                 }
-                waitMillis = slice(start, timeoutNanos);
-            } while (waitMillis > 0);
-            return null;
+            }
+            long deadline = Waiter.deadline(timeoutNanos);
+            if (!lock(deadline)) {
+                return null;
+            }
+            try {
+                checkUsable(WAITING, "");
+                Message<T> message = next();
+                return message != null ? message : await(deadline);
+            } finally {
+                lock.unlock();
+            }
         } finally {
             Reference.reachabilityFence(this);
         }
     }
 
-    private boolean lock(int waitMillis) {
-        if (lock.tryLock()) {
-            return true;
-        }
+    private boolean lock(long deadline) {
         try {
-            return lock.tryLock(waitMillis, TimeUnit.MILLISECONDS);
+            return lock.tryLock(Waiter.left(deadline), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw interrupted(WAITING, "");
         }
     }
 
-    private Message<T> poll(long start) {
+    /** The next message without a wait; null when there is none. */
+    private Message<T> next() {
         Injected first = injected.poll();
         if (first != null) {
             return decode(first);
         }
-        if (batch.next()) {
-            return take();
+        return batch.next() || timeoutNanos == 0 && batch.fetch(handle, Native.LOOK) && batch.next() ? take() : null;
+    }
+
+    /** The next message from the engine, or an injected one; null when none comes in time. */
+    private Message<T> await(long deadline) {
+        Waiter waiter = waiters.begin(Waiters.MESSAGES);
+        try {
+            int how = Waiter.patience();
+            do {
+                checkUsable(WAITING, "");
+                if (batch.fetch(handle, how) && batch.next()) {
+                    return take();
+                }
+                Injected first = injected.poll();
+                if (first != null) {
+                    return decode(first);
+                }
+                how = Native.ARMED;
+            } while (waiter.await(deadline));
+            return null;
+        } finally {
+            waiters.end(Waiters.MESSAGES);
         }
-        return batch.fetch(handle, slice(start, timeoutNanos)) && batch.next() ? take() : null;
     }
 
     private Message<T> take() {
@@ -165,6 +185,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
         checkUsable("injecting a message", "");
         injected.add(new Injected(bytes.clone(), Objects.requireNonNull(topic, "topic"), raw));
+        waiters.changed(Waiters.MESSAGES);
     }
 
     /** A message given by a test. */

@@ -20,11 +20,13 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     private static final String UNKNOWN = "; the message may or may not have been delivered";
 
     private final Serializing<T> serializing;
+    private final long writeTimeoutNanos;
     private volatile byte[] lastMessageBytes;
 
     private NativeMessageWriter(Opened<Serializer<T>> opened) {
         super(opened);
         this.serializing = new Serializing<>(opened.codec);
+        this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
     }
 
     /**
@@ -69,9 +71,9 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
         try {
             checkUsable(WRITING, NOT_SENT);
             byte[] value = serializing.serialize(message, handle);
-            long ticket = Native.write(handle, value, timestamp, SLICE_MILLIS);
-            if (ticket != Native.CONFIRMED) { // the native library keeps the time limit
-                await(ticket, Long.MAX_VALUE, "waiting for the confirmation of a message", UNKNOWN);
+            long ticket = Native.write(handle, value, timestamp, Waiter.patience());
+            if (ticket != Native.CONFIRMED) {
+                awaitEnd(ticket, writeTimeoutNanos, "waiting for the confirmation of a message", UNKNOWN);
             }
         } finally {
             Reference.reachabilityFence(this);
@@ -83,10 +85,9 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
         try {
             checkUsable(FLUSHING, "");
             long ticket = Native.flush(handle);
-            long nanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
-            if (!await(ticket, nanos, FLUSHING, "")) {
+            if (!await(ticket, writeTimeoutNanos, FLUSHING, "")) {
                 throw new SinetStreamIOException("the " + name + ": messages are still on their way after "
-                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+                        + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms");
             }
         } finally {
             Reference.reachabilityFence(this);

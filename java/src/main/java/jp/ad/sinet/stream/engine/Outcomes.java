@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.engine;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.logging.Level;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -12,9 +14,15 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
 final class Outcomes implements ClientSink {
     private static final int FIRST_SIZE = 256;
     private static final int BATCH = 256;
+    /** Of messages whose end has not been told; a thread that wants to add more waits. */
+    private static final int MAX_UNTOLD = 65_536;
+    /** So few are told before it goes on, so that it does not wait for each one anew. */
+    private static final int ROOM = MAX_UNTOLD / 8;
 
     private Outcome[] ring = new Outcome[FIRST_SIZE];
     private volatile int count;
+    /** The threads that wait until there are fewer. */
+    private final Set<Waiter> waiting = ConcurrentHashMap.newKeySet();
     /** The highest number that there was. */
     private long last = -1;
     /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
@@ -44,6 +52,26 @@ final class Outcomes implements ClientSink {
         return count;
     }
 
+    boolean isFull() {
+        return count >= MAX_UNTOLD;
+    }
+
+    /** The same; if it is full, the waiter is told when it is not. */
+    boolean isFull(Waiter waiter) {
+        waiting.add(waiter);
+        return isFull();
+    }
+
+    void forget(Waiter waiter) {
+        waiting.remove(waiter);
+    }
+
+    private void tellRoom() {
+        if (count <= MAX_UNTOLD - ROOM && !waiting.isEmpty()) {
+            waiting.forEach(Waiter::wake);
+        }
+    }
+
     private int index(long number) {
         return (int) number & (ring.length - 1);
     }
@@ -65,6 +93,7 @@ final class Outcomes implements ClientSink {
         for (long start = from; start < to; start += batch.length) {
             int length = (int) Math.min(to - start, batch.length);
             takeAll(start, length, batch);
+            tellRoom();
             for (int i = 0; i < length; i++) {
                 settle(batch[i], null);
             }
@@ -80,7 +109,9 @@ final class Outcomes implements ClientSink {
 
     @Override
     public void failed(long number, SinetStreamException failure) {
-        settle(remove(number), failure);
+        Outcome outcome = remove(number);
+        tellRoom();
+        settle(outcome, failure);
     }
 
     private static void settle(Outcome outcome, SinetStreamException failure) {

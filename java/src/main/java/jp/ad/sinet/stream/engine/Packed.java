@@ -47,13 +47,13 @@ final class Packed {
         in = Bytes.withLength(records);
     }
 
-    /** Starts with the next records of a reader; false when none come in time. */
-    boolean fetch(long handle, int waitMillis) {
+    /** Starts with the next records of a reader; false when there are none. {@code how}: as of {@link Native#read}. */
+    boolean fetch(long handle, int how) {
         in = NO_RECORDS; // large ones make room for the next
         payload = null;
         if (records == null) {
             try {
-                records = Native.read(handle, CREDIT, buffer, waitMillis);
+                records = Native.read(handle, CREDIT, buffer, how);
             } finally {
                 ofPlugins = PluginFailures.takeAll();
             }

@@ -20,8 +20,7 @@ import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 
 /**
- * The asynchronous reader over a plugin. A message is decoded once, however many callbacks there are; they run on the
- * plugin's thread, or on the executor that the builder was given.
+ * The asynchronous reader over a plugin. A message is decoded once, however many callbacks there are.
  *
  * @param <T> the type of the values
  */

@@ -185,7 +185,7 @@ class AsyncWriterTest {
             }
             assertEquals(3, writer.getMetrics().getErrorCountTotal());
             Background<Promise<?, ? extends Throwable, ?>> waiting = Background.call(() -> writer.write("4"));
-            waiting.awaitInside("submit").thread().interrupt();
+            waiting.awaitParked().thread().interrupt();
             Throwable interrupted = failure(waiting.get(LIMIT));
             assertInstanceOf(InterruptedException.class, interrupted.getCause());
             assertTrue(waiting.interruptedAtEnd());

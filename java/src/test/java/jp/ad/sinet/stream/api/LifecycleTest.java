@@ -112,7 +112,7 @@ class LifecycleTest {
     @Test
     void closeWakesABlockedRead() {
         MessageReader<String> reader = reader(BROKER.open()).build().getReader();
-        List<Background<Message<String>>> reading = List.of(Background.call(reader::read).awaitInside("read"),
+        List<Background<Message<String>>> reading = List.of(Background.call(reader::read).awaitParked(),
                 Background.call(reader::read));
         Background.run(reader::close).get(AT_ONCE);
         reading.forEach(each -> contains(failure(SinetStreamIOException.class, each), "closed"));
@@ -122,8 +122,8 @@ class LifecycleTest {
     void closeWakesABlockedWrite() {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
-            Background<Void> closing = Background.run(writer::close).awaitInside("awaitClosed");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitParked();
+            Background<Void> closing = Background.run(writer::close).awaitParked();
             contains(failure(SinetStreamIOException.class, writing), "closed", "may or may not have been delivered");
             assertFalse(closing.isDone(), "close waits for the confirmation");
             writer.close(); // does nothing, and does not wait either
@@ -138,8 +138,8 @@ class LifecycleTest {
     void closeTellsWhatIsNotDelivered() {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
-            Background<Void> closing = Background.run(writer::close).awaitInside("awaitClosed");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitParked();
+            Background<Void> closing = Background.run(writer::close).awaitParked();
             writing.failure(AT_ONCE);
             broker.closeConnections();
             contains(failure(SinetStreamIOException.class, closing), "1 message", "could not be delivered");
@@ -234,7 +234,7 @@ class LifecycleTest {
     void readerInUseIsNotForgotten() {
         try (LogCapture log = new LogCapture();
                 MessageWriter<String> writer = writer(BROKER.open()).build().getWriter()) {
-            Background<Message<String>> reading = Background.call(openToRead()).awaitInside("read");
+            Background<Message<String>> reading = Background.call(openToRead()).awaitParked();
             for (int i = 0; i < 5; i++) {
                 System.gc();
             }
@@ -258,7 +258,7 @@ class LifecycleTest {
     void interruptEndsRead() {
         try (MessageReader<String> reader = reader(BROKER.open()).build().getReader();
                 MessageWriter<String> writer = writer(BROKER.open()).build().getWriter()) {
-            Background<Message<String>> reading = Background.call(reader::read).awaitInside("read");
+            Background<Message<String>> reading = Background.call(reader::read).awaitParked();
             reading.thread().interrupt();
             SinetStreamIOException e = failure(SinetStreamIOException.class, reading);
             contains(e, "interrupted");
@@ -273,7 +273,7 @@ class LifecycleTest {
     void interruptEndsWrite(Consistency consistency) {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).consistency(consistency).build().getWriter();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitParked();
             writing.thread().interrupt();
             SinetStreamIOException e = failure(SinetStreamIOException.class, writing);
             contains(e, "interrupted", "may or may not have been delivered");
@@ -303,7 +303,7 @@ class LifecycleTest {
                     Background.call(() -> writer(broker.address()).build().getWriter()),
                     Background.call(() -> reader(broker.address()).build().getReader()));
             for (Background<MessageIO> opening : openings) {
-                opening.awaitInside("awaitConnected").thread().interrupt();
+                opening.awaitParked().thread().interrupt();
                 ConnectionException e = failure(ConnectionException.class, opening);
                 contains(e, "interrupted");
                 interrupted(opening, e);
@@ -445,8 +445,8 @@ class LifecycleTest {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();
             MessageReader<String> reader = reader(broker.address()).build().getReader();
-            Background<Void> writing = Background.run(() -> writer.write("x")).awaitInside("await");
-            Background<Message<String>> reading = Background.call(reader::read).awaitInside("read");
+            Background<Void> writing = Background.run(() -> writer.write("x")).awaitParked();
+            Background<Message<String>> reading = Background.call(reader::read).awaitParked();
             broker.awaitReceived(Packet.PUBLISH);
             broker.closeConnections();
             for (Background<?> call : List.of(writing, reading)) {
@@ -514,7 +514,7 @@ class LifecycleTest {
     @Test
     void takenOverSessionEnds() {
         try (MessageReader<String> first = reader(BROKER.open()).clientId("twin").build().getReader()) {
-            Background<Message<String>> reading = Background.call(first::read).awaitInside("read");
+            Background<Message<String>> reading = Background.call(first::read).awaitParked();
             try (MessageReader<String> second = reader(BROKER.open()).clientId("twin").build().getReader();
                     MessageWriter<String> writer = writer(BROKER.open()).build().getWriter()) {
                 contains(failure(SinetStreamIOException.class, reading), "lost");

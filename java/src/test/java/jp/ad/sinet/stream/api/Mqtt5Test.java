@@ -349,7 +349,7 @@ class Mqtt5Test {
         }); MessageWriter<String> writer = writer(broker.address()).build().getWriter()) {
             Background<Void> first = Background.run(() -> writer.write("1"));
             broker.awaitReceived(Packet.PUBLISH, 1);
-            Background<Void> second = Background.run(() -> writer.write("2")).awaitInside("await");
+            Background<Void> second = Background.run(() -> writer.write("2")).awaitParked();
             assertEquals(1, broker.received(Packet.PUBLISH));
             writer.ping(LIMIT); // sent after whatever the second write may have sent
             first.get(LIMIT);

@@ -234,7 +234,7 @@ class ReconnectTest {
                 }
                 return message;
             });
-            reading.awaitInside("read").thread().interrupt();
+            reading.awaitParked().thread().interrupt();
             assertInstanceOf(InterruptedException.class, reading.failure(LIMIT).getCause());
         }
     }

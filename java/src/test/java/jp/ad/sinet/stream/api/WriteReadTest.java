@@ -448,7 +448,7 @@ class WriteReadTest {
                 .topic(topic).valueType(SimpleValueType.TEXT).parameter("brokers", BROKER.open()).build().getReader();
                 MessageWriter<String> writer = textWriter()) {
             assertEquals(Duration.ofNanos(Long.MAX_VALUE), reader.getReceiveTimeout());
-            Background<Message<String>> reading = Background.call(reader::read).awaitInside("read");
+            Background<Message<String>> reading = Background.call(reader::read).awaitParked();
             writer.write("x");
             assertEquals("x", reading.get(LIMIT).getValue());
         }
@@ -560,7 +560,7 @@ class WriteReadTest {
     @Test
     void injectedMessageWakesAWaitingRead() {
         try (MessageReader<String> reader = textReader()) {
-            Background<Message<String>> reading = Background.call(reader::read).awaitInside("read");
+            Background<Message<String>> reading = Background.call(reader::read).awaitParked();
             reader.debugInjectMsgBytes(bytes(HELLO), topic, null);
             assertEquals("hello", reading.get(Duration.ofSeconds(2)).getValue());
         }

@@ -10,10 +10,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
@@ -43,11 +44,8 @@ class EventPumpTest {
     private final List<ConnectionEvent> seen = Collections.synchronizedList(new ArrayList<>());
     private final List<LogRecord> logged = Collections.synchronizedList(new ArrayList<>());
     private volatile Consumer<ConnectionEvent> reaction = event -> { };
-    private final EventPump pump = new EventPump(this::events, "writer of service s, client c", event -> {
-        seen.add(event);
-        reaction.accept(event);
-    });
-    private final Thread thread = new Thread(pump, "pump under test");
+    private final List<String> closings = Collections.synchronizedList(new ArrayList<>());
+    private final EventPump pump = pump("writer of service s, client c", this::events, new ClientSink() { }, null);
     private Level levelBefore;
     private volatile boolean logFails;
 
@@ -69,17 +67,24 @@ class EventPumpTest {
         }
     };
 
-    private byte[] events(int waitMillis) {
-        try {
-            byte[] packed = waitMillis == 0 ? changes.poll() : changes.poll(waitMillis, TimeUnit.MILLISECONDS);
-            if (packed == RELEASED) {
-                changes.add(RELEASED);
-                throw new SinetStreamIOException("the client is closed");
-            }
-            return packed;
-        } catch (InterruptedException e) {
-            throw new AssertionError(e);
+    private EventPump pump(String name, IntFunction<byte[]> source, ClientSink sink, Executor executor) {
+        return new EventPump(source, name, event -> {
+            seen.add(event);
+            reaction.accept(event);
+        }, sink, new CallbackExecutor(executor, name), () -> closings.add(name));
+    }
+
+    private byte[] events(int how) {
+        byte[] packed = changes.poll();
+        if (packed == RELEASED) {
+            changes.add(RELEASED);
+            throw new SinetStreamIOException("the client is closed");
         }
+        return packed;
+    }
+
+    private static void awaitOver(EventPump pump) {
+        Await.until("the end of the pump", () -> pump.awaitOver(20_000));
     }
 
     @BeforeEach
@@ -93,7 +98,8 @@ class EventPumpTest {
     @AfterEach
     void endAll() throws InterruptedException {
         changes.add(RELEASED);
-        thread.join();
+        pump.news();
+        awaitOver(pump);
         LOGGER.removeHandler(handler);
         LOGGER.setUseParentHandlers(true);
         LOGGER.setLevel(levelBefore);
@@ -101,6 +107,7 @@ class EventPumpTest {
 
     private void send(EventBytes events) {
         changes.add(events.pack());
+        pump.news();
     }
 
     private List<Type> types() {
@@ -118,13 +125,12 @@ class EventPumpTest {
     @Test
     void tellsAndLogsInOrderAndEndsWithTheClient() throws InterruptedException {
         pump.ready();
-        thread.start();
         send(new EventBytes().connected("b:1883", false).lost(7, "connection lost: cut"));
         send(new EventBytes().retrying("b:1884", 250, "connection lost: cut"));
         send(new EventBytes().retrying("b:1884", 500, "no route").retrying("b:1884", 900, "no route"));
         send(new EventBytes().connected("b:1884", true));
         send(new EventBytes().ended(8, "refused").closed());
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.RETRYING, Type.RETRYING, Type.RETRYING, Type.CONNECTED,
                 Type.ENDED), types());
         String who = " writer of service s, client c: ";
@@ -137,9 +143,8 @@ class EventPumpTest {
 
     @Test
     void anOpenThatFailsIsNotTold() throws InterruptedException {
-        thread.start();
         send(new EventBytes().retrying("b:1", 10, "cut").ended(7, "refused"));
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(), types());
         assertEquals(Level.FINE, logged.get(1).getLevel());
     }
@@ -152,10 +157,9 @@ class EventPumpTest {
             Thread.currentThread().interrupt();
             throw new AssertionError("of the listener");
         };
-        thread.start();
         send(new EventBytes().connected("b:1", false).lost(7, "cut"));
         send(new EventBytes().closed());
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.CLOSED), types());
         assertEquals(List.of(false, false, false), interrupted);
         assertEquals(3, logged.stream().filter(record -> record.getThrown() instanceof AssertionError).count());
@@ -167,10 +171,9 @@ class EventPumpTest {
         reaction = event -> {
             throw new AssertionError("of the listener");
         };
-        thread.start();
         send(new EventBytes().connected("b:1", false).lost(7, "cut"));
         send(new EventBytes().ended(8, "refused"));
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.ENDED), types());
     }
 
@@ -182,9 +185,8 @@ class EventPumpTest {
                 release();
             }
         };
-        thread.start();
         send(new EventBytes().connected("b:1", false).lost(7, "cut"));
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(Type.CONNECTED, Type.LOST, Type.CONNECTED, Type.CLOSED), types());
     }
 
@@ -196,72 +198,66 @@ class EventPumpTest {
             running.countDown();
             await(closed);
         };
-        thread.start();
         send(new EventBytes().connected("b:1", false));
         running.await();
         send(new EventBytes().ended(8, "refused"));
         release(); // does not wait for the listener
-        assertTrue(thread.isAlive());
+        assertFalse(pump.awaitOver(1));
         closed.countDown();
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
     }
 
     private void release() {
         pump.finish();
         changes.add(RELEASED);
+        pump.news();
     }
 
     @Test
     void theReleaseOfAForgottenClientEndsIt() throws InterruptedException {
-        thread.start();
         send(new EventBytes().connected("b:1", false));
         changes.add(RELEASED);
-        thread.join();
+        pump.news();
+        awaitOver(pump);
         assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
     }
 
     @Test
     void anInterruptedThreadMayFinish() throws InterruptedException {
-        thread.start();
         Thread.currentThread().interrupt();
         release();
         assertTrue(Thread.interrupted());
-        thread.join();
+        awaitOver(pump);
         assertEquals(List.of(), types());
     }
 
-    /** The thread of the pump is about to find nothing, and the news comes, when an interrupted thread closes the client. */
+    /** The pump is about to find nothing, and the news comes, when an interrupted thread closes the client. */
     @Test
     void nothingIsLostWhenAnInterruptedThreadFinishesDuringAFetch() throws InterruptedException {
         CountDownLatch fetching = new CountDownLatch(1);
         CountDownLatch empty = new CountDownLatch(1);
-        EventPump late = new EventPump(waitMillis -> {
-            if (waitMillis > 0 && changes.isEmpty()) {
+        EventPump late = pump("late", how -> {
+            if (how != Native.LOOK && changes.isEmpty()) {
                 fetching.countDown();
                 await(empty);
                 return null;
             }
-            return events(0);
-        }, "late", seen::add);
-        Thread pumping = new Thread(late, "late pump");
-        pumping.start();
+            return events(how);
+        }, new ClientSink() { }, null);
+        late.news();
         fetching.await();
         Background<Void> closing = Background.run(() -> {
             Thread.currentThread().interrupt();
             late.finish();
+            late.news();
         });
-        Await.until("the end of finish, or its wait for the fetch", () -> closing.isDone()
-                || closing.thread().getState() == Thread.State.WAITING);
-        send(new EventBytes().connected("b:1", false).closed());
-        if (closing.isDone()) {
-            changes.clear(); // released
-            changes.add(RELEASED);
-        }
+        Await.until("the wait for the fetch", () -> closing.thread().getState() == Thread.State.WAITING);
+        changes.add(new EventBytes().connected("b:1", false).closed().pack());
         empty.countDown();
         closing.get(Duration.ofSeconds(50));
         assertTrue(closing.interruptedAtEnd());
-        pumping.join();
+        awaitOver(late);
         assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
     }
 
@@ -274,12 +270,46 @@ class EventPumpTest {
     }
 
     @Test
-    void damagedEventsEndItWithAMessage() throws InterruptedException {
-        thread.start();
+    void damagedEventsEndTheClientAndAreTold() throws InterruptedException {
+        changes.add(new EventBytes().connected("b:1", false).pack());
         changes.add(new byte[] {9});
-        thread.join();
-        assertEquals(Level.SEVERE, logged.get(0).getLevel());
-        assertFalse(thread.isAlive());
+        pump.news();
+        awaitOver(pump);
+        assertEquals(1, logged.stream().filter(record -> record.getLevel() == Level.SEVERE
+                && record.getThrown() instanceof SinetStreamException).count());
+        assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
+        assertEquals(1, closings.size());
+    }
+
+    /** What a client does with its news may fail for a reason that nobody thought of. */
+    @Test
+    void anErrorEndsTheClientAndItsCauseIsTold() throws InterruptedException {
+        List<SinetStreamException> causes = new ArrayList<>();
+        CountDownLatch over = new CountDownLatch(1);
+        EventPump broken = pump("broken", this::events, new ClientSink() {
+            @Override
+            public void delivered(long from, long to) {
+                throw new StackOverflowError("on purpose");
+            }
+
+            @Override
+            public void ended(SinetStreamException cause) {
+                causes.add(cause);
+            }
+
+            @Override
+            public void over() {
+                over.countDown();
+            }
+        }, null);
+        changes.add(new EventBytes().connected("b:1", false).delivered(0, 3).pack());
+        broken.news();
+        over.await();
+        assertEquals(1, causes.size());
+        assertTrue(causes.get(0).getCause() instanceof StackOverflowError);
+        assertEquals(List.of("broken"), closings);
+        awaitOver(broken);
+        assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
     }
 
     // ---- no memory
@@ -288,16 +318,15 @@ class EventPumpTest {
     void eventsForWhichThereIsNoMemoryAreFetchedAgain() throws InterruptedException {
         List<byte[]> fetched = List.of(new EventBytes().connected("b:1", false).pack(), new EventBytes().closed().pack());
         AtomicInteger calls = new AtomicInteger();
-        EventPump hungry = new EventPump(waitMillis -> {
+        EventPump hungry = pump("short", how -> {
             int call = calls.getAndIncrement();
             if (call % 2 == 0) {
                 throw new OutOfMemoryError("on purpose");
             }
             return fetched.get(call / 2);
-        }, "short", seen::add);
-        Thread pumping = new Thread(hungry, "short pump");
-        pumping.start();
-        pumping.join();
+        }, new ClientSink() { }, null);
+        hungry.news();
+        awaitOver(hungry);
         assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
     }
 
@@ -331,11 +360,9 @@ class EventPumpTest {
             }
         };
         changes.add(new EventBytes().connected("b:1", false).delivered(0, 3).delivered(3, 5).ended(7, "gone").pack());
-        EventPump pumping = new EventPump(this::events, "short", seen::add, sink,
-                executor ? task -> new Thread(task).start() : null);
-        Thread own = new Thread(pumping, "short pump");
-        own.start();
-        own.join();
+        EventPump pumping = pump("short", this::events, sink, executor ? task -> new Thread(task).start() : null);
+        pumping.news();
+        awaitOver(pumping);
         assertEquals(List.of("0 to 3", "3 to 5", "ended", "over"), told);
         assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
     }

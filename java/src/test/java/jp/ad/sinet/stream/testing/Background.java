@@ -45,9 +45,9 @@ public final class Background<V> {
         return task.isDone();
     }
 
-    /** Waits until the thread is in a method of the engine's natives. */
-    public Background<V> awaitInside(String method) {
-        Await.inside(thread, ".engine.Native", method);
+    /** Waits until the thread waits in Java for the engine. */
+    public Background<V> awaitParked() {
+        Await.inside(thread, ".engine.Waiter", "await");
         return this;
     }
 

@@ -51,27 +51,27 @@ public final class Child {
             case "blocked-read":
                 MessageReader<String> reader = reader(broker);
                 kept = reader;
-                Background.call(reader::read).awaitInside("read");
+                Background.call(reader::read).awaitParked();
                 break;
             case "blocked-write":
                 MessageWriter<String> blocked = writer(broker);
                 kept = blocked;
-                Background.run(() -> blocked.write("x")).awaitInside("await");
+                Background.run(() -> blocked.write("x")).awaitParked();
                 break;
             case "connecting":
-                Background.call(() -> writer(broker)).awaitInside("awaitConnected");
+                Background.call(() -> writer(broker)).awaitParked();
                 break;
             case "closing":
                 MessageWriter<String> unconfirmed = writer(broker);
-                Background.run(() -> unconfirmed.write("x")).awaitInside("await");
-                Background.run(unconfirmed::close).awaitInside("awaitClosed");
+                Background.run(() -> unconfirmed.write("x")).awaitParked();
+                Background.run(unconfirmed::close).awaitParked();
                 break;
             case "lost-connection":
                 lostConnection();
                 break;
             case "exit-during-write":
                 MessageWriter<String> writing = writer(broker);
-                Background<Void> write = Background.run(() -> writing.write("x")).awaitInside("await");
+                Background<Void> write = Background.run(() -> writing.write("x")).awaitParked();
                 Thread exiting = new Thread(() -> System.exit(3));
                 exiting.start();
                 write.thread().join();
@@ -174,7 +174,7 @@ public final class Child {
                     .parameter("connect", Map.of("automatic_reconnect", false)).build().getWriter();
             MessageWriter<String> writer = open.get();
             kept = writer;
-            Background<Void> write = Background.run(() -> writer.write("x")).awaitInside("await");
+            Background<Void> write = Background.run(() -> writer.write("x")).awaitParked();
             broker.closeConnections();
             System.out.println(write.failure(Clients.RECEIVE_LIMIT).getClass().getSimpleName());
         }
