@@ -2,12 +2,15 @@ package jp.ad.sinet.stream.engine;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 import org.jdeferred2.Promise;
 
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
 import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
 
@@ -17,6 +20,9 @@ import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
  * @param <T> the type of the values
  */
 final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter> implements AsyncMessageWriter<T> {
+    /** Promises whose callbacks have not been run. */
+    private static final int MAX_BACKLOG = 65_536;
+
     private final Serializing<T> serializing;
     /** Keeps the order of the calls. */
     private final Object lock = new Object();
@@ -57,6 +63,7 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
             WritePromise promise = new WritePromise();
             try {
                 checkOpen("; the message was not sent");
+                awaitCallbacks();
                 submit(new Coded(value, Timestamps.micros(Instant.now())), promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
@@ -64,6 +71,18 @@ final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter
             return promise;
         } finally {
             Reference.reachabilityFence(this);
+        }
+    }
+
+    /** Who writes faster than the callbacks return waits for them, unless a callback does it. */
+    private void awaitCallbacks() {
+        while (callbacks.backlog() >= MAX_BACKLOG && !callbacks.isWorkingHere()) {
+            checkOpen("; the message was not sent");
+            if (Thread.currentThread().isInterrupted()) {
+                throw new SinetStreamIOException("the writer of " + pluginName + ": interrupted while waiting for callbacks;"
+                        + " the message was not sent", new InterruptedException());
+            }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
         }
     }
 

@@ -15,6 +15,8 @@ final class ReaderThread implements PluginAsyncMessageReader {
     private static final long CLOSE_MILLIS = 10_000;
     /** After a failure, so that one that lasts does not fill the log. */
     private static final long PAUSE_MILLIS = 100;
+    /** The longest pause after a plugin had no message and did not wait for one. */
+    private static final long MAX_PAUSE_MILLIS = 1000;
 
     private final PluginMessageReader reader;
     private final ClientThreads threads = new ClientThreads();
@@ -22,6 +24,8 @@ final class ReaderThread implements PluginAsyncMessageReader {
     private volatile Consumer<Throwable> onFailure;
     private volatile boolean closed;
     private boolean wanted = true;
+    /** Of the thread alone. */
+    private long pauseMillis = 1;
     private Thread thread;
 
     ReaderThread(PluginMessageReader reader) {
@@ -47,17 +51,35 @@ final class ReaderThread implements PluginAsyncMessageReader {
                 if (listener != null) {
                     listener.accept(e);
                 }
-                pause();
+                pause(PAUSE_MILLIS);
             }
         }
     }
 
     private PluginMessageWrapper read() {
+        long begun = System.nanoTime();
+        PluginMessageWrapper read;
         try {
-            return reader.read();
+            read = reader.read();
         } finally {
             ClientThreads.restoreLoader();
         }
+        if (read != null) {
+            pauseMillis = 1;
+        } else {
+            pauseSince(begun);
+        }
+        return read;
+    }
+
+    /** A plugin that does not wait for messages itself, as at the end of a stream, is asked more and more seldom. */
+    private void pauseSince(long begun) {
+        long left = pauseMillis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
+        if (left <= 0) {
+            return;
+        }
+        pauseMillis = Math.min(2 * pauseMillis, MAX_PAUSE_MILLIS);
+        pause(left);
     }
 
     /** Nothing is read for nobody. False after the close. */
@@ -78,9 +100,9 @@ final class ReaderThread implements PluginAsyncMessageReader {
         notifyAll();
     }
 
-    private static void pause() {
+    private static void pause(long millis) {
         try {
-            TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
+            TimeUnit.MILLISECONDS.sleep(millis);
         } catch (InterruptedException e) {
             // closed
         }

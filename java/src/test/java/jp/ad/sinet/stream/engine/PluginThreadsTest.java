@@ -13,6 +13,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 
@@ -141,6 +142,23 @@ class PluginThreadsTest {
         }
         reader.close();
         assertEquals(0, heard.size());
+    }
+
+    /** As a stream does at its end. */
+    @Test
+    void aReaderThatDoesNotWaitForMessagesIsNotAskedWithoutEnd() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+        PluginMessageWrapper message = plugin(PluginMessageWrapper.class, arguments -> null);
+        ReaderThread reader = new ReaderThread(plugin(PluginMessageReader.class,
+                arguments -> asked.incrementAndGet() % 12 == 0 ? message : null));
+        reader.addOnMessageCallback(heard::add, heard::add);
+        assertSame(message, heard.poll(50, TimeUnit.SECONDS));
+        // The pauses before the next message: 1, 2, 4, ... 512 ms, and one second.
+        long start = System.nanoTime();
+        assertSame(message, heard.poll(50, TimeUnit.SECONDS));
+        assertTrue(System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1500), "it was asked too often");
+        reader.close();
     }
 
     @Test

@@ -568,6 +568,29 @@ class MessagingPluginTest {
         }
     }
 
+    /** More than may wait, so that some threads wait for room while the callbacks of others write. */
+    @Test
+    void callbacksMayWriteWhileThreadsWaitForRoom() throws Exception {
+        installBlocking();
+        int each = 15_000;
+        CountDownLatch told = new CountDownLatch(4 * each);
+        try (AsyncMessageWriter<String> writer = writers(file()).getAsyncWriter()) {
+            List<Background<Void>> producers = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+                producers.add(Background.run(() -> {
+                    for (int k = 0; k < each; k++) {
+                        writer.write("m").done(nothing -> {
+                            told.countDown();
+                            writer.write("again").done(again -> told.countDown());
+                        });
+                    }
+                }));
+            }
+            assertTrue(told.await(60, TimeUnit.SECONDS), () -> told + " are missing");
+            producers.forEach(producer -> producer.get(Duration.ofSeconds(10)));
+        }
+    }
+
     @Test
     void anAsynchronousPlugin() throws Exception {
         install(AsyncMessageWriterProvider.class, Direct.class.getName());
