@@ -9,12 +9,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -71,7 +75,8 @@ class CallbackExecutorTest {
 
     @Test
     void whatAnExecutorThatIsShutDownHasDroppedIsRunWithoutIt() throws Exception {
-        ExecutorService executor = Executors.newSingleThreadExecutor();
+        BlockingQueue<Runnable> waiting = new LinkedBlockingQueue<>();
+        ExecutorService executor = new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, waiting);
         CountDownLatch busy = new CountDownLatch(1);
         CountDownLatch go = new CountDownLatch(1);
         executor.execute(() -> {
@@ -89,7 +94,8 @@ class CallbackExecutorTest {
             CallbackExecutor callbacks = new CallbackExecutor(executor, "the client");
             submit(callbacks, 0);
             submit(callbacks, 1);
-            Await.until("the executor has dropped the task", () -> executor.shutdownNow().size() == 1);
+            Await.until("the executor has the task", () -> waiting.size() == 1);
+            executor.shutdownNow();
             awaitDone(callbacks);
             assertEquals(List.of(0, 1), done);
             assertEquals(1, log.warnings().size());

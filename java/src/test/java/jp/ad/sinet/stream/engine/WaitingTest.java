@@ -22,11 +22,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
@@ -49,22 +48,14 @@ import jp.ad.sinet.stream.testing.Proxy;
 class WaitingTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
-    private static Broker broker;
+
+    @RegisterExtension
+    static final Broker BROKER = new Broker();
 
     private final String topic = Clients.topic();
 
-    @BeforeAll
-    static void start() {
-        broker = Broker.start();
-    }
-
-    @AfterAll
-    static void stop() {
-        broker.close();
-    }
-
     private MessageReader<String> reader() {
-        return Clients.textReader(broker.open(), topic).receiveTimeout(Duration.ofSeconds(100)).build().getReader();
+        return Clients.textReader(BROKER.open(), topic).receiveTimeout(Duration.ofSeconds(100)).build().getReader();
     }
 
     // ---- threads
@@ -91,11 +82,11 @@ class WaitingTest {
     private void open(int count, List<MessageIO> clients) {
         for (int i = 0; i < count; i++) {
             clients.add(reader());
-            clients.add(Clients.textWriter(broker.open(), topic).build().getWriter());
-            AsyncMessageReader<String> hearing = Clients.textReader(broker.open(), topic).build().getAsyncReader();
+            clients.add(Clients.textWriter(BROKER.open(), topic).build().getWriter());
+            AsyncMessageReader<String> hearing = Clients.textReader(BROKER.open(), topic).build().getAsyncReader();
             hearing.addOnMessageCallback(message -> { });
             clients.add(hearing);
-            clients.add(Clients.textWriter(broker.open(), topic).build().getAsyncWriter());
+            clients.add(Clients.textWriter(BROKER.open(), topic).build().getAsyncWriter());
         }
     }
 
@@ -143,7 +134,7 @@ class WaitingTest {
         }
         reading.forEach(Background::awaitParked);
         assertUndisturbed(reading);
-        try (MessageWriter<String> writer = Clients.textWriter(broker.open(), topic).build().getWriter()) {
+        try (MessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic).build().getWriter()) {
             writer.write("x");
         }
         reading.forEach(each -> assertEquals("x", each.get(LIMIT).getValue()));
@@ -153,7 +144,7 @@ class WaitingTest {
     /** Full by what the messages are on the wire, though their values alone would fit. */
     @Test
     void writersThatWaitForRoomAreNotWoken() throws Exception {
-        try (Proxy proxy = new Proxy(broker.openPort());
+        try (Proxy proxy = new Proxy(BROKER.openPort());
                 AsyncMessageWriter<String> writer = Clients.textWriter(proxy.address(), topic)
                         .consistency(Consistency.AT_LEAST_ONCE).parameter("max_queued_bytes", 1000).build().getAsyncWriter()) {
             proxy.stall(true);
@@ -216,7 +207,7 @@ class WaitingTest {
         awaitWaiting(threads);
         beat(factory);
         start(factory, () -> {
-            try (MessageWriter<String> writer = Clients.textWriter(broker.open(), topic)
+            try (MessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic)
                     .consistency(Consistency.AT_LEAST_ONCE).build().getWriter()) {
                 writer.write("x");
             }
@@ -228,7 +219,7 @@ class WaitingTest {
     @Test
     void virtualThreadsThatWaitForABrokerGiveWay() throws Exception {
         ThreadFactory factory = virtual();
-        try (Proxy proxy = new Proxy(broker.openPort())) {
+        try (Proxy proxy = new Proxy(BROKER.openPort())) {
             List<MessageWriter<String>> writers = new ArrayList<>();
             List<Thread> threads = new ArrayList<>();
             AtomicInteger written = new AtomicInteger();
@@ -259,7 +250,7 @@ class WaitingTest {
         List<Thread> told = new CopyOnWriteArrayList<>();
         try (LogCapture log = new LogCapture()) {
             Thread own = single.submit(() -> {
-                try (AsyncMessageWriter<String> writer = Clients.textWriter(broker.open(), topic).executor(single)
+                try (AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic).executor(single)
                         .parameters(Map.of("consistency", "AT_LEAST_ONCE")).build().getAsyncWriter()) {
                     for (int i = 0; i < 100; i++) {
                         writer.write("x").done(nothing -> told.add(Thread.currentThread()));

@@ -51,6 +51,8 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.testing.Await;
+import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Services;
@@ -596,7 +598,7 @@ class MessagingPluginTest {
         install(AsyncMessageWriterProvider.class, Direct.class.getName());
         install(AsyncMessageReaderProvider.class, Direct.class.getName());
         Path file = file(encrypted());
-        List<Object> heard = new ArrayList<>();
+        List<Object> heard = new CopyOnWriteArrayList<>();
         try (AsyncMessageReader<String> reader = readers(file).getAsyncReader();
                 AsyncMessageWriter<String> writer = writers(file).getAsyncWriter()) {
             Throwable failure = assertThrows(ExecutionException.class,
@@ -606,6 +608,7 @@ class MessagingPluginTest {
             reader.addOnMessageCallback(message -> heard.add(message.getValue()));
             reader.addOnMessageCallback(message -> heard.add(message.getTopic()));
             writer.writeAsync("heard").get(10, TimeUnit.SECONDS);
+            Await.until("both callbacks", () -> heard.size() == 2);
             assertEquals(List.of("heard", "any topic #"), heard);
             assertEquals(1, reader.getMetrics().getMsgCountTotal());
             assertEquals(1, writer.getMetrics().getMsgCountTotal());
