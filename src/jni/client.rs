@@ -23,10 +23,6 @@ use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Unsent, ValueSize, Wa
 use crate::reader::RawReader;
 use crate::writer::{RawWrite, RawWriter};
 
-/// How long a thread of Java stays in native code for what is not there yet. An answer that comes within this time costs no
-/// change of threads; for a longer wait the thread parks in Java, where it can be interrupted.
-const BRIEF: Duration = Duration::from_micros(500);
-
 /// What a call does when it finds nothing yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Wait {
@@ -34,8 +30,22 @@ pub(super) enum Wait {
     No,
     /// It arms the signal of what it looked for; see [`signals`].
     Armed,
-    /// The same after it has waited for [`BRIEF`].
+    /// The same after half a millisecond: for a thread that others may need.
     Briefly,
+    /// The same after ten milliseconds, for a thread that has nothing else to do. An answer that comes within this time costs
+    /// no change of threads beside the engine's own; for a longer wait the thread parks in Java, where it can be
+    /// interrupted.
+    Patiently,
+}
+
+impl Wait {
+    fn patience(self) -> Option<Duration> {
+        match self {
+            Wait::No | Wait::Armed => None,
+            Wait::Briefly => Some(Duration::from_micros(500)),
+            Wait::Patiently => Some(Duration::from_millis(10)),
+        }
+    }
 }
 
 /// See the module.
@@ -270,8 +280,7 @@ impl JavaClient {
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<i64>, E> {
         let mut write = self.writer()?.write_with(length, timestamp_us, fill)?;
-        let patience = if wait == Wait::Briefly { BRIEF } else { Duration::ZERO };
-        match write.wait_until(Some(Instant::now() + patience)) {
+        match write.wait_until(Some(Instant::now() + wait.patience().unwrap_or_default())) {
             Some(result) => {
                 result?;
                 Ok(None)
@@ -315,14 +324,14 @@ impl JavaClient {
 
     /// Polls as often as `wait` says; `what` is signalled when that is worth another call.
     fn look<T>(&self, what: i64, wait: Wait, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        if wait == Wait::Briefly
-            && let Some(found) = block_until(poll_fn(&mut poll), Some(Instant::now() + BRIEF))
+        if let Some(patience) = wait.patience()
+            && let Some(found) = block_until(poll_fn(&mut poll), Some(Instant::now() + patience))
         {
             return Poll::Ready(found);
         }
         match wait {
             Wait::No => poll(&mut Context::from_waker(Waker::noop())),
-            Wait::Armed | Wait::Briefly => poll(&mut Context::from_waker(&self.waker(what))),
+            Wait::Armed | Wait::Briefly | Wait::Patiently => poll(&mut Context::from_waker(&self.waker(what))),
         }
     }
 

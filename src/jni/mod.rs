@@ -2,7 +2,7 @@
 //! and the only one with `unsafe`.
 //!
 //! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this
-//! library attaches to the JVM. No export blocks for longer than a fraction of a millisecond, except for `changes`, in which
+//! library attaches to the JVM. No export blocks for longer than ten milliseconds, except for `changes`, in which
 //! one thread of Java waits for all: see [`signals`].
 //!
 //! An export that fails returns 0 or null, which Java would not look at, since an exception is thrown. Where none could be,
@@ -73,7 +73,8 @@ fn wait(number: jint) -> Wait {
     match number {
         0 => Wait::No,
         1 => Wait::Armed,
-        _ => Wait::Briefly,
+        2 => Wait::Briefly,
+        _ => Wait::Patiently,
     }
 }
 

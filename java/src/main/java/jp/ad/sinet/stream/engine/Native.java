@@ -7,8 +7,8 @@ import java.util.Arrays;
  * The functions of the native library. Each may throw any exception of this library; a released handle gives a
  * SinetStreamIOException. {@link #ensureLoaded} comes before any other call.
  *
- * <p>None blocks for longer than a fraction of a millisecond, but {@link #changes}. Those that may find nothing are told what to
- * do then: {@link #LOOK}, {@link #ARMED} or {@link #BRIEFLY}.
+ * <p>None blocks for longer than ten milliseconds, but {@link #changes}. Those that may find nothing are told what to do then:
+ * {@link #LOOK}, {@link #ARMED}, {@link #BRIEFLY} or {@link #PATIENTLY}.
  *
  * <p>The natives that have a result are private, so that it is looked at by {@link Returned} before it is believed.
  */
@@ -17,8 +17,10 @@ final class Native {
     static final int LOOK = 0;
     /** Looks, and has {@link #changes} tell when another look is worth it. */
     static final int ARMED = 1;
-    /** The same, but first waits for a moment. */
+    /** The same, but first waits for half a millisecond. */
     static final int BRIEFLY = 2;
+    /** The same, but first waits for ten milliseconds. */
+    static final int PATIENTLY = 3;
     /** Of {@link #write}. */
     static final long CONFIRMED = -1;
 

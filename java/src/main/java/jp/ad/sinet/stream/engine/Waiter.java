@@ -48,11 +48,11 @@ final class Waiter {
     }
 
     /**
-     * How a thread begins to wait: briefly in native code, since an answer that comes soon then costs no change of threads.
-     * A virtual thread does not, because it would keep its carrier from the others.
+     * How a thread begins to wait: in native code, since an answer that comes soon then costs no change of threads. A
+     * virtual thread does not, because it would keep its carrier from the others.
      */
     static int patience() {
         ThreadGroup group = Thread.currentThread().getThreadGroup();
-        return group != null && VIRTUAL.equals(group.getName()) ? Native.ARMED : Native.BRIEFLY;
+        return group != null && VIRTUAL.equals(group.getName()) ? Native.ARMED : Native.PATIENTLY;
     }
 }
