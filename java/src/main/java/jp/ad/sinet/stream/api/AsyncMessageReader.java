@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Receives messages by callbacks, in the order of the broker, one after the other on the client's one daemon thread or
+ * Receives messages by callbacks, in the order of the broker, one after the other on a daemon thread of the library's or
  * on the executor that the builder was given. A callback that is slow holds up the following messages only, which stay
  * with the broker; one that throws is logged and harms nobody else. A callback may use every client, close this one too.
  *

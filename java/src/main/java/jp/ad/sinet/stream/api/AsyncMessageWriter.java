@@ -6,7 +6,7 @@ import org.jdeferred2.Promise;
 
 /**
  * Sends messages without waiting for their delivery. Any number of threads may write; messages leave in the order of
- * the calls. Callbacks of the promises run one after the other on the client's one daemon thread, or on the executor
+ * the calls. Callbacks of the promises run one after the other on a daemon thread of the library's, or on the executor
  * that the builder was given, in the order in which the messages ended. A writer that nobody refers to any more is
  * collected, and what it has not delivered is rejected.
  *

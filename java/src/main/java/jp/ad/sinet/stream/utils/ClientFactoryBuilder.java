@@ -154,7 +154,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * Sets where the callbacks of an asynchronous client run: one batch after the other, so that their order is kept
      * on any executor.
      *
-     * @param executor the executor; null for the client's own daemon thread
+     * @param executor the executor; null for daemon threads that all clients share
      * @return this
      */
     public B executor(Executor executor) {
