@@ -165,6 +165,17 @@ class ChildJvmTest {
                 .run("tls", BROKER.tls()), "connected, 0 errors", RETURNS);
     }
 
+    @Test
+    void whatTheJvmForbidsAndTheEngineAcceptsIsTold() throws IOException {
+        Path security = Files.writeString(directory.resolve("security"), "jdk.certpath.disabledAlgorithms=MD5, RSA keySize < 3072\n");
+        ChildJvm.Result result = new ChildJvm().option("-Djava.security.properties=" + security)
+                .option("-Djavax.net.ssl.trustStore=" + Certificates.get().trustStore)
+                .option("-Djavax.net.ssl.trustStorePassword=" + Certificates.STORE_PASSWORD).run("tls", BROKER.tls());
+        assertTrue(result.out.startsWith("connected"), result::toString);
+        assertTrue(result.err.contains("the JVM forbids certificates with RSA keySize < 3072 (jdk.certpath.disabledAlgorithms)"),
+                result::toString);
+    }
+
     // ---- loading
 
     private static void loaded(ChildJvm.Result result, String from) {
