@@ -101,7 +101,7 @@ fn explained_messages_are_those_of_the_library() {
 /// A tag can be moved to other code.
 #[test]
 fn hosted_actions_are_named_by_their_commits() {
-    let workflow = std::fs::read_to_string(".github/workflows/ci.yml").unwrap();
+    let workflow = read(&root().join(".github/workflows/ci.yml"));
     let actions: Vec<&str> =
         workflow.lines().filter_map(|line| line.split_once("uses: ")).map(|(_, name)| name).collect();
     assert!(!actions.is_empty());
