@@ -91,9 +91,12 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
         if (isBmp && (bytes[BMP_COMPRESSION] == BMP_HOLDS_JPEG || bytes[BMP_COMPRESSION] == BMP_HOLDS_PNG)) {
             throw new InvalidMessageException("the value is a BMP that holds another image, whose size can't be known");
         }
-        // A reader has at least one tile in memory, and a tile may exceed the image.
-        long width = Math.max(reader.getWidth(0), reader.getTileWidth(0));
-        long height = Math.max(reader.getHeight(0), reader.getTileHeight(0));
+        long width = reader.getWidth(0);
+        long height = reader.getHeight(0);
+        if (reader.isImageTiled(0)) { // a tile is decoded as a whole, and may exceed the image
+            width = Math.max(width, reader.getTileWidth(0));
+            height = Math.max(height, reader.getTileHeight(0));
+        }
         if (width * height > maxPixels) {
             throw tooLarge(width, height, "");
         }

@@ -17,8 +17,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.zip.CRC32;
 import java.util.zip.DeflaterOutputStream;
+
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -92,6 +99,43 @@ class ImageDeserializerTest {
         assertEquals(30, new ImageDeserializer(1200).deserialize(file).getWidth());
         String why = refused(new ImageDeserializer(1199), file);
         assertTrue(why.contains("30 x 20 pixels of 64 bits"), why);
+    }
+
+    /** A TIFF of 30 by 20 pixels, in tiles or in strips, with another value in these of its fields. */
+    private static byte[] tiff(boolean tiled, int value, Integer... tags) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("tiff").next();
+        ImageWriteParam how = writer.getDefaultWriteParam();
+        if (tiled) {
+            how.setTilingMode(ImageWriteParam.MODE_EXPLICIT);
+            how.setTiling(32, 32, 0, 0);
+        }
+        try (ImageOutputStream stream = ImageIO.createImageOutputStream(out)) {
+            writer.setOutput(stream);
+            writer.write(null, new IIOImage(new BufferedImage(30, 20, BufferedImage.TYPE_INT_RGB), null, null), how);
+        }
+        ByteBuffer file = ByteBuffer.wrap(out.toByteArray());
+        file.order(file.get(0) == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
+        int directory = file.getInt(4);
+        int found = 0;
+        for (int i = 0; i < file.getShort(directory); i++) {
+            int field = directory + 2 + 12 * i;
+            if (List.of(tags).contains((int) file.getShort(field))) {
+                file.putShort(field + 2, (short) 4).putInt(field + 4, 1).putInt(field + 8, value); // one LONG
+                found++;
+            }
+        }
+        assertEquals(tags.length, found);
+        return file.array();
+    }
+
+    /** A tile is decoded as a whole; of a strip, which may have as many rows as it likes, no more than the image has. */
+    @Test
+    void theTilesOfAnImageCountWhereTheyExceedIt() throws IOException {
+        String why = refused(new ImageDeserializer(), tiff(true, 20_000, 322, 323)); // TileWidth, TileLength
+        assertTrue(why.contains("20000 x 20000 pixels"), why);
+        assertEquals(30, new ImageDeserializer().deserialize(tiff(true, 32, 322, 323)).getWidth());
+        assertEquals(30, new ImageDeserializer().deserialize(tiff(false, Integer.MAX_VALUE, 278)).getWidth()); // RowsPerStrip
     }
 
     /** 26 bytes of header, then another 40, that say one pixel; inside would be another image of any size. */
