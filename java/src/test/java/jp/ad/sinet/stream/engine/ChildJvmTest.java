@@ -167,13 +167,15 @@ class ChildJvmTest {
 
     @Test
     void whatTheJvmForbidsAndTheEngineAcceptsIsTold() throws IOException {
-        Path security = Files.writeString(directory.resolve("security"), "jdk.certpath.disabledAlgorithms=MD5, RSA keySize < 3072\n");
+        Path security = Files.writeString(directory.resolve("security"), "jdk.certpath.disabledAlgorithms=MD5, RSA keySize < 3072\n"
+                + "jdk.tls.disabledAlgorithms=SSLv3, TLSv1.2\n");
         ChildJvm.Result result = new ChildJvm().option("-Djava.security.properties=" + security)
                 .option("-Djavax.net.ssl.trustStore=" + Certificates.get().trustStore)
                 .option("-Djavax.net.ssl.trustStorePassword=" + Certificates.STORE_PASSWORD).run("tls", BROKER.tls());
         assertTrue(result.out.startsWith("connected"), result::toString);
-        assertTrue(result.err.contains("the JVM forbids certificates with RSA keySize < 3072 (jdk.certpath.disabledAlgorithms)"),
-                result::toString);
+        for (String part : new String[] {"RSA keySize < 3072 (jdk.certpath.disabledAlgorithms)", "TLSv1.2 (jdk.tls.disabledAlgorithms)"}) {
+            assertEquals(1, occurrences(result.err, "TLS: the JVM forbids " + part), result::toString);
+        }
     }
 
     // ---- loading
