@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop fuzz demo examples natives test-natives test-jdks test-brokers release bench classpath publish clean
+.PHONY: help deps build test interop deny fuzz demo examples natives test-natives test-jdks test-brokers release bench classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
@@ -12,6 +12,7 @@ help:
 	@echo 'make test       every check and test; the last line counts them'
 	@echo 'make interop    the exchange of messages with SINETStream for Python (from PyPI); part of make test'
 	@echo 'make fuzz       every decoder with random input, 20 seconds each (SECONDS=N for others)'
+	@echo 'make deny       vulnerabilities, licences, duplicates and sources of the crates; needs GitHub'
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
 	@echo 'make examples   every small example in both languages, with a Mosquitto of its own; part of make test'
 	@echo 'make natives    the native library for every platform that can be built here, with Zig as the linker'
@@ -35,6 +36,9 @@ test: deps
 
 interop: deps
 	@scripts/interop
+
+deny:
+	@scripts/deny
 
 fuzz: deps
 	@scripts/fuzz $(or $(SECONDS),20)

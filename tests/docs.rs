@@ -97,3 +97,18 @@ fn explained_messages_are_those_of_the_library() {
     assert!(count > 25, "{count} messages");
     assert!(unknown.is_empty(), "the library says none of these: {unknown:#?}");
 }
+
+/// A tag can be moved to other code.
+#[test]
+fn hosted_actions_are_named_by_their_commits() {
+    let workflow = read(&root().join(".github/workflows/ci.yml"));
+    let actions: Vec<&str> =
+        workflow.lines().filter_map(|line| line.split_once("uses: ")).map(|(_, name)| name).collect();
+    assert!(!actions.is_empty());
+    for action in actions {
+        let commit = action.split_once('@').and_then(|(_, rest)| rest.split_once(" # v")).map(|(commit, _)| commit);
+        let is_commit =
+            commit.is_some_and(|commit| commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert!(is_commit, "{action}");
+    }
+}

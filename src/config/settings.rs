@@ -105,6 +105,8 @@ pub(crate) struct Settings {
     pub value_type: String,
     pub value_serializer: Option<String>,
     pub value_deserializer: Option<String>,
+    /// Java only: the largest image that its deserializer decodes.
+    pub max_image_pixels: i64,
     /// `None`: for ever.
     pub receive_timeout: Option<Duration>,
     pub write_timeout: Duration,
@@ -161,6 +163,8 @@ const DEFAULT_RECONNECT_MAX_S: f64 = 120.0;
 const DEFAULT_MAX_MESSAGES: i64 = 10_000;
 const DEFAULT_MAX_QUEUED_BYTES: i64 = 64 << 20;
 const DEFAULT_MAX_RECEIVED_BYTES: i64 = 32 << 20;
+/// An image of 10,000 by 10,000 pixels, which has 400 MB in Java when it is decoded.
+const DEFAULT_MAX_IMAGE_PIXELS: i64 = 100_000_000;
 /// Stands for every name: the program has a serializer of its own.
 const ANY_VALUE_TYPE: &str = "*";
 
@@ -199,6 +203,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         value_type: take.value_type(&request.brought.value_types),
         value_serializer: take.text("value_serializer", &[]),
         value_deserializer: take.text("value_deserializer", &[]),
+        max_image_pixels: take.size("max_image_pixels", DEFAULT_MAX_IMAGE_PIXELS),
         receive_timeout: take.milliseconds("receive_timeout_ms"),
         write_timeout: take.timeout("write_timeout_ms", DEFAULT_WRITE_TIMEOUT_MS),
         close_timeout: take.timeout("close_timeout_ms", DEFAULT_CLOSE_TIMEOUT_MS),

@@ -69,7 +69,7 @@ impl<'a> Batch<'a> {
                 return None;
             }
             (true, Some(size)) => {
-                self.records.failure(first.number, &first.publish.topic, &packing::no_memory(size.plain));
+                self.records.no_memory(first.number, &first.publish.topic, size.plain);
                 self.sizes.push(None);
                 self.deliveries.push(first);
             }

@@ -225,6 +225,7 @@ impl JavaClient {
             ("value_type", Value::from(settings.value_type.as_str())),
             ("value_serializer", optional(&settings.value_serializer)),
             ("value_deserializer", optional(&settings.value_deserializer)),
+            ("max_image_pixels", Value::Int(settings.max_image_pixels)),
             ("receive_timeout_ms", receive_timeout),
             ("write_timeout_ms", Value::Int(i64::try_from(settings.write_timeout.as_millis()).unwrap_or(i64::MAX))),
             ("data_encryption", Value::Bool(settings.message.encryption.is_some())),
@@ -522,7 +523,7 @@ impl JavaClient {
             records.message(0, None, &decoded).map(|()| (records, decoded.size))
         });
         let handed = packed.map_err(E::from).and_then(|(mut records, size)| {
-            let handed = hand_over(records.array()).map_err(|_| packing::no_memory(size.plain))?;
+            let handed = hand_over(records.array())?;
             Ok((handed, size))
         });
         match &handed {

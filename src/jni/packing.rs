@@ -2,7 +2,8 @@
 //!
 //! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate, 4 properties), topic
 //! and payload with their lengths (u32); with the last flag the properties, a tree with its length. One that can't be
-//! decoded: 1, number, topic, error code (i32), text.
+//! decoded: 1, number, topic, error code (i32), text. One that the JVM has not the memory for, which says nothing of the
+//! message: 2, number, topic, text.
 
 use super::tree;
 use crate::config::{Map, Value};
@@ -97,13 +98,16 @@ impl Records {
         to.extend_from_slice(&error.code().to_be_bytes());
         bytes(to, error.to_string().as_bytes());
     }
-}
 
-/// The failure of a message that an array could hold, but not this JVM.
-pub(super) fn no_memory(size: usize) -> Error {
-    Error::InvalidMessage(format!(
-        "the message has {size} bytes when it is decoded, and the JVM has not the memory for it"
-    ))
+    /// Appends that an array could hold a message of so many bytes, but not this JVM.
+    pub fn no_memory(&mut self, number: u64, topic: &str, size: usize) {
+        let to = &mut self.bytes;
+        to.push(2);
+        to.extend_from_slice(&number.to_be_bytes());
+        bytes(to, topic.as_bytes());
+        let text = format!("the message has {size} bytes when it is decoded, and the JVM has not the memory for it");
+        bytes(to, text.as_bytes());
+    }
 }
 
 /// The properties that are there, under their names in the specification.

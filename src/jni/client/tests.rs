@@ -303,8 +303,8 @@ fn records(mut array: &[u8]) -> Vec<std::result::Result<usize, String>> {
             assert_eq!(block(&mut rest), b"t");
             found.push(Ok(block(&mut rest).len()));
         } else {
+            // The JVM has not the memory for it: no error with its code, which would be one of the message.
             assert_eq!(block(&mut rest), b"t");
-            assert_eq!(rest.split_off(..4), Some(&[0, 0, 0, 10][..]));
             found.push(Err(String::from_utf8(block(&mut rest).to_vec()).unwrap()));
         }
     }

@@ -18,6 +18,8 @@ public interface MessageReader<T> extends MessageIO {
      * @return the message; null when none came within the receive timeout
      * @throws InvalidMessageException when a message came that cannot be decoded; the next call goes on with the one
      *         after it
+     * @throws OutOfMemoryError when the JVM has not the memory for a message, which may be a right one; the next call goes
+     *         on with the one after it
      * @throws AuthenticationException when the broker refused the credentials at a reconnect, which ends the reader
      * @throws SinetStreamIOException when the connection is lost for good; when the thread is interrupted (its
      *         interrupt flag is set again); when the reader is closed

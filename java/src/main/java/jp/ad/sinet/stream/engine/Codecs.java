@@ -8,6 +8,7 @@ import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.api.valuetype.ImageDeserializer;
 
 /** Chooses the (de)serializer of a client: the object given, else the class named, else that of the value type. */
 final class Codecs {
@@ -30,10 +31,12 @@ final class Codecs {
         if (given != null) {
             return given;
         }
-        if (description.valueDeserializer != null) {
-            return instantiate("value_deserializer", description.valueDeserializer, Deserializer.class);
-        }
-        return present(valueType(description, options)::getDeserializer, description, "deserializer");
+        Deserializer<?> found = description.valueDeserializer != null
+                ? instantiate("value_deserializer", description.valueDeserializer, Deserializer.class)
+                : present(valueType(description, options)::getDeserializer, description, "deserializer");
+        // Neither a value type nor a class name knows the parameter.
+        return (Deserializer<T>) (found.getClass() == ImageDeserializer.class
+                ? new ImageDeserializer(description.maxImagePixels) : found);
     }
 
     /** What the configured class makes of a will's payload; null when there is no such class. */

@@ -22,6 +22,7 @@ final class Description {
     final String valueType;
     final String valueSerializer;
     final String valueDeserializer;
+    final long maxImagePixels;
     final Duration receiveTimeout;
     final Duration writeTimeout;
     final boolean dataEncryption;
@@ -45,6 +46,7 @@ final class Description {
         valueType = get("value_type", String.class, true);
         valueSerializer = get("value_serializer", String.class, false);
         valueDeserializer = get("value_deserializer", String.class, false);
+        maxImagePixels = get("max_image_pixels", Long.class, true);
         receiveTimeout = timeout("receive_timeout_ms");
         writeTimeout = timeout("write_timeout_ms");
         dataEncryption = get("data_encryption", Boolean.class, true);

@@ -21,6 +21,10 @@ final class Deserializing<T> {
         if (failure != null) {
             throw failure;
         }
+        OutOfMemoryError lacking = record.lacking();
+        if (lacking != null) {
+            throw lacking;
+        }
         return message(record, record.topic(), record.raw());
     }
 
@@ -31,7 +35,7 @@ final class Deserializing<T> {
     private T value(Packed record) {
         try {
             return deserializer.deserialize(record.payload());
-        } catch (SinetStreamException e) {
+        } catch (SinetStreamException | OutOfMemoryError e) {
             EngineClient.countError(handle);
             throw e;
         } catch (Exception e) {

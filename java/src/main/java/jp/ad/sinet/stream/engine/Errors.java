@@ -34,7 +34,20 @@ final class Errors {
     /** The exception of an error that a native has met. */
     static SinetStreamException create(byte[] packed) {
         SinetStreamException error = read(new Bytes(packed), PluginFailures::takeCause);
+        OutOfMemoryError lacking = lacking(error);
+        if (lacking != null) {
+            throw lacking;
+        }
         return error != null ? error : malformed("a failure without an error");
+    }
+
+    /**
+     * What a plugin lacked memory for while it decoded a message; null when that is not why. The message is not to blame for
+     * it, so that it is no InvalidMessageException, with which a program puts a message aside.
+     */
+    static OutOfMemoryError lacking(SinetStreamException error) {
+        return error instanceof InvalidMessageException && error.getCause() instanceof OutOfMemoryError
+                ? (OutOfMemoryError) error.getCause() : null;
     }
 
     /**

@@ -15,6 +15,9 @@ final class KeyMaterial {
     static byte[] open(Map<?, ?> wanted, byte[] willValue) {
         Map<String, Object> material = new LinkedHashMap<>();
         if (wanted != null) {
+            if (Boolean.TRUE.equals(wanted.get("jvm_anchors")) || wanted.get("trust_store") instanceof Map) {
+                DisabledAlgorithms.warn();
+            }
             if (Boolean.TRUE.equals(wanted.get("jvm_anchors"))) {
                 material.put("anchors", TrustAnchors.ofJvm());
             }

@@ -1,6 +1,5 @@
 package jp.ad.sinet.stream.engine;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -16,8 +15,9 @@ import java.util.stream.Collectors;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
 /**
- * Finds and loads the native library: the file that a system property names and no other, else one in
- * {@code java.library.path}, else the one in the jar.
+ * Finds and loads the native library: the file that a system property names and no other, else the one in the jar.
+ * {@code java.library.path} is not searched, since loading a library already runs what it holds, before its version can be
+ * looked at, and an empty entry of {@code LD_LIBRARY_PATH} puts the current folder into that path.
  */
 final class NativeLoader {
     static final String PATH_PROPERTY = "sinetstream.native.path";
@@ -25,7 +25,6 @@ final class NativeLoader {
 
     private static final String LIBRARY = "sinetstream";
     private static final String VERSION_RESOURCE = "version.properties";
-    private static final String LIBRARY_PATH_PROPERTY = "java.library.path";
 
     private static volatile boolean loaded;
     private static SinetStreamException failure;
@@ -72,11 +71,7 @@ final class NativeLoader {
         String path = properties.apply(PATH_PROPERTY);
         boolean done;
         try {
-            if (path != null) {
-                done = loadFile("system property " + PATH_PROPERTY, path);
-            } else {
-                done = loadFromLibraryPath() || loadFromJar();
-            }
+            done = path != null ? loadFile("system property " + PATH_PROPERTY, path) : loadFromJar();
         } catch (IllegalCallerException e) {
             Module module = NativeLoader.class.getModule();
             throw new SinetStreamException("the JVM lets this package load no native library; start it with"
@@ -106,28 +101,6 @@ final class NativeLoader {
         }
     }
 
-    private boolean loadFromLibraryPath() {
-        Path file = findInLibraryPath();
-        tried.add(LIBRARY_PATH_PROPERTY + (file == null ? "" : " (" + file + ")"));
-        try {
-            System.loadLibrary(LIBRARY);
-            return true;
-        } catch (UnsatisfiedLinkError e) {
-            return file != null && isLoadedElsewhere(e) ? loadCopy(file) : failed(e.getMessage(), e);
-        }
-    }
-
-    private Path findInLibraryPath() {
-        String directories = properties.apply(LIBRARY_PATH_PROPERTY);
-        for (String directory : directories == null ? new String[0] : directories.split(File.pathSeparator)) {
-            File file = new File(directory, System.mapLibraryName(LIBRARY));
-            if (file.isFile()) {
-                return file.toPath();
-            }
-        }
-        return null;
-    }
-
     private boolean loadFromJar() {
         String resource = platform.resource(LIBRARY);
         tried.add("resource " + resource);
@@ -153,6 +126,11 @@ final class NativeLoader {
         }
         String hint = "; the system property " + TMPDIR_PROPERTY + " can name another directory for a temporary copy";
         try (PrivateCopy copy = new PrivateCopy(library, Path.of(directory), System.mapLibraryName(LIBRARY))) {
+            if (PrivateCopy.canBeExchangedIn(Path.of(directory))) {
+                EngineClient.LOGGER.warning("every user may rename what is in the directory " + directory + " (it is"
+                        + " writable by all, and has no sticky bit), and so exchange the native library while it is loaded"
+                        + hint);
+            }
             try {
                 System.load(copy.file().toAbsolutePath().toString());
                 return true;
@@ -196,7 +174,8 @@ final class NativeLoader {
         return "the native library cannot be loaded on " + platform + " (os.name " + properties.apply("os.name")
                 + ", os.arch " + properties.apply("os.arch") + ", JVM " + properties.apply("java.vm.name") + " "
                 + properties.apply("java.vm.version") + "). Tried: " + String.join(" | ", tried)
-                + ". The jar holds libraries for: " + (held.isEmpty() ? "no platform" : held);
+                + ". The jar holds libraries for: " + (held.isEmpty() ? "no platform" : held)
+                + (properties.apply(PATH_PROPERTY) != null ? "" : "; the system property " + PATH_PROPERTY + " can name another file");
     }
 
     private static void checkVersion(String source) {
@@ -209,8 +188,8 @@ final class NativeLoader {
         }
         if (expected != null && !expected.equals(actual)) {
             throw new SinetStreamException("the native library from " + source + " has version " + actual
-                    + ", but the Java classes have version " + expected + "; take it away from there, or name the right one by"
-                    + " the system property " + PATH_PROPERTY);
+                    + ", but the Java classes have version " + expected + "; the class path or the system property "
+                    + PATH_PROPERTY + " mixes two versions");
         }
     }
 

@@ -2,7 +2,6 @@ package jp.ad.sinet.stream.engine;
 
 import java.util.Map;
 
-import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.PublishPacket;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
@@ -10,6 +9,7 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 final class Packed {
     private static final int MESSAGE = 0;
     private static final int FAILURE = 1;
+    private static final int NO_MEMORY = 2;
 
     private static final int RETAIN = 1;
     private static final int DUPLICATE = 2;
@@ -39,6 +39,7 @@ final class Packed {
     private int payloadLength;
     private byte[] payload;
     private SinetStreamException failure;
+    private OutOfMemoryError lacking;
     /** What plugins have thrown for the records, or null. */
     private PluginFailures ofPlugins;
 
@@ -99,11 +100,21 @@ final class Packed {
             payload = in.take(payloadLength);
             raw = packet(qos, flags);
             failure = null;
+            lacking = null;
         } else if (kind == FAILURE) {
             topic = in.string(lastTopic);
             int code = in.i32();
             String text = in.string();
             failure = Errors.of(code, text, ofPlugins == null ? null : ofPlugins.cause(text));
+            lacking = Errors.lacking(failure);
+            if (lacking != null) {
+                failure = null;
+            }
+            payload = null;
+        } else if (kind == NO_MEMORY) {
+            topic = in.string(lastTopic);
+            lacking = new OutOfMemoryError(in.string());
+            failure = null;
             payload = null;
         } else {
             throw Errors.malformed("unknown kind of record " + kind);
@@ -147,13 +158,22 @@ final class Packed {
         return topic;
     }
 
-    /** The serialized value; the caller owns it. Throws when the JVM has not the memory for it. */
+    /**
+     * The serialized value; the caller owns it.
+     *
+     * @throws OutOfMemoryError when the JVM has not the memory for it: the message is not to blame for that
+     */
     byte[] payload() {
         if (payload == null) {
-            throw new InvalidMessageException("the message has " + payloadLength
+            throw new OutOfMemoryError("the message has " + payloadLength
                     + " bytes when it is decoded, and the JVM has not the memory for it twice");
         }
         return payload;
+    }
+
+    /** What lacked memory while the message was decoded; null when nothing did. Then the message may be a right one. */
+    OutOfMemoryError lacking() {
+        return lacking;
     }
 
     /** Why the message could not be decoded; null when it could. */

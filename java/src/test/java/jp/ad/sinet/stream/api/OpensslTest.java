@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.api;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -45,6 +46,8 @@ import jp.ad.sinet.stream.testing.Processes;
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class OpensslTest {
+    private static final int JAVA_OF_THE_TABLE = 17;
+
     @TempDir
     static Path folder;
 
@@ -118,6 +121,36 @@ class OpensslTest {
                 Map.of("trustStore", store.toString(), "trustStorePassword", "changeit"));
         assertEquals(words == null, e == null, () -> String.valueOf(e));
         assertTrue(e == null || e.getMessage().contains(words), () -> e.getMessage());
+    }
+
+    /** What the JDK's own list of forbidden algorithms asks for, and beyond it: see the table of docs/tls.md. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "rsa:2048 | rsa:2048 | -md5 | false",
+        "rsa:2048 | rsa:2048 | -sha1 | true",
+        "rsa:2048 | rsa:1008 | -sha256 | false",
+        "rsa:2048 | rsa:1024 | -sha256 | true",
+        "rsa:1008 | rsa:2048 | -sha256 | false",
+        "rsa:1024 | rsa:2048 | -sha256 | true",
+        "rsa:2048 | ec -pkeyopt ec_paramgen_curve:prime192v1 | -sha256 | false",
+        "ec -pkeyopt ec_paramgen_curve:prime192v1 | rsa:2048 | -sha256 | false",
+        "rsa:2048 | rsa:2048 | -sha224 | true",
+    })
+    void whatTheJdkForbidsIsRefused(String authorityKey, String key, String digest, boolean java) throws Exception {
+        bash("openssl req -x509 -newkey " + authorityKey + " -nodes -subj /CN=weak -keyout weak-ca.key -out weak-ca.pem\n"
+                + "openssl req -newkey " + key + " -nodes -subj /CN=localhost -keyout weak.key -out weak.csr\n"
+                + "echo subjectAltName=DNS:localhost > extensions\n"
+                + "openssl x509 -req -in weak.csr -CA weak-ca.pem -CAkey weak-ca.key -CAcreateserial -extfile extensions"
+                + " -out weak.pem " + digest);
+        KeyStore trust = KeyStore.getInstance("PKCS12");
+        trust.load(null, null);
+        try (InputStream in = Files.newInputStream(folder.resolve("weak-ca.pem"))) {
+            trust.setCertificateEntry("it", CertificateFactory.getInstance("X.509").generateCertificate(in));
+        }
+        if (!java || Runtime.version().feature() == JAVA_OF_THE_TABLE) { // a later one may refuse more
+            assertEquals(java, isAcceptedByJava("weak", trust), "Java's own client");
+        }
+        assertNotNull(shown("weak", Map.of("ca_certs", folder.resolve("weak-ca.pem").toString())));
     }
 
     /** A certificate of the table, made when it is asked for, by its signer's key. */

@@ -165,6 +165,19 @@ class ChildJvmTest {
                 .run("tls", BROKER.tls()), "connected, 0 errors", RETURNS);
     }
 
+    @Test
+    void whatTheJvmForbidsAndTheEngineAcceptsIsTold() throws IOException {
+        Path security = Files.writeString(directory.resolve("security"), "jdk.certpath.disabledAlgorithms=MD5, RSA keySize < 3072\n"
+                + "jdk.tls.disabledAlgorithms=SSLv3, TLSv1.2\n");
+        ChildJvm.Result result = new ChildJvm().option("-Djava.security.properties=" + security)
+                .option("-Djavax.net.ssl.trustStore=" + Certificates.get().trustStore)
+                .option("-Djavax.net.ssl.trustStorePassword=" + Certificates.STORE_PASSWORD).run("tls", BROKER.tls());
+        assertTrue(result.out.startsWith("connected"), result::toString);
+        for (String part : new String[] {"RSA keySize < 3072 (jdk.certpath.disabledAlgorithms)", "TLSv1.2 (jdk.tls.disabledAlgorithms)"}) {
+            assertEquals(1, occurrences(result.err, "TLS: the JVM forbids " + part), result::toString);
+        }
+    }
+
     // ---- loading
 
     private static void loaded(ChildJvm.Result result, String from) {
@@ -202,8 +215,7 @@ class ChildJvmTest {
     @Test
     void loadsFromTheNamedFile() throws IOException {
         Path library = EngineAccess.extractLibrary(directory);
-        loaded(new ChildJvm().option("-Dsinetstream.native.path=" + library)
-                .option("-Djava.library.path=/nowhere").run("load"), library.toString());
+        loaded(new ChildJvm().option("-Dsinetstream.native.path=" + library).run("load"), library.toString());
     }
 
     @Test
@@ -213,19 +225,40 @@ class ChildJvmTest {
                 .run("load"), library.getFileName().toString());
     }
 
+    /** The constructor of a library runs while it is loaded, so one that is not named must not even be opened. */
     @Test
-    void loadsFromTheLibraryPath() throws IOException {
-        EngineAccess.extractLibrary(directory);
-        loaded(new ChildJvm().option("-Djava.library.path=" + directory).run("load"), "java.library.path");
+    void aLibraryOfTheSameNameElsewhereIsLeftAlone() throws IOException {
+        Path source = Files.writeString(directory.resolve("foreign.c"), "#include <stdio.h>\n"
+                + "__attribute__((constructor)) static void begin(void) { puts(\"foreign code runs\"); fflush(stdout); }\n");
+        Path foreign = directory.resolve(System.mapLibraryName("sinetstream"));
+        // Who builds the engine has a compiler for C.
+        assertTrue(works("cc", "-shared", "-fPIC", "-o", foreign.toString(), source.toString()));
+        // an empty entry is the current folder
+        loaded(new ChildJvm().workingDirectory(directory).environment("LD_LIBRARY_PATH", ":/usr/lib").run("load"), "resource /native/");
+        loaded(new ChildJvm().option("-Djava.library.path=" + directory).run("load"), "resource /native/");
+        ChildJvm.Result named = new ChildJvm().option("-Dsinetstream.native.path=" + foreign).run("load");
+        assertTrue(named.out.startsWith("foreign code runs"), named::toString);
+    }
+
+    @Test
+    void aTemporaryDirectoryWhereOthersCanExchangeTheLibraryIsToldOf() throws IOException {
+        assumeTrue(directory.getFileSystem().supportedFileAttributeViews().contains("unix"), "no modes");
+        for (int mode : new int[] {0777, 01777, 0700}) {
+            Files.setAttribute(directory, "unix:mode", mode);
+            ChildJvm.Result result = new ChildJvm().option("-Dsinetstream.native.tmpdir=" + directory).run("load");
+            assertTrue(result.out.contains("native library loaded from resource"), result::toString);
+            assertEquals(mode == 0777, (result.out + result.err).contains("every user may rename what is in the directory " + directory),
+                    result::toString);
+        }
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jar", "sinetstream.native.path", "java.library.path"})
+    @ValueSource(strings = {"jar", "sinetstream.native.path"})
     void severalClassLoadersLoadIt(String from) throws IOException {
         Path library = EngineAccess.extractLibrary(directory);
         ChildJvm child = new ChildJvm();
         if (!from.equals("jar")) {
-            child.option("-D" + from + "=" + (from.endsWith("native.path") ? library : directory));
+            child.option("-D" + from + "=" + library);
         }
         clean(child.run("two-loaders", BROKER.open()), "hello", "hello", "hello", RETURNS);
     }
@@ -258,9 +291,9 @@ class ChildJvmTest {
         Path version = classes.resolve("jp/ad/sinet/stream/engine/version.properties");
         Files.createDirectories(version.getParent());
         Files.writeString(version, "version=99.0");
-        notLoaded(new ChildJvm().option("-Djava.library.path=" + library.getParent())
+        notLoaded(new ChildJvm().option("-Dsinetstream.native.path=" + library)
                 .option("-cp").option(classes + File.pathSeparator + ChildJvm.classPath()).run("load"),
-                "from java.library.path (" + library + ") has version ", "have version 99.0; take it away from there");
+                "from system property sinetstream.native.path (" + library + ") has version ", "have version 99.0; the class path or");
     }
 
     @Test
@@ -284,16 +317,14 @@ class ChildJvmTest {
         // a mount namespace of its own, so that nothing is left mounted
         String[] mounted = {"unshare", "--mount", "--map-root-user", "sh", "-c",
             "mount -t tmpfs -o noexec tmpfs " + directory + " && exec \"$@\"", "sh"};
-        assumeTrue(works(mounted), "may not mount");
+        assumeTrue(works(Stream.concat(Stream.of(mounted), Stream.of("true")).toArray(String[]::new)), "may not mount");
         notLoaded(new ChildJvm().under(mounted).option("-Dsinetstream.native.tmpdir=" + directory).run("load"),
                 "noexec", "directory " + directory, "the system property sinetstream.native.tmpdir can name another");
     }
 
     private static boolean works(String... command) {
         try {
-            String[] all = List.of(List.of(command), List.of("true")).stream().flatMap(List::stream)
-                    .toArray(String[]::new);
-            Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
+            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
             process.getInputStream().readAllBytes();
             return process.waitFor() == 0;
         } catch (IOException e) {

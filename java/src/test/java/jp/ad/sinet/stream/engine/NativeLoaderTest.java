@@ -75,12 +75,28 @@ class NativeLoaderTest {
         try (PrivateCopy copy = new PrivateCopy(new ByteArrayInputStream(new byte[3]), directory, "library")) {
             assertEquals(3, Files.size(copy.file()));
             if (directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
-                assertEquals(PosixFilePermissions.fromString("rwx------"),
-                        Files.getPosixFilePermissions(copy.file().getParent()));
+                for (Path each : List.of(copy.file(), copy.file().getParent())) {
+                    assertEquals(PosixFilePermissions.fromString("rwx------"), Files.getPosixFilePermissions(each));
+                }
             }
         }
         try (Stream<Path> left = Files.list(directory)) {
             assertEquals(0, left.count());
+        }
+    }
+
+    /** What another user has made there before, a link for example, is not written to: the name would have to be guessed. */
+    @Test
+    void everyCopyHasADirectoryOfItsOwnThatWasNotThere() throws IOException {
+        Set<Path> before = Set.of(Files.createDirectory(directory.resolve("sinetstream-")),
+                Files.createSymbolicLink(directory.resolve("library"), directory.resolve("elsewhere")));
+        try (PrivateCopy one = new PrivateCopy(new ByteArrayInputStream(new byte[3]), directory, "library");
+                PrivateCopy other = new PrivateCopy(new ByteArrayInputStream(new byte[4]), directory, "library")) {
+            assertEquals(2, Set.of(one.file().getParent(), other.file().getParent()).size());
+            assertEquals(List.of(3L, 4L), List.of(Files.size(one.file()), Files.size(other.file())));
+        }
+        try (Stream<Path> left = Files.list(directory)) {
+            assertEquals(before, left.collect(Collectors.toSet()));
         }
     }
 

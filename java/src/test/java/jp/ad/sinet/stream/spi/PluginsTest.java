@@ -395,7 +395,7 @@ class PluginsTest {
         image.setRGB(1, 1, 0x123456);
         try (MessageReader<BufferedImage> reader = MessageReaderFactory.<BufferedImage>builder().noConfig(true)
                 .type("mqtt").topic(topic).parameter("brokers", BROKER.open()).parameter("value_type", "image")
-                .receiveTimeout(Clients.RECEIVE_LIMIT).build().getReader();
+                .parameter("max_image_pixels", 6).receiveTimeout(Clients.RECEIVE_LIMIT).build().getReader();
                 MessageWriter<BufferedImage> writer = MessageWriterFactory.<BufferedImage>builder().noConfig(true)
                         .type("mqtt").topic(topic).parameter("brokers", BROKER.open()).parameter("value_type", "image")
                         .build().getWriter();
@@ -408,6 +408,8 @@ class PluginsTest {
             assertEquals(0xFF123456, read.getRGB(1, 1));
             noImages.write("no image");
             told(assertThrows(InvalidMessageException.class, reader::read), "not an image");
+            writer.write(new BufferedImage(7, 1, BufferedImage.TYPE_INT_RGB));
+            told(assertThrows(InvalidMessageException.class, reader::read), "7 x 1 pixels, more than max_image_pixels (6)");
         }
     }
 }

@@ -22,6 +22,7 @@ import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.valuetype.ImageDeserializer;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
@@ -88,6 +89,13 @@ public final class Child {
             case "small-heap":
                 smallHeap(broker, Path.of(arguments[2]));
                 break;
+            case "large-image":
+                try {
+                    System.out.println(new ImageDeserializer().deserialize(Files.readAllBytes(Path.of(arguments[1]))));
+                } catch (OutOfMemoryError | InvalidMessageException e) {
+                    System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+                }
+                break;
             case "stopped-application":
                 Application.stopped(Application.Failing.services(Path.of(arguments[1])));
                 break;
@@ -149,7 +157,7 @@ public final class Child {
             for (int i = 0; i < count; i++) {
                 try {
                     System.out.println(reader.read().getValue().length);
-                } catch (InvalidMessageException e) {
+                } catch (OutOfMemoryError e) {
                     System.out.println(e.getMessage());
                 }
             }

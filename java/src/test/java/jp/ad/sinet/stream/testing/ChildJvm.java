@@ -6,7 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -20,11 +22,18 @@ public final class ChildJvm {
     private final List<String> before = new ArrayList<>();
     private String leftOut;
     private final List<String> options = new ArrayList<>();
+    private final Map<String, String> environment = new HashMap<>();
     private File workingDirectory;
 
     /** An option of the JVM. */
     public ChildJvm option(String option) {
         options.add(option);
+        return this;
+    }
+
+    /** A variable of its environment. */
+    public ChildJvm environment(String name, String value) {
+        environment.put(name, value);
         return this;
     }
 
@@ -66,6 +75,7 @@ public final class ChildJvm {
                     .redirectOutput(out.toFile()).redirectError(err.toFile());
             builder.environment().keySet().removeIf(name -> name.endsWith("JAVA_OPTIONS") || name.startsWith("JDK_"));
             builder.environment().remove("JAVA_TOOL_OPTIONS");
+            builder.environment().putAll(environment);
             Process process = Processes.start(builder);
             process.getOutputStream().close();
             boolean ended = Processes.ended(process, LIMIT_SECONDS);

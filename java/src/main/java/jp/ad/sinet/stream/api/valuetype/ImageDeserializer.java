@@ -3,8 +3,13 @@ package jp.ad.sinet.stream.api.valuetype;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.Iterator;
 
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.ImageTypeSpecifier;
+import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
 
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.InvalidMessageException;
@@ -12,10 +17,37 @@ import jp.ad.sinet.stream.api.InvalidMessageException;
 /**
  * Turns PNG, and every other format that {@link ImageIO} reads, into images. Needs the module {@code java.desktop}.
  * Thread-safe.
+ *
+ * <p>A small file can be a very large image, so the number of pixels is limited, and looked at before the image is decoded.
  */
 public class ImageDeserializer implements Deserializer<BufferedImage> {
-    /** Makes a deserializer. */
+    /** As the parameter {@code max_image_pixels} when nobody sets it. */
+    private static final long DEFAULT_MAX_PIXELS = 100_000_000;
+    /** What a pixel usually has. One that has more counts as several. */
+    private static final int BITS = 32;
+    /** Where a BMP file says how its pixels are compressed, and what stands there for another image inside. */
+    private static final int BMP_COMPRESSION = 30;
+    private static final int BMP_HOLDS_JPEG = 4;
+    private static final int BMP_HOLDS_PNG = 5;
+
+    private final long maxPixels;
+
+    /** Makes a deserializer that takes images of up to 100,000,000 pixels. */
     public ImageDeserializer() {
+        this(DEFAULT_MAX_PIXELS);
+    }
+
+    /**
+     * Makes a deserializer with a limit of its own.
+     *
+     * @param maxPixels the most pixels that an image may have; one of more than 32 bits counts as several
+     * @throws IllegalArgumentException if it is not positive
+     */
+    public ImageDeserializer(long maxPixels) {
+        if (maxPixels <= 0) {
+            throw new IllegalArgumentException("the limit for pixels is " + maxPixels + "; expected 1 or more");
+        }
+        this.maxPixels = maxPixels;
     }
 
     /**
@@ -23,30 +55,72 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
      *
      * @param bytes the file's bytes
      * @return the image
-     * @throws InvalidMessageException if they are no image that Java can read
+     * @throws InvalidMessageException if they are no image that Java can read, or one with too many pixels
+     * @throws OutOfMemoryError if the JVM has not the memory for an image within the limit
      */
     @Override
     public BufferedImage deserialize(byte[] bytes) {
-        BufferedImage image;
-        try {
-            image = ImageIO.read(new ByteArrayInputStream(bytes));
+        // Not ImageIO's own stream, which writes a temporary file.
+        try (ImageInputStream stream = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+            Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
+            if (!readers.hasNext()) {
+                throw new InvalidMessageException("the value is not an image that Java can read");
+            }
+            ImageReader reader = readers.next();
+            try {
+                reader.setInput(stream, true, true);
+                check(reader, bytes);
+                return reader.read(0);
+            } finally {
+                reader.dispose();
+            }
+        } catch (InvalidMessageException e) {
+            throw e;
         } catch (IOException | RuntimeException e) {
+            for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                if (cause instanceof OutOfMemoryError) {
+                    throw (OutOfMemoryError) cause; // some readers wrap it, but it says nothing of the image
+                }
+            }
             throw new InvalidMessageException("the value is a damaged image: " + e.getMessage(), e);
         }
-        if (image == null) {
-            throw new InvalidMessageException("the value is not an image that Java can read");
-        }
-        return image;
     }
 
-    /** Equal to every other. */
+    private void check(ImageReader reader, byte[] bytes) throws IOException {
+        boolean isBmp = reader.getFormatName().equalsIgnoreCase("bmp") && bytes.length > BMP_COMPRESSION;
+        if (isBmp && (bytes[BMP_COMPRESSION] == BMP_HOLDS_JPEG || bytes[BMP_COMPRESSION] == BMP_HOLDS_PNG)) {
+            throw new InvalidMessageException("the value is a BMP that holds another image, whose size can't be known");
+        }
+        long width = reader.getWidth(0);
+        long height = reader.getHeight(0);
+        if (reader.isImageTiled(0)) { // a tile is decoded as a whole, and may exceed the image
+            width = Math.max(width, reader.getTileWidth(0));
+            height = Math.max(height, reader.getTileHeight(0));
+        }
+        if (width * height > maxPixels) {
+            throw tooLarge(width, height, "");
+        }
+        Iterator<ImageTypeSpecifier> types = reader.getImageTypes(0);
+        int bits = types.hasNext() ? types.next().getColorModel().getPixelSize() : BITS;
+        long each = Math.max(1, (bits + BITS - 1) / BITS);
+        if (width * height > maxPixels / each) {
+            throw tooLarge(width, height, " of " + bits + " bits");
+        }
+    }
+
+    private InvalidMessageException tooLarge(long width, long height, String bits) {
+        return new InvalidMessageException("the value is an image of " + width + " x " + height + " pixels" + bits
+                + ", more than max_image_pixels (" + maxPixels + ") allows");
+    }
+
+    /** Equal to another one with the same limit. */
     @Override
     public boolean equals(Object other) {
-        return other instanceof ImageDeserializer;
+        return other instanceof ImageDeserializer && maxPixels == ((ImageDeserializer) other).maxPixels;
     }
 
     @Override
     public int hashCode() {
-        return ImageDeserializer.class.hashCode();
+        return Long.hashCode(maxPixels);
     }
 }
