@@ -45,7 +45,7 @@ impl Http {
         .map(|der: &CertificateDer<'_>| Certificate::from_der(der).to_owned())
         .collect();
         let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .unversioned_rustls_crypto_provider(Arc::new(crate::tls::provider::default_provider()))
             .root_certs(RootCerts::new_with_certs(&certificates))
             .build();
         let config = Agent::config_builder()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::crypto::ring;
+use super::provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -211,7 +211,7 @@ fn certified(
     };
     let completed = private::with_public_key(&key, &parsed.subject_public_key_info());
     let is_completed = completed.is_some();
-    let key = ring::default_provider().key_provider.load_private_key(completed.unwrap_or(key)).map_err(|_| {
+    let key = provider::default_provider().key_provider.load_private_key(completed.unwrap_or(key)).map_err(|_| {
         // The two halves of a completed key are compared at this point already.
         match is_completed {
             true => mismatch(""),

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
@@ -42,7 +41,7 @@ impl Tls {
         let certificate = settings.client_certificate.as_ref();
         let certificate = certificate.map(|certificate| tls::identity(certificate, material)).transpose()?;
         let identifier = Arc::new(Identifier::new(certificate));
-        let mut provider = ring::default_provider();
+        let mut provider = tls::provider::default_provider();
         if let Some(suites) = &settings.suites {
             provider.cipher_suites.clone_from(suites);
         }
