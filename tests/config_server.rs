@@ -62,8 +62,12 @@ impl Home {
     }
 
     fn open(&self, name: &str) -> sinetstream::Result<MessageWriter<str>> {
+        self.open_within(20, name)
+    }
+
+    fn open_within(&self, seconds: i64, name: &str) -> sinetstream::Result<MessageWriter<str>> {
         let builder = MessageWriter::<str>::builder().config_name(name).auth_file(self.file("auth.json"));
-        builder.private_key_file(self.file("private.pem")).parameter("connection_timeout", 2).open()
+        builder.private_key_file(self.file("private.pem")).parameter("connection_timeout", seconds).open()
     }
 }
 
@@ -218,6 +222,22 @@ fn every_failure_has_its_own_error() {
             &["larger than"],
         ),
         ("slow", after(|| Response::Silence), "Connection", &["within 2 seconds"]),
+        ("byte by byte", after(|| Response::Drip), "Connection", &["within 2 seconds, the 'connection_timeout'"]),
+        (
+            "too many values",
+            after(|| Response::Json(200, format!("[{}0]", "0,".repeat(100_000)))),
+            "InvalidConfiguration",
+            &["more than 100000 names and values"],
+        ),
+        (
+            "too many parameters",
+            after(|| {
+                let many: serde_json::Map<_, _> = (0..5001).map(|i| (format!("name{i}"), json!(1))).collect();
+                Response::Json(200, json!({"name": "my config", "config": {"svc": many}}).to_string())
+            }),
+            "InvalidConfiguration",
+            &["configuration 'my config'", "more than 5000 names"],
+        ),
         (
             "wrong version",
             answered(json!({"header": {"version": 4}, "config": {"svc": {}}}), none(), none(), &[]),
@@ -273,7 +293,8 @@ fn every_failure_has_its_own_error() {
         let server = Server::start(None, answer);
         let home = Home::new(&format!("http://127.0.0.1:{}", server.port));
         println!("{what}");
-        let message = told(home.open("my config"), variant, words);
+        let is_slow = words.iter().any(|word| word.contains("within 2 seconds"));
+        let message = told(home.open_within(if is_slow { 2 } else { 20 }, "my config"), variant, words);
         assert!(!message.contains("S3CR3T") && !message.contains("t0ken"), "{what}: {message}");
     }
     let nobody = Home::new(&format!("http://127.0.0.1:{}", closed_port()));
@@ -301,4 +322,25 @@ fn one_source_of_the_configuration() {
         told(MessageWriter::<str>::builder().config_file(&file).open(), "Connection", &["connect 127.0.0.1:1"])
     });
     assert!(warnings.iter().any(|warning| warning.contains("'config_name' has no effect")), "{warnings:?}");
+}
+
+/// Each answer is there in time, but there are so many.
+#[test]
+fn one_time_limit_holds_for_all_requests_together() {
+    let secrets: Vec<Json> = (0..500).map(|i| json!({"target": format!("svc.x{i}"), "id": format!("s{i}")})).collect();
+    let config = json!({"svc": {"type": "mqtt", "brokers": "127.0.0.1:1", "topic": "t"}});
+    let server = Server::start(None, move |request| {
+        let path = request.line.split(' ').nth(1).expect("a path");
+        let Some(number) = path.strip_prefix("/api/v1/secrets/s") else {
+            return good(request, &config, &json!([]), &json!(secrets), &[]);
+        };
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (id, target) = (format!("s{number}"), format!("svc.x{number}"));
+        let fingerprint = fingerprint();
+        Response::Json(200, json!({"id": id, "target": target, "fingerprint": fingerprint, "value": ""}).to_string())
+    });
+    let home = Home::new(&format!("http://127.0.0.1:{}", server.port));
+    let opened = home.open_within(2, "my config");
+    told(opened, "Connection", &["within 2 seconds, the 'connection_timeout' for all requests"]);
+    assert!(server.requests().len() < 502, "all requests were made");
 }

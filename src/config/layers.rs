@@ -1,5 +1,6 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use super::find::SourceFile;
@@ -39,8 +40,17 @@ pub(crate) struct Parameters {
     pub warnings: Vec<String>,
     /// Those of the warnings that may explain a problem: a name that was misspelt is missing elsewhere.
     unknown: Vec<String>,
+    /// How many names are unknown beyond those in `unknown`.
+    more_unknown: usize,
     problems: Vec<String>,
+    /// How many lines were looked for; each takes another reading of the file.
+    lines: Cell<usize>,
 }
+
+/// So many unknown names are told one by one.
+const MAX_UNKNOWN: usize = 20;
+/// Beyond that, places are told without their lines.
+const MAX_LINES: usize = 100;
 
 impl Parameters {
     /// Adds a layer above those before: its parameters replace theirs, each as a whole.
@@ -152,6 +162,9 @@ impl Parameters {
             self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
             self.entries.push(entry);
         }
+        if self.more_unknown > 0 {
+            self.warnings.push(format!("{} more names are not known and are ignored", self.more_unknown));
+        }
     }
 
     fn check_inside(&mut self, name: &str, value: &Value, layer: usize, written: &[String]) {
@@ -175,6 +188,7 @@ impl Parameters {
                 let place = self.place(layer, written);
                 self.warnings.push(format!("{place} has no effect: {why}"));
             }
+            None if self.unknown.len() == MAX_UNKNOWN => self.more_unknown += 1,
             None => {
                 let hint = match parameters::nearest(table, name) {
                     Some(known) => format!("; did you mean '{known}'?"),
@@ -282,10 +296,20 @@ impl Parameters {
             Origin::Server { place, service } => format!("{place}: service '{service}': parameter '{name}'"),
             Origin::File { file, service, path } => {
                 let full: Vec<String> = path.iter().chain(written).cloned().collect();
-                let line = yaml::line_of(&file.text, &full).map_or(String::new(), |line| format!(":{line}"));
+                let line = self.line(file, &full);
                 format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
             }
         }
+    }
+
+    /// `:` and the line, or nothing.
+    fn line(&self, file: &SourceFile, path: &[String]) -> String {
+        let before = self.lines.get();
+        if before == MAX_LINES {
+            return String::new();
+        }
+        self.lines.set(before + 1);
+        yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"))
     }
 
     /// Notes that a parameter is wrong, in all or at a name inside it.
@@ -301,7 +325,7 @@ impl Parameters {
     fn missing_place(&self, name: &str) -> String {
         match self.origins.first() {
             Some(Origin::File { file, service, path }) => {
-                let line = yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"));
+                let line = self.line(file, path);
                 format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
             }
             Some(Origin::Server { place, service }) => format!("{place}: service '{service}': parameter '{name}'"),
@@ -485,3 +509,34 @@ fn is_for_a_plugin(value: &Value) -> bool {
 
 /// What stands in place of a secret.
 const HIDDEN: &str = "********";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service_of(text: String) -> Parameters {
+        let root = yaml::parse(&text).map_err(|e| e.message).expect("YAML");
+        let Value::Map(map) = root else { panic!("not a map") };
+        let Some(Value::Map(service)) = map.get("s") else { panic!("no service") };
+        let file = SourceFile { path: "file.yml".into(), text };
+        let mut parameters = Parameters::default();
+        parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
+        parameters
+    }
+
+    #[test]
+    fn what_many_unknown_names_take_does_not_grow_with_their_number() {
+        let names: String = (0..2000).map(|i| format!("  topik{i}: 1\n  username_pw{i}: 1\n")).collect();
+        let mut parameters = service_of(format!("s:\n{names}"));
+        parameters.check_support();
+        assert_eq!(parameters.lines.get(), MAX_UNKNOWN);
+        assert_eq!(parameters.warnings.len(), MAX_UNKNOWN + 1);
+        assert!(parameters.warnings[0].starts_with("file.yml:2: service 's': parameter 'topik0'"));
+        assert_eq!(parameters.warnings[MAX_UNKNOWN], "3980 more names are not known and are ignored");
+        for name in 0..1000 {
+            parameters.problem(&format!("topik{name}"), &[], "wrong");
+        }
+        assert_eq!(parameters.lines.get(), MAX_LINES);
+        assert_eq!(parameters.problems.len(), 1000);
+    }
+}

@@ -5,6 +5,7 @@
 
 mod anchors;
 mod broker;
+mod budget;
 mod clear;
 mod crypto;
 mod document;

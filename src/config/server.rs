@@ -10,6 +10,7 @@ use base64ct::{Base64, Encoding};
 use serde_json::{Value as Json, json};
 
 use super::Request;
+use super::budget;
 use super::document::{self, Service};
 use super::http::Http;
 use super::secret::{self, PrivateKey};
@@ -227,7 +228,7 @@ fn choose(document: &Json, wanted: Option<&str>, place: &str) -> Result<Service>
     let config = document
         .get("config")
         .ok_or_else(|| Error::InvalidConfiguration(format!("{place}: the answer has no 'config'")))?;
-    let root = value(config, 0).ok_or_else(|| Error::InvalidConfiguration(format!("{place}: nested too deeply")))?;
+    let root = value(config, 0).map_err(|what| Error::InvalidConfiguration(format!("{place}: {what}")))?;
     document::service_of(root, wanted, place, |_, message| Error::InvalidConfiguration(format!("{place}: {message}")))
 }
 
@@ -313,12 +314,12 @@ fn put(map: &mut Map, path: &[&str], value: Value, target: &str, place: &str) ->
     }
 }
 
-/// JSON as the tree that YAML gives. `None`: too deep.
-fn value(json: &Json, depth: usize) -> Option<Value> {
+/// JSON as the tree that YAML gives.
+fn value(json: &Json, depth: usize) -> std::result::Result<Value, String> {
     if depth > MAX_DEPTH {
-        return None;
+        return Err("nested too deeply".into());
     }
-    Some(match json {
+    Ok(match json {
         Json::Null => Value::Null,
         Json::Bool(flag) => Value::Bool(*flag),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
@@ -327,10 +328,13 @@ fn value(json: &Json, depth: usize) -> Option<Value> {
             (None, None) => Value::Str(number.to_string()),
         },
         Json::String(text) => Value::Str(text.clone()),
-        Json::Array(items) => Value::List(items.iter().map(|item| value(item, depth + 1)).collect::<Option<_>>()?),
+        Json::Array(items) => {
+            Value::List(items.iter().map(|item| value(item, depth + 1)).collect::<std::result::Result<_, _>>()?)
+        }
         Json::Object(map) => {
             let mut tree = Map::new();
             for (name, item) in map {
+                budget::check_names(tree.len())?;
                 tree.insert(name.as_str(), value(item, depth + 1)?);
             }
             Value::Map(tree)
