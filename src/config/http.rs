@@ -12,6 +12,7 @@ use ureq::{Agent, Body};
 
 use super::budget;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::keys::pem;
 use crate::tls::Usage;
 
@@ -162,7 +163,7 @@ fn failed(what: &str, error: &ureq::Error, limit: Limit) -> Error {
 fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let wrong =
         |what: String| Error::InvalidConfiguration(format!("parameter 'config_ca_certs': {} {what}", file.display()));
-    let text = std::fs::read(file).map_err(|e| wrong(format!("can't be read: {e}")))?;
+    let text = files::read(file, files::MAX_BYTES).map_err(|e| wrong(format!("can't be read: {e}")))?;
     let sections = pem::sections(&text).map_err(wrong)?;
     let found: Vec<_> =
         sections.into_iter().filter(|section| section.is_certificate()).map(|section| section.body.into()).collect();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
+use super::path;
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
 use super::{Request, websocket, yaml};
@@ -207,7 +208,7 @@ impl Parameters {
         let mut problems = Vec::new();
         let mut entries = std::mem::take(&mut self.entries);
         let file = self.private_key_file(&entries, request);
-        if let Some(entry) = entries.iter().find(|e| e.name == "private_key_file" && !matches!(e.value, Value::Str(_)))
+        if let Some(entry) = entries.iter().find(|e| e.name == "private_key_file" && path::of_value(&e.value).is_none())
         {
             let message = format!("expected a string, found {}", entry.value.kind());
             problems.push((entry.layer, entry.written.clone(), message));
@@ -238,9 +239,10 @@ impl Parameters {
     }
 
     fn private_key_file(&self, entries: &[Entry], request: &Request) -> Option<PathBuf> {
-        match entries.iter().find(|entry| entry.name == "private_key_file").map(|entry| &entry.value) {
-            Some(Value::Str(file)) => Some(request.user_dir.join(file)),
-            _ => request.user_home.as_ref().map(|home| home.join(secret::DEFAULT_FILE)),
+        let given = entries.iter().find(|entry| entry.name == "private_key_file");
+        match given.and_then(|entry| path::of_value(&entry.value)) {
+            Some(file) => Some(request.user_dir.join(file)),
+            None => request.user_home.as_ref().map(|home| home.join(secret::DEFAULT_FILE)),
         }
     }
 

@@ -17,6 +17,7 @@ use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::files;
 use crate::keys::pem;
 use crate::keys::private::{self, Problem};
 
@@ -46,9 +47,8 @@ impl PrivateKey {
     /// Reads a file: PKCS #1 or PKCS #8, in PEM, encrypted or not.
     pub fn read(file: &Path, passphrase: Option<&[u8]>) -> Result<PrivateKey, String> {
         let name = file.display();
-        let text = std::fs::read(file)
-            .map(Zeroizing::new)
-            .map_err(|e| format!("the private key {name} can't be read: {e}"))?;
+        let text =
+            files::read(file, files::MAX_BYTES).map_err(|e| format!("the private key {name} can't be read: {e}"))?;
         PrivateKey::parse(&text, &name.to_string(), passphrase)
     }
 

@@ -13,10 +13,12 @@ use super::Request;
 use super::budget;
 use super::document::{self, Service};
 use super::http::Http;
+use super::path;
 use super::secret::{self, PrivateKey};
 use super::settings::DEFAULT_CONNECTION_TIMEOUT_S;
 use super::value::{Map, Value};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Below the home folder.
 const DEFAULT_AUTH: &str = ".config/sinetstream/auth.json";
@@ -40,22 +42,23 @@ pub(super) struct Found {
 }
 
 /// Fetches the configuration of this name and chooses the service in it. Blocks on the network.
-pub(super) fn fetch(name: &str, request: &Request, text: impl Fn(&str) -> Option<String>) -> Result<Found> {
+pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Option<Value>) -> Result<Found> {
     let home = |file: &str| request.user_home.as_ref().map(|home| home.join(file));
-    let given = |parameter: &str, default: &str| {
-        text(parameter).map(|file| request.user_dir.join(file)).or_else(|| home(default)).ok_or_else(|| {
+    let named =
+        |parameter: &str| given(parameter).as_ref().and_then(path::of_value).map(|file| request.user_dir.join(file));
+    let file = |parameter: &str, default: &str| {
+        named(parameter).or_else(|| home(default)).ok_or_else(|| {
             Error::NoConfig(format!("there is no home folder to look for '{default}' in; '{parameter}' names the file"))
         })
     };
-    let auth_file = given("auth_file", DEFAULT_AUTH)?;
+    let auth_file = file("auth_file", DEFAULT_AUTH)?;
     let auth = read_auth(&auth_file)?;
     let mut warnings = Vec::new();
     if secret::is_open_to_others(&auth_file) {
         let file = auth_file.display();
         warnings.push(format!("{file} can be read by other users ('chmod 600' changes that)"));
     }
-    let ca_certs = text("config_ca_certs").map(|file| request.user_dir.join(file));
-    let http = Http::new(&auth.address, ca_certs.as_deref(), timeout(request))?;
+    let http = Http::new(&auth.address, named("config_ca_certs").as_deref(), timeout(request))?;
     if http.address().starts_with("http://") {
         warnings.push(format!("the configuration server {} is asked without TLS", http.address()));
     }
@@ -64,7 +67,7 @@ pub(super) fn fetch(name: &str, request: &Request, text: impl Fn(&str) -> Option
     let document = server.configuration(name, &place)?;
     let mut service = choose(&document, request.service.as_deref(), &place)?;
     attach(&document, &mut service, &place)?;
-    let key_file = given("private_key_file", secret::DEFAULT_FILE);
+    let key_file = file("private_key_file", secret::DEFAULT_FILE);
     server.add_secrets(&document, &mut service, &place, &mut || key_file.clone())?;
     Ok(Found { service, place, warnings })
 }
@@ -85,7 +88,7 @@ fn timeout(request: &Request) -> Duration {
 
 fn read_auth(file: &Path) -> Result<Auth> {
     let name = file.display();
-    let bytes = match std::fs::read(file) {
+    let bytes = match files::read(file, files::MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(e) => {
             return Err(Error::NoConfig(format!(
