@@ -222,7 +222,6 @@ fn every_failure_has_its_own_error() {
             &["larger than"],
         ),
         ("slow", after(|| Response::Silence), "Connection", &["within 2 seconds"]),
-        ("byte by byte", after(|| Response::Drip), "Connection", &["within 2 seconds, the 'connection_timeout'"]),
         (
             "too many values",
             after(|| Response::Json(200, format!("[{}0]", "0,".repeat(100_000)))),
@@ -343,4 +342,30 @@ fn one_time_limit_holds_for_all_requests_together() {
     let opened = home.open_within(2, "my config");
     told(opened, "Connection", &["within 2 seconds, the 'connection_timeout' for all requests"]);
     assert!(server.requests().len() < 502, "all requests were made");
+}
+
+/// One byte after the other, each in time, without end: of the TLS handshake, of the header, of the answer.
+#[test]
+fn a_server_that_drips_is_given_up_in_time() {
+    use std::io::Write;
+    for (scheme, first, then) in [
+        // A handshake record of 16,383 bytes, with a message in it that is longer still (RFC 8446, section 5.1).
+        ("https", &[0x16, 3, 3, 0x3F, 0xFF, 2, 0xFF, 0xFF, 0xFF][..], 0),
+        ("http", b"HTTP/1.1 201 X\r\nX: ", b'x'),
+        ("http", b"HTTP/1.1 201 X\r\nContent-Length: 9999999\r\n\r\n", b' '),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut sent = stream.write_all(first);
+            while sent.is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                sent = stream.write_all(&[then]);
+            }
+        });
+        let home = Home::new(&format!("{scheme}://127.0.0.1:{port}"));
+        let opened = common::within(common::PATIENCE, move || home.open_within(2, "my config").map(drop));
+        told(opened, "Connection", &["within 2 seconds, the 'connection_timeout' for all requests"]);
+    }
 }

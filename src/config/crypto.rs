@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::extractor::Extractor;
 use super::message::{BroughtAlong, Under};
+use super::rights::Use;
 use super::value::{Map, Value};
 use crate::files;
 
@@ -368,6 +369,8 @@ impl Extractor {
                 return None;
             }
         };
+        let place = self.place_in(under, &path);
+        self.look_at(&file, Use::Secret, &place);
         self.password_lines(under, &path, &text)
     }
 

@@ -1,15 +1,16 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
 use super::path;
+use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
 use super::{Request, websocket, yaml};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
 pub(crate) enum Origin {
@@ -54,6 +55,23 @@ const MAX_UNKNOWN: usize = 20;
 const MAX_LINES: usize = 100;
 
 impl Parameters {
+    /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
+    /// error comes before those of its values.
+    pub fn look_at_configuration(&mut self, file: &Path, service: &Map) -> Result<()> {
+        let use_ = if service.holds_encrypted() { Use::HoldsEncrypted } else { Use::Trusted };
+        self.sort_out(rights::look_at(file, use_)).map_err(Error::InvalidConfiguration)
+    }
+
+    /// Notes what is worth a warning; the error has the rest.
+    pub fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
+        let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.is_error);
+        self.warnings.extend(warnings.into_iter().map(|finding| finding.message));
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(errors.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")),
+        }
+    }
+
     /// Adds a layer above those before: its parameters replace theirs, each as a whole.
     pub fn add_layer(&mut self, origin: Origin, map: &Map) {
         let layer = self.origins.len();
@@ -246,15 +264,16 @@ impl Parameters {
         }
     }
 
-    fn private_key(&mut self, file: &Option<PathBuf>, fingerprint: Option<&str>) -> Result<PrivateKey, String> {
+    fn private_key(
+        &mut self,
+        file: &Option<PathBuf>,
+        fingerprint: Option<&str>,
+    ) -> std::result::Result<PrivateKey, String> {
         let file = file
             .as_ref()
             .ok_or("there is no home folder to look for the private key in; 'private_key_file' names it")?;
         let key = PrivateKey::read(file, secret::passphrase().as_ref().map(|text| text.as_slice()))?;
-        if secret::is_open_to_others(file) {
-            let name = file.display();
-            self.warnings.push(format!("the private key {name} can be read by other users ('chmod 600' changes that)"));
-        }
+        self.sort_out(rights::look_at(file, Use::Secret)).map_err(|what| format!("the private key {what}"))?;
         let bare = |text: &str| text.trim_start_matches("SHA256:").trim_end_matches('=').to_owned();
         match fingerprint.map(bare) {
             Some(wanted) if wanted != key.fingerprint() => Err(format!(
@@ -321,6 +340,11 @@ impl Parameters {
             None => self.missing_place(name),
         };
         self.problems.push(format!("{place}: {message}"));
+    }
+
+    /// Notes what is wrong, with its place in the message.
+    pub fn add_problem(&mut self, message: String) {
+        self.problems.push(message);
     }
 
     /// Where a parameter should have been.

@@ -9,6 +9,7 @@ mod budget;
 mod clear;
 mod crypto;
 mod document;
+mod environment;
 mod extractor;
 mod find;
 mod http;
@@ -17,6 +18,7 @@ mod message;
 mod mqtt;
 mod parameters;
 pub(crate) mod path;
+mod rights;
 mod secret;
 mod server;
 mod settings;
@@ -141,6 +143,7 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         _ => {
             let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
             let service = document::service(&file, request.service.as_deref())?;
+            parameters.look_at_configuration(&file.path, &service.parameters)?;
             let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
             Some((service, origin))
         }

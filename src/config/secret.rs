@@ -130,18 +130,6 @@ where
     gcm.decrypt_inout_detached(iv.into(), aad, text.into(), tag.into()).ok()
 }
 
-/// Why others might know the key.
-#[cfg(unix)]
-pub(super) fn is_open_to_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_open_to_others(_: &Path) -> bool {
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

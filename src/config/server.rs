@@ -14,6 +14,7 @@ use super::budget;
 use super::document::{self, Service};
 use super::http::Http;
 use super::path;
+use super::rights::{self, Use};
 use super::secret::{self, PrivateKey};
 use super::settings::DEFAULT_CONNECTION_TIMEOUT_S;
 use super::value::{Map, Value};
@@ -54,11 +55,16 @@ pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Optio
     let auth_file = file("auth_file", DEFAULT_AUTH)?;
     let auth = read_auth(&auth_file)?;
     let mut warnings = Vec::new();
-    if secret::is_open_to_others(&auth_file) {
-        let file = auth_file.display();
-        warnings.push(format!("{file} can be read by other users ('chmod 600' changes that)"));
+    let ca_certs = named("config_ca_certs");
+    for (file, use_) in [(Some(&auth_file), Use::Secret), (ca_certs.as_ref(), Use::Trusted)] {
+        for finding in file.map(|file| rights::look_at(file, use_)).unwrap_or_default() {
+            match finding.is_error {
+                true => return Err(Error::InvalidConfiguration(finding.message)),
+                false => warnings.push(finding.message),
+            }
+        }
     }
-    let http = Http::new(&auth.address, named("config_ca_certs").as_deref(), timeout(request))?;
+    let http = Http::new(&auth.address, ca_certs.as_deref(), timeout(request))?;
     if http.address().starts_with("http://") {
         warnings.push(format!("the configuration server {} is asked without TLS", http.address()));
     }

@@ -31,8 +31,6 @@ pub enum Response {
     Raw(Vec<u8>),
     /// Nothing, until the client gives up.
     Silence,
-    /// One byte after the other, without end, each long before any patience is over.
-    Drip,
 }
 
 type Answer = dyn Fn(&Request) -> Response + Send + Sync;
@@ -95,16 +93,6 @@ fn serve(stream: impl Read + Write, answer: &Answer, requests: &Mutex<Vec<Reques
             .into_bytes(),
             Response::Raw(bytes) => {
                 let _ = reader.get_mut().write_all(&bytes);
-                return;
-            }
-            Response::Drip => {
-                let mut bytes =
-                    b"HTTP/1.1 200 X\r\nContent-Length: 99999\r\n\r\n".iter().chain(std::iter::repeat(&b' '));
-                let stream = reader.get_mut();
-                while bytes.next().is_some_and(|byte| stream.write_all(&[*byte]).and_then(|()| stream.flush()).is_ok())
-                {
-                    std::thread::sleep(std::time::Duration::from_millis(20));
-                }
                 return;
             }
             Response::Silence => {
