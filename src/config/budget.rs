@@ -21,13 +21,17 @@ impl Budget {
         Budget { values: Cell::new(MAX_VALUES), text: Cell::new(MAX_TEXT) }
     }
 
-    /// Counts a name or a value with a text of this length. The error says which limit is reached.
-    pub fn take(&self, length: usize) -> Result<(), String> {
-        let values = self.values.get().checked_sub(1).ok_or_else(too_many_values)?;
-        let text = self.text.get().checked_sub(length);
-        let text = text.ok_or_else(|| format!("more than {MAX_TEXT} bytes of text, {REPEATED}"))?;
-        self.values.set(values);
-        self.text.set(text);
+    /// Counts a name or a value. The error says which limit is reached.
+    pub fn take_one(&self) -> Result<(), String> {
+        let left = self.values.get().checked_sub(1);
+        self.values.set(left.ok_or_else(|| format!("more than {MAX_VALUES} names and values, {REPEATED}"))?);
+        Ok(())
+    }
+
+    /// Counts the text of one.
+    pub fn take_text(&self, length: usize) -> Result<(), String> {
+        let left = self.text.get().checked_sub(length);
+        self.text.set(left.ok_or_else(|| format!("more than {MAX_TEXT} bytes of text, {REPEATED}"))?);
         Ok(())
     }
 }
@@ -41,10 +45,6 @@ pub(super) fn check_names(names: usize) -> Result<(), String> {
 }
 
 const REPEATED: &str = "those counted that aliases (*name) repeat; write the values out, or into several files";
-
-fn too_many_values() -> String {
-    format!("more than {MAX_VALUES} names and values, {REPEATED}")
-}
 
 /// Refuses a JSON text with more names and values than that, before it is parsed.
 pub(super) fn check_json(text: &[u8]) -> Result<(), String> {

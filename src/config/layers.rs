@@ -52,7 +52,9 @@ pub(crate) struct Parameters {
 /// So many unknown names are told one by one.
 const MAX_UNKNOWN: usize = 20;
 /// Beyond that, places are told without their lines.
-const MAX_LINES: usize = 100;
+const MAX_LINES: usize = 50;
+/// So many problems are told.
+const MAX_PROBLEMS: usize = 100;
 
 impl Parameters {
     /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
@@ -367,6 +369,11 @@ impl Parameters {
     /// Everything that was found wrong, as one error.
     pub fn take_error(&mut self) -> Option<Error> {
         let mut problems = std::mem::take(&mut self.problems);
+        let more = problems.len().saturating_sub(MAX_PROBLEMS);
+        if more > 0 {
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(format!("{more} more problems"));
+        }
         (!problems.is_empty()).then(|| {
             problems.append(&mut self.unknown);
             Error::InvalidConfiguration(problems.join("\n"))
@@ -563,6 +570,8 @@ mod tests {
             parameters.problem(&format!("topik{name}"), &[], "wrong");
         }
         assert_eq!(parameters.lines.get(), MAX_LINES);
-        assert_eq!(parameters.problems.len(), 1000);
+        let Some(Error::InvalidConfiguration(message)) = parameters.take_error() else { panic!("no error") };
+        assert_eq!(message.lines().count(), MAX_PROBLEMS + 1 + MAX_UNKNOWN);
+        assert!(message.contains("\n900 more problems\n"), "{message}");
     }
 }

@@ -79,7 +79,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        self.0.take(0).map_err(de::Error::custom)?;
+        self.0.take_one().map_err(de::Error::custom)?;
         deserializer.deserialize_any(self)
     }
 }
@@ -93,7 +93,7 @@ impl<'de> DeserializeSeed<'de> for Text<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
         let text = String::deserialize(deserializer)?;
-        self.0.take(text.len()).map_err(de::Error::custom)?;
+        self.0.take_text(text.len()).map_err(de::Error::custom)?;
         Ok(text)
     }
 }
@@ -138,7 +138,7 @@ impl<'de> de::Visitor<'de> for Node<'_> {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
-        self.0.take(value.len()).map_err(E::custom)?;
+        self.0.take_text(value.len()).map_err(E::custom)?;
         Ok(Value::Str(value.to_owned()))
     }
 
@@ -211,7 +211,7 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
-        self.budget.take(name.len()).map_err(E::custom)?;
+        self.budget.take_one().and_then(|()| self.budget.take_text(name.len())).map_err(E::custom)?;
         match self.map.get(name) {
             Some(_) => Err(E::custom(format!("'{name}' is given twice"))),
             None => Ok(name.to_owned()),
