@@ -52,12 +52,12 @@ macro_rules! common_setters {
 
         /// The file with the configuration server's address and the login there.
         pub fn auth_file(self, path: impl Into<std::path::PathBuf>) -> Self {
-            self.field("auth_file", path.into().display().to_string())
+            self.field("auth_file", crate::config::path::to_value(&path.into()))
         }
 
         /// The private key for encrypted values of the configuration. Without it `~/.config/sinetstream/private_key.pem`.
         pub fn private_key_file(self, path: impl Into<std::path::PathBuf>) -> Self {
-            self.field("private_key_file", path.into().display().to_string())
+            self.field("private_key_file", crate::config::path::to_value(&path.into()))
         }
 
         /// The messaging system; `mqtt`.

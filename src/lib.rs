@@ -37,6 +37,7 @@ mod builder;
 pub mod cli;
 pub mod config;
 mod error;
+mod files;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;

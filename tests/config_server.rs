@@ -62,8 +62,12 @@ impl Home {
     }
 
     fn open(&self, name: &str) -> sinetstream::Result<MessageWriter<str>> {
+        self.open_within(20, name)
+    }
+
+    fn open_within(&self, seconds: i64, name: &str) -> sinetstream::Result<MessageWriter<str>> {
         let builder = MessageWriter::<str>::builder().config_name(name).auth_file(self.file("auth.json"));
-        builder.private_key_file(self.file("private.pem")).parameter("connection_timeout", 2).open()
+        builder.private_key_file(self.file("private.pem")).parameter("connection_timeout", seconds).open()
     }
 }
 
@@ -219,6 +223,21 @@ fn every_failure_has_its_own_error() {
         ),
         ("slow", after(|| Response::Silence), "Connection", &["within 2 seconds"]),
         (
+            "too many values",
+            after(|| Response::Json(200, format!("[{}0]", "0,".repeat(100_000)))),
+            "InvalidConfiguration",
+            &["more than 100000 names and values"],
+        ),
+        (
+            "too many parameters",
+            after(|| {
+                let many: serde_json::Map<_, _> = (0..5001).map(|i| (format!("name{i}"), json!(1))).collect();
+                Response::Json(200, json!({"name": "my config", "config": {"svc": many}}).to_string())
+            }),
+            "InvalidConfiguration",
+            &["configuration 'my config'", "more than 5000 names"],
+        ),
+        (
             "wrong version",
             answered(json!({"header": {"version": 4}, "config": {"svc": {}}}), none(), none(), &[]),
             "InvalidConfiguration",
@@ -273,7 +292,8 @@ fn every_failure_has_its_own_error() {
         let server = Server::start(None, answer);
         let home = Home::new(&format!("http://127.0.0.1:{}", server.port));
         println!("{what}");
-        let message = told(home.open("my config"), variant, words);
+        let is_slow = words.iter().any(|word| word.contains("within 2 seconds"));
+        let message = told(home.open_within(if is_slow { 2 } else { 20 }, "my config"), variant, words);
         assert!(!message.contains("S3CR3T") && !message.contains("t0ken"), "{what}: {message}");
     }
     let nobody = Home::new(&format!("http://127.0.0.1:{}", closed_port()));
@@ -301,4 +321,51 @@ fn one_source_of_the_configuration() {
         told(MessageWriter::<str>::builder().config_file(&file).open(), "Connection", &["connect 127.0.0.1:1"])
     });
     assert!(warnings.iter().any(|warning| warning.contains("'config_name' has no effect")), "{warnings:?}");
+}
+
+/// Each answer is there in time, but there are so many.
+#[test]
+fn one_time_limit_holds_for_all_requests_together() {
+    let secrets: Vec<Json> = (0..500).map(|i| json!({"target": format!("svc.x{i}"), "id": format!("s{i}")})).collect();
+    let config = json!({"svc": {"type": "mqtt", "brokers": "127.0.0.1:1", "topic": "t"}});
+    let server = Server::start(None, move |request| {
+        let path = request.line.split(' ').nth(1).expect("a path");
+        let Some(number) = path.strip_prefix("/api/v1/secrets/s") else {
+            return good(request, &config, &json!([]), &json!(secrets), &[]);
+        };
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (id, target) = (format!("s{number}"), format!("svc.x{number}"));
+        let fingerprint = fingerprint();
+        Response::Json(200, json!({"id": id, "target": target, "fingerprint": fingerprint, "value": ""}).to_string())
+    });
+    let home = Home::new(&format!("http://127.0.0.1:{}", server.port));
+    let opened = home.open_within(2, "my config");
+    told(opened, "Connection", &["within 2 seconds, the 'connection_timeout' for all requests"]);
+    assert!(server.requests().len() < 502, "all requests were made");
+}
+
+/// One byte after the other, each in time, without end: of the TLS handshake, of the header, of the answer.
+#[test]
+fn a_server_that_drips_is_given_up_in_time() {
+    use std::io::Write;
+    for (scheme, first, then) in [
+        // A handshake record of 16,383 bytes, with a message in it that is longer still (RFC 8446, section 5.1).
+        ("https", &[0x16, 3, 3, 0x3F, 0xFF, 2, 0xFF, 0xFF, 0xFF][..], 0),
+        ("http", b"HTTP/1.1 201 X\r\nX: ", b'x'),
+        ("http", b"HTTP/1.1 201 X\r\nContent-Length: 9999999\r\n\r\n", b' '),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut sent = stream.write_all(first);
+            while sent.is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                sent = stream.write_all(&[then]);
+            }
+        });
+        let home = Home::new(&format!("{scheme}://127.0.0.1:{port}"));
+        let opened = common::within(common::PATIENCE, move || home.open_within(2, "my config").map(drop));
+        told(opened, "Connection", &["within 2 seconds, the 'connection_timeout' for all requests"]);
+    }
 }

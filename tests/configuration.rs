@@ -8,7 +8,7 @@ use common::broker::Broker;
 use common::raw::{self, Publish};
 use common::scripted::Scripted;
 use common::warnings::collect;
-use common::{PATIENCE, data, next, no_reconnect, within};
+use common::{PATIENCE, data, next, no_reconnect, own, within, write_own};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, Error, MessageReader, MessageWriter, MessageWriterBuilder, Result};
 
@@ -46,7 +46,7 @@ fn open_service(file: &Path, service: &str, reader: bool) -> Result<()> {
 
 /// Returns how many services and mistakes there are.
 fn every_mistake_is_told(file: &str) -> (usize, usize) {
-    let file = data(file);
+    let (_folder, file) = own(file);
     let all = expectations(&file);
     let mut wrong = Vec::new();
     for Expected { service, reader, mistakes } in &all {
@@ -156,7 +156,7 @@ fn wire(broker: &Scripted, builder: MessageWriterBuilder<str>) -> (raw::Connect,
 fn every_header_version_takes_both_names_at_both_levels() {
     let broker = recording_broker();
     for version in 1..=3 {
-        let file = data(&format!("services_v{version}.yml"));
+        let (_folder, file) = own(&format!("services_v{version}.yml"));
         for service in
             ["top-old-names", "top-new-names", "type-spec-old-names", "type-spec-new-names", "both-levels", "merged"]
         {
@@ -221,7 +221,7 @@ fn the_guides_example_works_as_it_stands() {
 #[test]
 fn the_builder_is_above_the_file() {
     let broker = recording_broker();
-    let file = data("services_v3.yml");
+    let (_folder, file) = own("services_v3.yml");
     for service in ["top-old-names", "type-spec-old-names"] {
         let builder = MessageWriter::builder()
             .config_file(&file)
@@ -274,7 +274,7 @@ fn qos_wins_over_consistency_of_the_same_or_a_lower_layer() {
     let broker = Scripted::open(|peer| peer.drain());
     for (lines, qos, consistency, expected) in cases {
         let text = format!("s:\n  type: mqtt\n  topic: t\n  brokers: {}\n  {lines}\n", broker.address());
-        std::fs::write(&file, text).expect("write");
+        write_own(&file, text);
         let mut builder = MessageWriter::<str>::builder().config_file(&file);
         if let Some(qos) = qos {
             builder = builder.parameter("qos", qos);
@@ -295,7 +295,7 @@ fn open_lines(lines: &str) -> (Result<()>, Vec<String>) {
     let text = format!(
         "config:\n  s:\n    type: mqtt\n    brokers: 127.0.0.1:1\n    topic: t\n    {lines}\nheader: {{version: 2}}\n"
     );
-    std::fs::write(&file, text).expect("write");
+    write_own(&file, text);
     collect(|| MessageWriter::<str>::builder().config_file(&file).parameter("connect", no_reconnect()).open().map(drop))
 }
 
@@ -373,7 +373,7 @@ fn a_password_in_the_clear_is_told() {
         let text = format!(
             "header: {{version: 2}}\nconfig:\n  s:\n    type: mqtt\n    topic: t\n    brokers: {brokers}\n    {more}\n"
         );
-        std::fs::write(&file, text).expect("write");
+        write_own(&file, text);
         let (result, warnings) = collect(|| {
             let writer = MessageWriter::<str>::builder().config_file(&file).parameter("connect", no_reconnect());
             writer.open().map(drop)
@@ -475,7 +475,7 @@ fn a_file_that_is_missing_is_no_config() {
 
 #[test]
 fn a_service_must_be_named_or_be_the_only_one() {
-    let file = data("services_v2.yml");
+    let (_folder, file) = own("services_v2.yml");
     let names = "top-old-names, top-new-names, type-spec-old-names, type-spec-new-names, both-levels, merged";
     for (service, words) in
         [(None, "several services"), (Some("other"), "no service 'other'"), (Some(""), "no service ''")]
@@ -502,7 +502,7 @@ fn an_unknown_type_is_its_own_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("config.yml");
     for name in ["kafka", "MQTT", "mqttv5", "''"] {
-        std::fs::write(&file, format!("s:\n  brokers: h\n  type: {name}\n  topic: t\n")).expect("write");
+        write_own(&file, format!("s:\n  brokers: h\n  type: {name}\n  topic: t\n"));
         match MessageWriter::<str>::builder().config_file(&file).open().map(drop) {
             Err(Error::UnsupportedServiceType(message)) => {
                 assert!(message.contains("config.yml:3: service 's'"), "{message}");
@@ -537,7 +537,7 @@ fn headers_other_than_2_and_3_are_refused() {
         ("header: {version: 3}\nconfig:\n  s:\n".to_owned(), 3, "service 's' must be a map of parameters"),
         ("s: text\n".to_owned(), 1, "service 's' must be a map of parameters"),
     ] {
-        std::fs::write(&file, &text).expect("write");
+        write_own(&file, &text);
         match MessageWriter::<str>::builder().config_file(&file).open().map(drop) {
             Err(Error::InvalidConfiguration(message)) => {
                 assert!(message.starts_with(&format!("{}:{line}: ", file.display())), "{text}: {message}");

@@ -329,3 +329,17 @@ fn values_without_their_quotes_and_other_slips_are_told_in_plain_words() {
         accepted(password(value));
     }
 }
+
+/// What is repeated has the line that is told. Without a bound it took gigabytes, or minutes.
+#[test]
+fn what_a_file_may_hold_is_bounded_and_the_error_has_its_line() {
+    let aliases = |anchored: &str, count: usize| format!("a: &a {anchored}\nb:\n{}", "- *a\n".repeat(count));
+    let list = format!("[{}0]", "0,".repeat(20));
+    refused(aliases(&list, 20_000), Some(1), &["b[", "more than 100000 names and values", "aliases"]);
+    let text = "x".repeat(100_000);
+    refused(aliases(&text, 1000), None, &["more than 8388608 bytes of text", "aliases"]);
+    let names = |count: usize| (0..count).map(|i| format!("  n{i}: 1\n")).collect::<String>();
+    refused(format!("s:\n{}", names(5001)), Some(2), &["a map has more than 5000 names"]);
+    refused(format!("a: &a\n{}b:\n  <<: *a\n  c: 1\n  d: 1\n", names(4999)), None, &["a map has more than 5000 names"]);
+    accepted(format!("s:\n  {SERVICE}{}", names(4997)));
+}

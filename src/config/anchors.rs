@@ -3,15 +3,21 @@
 
 use super::value::Value;
 
+use std::collections::HashSet;
+
 /// Stands for the anchor that is looked at; no configuration has it.
 const MARK: &str = "sinetstream anchor mark";
-/// Each takes another reading of the text.
+/// Each anchor takes two more readings of the text, so in a long text fewer are looked at.
 const MAX_ANCHORS: usize = 100;
+/// So much is read again for all anchors together.
+const MAX_BYTES: usize = 4 << 20;
 
 /// The line (from 1) of a value that is, or begins with, what is taken for an anchor, and its name.
 pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Option<Value>) -> Option<(usize, String)> {
-    let unused = anchors(text).filter(|(_, name)| !has_alias(text, name));
-    unused.take(MAX_ANCHORS).find_map(|(start, name)| {
+    let aliases = names(text, '*').map(|(_, name)| name).collect::<HashSet<_>>();
+    let unused = anchors(text).filter(|(_, name)| !aliases.contains(name));
+    let has_null = has_null(root);
+    unused.take(most(text)).find_map(|(start, name)| {
         let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
         let found = if after.starts_with(|c: char| !c.is_whitespace() && !matches!(c, ',' | ']' | '}')) {
             // Without it the text means the same, so it is an anchor; with something in its place it begins a value.
@@ -20,15 +26,15 @@ pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Optio
         } else {
             // Whatever an anchor stands before can't follow a string, so with one in its place the text is YAML only if
             // there is nothing.
-            has_null(root).then(|| parse(&format!("{before}\"{MARK}\"{after}")))
+            has_null.then(|| parse(&format!("{before}\"{MARK}\"{after}")))
         };
         Some((1 + before.matches('\n').count(), name_of_mark(&found??, "")?.to_owned()))
     })
 }
 
-/// Whether the anchor is referred to.
-fn has_alias(text: &str, name: &str) -> bool {
-    text.match_indices(&format!("*{name}")).any(|(start, alias)| !text[start + alias.len()..].starts_with(is_in_name))
+/// How many anchors of the text are looked at.
+fn most(text: &str) -> usize {
+    (MAX_BYTES / (2 * text.len()).max(1)).clamp(1, MAX_ANCHORS)
 }
 
 fn is_in_name(c: char) -> bool {
@@ -37,12 +43,17 @@ fn is_in_name(c: char) -> bool {
 
 /// Where anchors may be, and their names.
 fn anchors(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.match_indices('&').filter_map(move |(start, _)| {
-        let begins =
-            text[..start].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '[' | '{' | ','));
+    names(text, '&').filter(|(start, _)| {
+        text[..*start].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '[' | '{' | ','))
+    })
+}
+
+/// Where the sign of an anchor or an alias stands before a name, and the name.
+fn names(text: &str, sign: char) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices(sign).filter_map(move |(start, _)| {
         let rest = &text[start + 1..];
         let length = rest.find(|c| !is_in_name(c)).unwrap_or(rest.len());
-        (begins && length > 0).then(|| (start, &rest[..length]))
+        (length > 0).then(|| (start, &rest[..length]))
     })
 }
 
@@ -62,5 +73,26 @@ fn name_of_mark<'a>(value: &'a Value, name: &'a str) -> Option<&'a str> {
         Value::Map(map) => map.iter().find_map(|(name, value)| name_of_mark(value, name)),
         Value::List(items) => items.iter().find_map(|item| name_of_mark(item, name)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_read_again_a_few_times_only() {
+        for (anchors, padding, most) in [(500, 0, 2 * MAX_ANCHORS), (500, 1 << 20, 4), (500, 4 << 20, 2)] {
+            let text: String = (0..anchors).map(|i| format!("- &a{i}\n")).collect::<String>() + &" ".repeat(padding);
+            let read = Cell::new(0);
+            let parse = |_: &str| {
+                read.set(read.get() + 1);
+                Some(Value::Null)
+            };
+            assert_eq!(lost_value(&text, &Value::List(vec![Value::Null]), parse), None);
+            assert!((1..=most).contains(&read.get()), "{} readings", read.get());
+        }
     }
 }

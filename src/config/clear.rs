@@ -1,9 +1,8 @@
 //! What would go over the network without TLS.
 
-use std::env;
-
 use super::broker::Broker;
-use super::extractor::{Extractor, is_word};
+use super::environment::{self, Flag};
+use super::extractor::Extractor;
 
 /// For all programs of a machine, whatever their files and builders say.
 const VARIABLE: &str = "SINETSTREAM_REQUIRE_TLS";
@@ -36,15 +35,11 @@ impl Extractor {
     }
 
     fn machine_requires_tls(&mut self) -> bool {
-        let Some(value) = env::var_os(VARIABLE) else { return false };
-        let value = value.to_string_lossy();
-        if is_word(&value, &["1", "true", "yes", "on"]) {
-            return true;
-        }
-        if !is_word(&value, &["", "0", "false", "no", "off"]) {
+        let flag = environment::flag(VARIABLE);
+        if flag == Flag::Unclear {
             let message = format!("the environment variable {VARIABLE} is neither 1 nor 0");
             self.parameters.problem("require_tls", &[], &message);
         }
-        false
+        flag == Flag::On
     }
 }

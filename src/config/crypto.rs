@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 
 use super::extractor::Extractor;
 use super::message::{BroughtAlong, Under};
+use super::rights::Use;
 use super::value::{Map, Value};
+use crate::files;
 
 /// Bytes that are wiped after use and that `Debug` hides.
 #[derive(Clone)]
@@ -360,13 +362,15 @@ impl Extractor {
             return None;
         };
         let file: PathBuf = self.user_dir.join(Path::new(&file));
-        let text = match std::fs::read(&file).map(Zeroizing::new) {
+        let text = match files::read(&file, files::MAX_BYTES) {
             Ok(text) => text,
             Err(e) => {
                 self.problem_in(under, &path, &format!("{} can't be read: {e}", file.display()));
                 return None;
             }
         };
+        let place = self.place_in(under, &path);
+        self.look_at(&file, Use::Secret, &place);
         self.password_lines(under, &path, &text)
     }
 

@@ -1,9 +1,12 @@
 //! Which configuration file is read.
 
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Result};
+use crate::files;
 
 /// No configuration comes near this.
 const MAX_BYTES: u64 = 4 << 20;
@@ -19,7 +22,7 @@ pub(crate) struct SourceFile {
 pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&Path>) -> Result<SourceFile> {
     if let Some(path) = explicit {
         let path = user_dir.join(path);
-        return match read(&path)? {
+        return match read(&path, true)? {
             Some(text) => Ok(SourceFile { path, text }),
             None => Err(Error::NoConfig(format!("configuration file {} does not exist", path.display()))),
         };
@@ -27,7 +30,7 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     let mut tried = vec![user_dir.join(".sinetstream_config.yml")];
     tried.extend(user_home.map(|home| home.join(".config/sinetstream/config.yml")));
     for path in &tried {
-        if let Some(text) = read(path)? {
+        if let Some(text) = read(path, false)? {
             return Ok(SourceFile { path: path.clone(), text });
         }
     }
@@ -35,28 +38,34 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     Err(Error::NoConfig(format!("no configuration file found; looked for {}", tried.join(" and "))))
 }
 
-/// The file's text, or `None` when there is no such file.
-fn read(path: &Path) -> Result<Option<String>> {
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(path);
-    match opened.and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
-        Ok(length) if length as u64 > MAX_BYTES => {
-            let path = path.display();
-            return Err(Error::InvalidConfiguration(format!("{path}: the file is larger than {MAX_BYTES} bytes")));
+/// The file's text, or `None` when there is no such file. A pipe is read where the user has named it: nobody else should make
+/// a program wait.
+fn read(path: &Path, named: bool) -> Result<Option<String>> {
+    let mut bytes = match bytes(path, named) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == ErrorKind::FileTooLarge => {
+            return Err(Error::InvalidConfiguration(format!("{}: {e}", path.display())));
         }
-        Ok(_) => {}
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(e) => return Err(Error::NoConfig(format!("configuration file {} can't be read: {e}", path.display()))),
-    }
-    match String::from_utf8(bytes) {
+    };
+    match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) => Ok(Some(text)),
         Err(e) => {
             let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
             let line = 1 + valid.iter().filter(|&&b| b == b'\n').count();
             Err(Error::InvalidConfiguration(format!("{}:{line}: the file is not UTF-8", path.display())))
         }
+    }
+}
+
+fn bytes(path: &Path, named: bool) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let is_pipe = || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    match named && is_pipe() {
+        true => files::read_pipe(path, MAX_BYTES),
+        false => files::read(path, MAX_BYTES),
     }
 }
 
@@ -79,5 +88,23 @@ mod tests {
         assert!(matches!(found(Some("explicit.yml")), Err(Error::NoConfig(_))));
         std::fs::write(here.join("explicit.yml"), "explicit").unwrap();
         assert_eq!(found(Some("explicit.yml")), Ok("explicit".into()));
+    }
+
+    /// Who may write to the current folder could make every program there wait.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_nobody_has_named_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join(".sinetstream_config.yml");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let found = find(None, folder.path(), None).map(|file| file.text);
+        assert!(matches!(found, Err(Error::NoConfig(message)) if message.contains("it is not a regular file")));
+        // Here somebody writes into it.
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::write(pipe, "named")
+        });
+        assert_eq!(find(Some(&pipe), folder.path(), None).map(|file| file.text), Ok("named".into()));
+        writer.join().unwrap().unwrap();
     }
 }

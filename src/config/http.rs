@@ -1,15 +1,18 @@
-//! Requests to the configuration server: JSON over HTTPS, bounded in time and size.
+//! Requests to the configuration server: JSON over HTTPS, bounded in time and size. The time is one for all requests together:
+//! the server may ask for hundreds of them.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::CertificateDer;
 use serde_json::Value as Json;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
+use super::budget;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::keys::pem;
 use crate::tls::Usage;
 
@@ -18,7 +21,14 @@ const MAX_ANSWER: u64 = 16 << 20;
 pub(super) struct Http {
     agent: Agent,
     address: String,
+    limit: Limit,
+}
+
+/// When the whole exchange has to be over, from the look-up of the name to the last byte of the last answer.
+#[derive(Clone, Copy)]
+struct Limit {
     timeout: Duration,
+    deadline: Instant,
 }
 
 /// An answer of the server.
@@ -26,12 +36,12 @@ pub(super) struct Answer {
     pub status: u16,
     body: Body,
     what: String,
-    timeout: Duration,
+    limit: Limit,
 }
 
 impl Http {
-    /// `address` is `https://host[:port]`, perhaps with a path. One request takes `timeout` at most, from the look-up of the
-    /// name to the last byte. Trusts the certificates of `ca_certs`, or the system's.
+    /// `address` is `https://host[:port]`, perhaps with a path. All requests together take `timeout` at most, from now on.
+    /// Trusts the certificates of `ca_certs`, or the system's.
     pub fn new(address: &str, ca_certs: Option<&Path>, timeout: Duration) -> Result<Http> {
         if !address.starts_with("https://") && !address.starts_with("http://") {
             let message = format!("the configuration server's address '{address}' is not an https:// address");
@@ -54,10 +64,10 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            .timeout_global(Some(timeout))
             .user_agent(concat!("sinetstream/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Http { agent: config.into(), address: address.trim_end_matches('/').to_owned(), timeout })
+        let limit = Limit { timeout, deadline: Instant::now() + timeout };
+        Ok(Http { agent: config.into(), address: address.trim_end_matches('/').to_owned(), limit })
     }
 
     pub fn address(&self) -> &str {
@@ -65,20 +75,33 @@ impl Http {
     }
 
     pub fn post(&self, path: &str, body: &Json) -> Result<Answer> {
-        let url = format!("{}{path}", self.address);
-        let request =
-            self.agent.post(&url).header("Content-Type", "application/json").header("Accept", "application/json");
+        let request = self.agent.post(format!("{}{path}", self.address));
+        let request = request.header("Content-Type", "application/json").header("Accept", "application/json");
+        let request = request.config().timeout_global(Some(self.left(path)?)).build();
         self.answer(path, request.send(body.to_string()))
     }
 
     pub fn get(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Result<Answer> {
-        let url = format!("{}{path}", self.address);
-        let mut request = self.agent.get(&url).header("Accept", "application/json");
+        let mut request = self.agent.get(format!("{}{path}", self.address)).header("Accept", "application/json");
         request = request.header("Authorization", format!("Bearer {token}"));
+        request = request.config().timeout_global(Some(self.left(path)?)).build();
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         self.answer(path, request.call())
+    }
+
+    fn what(&self, path: &str) -> String {
+        format!("configuration server {}{path}", self.address)
+    }
+
+    /// The time that is left for this request and those after it.
+    fn left(&self, path: &str) -> Result<Duration> {
+        let left = self.limit.deadline.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(Error::connection(format!("{}: {}", self.what(path), self.limit.exceeded()))),
+            false => Ok(left),
+        }
     }
 
     fn answer(
@@ -86,8 +109,8 @@ impl Http {
         path: &str,
         result: std::result::Result<ureq::http::Response<Body>, ureq::Error>,
     ) -> Result<Answer> {
-        let what = format!("configuration server {}{path}", self.address);
-        let response = result.map_err(|e| failed(&what, &e, self.timeout))?;
+        let what = self.what(path);
+        let response = result.map_err(|e| failed(&what, &e, self.limit))?;
         let status = response.status().as_u16();
         if response.status().is_redirection() {
             return Err(Error::connection(format!("{what}: a redirect ({status}), which is not followed")));
@@ -95,7 +118,7 @@ impl Http {
         if response.status().is_server_error() {
             return Err(Error::connection(format!("{what}: the server has failed (status {status})")));
         }
-        Ok(Answer { status, body: response.into_body(), what, timeout: self.timeout })
+        Ok(Answer { status, body: response.into_body(), what, limit: self.limit })
     }
 }
 
@@ -106,8 +129,9 @@ impl Answer {
     }
 
     pub fn json(self) -> Result<Json> {
-        let Answer { mut body, what, timeout, .. } = self;
-        let bytes = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(|e| failed(&what, &e, timeout))?;
+        let Answer { mut body, what, limit, .. } = self;
+        let bytes = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(|e| failed(&what, &e, limit))?;
+        budget::check_json(&bytes).map_err(|why| Error::InvalidConfiguration(format!("{what}: the answer: {why}")))?;
         // The library's own message may quote the answer.
         serde_json::from_slice(&bytes).map_err(|e| {
             Error::InvalidConfiguration(format!(
@@ -119,9 +143,16 @@ impl Answer {
     }
 }
 
-fn failed(what: &str, error: &ureq::Error, timeout: Duration) -> Error {
+impl Limit {
+    fn exceeded(&self) -> String {
+        let seconds = self.timeout.as_secs_f64();
+        format!("no whole answer within {seconds} seconds, the 'connection_timeout' for all requests together")
+    }
+}
+
+fn failed(what: &str, error: &ureq::Error, limit: Limit) -> Error {
     let why = match error {
-        ureq::Error::Timeout(_) => format!("no whole answer within {} seconds", timeout.as_secs_f64()),
+        ureq::Error::Timeout(_) => limit.exceeded(),
         ureq::Error::BodyExceedsLimit(limit) => format!("the answer is larger than {limit} bytes"),
         ureq::Error::HostNotFound => "the host is not known".to_owned(),
         other => other.to_string(),
@@ -132,7 +163,7 @@ fn failed(what: &str, error: &ureq::Error, timeout: Duration) -> Error {
 fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let wrong =
         |what: String| Error::InvalidConfiguration(format!("parameter 'config_ca_certs': {} {what}", file.display()));
-    let text = std::fs::read(file).map_err(|e| wrong(format!("can't be read: {e}")))?;
+    let text = files::read(file, files::MAX_BYTES).map_err(|e| wrong(format!("can't be read: {e}")))?;
     let sections = pem::sections(&text).map_err(wrong)?;
     let found: Vec<_> =
         sections.into_iter().filter(|section| section.is_certificate()).map(|section| section.body.into()).collect();

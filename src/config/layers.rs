@@ -1,13 +1,16 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
+use super::path;
+use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
 use super::{Request, websocket, yaml};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
 pub(crate) enum Origin {
@@ -39,10 +42,38 @@ pub(crate) struct Parameters {
     pub warnings: Vec<String>,
     /// Those of the warnings that may explain a problem: a name that was misspelt is missing elsewhere.
     unknown: Vec<String>,
+    /// How many names are unknown beyond those in `unknown`.
+    more_unknown: usize,
     problems: Vec<String>,
+    /// How many lines were looked for; each takes another reading of the file.
+    lines: Cell<usize>,
 }
 
+/// So many unknown names are told one by one.
+const MAX_UNKNOWN: usize = 20;
+/// Beyond that, places are told without their lines.
+const MAX_LINES: usize = 50;
+/// So many problems are told.
+const MAX_PROBLEMS: usize = 100;
+
 impl Parameters {
+    /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
+    /// error comes before those of its values.
+    pub fn look_at_configuration(&mut self, file: &Path, service: &Map) -> Result<()> {
+        let use_ = if service.holds_encrypted() { Use::HoldsEncrypted } else { Use::Trusted };
+        self.sort_out(rights::look_at(file, use_)).map_err(Error::InvalidConfiguration)
+    }
+
+    /// Notes what is worth a warning; the error has the rest.
+    pub fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
+        let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.is_error);
+        self.warnings.extend(warnings.into_iter().map(|finding| finding.message));
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(errors.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")),
+        }
+    }
+
     /// Adds a layer above those before: its parameters replace theirs, each as a whole.
     pub fn add_layer(&mut self, origin: Origin, map: &Map) {
         let layer = self.origins.len();
@@ -152,6 +183,9 @@ impl Parameters {
             self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
             self.entries.push(entry);
         }
+        if self.more_unknown > 0 {
+            self.warnings.push(format!("{} more names are not known and are ignored", self.more_unknown));
+        }
     }
 
     fn check_inside(&mut self, name: &str, value: &Value, layer: usize, written: &[String]) {
@@ -175,6 +209,7 @@ impl Parameters {
                 let place = self.place(layer, written);
                 self.warnings.push(format!("{place} has no effect: {why}"));
             }
+            None if self.unknown.len() == MAX_UNKNOWN => self.more_unknown += 1,
             None => {
                 let hint = match parameters::nearest(table, name) {
                     Some(known) => format!("; did you mean '{known}'?"),
@@ -193,7 +228,7 @@ impl Parameters {
         let mut problems = Vec::new();
         let mut entries = std::mem::take(&mut self.entries);
         let file = self.private_key_file(&entries, request);
-        if let Some(entry) = entries.iter().find(|e| e.name == "private_key_file" && !matches!(e.value, Value::Str(_)))
+        if let Some(entry) = entries.iter().find(|e| e.name == "private_key_file" && path::of_value(&e.value).is_none())
         {
             let message = format!("expected a string, found {}", entry.value.kind());
             problems.push((entry.layer, entry.written.clone(), message));
@@ -224,21 +259,23 @@ impl Parameters {
     }
 
     fn private_key_file(&self, entries: &[Entry], request: &Request) -> Option<PathBuf> {
-        match entries.iter().find(|entry| entry.name == "private_key_file").map(|entry| &entry.value) {
-            Some(Value::Str(file)) => Some(request.user_dir.join(file)),
-            _ => request.user_home.as_ref().map(|home| home.join(secret::DEFAULT_FILE)),
+        let given = entries.iter().find(|entry| entry.name == "private_key_file");
+        match given.and_then(|entry| path::of_value(&entry.value)) {
+            Some(file) => Some(request.user_dir.join(file)),
+            None => request.user_home.as_ref().map(|home| home.join(secret::DEFAULT_FILE)),
         }
     }
 
-    fn private_key(&mut self, file: &Option<PathBuf>, fingerprint: Option<&str>) -> Result<PrivateKey, String> {
+    fn private_key(
+        &mut self,
+        file: &Option<PathBuf>,
+        fingerprint: Option<&str>,
+    ) -> std::result::Result<PrivateKey, String> {
         let file = file
             .as_ref()
             .ok_or("there is no home folder to look for the private key in; 'private_key_file' names it")?;
         let key = PrivateKey::read(file, secret::passphrase().as_ref().map(|text| text.as_slice()))?;
-        if secret::is_open_to_others(file) {
-            let name = file.display();
-            self.warnings.push(format!("the private key {name} can be read by other users ('chmod 600' changes that)"));
-        }
+        self.sort_out(rights::look_at(file, Use::Secret)).map_err(|what| format!("the private key {what}"))?;
         let bare = |text: &str| text.trim_start_matches("SHA256:").trim_end_matches('=').to_owned();
         match fingerprint.map(bare) {
             Some(wanted) if wanted != key.fingerprint() => Err(format!(
@@ -282,10 +319,20 @@ impl Parameters {
             Origin::Server { place, service } => format!("{place}: service '{service}': parameter '{name}'"),
             Origin::File { file, service, path } => {
                 let full: Vec<String> = path.iter().chain(written).cloned().collect();
-                let line = yaml::line_of(&file.text, &full).map_or(String::new(), |line| format!(":{line}"));
+                let line = self.line(file, &full);
                 format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
             }
         }
+    }
+
+    /// `:` and the line, or nothing.
+    fn line(&self, file: &SourceFile, path: &[String]) -> String {
+        let before = self.lines.get();
+        if before == MAX_LINES {
+            return String::new();
+        }
+        self.lines.set(before + 1);
+        yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"))
     }
 
     /// Notes that a parameter is wrong, in all or at a name inside it.
@@ -297,11 +344,16 @@ impl Parameters {
         self.problems.push(format!("{place}: {message}"));
     }
 
+    /// Notes what is wrong, with its place in the message.
+    pub fn add_problem(&mut self, message: String) {
+        self.problems.push(message);
+    }
+
     /// Where a parameter should have been.
     fn missing_place(&self, name: &str) -> String {
         match self.origins.first() {
             Some(Origin::File { file, service, path }) => {
-                let line = yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"));
+                let line = self.line(file, path);
                 format!("{}{line}: service '{service}': parameter '{name}'", file.path.display())
             }
             Some(Origin::Server { place, service }) => format!("{place}: service '{service}': parameter '{name}'"),
@@ -317,6 +369,11 @@ impl Parameters {
     /// Everything that was found wrong, as one error.
     pub fn take_error(&mut self) -> Option<Error> {
         let mut problems = std::mem::take(&mut self.problems);
+        let more = problems.len().saturating_sub(MAX_PROBLEMS);
+        if more > 0 {
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(format!("{more} more problems"));
+        }
         (!problems.is_empty()).then(|| {
             problems.append(&mut self.unknown);
             Error::InvalidConfiguration(problems.join("\n"))
@@ -485,3 +542,36 @@ fn is_for_a_plugin(value: &Value) -> bool {
 
 /// What stands in place of a secret.
 const HIDDEN: &str = "********";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service_of(text: String) -> Parameters {
+        let root = yaml::parse(&text).map_err(|e| e.message).expect("YAML");
+        let Value::Map(map) = root else { panic!("not a map") };
+        let Some(Value::Map(service)) = map.get("s") else { panic!("no service") };
+        let file = SourceFile { path: "file.yml".into(), text };
+        let mut parameters = Parameters::default();
+        parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
+        parameters
+    }
+
+    #[test]
+    fn what_many_unknown_names_take_does_not_grow_with_their_number() {
+        let names: String = (0..2000).map(|i| format!("  topik{i}: 1\n  username_pw{i}: 1\n")).collect();
+        let mut parameters = service_of(format!("s:\n{names}"));
+        parameters.check_support();
+        assert_eq!(parameters.lines.get(), MAX_UNKNOWN);
+        assert_eq!(parameters.warnings.len(), MAX_UNKNOWN + 1);
+        assert!(parameters.warnings[0].starts_with("file.yml:2: service 's': parameter 'topik0'"));
+        assert_eq!(parameters.warnings[MAX_UNKNOWN], "3980 more names are not known and are ignored");
+        for name in 0..1000 {
+            parameters.problem(&format!("topik{name}"), &[], "wrong");
+        }
+        assert_eq!(parameters.lines.get(), MAX_LINES);
+        let Some(Error::InvalidConfiguration(message)) = parameters.take_error() else { panic!("no error") };
+        assert_eq!(message.lines().count(), MAX_PROBLEMS + 1 + MAX_UNKNOWN);
+        assert!(message.contains("\n900 more problems\n"), "{message}");
+    }
+}

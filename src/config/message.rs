@@ -198,10 +198,12 @@ impl Extractor {
     }
 
     pub fn warn_in(&mut self, under: Under, path: Under, what: &str) {
+        let place = self.place_in(under, path);
+        self.parameters.warnings.push(format!("{place} {what}"));
+    }
+
+    pub fn place_in(&self, under: Under, path: Under) -> String {
         let full = [under, path].concat();
-        if let Some(entry) = self.parameters.get(full[0]) {
-            let place = self.parameters.place_of(entry, &full[1..]);
-            self.parameters.warnings.push(format!("{place} {what}"));
-        }
+        self.parameters.get(full[0]).map(|entry| self.parameters.place_of(entry, &full[1..])).unwrap_or_default()
     }
 }

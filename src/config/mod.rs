@@ -5,9 +5,11 @@
 
 mod anchors;
 mod broker;
+mod budget;
 mod clear;
 mod crypto;
 mod document;
+mod environment;
 mod extractor;
 mod find;
 mod http;
@@ -15,6 +17,8 @@ mod layers;
 mod message;
 mod mqtt;
 mod parameters;
+pub(crate) mod path;
+mod rights;
 mod secret;
 mod server;
 mod settings;
@@ -100,6 +104,7 @@ fn check_builder_only(request: &Request) -> Result<()> {
             ("no_config", Some(Value::Bool(_))) => continue,
             ("no_config", Some(_)) => "true or false",
             (_, Some(Value::Str(_))) => continue,
+            ("auth_file" | "config_ca_certs", Some(value)) if path::of_value(value).is_some() => continue,
             (_, Some(_)) => "a string",
         };
         let found = given.map_or("nothing", Value::kind);
@@ -120,27 +125,25 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         Some(Value::Bool(no_config)) => *no_config || request.no_config,
         _ => request.no_config,
     };
-    let text = |name: &str| match request.fields.get(name).or_else(|| request.parameters.get(name)) {
-        Some(Value::Str(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let found = match text("config_name") {
-        Some(_) if no_config || request.config_file.is_some() => {
+    let given = |name: &str| request.fields.get(name).or_else(|| request.parameters.get(name)).cloned();
+    let found = match given("config_name") {
+        Some(Value::Str(_)) if no_config || request.config_file.is_some() => {
             return Err(Error::InvalidConfiguration(format!(
                 "builder: parameter 'config_name' asks for a configuration server, {}; only one of them is possible",
                 if no_config { "'no_config' for no configuration" } else { "'config_file' for a file" }
             )));
         }
         _ if no_config => None,
-        Some(name) => {
-            let server::Found { service, place, warnings } = server::fetch(&name, request, text)?;
+        Some(Value::Str(name)) => {
+            let server::Found { service, place, warnings } = server::fetch(&name, request, given)?;
             parameters.warnings = warnings;
             let origin = Origin::Server { place, service: service.name.clone() };
             Some((service, origin))
         }
-        None => {
+        _ => {
             let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
             let service = document::service(&file, request.service.as_deref())?;
+            parameters.look_at_configuration(&file.path, &service.parameters)?;
             let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
             Some((service, origin))
         }

@@ -239,10 +239,14 @@ pub(crate) fn support(table: &[(&str, Support)], name: &str) -> Option<Support> 
 /// The known name that looks most like `name`, if one does.
 pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'a str> {
     let written = canonical(name).to_lowercase();
+    let length = written.chars().count();
+    let most = |known: &str| 1 + known.len() / 4;
     table
         .iter()
+        // The lengths alone make a distance, and comparing takes the product of the lengths.
+        .filter(|(known, _)| length.abs_diff(known.len()) <= most(known))
         .map(|(known, _)| (strsim::damerau_levenshtein(known, &written), *known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
+        .filter(|(distance, known)| *distance <= most(known))
         .min()
         .map(|(_, known)| known)
 }

@@ -17,6 +17,7 @@ use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::files;
 use crate::keys::pem;
 use crate::keys::private::{self, Problem};
 
@@ -46,9 +47,8 @@ impl PrivateKey {
     /// Reads a file: PKCS #1 or PKCS #8, in PEM, encrypted or not.
     pub fn read(file: &Path, passphrase: Option<&[u8]>) -> Result<PrivateKey, String> {
         let name = file.display();
-        let text = std::fs::read(file)
-            .map(Zeroizing::new)
-            .map_err(|e| format!("the private key {name} can't be read: {e}"))?;
+        let text =
+            files::read(file, files::MAX_BYTES).map_err(|e| format!("the private key {name} can't be read: {e}"))?;
         PrivateKey::parse(&text, &name.to_string(), passphrase)
     }
 
@@ -128,18 +128,6 @@ where
     let iv: &[u8; IV] = aad.last_chunk()?;
     let tag: &[u8; TAG] = tag.try_into().ok()?;
     gcm.decrypt_inout_detached(iv.into(), aad, text.into(), tag.into()).ok()
-}
-
-/// Why others might know the key.
-#[cfg(unix)]
-pub(super) fn is_open_to_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_open_to_others(_: &Path) -> bool {
-    false
 }
 
 #[cfg(test)]

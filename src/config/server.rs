@@ -10,12 +10,16 @@ use base64ct::{Base64, Encoding};
 use serde_json::{Value as Json, json};
 
 use super::Request;
+use super::budget;
 use super::document::{self, Service};
 use super::http::Http;
+use super::path;
+use super::rights::{self, Use};
 use super::secret::{self, PrivateKey};
 use super::settings::DEFAULT_CONNECTION_TIMEOUT_S;
 use super::value::{Map, Value};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Below the home folder.
 const DEFAULT_AUTH: &str = ".config/sinetstream/auth.json";
@@ -39,21 +43,27 @@ pub(super) struct Found {
 }
 
 /// Fetches the configuration of this name and chooses the service in it. Blocks on the network.
-pub(super) fn fetch(name: &str, request: &Request, text: impl Fn(&str) -> Option<String>) -> Result<Found> {
+pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Option<Value>) -> Result<Found> {
     let home = |file: &str| request.user_home.as_ref().map(|home| home.join(file));
-    let given = |parameter: &str, default: &str| {
-        text(parameter).map(|file| request.user_dir.join(file)).or_else(|| home(default)).ok_or_else(|| {
+    let named =
+        |parameter: &str| given(parameter).as_ref().and_then(path::of_value).map(|file| request.user_dir.join(file));
+    let file = |parameter: &str, default: &str| {
+        named(parameter).or_else(|| home(default)).ok_or_else(|| {
             Error::NoConfig(format!("there is no home folder to look for '{default}' in; '{parameter}' names the file"))
         })
     };
-    let auth_file = given("auth_file", DEFAULT_AUTH)?;
+    let auth_file = file("auth_file", DEFAULT_AUTH)?;
     let auth = read_auth(&auth_file)?;
     let mut warnings = Vec::new();
-    if secret::is_open_to_others(&auth_file) {
-        let file = auth_file.display();
-        warnings.push(format!("{file} can be read by other users ('chmod 600' changes that)"));
+    let ca_certs = named("config_ca_certs");
+    for (file, use_) in [(Some(&auth_file), Use::Secret), (ca_certs.as_ref(), Use::Trusted)] {
+        for finding in file.map(|file| rights::look_at(file, use_)).unwrap_or_default() {
+            match finding.is_error {
+                true => return Err(Error::InvalidConfiguration(finding.message)),
+                false => warnings.push(finding.message),
+            }
+        }
     }
-    let ca_certs = text("config_ca_certs").map(|file| request.user_dir.join(file));
     let http = Http::new(&auth.address, ca_certs.as_deref(), timeout(request))?;
     if http.address().starts_with("http://") {
         warnings.push(format!("the configuration server {} is asked without TLS", http.address()));
@@ -63,7 +73,7 @@ pub(super) fn fetch(name: &str, request: &Request, text: impl Fn(&str) -> Option
     let document = server.configuration(name, &place)?;
     let mut service = choose(&document, request.service.as_deref(), &place)?;
     attach(&document, &mut service, &place)?;
-    let key_file = given("private_key_file", secret::DEFAULT_FILE);
+    let key_file = file("private_key_file", secret::DEFAULT_FILE);
     server.add_secrets(&document, &mut service, &place, &mut || key_file.clone())?;
     Ok(Found { service, place, warnings })
 }
@@ -84,7 +94,7 @@ fn timeout(request: &Request) -> Duration {
 
 fn read_auth(file: &Path) -> Result<Auth> {
     let name = file.display();
-    let bytes = match std::fs::read(file) {
+    let bytes = match files::read(file, files::MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(e) => {
             return Err(Error::NoConfig(format!(
@@ -227,7 +237,7 @@ fn choose(document: &Json, wanted: Option<&str>, place: &str) -> Result<Service>
     let config = document
         .get("config")
         .ok_or_else(|| Error::InvalidConfiguration(format!("{place}: the answer has no 'config'")))?;
-    let root = value(config, 0).ok_or_else(|| Error::InvalidConfiguration(format!("{place}: nested too deeply")))?;
+    let root = value(config, 0).map_err(|what| Error::InvalidConfiguration(format!("{place}: {what}")))?;
     document::service_of(root, wanted, place, |_, message| Error::InvalidConfiguration(format!("{place}: {message}")))
 }
 
@@ -313,12 +323,12 @@ fn put(map: &mut Map, path: &[&str], value: Value, target: &str, place: &str) ->
     }
 }
 
-/// JSON as the tree that YAML gives. `None`: too deep.
-fn value(json: &Json, depth: usize) -> Option<Value> {
+/// JSON as the tree that YAML gives.
+fn value(json: &Json, depth: usize) -> std::result::Result<Value, String> {
     if depth > MAX_DEPTH {
-        return None;
+        return Err("nested too deeply".into());
     }
-    Some(match json {
+    Ok(match json {
         Json::Null => Value::Null,
         Json::Bool(flag) => Value::Bool(*flag),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
@@ -327,10 +337,13 @@ fn value(json: &Json, depth: usize) -> Option<Value> {
             (None, None) => Value::Str(number.to_string()),
         },
         Json::String(text) => Value::Str(text.clone()),
-        Json::Array(items) => Value::List(items.iter().map(|item| value(item, depth + 1)).collect::<Option<_>>()?),
+        Json::Array(items) => {
+            Value::List(items.iter().map(|item| value(item, depth + 1)).collect::<std::result::Result<_, _>>()?)
+        }
         Json::Object(map) => {
             let mut tree = Map::new();
             for (name, item) in map {
+                budget::check_names(tree.len())?;
                 tree.insert(name.as_str(), value(item, depth + 1)?);
             }
             Value::Map(tree)

@@ -43,6 +43,21 @@ impl Value {
     }
 }
 
+impl Map {
+    /// True when a value is encrypted, at any depth.
+    pub(crate) fn holds_encrypted(&self) -> bool {
+        fn holds(value: &Value) -> bool {
+            match value {
+                Value::Encrypted(_) => true,
+                Value::List(items) => items.iter().any(holds),
+                Value::Map(map) => map.holds_encrypted(),
+                _ => false,
+            }
+        }
+        self.iter().any(|(_, value)| holds(value))
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
 
 use super::anchors;
+use super::budget::{self, Budget};
 use super::syntax;
 use super::value::{Map, Value};
 
@@ -28,7 +29,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
 
 fn parse_document(original: &str) -> Result<Value, SyntaxError> {
     let (text, added) = with_core_tags(original);
-    serde_yaml::from_str::<Node>(&text).map(|node| node.0).map_err(|e| {
+    let budget = Budget::new();
+    Node(&budget).deserialize(serde_yaml::Deserializer::from_str(&text)).map_err(|e| {
         let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
         // The library ends its messages with a position of its own, which counts our added lines.
         let message = e.to_string();
@@ -69,17 +71,34 @@ fn is_marker(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
-struct Node(Value);
+/// Reads a value of a document that has this budget.
+#[derive(Clone, Copy)]
+struct Node<'a>(&'a Budget);
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(NodeVisitor).map(Node)
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.take_one().map_err(de::Error::custom)?;
+        deserializer.deserialize_any(self)
     }
 }
 
-struct NodeVisitor;
+/// A text that is read as one, whatever it looks like.
+#[derive(Clone, Copy)]
+struct Text<'a>(&'a Budget);
 
-impl<'de> de::Visitor<'de> for NodeVisitor {
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        self.0.take_text(text.len()).map_err(de::Error::custom)?;
+        Ok(text)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Node<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,13 +137,14 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
         Ok(Value::Float(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        self.0.take_text(value.len()).map_err(E::custom)?;
         Ok(Value::Str(value.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(Node(item)) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Value::List(items))
@@ -133,11 +153,14 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         let mut merged = Vec::new();
-        while let Some(name) = access.next_key_seed(NameSeed(&map))? {
-            let Node(value) = access.next_value()?;
+        while let Some(name) = access.next_key_seed(NameSeed { map: &map, budget: self.0 })? {
+            let value = access.next_value_seed(self)?;
             match name.as_str() {
                 "<<" => merged.push(value),
-                _ => map.insert(name, value),
+                _ => {
+                    budget::check_names(map.len()).map_err(de::Error::custom)?;
+                    map.insert(name, value);
+                }
             }
         }
         for value in merged {
@@ -149,16 +172,16 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value, A::Error> {
         let (tag, content) = access.variant::<String>()?;
         match tag.as_str() {
-            "sinetstream/encrypted" => Ok(Value::Encrypted(content.newtype_variant()?)),
+            "sinetstream/encrypted" => Ok(Value::Encrypted(content.newtype_variant_seed(Text(self.0))?)),
             "core:binary" => {
-                let text: String = content.newtype_variant()?;
+                let text = content.newtype_variant_seed(Text(self.0))?;
                 decode_base64(&text)
                     .map(Value::Bytes)
                     .ok_or_else(|| de::Error::custom("the text after !!binary is not Base64"))
             }
-            "core:str" => Ok(Value::Str(content.newtype_variant()?)),
+            "core:str" => Ok(Value::Str(content.newtype_variant_seed(Text(self.0))?)),
             "core:null" | "core:bool" | "core:int" | "core:float" | "core:seq" | "core:map" => {
-                content.newtype_variant::<Node>().map(|node| node.0)
+                content.newtype_variant_seed(self)
             }
             // Not shown: it may be a password that lacks its quotes.
             _ => Err(de::Error::custom("unknown tag; a value that begins with '!' needs quotes")),
@@ -167,7 +190,10 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
 }
 
 /// The name of an entry as a string (`1:` is a name too); one that the map has already is an error.
-struct NameSeed<'a>(&'a Map);
+struct NameSeed<'a> {
+    map: &'a Map,
+    budget: &'a Budget,
+}
 
 impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
     type Value = String;
@@ -185,7 +211,8 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
-        match self.0.get(name) {
+        self.budget.take_one().and_then(|()| self.budget.take_text(name.len())).map_err(E::custom)?;
+        match self.map.get(name) {
             Some(_) => Err(E::custom(format!("'{name}' is given twice"))),
             None => Ok(name.to_owned()),
         }
@@ -205,11 +232,12 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
 }
 
 /// `<<: *other` (YAML 1.1 merge key): names that the map does not have itself, the first of a list first.
-fn merge(map: &mut Map, value: Value) -> Result<(), &'static str> {
+fn merge(map: &mut Map, value: Value) -> Result<(), String> {
     match value {
         Value::Map(other) => {
             for (name, value) in other.iter() {
                 if map.get(name).is_none() {
+                    budget::check_names(map.len())?;
                     map.insert(name, value.clone());
                 }
             }
@@ -217,9 +245,9 @@ fn merge(map: &mut Map, value: Value) -> Result<(), &'static str> {
         }
         Value::List(others) => others.into_iter().try_for_each(|other| match other {
             Value::Map(_) => merge(map, other),
-            _ => Err("'<<' expects maps"),
+            _ => Err("'<<' expects maps".into()),
         }),
-        _ => Err("'<<' expects a map or a list of maps"),
+        _ => Err("'<<' expects a map or a list of maps".into()),
     }
 }
 

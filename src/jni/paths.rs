@@ -1,19 +1,12 @@
 //! Files and folders on their way from Java and back: text where they are UTF-8, else the bytes; see `engine.HostPath` in Java.
 
-#[cfg(unix)]
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Value;
+use crate::config::{Value, path};
 
 /// What Java names.
 pub(super) fn given(value: Option<&Value>) -> Option<PathBuf> {
-    match value {
-        Some(Value::Str(text)) => Some(PathBuf::from(text)),
-        #[cfg(unix)]
-        Some(Value::Bytes(bytes)) => Some(std::ffi::OsString::from_vec(bytes.clone()).into()),
-        _ => None,
-    }
+    value.and_then(path::of_value)
 }
 
 /// The same for a folder that this process knows too, `own`: Java's property may have lost what the system has.
@@ -37,10 +30,7 @@ fn is_what_java_sees(path: &Path, seen: &str) -> bool {
 
 /// For Java.
 pub(super) fn told(path: &Path) -> Value {
-    match path.to_str() {
-        Some(text) => Value::from(text),
-        None => Value::Bytes(path.as_os_str().as_encoded_bytes().to_vec()),
-    }
+    path::to_value(path)
 }
 
 #[cfg(test)]

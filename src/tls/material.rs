@@ -1,8 +1,6 @@
 //! Trusted certificates and the client's own, read and checked.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -11,10 +9,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
+use zeroize::Zeroizing;
 
 use super::usage::Usage;
 use crate::config::{ClientCertificate, Content, Password, Source, Trust};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Problem};
 
@@ -127,7 +127,7 @@ pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Roots> {
 pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'static>>> {
     let bytes = bytes(source)?;
     let lists = match bytes.first() {
-        Some(&DER) => vec![bytes.into_owned()],
+        Some(&DER) => vec![bytes.to_vec()],
         _ => {
             let sections = pem::sections(&bytes).map_err(|what| source.problem(what))?;
             sections.into_iter().filter(Section::is_revocation_list).map(|section| section.body).collect()
@@ -248,29 +248,11 @@ fn sections(source: &Source) -> Result<Vec<Section>> {
     pem::sections(&bytes(source)?).map_err(|what| source.problem(what))
 }
 
-fn bytes(source: &Source) -> Result<Cow<'_, [u8]>> {
+fn bytes(source: &Source) -> Result<Zeroizing<Vec<u8>>> {
     match &source.content {
-        Content::Data(data) => Ok(Cow::Borrowed(data)),
-        Content::File(path) => Ok(Cow::Owned(read(path).map_err(|what| source.problem(what))?)),
+        Content::Data(data) => Ok(Zeroizing::new(data.clone())),
+        Content::File(path) => {
+            files::read(path, files::MAX_BYTES).map_err(|e| source.problem(format!("the file can't be read: {e}")))
+        }
     }
-}
-
-/// No key and no bundle of certificates comes near this.
-const MAX_BYTES: u64 = 16 << 20;
-
-/// Only regular files: reading from a pipe might never end.
-fn read(path: &Path) -> std::result::Result<Vec<u8>, String> {
-    let hint = match path.components().any(|part| part.as_os_str() == "~") {
-        true => " ('~' is not taken for the home folder)",
-        false => "",
-    };
-    let unreadable = |e| format!("the file can't be read: {e}{hint}");
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err("the file can't be read: it is not a regular file".into());
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(format!("it is larger than {MAX_BYTES} bytes"));
-    }
-    std::fs::read(path).map_err(unreadable)
 }

@@ -17,7 +17,7 @@ pub mod warnings;
 pub mod web;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -120,6 +120,21 @@ pub fn next_values<T>(reader: &MessageReader<T>, count: usize) -> Vec<T> {
 /// A file of `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "data", name].iter().collect()
+}
+
+/// The user's own copy of a file of `tests/data`, which may belong to somebody else. The folder is deleted when it is dropped.
+pub fn own(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(name);
+    write_own(&file, std::fs::read(data(name)).expect("read"));
+    (folder, file)
+}
+
+/// Writes a file that nobody else may write, whatever the umask.
+pub fn write_own(file: &Path, text: impl AsRef<[u8]>) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(file, text).expect("write");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("chmod");
 }
 
 struct Unpark(Thread);

@@ -7,6 +7,7 @@ use rustls::SupportedCipherSuite;
 
 use super::Request;
 use super::extractor::{Extractor, is_word};
+use super::rights::Use;
 use super::value::Value;
 use crate::tls::{self, Versions};
 pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, Trust};
@@ -52,6 +53,9 @@ impl Extractor {
         self.cert_reqs();
         let versions = self.versions();
         let suites = self.suites(versions);
+        if on {
+            self.look_at_files(&trust, client_certificate.as_ref(), revocations.as_ref());
+        }
         on.then(|| TlsSettings {
             trust,
             client_certificate,
@@ -62,6 +66,31 @@ impl Extractor {
             versions,
             suites,
         })
+    }
+
+    /// Who else may write the files of TLS, or read those of them that are secret.
+    fn look_at_files(
+        &mut self,
+        trust: &Trust,
+        client_certificate: Option<&ClientCertificate>,
+        revocations: Option<&Source>,
+    ) {
+        let trusted = match trust {
+            Trust::Pem(source) | Trust::Store(Store { source, .. }) => Some(source),
+            Trust::Default => None,
+        };
+        let (certificate, key) = match client_certificate {
+            Some(ClientCertificate::Pem { certificate, key: Some(key), .. }) => (Some(certificate), Some(key)),
+            Some(ClientCertificate::Pem { certificate: key, key: None, .. }) => (None, Some(key)),
+            Some(ClientCertificate::Store(store)) => (None, Some(&store.source)),
+            None => (None, None),
+        };
+        let files = [trusted, revocations, certificate].map(|source| (source, Use::Trusted));
+        for (source, use_) in files.into_iter().chain([(key, Use::Secret)]) {
+            if let Some(Source { content: Content::File(file), place }) = source {
+                self.look_at(file, use_, place);
+            }
+        }
     }
 
     fn tls_is_on(&mut self) -> bool {

@@ -13,6 +13,7 @@ import java.io.RandomAccessFile;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.util.ArrayList;
@@ -113,7 +114,13 @@ class TlsTest {
     }
 
     private String file(String name, byte[] content) throws IOException {
-        return Files.write(directory.resolve(name), content).toString();
+        Path file = Files.write(directory.resolve(name), content);
+        mode(file, "rw-------");
+        return file.toString();
+    }
+
+    private static void mode(Path file, String mode) throws IOException {
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(mode));
     }
 
     private static Map<String, Object> with(Map<String, ?> map, String name, Object value) {
@@ -219,6 +226,26 @@ class TlsTest {
         } else {
             refused(InvalidConfigurationException.class, without(good, name + "Password"), parameter, path, "missing");
         }
+    }
+
+    /** The engine looks at the rights of what Java reads, too. */
+    @Test
+    void storesThatOthersCanWriteOrReadAreTold() throws IOException, GeneralSecurityException {
+        Map<String, Object> tls = stores("PKCS12");
+        Path keys = Path.of((String) tls.get("keyStore"));
+        mode(keys, "rw-rw-rw-");
+        refused(InvalidConfigurationException.class, tls, "'tls.keyStore'", "can be written by everybody (mode 0666)",
+                "'chmod go-rwx " + keys + "' mends that", "SINETSTREAM_ALLOW_SHARED_FILES=1");
+        mode(keys, "rw----r--");
+        works(null, service("tls", tls));
+        mode(keys, "rw-------");
+        mode(Path.of((String) tls.get("trustStore")), "rw-rw-rw-");
+        works(null, service("tls", tls));
+        List<String> warnings = log.warnings();
+        assertTrue(warnings.stream().anyMatch(warning -> warning.contains("keys.PKCS12 can be read by other users")),
+                warnings::toString);
+        assertTrue(warnings.get(warnings.size() - 1).contains("trust.PKCS12 can be written by everybody"),
+                warnings::toString);
     }
 
     /** Reading from a pipe might never end, and nobody writes to this one. */

@@ -1,0 +1,25 @@
+//! Switches in the environment, for all programs of a machine, whatever their files and builders say.
+
+use std::env;
+
+use super::extractor::is_word;
+
+/// What a switch says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Flag {
+    On,
+    /// Also where there is none.
+    Off,
+    /// Neither.
+    Unclear,
+}
+
+pub(super) fn flag(variable: &str) -> Flag {
+    let value = env::var_os(variable).unwrap_or_default();
+    let value = value.to_string_lossy();
+    match &*value {
+        on if is_word(on, &["1", "true", "yes", "on"]) => Flag::On,
+        off if is_word(off, &["", "0", "false", "no", "off"]) => Flag::Off,
+        _ => Flag::Unclear,
+    }
+}

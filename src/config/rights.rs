@@ -1,0 +1,260 @@
+//! Who else may write a file on which the security of a connection depends, or read one that is secret. Whoever can write the
+//! configuration chooses the broker, and with it who gets the secrets: an encrypted value is opened wherever it stands.
+//!
+//! A file may be written by its owner, who has to be the user that runs this program, or root. Where every user has a group of
+//! his own, files can be written by that group without anybody's doing (umask 002): such a group has the user's number, and is
+//! taken for the user. Write permission for any other group is a warning and never an error, since somebody has made the
+//! group for people who work together, and the file does not say who they are.
+
+use std::path::Path;
+
+use super::environment::{self, Flag};
+use super::extractor::Extractor;
+
+/// Allows what would be an error, for containers, whose volumes come with owners of their own.
+const VARIABLE: &str = "SINETSTREAM_ALLOW_SHARED_FILES";
+
+/// What a file is good for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Use {
+    /// It says whom to trust, or where to connect.
+    Trusted,
+    /// It says so, and has encrypted values.
+    HoldsEncrypted,
+    /// A private key, a password, a login: nobody else should read it, either.
+    Secret,
+}
+
+/// What is wrong, for people: the file, why, and the command that mends it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Finding {
+    pub is_error: bool,
+    pub message: String,
+}
+
+/// Looks at a file. Nothing is found where there is no file, or no such rights (Windows).
+pub(super) fn look_at(file: &Path, use_: Use) -> Vec<Finding> {
+    let faults = faults(file, use_);
+    match faults.iter().any(|fault| fault.is_certain) && use_ != Use::Trusted {
+        true => findings(faults, use_, environment::flag(VARIABLE)),
+        false => findings(faults, use_, Flag::Off),
+    }
+}
+
+impl Extractor {
+    /// Notes what is found about a file that was named at this place.
+    pub fn look_at(&mut self, file: &Path, use_: Use, place: &str) {
+        for finding in look_at(file, use_) {
+            let message = format!("{place}: {}", finding.message);
+            match finding.is_error {
+                true => self.parameters.add_problem(message),
+                false => self.parameters.warnings.push(message),
+            }
+        }
+    }
+}
+
+/// Something that the rights of a file, or of its folder, allow.
+struct Fault {
+    message: String,
+    remedy: String,
+    /// It is somebody else for sure who can write the file.
+    is_certain: bool,
+}
+
+fn findings(faults: Vec<Fault>, use_: Use, allowed: Flag) -> Vec<Finding> {
+    let reason = match use_ {
+        Use::Trusted => "",
+        Use::HoldsEncrypted => ", and it holds encrypted values, which go to whatever broker it names",
+        Use::Secret => ", and it is secret",
+    };
+    let finding = |Fault { message, remedy, is_certain }| {
+        let is_error = is_certain && use_ != Use::Trusted && allowed != Flag::On;
+        let otherwise = match (is_error, &allowed) {
+            (false, _) => String::new(),
+            (true, Flag::Unclear) => format!("; the environment variable {VARIABLE} is neither 1 nor 0"),
+            (true, _) => format!("; {VARIABLE}=1 in the environment makes this a warning"),
+        };
+        Finding { is_error, message: format!("{message}{reason}: '{remedy}' mends that{otherwise}") }
+    };
+    faults.into_iter().map(finding).collect()
+}
+
+#[cfg(not(unix))]
+fn faults(_: &Path, _: Use) -> Vec<Fault> {
+    Vec::new()
+}
+
+#[cfg(unix)]
+fn faults(file: &Path, use_: Use) -> Vec<Fault> {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    let Ok(metadata) = fs::metadata(file) else { return Vec::new() };
+    let user = rustix::process::geteuid().as_raw();
+    let owner = (metadata.uid(), metadata.gid());
+    let mut faults = faults_of_file(file, owner, metadata.mode(), user, use_);
+    // Who owns a symbolic link says what it leads to.
+    if let Ok(link) = fs::symlink_metadata(file)
+        && link.is_symlink()
+    {
+        faults.extend(fault_of_owner(file, link.uid(), user, "chown -h"));
+    }
+    // Where it stands, and where what it leads to stands.
+    let real = fs::canonicalize(file).unwrap_or_default();
+    let folders = [file, &real].into_iter().filter_map(|file| fs::canonicalize(file.parent()?).ok());
+    for folder in BTreeSet::from_iter(folders) {
+        let mode = fs::metadata(&folder).map_or(0, |metadata| metadata.mode());
+        faults.extend(fault_of_folder(file, &folder, mode));
+    }
+    faults
+}
+
+#[cfg(unix)]
+fn fault_of_owner(file: &Path, owner: u32, user: u32, command: &str) -> Option<Fault> {
+    (owner != user && owner != 0).then(|| Fault {
+        message: format!("{} belongs to another user (uid {owner})", file.display()),
+        remedy: format!("{command} {user} {}", quoted(file)),
+        is_certain: true,
+    })
+}
+
+#[cfg(unix)]
+fn faults_of_file(file: &Path, (owner, group): (u32, u32), mode: u32, user: u32, use_: Use) -> Vec<Fault> {
+    let name = file.display();
+    let shown = mode & 0o7777;
+    let mut faults: Vec<Fault> = fault_of_owner(file, owner, user, "chown").into_iter().collect();
+    // What anybody but the owner may.
+    let relevant = if group == owner { mode & 0o007 } else { mode & 0o077 };
+    let (group, others) = (relevant & 0o020 != 0, relevant & 0o002 != 0);
+    let who = if others { "everybody" } else { "its group" };
+    let rights = match use_ {
+        Use::Secret => "go-rwx",
+        _ => match (mode & 0o020 != 0, others) {
+            (true, true) => "go-w",
+            (true, false) => "g-w",
+            _ => "o-w",
+        },
+    };
+    let remedy = format!("chmod {rights} {}", quoted(file));
+    if group || others {
+        let message = format!("{name} can be written by {who} (mode {shown:04o})");
+        faults.push(Fault { message, remedy, is_certain: others });
+    } else if use_ == Use::Secret && relevant & 0o044 != 0 {
+        let message = format!("{name} can be read by other users (mode {shown:04o})");
+        faults.push(Fault { message, remedy, is_certain: false });
+    }
+    faults
+}
+
+/// Who may write to a folder can put another file in the place of this one, unless the folder is sticky, as /tmp is.
+#[cfg(unix)]
+fn fault_of_folder(file: &Path, folder: &Path, mode: u32) -> Option<Fault> {
+    let is_open = mode & 0o002 != 0 && mode & 0o1000 == 0;
+    is_open.then(|| Fault {
+        message: format!("{} stands in a folder that everybody can write (mode {:04o})", file.display(), mode & 0o7777),
+        remedy: format!("chmod o-w {}", quoted(folder)),
+        is_certain: true,
+    })
+}
+
+/// For a shell.
+#[cfg(unix)]
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    match text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%=".contains(c)) {
+        true => text,
+        false => {
+            let escaped = text.chars().map(|c| if "\\\"$`".contains(c) { format!("\\{c}") } else { c.into() });
+            format!("\"{}\"", escaped.collect::<String>())
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const ME: u32 = 1000;
+    const USERS: u32 = 100;
+
+    fn told(owner: u32, mode: u32, user: u32, use_: Use) -> Vec<(bool, String)> {
+        let faults = faults_of_file(Path::new("/a/f"), (owner, USERS), mode, user, use_);
+        let found = findings(faults, use_, Flag::Off);
+        found.into_iter().map(|finding| (finding.is_error, finding.message)).collect()
+    }
+
+    #[test]
+    fn a_file_of_the_user_or_of_root_is_nobody_elses() {
+        for use_ in [Use::Trusted, Use::HoldsEncrypted, Use::Secret] {
+            for (owner, user) in [(ME, ME), (0, ME), (0, 0)] {
+                assert_eq!(told(owner, 0o100600, user, use_), [], "{owner} {user}");
+            }
+            for (owner, user) in [(1001, ME), (ME, 0)] {
+                let found = told(owner, 0o100600, user, use_);
+                assert_eq!(found.len(), 1);
+                assert_eq!(found[0].0, use_ != Use::Trusted);
+                assert!(found[0].1.contains(&format!("/a/f belongs to another user (uid {owner})")));
+                assert!(found[0].1.contains(&format!("'chown {user} /a/f'")), "{}", found[0].1);
+            }
+        }
+    }
+
+    #[test]
+    fn who_may_write_and_how_it_is_mended() {
+        for (mode, use_, is_error, words, remedy) in [
+            (0o666, Use::Trusted, false, "written by everybody (mode 0666)", "chmod go-w /a/f"),
+            (0o666, Use::HoldsEncrypted, true, "written by everybody (mode 0666)", "chmod go-w /a/f"),
+            (0o646, Use::HoldsEncrypted, true, "written by everybody (mode 0646)", "chmod o-w /a/f"),
+            (0o664, Use::Trusted, false, "written by its group (mode 0664)", "chmod g-w /a/f"),
+            (0o664, Use::HoldsEncrypted, false, "written by its group (mode 0664)", "chmod g-w /a/f"),
+            (0o666, Use::Secret, true, "written by everybody", "chmod go-rwx /a/f"),
+            (0o660, Use::Secret, false, "written by its group", "chmod go-rwx /a/f"),
+            (0o644, Use::Secret, false, "read by other users", "chmod go-rwx /a/f"),
+            (0o640, Use::Secret, false, "read by other users", "chmod go-rwx /a/f"),
+        ] {
+            let found = told(ME, 0o100000 | mode, ME, use_);
+            assert_eq!(found.len(), 1, "{mode:o}: {found:?}");
+            assert_eq!(found[0].0, is_error, "{mode:o}: {found:?}");
+            assert!(found[0].1.contains(words) && found[0].1.contains(&format!("'{remedy}'")), "{mode:o}: {found:?}");
+        }
+        assert_eq!(told(ME, 0o100644, ME, Use::Trusted), []);
+        assert_eq!(told(ME, 0o100644, ME, Use::HoldsEncrypted), []);
+    }
+
+    /// As files are where the umask is 002.
+    #[test]
+    fn a_group_of_the_owners_own_is_nobody_else() {
+        for use_ in [Use::Trusted, Use::HoldsEncrypted, Use::Secret] {
+            assert!(faults_of_file(Path::new("f"), (ME, ME), 0o100660, ME, use_).is_empty());
+            assert_eq!(faults_of_file(Path::new("f"), (ME, ME), 0o100662, ME, use_).len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_folder_counts_unless_it_is_sticky() {
+        let fault = |mode| fault_of_folder(Path::new("/a b/f"), Path::new("/a b"), mode);
+        for mode in [0o40755, 0o40775, 0o41777] {
+            assert!(fault(mode).is_none(), "{mode:o}");
+        }
+        let fault = fault(0o40777).unwrap();
+        assert_eq!((fault.remedy.as_str(), fault.is_certain), ("chmod o-w \"/a b\"", true));
+        assert_eq!(quoted(Path::new("a $b`\"\\")), r#""a \$b\`\"\\""#);
+    }
+
+    #[test]
+    fn the_environment_makes_an_error_a_warning() {
+        let found = |allowed| {
+            let faults = faults_of_file(Path::new("f"), (1001, USERS), 0o100600, ME, Use::Secret);
+            findings(faults, Use::Secret, allowed).remove(0)
+        };
+        assert!(
+            found(Flag::Off)
+                .message
+                .ends_with("SINETSTREAM_ALLOW_SHARED_FILES=1 in the environment makes this a warning")
+        );
+        assert!(!found(Flag::On).is_error && found(Flag::On).message.ends_with("mends that"));
+        assert!(found(Flag::Unclear).is_error && found(Flag::Unclear).message.ends_with("is neither 1 nor 0"));
+    }
+}
