@@ -12,6 +12,7 @@ use crate::config::{
 use crate::error::Error;
 use crate::keys::pem::Section;
 use crate::message::{Decoder, Encoder};
+use crate::mqtt;
 use crate::mqtt::protocol::{self, Connect};
 
 /// Of all messages.
@@ -113,7 +114,22 @@ pub fn packets(data: &[u8]) {
     }
 }
 
-/// A configuration file.
+/// A certificate in DER that a stranger shows.
+pub fn certificate(data: &[u8]) {
+    mqtt::fuzz_certificate(data);
+}
+
+/// What a server answers to the request that opens a WebSocket.
+pub fn web_socket(data: &[u8]) {
+    mqtt::fuzz_answer(data);
+}
+
+/// What a configuration server answers when it is asked for a configuration.
+pub fn server(data: &[u8]) {
+    config::fuzz_server(data);
+}
+
+/// A configuration file. The fuzzer minds the time.
 pub fn yaml(data: &[u8]) {
     config::fuzz_yaml(&String::from_utf8_lossy(data));
 }
@@ -160,6 +176,9 @@ mod tests {
             packets(&data);
             yaml(&data);
             encrypted_key(&data);
+            certificate(&data);
+            web_socket(&data);
+            server(&data);
         }
 
         #[test]

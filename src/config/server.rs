@@ -3,7 +3,7 @@
 //! `auth.json` says where the server is and who asks. A token is fetched with it, then the configuration, then each
 //! secret, encrypted for this user's private key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -64,7 +64,14 @@ pub(super) fn fetch(name: &str, request: &Request, text: impl Fn(&str) -> Option
     let mut service = choose(&document, request.service.as_deref(), &place)?;
     attach(&document, &mut service, &place)?;
     let key_file = given("private_key_file", secret::DEFAULT_FILE);
-    server.add_secrets(&document, &mut service, &place, &mut || key_file.clone())?;
+    let mut fingerprint = None;
+    add_secrets(&document, &mut service, &place, &mut |id, target| {
+        let fingerprint = match &fingerprint {
+            Some(known) => known,
+            None => fingerprint.insert(server.own_fingerprint(&key_file.clone()?)?),
+        };
+        server.secret(id, target, fingerprint, &place)
+    })?;
     Ok(Found { service, place, warnings })
 }
 
@@ -163,46 +170,6 @@ impl Server {
         }
     }
 
-    /// Puts the secrets of the service where they belong, still encrypted.
-    fn add_secrets(
-        &self,
-        document: &Json,
-        service: &mut Service,
-        place: &str,
-        key_file: &mut dyn FnMut() -> Result<PathBuf>,
-    ) -> Result<()> {
-        let mut fingerprint = None;
-        let mut count = 0;
-        for secret in list(document, "secrets", place)? {
-            let target = string(secret, "target", place)?;
-            let Some(path) = inside(target, &service.name, place)? else { continue };
-            let ids = ids(secret, target, place)?;
-            let is_key = path == ["crypto", "key"] && secret.get("ids").is_some();
-            let wanted = if is_key { &ids[..] } else { &ids[ids.len() - 1..] };
-            let mut keys = Map::new();
-            for (version, id) in wanted {
-                count += 1;
-                if count > MAX_SECRETS {
-                    return Err(Error::InvalidConfiguration(format!("{place}: more than {MAX_SECRETS} secrets")));
-                }
-                let fingerprint = match &fingerprint {
-                    Some(known) => known,
-                    None => fingerprint.insert(self.own_fingerprint(&key_file()?)?),
-                };
-                let value = self.secret(id, target, fingerprint, place)?;
-                if is_key {
-                    keys.insert(version.to_string(), value);
-                } else {
-                    put(&mut service.parameters, &path, value, target, place)?;
-                }
-            }
-            if is_key {
-                put(&mut service.parameters, &["crypto", "_keys"], Value::Map(keys), target, place)?;
-            }
-        }
-        Ok(())
-    }
-
     fn own_fingerprint(&self, file: &Path) -> Result<String> {
         let key = PrivateKey::read(file, secret::passphrase().as_ref().map(|text| text.as_slice()));
         key.map(|key| key.fingerprint()).map_err(Error::InvalidConfiguration)
@@ -243,6 +210,56 @@ fn attach(document: &Json, service: &mut Service, place: &str) -> Result<()> {
         put(&mut service.parameters, &path, Value::Bytes(bytes), target, place)?;
     }
     Ok(())
+}
+
+/// Puts the secrets of the service where they belong, still encrypted. `secret` asks for the one of an id and a target.
+fn add_secrets(
+    document: &Json,
+    service: &mut Service,
+    place: &str,
+    secret: &mut dyn FnMut(&str, &str) -> Result<Value>,
+) -> Result<()> {
+    let mut count = 0;
+    for listed in list(document, "secrets", place)? {
+        let target = string(listed, "target", place)?;
+        let Some(path) = inside(target, &service.name, place)? else { continue };
+        let ids = ids(listed, target, place)?;
+        let is_key = path == ["crypto", "key"] && listed.get("ids").is_some();
+        let wanted = if is_key { &ids[..] } else { &ids[ids.len() - 1..] };
+        let mut keys = Map::new();
+        for (version, id) in wanted {
+            count += 1;
+            if count > MAX_SECRETS {
+                return Err(Error::InvalidConfiguration(format!("{place}: more than {MAX_SECRETS} secrets")));
+            }
+            let value = secret(id, target)?;
+            if is_key {
+                keys.insert(version.to_string(), value);
+            } else {
+                put(&mut service.parameters, &path, value, target, place)?;
+            }
+        }
+        if is_key {
+            put(&mut service.parameters, &["crypto", "_keys"], Value::Map(keys), target, place)?;
+        }
+    }
+    Ok(())
+}
+
+/// A server's answer about a configuration, whose services are put together as far as that goes without asking again.
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn fuzz_answer(answer: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Json>(answer) else { return };
+    for wanted in [None, Some("service")] {
+        let Ok(mut service) = choose(&document, wanted, "configuration") else { continue };
+        let _ = attach(&document, &mut service, "configuration").and_then(|()| {
+            add_secrets(&document, &mut service, "configuration", &mut |_, _| Ok(Value::Encrypted("AAEBAQ==".into())))
+        });
+        super::fuzz_layer(
+            super::Origin::Server { place: "configuration".into(), service: service.name },
+            &service.parameters,
+        );
+    }
 }
 
 fn list<'a>(json: &'a Json, name: &str, place: &str) -> Result<&'a [Json]> {
