@@ -7,13 +7,14 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::{
     self, Algorithm, CompressionSettings, ConnectProperties, CryptoSettings, Encryption, Keys, Map, MessageFormat,
-    MessageSettings, Mode, Secret, Version,
+    MessageSettings, Mode, Version,
 };
 use crate::error::Error;
 use crate::keys::pem::Section;
 use crate::message::{Decoder, Encoder};
 use crate::mqtt;
 use crate::mqtt::protocol::{self, Connect};
+use crate::wiped::Secret;
 
 /// Of all messages.
 const TOPIC: &str = "t";
@@ -143,7 +144,7 @@ pub fn pem(data: &[u8]) {
 
 /// An encrypted private key in DER, which says itself what it takes to open it. The fuzzer minds the time.
 pub fn encrypted_key(data: &[u8]) {
-    let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec(), headers: Vec::new() };
+    let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec().into(), headers: Vec::new() };
     let _ = crate::keys::private::private_key(&section, Some(b"password"));
 }
 

@@ -48,6 +48,7 @@ mod metrics;
 mod mqtt;
 mod reader;
 mod tls;
+mod wiped;
 mod writer;
 
 pub use config::Consistency;

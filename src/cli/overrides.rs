@@ -1,9 +1,10 @@
 //! `KEY=VALUE`: parameters on the command line, over those of the file.
 
-use std::io::{BufRead, BufReader, Read};
+use zeroize::Zeroize;
 
 use super::failure::{Exit, Failure, Result};
 use crate::config::{Map, Value, survey};
+use crate::wiped;
 
 /// A file with a value is not read further than this.
 const MAX_VALUE: u64 = 1024 * 1024;
@@ -16,6 +17,12 @@ pub(super) struct Override {
     /// The names that lead to it.
     path: Vec<String>,
     value: Value,
+}
+
+impl Drop for Override {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
 }
 
 /// Understands the arguments. None is shown in an error: it may hold a password.
@@ -53,9 +60,11 @@ fn first_line(key: &str, file: &str) -> Result<String> {
         let message = format!("command line: parameter '{key}': {file}: {what}");
         Failure { message, exit: Exit::Configuration }
     };
-    let opened = std::fs::File::open(file).map_err(|e| failed(e.to_string()))?;
-    let mut line = String::new();
-    BufReader::new(opened.take(MAX_VALUE)).read_line(&mut line).map_err(|e| failed(e.to_string()))?;
+    let opened = std::fs::File::open(file);
+    let read = opened.and_then(|file| wiped::read(&file, file.metadata()?.len(), MAX_VALUE));
+    let text = read.map_err(|e| failed(e.to_string()))?;
+    let line = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).map_err(|_| failed("it is not UTF-8".into()))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 

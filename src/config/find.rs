@@ -1,9 +1,11 @@
 //! Which configuration file is read.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::error::{Error, Result};
+use crate::wiped;
 
 /// No configuration comes near this.
 const MAX_BYTES: u64 = 4 << 20;
@@ -11,7 +13,7 @@ const MAX_BYTES: u64 = 4 << 20;
 /// A configuration file and its text.
 pub(crate) struct SourceFile {
     pub path: PathBuf,
-    pub text: String,
+    pub text: Zeroizing<String>,
 }
 
 /// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
@@ -36,25 +38,25 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
 }
 
 /// The file's text, or `None` when there is no such file.
-fn read(path: &Path) -> Result<Option<String>> {
-    let mut bytes = Vec::new();
+fn read(path: &Path) -> Result<Option<Zeroizing<String>>> {
     let opened = std::fs::File::open(path);
-    match opened.and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
-        Ok(length) if length as u64 > MAX_BYTES => {
+    let mut bytes = match opened.and_then(|file| wiped::read(&file, file.metadata()?.len(), MAX_BYTES)) {
+        Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
             let path = path.display();
             return Err(Error::InvalidConfiguration(format!("{path}: the file is larger than {MAX_BYTES} bytes")));
         }
-        Ok(_) => {}
+        Ok(bytes) => bytes,
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(e) => return Err(Error::NoConfig(format!("configuration file {} can't be read: {e}", path.display()))),
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(text)),
+    };
+    match String::from_utf8(std::mem::take(&mut bytes)) {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(e) => {
             let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
             let line = 1 + valid.iter().filter(|&&b| b == b'\n').count();
+            e.into_bytes().zeroize();
             Err(Error::InvalidConfiguration(format!("{}:{line}: the file is not UTF-8", path.display())))
         }
     }
@@ -70,7 +72,9 @@ mod tests {
         let (here, home) = (folder.path().join("here"), folder.path().join("home"));
         std::fs::create_dir_all(home.join(".config/sinetstream")).unwrap();
         std::fs::create_dir(&here).unwrap();
-        let found = |explicit: Option<&str>| find(explicit.map(Path::new), &here, Some(&home)).map(|file| file.text);
+        let found = |explicit: Option<&str>| {
+            find(explicit.map(Path::new), &here, Some(&home)).map(|file| file.text.to_string())
+        };
         assert!(matches!(found(None), Err(Error::NoConfig(_))));
         std::fs::write(home.join(".config/sinetstream/config.yml"), "home").unwrap();
         assert_eq!(found(None), Ok("home".into()));

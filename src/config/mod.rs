@@ -18,6 +18,7 @@ mod parameters;
 mod secret;
 mod server;
 mod settings;
+mod stand_ins;
 #[cfg(feature = "cli")]
 pub(crate) mod survey;
 mod syntax;
@@ -30,8 +31,6 @@ mod yaml;
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
-#[cfg(any(test, feature = "bench", feature = "fuzz"))]
-pub(crate) use crypto::Secret;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
 pub(crate) use message::{Algorithm, BroughtAlong, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::{ConnectProperties, Version};
@@ -83,7 +82,7 @@ pub(crate) struct Request {
 /// problems, which name their lines.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_yaml(text: &str) {
-    let file = || find::SourceFile { path: "file.yml".into(), text: text.into() };
+    let file = || find::SourceFile { path: "file.yml".into(), text: text.to_owned().into() };
     let Ok(services) = document::services(&file()) else { return };
     for (name, _) in services.services.iter() {
         if let Ok(service) = document::service(&file(), Some(name)) {

@@ -3,6 +3,7 @@
 //! 7.1, with SHA-256), an initialisation vector of 12 bytes, the encrypted value and a tag of 16 bytes, which covers all
 //! that stands before.
 
+use std::fs::File;
 use std::path::Path;
 
 use aes::{Aes128, Aes192, Aes256};
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::pem;
 use crate::keys::private::{self, Problem};
+use crate::wiped;
 
 /// Holds the passphrase of the private key.
 const PASSPHRASE: &str = "SINETSTREAM_PRIVATE_KEY_PASSPHRASE";
@@ -27,6 +29,9 @@ pub(super) const DEFAULT_FILE: &str = ".config/sinetstream/private_key.pem";
 
 /// Nine halves of 1024 bytes are the numbers of an RSA key of 8192 bits; what computing with them takes grows with their third power.
 const MAX_DER: usize = 5000;
+
+/// A file with other things before the key is read so far.
+const MAX_FILE: u64 = 16 << 20;
 
 const HEADER: [u8; 4] = [0, 1, 1, 1];
 const IV: usize = 12;
@@ -46,8 +51,8 @@ impl PrivateKey {
     /// Reads a file: PKCS #1 or PKCS #8, in PEM, encrypted or not.
     pub fn read(file: &Path, passphrase: Option<&[u8]>) -> Result<PrivateKey, String> {
         let name = file.display();
-        let text = std::fs::read(file)
-            .map(Zeroizing::new)
+        let text = File::open(file)
+            .and_then(|file| wiped::read(&file, file.metadata()?.len(), MAX_FILE))
             .map_err(|e| format!("the private key {name} can't be read: {e}"))?;
         PrivateKey::parse(&text, &name.to_string(), passphrase)
     }
@@ -61,7 +66,7 @@ impl PrivateKey {
             Problem::Password(what) => format!("{name}: {what}; it is looked for in the environment, {PASSPHRASE}"),
             Problem::Key(what) => format!("{name}: {what}"),
         })?;
-        let key = match &der {
+        let key = wiped::on_the_stack::<{ wiped::LARGE }, _>(|| match &*der {
             der if der.secret_der().len() > MAX_DER => {
                 let found = der.secret_der().len();
                 Err(format!("it has {found} bytes, more than {MAX_DER}, which an RSA key of 8192 bits has at most"))
@@ -73,7 +78,7 @@ impl PrivateKey {
                 rsa::PrivateKey::from_pkcs8_der(der.secret_pkcs8_der()).map_err(|e| e.to_string())
             }
             _ => Err("it is not an RSA key".into()),
-        };
+        });
         Ok(PrivateKey { key: key.map_err(|what| format!("the private key {name} can't be used: {what}"))? })
     }
 
@@ -96,6 +101,10 @@ impl PrivateKey {
 
     /// Decrypts a value. The message of a failure tells nothing of it.
     pub fn open(&self, base64: &str) -> Result<Vec<u8>, &'static str> {
+        wiped::on_the_stack::<{ wiped::LARGE }, _>(|| self.opened(base64))
+    }
+
+    fn opened(&self, base64: &str) -> Result<Vec<u8>, &'static str> {
         let compact: String = base64.split_ascii_whitespace().collect();
         let blob = Base64::decode_vec(&compact).map_err(|_| "is not Base64")?;
         let wrapped_end = HEADER.len() + self.key.size();

@@ -8,26 +8,30 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value as Json, json};
+use zeroize::Zeroizing;
 
 use super::Request;
 use super::document::{self, Service};
-use super::http::Http;
+use super::http::{Document, Http};
 use super::secret::{self, PrivateKey};
 use super::settings::DEFAULT_CONNECTION_TIMEOUT_S;
 use super::value::{Map, Value};
 use crate::error::{Error, Result};
+use crate::wiped;
 
 /// Below the home folder.
 const DEFAULT_AUTH: &str = ".config/sinetstream/auth.json";
 /// Deeper JSON than this is no configuration.
 const MAX_DEPTH: usize = 32;
+/// No login comes near this.
+const MAX_AUTH: u64 = 1 << 20;
 const MAX_SECRETS: usize = 1000;
 
 /// The `auth.json` of a user. No `Debug`: it has a secret.
 struct Auth {
     address: String,
     user: String,
-    secret_key: String,
+    secret_key: Zeroizing<String>,
 }
 
 /// What was found, and what is worth a warning.
@@ -91,7 +95,8 @@ fn timeout(request: &Request) -> Duration {
 
 fn read_auth(file: &Path) -> Result<Auth> {
     let name = file.display();
-    let bytes = match std::fs::read(file) {
+    let opened = std::fs::File::open(file);
+    let bytes = match opened.and_then(|file| wiped::read(&file, file.metadata()?.len(), MAX_AUTH)) {
         Ok(bytes) => bytes,
         Err(e) => {
             return Err(Error::NoConfig(format!(
@@ -99,7 +104,7 @@ fn read_auth(file: &Path) -> Result<Auth> {
             )));
         }
     };
-    let json: Json = serde_json::from_slice(&bytes)
+    let json = Document::parse(&bytes)
         .map_err(|e| Error::InvalidConfiguration(format!("{name}:{}: not JSON (column {})", e.line(), e.column())))?;
     let part = |part: &str| {
         let found = json.get("config-server").and_then(|server| server.get(part)).and_then(Json::as_str);
@@ -112,12 +117,12 @@ fn read_auth(file: &Path) -> Result<Auth> {
         let what = "has a user name before '@'; 'user' and 'secret-key' are the login";
         return Err(Error::InvalidConfiguration(format!("{name}: 'config-server.address' {what}")));
     }
-    Ok(Auth { address, user: part("user")?, secret_key: part("secret-key")? })
+    Ok(Auth { address, user: part("user")?, secret_key: part("secret-key")?.into() })
 }
 
-fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<String> {
-    let login = json!({"strategy": "api-access", "user": auth.user, "secret-key": auth.secret_key});
-    let answer = http.post("/api/v1/authentication", &login)?;
+fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<Zeroizing<String>> {
+    let login = json!({"strategy": "api-access", "user": auth.user, "secret-key": auth.secret_key.as_str()});
+    let answer = http.post("/api/v1/authentication", &login.into())?;
     let what = answer.what().to_owned();
     match answer.status {
         200 | 201 => {
@@ -127,7 +132,7 @@ fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<String> {
                 .and_then(Json::as_str)
                 .filter(|token| token.bytes().all(|b| b.is_ascii_graphic()));
             token
-                .map(str::to_owned)
+                .map(|token| token.to_owned().into())
                 .ok_or_else(|| Error::InvalidConfiguration(format!("{what}: the answer has no 'accessToken'")))
         }
         401 | 403 => Err(Error::Authentication {
@@ -144,11 +149,11 @@ fn unexpected(what: &str, status: u16) -> Error {
 
 struct Server {
     http: Http,
-    token: String,
+    token: Zeroizing<String>,
 }
 
 impl Server {
-    fn get(&self, path: &str, headers: &[(&str, &str)], missing: &str) -> Result<Json> {
+    fn get(&self, path: &str, headers: &[(&str, &str)], missing: &str) -> Result<Document> {
         let answer = self.http.get(path, &self.token, headers)?;
         match answer.status {
             200 => answer.json(),
@@ -161,7 +166,7 @@ impl Server {
         }
     }
 
-    fn configuration(&self, name: &str, place: &str) -> Result<Json> {
+    fn configuration(&self, name: &str, place: &str) -> Result<Document> {
         let document =
             self.get(&format!("/api/v1/configs/{}", escaped(name)), &[], "there is no such configuration")?;
         match document.get("name").and_then(Json::as_str) {
@@ -249,7 +254,7 @@ fn add_secrets(
 /// A server's answer about a configuration, whose services are put together as far as that goes without asking again.
 #[cfg(any(test, feature = "fuzz"))]
 pub(super) fn fuzz_answer(answer: &[u8]) {
-    let Ok(document) = serde_json::from_slice::<Json>(answer) else { return };
+    let Ok(document) = Document::parse(answer) else { return };
     for wanted in [None, Some("service")] {
         let Ok(mut service) = choose(&document, wanted, "configuration") else { continue };
         let _ = attach(&document, &mut service, "configuration").and_then(|()| {

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
+
+use zeroize::Zeroizing;
 
 use super::anchors;
+use super::stand_ins::StandIns;
 use super::syntax;
 use super::value::{Map, Value};
 
@@ -27,11 +30,12 @@ pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
 }
 
 fn parse_document(original: &str) -> Result<Value, SyntaxError> {
-    let (text, added) = with_core_tags(original);
-    serde_yaml::from_str::<Node>(&text).map(|node| node.0).map_err(|e| {
+    let (text, words) = StandIns::put(original);
+    let (text, added) = with_core_tags(&text);
+    NodeSeed(&words).deserialize(serde_yaml::Deserializer::from_str(&text)).map_err(|e| {
         let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
         // The library ends its messages with a position of its own, which counts our added lines.
-        let message = e.to_string();
+        let message = words.restore(&e.to_string());
         let message = message.split(" at line ").next().unwrap_or_default();
         SyntaxError { line, message: syntax::explain(message, line.and_then(|line| original.lines().nth(line - 1))) }
     })
@@ -39,11 +43,12 @@ fn parse_document(original: &str) -> Result<Value, SyntaxError> {
 
 /// The line (from 1) of the deepest element of `path` that the text has. Parts are names, or indexes of lists.
 pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
-    let (text, added) = with_core_tags(text);
+    let (text, words) = StandIns::put(text);
+    let (text, added) = with_core_tags(&text);
     (1..=path.len())
         .rev()
         .find_map(|depth| {
-            let seek = Seek(&path[..depth]);
+            let seek = Seek(&path[..depth], &words);
             let failed = seek.deserialize(serde_yaml::Deserializer::from_str(&text)).err()?;
             // The seeker's own error marks the place; any other one would not be about this path.
             failed.to_string().contains(FOUND).then(|| failed.location()).flatten()
@@ -53,15 +58,15 @@ pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
 
 /// The library drops the tags of YAML's own schema (`!!binary`) but gives local ones; so `!!` is declared to be a
 /// local prefix. Returns the text and how many lines were put before it.
-fn with_core_tags(text: &str) -> (String, usize) {
+fn with_core_tags(text: &str) -> (Zeroizing<String>, usize) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let has_marker = text
         .lines()
         .take_while(|line| line.is_empty() || line.starts_with(['#', '%', ' ', '\t']) || is_marker(line))
         .any(is_marker);
     match has_marker {
-        true => (format!("%TAG !! !core:\n{text}"), 1),
-        false => (format!("%TAG !! !core:\n---\n{text}"), 2),
+        true => (["%TAG !! !core:\n", text].concat().into(), 1),
+        false => (["%TAG !! !core:\n---\n", text].concat().into(), 2),
     }
 }
 
@@ -69,17 +74,18 @@ fn is_marker(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
-struct Node(Value);
+#[derive(Clone, Copy)]
+struct NodeSeed<'a>(&'a StandIns<'a>);
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(NodeVisitor).map(Node)
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct NodeVisitor;
-
-impl<'de> de::Visitor<'de> for NodeVisitor {
+impl<'de> de::Visitor<'de> for NodeSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,12 +125,12 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Str(value.to_owned()))
+        Ok(Value::Str(self.0.restore(value)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(Node(item)) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Value::List(items))
@@ -133,8 +139,8 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         let mut merged = Vec::new();
-        while let Some(name) = access.next_key_seed(NameSeed(&map))? {
-            let Node(value) = access.next_value()?;
+        while let Some(name) = access.next_key_seed(NameSeed(&map, self.0))? {
+            let value = access.next_value_seed(self)?;
             match name.as_str() {
                 "<<" => merged.push(value),
                 _ => map.insert(name, value),
@@ -149,16 +155,16 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value, A::Error> {
         let (tag, content) = access.variant::<String>()?;
         match tag.as_str() {
-            "sinetstream/encrypted" => Ok(Value::Encrypted(content.newtype_variant()?)),
+            "sinetstream/encrypted" => Ok(Value::Encrypted(self.text(content)?)),
             "core:binary" => {
-                let text: String = content.newtype_variant()?;
+                let text = Zeroizing::new(self.text(content)?);
                 decode_base64(&text)
                     .map(Value::Bytes)
                     .ok_or_else(|| de::Error::custom("the text after !!binary is not Base64"))
             }
-            "core:str" => Ok(Value::Str(content.newtype_variant()?)),
+            "core:str" => Ok(Value::Str(self.text(content)?)),
             "core:null" | "core:bool" | "core:int" | "core:float" | "core:seq" | "core:map" => {
-                content.newtype_variant::<Node>().map(|node| node.0)
+                content.newtype_variant_seed(self)
             }
             // Not shown: it may be a password that lacks its quotes.
             _ => Err(de::Error::custom("unknown tag; a value that begins with '!' needs quotes")),
@@ -166,8 +172,15 @@ impl<'de> de::Visitor<'de> for NodeVisitor {
     }
 }
 
+impl NodeSeed<'_> {
+    /// What stands behind a tag, as it was written.
+    fn text<'de, A: VariantAccess<'de>>(self, content: A) -> Result<String, A::Error> {
+        content.newtype_variant::<String>().map(|text| self.0.restore(&text))
+    }
+}
+
 /// The name of an entry as a string (`1:` is a name too); one that the map has already is an error.
-struct NameSeed<'a>(&'a Map);
+struct NameSeed<'a>(&'a Map, &'a StandIns<'a>);
 
 impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
     type Value = String;
@@ -185,9 +198,10 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
-        match self.0.get(name) {
+        let name = self.1.restore(name);
+        match self.0.get(&name) {
             Some(_) => Err(E::custom(format!("'{name}' is given twice"))),
-            None => Ok(name.to_owned()),
+            None => Ok(name),
         }
     }
 
@@ -225,7 +239,7 @@ fn merge(map: &mut Map, value: Value) -> Result<(), &'static str> {
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     use base64ct::{Base64, Encoding};
-    let compact: String = text.split_ascii_whitespace().collect();
+    let compact: Zeroizing<String> = text.split_ascii_whitespace().collect::<Vec<&str>>().concat().into();
     Base64::decode_vec(&compact).ok()
 }
 
@@ -233,7 +247,7 @@ const FOUND: &str = "\u{1}found";
 
 /// Walks to a path and fails there, because only errors of the library carry a position.
 #[derive(Clone, Copy)]
-struct Seek<'a>(&'a [String]);
+struct Seek<'a>(&'a [String], &'a StandIns<'a>);
 
 impl<'de> DeserializeSeed<'de> for Seek<'_> {
     type Value = ();
@@ -251,9 +265,9 @@ impl<'de> de::Visitor<'de> for Seek<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        while let Some(here) = access.next_key_seed(SeekName(self.0))? {
+        while let Some(here) = access.next_key_seed(SeekName(self.0, self.1))? {
             match here {
-                true => access.next_value_seed(Seek(&self.0[1..]))?,
+                true => access.next_value_seed(Seek(&self.0[1..], self.1))?,
                 false => drop(access.next_value::<de::IgnoredAny>()?),
             }
         }
@@ -269,13 +283,13 @@ impl<'de> de::Visitor<'de> for Seek<'_> {
         }
         match &self.0[1..] {
             [] => seq.next_element_seed(SeekItem).map(drop),
-            rest => seq.next_element_seed(Seek(rest)).map(drop),
+            rest => seq.next_element_seed(Seek(rest, self.1)).map(drop),
         }
     }
 }
 
 /// True when the name is the first of the path; fails there when it is the last one as well.
-struct SeekName<'a>(&'a [String]);
+struct SeekName<'a>(&'a [String], &'a StandIns<'a>);
 
 impl<'de> DeserializeSeed<'de> for SeekName<'_> {
     type Value = bool;
@@ -294,8 +308,8 @@ impl<'de> de::Visitor<'de> for SeekName<'_> {
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<bool, E> {
         match self.0 {
-            [last] if last == name => Err(E::custom(FOUND)),
-            [first, ..] => Ok(first == name),
+            [last] if *last == self.1.restore(name) => Err(E::custom(FOUND)),
+            [first, ..] => Ok(*first == self.1.restore(name)),
             [] => Ok(false),
         }
     }
@@ -342,6 +356,54 @@ mod tests {
     fn line(text: &str, path: &[&str]) -> Option<usize> {
         let path: Vec<String> = path.iter().map(|part| part.to_string()).collect();
         line_of(text, &path)
+    }
+
+    /// What the library makes of the text itself; an error is its line.
+    fn as_it_is(text: &str) -> Result<Value, Option<usize>> {
+        let (text, _) = with_core_tags(text);
+        let parsed = NodeSeed(&StandIns::none()).deserialize(serde_yaml::Deserializer::from_str(&text));
+        parsed.map_err(|e| e.location().map(|at| at.line()))
+    }
+
+    fn with_stand_ins(text: &str) -> Result<Value, Option<usize>> {
+        let (text, words) = StandIns::put(text);
+        let (text, _) = with_core_tags(&text);
+        let parsed = NodeSeed(&words).deserialize(serde_yaml::Deserializer::from_str(&text));
+        parsed.map_err(|e| e.location().map(|at| at.line()))
+    }
+
+    #[test]
+    fn stand_ins_change_nothing() {
+        for text in [
+            include_str!("../../tests/data/guide.yml"),
+            include_str!("../../tests/data/services_v1.yml"),
+            include_str!("../../tests/data/services_v2.yml"),
+            include_str!("../../tests/data/services_v3.yml"),
+            "a: [true, True, false, null, ~, yes, 1, 1.5, 1e5, 1.5E-3, 0x1F, 0o17, 0b1, .inf, -.INF, 1_000, 12ab, e5, -1, +7]",
+            "a: ['true', \"null\", '12', \"1e5\", '0x1F', ' 1', \"1\\x41b\\u0041c\\U00000041d\\n\\e\", 'it''s', \"a\\\n  b\"]",
+            "a: !!binary aGVsbG8=\nb: !sinetstream/encrypted |\n  AAEB\n  AQ==\nc: !!str 12\nd: !!int 3\ne: !unknown x",
+            "a: &anchor {b: word}\nc: *anchor\nd:\n  <<: *anchor\n  e: word",
+            "%YAML 1.2\n---\na: |2-\n    two\n   words\nb: >+\n  folded\n  text\n\nc: plain\n  goes on",
+            "a: 1\na: 2",
+            "\u{feff}näme: wört # comment\n'quoted name': C:\\new\\x1\n? complex\n: value",
+        ] {
+            assert!(with_stand_ins(text) == as_it_is(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_library_sees_no_word_of_a_password() {
+        for password in
+            ["correct-horse", "a1b2c3d4e5", "3e8f-1234-pass", "ünïcode", "x\\nword", "'12345678'", "\"1e5\""]
+        {
+            let text =
+                format!("# {password}\na: {password}\nb: !!str {password}\nc: [{password}]\nd: |\n  {password}\n");
+            let (seen, words) = StandIns::put(&text);
+            assert_eq!(words.restore(&seen), text);
+            for word in password.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 4) {
+                assert!(!seen.contains(word), "{}", *seen);
+            }
+        }
     }
 
     #[test]
@@ -415,6 +477,12 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever the text is made of.
+        #[test]
+        fn stand_ins_never_change_anything(text in "([ab]|true|[0-9]{1,3}|e|0x|word|:|: |\n|\n  |- |'|\"|\\\\|\\\\x41|\\||>|[!&*%]|!!|!!str |!!binary |\\[|\\]|\\{|\\}|,|#| |\\.|<<|---|\u{e4}){0,24}") {
+            prop_assert!(with_stand_ins(&text).ok() == as_it_is(&text).ok());
+        }
+
         #[test]
         fn any_text_is_a_value_or_an_error_on_a_line_of_it(text in "[ -~\\n\\t\u{e9}]{0,80}") {
             if let Err(error) = parse(&text) {
