@@ -391,6 +391,14 @@ mod tests {
         }
     }
 
+    /// Words beyond those that there are characters for stay as they are.
+    #[test]
+    fn stand_ins_run_out_without_harm() {
+        let text: String = (0..140_000).map(|number| format!("- w{number}\n")).collect();
+        let Ok(Value::List(items)) = with_stand_ins(&text) else { panic!("a list") };
+        assert!(items.iter().enumerate().all(|(number, item)| *item == Value::Str(format!("w{number}"))));
+    }
+
     #[test]
     fn the_library_sees_no_word_of_a_password() {
         for password in

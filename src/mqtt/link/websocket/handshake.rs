@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tungstenite::error::{CapacityError, Error as WebError};
 use tungstenite::handshake::client::{Request, Response, generate_key, generate_request};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 use tungstenite::http;
+use zeroize::Zeroizing;
 
 use super::super::socket::{Socket, Written};
 use super::super::{explain, failed};
@@ -41,7 +42,7 @@ pub(in super::super) async fn open(
     let (request, key) = request(broker, settings, socket.tls.is_some())
         .and_then(generate_request)
         .map_err(|_| step("HTTP does not allow such a request; check 'ws_options'".into()))?;
-    let mut chunks = [request.into()].into();
+    let mut chunks = [Bytes::from_owner(Zeroizing::new(request))].into();
     while socket.try_write(&mut chunks).map_err(lost)? != Written::All {
         socket.ready(false, true).await.map_err(lost)?;
     }
