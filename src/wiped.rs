@@ -3,7 +3,7 @@
 //! grows here.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Error, ErrorKind, Read};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -39,17 +39,19 @@ pub(crate) fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     to.extend_from_slice(bytes);
 }
 
-/// Everything that there is to read, but no more than `limit` and one byte, by which one sees that there was more. `expected` is
-/// how much it probably is.
+/// Everything that there is to read; more than `limit` bytes are an error (`FileTooLarge`). `expected` is how much it probably is.
 pub(crate) fn read(from: impl Read, expected: u64, limit: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut from = from.take(limit + 1);
     let mut all = Zeroizing::new(Vec::with_capacity(expected.min(limit) as usize + 1));
     let mut piece = Zeroizing::new([0; 4096]);
     loop {
         match from.read(&mut piece[..]) {
+            Ok(0) if all.len() as u64 > limit => {
+                return Err(Error::new(ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+            }
             Ok(0) => return Ok(all),
             Ok(length) => append(&mut all, &piece[..length]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
     }
@@ -83,8 +85,10 @@ mod tests {
         let text: Vec<u8> = (0..20_000_u32).map(|number| number as u8).collect();
         for expected in [0, 100, 20_000, 1 << 40] {
             assert_eq!(*read(&text[..], expected, 1 << 20).expect("read"), text);
-            assert_eq!(read(&text[..], expected, 19_999).expect("read").len(), 20_000);
-            assert_eq!(read(&text[..], expected, 10).expect("read").len(), 11);
+            assert_eq!(*read(&text[..], expected, 20_000).expect("read"), text);
+            for limit in [19_999, 10] {
+                assert_eq!(read(&text[..], expected, limit).expect_err("too much").kind(), ErrorKind::FileTooLarge);
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 //! `KEY=VALUE`: parameters on the command line, over those of the file.
 
-use zeroize::Zeroize;
+use std::io::Read;
+
+use zeroize::{Zeroize, Zeroizing};
 
 use super::failure::{Exit, Failure, Result};
 use crate::config::{Map, Value, survey};
 use crate::wiped;
 
 /// A file with a value is not read further than this.
-const MAX_VALUE: u64 = 1024 * 1024;
+const MAX_VALUE: usize = 1024 * 1024;
 
 /// No parameter is as deep as this.
 const MAX_DEPTH: usize = 32;
@@ -60,11 +62,14 @@ fn first_line(key: &str, file: &str) -> Result<String> {
         let message = format!("command line: parameter '{key}': {file}: {what}");
         Failure { message, exit: Exit::Configuration }
     };
-    let opened = std::fs::File::open(file);
-    let read = opened.and_then(|file| wiped::read(&file, file.metadata()?.len(), MAX_VALUE));
-    let text = read.map_err(|e| failed(e.to_string()))?;
-    let line = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = std::str::from_utf8(line).map_err(|_| failed("it is not UTF-8".into()))?;
+    let mut opened = std::fs::File::open(file).map_err(|e| failed(e.to_string()))?;
+    // Without a buffer, which nobody would wipe; and no further, since it may be a pipe that stays open.
+    let mut line = Zeroizing::new(Vec::new());
+    let mut byte = [0];
+    while line.len() < MAX_VALUE && opened.read(&mut byte).map_err(|e| failed(e.to_string()))? == 1 && byte != *b"\n" {
+        wiped::append(&mut line, &byte);
+    }
+    let line = std::str::from_utf8(&line).map_err(|_| failed("it is not UTF-8".into()))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 

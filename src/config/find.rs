@@ -41,11 +41,10 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>> {
     let opened = std::fs::File::open(path);
     let mut bytes = match opened.and_then(|file| wiped::read(&file, file.metadata()?.len(), MAX_BYTES)) {
-        Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
-            let path = path.display();
-            return Err(Error::InvalidConfiguration(format!("{path}: the file is larger than {MAX_BYTES} bytes")));
-        }
         Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::FileTooLarge => {
+            return Err(Error::InvalidConfiguration(format!("{}: the file is {e}", path.display())));
+        }
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
