@@ -154,6 +154,11 @@ const DER: u8 = 0x30;
 
 /// The client's certificate with its key.
 pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
+    // ring leaves the key there on its way to its own form.
+    wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identity(configured, material))
+}
+
+fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
     match configured {
         ClientCertificate::Pem { certificate, key, password } => {
             let sections_of_certificate = sections(certificate)?;
