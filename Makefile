@@ -11,7 +11,7 @@ help:
 	@echo 'make build      the Java package in build/libs, with the native library inside'
 	@echo 'make test       every check and test; the last line counts them'
 	@echo 'make interop    the exchange of messages with SINETStream for Python (from PyPI); part of make test'
-	@echo 'make fuzz       every decoder with random input, 20 seconds each (SECONDS=N for others)'
+	@echo 'make fuzz       every decoder with random input, a minute each (SECONDS=N for others)'
 	@echo 'make deny       vulnerabilities, licences, duplicates and sources of the crates; needs GitHub'
 	@echo 'make demo       password authentication played with Mosquitto, the examples and one YAML file'
 	@echo 'make examples   every small example in both languages, with a Mosquitto of its own; part of make test'
@@ -41,7 +41,7 @@ deny:
 	@scripts/deny
 
 fuzz: deps
-	@scripts/fuzz $(or $(SECONDS),20)
+	@scripts/fuzz $(or $(SECONDS),60)
 
 demo: deps
 	@scripts/demo

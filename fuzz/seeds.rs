@@ -32,6 +32,21 @@ const ENCRYPTED_KEYS: [(&str, &str); 2] = [
         d5b854137aa4677610a39a96c2ea870282cb25a7b228e3d9c99a21ea605348",
     ),
 ];
+/// Of OpenSSL, a line each: an authority with name constraints, a broker's with every extension, one with a common name alone,
+/// and one with an RSA key.
+const CERTIFICATES: &str = include_str!("certificates.txt");
+/// What a server answers to the request that opens a WebSocket; the first to the very one that the target has made.
+const ANSWERS: [&str; 3] = [
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, upgrade\r\n\
+     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n\x02\x04",
+    "HTTP/1.1 302 Found\r\nLocation: https://user:password@host:1/path?query#fragment\r\n\r\n",
+    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+];
+/// What a configuration server answers.
+const CONFIGURATION: &str = r#"{"name": "c", "config": {"header": {"version": 3}, "config": {"service": {"type": "mqtt",
+"brokers": ["h:1"], "crypto": {"key_length": 128}, "tls": {}}}}, "attachments": [{"target": "service.tls.ca_certs_data",
+"value": "AAEC"}], "secrets": [{"target": "*.username_pw.password", "id": "a"}, {"target": "service.crypto.key",
+"ids": [{"version": 1, "id": "b"}, {"version": 2, "id": "c"}]}]}"#;
 /// The combinations that the first byte chooses from.
 const COMBINATIONS: u8 = 48;
 
@@ -119,6 +134,15 @@ fn main() {
     for (name, key) in ENCRYPTED_KEYS {
         seeds.add(name, &bytes(key));
     }
+    let seeds = Seeds::of(&root, "certificate");
+    for (number, certificate) in CERTIFICATES.lines().enumerate() {
+        seeds.add(&number.to_string(), &bytes(certificate));
+    }
+    let seeds = Seeds::of(&root, "web_socket");
+    for (number, answer) in ANSWERS.iter().enumerate() {
+        seeds.add(&number.to_string(), answer.as_bytes());
+    }
+    Seeds::of(&root, "server").add("configuration", CONFIGURATION.as_bytes());
     let seeds = Seeds::of(&root, "secret");
     for (number, value) in all("yaml_value").iter().enumerate() {
         seeds.add(&number.to_string(), value.trim_start_matches("!sinetstream/encrypted").as_bytes());

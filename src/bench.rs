@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use crate::config::{
     Algorithm, CompressionSettings, Consistency, CryptoSettings, Encryption, Keys, Map, MessageFormat, MessageSettings,
-    Mode, Prf, Secret, Version,
+    Mode, Prf, Version,
 };
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoder};
 use crate::mqtt::ValueSize;
 use crate::mqtt::protocol::{Limits, Packet, Publish, Reason};
 use crate::mqtt::session::{Hearer, Session, Submission};
+use crate::wiped::Secret;
 
 /// Both directions of a message's way, without the network.
 pub struct Codec {

@@ -1,10 +1,12 @@
 //! Reading the files that a configuration names, with bounds.
 
 use std::fs::{self, File};
-use std::io::{Error, ErrorKind, Read, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 
 use zeroize::Zeroizing;
+
+use crate::wiped;
 
 /// No key, no login and no bundle of certificates comes near this.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
@@ -19,9 +21,7 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
     if !metadata.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    // Room for one byte more than there is, so that the copies that a growing buffer leaves behind are none of a secret.
-    let size = metadata.len().min(max_bytes) + 1;
-    read_at_most(path, max_bytes, size as usize)
+    read_at_most(path, max_bytes, metadata.len())
 }
 
 /// Whatever can be read, and waits until that has an end.
@@ -29,11 +29,9 @@ pub(crate) fn read_pipe(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>
     read_at_most(path, max_bytes, 0)
 }
 
-fn read_at_most(path: &Path, max_bytes: u64, room: usize) -> Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > max_bytes {
-        true => Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {max_bytes} bytes"))),
-        false => Ok(bytes),
-    }
+fn read_at_most(path: &Path, max_bytes: u64, expected: u64) -> Result<Zeroizing<Vec<u8>>> {
+    wiped::read(File::open(path)?, expected, max_bytes).map_err(|e| match e.kind() {
+        ErrorKind::FileTooLarge => Error::new(e.kind(), format!("it is {e}")),
+        _ => e,
+    })
 }

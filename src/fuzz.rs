@@ -7,12 +7,14 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::{
     self, Algorithm, CompressionSettings, ConnectProperties, CryptoSettings, Encryption, Keys, Map, MessageFormat,
-    MessageSettings, Mode, Secret, Version,
+    MessageSettings, Mode, Version,
 };
 use crate::error::Error;
 use crate::keys::pem::Section;
 use crate::message::{Decoder, Encoder};
+use crate::mqtt;
 use crate::mqtt::protocol::{self, Connect};
+use crate::wiped::Secret;
 
 /// Of all messages.
 const TOPIC: &str = "t";
@@ -113,7 +115,22 @@ pub fn packets(data: &[u8]) {
     }
 }
 
-/// A configuration file.
+/// A certificate in DER that a stranger shows.
+pub fn certificate(data: &[u8]) {
+    mqtt::fuzz_certificate(data);
+}
+
+/// What a server answers to the request that opens a WebSocket.
+pub fn web_socket(data: &[u8]) {
+    mqtt::fuzz_answer(data);
+}
+
+/// What a configuration server answers when it is asked for a configuration.
+pub fn server(data: &[u8]) {
+    config::fuzz_server(data);
+}
+
+/// A configuration file. The fuzzer minds the time.
 pub fn yaml(data: &[u8]) {
     config::fuzz_yaml(&String::from_utf8_lossy(data));
 }
@@ -127,7 +144,7 @@ pub fn pem(data: &[u8]) {
 
 /// An encrypted private key in DER, which says itself what it takes to open it. The fuzzer minds the time.
 pub fn encrypted_key(data: &[u8]) {
-    let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec(), headers: Vec::new() };
+    let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec().into(), headers: Vec::new() };
     let _ = crate::keys::private::private_key(&section, Some(b"password"));
 }
 
@@ -160,6 +177,9 @@ mod tests {
             packets(&data);
             yaml(&data);
             encrypted_key(&data);
+            certificate(&data);
+            web_socket(&data);
+            server(&data);
         }
 
         #[test]

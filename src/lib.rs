@@ -49,6 +49,7 @@ mod metrics;
 mod mqtt;
 mod reader;
 mod tls;
+mod wiped;
 mod writer;
 
 pub use config::Consistency;

@@ -31,13 +31,14 @@ pub(crate) struct RawReader {
 impl RawReader {
     /// Starts to connect and subscribe; `client.opened()` tells how that ends.
     pub fn start(
-        settings: Settings,
+        mut settings: Settings,
         material: &KeyMaterial,
         plugin: Option<Arc<dyn Plugin>>,
         listener: Option<Listener>,
     ) -> Result<RawReader> {
         let decoder = Decoder::new(&settings.message, plugin)?;
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
+        settings.forget_key();
         Ok(RawReader { settings, counters: Counters::new(), client, decoder })
     }
 

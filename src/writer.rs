@@ -34,13 +34,14 @@ pub(crate) struct RawWriter {
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
     pub fn start(
-        settings: Settings,
+        mut settings: Settings,
         material: &KeyMaterial,
         plugin: Option<Arc<dyn Plugin>>,
         listener: Option<Listener>,
     ) -> Result<RawWriter> {
         let encoder = Encoder::new(&settings.message, settings.written_topic(), plugin)?;
         let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
+        settings.forget_key();
         Ok(RawWriter { settings, counters: Counters::new(), client, encoder })
     }
 

@@ -1,12 +1,15 @@
 //! `KEY=VALUE`: parameters on the command line, over those of the file.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
+
+use zeroize::{Zeroize, Zeroizing};
 
 use super::failure::{Exit, Failure, Result};
 use crate::config::{Map, Value, survey};
+use crate::wiped;
 
 /// A file with a value is not read further than this.
-const MAX_VALUE: u64 = 1024 * 1024;
+const MAX_VALUE: usize = 1024 * 1024;
 
 /// No parameter is as deep as this.
 const MAX_DEPTH: usize = 32;
@@ -16,6 +19,12 @@ pub(super) struct Override {
     /// The names that lead to it.
     path: Vec<String>,
     value: Value,
+}
+
+impl Drop for Override {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
 }
 
 /// Understands the arguments. None is shown in an error: it may hold a password.
@@ -53,9 +62,14 @@ fn first_line(key: &str, file: &str) -> Result<String> {
         let message = format!("command line: parameter '{key}': {file}: {what}");
         Failure { message, exit: Exit::Configuration }
     };
-    let opened = std::fs::File::open(file).map_err(|e| failed(e.to_string()))?;
-    let mut line = String::new();
-    BufReader::new(opened.take(MAX_VALUE)).read_line(&mut line).map_err(|e| failed(e.to_string()))?;
+    let mut opened = std::fs::File::open(file).map_err(|e| failed(e.to_string()))?;
+    // Without a buffer, which nobody would wipe; and no further, since it may be a pipe that stays open.
+    let mut line = Zeroizing::new(Vec::new());
+    let mut byte = [0];
+    while line.len() < MAX_VALUE && opened.read(&mut byte).map_err(|e| failed(e.to_string()))? == 1 && byte != *b"\n" {
+        wiped::append(&mut line, &byte);
+    }
+    let line = std::str::from_utf8(&line).map_err(|_| failed("it is not UTF-8".into()))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 

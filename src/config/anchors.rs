@@ -1,6 +1,8 @@
 //! A value like `&secret` is an anchor with nothing behind it, and `&se:cret` one with `:cret` behind it: what was meant as a
 //! value would be lost without a word.
 
+use zeroize::Zeroizing;
+
 use super::value::Value;
 
 use std::collections::HashSet;
@@ -19,14 +21,15 @@ pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Optio
     let has_null = has_null(root);
     unused.take(most(text)).find_map(|(start, name)| {
         let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
+        let parse = |between: &str| parse(&Zeroizing::new([before, between, after].concat()));
         let found = if after.starts_with(|c: char| !c.is_whitespace() && !matches!(c, ',' | ']' | '}')) {
             // Without it the text means the same, so it is an anchor; with something in its place it begins a value.
-            let is_anchor = parse(&format!("{before}{after}"))? == *root;
-            is_anchor.then(|| parse(&format!("{before}{MARK}{after}")))
+            let is_anchor = parse("")? == *root;
+            is_anchor.then(|| parse(MARK))
         } else {
             // Whatever an anchor stands before can't follow a string, so with one in its place the text is YAML only if
             // there is nothing.
-            has_null.then(|| parse(&format!("{before}\"{MARK}\"{after}")))
+            has_null.then(|| parse(&format!("\"{MARK}\"")))
         };
         Some((1 + before.matches('\n').count(), name_of_mark(&found??, "")?.to_owned()))
     })

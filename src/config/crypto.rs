@@ -1,9 +1,7 @@
 //! `crypto`: how messages are encrypted, and with which keys.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -13,26 +11,7 @@ use super::message::{BroughtAlong, Under};
 use super::rights::Use;
 use super::value::{Map, Value};
 use crate::files;
-
-/// Bytes that are wiped after use and that `Debug` hides.
-#[derive(Clone)]
-pub(crate) struct Secret(Arc<Zeroizing<Vec<u8>>>);
-
-impl Secret {
-    pub fn new(bytes: Vec<u8>) -> Secret {
-        Secret(Arc::new(Zeroizing::new(bytes)))
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
+use crate::wiped::Secret;
 
 /// A mode of operation of AES.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +247,7 @@ impl Extractor {
     }
 
     fn keys(&mut self, under: Under, key_length: usize, derivation: &Derivation) -> Option<Keys> {
-        let given = |name: &str| self.value_in(under, &["crypto", name]);
+        let given = |name: &str| self.value_in(under, &["crypto", name]).map(Zeroizing::new);
         match (given("password"), given("key"), given("_keys")) {
             (None, None, None) => {
                 self.problem_in(under, &["crypto", "password"], "is missing; expected 'password' or 'key'");
@@ -284,14 +263,16 @@ impl Extractor {
                 None
             }
             (None, Some(key), None) => {
-                let key = self.key(under, &["crypto", "key"], key, key_length)?;
+                let key = self.key(under, &["crypto", "key"], &key, key_length)?;
                 Some(Keys::Direct(BTreeMap::from([(1, key)])))
             }
-            (None, _, Some(Value::Map(keys))) => self.versioned_keys(under, &keys, key_length),
-            (None, _, Some(other)) => {
-                self.wrong_in(under, &["crypto", "_keys"], "a map of versions and keys", &other);
-                None
-            }
+            (None, _, Some(keys)) => match &*keys {
+                Value::Map(keys) => self.versioned_keys(under, keys, key_length),
+                other => {
+                    self.wrong_in(under, &["crypto", "_keys"], "a map of versions and keys", other);
+                    None
+                }
+            },
         }
     }
 
@@ -307,21 +288,21 @@ impl Extractor {
                 self.problem_in(under, &map, &format!("expected versions from 1 to {MAX_KEY_VERSION}"));
                 return None;
             };
-            by_version.insert(version, self.key(under, &["crypto", "_keys", name], key.clone(), key_length)?);
+            by_version.insert(version, self.key(under, &["crypto", "_keys", name], key, key_length)?);
         }
         (!by_version.is_empty()).then_some(Keys::Direct(by_version))
     }
 
-    fn key(&mut self, under: Under, path: Under, key: Value, key_length: usize) -> Option<Secret> {
+    fn key(&mut self, under: Under, path: Under, key: &Value, key_length: usize) -> Option<Secret> {
         match key {
-            Value::Bytes(key) if key.len() == key_length => Some(Secret::new(key)),
+            Value::Bytes(key) if key.len() == key_length => Some(Secret::new(key.clone())),
             Value::Bytes(key) => {
                 let message = format!("expected {key_length} bytes, as 'key_length' says, found {}", key.len());
                 self.problem_in(under, path, &message);
                 None
             }
             other => {
-                self.wrong_in(under, path, "bytes (!!binary)", &other);
+                self.wrong_in(under, path, "bytes (!!binary)", other);
                 None
             }
         }
@@ -330,8 +311,9 @@ impl Extractor {
     /// The password itself, or a map with its `value` or with the `path` of a file.
     fn crypto_password(&mut self, under: Under) -> Option<Secret> {
         let path = ["crypto", "password"];
-        let (inside, value) = match self.value_in(under, &path)? {
-            Value::Map(map) => match (given(&map, "value"), given(&map, "path"), given(&map, "path_data")) {
+        let whole = Zeroizing::new(self.value_in(under, &path)?);
+        let (inside, value) = match &*whole {
+            Value::Map(map) => match (given(map, "value"), given(map, "path"), given(map, "path_data")) {
                 (Some(value), None, None) => (Some("value"), value),
                 (None, _, Some(content)) => return self.password_content(under, content),
                 (None, Some(file), None) => return self.password_file(under, file),
@@ -344,10 +326,10 @@ impl Extractor {
         };
         let path: Vec<&str> = path.into_iter().chain(inside).collect();
         let password = match value {
-            Value::Str(text) => Secret::new(text.into_bytes()),
-            Value::Bytes(bytes) => Secret::new(bytes),
+            Value::Str(text) => Secret::new(text.clone().into_bytes()),
+            Value::Bytes(bytes) => Secret::new(bytes.clone()),
             other => {
-                self.wrong_in(under, &path, "a string, or a map with 'value' or 'path'", &other);
+                self.wrong_in(under, &path, "a string, or a map with 'value' or 'path'", other);
                 return None;
             }
         };
@@ -355,13 +337,13 @@ impl Extractor {
     }
 
     /// Lines joined, without the newline at the end, as SINETStream for Java reads it.
-    fn password_file(&mut self, under: Under, file: Value) -> Option<Secret> {
+    fn password_file(&mut self, under: Under, file: &Value) -> Option<Secret> {
         let path = ["crypto", "password", "path"];
         let Value::Str(file) = file else {
-            self.wrong_in(under, &path, "the name of a file", &file);
+            self.wrong_in(under, &path, "the name of a file", file);
             return None;
         };
-        let file: PathBuf = self.user_dir.join(Path::new(&file));
+        let file: PathBuf = self.user_dir.join(Path::new(file));
         let text = match files::read(&file, files::MAX_BYTES) {
             Ok(text) => text,
             Err(e) => {
@@ -375,13 +357,13 @@ impl Extractor {
     }
 
     /// The file's content inside the configuration.
-    fn password_content(&mut self, under: Under, content: Value) -> Option<Secret> {
+    fn password_content(&mut self, under: Under, content: &Value) -> Option<Secret> {
         let path = ["crypto", "password", "path_data"];
         match content {
             Value::Str(text) => self.password_lines(under, &path, text.as_bytes()),
-            Value::Bytes(text) => self.password_lines(under, &path, &text),
+            Value::Bytes(text) => self.password_lines(under, &path, text),
             other => {
-                self.wrong_in(under, &path, "a string or bytes", &other);
+                self.wrong_in(under, &path, "a string or bytes", other);
                 None
             }
         }
@@ -418,6 +400,6 @@ struct Derivation {
     budget: Duration,
 }
 
-fn given(map: &Map, name: &str) -> Option<Value> {
-    map.get(name).filter(|value| **value != Value::Null).cloned()
+fn given<'a>(map: &'a Map, name: &str) -> Option<&'a Value> {
+    map.get(name).filter(|value| **value != Value::Null)
 }

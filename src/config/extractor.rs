@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::Role;
 use super::layers::Parameters;
 use super::value::Value;
+use crate::wiped::Secret;
 
 /// Above this (about 31 years) a wait is for ever.
 const FOREVER_MS: u64 = 1_000_000_000_000;
@@ -59,19 +62,29 @@ impl Extractor {
             // What was encrypted is bytes, whatever it was before.
             Value::Bytes(bytes) if self.parameters.was_encrypted(name) => match String::from_utf8(bytes) {
                 Ok(text) => Some(text),
-                Err(_) => {
+                Err(e) => {
+                    e.into_bytes().zeroize();
                     self.parameters.problem(name, inside, "the decrypted value is not a text (UTF-8)");
                     None
                 }
             },
             other => {
-                let hint = match other {
+                let other = Zeroizing::new(other);
+                let hint = match *other {
                     Value::Int(_) | Value::Float(_) | Value::Bool(_) => "a string (put the value in quotes)",
                     _ => "a string",
                 };
                 self.wrong(name, inside, hint, &other);
                 None
             }
+        }
+    }
+
+    /// A password: a text, or bytes.
+    pub fn secret(&mut self, name: &str, inside: &[&str]) -> Option<Secret> {
+        match self.value(name, inside).map(Zeroizing::new).as_deref_mut()? {
+            Value::Bytes(bytes) => Some(Secret::new(std::mem::take(bytes))),
+            _ => self.text(name, inside).map(|text| Secret::new(text.into_bytes())),
         }
     }
 

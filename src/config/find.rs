@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 4 << 20;
 /// A configuration file and its text.
 pub(crate) struct SourceFile {
     pub path: PathBuf,
-    pub text: String,
+    pub text: Zeroizing<String>,
 }
 
 /// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
@@ -40,7 +40,7 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
 
 /// The file's text, or `None` when there is no such file. A pipe is read where the user has named it: nobody else should make
 /// a program wait.
-fn read(path: &Path, named: bool) -> Result<Option<String>> {
+fn read(path: &Path, named: bool) -> Result<Option<Zeroizing<String>>> {
     let mut bytes = match bytes(path, named) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == ErrorKind::FileTooLarge => {
@@ -51,11 +51,12 @@ fn read(path: &Path, named: bool) -> Result<Option<String>> {
         }
         Err(e) => return Err(Error::NoConfig(format!("configuration file {} can't be read: {e}", path.display()))),
     };
-    match String::from_utf8(std::mem::take(&mut *bytes)) {
-        Ok(text) => Ok(Some(text)),
+    match String::from_utf8(std::mem::take(&mut bytes)) {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(e) => {
             let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
             let line = 1 + valid.iter().filter(|&&b| b == b'\n').count();
+            e.into_bytes().zeroize();
             Err(Error::InvalidConfiguration(format!("{}:{line}: the file is not UTF-8", path.display())))
         }
     }
@@ -79,7 +80,9 @@ mod tests {
         let (here, home) = (folder.path().join("here"), folder.path().join("home"));
         std::fs::create_dir_all(home.join(".config/sinetstream")).unwrap();
         std::fs::create_dir(&here).unwrap();
-        let found = |explicit: Option<&str>| find(explicit.map(Path::new), &here, Some(&home)).map(|file| file.text);
+        let found = |explicit: Option<&str>| {
+            find(explicit.map(Path::new), &here, Some(&home)).map(|file| file.text.to_string())
+        };
         assert!(matches!(found(None), Err(Error::NoConfig(_))));
         std::fs::write(home.join(".config/sinetstream/config.yml"), "home").unwrap();
         assert_eq!(found(None), Ok("home".into()));
@@ -104,7 +107,7 @@ mod tests {
             let pipe = pipe.clone();
             move || std::fs::write(pipe, "named")
         });
-        assert_eq!(find(Some(&pipe), folder.path(), None).map(|file| file.text), Ok("named".into()));
+        assert_eq!(find(Some(&pipe), folder.path(), None).map(|file| file.text), Ok("named".to_owned().into()));
         writer.join().unwrap().unwrap();
     }
 }

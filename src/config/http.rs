@@ -1,22 +1,82 @@
 //! Requests to the configuration server: JSON over HTTPS, bounded in time and size. The time is one for all requests together:
 //! the server may ask for hundreds of them.
 
+use std::io::Write;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use serde_json::Value as Json;
+use ureq::http::HeaderValue;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::budget;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::keys::pem;
 use crate::tls::Usage;
+use crate::wiped;
 
 const MAX_ANSWER: u64 = 16 << 20;
+
+/// JSON with secrets in it: its texts are wiped when it goes.
+pub(super) struct Document(Json);
+
+impl Document {
+    /// The library's error tells more than its place, so it is not to be shown.
+    pub fn parse(text: &[u8]) -> serde_json::Result<Document> {
+        serde_json::from_slice(text).map(Document)
+    }
+}
+
+impl From<Json> for Document {
+    fn from(json: Json) -> Document {
+        Document(json)
+    }
+}
+
+impl Deref for Document {
+    type Target = Json;
+
+    fn deref(&self) -> &Json {
+        &self.0
+    }
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(json: &mut Json) {
+    match json {
+        Json::String(text) => text.zeroize(),
+        Json::Array(items) => items.iter_mut().for_each(wipe),
+        Json::Object(map) => map.values_mut().for_each(wipe),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+/// Where JSON with secrets is written.
+#[derive(Default)]
+struct Text(Zeroizing<Vec<u8>>);
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        wiped::append(&mut self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 pub(super) struct Http {
     agent: Agent,
@@ -74,16 +134,24 @@ impl Http {
         &self.address
     }
 
-    pub fn post(&self, path: &str, body: &Json) -> Result<Answer> {
-        let request = self.agent.post(format!("{}{path}", self.address));
-        let request = request.header("Content-Type", "application/json").header("Accept", "application/json");
+    pub fn post(&self, path: &str, body: &Document) -> Result<Answer> {
+        let mut text = Text::default();
+        serde_json::to_writer(&mut text, &body.0).map_err(|_| Error::Internal("JSON that can't be written".into()))?;
+        let url = format!("{}{path}", self.address);
+        let request =
+            self.agent.post(&url).header("Content-Type", "application/json").header("Accept", "application/json");
         let request = request.config().timeout_global(Some(self.left(path)?)).build();
-        self.answer(path, request.send(body.to_string()))
+        self.answer(path, request.send(&text.0[..]))
     }
 
     pub fn get(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Result<Answer> {
-        let mut request = self.agent.get(format!("{}{path}", self.address)).header("Accept", "application/json");
-        request = request.header("Authorization", format!("Bearer {token}"));
+        let url = format!("{}{path}", self.address);
+        let mut request = self.agent.get(&url).header("Accept", "application/json");
+        let bearer = Zeroizing::new(["Bearer ".as_bytes(), token.as_bytes()].concat());
+        // `authenticate` lets no other token pass.
+        if let Ok(bearer) = HeaderValue::from_maybe_shared(Bytes::from_owner(bearer)) {
+            request = request.header("Authorization", bearer);
+        }
         request = request.config().timeout_global(Some(self.left(path)?)).build();
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -128,12 +196,14 @@ impl Answer {
         &self.what
     }
 
-    pub fn json(self) -> Result<Json> {
+    pub fn json(self) -> Result<Document> {
         let Answer { mut body, what, limit, .. } = self;
-        let bytes = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(|e| failed(&what, &e, limit))?;
+        let expected = body.content_length().unwrap_or(0).min(MAX_ANSWER);
+        let bytes = wiped::read(body.with_config().limit(MAX_ANSWER).reader(), expected, MAX_ANSWER);
+        let bytes = bytes.map_err(|e| failed(&what, &e.into(), limit))?;
         budget::check_json(&bytes).map_err(|why| Error::InvalidConfiguration(format!("{what}: the answer: {why}")))?;
         // The library's own message may quote the answer.
-        serde_json::from_slice(&bytes).map_err(|e| {
+        Document::parse(&bytes).map_err(|e| {
             Error::InvalidConfiguration(format!(
                 "{what}: the answer is not JSON (line {}, column {})",
                 e.line(),
@@ -165,8 +235,11 @@ fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
         |what: String| Error::InvalidConfiguration(format!("parameter 'config_ca_certs': {} {what}", file.display()));
     let text = files::read(file, files::MAX_BYTES).map_err(|e| wrong(format!("can't be read: {e}")))?;
     let sections = pem::sections(&text).map_err(wrong)?;
-    let found: Vec<_> =
-        sections.into_iter().filter(|section| section.is_certificate()).map(|section| section.body.into()).collect();
+    let found: Vec<_> = sections
+        .into_iter()
+        .filter(|section| section.is_certificate())
+        .map(|section| section.body.to_vec().into())
+        .collect();
     // Each would be taken for one.
     let is_authority = |certificate| Usage::of(certificate).is_some_and(|usage| usage.is_authority);
     if !found.iter().all(is_authority) {

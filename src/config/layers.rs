@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroize;
+
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
 use super::path;
@@ -32,6 +34,13 @@ pub(crate) struct Entry {
     pub value: Value,
     /// With the encrypted values still encrypted, when there were some.
     encrypted: Option<Value>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.value.zeroize();
+        self.encrypted.zeroize();
+    }
 }
 
 /// All parameters after layering, and what was found wrong or doubtful on the way.
@@ -128,7 +137,7 @@ impl Parameters {
     /// over the one without.
     fn resolve(&mut self, written: Vec<Entry>) -> Vec<Entry> {
         let mut resolved: Vec<Entry> = Vec::new();
-        for entry in written {
+        for mut entry in written {
             let Some(earlier) = resolved.iter_mut().find(|earlier| earlier.name == entry.name) else {
                 resolved.push(entry);
                 continue;
@@ -140,11 +149,10 @@ impl Parameters {
             if let ("tls", Value::Map(_), Value::Map(_), true) =
                 (entry.name.as_str(), &earlier.value, &entry.value, earlier.written.len() == entry.written.len())
             {
-                let (mut low, high) = if rank(&entry) > rank(earlier) {
-                    (std::mem::replace(&mut earlier.value, Value::Null), entry.value)
-                } else {
-                    (entry.value, std::mem::replace(&mut earlier.value, Value::Null))
-                };
+                let wins = rank(&entry) > rank(earlier);
+                let [of_entry, of_earlier] =
+                    [&mut entry.value, &mut earlier.value].map(|value| std::mem::replace(value, Value::Null));
+                let (mut low, high) = if wins { (of_earlier, of_entry) } else { (of_entry, of_earlier) };
                 if let (Value::Map(low), Value::Map(high)) = (&mut low, high) {
                     high.iter().for_each(|(name, value)| low.insert(name, value.clone()));
                 }
@@ -551,7 +559,7 @@ mod tests {
         let root = yaml::parse(&text).map_err(|e| e.message).expect("YAML");
         let Value::Map(map) = root else { panic!("not a map") };
         let Some(Value::Map(service)) = map.get("s") else { panic!("no service") };
-        let file = SourceFile { path: "file.yml".into(), text };
+        let file = SourceFile { path: "file.yml".into(), text: text.into() };
         let mut parameters = Parameters::default();
         parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
         parameters

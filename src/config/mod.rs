@@ -22,6 +22,7 @@ mod rights;
 mod secret;
 mod server;
 mod settings;
+mod stand_ins;
 #[cfg(feature = "cli")]
 pub(crate) mod survey;
 mod syntax;
@@ -34,8 +35,6 @@ mod yaml;
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
-#[cfg(any(test, feature = "bench", feature = "fuzz"))]
-pub(crate) use crypto::Secret;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
 pub(crate) use message::{Algorithm, BroughtAlong, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::{ConnectProperties, Version};
@@ -83,9 +82,32 @@ pub(crate) struct Request {
     pub brought: BroughtAlong,
 }
 
+/// A configuration file as far as it is read without looking at other files: every service, each with its warnings and
+/// problems, which name their lines.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_yaml(text: &str) {
-    let _ = yaml::parse(text);
+    let file = || find::SourceFile { path: "file.yml".into(), text: text.to_owned().into() };
+    let Ok(services) = document::services(&file()) else { return };
+    for (name, _) in services.services.iter() {
+        if let Ok(service) = document::service(&file(), Some(name)) {
+            let origin = Origin::File { file: file(), service: service.name, path: service.path };
+            fuzz_layer(origin, &service.parameters);
+        }
+    }
+}
+
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn fuzz_server(answer: &[u8]) {
+    server::fuzz_answer(answer);
+}
+
+#[cfg(any(test, feature = "fuzz"))]
+fn fuzz_layer(origin: Origin, map: &Map) {
+    let mut parameters = Parameters::default();
+    parameters.add_layer(origin, map);
+    parameters.check_support();
+    let _ = parameters.visible();
+    let _ = parameters.take_error();
 }
 
 #[cfg(any(test, feature = "fuzz"))]

@@ -4,6 +4,7 @@ use super::extractor::{Extractor, MAX_STRING};
 use super::value::Value;
 use crate::mqtt::MessageProperties;
 use crate::mqtt::topic;
+use crate::wiped::Secret;
 
 /// A version of MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +39,7 @@ pub(crate) struct ConnectProperties {
     pub request_problem_info: Option<bool>,
     pub user_properties: Vec<(String, String)>,
     pub auth_method: Option<String>,
-    pub auth_data: Option<Vec<u8>>,
+    pub auth_data: Option<Secret>,
 }
 
 /// Without the authentication.
@@ -91,7 +92,7 @@ impl Extractor {
             request_problem_info: self.switch("request_problem_info"),
             user_properties: self.user_properties("user_property", &[]),
             auth_method: self.text("auth_method", &[]),
-            auth_data: self.bytes("auth_data", &[]),
+            auth_data: self.bytes("auth_data", &[]).map(Secret::new),
         };
         if let Some(method) = &properties.auth_method {
             self.check_mqtt_string("auth_method", &[], method);

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::files;
 use crate::keys::pem;
 use crate::keys::private::{self, Problem};
+use crate::wiped;
 
 /// Holds the passphrase of the private key.
 const PASSPHRASE: &str = "SINETSTREAM_PRIVATE_KEY_PASSPHRASE";
@@ -61,7 +62,7 @@ impl PrivateKey {
             Problem::Password(what) => format!("{name}: {what}; it is looked for in the environment, {PASSPHRASE}"),
             Problem::Key(what) => format!("{name}: {what}"),
         })?;
-        let key = match &der {
+        let key = wiped::on_the_stack::<{ wiped::LARGE }, _>(|| match &*der {
             der if der.secret_der().len() > MAX_DER => {
                 let found = der.secret_der().len();
                 Err(format!("it has {found} bytes, more than {MAX_DER}, which an RSA key of 8192 bits has at most"))
@@ -73,7 +74,7 @@ impl PrivateKey {
                 rsa::PrivateKey::from_pkcs8_der(der.secret_pkcs8_der()).map_err(|e| e.to_string())
             }
             _ => Err("it is not an RSA key".into()),
-        };
+        });
         Ok(PrivateKey { key: key.map_err(|what| format!("the private key {name} can't be used: {what}"))? })
     }
 
@@ -96,6 +97,10 @@ impl PrivateKey {
 
     /// Decrypts a value. The message of a failure tells nothing of it.
     pub fn open(&self, base64: &str) -> Result<Vec<u8>, &'static str> {
+        wiped::on_the_stack::<{ wiped::LARGE }, _>(|| self.opened(base64))
+    }
+
+    fn opened(&self, base64: &str) -> Result<Vec<u8>, &'static str> {
         let compact: String = base64.split_ascii_whitespace().collect();
         let blob = Base64::decode_vec(&compact).map_err(|_| "is not Base64")?;
         let wrapped_end = HEADER.len() + self.key.size();

@@ -3,16 +3,17 @@
 //! `auth.json` says where the server is and who asks. A token is fetched with it, then the configuration, then each
 //! secret, encrypted for this user's private key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value as Json, json};
+use zeroize::Zeroizing;
 
 use super::Request;
 use super::budget;
 use super::document::{self, Service};
-use super::http::Http;
+use super::http::{Document, Http};
 use super::path;
 use super::rights::{self, Use};
 use super::secret::{self, PrivateKey};
@@ -31,7 +32,7 @@ const MAX_SECRETS: usize = 1000;
 struct Auth {
     address: String,
     user: String,
-    secret_key: String,
+    secret_key: Zeroizing<String>,
 }
 
 /// What was found, and what is worth a warning.
@@ -74,7 +75,14 @@ pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Optio
     let mut service = choose(&document, request.service.as_deref(), &place)?;
     attach(&document, &mut service, &place)?;
     let key_file = file("private_key_file", secret::DEFAULT_FILE);
-    server.add_secrets(&document, &mut service, &place, &mut || key_file.clone())?;
+    let mut fingerprint = None;
+    add_secrets(&document, &mut service, &place, &mut |id, target| {
+        let fingerprint = match &fingerprint {
+            Some(known) => known,
+            None => fingerprint.insert(server.own_fingerprint(&key_file.clone()?)?),
+        };
+        server.secret(id, target, fingerprint, &place)
+    })?;
     Ok(Found { service, place, warnings })
 }
 
@@ -102,7 +110,7 @@ fn read_auth(file: &Path) -> Result<Auth> {
             )));
         }
     };
-    let json: Json = serde_json::from_slice(&bytes)
+    let json = Document::parse(&bytes)
         .map_err(|e| Error::InvalidConfiguration(format!("{name}:{}: not JSON (column {})", e.line(), e.column())))?;
     let part = |part: &str| {
         let found = json.get("config-server").and_then(|server| server.get(part)).and_then(Json::as_str);
@@ -115,12 +123,12 @@ fn read_auth(file: &Path) -> Result<Auth> {
         let what = "has a user name before '@'; 'user' and 'secret-key' are the login";
         return Err(Error::InvalidConfiguration(format!("{name}: 'config-server.address' {what}")));
     }
-    Ok(Auth { address, user: part("user")?, secret_key: part("secret-key")? })
+    Ok(Auth { address, user: part("user")?, secret_key: part("secret-key")?.into() })
 }
 
-fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<String> {
-    let login = json!({"strategy": "api-access", "user": auth.user, "secret-key": auth.secret_key});
-    let answer = http.post("/api/v1/authentication", &login)?;
+fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<Zeroizing<String>> {
+    let login = json!({"strategy": "api-access", "user": auth.user, "secret-key": auth.secret_key.as_str()});
+    let answer = http.post("/api/v1/authentication", &login.into())?;
     let what = answer.what().to_owned();
     match answer.status {
         200 | 201 => {
@@ -130,7 +138,7 @@ fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<String> {
                 .and_then(Json::as_str)
                 .filter(|token| token.bytes().all(|b| b.is_ascii_graphic()));
             token
-                .map(str::to_owned)
+                .map(|token| token.to_owned().into())
                 .ok_or_else(|| Error::InvalidConfiguration(format!("{what}: the answer has no 'accessToken'")))
         }
         401 | 403 => Err(Error::Authentication {
@@ -147,11 +155,11 @@ fn unexpected(what: &str, status: u16) -> Error {
 
 struct Server {
     http: Http,
-    token: String,
+    token: Zeroizing<String>,
 }
 
 impl Server {
-    fn get(&self, path: &str, headers: &[(&str, &str)], missing: &str) -> Result<Json> {
+    fn get(&self, path: &str, headers: &[(&str, &str)], missing: &str) -> Result<Document> {
         let answer = self.http.get(path, &self.token, headers)?;
         match answer.status {
             200 => answer.json(),
@@ -164,53 +172,13 @@ impl Server {
         }
     }
 
-    fn configuration(&self, name: &str, place: &str) -> Result<Json> {
+    fn configuration(&self, name: &str, place: &str) -> Result<Document> {
         let document =
             self.get(&format!("/api/v1/configs/{}", escaped(name)), &[], "there is no such configuration")?;
         match document.get("name").and_then(Json::as_str) {
             Some(found) if found == name => Ok(document),
             _ => Err(Error::InvalidConfiguration(format!("{place}: the answer is about another configuration"))),
         }
-    }
-
-    /// Puts the secrets of the service where they belong, still encrypted.
-    fn add_secrets(
-        &self,
-        document: &Json,
-        service: &mut Service,
-        place: &str,
-        key_file: &mut dyn FnMut() -> Result<PathBuf>,
-    ) -> Result<()> {
-        let mut fingerprint = None;
-        let mut count = 0;
-        for secret in list(document, "secrets", place)? {
-            let target = string(secret, "target", place)?;
-            let Some(path) = inside(target, &service.name, place)? else { continue };
-            let ids = ids(secret, target, place)?;
-            let is_key = path == ["crypto", "key"] && secret.get("ids").is_some();
-            let wanted = if is_key { &ids[..] } else { &ids[ids.len() - 1..] };
-            let mut keys = Map::new();
-            for (version, id) in wanted {
-                count += 1;
-                if count > MAX_SECRETS {
-                    return Err(Error::InvalidConfiguration(format!("{place}: more than {MAX_SECRETS} secrets")));
-                }
-                let fingerprint = match &fingerprint {
-                    Some(known) => known,
-                    None => fingerprint.insert(self.own_fingerprint(&key_file()?)?),
-                };
-                let value = self.secret(id, target, fingerprint, place)?;
-                if is_key {
-                    keys.insert(version.to_string(), value);
-                } else {
-                    put(&mut service.parameters, &path, value, target, place)?;
-                }
-            }
-            if is_key {
-                put(&mut service.parameters, &["crypto", "_keys"], Value::Map(keys), target, place)?;
-            }
-        }
-        Ok(())
     }
 
     fn own_fingerprint(&self, file: &Path) -> Result<String> {
@@ -253,6 +221,56 @@ fn attach(document: &Json, service: &mut Service, place: &str) -> Result<()> {
         put(&mut service.parameters, &path, Value::Bytes(bytes), target, place)?;
     }
     Ok(())
+}
+
+/// Puts the secrets of the service where they belong, still encrypted. `secret` asks for the one of an id and a target.
+fn add_secrets(
+    document: &Json,
+    service: &mut Service,
+    place: &str,
+    secret: &mut dyn FnMut(&str, &str) -> Result<Value>,
+) -> Result<()> {
+    let mut count = 0;
+    for listed in list(document, "secrets", place)? {
+        let target = string(listed, "target", place)?;
+        let Some(path) = inside(target, &service.name, place)? else { continue };
+        let ids = ids(listed, target, place)?;
+        let is_key = path == ["crypto", "key"] && listed.get("ids").is_some();
+        let wanted = if is_key { &ids[..] } else { &ids[ids.len() - 1..] };
+        let mut keys = Map::new();
+        for (version, id) in wanted {
+            count += 1;
+            if count > MAX_SECRETS {
+                return Err(Error::InvalidConfiguration(format!("{place}: more than {MAX_SECRETS} secrets")));
+            }
+            let value = secret(id, target)?;
+            if is_key {
+                keys.insert(version.to_string(), value);
+            } else {
+                put(&mut service.parameters, &path, value, target, place)?;
+            }
+        }
+        if is_key {
+            put(&mut service.parameters, &["crypto", "_keys"], Value::Map(keys), target, place)?;
+        }
+    }
+    Ok(())
+}
+
+/// A server's answer about a configuration, whose services are put together as far as that goes without asking again.
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn fuzz_answer(answer: &[u8]) {
+    let Ok(document) = Document::parse(answer) else { return };
+    for wanted in [None, Some("service")] {
+        let Ok(mut service) = choose(&document, wanted, "configuration") else { continue };
+        let _ = attach(&document, &mut service, "configuration").and_then(|()| {
+            add_secrets(&document, &mut service, "configuration", &mut |_, _| Ok(Value::Encrypted("AAEBAQ==".into())))
+        });
+        super::fuzz_layer(
+            super::Origin::Server { place: "configuration".into(), service: service.name },
+            &service.parameters,
+        );
+    }
 }
 
 fn list<'a>(json: &'a Json, name: &str, place: &str) -> Result<&'a [Json]> {

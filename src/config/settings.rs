@@ -16,6 +16,7 @@ use super::will::WillSettings;
 use super::{Request, Role};
 use crate::error::{Error, Result};
 use crate::mqtt::{MessageProperties, topic};
+use crate::wiped::Secret;
 
 /// How surely a message arrives: MQTT's quality of service under SINETStream's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -78,7 +79,7 @@ const CONSISTENCY_NAMES: &str = "expected AT_MOST_ONCE, AT_LEAST_ONCE or EXACTLY
 pub(crate) struct Credentials {
     /// MQTT 5 allows a password alone.
     pub username: Option<String>,
-    pub password: Option<Vec<u8>>,
+    pub password: Option<Secret>,
 }
 
 impl fmt::Debug for Credentials {
@@ -144,6 +145,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Lets go of what only opening needs: the client's key and its password, when TLS has the key.
+    pub fn forget_key(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.client_certificate = None;
+        }
+    }
+
     /// The one topic of a writer.
     pub fn written_topic(&self) -> &str {
         self.topics.first().map_or("", String::as_str)
@@ -351,17 +359,13 @@ impl Extractor {
             }
         }
         let username = self.text("username_pw", &["username"]);
-        let password = match self.value("username_pw", &["password"]) {
-            Some(Value::Bytes(password)) => Some(password),
-            Some(_) => self.text("username_pw", &["password"]).map(String::into_bytes),
-            None => None,
-        };
+        let password = self.secret("username_pw", &["password"]);
         if let Some(username) = &username {
             self.check_mqtt_string("username_pw", &["username"], username);
         } else if self.value("username_pw", &["username"]).is_none() && version != Version::V5 {
             self.parameters.problem("username_pw", &["username"], "is missing; expected a string");
         }
-        if password.as_ref().is_some_and(|password| password.len() > MAX_STRING) {
+        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_STRING) {
             let message = format!("longer than {MAX_STRING} bytes, which MQTT can't carry");
             self.parameters.problem("username_pw", &["password"], &message);
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 /// A value of a parameter. `Debug` shows kinds only, because a value may be a secret.
 #[derive(Clone, PartialEq)]
 pub enum Value {
@@ -68,7 +70,22 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Names and values in the order in which they were written; a name occurs once.
+/// Texts and bytes are overwritten.
+impl Zeroize for Value {
+    fn zeroize(&mut self) {
+        match self {
+            Value::Str(text) | Value::Encrypted(text) => text.zeroize(),
+            Value::Bytes(bytes) => bytes.zeroize(),
+            Value::List(items) => items.iter_mut().for_each(Value::zeroize),
+            // A map does it by itself, now or when it is dropped.
+            Value::Map(map) => map.wipe(),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+        }
+    }
+}
+
+/// Names and values in the order in which they were written; a name occurs once. The values are wiped from memory when the map is
+/// dropped, since passwords may be among them.
 #[derive(Clone, Default, PartialEq)]
 pub struct Map(Vec<(String, Value)>);
 
@@ -82,7 +99,7 @@ impl Map {
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(n, _)| *n == name) {
-            Some(entry) => entry.1 = value,
+            Some(entry) => std::mem::replace(&mut entry.1, value).zeroize(),
             None => self.0.push((name, value)),
         }
     }
@@ -113,6 +130,18 @@ impl Map {
     /// True when there is no name.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Map {
+    fn wipe(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 

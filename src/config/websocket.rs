@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tungstenite::http::uri::PathAndQuery;
+use zeroize::Zeroize;
 
 use super::extractor::Extractor;
 use super::value::Value;
@@ -31,6 +32,14 @@ impl WebSocketSettings {
     /// The value of a header field that the user has given.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A token may stand in either.
+impl Drop for WebSocketSettings {
+    fn drop(&mut self) {
+        self.path.zeroize();
+        self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess};
+
+use zeroize::Zeroizing;
 
 use super::anchors;
 use super::budget::{self, Budget};
+use super::stand_ins::StandIns;
 use super::syntax;
 use super::value::{Map, Value};
 
@@ -28,12 +31,13 @@ pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
 }
 
 fn parse_document(original: &str) -> Result<Value, SyntaxError> {
-    let (text, added) = with_core_tags(original);
-    let budget = Budget::new();
-    Node(&budget).deserialize(serde_yaml::Deserializer::from_str(&text)).map_err(|e| {
+    let (text, words) = StandIns::put(original);
+    let (text, added) = with_core_tags(&text);
+    let seed = NodeSeed { words: &words, budget: &Budget::new() };
+    seed.deserialize(serde_yaml::Deserializer::from_str(&text)).map_err(|e| {
         let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
         // The library ends its messages with a position of its own, which counts our added lines.
-        let message = e.to_string();
+        let message = words.restore(&e.to_string());
         let message = message.split(" at line ").next().unwrap_or_default();
         SyntaxError { line, message: syntax::explain(message, line.and_then(|line| original.lines().nth(line - 1))) }
     })
@@ -41,11 +45,12 @@ fn parse_document(original: &str) -> Result<Value, SyntaxError> {
 
 /// The line (from 1) of the deepest element of `path` that the text has. Parts are names, or indexes of lists.
 pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
-    let (text, added) = with_core_tags(text);
+    let (text, words) = StandIns::put(text);
+    let (text, added) = with_core_tags(&text);
     (1..=path.len())
         .rev()
         .find_map(|depth| {
-            let seek = Seek(&path[..depth]);
+            let seek = Seek(&path[..depth], &words);
             let failed = seek.deserialize(serde_yaml::Deserializer::from_str(&text)).err()?;
             // The seeker's own error marks the place; any other one would not be about this path.
             failed.to_string().contains(FOUND).then(|| failed.location()).flatten()
@@ -55,15 +60,15 @@ pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
 
 /// The library drops the tags of YAML's own schema (`!!binary`) but gives local ones; so `!!` is declared to be a
 /// local prefix. Returns the text and how many lines were put before it.
-fn with_core_tags(text: &str) -> (String, usize) {
+fn with_core_tags(text: &str) -> (Zeroizing<String>, usize) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let has_marker = text
         .lines()
         .take_while(|line| line.is_empty() || line.starts_with(['#', '%', ' ', '\t']) || is_marker(line))
         .any(is_marker);
     match has_marker {
-        true => (format!("%TAG !! !core:\n{text}"), 1),
-        false => (format!("%TAG !! !core:\n---\n{text}"), 2),
+        true => (["%TAG !! !core:\n", text].concat().into(), 1),
+        false => (["%TAG !! !core:\n---\n", text].concat().into(), 2),
     }
 }
 
@@ -71,34 +76,23 @@ fn is_marker(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
-/// Reads a value of a document that has this budget.
+/// Reads a value of a document with these words and this budget.
 #[derive(Clone, Copy)]
-struct Node<'a>(&'a Budget);
+struct NodeSeed<'a> {
+    words: &'a StandIns<'a>,
+    budget: &'a Budget,
+}
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        self.0.take_one().map_err(de::Error::custom)?;
+        self.budget.take_one().map_err(de::Error::custom)?;
         deserializer.deserialize_any(self)
     }
 }
 
-/// A text that is read as one, whatever it looks like.
-#[derive(Clone, Copy)]
-struct Text<'a>(&'a Budget);
-
-impl<'de> DeserializeSeed<'de> for Text<'_> {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        self.0.take_text(text.len()).map_err(de::Error::custom)?;
-        Ok(text)
-    }
-}
-
-impl<'de> de::Visitor<'de> for Node<'_> {
+impl<'de> de::Visitor<'de> for NodeSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,8 +132,7 @@ impl<'de> de::Visitor<'de> for Node<'_> {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
-        self.0.take_text(value.len()).map_err(E::custom)?;
-        Ok(Value::Str(value.to_owned()))
+        self.restored(value).map(Value::Str)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
@@ -153,7 +146,7 @@ impl<'de> de::Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         let mut merged = Vec::new();
-        while let Some(name) = access.next_key_seed(NameSeed { map: &map, budget: self.0 })? {
+        while let Some(name) = access.next_key_seed(NameSeed { map: &map, of: self })? {
             let value = access.next_value_seed(self)?;
             match name.as_str() {
                 "<<" => merged.push(value),
@@ -172,14 +165,14 @@ impl<'de> de::Visitor<'de> for Node<'_> {
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value, A::Error> {
         let (tag, content) = access.variant::<String>()?;
         match tag.as_str() {
-            "sinetstream/encrypted" => Ok(Value::Encrypted(content.newtype_variant_seed(Text(self.0))?)),
+            "sinetstream/encrypted" => Ok(Value::Encrypted(self.text(content)?)),
             "core:binary" => {
-                let text = content.newtype_variant_seed(Text(self.0))?;
+                let text = Zeroizing::new(self.text(content)?);
                 decode_base64(&text)
                     .map(Value::Bytes)
                     .ok_or_else(|| de::Error::custom("the text after !!binary is not Base64"))
             }
-            "core:str" => Ok(Value::Str(content.newtype_variant_seed(Text(self.0))?)),
+            "core:str" => Ok(Value::Str(self.text(content)?)),
             "core:null" | "core:bool" | "core:int" | "core:float" | "core:seq" | "core:map" => {
                 content.newtype_variant_seed(self)
             }
@@ -189,10 +182,24 @@ impl<'de> de::Visitor<'de> for Node<'_> {
     }
 }
 
+impl NodeSeed<'_> {
+    /// What stands behind a tag, as it was written.
+    fn text<'de, A: VariantAccess<'de>>(self, content: A) -> Result<String, A::Error> {
+        self.budget.take_one().map_err(de::Error::custom)?;
+        self.restored(&content.newtype_variant::<String>()?)
+    }
+
+    /// The text with its words, which counts.
+    fn restored<E: de::Error>(self, text: &str) -> Result<String, E> {
+        self.budget.take_text(self.words.length(text)).map_err(E::custom)?;
+        Ok(self.words.restore(text))
+    }
+}
+
 /// The name of an entry as a string (`1:` is a name too); one that the map has already is an error.
 struct NameSeed<'a> {
     map: &'a Map,
-    budget: &'a Budget,
+    of: NodeSeed<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
@@ -211,10 +218,11 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
-        self.budget.take_one().and_then(|()| self.budget.take_text(name.len())).map_err(E::custom)?;
-        match self.map.get(name) {
+        self.of.budget.take_one().map_err(E::custom)?;
+        let name = self.of.restored(name)?;
+        match self.map.get(&name) {
             Some(_) => Err(E::custom(format!("'{name}' is given twice"))),
-            None => Ok(name.to_owned()),
+            None => Ok(name),
         }
     }
 
@@ -253,7 +261,7 @@ fn merge(map: &mut Map, value: Value) -> Result<(), String> {
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     use base64ct::{Base64, Encoding};
-    let compact: String = text.split_ascii_whitespace().collect();
+    let compact: Zeroizing<String> = text.split_ascii_whitespace().collect::<Vec<&str>>().concat().into();
     Base64::decode_vec(&compact).ok()
 }
 
@@ -261,7 +269,7 @@ const FOUND: &str = "\u{1}found";
 
 /// Walks to a path and fails there, because only errors of the library carry a position.
 #[derive(Clone, Copy)]
-struct Seek<'a>(&'a [String]);
+struct Seek<'a>(&'a [String], &'a StandIns<'a>);
 
 impl<'de> DeserializeSeed<'de> for Seek<'_> {
     type Value = ();
@@ -279,9 +287,9 @@ impl<'de> de::Visitor<'de> for Seek<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        while let Some(here) = access.next_key_seed(SeekName(self.0))? {
+        while let Some(here) = access.next_key_seed(SeekName(self.0, self.1))? {
             match here {
-                true => access.next_value_seed(Seek(&self.0[1..]))?,
+                true => access.next_value_seed(Seek(&self.0[1..], self.1))?,
                 false => drop(access.next_value::<de::IgnoredAny>()?),
             }
         }
@@ -297,13 +305,13 @@ impl<'de> de::Visitor<'de> for Seek<'_> {
         }
         match &self.0[1..] {
             [] => seq.next_element_seed(SeekItem).map(drop),
-            rest => seq.next_element_seed(Seek(rest)).map(drop),
+            rest => seq.next_element_seed(Seek(rest, self.1)).map(drop),
         }
     }
 }
 
 /// True when the name is the first of the path; fails there when it is the last one as well.
-struct SeekName<'a>(&'a [String]);
+struct SeekName<'a>(&'a [String], &'a StandIns<'a>);
 
 impl<'de> DeserializeSeed<'de> for SeekName<'_> {
     type Value = bool;
@@ -322,8 +330,8 @@ impl<'de> de::Visitor<'de> for SeekName<'_> {
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<bool, E> {
         match self.0 {
-            [last] if last == name => Err(E::custom(FOUND)),
-            [first, ..] => Ok(first == name),
+            [last] if *last == self.1.restore(name) => Err(E::custom(FOUND)),
+            [first, ..] => Ok(*first == self.1.restore(name)),
             [] => Ok(false),
         }
     }
@@ -370,6 +378,65 @@ mod tests {
     fn line(text: &str, path: &[&str]) -> Option<usize> {
         let path: Vec<String> = path.iter().map(|part| part.to_string()).collect();
         line_of(text, &path)
+    }
+
+    /// What the library makes of the text itself; an error is its line.
+    fn as_it_is(text: &str) -> Result<Value, Option<usize>> {
+        let (text, _) = with_core_tags(text);
+        let parsed = NodeSeed { words: &StandIns::none(), budget: &Budget::new() }
+            .deserialize(serde_yaml::Deserializer::from_str(&text));
+        parsed.map_err(|e| e.location().map(|at| at.line()))
+    }
+
+    fn with_stand_ins(text: &str) -> Result<Value, Option<usize>> {
+        let (text, words) = StandIns::put(text);
+        let (text, _) = with_core_tags(&text);
+        let parsed =
+            NodeSeed { words: &words, budget: &Budget::new() }.deserialize(serde_yaml::Deserializer::from_str(&text));
+        parsed.map_err(|e| e.location().map(|at| at.line()))
+    }
+
+    #[test]
+    fn stand_ins_change_nothing() {
+        for text in [
+            include_str!("../../tests/data/guide.yml"),
+            include_str!("../../tests/data/services_v1.yml"),
+            include_str!("../../tests/data/services_v2.yml"),
+            include_str!("../../tests/data/services_v3.yml"),
+            "a: [true, True, false, null, ~, yes, 1, 1.5, 1e5, 1.5E-3, 0x1F, 0o17, 0b1, .inf, -.INF, 1_000, 12ab, e5, -1, +7]",
+            "a: ['true', \"null\", '12', \"1e5\", '0x1F', ' 1', \"1\\x41b\\u0041c\\U00000041d\\n\\e\", 'it''s', \"a\\\n  b\"]",
+            "a: !!binary aGVsbG8=\nb: !sinetstream/encrypted |\n  AAEB\n  AQ==\nc: !!str 12\nd: !!int 3\ne: !unknown x",
+            "a: &anchor {b: word}\nc: *anchor\nd:\n  <<: *anchor\n  e: word",
+            "%YAML 1.2\n---\na: |2-\n    two\n   words\nb: >+\n  folded\n  text\n\nc: plain\n  goes on",
+            "a: 1\na: 2",
+            "\u{feff}näme: wört # comment\n'quoted name': C:\\new\\x1\n? complex\n: value",
+        ] {
+            assert!(with_stand_ins(text) == as_it_is(text), "{text}");
+        }
+    }
+
+    /// Words beyond those that there are characters for stay as they are.
+    #[test]
+    fn stand_ins_run_out_without_harm() {
+        // As many values as one document may have would not be enough.
+        let text: String = (0..70_000).map(|number| format!("- w{number} x{number}\n")).collect();
+        let Ok(Value::List(items)) = with_stand_ins(&text) else { panic!("a list") };
+        assert!(items.iter().enumerate().all(|(number, item)| *item == Value::Str(format!("w{number} x{number}"))));
+    }
+
+    #[test]
+    fn the_library_sees_no_word_of_a_password() {
+        for password in
+            ["correct-horse", "a1b2c3d4e5", "3e8f-1234-pass", "ünïcode", "x\\nword", "'12345678'", "\"1e5\""]
+        {
+            let text =
+                format!("# {password}\na: {password}\nb: !!str {password}\nc: [{password}]\nd: |\n  {password}\n");
+            let (seen, words) = StandIns::put(&text);
+            assert_eq!(words.restore(&seen), text);
+            for word in password.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 4) {
+                assert!(!seen.contains(word), "{}", *seen);
+            }
+        }
     }
 
     #[test]
@@ -443,6 +510,12 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever the text is made of.
+        #[test]
+        fn stand_ins_never_change_anything(text in "([ab]|true|[0-9]{1,3}|e|0x|word|:|: |\n|\n  |- |'|\"|\\\\|\\\\x41|\\||>|[!&*%]|!!|!!str |!!binary |\\[|\\]|\\{|\\}|,|#| |\\.|<<|---|\u{e4}){0,24}") {
+            prop_assert!(with_stand_ins(&text).ok() == as_it_is(&text).ok());
+        }
+
         #[test]
         fn any_text_is_a_value_or_an_error_on_a_line_of_it(text in "[ -~\\n\\t\u{e9}]{0,80}") {
             if let Err(error) = parse(&text) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::batch::Batch;
 use super::events::{self, EventQueue};
@@ -188,7 +189,7 @@ impl JavaClient {
     }
 
     /// What Java needs to know of the configuration.
-    pub fn describe(&self) -> Vec<u8> {
+    pub fn describe(&self) -> Zeroizing<Vec<u8>> {
         let settings = &self.settings;
         let optional = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
         let topic = match self.role {
@@ -243,14 +244,14 @@ impl JavaClient {
     }
 
     /// Starts to connect. `material`: a tree with what Java has opened; `plugin`: the stages that Java has.
-    pub fn connect(&self, material: Option<Vec<u8>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
+    pub fn connect(&self, material: Option<Zeroizing<Vec<u8>>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
         if self.settings.plugged.is_some() {
             let encoder = Encoder::new(&self.settings.message, self.settings.written_topic(), plugin.clone())?;
             let decoder = Decoder::new(&self.settings.message, plugin)?;
             let codec = Raw::Codec { encoder, decoder, counters: Counters::new() };
             return self.raw.set(codec).map_err(|_| Error::Internal("opened twice".into()));
         }
-        let material = material.as_deref().map(stores::decode).transpose()?.unwrap_or_default();
+        let material = material.map(|bytes| stores::decode(&bytes)).transpose()?.unwrap_or_default();
         let mut settings = self.settings.clone();
         if let (Some(will), Some(value)) = (&mut settings.will, &material.will_value) {
             will.value.clone_from(value);

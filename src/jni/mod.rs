@@ -28,6 +28,7 @@ use std::sync::Arc;
 use jni::objects::{JByteArray, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
+use zeroize::Zeroizing;
 
 use client::{JavaClient, Submitted, Wait};
 use failure::{Failure, Throw};
@@ -139,7 +140,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open0<'a>(
     native: JClass<'a>,
     options: JByteArray<'a>,
 ) -> jlong {
-    export(&mut env, &native, |env| Ok(handles::insert(JavaClient::open(&to_vec(env, &options)?)?)))
+    export(&mut env, &native, |env| Ok(handles::insert(JavaClient::open(&Zeroizing::new(to_vec(env, &options)?))?)))
 }
 
 #[unsafe(no_mangle)]
@@ -160,7 +161,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
     stages: JObject<'a>,
 ) {
     export(&mut env, &native, |env| {
-        let material = if key_material.is_null() { None } else { Some(to_vec(env, &key_material)?) };
+        let material = if key_material.is_null() { None } else { Some(to_vec(env, &key_material)?.into()) };
         let plugin = JavaPlugin::of(env, &stages)?;
         on(handle, |client| Ok(client.connect(material, plugin)?))
     })

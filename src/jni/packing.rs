@@ -65,7 +65,7 @@ impl Records {
         let properties = publish.and_then(|publish| MessageProperties::decode(&publish.properties));
         let properties = properties.map(|properties| tree::encode(&Value::Map(map(&properties))));
         let lengths = LENGTH + 1 + 8 + 8 + 1 + 1 + 4 + 4 + 4;
-        let size = lengths + topic.len() + decoded.payload.len() + properties.as_ref().map_or(0, Vec::len);
+        let size = lengths + topic.len() + decoded.payload.len() + properties.as_ref().map_or(0, |bytes| bytes.len());
         if size > self.most {
             return Err(Error::InvalidMessage(format!(
                 "the message has {} bytes when it is decoded, more than a Java array can hold ({})",

@@ -4,6 +4,7 @@ use super::{paths, tree};
 use crate::config::{ClientCertificate, Content, Password, Store, TlsSettings, Trust, Value};
 use crate::error::{Error, Result};
 use crate::tls::{Identity, KeyMaterial};
+use crate::wiped::Secret;
 
 /// What Java has to open for these settings; see `engine.KeyMaterial` in Java.
 pub(super) fn wanted(settings: Option<&TlsSettings>) -> Value {
@@ -23,10 +24,10 @@ pub(super) fn wanted(settings: Option<&TlsSettings>) -> Value {
 fn describe(store: &Store) -> Value {
     let (path, data) = match &store.source.content {
         Content::File(path) => (paths::told(path), Value::Null),
-        Content::Data(data) => (Value::Null, Value::Bytes(data.clone())),
+        Content::Data(data) => (Value::Null, Value::Bytes(data.bytes().to_vec())),
     };
     let (password, password_place) = match &store.password {
-        Some(Password { secret, place }) => (Value::Bytes(secret.clone()), Value::from(place.as_str())),
+        Some(Password { secret, place }) => (Value::Bytes(secret.bytes().to_vec()), Value::from(place.as_str())),
         None => (Value::Null, Value::Null),
     };
     Value::from([
@@ -55,7 +56,7 @@ pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
         Some(_) => Err(malformed()),
     };
     let identity = match (certificates("chain")?, map.get("key")) {
-        (Some(chain), Some(Value::Bytes(key))) => Some(Identity { chain, key: key.clone() }),
+        (Some(chain), Some(Value::Bytes(key))) => Some(Identity { chain, key: Secret::new(key.clone()) }),
         (None, None | Some(Value::Null)) => None,
         _ => return Err(malformed()),
     };

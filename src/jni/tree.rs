@@ -4,9 +4,11 @@
 //! string and 6 bytes (32-bit length before them), 7 a list (32-bit count), 8 a map (count, then names and values).
 
 use bytes::Buf;
+use zeroize::Zeroizing;
 
 use crate::config::{Map, Value};
 use crate::error::{Error, Result};
+use crate::wiped::append;
 
 /// Java refuses deeper trees before they come here.
 const MAX_DEPTH: usize = 128;
@@ -80,39 +82,39 @@ fn malformed(what: &str) -> Error {
 }
 
 /// Writes one tree.
-pub(super) fn encode(value: &Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
+pub(super) fn encode(value: &Value) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::new());
     encode_value(value, &mut bytes);
     bytes
 }
 
-fn encode_value(value: &Value, to: &mut Vec<u8>) {
+fn encode_value(value: &Value, to: &mut Zeroizing<Vec<u8>>) {
     match value {
-        Value::Null => to.push(0),
-        Value::Bool(flag) => to.push(1 + u8::from(*flag)),
+        Value::Null => append(to, &[0]),
+        Value::Bool(flag) => append(to, &[1 + u8::from(*flag)]),
         Value::Int(number) => {
-            to.push(3);
-            to.extend_from_slice(&number.to_be_bytes());
+            append(to, &[3]);
+            append(to, &number.to_be_bytes());
         }
         Value::Float(number) => {
-            to.push(4);
-            to.extend_from_slice(&number.to_be_bytes());
+            append(to, &[4]);
+            append(to, &number.to_be_bytes());
         }
         Value::Str(text) | Value::Encrypted(text) => {
-            to.push(5);
+            append(to, &[5]);
             encode_bytes(text.as_bytes(), to);
         }
         Value::Bytes(bytes) => {
-            to.push(6);
+            append(to, &[6]);
             encode_bytes(bytes, to);
         }
         Value::List(items) => {
-            to.push(7);
+            append(to, &[7]);
             encode_length(items.len(), to);
             items.iter().for_each(|item| encode_value(item, to));
         }
         Value::Map(map) => {
-            to.push(8);
+            append(to, &[8]);
             encode_length(map.len(), to);
             for (name, value) in map.iter() {
                 encode_bytes(name.as_bytes(), to);
@@ -122,14 +124,14 @@ fn encode_value(value: &Value, to: &mut Vec<u8>) {
     }
 }
 
-fn encode_bytes(bytes: &[u8], to: &mut Vec<u8>) {
+fn encode_bytes(bytes: &[u8], to: &mut Zeroizing<Vec<u8>>) {
     encode_length(bytes.len(), to);
-    to.extend_from_slice(bytes);
+    append(to, bytes);
 }
 
 /// A configuration file is far smaller than 4 GiB.
-fn encode_length(length: usize, to: &mut Vec<u8>) {
-    to.extend_from_slice(&(length as u32).to_be_bytes());
+fn encode_length(length: usize, to: &mut Zeroizing<Vec<u8>>) {
+    append(to, &(length as u32).to_be_bytes());
 }
 
 #[cfg(test)]

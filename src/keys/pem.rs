@@ -1,13 +1,15 @@
 //! PEM, with the headers that OpenSSL's older encrypted keys have (RFC 1421).
 
 use base64ct::{Base64, Encoding};
+use zeroize::Zeroizing;
 
 /// What stands between a BEGIN and its END.
 pub(crate) struct Section {
     pub label: String,
     /// `Name: value`.
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    /// It may be a private key.
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 impl Section {
@@ -29,7 +31,7 @@ pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
     if bytes.starts_with(&[0x30, 0x82]) {
         return Err("is DER, but PEM is expected ('openssl … -inform DER' converts it)".into());
     }
-    let text = String::from_utf8_lossy(bytes);
+    let text: Zeroizing<String> = String::from_utf8_lossy(bytes).into_owned().into();
     let mut lines = text.lines().map(str::trim).enumerate();
     let mut sections = Vec::new();
     while let Some((number, line)) = lines.next() {
@@ -38,7 +40,7 @@ pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
         let label = label.strip_suffix("-----").ok_or_else(|| broken("the BEGIN is cut off"))?;
         let end = format!("-----END {label}-----");
         let mut headers = Vec::new();
-        let mut base64 = String::new();
+        let mut base64 = Vec::new();
         loop {
             match lines.next() {
                 None => return Err(broken("its END is missing")),
@@ -50,8 +52,9 @@ pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
                 },
             }
         }
+        let base64 = Zeroizing::new(base64.concat());
         let body = Base64::decode_vec(&base64).map_err(|_| broken("not Base64 until its END"))?;
-        sections.push(Section { label: label.to_owned(), headers, body });
+        sections.push(Section { label: label.to_owned(), headers, body: body.into() });
     }
     Ok(sections)
 }

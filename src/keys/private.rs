@@ -9,9 +9,11 @@ use pkcs8::der::{Decode, Encode};
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef, pkcs5};
 use rustls::pki_types::PrivateKeyDer;
 use sec1::{EcParameters, EcPrivateKey};
+use zeroize::Zeroizing;
 
 use super::cost;
 use super::pem::Section;
+use crate::wiped;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const CONVERT: &str = "'openssl pkcs8 -topk8 -v2 aes-256-cbc' converts it";
@@ -30,18 +32,26 @@ pub(crate) fn is_key(section: &Section) -> bool {
     section.label.ends_with("PRIVATE KEY")
 }
 
+/// A private key that is wiped after use.
+pub(crate) type Key = Zeroizing<PrivateKeyDer<'static>>;
+
 /// The private key of a section, decrypted.
-pub(crate) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, Problem> {
+pub(crate) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<Key, Problem> {
+    wiped::on_the_stack::<{ wiped::LARGE }, _>(|| decrypted(section, password))
+}
+
+fn decrypted(section: &Section, password: Option<&[u8]>) -> Result<Key, Problem> {
     let encrypted = section.header("Proc-Type").is_some_and(|value| value.ends_with("ENCRYPTED"));
-    let der = match encrypted {
+    let mut der = match encrypted {
         true => decrypt_traditional(section, required(password)?)?,
         false => section.body.clone(),
     };
+    let take = std::mem::take::<Vec<u8>>;
     match section.label.as_str() {
-        "PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(der.into())),
-        "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(der.into())),
-        "EC PRIVATE KEY" => Ok(PrivateKeyDer::Sec1(der.into())),
-        "ENCRYPTED PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(decrypt_pkcs8(&der, password)?.into())),
+        "PRIVATE KEY" => Ok(Zeroizing::new(PrivateKeyDer::Pkcs8(take(&mut der).into()))),
+        "RSA PRIVATE KEY" => Ok(Zeroizing::new(PrivateKeyDer::Pkcs1(take(&mut der).into()))),
+        "EC PRIVATE KEY" => Ok(Zeroizing::new(PrivateKeyDer::Sec1(take(&mut der).into()))),
+        "ENCRYPTED PRIVATE KEY" => Ok(Zeroizing::new(PrivateKeyDer::Pkcs8(decrypt_pkcs8(&der, password)?.into()))),
         "OPENSSH PRIVATE KEY" => {
             let convert = "'ssh-keygen -p -m PEM -f' with the name of a copy converts that";
             Err(Problem::Key(format!("a key of the form 'OPENSSH PRIVATE KEY' is not supported; {convert}")))
@@ -82,7 +92,7 @@ fn unsupported(scheme: &str) -> Problem {
 
 /// OpenSSL's form before PKCS #8: the algorithm and the IV stand in a header, the key comes from MD5 over the password and
 /// the IV's first bytes (EVP_BytesToKey with one round).
-fn decrypt_traditional(section: &Section, password: &[u8]) -> Result<Vec<u8>, Problem> {
+fn decrypt_traditional(section: &Section, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let info = section.header("DEK-Info").unwrap_or_default();
     let (algorithm, iv) = info.split_once(',').unwrap_or((info, ""));
     let iv = from_hex(iv.trim()).ok_or_else(|| Problem::Key("the private key's DEK-Info is damaged".into()))?;
@@ -100,18 +110,18 @@ fn decrypt<C: BlockCipherDecrypt + KeyInit>(
     password: &[u8],
     iv: &[u8],
     encrypted: &[u8],
-) -> Result<Vec<u8>, Problem> {
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let damaged = || Problem::Key("the private key's DEK-Info is damaged".into());
     let salt = iv.get(..8).ok_or_else(damaged)?;
-    let mut key: Vec<u8> = Vec::new();
+    let mut key = Zeroizing::new(Vec::new());
     while key.len() < key_length {
         let last = &key[key.len().saturating_sub(16)..];
         let digest = Md5::new().chain_update(last).chain_update(password).chain_update(salt).finalize();
-        key.extend_from_slice(&digest);
+        wiped::append(&mut key, &digest);
     }
     let cipher = C::new_from_slice(&key[..key_length]).map_err(|_| damaged())?;
     let cipher = cbc::Decryptor::<C>::inner_iv_slice_init(cipher, iv).map_err(|_| damaged())?;
-    let der = cipher.decrypt_padded_vec::<Pkcs7>(encrypted).map_err(|_| WRONG)?;
+    let der = Zeroizing::new(cipher.decrypt_padded_vec::<Pkcs7>(encrypted).map_err(|_| WRONG)?);
     // The padding fits by chance once in a while; a key is a SEQUENCE.
     match der.first() {
         Some(0x30) => Ok(der),
@@ -127,7 +137,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 /// An EC key without its public half, with the one of its certificate put in: Java writes such keys, and ring, which does
 /// not take them, then checks that the halves fit. `None` when nothing is missing.
-pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<PrivateKeyDer<'static>> {
+pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Key> {
     let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
     let public_key = spki.subject_public_key.as_bytes()?;
     let (curve, ec) = match key {
@@ -147,7 +157,7 @@ pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Pr
     }
     let parameters = Some(EcParameters::NamedCurve(curve));
     let whole = EcPrivateKey { private_key: ec.private_key, parameters, public_key: Some(public_key) }.to_der().ok()?;
-    Some(PrivateKeyDer::Sec1(whole.into()))
+    Some(Zeroizing::new(PrivateKeyDer::Sec1(whole.into())))
 }
 
 #[cfg(test)]
@@ -163,7 +173,7 @@ mod tests {
         let encryption_algorithm = Parameters { kdf, encryption: EncryptionScheme::Aes128Cbc { iv: [0; 16] } }.into();
         let encrypted_data = OctetString::new([0; 32]).expect("bytes");
         let body = EncryptedPrivateKeyInfoOwned { encryption_algorithm, encrypted_data }.to_der().expect("DER");
-        let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), headers: Vec::new(), body };
+        let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), headers: Vec::new(), body: body.into() };
         private_key(&section, Some(b"password")).expect_err("a key")
     }
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Mode;
 use crate::error::{Error, Result};
+use crate::wiped::{self, LARGE, SMALL};
 
 /// Initialisation vector, nonce or first counter block.
 pub(super) const IV: usize = 16;
@@ -30,12 +31,13 @@ pub(super) struct Cipher {
 impl Cipher {
     /// `key` has 16, 24 or 32 bytes.
     pub fn new(mode: Mode, padding: bool, key: &[u8]) -> Result<Cipher> {
-        let aes: Box<dyn Aes + Send + Sync> = match key.len() {
-            16 => keyed::<Aes128>(mode, key)?,
-            24 => keyed::<Aes192>(mode, key)?,
-            32 => keyed::<Aes256>(mode, key)?,
-            other => return Err(Error::Internal(format!("a key of {other} bytes"))),
-        };
+        // On its way to the heap the key leaves copies behind.
+        let aes: Box<dyn Aes + Send + Sync> = wiped::on_the_stack::<LARGE, _>(|| match key.len() {
+            16 => keyed::<Aes128>(mode, key),
+            24 => keyed::<Aes192>(mode, key),
+            32 => keyed::<Aes256>(mode, key),
+            other => Err(Error::Internal(format!("a key of {other} bytes"))),
+        })?;
         Ok(Cipher { mode, padding, aes })
     }
 
@@ -48,6 +50,10 @@ impl Cipher {
     /// `start`; with the salt, from `aad` on, it is what the tag covers besides. Behind them comes the topic, if the message
     /// is to be bound to it.
     pub fn seal(&self, buffer: &mut Vec<u8>, aad: usize, start: usize, topic: Option<&str>) -> Result<()> {
+        wiped::on_the_stack::<SMALL, _>(|| self.sealed(buffer, aad, start, topic))
+    }
+
+    fn sealed(&self, buffer: &mut Vec<u8>, aad: usize, start: usize, topic: Option<&str>) -> Result<()> {
         if self.padding {
             let rest = BLOCK - (buffer.len() - start) % BLOCK;
             buffer.resize(buffer.len() + rest, rest as u8);
@@ -72,6 +78,10 @@ impl Cipher {
 
     /// Decrypts what stands in `buffer` from `start` on, and returns how many bytes that are then.
     pub fn open(&self, buffer: &mut [u8], aad: usize, start: usize, topic: Option<&str>) -> Result<usize> {
+        wiped::on_the_stack::<SMALL, _>(|| self.opened(buffer, aad, start, topic))
+    }
+
+    fn opened(&self, buffer: &mut [u8], aad: usize, start: usize, topic: Option<&str>) -> Result<usize> {
         let (head, text) = buffer.split_at_mut(start);
         let (head, iv) = (&head[aad..], last_block(head)?);
         let whole = match self.mode {
@@ -173,22 +183,22 @@ where
     A: KeyInit + Clone + BlockSizeUser<BlockSize = U16> + BlockCipherEncrypt + BlockCipherDecrypt,
 {
     fn cbc_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
-        cbc::Encryptor::inner_iv_init(self.aes.clone(), iv.into()).encrypt_blocks(blocks(text)?);
+        cbc::Encryptor::inner_iv_init(&self.aes, iv.into()).encrypt_blocks(blocks(text)?);
         Some(())
     }
 
     fn cbc_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
-        cbc::Decryptor::inner_iv_init(self.aes.clone(), iv.into()).decrypt_blocks(blocks(text)?);
+        cbc::Decryptor::inner_iv_init(&self.aes, iv.into()).decrypt_blocks(blocks(text)?);
         Some(())
     }
 
     fn ofb(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
-        let core = ofb::OfbCore::inner_iv_init(self.aes.clone(), iv.into());
+        let core = ofb::OfbCore::inner_iv_init(&self.aes, iv.into());
         aes::cipher::StreamCipherCoreWrapper::from_core(core).try_apply_keystream(text).ok()
     }
 
     fn ctr(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
-        let core = ctr::CtrCore::<_, ctr::flavors::Ctr128BE>::inner_iv_init(self.aes.clone(), iv.into());
+        let core = ctr::CtrCore::<_, ctr::flavors::Ctr128BE>::inner_iv_init(&self.aes, iv.into());
         aes::cipher::StreamCipherCoreWrapper::from_core(core).try_apply_keystream(text).ok()
     }
 

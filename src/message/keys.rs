@@ -13,6 +13,7 @@ use super::cipher::Cipher;
 use crate::config::{CryptoSettings, Keys, Prf};
 use crate::error::{Error, Result};
 use crate::mqtt::wait::lock;
+use crate::wiped;
 
 /// Salts whose keys are kept: as many writers can take turns without a derivation.
 const MAX_KNOWN: usize = 1024;
@@ -130,8 +131,10 @@ impl KeyRing {
             return Err(Error::Internal("a key of a password that is not there".into()));
         };
         let mut key = Zeroizing::new(vec![0; self.settings.key_length]);
-        derive(*prf, password.bytes(), salt, *iterations, &mut key);
-        Ok(Arc::new(Cipher::new(self.settings.mode, self.settings.padding, &key)?))
+        wiped::on_the_stack::<{ wiped::LARGE }, _>(|| {
+            derive(*prf, password.bytes(), salt, *iterations, &mut key);
+            Ok(Arc::new(Cipher::new(self.settings.mode, self.settings.padding, &key)?))
+        })
     }
 }
 
@@ -229,7 +232,8 @@ fn derive(prf: Prf, password: &[u8], salt: &[u8], iterations: u32, key: &mut [u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mode, Secret};
+    use crate::config::Mode;
+    use crate::wiped::Secret;
 
     fn ring(budget: Duration) -> KeyRing {
         let password = Secret::new(b"secret".to_vec());

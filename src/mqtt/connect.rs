@@ -1,6 +1,6 @@
 //! Opening a connection: socket, CONNECT, CONNACK.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::timeout_at;
 
 use super::link::{Link, TLS_ALERT, Written, explain, failed};
@@ -57,9 +57,8 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
     let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
     let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}", explain(e)));
 
-    let mut packet = BytesMut::new();
-    protocol::connect(connect, &mut packet);
-    let mut chunks = [packet.freeze()].into();
+    // Wiped when it is written.
+    let mut chunks = [Bytes::from_owner(protocol::connect(connect))].into();
     while link.try_write(&mut chunks).map_err(|e| lost(&e))? != Written::All {
         link.ready(false, true).await.map_err(|e| lost(&e))?;
     }

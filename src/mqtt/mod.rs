@@ -35,6 +35,8 @@ pub(crate) mod wait;
 
 pub(crate) use client::Client;
 pub(crate) use inbox::Delivery;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use link::{fuzz_answer, fuzz_certificate};
 pub use protocol::MessageProperties;
 #[cfg(feature = "jni")]
 pub(crate) use protocol::Publish;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
 use super::provider;
+use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -16,7 +16,8 @@ use crate::config::{ClientCertificate, Content, Password, Source, Trust};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::keys::pem::{self, Section};
-use crate::keys::private::{self, Problem};
+use crate::keys::private::{self, Key, Problem};
+use crate::wiped::{self, Secret};
 
 /// What Java hands over, in DER; nothing from a Rust program.
 #[derive(Clone, Default)]
@@ -35,7 +36,7 @@ pub(crate) struct KeyMaterial {
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub chain: Vec<Vec<u8>>,
-    pub key: Vec<u8>,
+    pub key: Secret,
 }
 
 impl fmt::Debug for KeyMaterial {
@@ -125,12 +126,13 @@ pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Roots> {
 
 /// Certificates that their authorities have revoked: lists in PEM, or one in DER.
 pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'static>>> {
-    let bytes = bytes(source)?;
+    let secret = bytes(source)?;
+    let bytes = secret.bytes();
     let lists = match bytes.first() {
         Some(&DER) => vec![bytes.to_vec()],
         _ => {
-            let sections = pem::sections(&bytes).map_err(|what| source.problem(what))?;
-            sections.into_iter().filter(Section::is_revocation_list).map(|section| section.body).collect()
+            let sections = pem::sections(bytes).map_err(|what| source.problem(what))?;
+            sections.into_iter().filter(Section::is_revocation_list).map(|section| section.body.to_vec()).collect()
         }
     };
     if lists.is_empty() {
@@ -151,6 +153,11 @@ const DER: u8 = 0x30;
 
 /// The client's certificate with its key.
 pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
+    // ring leaves the key there on its way to its own form.
+    wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identity(configured, material))
+}
+
+fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
     match configured {
         ClientCertificate::Pem { certificate, key, password } => {
             let sections_of_certificate = sections(certificate)?;
@@ -171,7 +178,7 @@ pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -
                     (certificate, found.ok_or_else(missing)?)
                 }
             };
-            let given = password.as_ref().map(|Password { secret, .. }| secret.as_slice());
+            let given = password.as_ref().map(|Password { secret, .. }| secret.bytes());
             let key = private::private_key(&key_section, given).map_err(|problem| match (problem, password) {
                 (Problem::Password(what), Some(Password { place, .. })) => {
                     Error::InvalidConfiguration(format!("{place}: {what} ({})", source.brief()))
@@ -187,7 +194,8 @@ pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -
             let identity = material.identity.as_ref();
             let identity = identity.ok_or_else(|| Error::Internal("the key store was not handed over".into()))?;
             let chain = identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-            certified(chain, PrivateKeyDer::Pkcs8(identity.key.clone().into()), &store.source, &store.source)
+            let key = Zeroizing::new(PrivateKeyDer::Pkcs8(identity.key.bytes().to_vec().into()));
+            certified(chain, key, &store.source, &store.source)
         }
     }
 }
@@ -195,7 +203,7 @@ pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -
 /// Checks that key and certificate belong together.
 fn certified(
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Key,
     key_source: &Source,
     certificate_source: &Source,
 ) -> Result<Arc<CertifiedKey>> {
@@ -211,7 +219,8 @@ fn certified(
     };
     let completed = private::with_public_key(&key, &parsed.subject_public_key_info());
     let is_completed = completed.is_some();
-    let key = provider::default_provider().key_provider.load_private_key(completed.unwrap_or(key)).map_err(|_| {
+    // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
+    let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
         // The two halves of a completed key are compared at this point already.
         match is_completed {
             true => mismatch(""),
@@ -237,7 +246,7 @@ fn certified(
 /// All certificates, at least one.
 fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<CertificateDer<'static>>> {
     let found = sections.iter().filter(|section| section.is_certificate());
-    let found: Vec<_> = found.map(|section| CertificateDer::from(section.body.clone())).collect();
+    let found: Vec<_> = found.map(|section| CertificateDer::from(section.body.to_vec())).collect();
     match found.is_empty() {
         true => Err(source.problem("no certificate in it in PEM".into())),
         false => Ok(found),
@@ -245,14 +254,16 @@ fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<Certificate
 }
 
 fn sections(source: &Source) -> Result<Vec<Section>> {
-    pem::sections(&bytes(source)?).map_err(|what| source.problem(what))
+    pem::sections(bytes(source)?.bytes()).map_err(|what| source.problem(what))
 }
 
-fn bytes(source: &Source) -> Result<Zeroizing<Vec<u8>>> {
+fn bytes(source: &Source) -> Result<Secret> {
     match &source.content {
-        Content::Data(data) => Ok(Zeroizing::new(data.clone())),
+        Content::Data(data) => Ok(data.clone()),
         Content::File(path) => {
-            files::read(path, files::MAX_BYTES).map_err(|e| source.problem(format!("the file can't be read: {e}")))
+            let bytes = files::read(path, files::MAX_BYTES);
+            let mut bytes = bytes.map_err(|e| source.problem(format!("the file can't be read: {e}")))?;
+            Ok(Secret::new(std::mem::take(&mut bytes)))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The names of cipher suites and protocol versions.
 
+use super::provider::cipher_suite as suite;
 use rustls::SupportedCipherSuite;
 use rustls::SupportedProtocolVersion;
-use super::provider::cipher_suite as suite;
 use rustls::version::{TLS12, TLS13};
 
 /// A suite under the name that JSSE and IANA give it, and under OpenSSL's.

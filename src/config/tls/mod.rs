@@ -10,6 +10,7 @@ use super::extractor::{Extractor, is_word};
 use super::rights::Use;
 use super::value::Value;
 use crate::tls::{self, Versions};
+use crate::wiped::Secret;
 pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, Trust};
 
 /// SHA-256.
@@ -239,7 +240,7 @@ impl Extractor {
                 if path.is_some() {
                     self.has_no_effect(name, &format!("'{data_name}' is given too, and is used"));
                 }
-                Some(Source { content: Content::Data(data), place: self.place(&[data_name]) })
+                Some(Source { content: Content::Data(Secret::new(data)), place: self.place(&[data_name]) })
             }
             (None, Some(path)) => {
                 Some(Source { content: Content::File(request.user_dir.join(path)), place: self.place(&[name]) })
@@ -263,10 +264,7 @@ impl Extractor {
     }
 
     fn password(&mut self, name: &str) -> Option<Password> {
-        let secret = match self.value(TLS, &[name])? {
-            Value::Bytes(bytes) => bytes,
-            _ => self.text(TLS, &[name])?.into_bytes(),
-        };
+        let secret = self.secret(TLS, &[name])?;
         Some(Password { secret, place: self.place(&[name]) })
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::Error;
+use crate::wiped::Secret;
 
 /// A file that the configuration names, or its content inside the configuration.
 #[derive(Debug, Clone)]
@@ -17,14 +18,14 @@ pub(crate) struct Source {
 #[derive(Clone)]
 pub(crate) enum Content {
     File(PathBuf),
-    Data(Vec<u8>),
+    Data(Secret),
 }
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Content::File(path) => path.fmt(f),
-            Content::Data(data) => write!(f, "{} bytes", data.len()),
+            Content::Data(data) => write!(f, "{} bytes", data.bytes().len()),
         }
     }
 }
@@ -56,18 +57,12 @@ impl Source {
     }
 }
 
-/// A password. `Debug` hides it.
-#[derive(Clone)]
+/// A password.
+#[derive(Debug, Clone)]
 pub(crate) struct Password {
-    pub secret: Vec<u8>,
+    pub secret: Secret,
     /// Where it was written.
     pub place: String,
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password")
-    }
 }
 
 /// A key store that only Java can open.

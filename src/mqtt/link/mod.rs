@@ -22,7 +22,11 @@ pub(crate) use dialer::Dialer;
 pub(crate) use network::Network;
 pub(crate) use socket::Written;
 use socket::{Socket, advance};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use tls::fuzz_certificate;
 pub(crate) use tls::{Tls, explain};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use websocket::fuzz_answer;
 
 /// An open connection. Reading and writing may happen on different threads at a time.
 pub(crate) struct Link {

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
+use zeroize::Zeroizing;
 
 use crate::config::{ConnectProperties, Consistency, Credentials, Version};
 pub(crate) use reason::{Reason, connack_text};
@@ -293,27 +294,28 @@ fn frame(input: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
     }
 }
 
-/// CONNECT (section 3.1 of each version). An empty user name is sent as such; the broker decides.
-pub(crate) fn connect(connect: &Connect, to: &mut BytesMut) {
+/// CONNECT (section 3.1 of each version). An empty user name is sent as such; the broker decides. It has the login in it, each
+/// secret put behind all else, so that no growth leaves it behind.
+pub(crate) fn connect(connect: &Connect) -> Zeroizing<Vec<u8>> {
     let mut flags = u8::from(connect.clean) << 1;
-    let mut payload = BytesMut::new();
-    put_string(&mut payload, connect.client_id.as_bytes());
+    let mut payload = Zeroizing::new(Vec::new());
+    put_string(&mut *payload, connect.client_id.as_bytes());
     if let Some(will) = &connect.will {
         flags |= 0x04 | will.qos.qos() << 3 | u8::from(will.retain) << 5;
         if connect.version == Version::V5 {
-            v5::will_properties(will, &mut payload);
+            v5::will_properties(will, &mut *payload);
         }
-        put_string(&mut payload, will.topic.as_bytes());
-        put_string(&mut payload, &will.payload);
+        put_string(&mut *payload, will.topic.as_bytes());
+        put_string(&mut *payload, &will.payload);
     }
     if let Some(credentials) = &connect.credentials {
         if let Some(username) = &credentials.username {
             flags |= 0x80;
-            put_string(&mut payload, username.as_bytes());
+            put_string(&mut *payload, username.as_bytes());
         }
         if let Some(password) = &credentials.password {
             flags |= 0x40;
-            put_string(&mut payload, password);
+            put_string(&mut *payload, password.bytes());
         }
     }
     let (name, level): (&[u8], u8) = match connect.version {
@@ -321,17 +323,20 @@ pub(crate) fn connect(connect: &Connect, to: &mut BytesMut) {
         Version::V311 => (b"MQTT", 4),
         Version::V5 => (b"MQTT", 5),
     };
-    let mut head = BytesMut::new();
-    put_string(&mut head, name);
+    let mut head = Zeroizing::new(Vec::new());
+    put_string(&mut *head, name);
     head.put_slice(&[level, flags]);
     head.put_u16(connect.keep_alive_s);
     if connect.version == Version::V5 {
-        v5::connect_properties(connect, &mut head);
+        v5::connect_properties(connect, &mut *head);
     }
-    to.put_u8(0x10);
-    put_remaining_length(to, head.len() + payload.len());
-    to.put_slice(&head);
-    to.put_slice(&payload);
+    let remaining = head.len() + payload.len();
+    let mut packet = Zeroizing::new(Vec::with_capacity(5 + remaining));
+    packet.put_u8(0x10);
+    put_remaining_length(&mut *packet, remaining);
+    packet.put_slice(&head);
+    packet.put_slice(&payload);
+    packet
 }
 
 /// Everything of a PUBLISH before its payload (section 3.3). The topic is checked when the writer is opened.
@@ -422,7 +427,7 @@ pub(crate) fn disconnect(to: &mut BytesMut) {
 }
 
 /// Lengths above 65,535 are refused by the configuration.
-fn put_string(to: &mut BytesMut, bytes: &[u8]) {
+fn put_string(to: &mut impl BufMut, bytes: &[u8]) {
     to.put_u16(bytes.len() as u16);
     to.put_slice(bytes);
 }

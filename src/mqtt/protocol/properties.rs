@@ -2,6 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
+use zeroize::Zeroize;
 
 use super::{ProtocolError, put_remaining_length};
 
@@ -257,6 +258,11 @@ impl Block {
     pub fn write(&self, to: &mut impl BufMut) {
         put_remaining_length(to, self.0.len());
         to.put_slice(&self.0);
+    }
+
+    /// Overwrites it: there is a secret in it.
+    pub fn wipe(mut self) {
+        self.0[..].zeroize();
     }
 
     /// The block.

@@ -120,6 +120,7 @@ mod tests {
     use crate::config::{Credentials, Version};
     use crate::mqtt::protocol::testing::{connect_packet, decode_with};
     use crate::mqtt::protocol::{Decoder, Will, connect, max_payload, missing, publish_packet_size};
+    use crate::wiped::Secret;
 
     fn decode_all(bytes: &[u8]) -> Result<Vec<Packet>, ProtocolError> {
         decode_with(&mut Decoder::new(&connect_packet(Version::V311)), bytes)
@@ -223,14 +224,13 @@ mod tests {
     #[test]
     fn connect_as_in_the_specification() {
         let mut packet = connect_packet(Version::V311);
-        let mut bytes = BytesMut::new();
-        connect(&packet, &mut bytes);
+        let bytes = connect(&packet);
         assert_eq!(&bytes[..], b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02ab");
 
         packet.clean = false;
-        packet.credentials = Some(Credentials { username: Some(String::new()), password: Some(vec![0xFF]) });
-        bytes.clear();
-        connect(&packet, &mut bytes);
+        packet.credentials =
+            Some(Credentials { username: Some(String::new()), password: Some(Secret::new(vec![0xFF])) });
+        let bytes = connect(&packet);
         assert_eq!(&bytes[..], b"\x10\x13\x00\x04MQTT\x04\xc0\x00\x3c\x00\x02ab\x00\x00\x00\x01\xff");
 
         packet.credentials = None;
@@ -242,15 +242,13 @@ mod tests {
             delay_interval: Some(5),
             properties: Bytes::new(),
         });
-        bytes.clear();
-        connect(&packet, &mut bytes);
+        let bytes = connect(&packet);
         assert_eq!(&bytes[..], b"\x10\x14\x00\x04MQTT\x04\x34\x00\x3c\x00\x02ab\x00\x01w\x00\x01x");
     }
 
     #[test]
     fn connect_of_mqtt_3_1() {
-        let mut bytes = BytesMut::new();
-        connect(&connect_packet(Version::V31), &mut bytes);
+        let bytes = connect(&connect_packet(Version::V31));
         assert_eq!(&bytes[..], b"\x10\x10\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02ab");
     }
 

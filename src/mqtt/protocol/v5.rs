@@ -10,6 +10,7 @@ use super::{
     put_string,
 };
 use crate::config::Consistency;
+use crate::wiped::Secret;
 
 /// Packet type, flags and length as MQTT 5 fixes them for what a broker sends (sections 2.1.2, 2.1.3 and 3).
 pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), ProtocolError> {
@@ -190,8 +191,10 @@ pub(super) fn connect_properties(connect: &Connect, to: &mut impl BufMut) {
     block.byte(Property::RequestProblemInformation, given.request_problem_info.map(u8::from));
     block.user_properties(&given.user_properties);
     block.text(Property::AuthenticationMethod, given.auth_method.as_deref());
-    block.data(Property::AuthenticationData, given.auth_data.as_deref());
+    // The last, so that no growth of the block leaves it behind.
+    block.data(Property::AuthenticationData, given.auth_data.as_ref().map(Secret::bytes));
     block.write(to);
+    block.wipe();
 }
 
 /// The properties of a will (section 3.1.3.2).

@@ -24,6 +24,8 @@ pub(crate) use explain::explain;
 use identify::Identifier;
 pub(crate) use stream::Stream;
 use verify::Verifier;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use verify::fuzz_certificate;
 
 /// A client's TLS configuration.
 #[derive(Clone)]

@@ -316,3 +316,40 @@ impl ServerCertVerifier for Verifier {
         self.algorithms.supported_schemes()
     }
 }
+
+/// A certificate that a stranger shows: what is read of it, and the judgement of it with and without trust in itself. It is
+/// judged in the same way each time, and what is told of it is for people.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn fuzz_certificate(der: &[u8]) {
+    use crate::config::Trust;
+    use crate::tls::{self, KeyMaterial, Versions};
+
+    let certificate = CertificateDer::from(der);
+    if let Some(facts) = Facts::of(&certificate) {
+        let told = facts.describe();
+        assert!(!told.contains(char::is_control), "{told:?}");
+        let _ = facts.common_name_fits("localhost");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let settings = TlsSettings {
+        trust: Trust::Default,
+        client_certificate: None,
+        check_hostname: true,
+        allow_common_name: true,
+        pins: Vec::new(),
+        revocations: None,
+        versions: Versions::default(),
+        suites: None,
+    };
+    let material = KeyMaterial { anchors: Some(vec![der.to_vec()]), ..KeyMaterial::default() };
+    let Ok(roots) = tls::roots(&settings.trust, &material) else { return };
+    let is_authority = Usage::of(&certificate).is_some_and(|usage| usage.is_authority);
+    assert_eq!(!roots.store.is_empty(), is_authority, "an authority is one that says so");
+    let verifier = Verifier::new(&settings, roots, &provider).expect("a verifier");
+    let name = ServerName::try_from("localhost").expect("a name");
+    // In the year 2030.
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_900_000_000));
+    let judge =
+        || verifier.verify_server_cert(&certificate, std::slice::from_ref(&certificate), &name, &[], now).is_ok();
+    assert_eq!(judge(), judge(), "the judgement of a certificate changes");
+}

@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tungstenite::error::{CapacityError, Error as WebError};
 use tungstenite::handshake::client::{Request, Response, generate_key, generate_request};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 use tungstenite::http;
+use zeroize::Zeroizing;
 
 use super::super::socket::{Socket, Written};
 use super::super::{explain, failed};
@@ -41,7 +42,7 @@ pub(in super::super) async fn open(
     let (request, key) = request(broker, settings, socket.tls.is_some())
         .and_then(generate_request)
         .map_err(|_| step("HTTP does not allow such a request; check 'ws_options'".into()))?;
-    let mut chunks = [request.into()].into();
+    let mut chunks = [Bytes::from_owner(Zeroizing::new(request))].into();
     while socket.try_write(&mut chunks).map_err(lost)? != Written::All {
         socket.ready(false, true).await.map_err(lost)?;
     }
@@ -57,21 +58,39 @@ pub(in super::super) async fn open(
             }
             Err(e) => return Err(lost(e)),
         }
-        match Response::try_parse(&input) {
-            Ok(None) if input.len() <= MAX_ANSWER => {}
-            Ok(None) | Err(WebError::Capacity(CapacityError::TooManyHeaders)) => {
-                return Err(step("the HTTP answer is too long".into()));
-            }
-            Ok(Some((length, answer))) => {
-                check(&answer, settings, &key).map_err(step)?;
-                input.advance(length);
-                return Ok(Stream::new(socket.clone(), &input));
-            }
-            Err(_) if input.starts_with(&super::super::TLS_ALERT) => {
-                return Err(step("this looks like a TLS port: set 'tls'".into()));
-            }
-            Err(e) => return Err(step(format!("the peer does not speak HTTP ({e}); {hint}"))),
+        if let Some(length) = answered(&input, settings, &key, hint).map_err(step)? {
+            input.advance(length);
+            return Ok(Stream::new(socket.clone(), &input));
         }
+    }
+}
+
+/// The length of the peer's answer, if it is whole and opens the WebSocket; `None` while it is not whole. `hint` is for a
+/// peer that does not speak HTTP.
+fn answered(
+    input: &[u8],
+    settings: &WebSocketSettings,
+    key: &str,
+    hint: &str,
+) -> std::result::Result<Option<usize>, String> {
+    match Response::try_parse(input) {
+        Ok(None) if input.len() <= MAX_ANSWER => Ok(None),
+        Ok(None) | Err(WebError::Capacity(CapacityError::TooManyHeaders)) => Err("the HTTP answer is too long".into()),
+        Ok(Some((length, answer))) => check(&answer, settings, key).map(|()| Some(length)),
+        Err(_) if input.starts_with(&super::super::TLS_ALERT) => Err("this looks like a TLS port: set 'tls'".into()),
+        Err(e) => Err(format!("the peer does not speak HTTP ({e}); {hint}")),
+    }
+}
+
+/// What a server may answer, to the key of the example of RFC 6455, section 1.3. What is told of it is for people: short, and
+/// without control characters.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn fuzz_answer(input: &[u8]) {
+    let settings = WebSocketSettings { path: "/mqtt".into(), headers: Vec::new() };
+    match answered(input, &settings, "dGhlIHNhbXBsZSBub25jZQ==", "") {
+        Ok(Some(length)) => assert!(length <= input.len(), "an answer is longer than what has come"),
+        Ok(None) => assert!(input.len() <= MAX_ANSWER, "an answer without an end is waited for"),
+        Err(why) => assert!(why.chars().count() < 1000 && !why.contains(char::is_control), "{why:?}"),
     }
 }
 
@@ -129,7 +148,8 @@ fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
     let advice = match status.as_u16() {
         200..=299 => "a web server answers there, but not with a WebSocket; check 'ws_options.path'".into(),
         300..=399 => {
-            let target = field(answer, "Location").map_or("elsewhere".into(), |location| shown_location(&location));
+            let location = answer.headers().get("Location").map(|location| shown_location(location.as_bytes()));
+            let target = location.unwrap_or_else(|| "elsewhere".into());
             format!(
                 "it points to {target}, and redirects are not followed; check 'brokers', 'tls' and 'ws_options.path'"
             )
@@ -148,13 +168,14 @@ fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
 
 /// A header field's value, cut to what a message can show; several of one name count as one.
 fn field(answer: &Response, name: &str) -> Option<String> {
-    let values: Vec<String> = answer.headers().get_all(name).iter().map(|value| shown(value.as_bytes())).collect();
-    (!values.is_empty()).then(|| values.join(", "))
+    let values: Vec<&[u8]> = answer.headers().get_all(name).iter().map(|value| value.as_bytes()).collect();
+    (!values.is_empty()).then(|| shown(&values.join(&b", "[..])))
 }
 
 /// Whether a word is in the list that a header field's value is.
 fn has_word(answer: &Response, name: &str, word: &str) -> bool {
-    field(answer, name).is_some_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(word)))
+    let mut items = answer.headers().get_all(name).iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    items.any(|item| item.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The peer's text for people.
@@ -162,9 +183,10 @@ fn shown(text: &[u8]) -> String {
     String::from_utf8_lossy(text).trim().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// Without user, query and fragment, where secrets may be.
-fn shown_location(location: &str) -> String {
-    let plain = location.split(['?', '#']).next().unwrap_or_default();
+/// Without user, query and fragment, where secrets may be, and without what follows if it is more than one.
+fn shown_location(location: &[u8]) -> String {
+    let location = shown(location);
+    let plain = location.split(['?', '#', ',', ' ']).next().unwrap_or_default();
     match plain.split_once("//") {
         None => format!("'{plain}'"),
         Some((scheme, rest)) => {

@@ -70,6 +70,8 @@ fn a_refusal_is_explained() {
         ("HTTP/1.1 302 Found\nLocation: https://user:hidden@h:1/login?token=hidden#hidden", "'https://h:1/login'"),
         ("HTTP/1.1 301 Moved\nLocation: /new?token=hidden", "'/new'"),
         ("HTTP/1.1 301 Moved\nLocation: //user:hidden@h", "'//h'"),
+        ("HTTP/1.1 301 Moved\nLocation: http://a/\nLocation: http://user:hidden@b/", "'http://a/'"),
+        ("HTTP/1.1 301 Moved\nLocation: http://a, http://user:hidden@b/", "'http://a'"),
     ] {
         let message = outcome(lines, "/mqtt").expect_err(lines);
         assert!(message.contains(expected), "{message}");
@@ -77,4 +79,15 @@ fn a_refusal_is_explained() {
     }
     let message = outcome("HTTP/1.1 404 Not Found", "/mqtt?token=hidden").expect_err("404");
     assert!(message.contains("'/mqtt?…'") && !message.contains("hidden"), "{message}");
+}
+
+/// A peer may send a field many times; an error shows no more of it than of one.
+#[test]
+fn what_is_told_of_an_answer_is_short() {
+    for name in ["Sec-WebSocket-Protocol", "Location"] {
+        let status = if name == "Location" { "HTTP/1.1 302 Found" } else { GOOD };
+        let many = (0..60).map(|_| format!("\n{name}: {}", "x".repeat(150))).collect::<String>();
+        let message = outcome(&(status.to_owned() + &many), "/").expect_err(name);
+        assert!(message.len() < 500, "{message}");
+    }
 }

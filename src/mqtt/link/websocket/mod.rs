@@ -19,6 +19,8 @@ use super::READ;
 use super::socket::{Socket, Written};
 use crate::mqtt::protocol::MAX_REMAINING_LENGTH;
 use crate::mqtt::wait::lock;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use handshake::fuzz_answer;
 pub(super) use handshake::open;
 
 /// The most that is put into one message: enough that its header and mask cost nothing.

@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -85,7 +86,7 @@ abstract class EngineClient implements MessageIO {
         Native.ensureLoaded();
         long handle = open(options);
         try {
-            Description description = new Description(Native.describe(handle));
+            Description description = describe(handle);
             for (String warning : description.warnings) {
                 LOGGER.warning(warning);
             }
@@ -115,19 +116,35 @@ abstract class EngineClient implements MessageIO {
     }
 
     private static long open(Options options) {
+        byte[] encoded = options.encode();
         try {
-            return Native.open(options.encode());
+            return Native.open(encoded);
         } catch (SinetStreamException e) {
             options.objectToObjects(); // that came first
             throw e;
+        } finally {
+            Arrays.fill(encoded, (byte) 0); // passwords are in it
+        }
+    }
+
+    private static Description describe(long handle) {
+        byte[] encoded = Native.describe(handle);
+        try {
+            return new Description(encoded);
+        } finally {
+            Arrays.fill(encoded, (byte) 0); // those of key stores are in it
         }
     }
 
     private static void connect(long handle, Description description, PluginStages stages) {
         byte[] willValue = Codecs.willValue(description.takeParameters("will_payload"));
         byte[] keyMaterial = KeyMaterial.open(description.takeKeyMaterial(), willValue);
-        checkInterrupt(description);
-        Native.connect(handle, keyMaterial, stages);
+        try {
+            checkInterrupt(description);
+            Native.connect(handle, keyMaterial, stages);
+        } finally {
+            Arrays.fill(keyMaterial, (byte) 0); // the private key is in it
+        }
     }
 
     /** The engine keeps the time. */

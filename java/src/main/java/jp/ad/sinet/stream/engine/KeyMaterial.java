@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -22,19 +23,29 @@ final class KeyMaterial {
                 material.put("anchors", TrustAnchors.ofJvm());
             }
             if (wanted.get("trust_store") instanceof Map) {
-                StoreFile.Trusted trusted = new StoreFile((Map<?, ?>) wanted.get("trust_store")).trusted();
-                material.put("anchors", trusted.anchors);
-                material.put("alone", trusted.alone);
+                try (StoreFile store = new StoreFile((Map<?, ?>) wanted.get("trust_store"))) {
+                    StoreFile.Trusted trusted = store.trusted();
+                    material.put("anchors", trusted.anchors);
+                    material.put("alone", trusted.alone);
+                }
             }
             if (wanted.get("key_store") instanceof Map) {
-                StoreFile.Identity identity = new StoreFile((Map<?, ?>) wanted.get("key_store")).identity();
-                material.put("chain", identity.chain);
-                material.put("key", identity.key);
+                try (StoreFile store = new StoreFile((Map<?, ?>) wanted.get("key_store"))) {
+                    StoreFile.Identity identity = store.identity();
+                    material.put("chain", identity.chain);
+                    material.put("key", identity.key);
+                }
             }
         }
         if (willValue != null) {
             material.put("will_value", willValue);
         }
-        return Tree.encode(material);
+        try {
+            return Tree.encode(material);
+        } finally {
+            if (material.get("key") instanceof byte[]) {
+                Arrays.fill((byte[]) material.get("key"), (byte) 0);
+            }
+        }
     }
 }

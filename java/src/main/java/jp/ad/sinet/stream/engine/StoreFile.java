@@ -2,6 +2,8 @@ package jp.ad.sinet.stream.engine;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -14,6 +16,7 @@ import java.security.PrivateKey;
 import java.security.UnrecoverableKeyException;
 import java.security.cert.Certificate;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -25,7 +28,7 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 
 /** A key store of the configuration: a file, or its content. Messages name it, never its password. */
-final class StoreFile {
+final class StoreFile implements AutoCloseable {
     private static final long MAX_BYTES = 16L << 20;
     private static final int ASCII_END = 128;
 
@@ -65,8 +68,26 @@ final class StoreFile {
         data = (byte[]) description.get("data");
         type = (String) description.get("type");
         byte[] secret = (byte[]) description.get("password");
-        password = secret == null ? null : new String(secret, StandardCharsets.UTF_8).toCharArray();
+        password = secret == null ? null : characters(secret);
         passwordPlace = (String) description.get("password_place");
+    }
+
+    /** The password in the form that key stores take, in no other place than that. */
+    private static char[] characters(byte[] secret) {
+        CharBuffer decoded = StandardCharsets.UTF_8.decode(ByteBuffer.wrap(secret));
+        char[] characters = new char[decoded.remaining()];
+        decoded.get(characters);
+        Arrays.fill(decoded.array(), '\0');
+        Arrays.fill(secret, (byte) 0);
+        return characters;
+    }
+
+    /** Wipes the password. */
+    @Override
+    public void close() {
+        if (password != null) {
+            Arrays.fill(password, '\0');
+        }
     }
 
     /** The trusted certificates, in DER. */

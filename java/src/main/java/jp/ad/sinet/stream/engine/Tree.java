@@ -1,9 +1,9 @@
 package jp.ad.sinet.stream.engine;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,13 +32,15 @@ final class Tree {
     private Tree() {
     }
 
+    /** There may be passwords in it: whoever has it wipes it. */
     static byte[] encode(Object value) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        encode(value, out);
-        return out.toByteArray();
+        try (WipedOutput out = new WipedOutput()) {
+            encode(value, out);
+            return out.toByteArray();
+        }
     }
 
-    private static void encode(Object value, ByteArrayOutputStream out) {
+    private static void encode(Object value, WipedOutput out) {
         if (value == null) {
             out.write(NULL);
         } else if (value instanceof Boolean) {
@@ -51,7 +53,9 @@ final class Tree {
             out.writeBytes(ByteBuffer.allocate(Double.BYTES).putDouble((Double) value).array());
         } else if (value instanceof String) {
             out.write(STRING);
-            block(((String) value).getBytes(StandardCharsets.UTF_8), out);
+            byte[] text = ((String) value).getBytes(StandardCharsets.UTF_8);
+            block(text, out);
+            Arrays.fill(text, (byte) 0);
         } else if (value instanceof byte[]) {
             out.write(BYTES);
             block((byte[]) value, out);
@@ -73,12 +77,12 @@ final class Tree {
         }
     }
 
-    private static void block(byte[] bytes, ByteArrayOutputStream out) {
+    private static void block(byte[] bytes, WipedOutput out) {
         length(bytes.length, out);
         out.writeBytes(bytes);
     }
 
-    private static void length(int length, ByteArrayOutputStream out) {
+    private static void length(int length, WipedOutput out) {
         out.writeBytes(ByteBuffer.allocate(Integer.BYTES).putInt(length).array());
     }
 
