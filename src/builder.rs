@@ -18,7 +18,6 @@ pub(crate) fn request(role: Role) -> Request {
         no_config: false,
         parameters: Map::new(),
         fields: Map::new(),
-        is_java: false,
         brought: BroughtAlong::default(),
     }
 }

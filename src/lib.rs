@@ -44,19 +44,21 @@ pub mod fuzz;
 #[cfg(feature = "jni")]
 mod jni;
 mod keys;
+mod material;
 mod message;
 mod metrics;
 mod mqtt;
 mod reader;
+mod terms;
 mod tls;
 mod wiped;
 mod writer;
 
-pub use config::Consistency;
 pub use error::{Cause, Error, Result};
 pub use metrics::Metrics;
-pub use mqtt::{ConnectionEvent, ConnectionInfo, MessageProperties};
+pub use mqtt::{ConnectionEvent, ConnectionInfo};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
+pub use terms::{Consistency, MessageProperties};
 pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, WriteValue};
 
 /// Any error, as serializers and deserializers of your own may return it.

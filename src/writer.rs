@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Error, Result};
+use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
 #[cfg(feature = "jni")]
 use crate::mqtt::Unsent;
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
-use crate::tls::KeyMaterial;
 use crate::{BoxError, builder, message};
 
 /// A writer of bytes: what the Rust and the Java API have in common.

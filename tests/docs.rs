@@ -1,5 +1,6 @@
-//! The documentation: its links lead somewhere, and the messages that it explains are the library's.
+//! The documentation: its links lead somewhere, and the messages that it explains are the library's. And the picture of the source that it draws: no circles.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -110,5 +111,78 @@ fn hosted_actions_are_named_by_their_commits() {
         let is_commit =
             commit.is_some_and(|commit| commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()));
         assert!(is_commit, "{action}");
+    }
+}
+
+/// The parts of a folder: files and folders of modules, less the tests.
+fn parts(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let is_part = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        // What only calls the rest, for measuring or trying it, and the crate's own root.
+        (path.is_dir() || path.extension().is_some_and(|ending| ending == "rs"))
+            && !["mod", "lib", "bin", "bench", "fuzz", "tests", "simulation"].contains(&&*name)
+            && !name.ends_with("_tests")
+    };
+    entries.filter(is_part).collect()
+}
+
+/// The names that a file takes from below this path (`crate::` or `super::`), in its code proper.
+fn taken(text: &str, path: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut names = Vec::new();
+    for (before, rest) in code.match_indices(path).map(|(at, _)| (&code[..at], &code[at + path.len()..])) {
+        if before.ends_with(|c: char| c.is_alphanumeric() || c == ':' || c == '_') {
+            continue;
+        }
+        let list = rest.strip_prefix('{').map(|list| list.split('}').next().unwrap_or_default());
+        for item in list.unwrap_or(rest.split([';', '(', ' ']).next().unwrap_or_default()).split(',') {
+            names.push(item.trim().split("::").next().unwrap_or_default().to_owned());
+        }
+    }
+    names
+}
+
+/// Takes away what needs nothing that is left, until nothing is left, or a circle.
+fn circle(mut needs: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    loop {
+        let free: Vec<String> = needs.iter().filter(|(_, of)| of.is_empty()).map(|(name, _)| name.clone()).collect();
+        if free.is_empty() {
+            return needs.into_keys().collect();
+        }
+        needs.retain(|name, _| !free.contains(name));
+        needs.values_mut().for_each(|of| of.retain(|name| !free.contains(name)));
+    }
+}
+
+fn needs(folder: &Path, path: impl Fn(&Path) -> &'static str) -> BTreeMap<String, BTreeSet<String>> {
+    let name = |part: &Path| part.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let all: BTreeSet<String> = parts(folder).iter().map(|part| name(part)).collect();
+    let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for part in parts(folder) {
+        let of = needs.entry(name(&part)).or_default();
+        let mut texts = if part.is_dir() { files(&[&part.to_string_lossy()], &[".rs"]) } else { vec![part.clone()] };
+        texts.retain(|file| !file.to_string_lossy().contains("test") && !file.to_string_lossy().contains("simulation"));
+        for file in texts {
+            let found = taken(&read(&file), path(&file));
+            of.extend(found.into_iter().filter(|found| all.contains(found) && *found != name(&part)));
+        }
+    }
+    needs
+}
+
+#[test]
+fn no_part_of_the_source_needs_one_that_needs_it() {
+    let top = needs(&root().join("src"), |_| "crate::");
+    assert!(top["mqtt"].contains("config") && top["config"].contains("terms"), "{top:?}");
+    assert_eq!(circle(top), [""; 0]);
+    for folder in ["config", "mqtt", "mqtt/session", "message", "tls", "keys", "jni", "cli", "cli/check"] {
+        let folder = root().join("src").join(folder);
+        let inside = needs(&folder, |file| match file.parent() == Some(&folder) {
+            true => "super::",
+            // Files of a part's own folder.
+            false => "super::super::",
+        });
+        assert_eq!(circle(inside), [""; 0], "{}", folder.display());
     }
 }

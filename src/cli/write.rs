@@ -13,9 +13,9 @@ use super::progress::{Progress, say};
 use super::stop::{Stop, Waited};
 use super::{log, service};
 use crate::config::Role;
+use crate::material::KeyMaterial;
 use crate::metrics::now_us;
 use crate::mqtt::wait::{after, block_until};
-use crate::tls::KeyMaterial;
 use crate::writer::{RawWrite, RawWriter};
 
 /// Messages that may be without confirmation at a time.

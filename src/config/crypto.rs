@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::brought::BroughtAlong;
 use super::extractor::Extractor;
-use super::message::{BroughtAlong, Under};
 use super::rights::Use;
+use super::under::Under;
 use super::value::{Map, Value};
 use crate::files;
 use crate::wiped::Secret;

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use super::extractor::is_word;
+use super::value::is_word;
 
 /// What a switch says.
 #[derive(Debug, Clone, Copy, PartialEq)]

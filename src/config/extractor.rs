@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Role;
 use super::layers::Parameters;
-use super::value::Value;
+use super::value::{Value, is_word};
 use crate::wiped::Secret;
 
 /// Above this (about 31 years) a wait is for ever.
@@ -195,8 +195,4 @@ impl Extractor {
     pub fn size(&mut self, name: &str, default: i64) -> i64 {
         self.integer(name, &[], 1..=i64::from(u32::MAX >> 1)).unwrap_or(default)
     }
-}
-
-pub(super) fn is_word(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()))
 }

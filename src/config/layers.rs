@@ -11,7 +11,7 @@ use super::path;
 use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
-use super::{Request, websocket, yaml};
+use super::{Request, query, yaml};
 use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
@@ -413,7 +413,7 @@ impl Parameters {
             let secret = unknown || entry.written.iter().any(|part| parameters::is_secret(part));
             let value = match (entry.name.as_str(), entry.encrypted.as_ref().unwrap_or(&entry.value)) {
                 ("username_pw", Value::Map(login)) => only_known(login),
-                ("ws_options", value @ Value::Map(_)) => websocket::without_query(hide(value, &entry.name, secret)),
+                ("ws_options", value @ Value::Map(_)) => query::without_query(hide(value, &entry.name, secret)),
                 (name, value) => hide(value, name, secret),
             };
             insert_at(&mut map, &entry.written, value);

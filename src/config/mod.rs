@@ -5,6 +5,7 @@
 
 mod anchors;
 mod broker;
+mod brought;
 mod budget;
 mod clear;
 mod crypto;
@@ -16,8 +17,10 @@ mod http;
 mod layers;
 mod message;
 mod mqtt;
+mod named_files;
 mod parameters;
 pub(crate) mod path;
+mod query;
 mod rights;
 mod secret;
 mod server;
@@ -27,6 +30,7 @@ mod stand_ins;
 pub(crate) mod survey;
 mod syntax;
 mod tls;
+mod under;
 mod value;
 mod websocket;
 mod will;
@@ -35,10 +39,10 @@ mod yaml;
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
+pub(crate) use brought::BroughtAlong;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
-pub(crate) use message::{Algorithm, BroughtAlong, CompressionSettings, MessageFormat, MessageSettings};
-pub(crate) use mqtt::{ConnectProperties, Version};
-pub use settings::Consistency;
+pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
+pub(crate) use mqtt::ConnectProperties;
 pub(crate) use settings::{Credentials, Settings};
 #[cfg(feature = "jni")]
 pub(crate) use tls::Store;
@@ -49,6 +53,8 @@ pub(crate) use websocket::WebSocketSettings;
 pub(crate) use will::WillSerializer;
 
 use crate::error::{Error, Result};
+pub use crate::terms::Consistency;
+pub(crate) use crate::terms::Version;
 #[cfg(feature = "jni")]
 pub(crate) use layers::known;
 use layers::{Origin, Parameters};
@@ -77,8 +83,6 @@ pub(crate) struct Request {
     pub parameters: Map,
     /// The builder's own fields, under their configuration names; above `parameters`.
     pub fields: Map,
-    /// Whether the program is one in Java, which can open key stores and has classes.
-    pub is_java: bool,
     pub brought: BroughtAlong,
 }
 

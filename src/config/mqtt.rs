@@ -2,29 +2,8 @@
 
 use super::extractor::{Extractor, MAX_STRING};
 use super::value::Value;
-use crate::mqtt::MessageProperties;
-use crate::mqtt::topic;
+use crate::terms::{MessageProperties, Version, topic};
 use crate::wiped::Secret;
-
-/// A version of MQTT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Version {
-    V31,
-    #[default]
-    V311,
-    V5,
-}
-
-impl Version {
-    /// The name in configuration files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Version::V31 => "MQTTv31",
-            Version::V311 => "MQTTv311",
-            Version::V5 => "MQTTv5",
-        }
-    }
-}
 
 /// What CONNECT says under MQTT 5 only (section 3.1.2.11); `None` is left out.
 #[derive(Clone, Default)]

@@ -9,7 +9,6 @@
 use std::path::Path;
 
 use super::environment::{self, Flag};
-use super::extractor::Extractor;
 
 /// Allows what would be an error, for containers, whose volumes come with owners of their own.
 const VARIABLE: &str = "SINETSTREAM_ALLOW_SHARED_FILES";
@@ -38,19 +37,6 @@ pub(super) fn look_at(file: &Path, use_: Use) -> Vec<Finding> {
     match faults.iter().any(|fault| fault.is_certain) && use_ != Use::Trusted {
         true => findings(faults, use_, environment::flag(VARIABLE)),
         false => findings(faults, use_, Flag::Off),
-    }
-}
-
-impl Extractor {
-    /// Notes what is found about a file that was named at this place.
-    pub fn look_at(&mut self, file: &Path, use_: Use, place: &str) {
-        for finding in look_at(file, use_) {
-            let message = format!("{place}: {}", finding.message);
-            match finding.is_error {
-                true => self.parameters.add_problem(message),
-                false => self.parameters.warnings.push(message),
-            }
-        }
     }
 }
 

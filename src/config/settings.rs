@@ -1,78 +1,21 @@
 //! Typed settings, each value checked.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::broker::{self, Broker};
 use super::extractor::{Extractor, MAX_STRING};
 use super::layers::Parameters;
 use super::message::MessageSettings;
-use super::mqtt::{ConnectProperties, Version};
+use super::mqtt::ConnectProperties;
 use super::tls::TlsSettings;
 use super::value::{Map, Value};
 use super::websocket::WebSocketSettings;
 use super::will::WillSettings;
 use super::{Request, Role};
 use crate::error::{Error, Result};
-use crate::mqtt::{MessageProperties, topic};
+use crate::terms::{CONSISTENCY_NAMES, Consistency, MessageProperties, Version, topic};
 use crate::wiped::Secret;
-
-/// How surely a message arrives: MQTT's quality of service under SINETStream's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Consistency {
-    /// QoS 0: a message may be lost.
-    #[default]
-    AtMostOnce,
-    /// QoS 1: a message may arrive several times.
-    AtLeastOnce,
-    /// QoS 2: a message arrives once.
-    ExactlyOnce,
-}
-
-impl Consistency {
-    /// The QoS level, 0 to 2.
-    pub fn qos(self) -> u8 {
-        self as u8
-    }
-
-    pub(crate) fn from_qos(qos: i64) -> Option<Consistency> {
-        match qos {
-            0 => Some(Consistency::AtMostOnce),
-            1 => Some(Consistency::AtLeastOnce),
-            2 => Some(Consistency::ExactlyOnce),
-            _ => None,
-        }
-    }
-
-    /// The name in configuration files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Consistency::AtMostOnce => "AT_MOST_ONCE",
-            Consistency::AtLeastOnce => "AT_LEAST_ONCE",
-            Consistency::ExactlyOnce => "EXACTLY_ONCE",
-        }
-    }
-}
-
-impl fmt::Display for Consistency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Consistency {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Consistency> {
-        [Consistency::AtMostOnce, Consistency::AtLeastOnce, Consistency::ExactlyOnce]
-            .into_iter()
-            .find(|consistency| consistency.name() == name)
-            .ok_or_else(|| Error::InvalidConfiguration(CONSISTENCY_NAMES.into()))
-    }
-}
-
-const CONSISTENCY_NAMES: &str = "expected AT_MOST_ONCE, AT_LEAST_ONCE or EXACTLY_ONCE";
 
 /// A login. `Debug` hides it.
 #[derive(Clone)]
@@ -219,7 +162,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         version,
         connect_properties,
         message_properties: take.message_properties("message_properties", &[]).filter(|_| version == Version::V5),
-        will: take.will(version, request.is_java),
+        will: take.will(version, request.brought.serializers),
         keep_alive: take.keep_alive(),
         connection_timeout: take.connection_timeout(),
         clean,

@@ -221,6 +221,11 @@ impl<V: Into<Value>> From<Vec<V>> for Value {
     }
 }
 
+/// Whether the text is one of these words, however it is written.
+pub(super) fn is_word(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use tungstenite::http::uri::PathAndQuery;
 use zeroize::Zeroize;
 
 use super::extractor::Extractor;
+use super::query::shown;
 use super::value::Value;
 
 /// Where SINETStream's documentation expects brokers to answer.
@@ -47,24 +48,6 @@ impl fmt::Debug for WebSocketSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("WebSocketSettings").field("path", &self.shown_path()).field("headers", &names).finish()
-    }
-}
-
-/// The options as people may see them.
-pub(super) fn without_query(mut options: Value) -> Value {
-    if let Value::Map(map) = &mut options
-        && let Some(Value::Str(path)) = map.get_mut("path")
-    {
-        *path = shown(path);
-    }
-    options
-}
-
-/// A query may hold a signature or a token.
-fn shown(path: &str) -> String {
-    match path.split_once('?') {
-        Some((path, _)) => format!("{path}?…"),
-        None => path.to_owned(),
     }
 }
 

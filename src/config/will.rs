@@ -1,11 +1,10 @@
 //! The will: what the broker publishes when the client is lost without having said goodbye.
 
+use super::brought::BroughtAlong;
 use super::extractor::{Extractor, MAX_STRING};
-use super::message::{BroughtAlong, MessageSettings};
-use super::mqtt::Version;
-use super::settings::Consistency;
+use super::message::MessageSettings;
 use super::value::Value;
-use crate::mqtt::{MessageProperties, topic};
+use crate::terms::{Consistency, MessageProperties, Version, topic};
 
 /// See the module. Only what stands inside `will` counts for it; `Debug` hides the value.
 #[derive(Clone)]

@@ -157,12 +157,13 @@ impl JavaClient {
             no_config: flag("no_config"),
             parameters: map("parameters"),
             fields: map("fields"),
-            is_java: true,
             brought: BroughtAlong {
                 value_types: names("value_types")?,
                 compressions: names("compressions")?,
                 service_types: names("service_types")?,
                 ciphers: flag("ciphers"),
+                key_stores: true,
+                serializers: true,
             },
         };
         let settings = config::load(&request)?;

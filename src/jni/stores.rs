@@ -3,7 +3,7 @@
 use super::{paths, tree};
 use crate::config::{ClientCertificate, Content, Password, Store, TlsSettings, Trust, Value};
 use crate::error::{Error, Result};
-use crate::tls::{Identity, KeyMaterial};
+use crate::material::{Identity, KeyMaterial};
 use crate::wiped::Secret;
 
 /// What Java has to open for these settings; see `engine.KeyMaterial` in Java.

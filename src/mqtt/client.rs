@@ -26,7 +26,7 @@ use super::shared::{Shared, Status, closed_error};
 use super::state::{ConnectionInfo, Listener};
 use crate::config::{Consistency, Role, Settings};
 use crate::error::{Error, Result};
-use crate::tls::KeyMaterial;
+use crate::material::KeyMaterial;
 
 /// One client. Dropping it says goodbye to the broker without waiting for anything.
 pub(crate) struct Client {

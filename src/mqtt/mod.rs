@@ -30,14 +30,13 @@ mod simulation;
 mod state;
 pub(crate) mod steps;
 mod suspicion;
-pub(crate) mod topic;
 pub(crate) mod wait;
 
 pub(crate) use client::Client;
 pub(crate) use inbox::Delivery;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use link::{fuzz_answer, fuzz_certificate};
-pub use protocol::MessageProperties;
+pub(crate) use protocol::MessageProperties;
 #[cfg(feature = "jni")]
 pub(crate) use protocol::Publish;
 pub(crate) use protocol::Will;

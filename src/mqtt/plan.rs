@@ -8,7 +8,7 @@ use super::protocol::{Connect, Will};
 use super::runtime::Runtime;
 use crate::config::{Broker, Consistency, Role, Settings, WebSocketSettings};
 use crate::error::Result;
-use crate::tls::KeyMaterial;
+use crate::material::KeyMaterial;
 
 /// What a client runs on, and where it finds its brokers.
 pub(crate) struct Environment {

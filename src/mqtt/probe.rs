@@ -7,7 +7,7 @@ use super::plan::{Environment, Plan};
 use super::steps::{Step, Steps};
 use crate::config::{Broker, Role, Settings};
 use crate::error::{Error, Result};
-use crate::tls::KeyMaterial;
+use crate::material::KeyMaterial;
 
 /// How far it came.
 pub(crate) struct Probed {

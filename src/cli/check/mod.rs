@@ -5,6 +5,7 @@
 
 mod advice;
 mod network;
+mod outcome;
 mod report;
 mod understand;
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::advice::{self, Advice};
+use super::outcome::Outcome;
 use super::report::Report;
 use super::understand::{Service, given};
 use crate::cli::args::Check;
@@ -11,23 +12,14 @@ use crate::cli::failure::{Exit, Result, exit_of, reworded};
 use crate::cli::stop::{Stop, Waited};
 use crate::config::{Broker, Settings};
 use crate::error::Error;
+use crate::material::KeyMaterial;
 use crate::metrics::now_us;
 use crate::mqtt::ConnectionEvent;
 use crate::mqtt::probe::probe;
 use crate::mqtt::steps::Step;
 use crate::mqtt::wait::after;
 use crate::reader::RawReader;
-use crate::tls::KeyMaterial;
 use crate::writer::RawWriter;
-
-/// How a step ended.
-pub(super) enum Outcome {
-    Ok(Duration),
-    /// After how long, and why.
-    Failed(Duration, String, Advice),
-    Doubtful(Advice),
-    Skipped(String),
-}
 
 /// A write of the check need not wait as long as a program's.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use serde_json::{Value as Json, json};
 
 use super::advice::Advice;
-use super::network::Outcome;
+use super::outcome::Outcome;
 use super::understand::{Found, Service, facts};
 use crate::cli::failure::{Exit, Failure, Result};
 use crate::config::{Map, Value};

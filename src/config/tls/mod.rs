@@ -6,9 +6,9 @@ use base64ct::{Base64, Encoding};
 use rustls::SupportedCipherSuite;
 
 use super::Request;
-use super::extractor::{Extractor, is_word};
+use super::extractor::Extractor;
 use super::rights::Use;
-use super::value::Value;
+use super::value::{Value, is_word};
 use crate::tls::{self, Versions};
 use crate::wiped::Secret;
 pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, Trust};
@@ -162,7 +162,7 @@ impl Extractor {
     }
 
     fn refuse_store_in_rust(&mut self, store: &Store, instead: &str, request: &Request) {
-        if !request.is_java {
+        if !request.brought.key_stores {
             let name = if instead == "ca_certs" { "trustStore" } else { "keyStore" };
             let data = format!("{name}_data");
             let name = if is_data(&store.source) { data.as_str() } else { name };

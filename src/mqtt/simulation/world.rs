@@ -9,11 +9,11 @@ use super::history::History;
 use super::network::{Network, Weather};
 use crate::builder;
 use crate::config::{Role, Settings, Value};
+use crate::material::KeyMaterial;
 use crate::mqtt::link;
 use crate::mqtt::plan::Environment;
 use crate::mqtt::runtime::Runtime;
 use crate::mqtt::{Client, ConnectionEvent};
-use crate::tls::KeyMaterial;
 
 pub(super) struct World {
     pub random: Arc<Mutex<fastrand::Rng>>,

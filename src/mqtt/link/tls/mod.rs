@@ -18,8 +18,9 @@ use super::failed;
 use super::transport::Transport;
 use crate::config::{Broker, Source, TlsSettings};
 use crate::error::{Cause, Error, Result};
+use crate::material::{self, KeyMaterial};
 use crate::mqtt::wait::lock;
-use crate::tls::{self, KeyMaterial};
+use crate::tls::provider;
 pub(crate) use explain::explain;
 use identify::Identifier;
 pub(crate) use stream::Stream;
@@ -39,18 +40,18 @@ pub(crate) struct Tls {
 impl Tls {
     /// Reads the certificates and keys and makes the configuration.
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
-        let roots = tls::roots(&settings.trust, material)?;
+        let roots = material::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
-        let certificate = certificate.map(|certificate| tls::identity(certificate, material)).transpose()?;
+        let certificate = certificate.map(|certificate| material::identity(certificate, material)).transpose()?;
         let identifier = Arc::new(Identifier::new(certificate));
-        let mut provider = tls::provider::default_provider();
+        let mut provider = provider::default_provider();
         if let Some(suites) = &settings.suites {
             provider.cipher_suites.clone_from(suites);
         }
         let provider = Arc::new(provider);
         let verifier = Arc::new(Verifier::new(settings, roots, &provider)?);
         if let Some(source) = &settings.revocations {
-            verifier.revoke(tls::revocations(source)?);
+            verifier.revoke(material::revocations(source)?);
         }
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(settings.versions.list())
@@ -91,7 +92,7 @@ impl Tls {
     /// Anew for each connection: such a list is in force for days, a client may be for months.
     async fn read_revocations(&self) -> Result<()> {
         let Some(source) = self.revocations.clone() else { return Ok(()) };
-        let read = tokio::task::spawn_blocking(move || tls::revocations(&source)).await;
+        let read = tokio::task::spawn_blocking(move || material::revocations(&source)).await;
         self.verifier.revoke(read.map_err(|e| Error::Internal(format!("reading revocation lists: {e}")))??);
         Ok(())
     }

@@ -18,8 +18,9 @@ use super::certificate::Facts;
 use super::refusal::Refusal;
 use crate::config::{Pin, TlsSettings};
 use crate::error::{Error, Result};
+use crate::material::Roots;
 use crate::mqtt::wait::lock;
-use crate::tls::{Roots, Usage};
+use crate::tls::Usage;
 
 /// The usual checks, with three differences, in which other clients and the guides of brokers agree: the check of the
 /// host's name can be left out; a certificate that is itself among those that are trusted is a broker's, whoever signed
@@ -322,7 +323,8 @@ impl ServerCertVerifier for Verifier {
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_certificate(der: &[u8]) {
     use crate::config::Trust;
-    use crate::tls::{self, KeyMaterial, Versions};
+    use crate::material::{self, KeyMaterial};
+    use crate::tls::Versions;
 
     let certificate = CertificateDer::from(der);
     if let Some(facts) = Facts::of(&certificate) {
@@ -342,7 +344,7 @@ pub(crate) fn fuzz_certificate(der: &[u8]) {
         suites: None,
     };
     let material = KeyMaterial { anchors: Some(vec![der.to_vec()]), ..KeyMaterial::default() };
-    let Ok(roots) = tls::roots(&settings.trust, &material) else { return };
+    let Ok(roots) = material::roots(&settings.trust, &material) else { return };
     let is_authority = Usage::of(&certificate).is_some_and(|usage| usage.is_authority);
     assert_eq!(!roots.store.is_empty(), is_authority, "an authority is one that says so");
     let verifier = Verifier::new(&settings, roots, &provider).expect("a verifier");

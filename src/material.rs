@@ -1,9 +1,8 @@
-//! Trusted certificates and the client's own, read and checked.
+//! Trusted certificates and the client's own: from what the configuration names to what rustls takes, read and checked.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::provider;
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
 use rustls::server::ParsedCertificate;
@@ -11,12 +10,12 @@ use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 use zeroize::Zeroizing;
 
-use super::usage::Usage;
 use crate::config::{ClientCertificate, Content, Password, Source, Trust};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
+use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
 /// What Java hands over, in DER; nothing from a Rust program.

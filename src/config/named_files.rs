@@ -1,0 +1,19 @@
+//! Files that a configuration names, looked at for who else may write them.
+
+use std::path::Path;
+
+use super::extractor::Extractor;
+use super::rights::{self, Use};
+
+impl Extractor {
+    /// Notes what is found about a file that was named at this place.
+    pub fn look_at(&mut self, file: &Path, use_: Use, place: &str) {
+        for finding in rights::look_at(file, use_) {
+            let message = format!("{place}: {}", finding.message);
+            match finding.is_error {
+                true => self.parameters.add_problem(message),
+                false => self.parameters.warnings.push(message),
+            }
+        }
+    }
+}
