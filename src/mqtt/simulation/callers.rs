@@ -101,7 +101,7 @@ impl Callers {
                 }
             }
             Manner::Neglects(pause) => {
-                let first = pending.poll_accepted(Way::Gathered, &mut Context::from_waker(Waker::noop()));
+                let first = pending.poll_accepted(Way::Gathered, &Context::from_waker(Waker::noop()));
                 sleep(pause).await;
                 match first {
                     Poll::Ready(Err(error)) => self.judge(tag, &error, deadline.max(Instant::now())),

@@ -313,8 +313,8 @@ fn a_write_that_is_polled_once_and_left_alone_keeps_nobody_waiting() {
         client.opened().await.expect("open");
         let publish = |tag| client.publish(payload(tag), ValueSize::same(4), after(MINUTE));
         let poll_once = |pending: &mut crate::mqtt::PendingWrite| {
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            pending.poll_accepted(crate::mqtt::Way::Gathered, &mut context).is_ready()
+            let context = std::task::Context::from_waker(std::task::Waker::noop());
+            pending.poll_accepted(crate::mqtt::Way::Gathered, &context).is_ready()
         };
         let mut pending: Vec<_> = (0..5).map(publish).collect();
         let accepted: Vec<bool> = pending.iter_mut().map(poll_once).collect();
@@ -352,8 +352,8 @@ fn room_that_becomes_free_goes_at_once_to_all_who_fit() {
                         continue;
                     }
                     let waker = woken.clone().into();
-                    let mut context = std::task::Context::from_waker(&waker);
-                    let _ = one.poll_accepted(crate::mqtt::Way::Gathered, &mut context);
+                    let context = std::task::Context::from_waker(&waker);
+                    let _ = one.poll_accepted(crate::mqtt::Way::Gathered, &context);
                 }
             }
             pending.iter().map(crate::mqtt::PendingWrite::is_accepted).collect()
