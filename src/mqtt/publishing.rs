@@ -175,17 +175,14 @@ impl PendingWrite {
         }
     }
 
-    /// Nobody will ask how it ended. `give_up`: it is not sent any more.
+    /// Nobody will ask how it ended. `give_up`: it is not sent any more. The driver need not be woken for that: see
+    /// [`Shared::expire_overdue`].
     pub fn leave(&mut self, give_up: bool) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(new) => drop(new),
             Stage::Accepted(number) => {
                 let now = Instant::now();
                 self.shared.with(|session| session.outgoing.abandon(number, give_up, now));
-                if give_up {
-                    // Whoever closes may have waited for this one only.
-                    self.shared.wake_driver();
-                }
             }
             Stage::Done => {}
         }

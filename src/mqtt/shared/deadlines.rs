@@ -48,20 +48,16 @@ impl Shared {
     }
 
     /// Fails publishes whose time is up, as long as the client lives.
+    ///
+    /// The driver need not be woken for that. What fails without having been sent waits behind others that are in flight, so
+    /// the session is not idle by that, and a close waits for their acknowledgements; without a connection a close hears of
+    /// it by `progress`.
     pub async fn expire_overdue(&self) -> Infallible {
         loop {
             let earlier = self.watch.earlier.notified();
             self.watch.next.store(u64::MAX, Ordering::Release);
             let now = Instant::now();
-            let (next, ended) = self.with(|session| {
-                let before = session.outgoing.pending();
-                (session.outgoing.expire(now), session.outgoing.pending() < before)
-            });
-            if ended {
-                // Whoever closes may have waited for these only.
-                self.wake_driver();
-            }
-            match next {
+            match self.with(|session| session.outgoing.expire(now)) {
                 None => earlier.await,
                 Some(at) => {
                     self.watch.next.fetch_min(self.watch.millis(at), Ordering::AcqRel);
