@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
-    /// it gets when it is accepted, as [`Way::Reported`].
+    /// it gets when it is accepted, as [`Way::Reported`](super::Way::Reported).
     #[cfg(feature = "jni")]
     pub fn submit(&self, payload: Bytes, size: ValueSize) -> Unsent {
         let deadline = super::wait::after(self.write_timeout);

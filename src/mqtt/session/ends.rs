@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub(crate) enum Hearer {
     /// The one who asks with its number: [`Ends::outcome`]. The waker is his, when he waits.
     Caller(Option<Waker>),
-    /// The client's [`Report`].
+    /// The client's report: see [`Ends::take_report`].
     Report,
     /// Nobody is interested; the publish goes on.
     Nobody,
