@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoder};
 use crate::mqtt::ValueSize;
 use crate::mqtt::protocol::{Limits, Packet, Publish, Reason};
-use crate::mqtt::session::{Hearer, Session, Submission};
+use crate::mqtt::session::{Hearer, Room, Session, Submission};
 use crate::wiped::Secret;
 
 /// Both directions of a message's way, without the network.
@@ -73,7 +73,9 @@ pub struct Connected {
 impl Default for Connected {
     fn default() -> Connected {
         let now = Instant::now();
-        let mut session = Session::new(Version::V311, 1000, Duration::from_secs(60), now);
+        let room = Room::new(usize::MAX, usize::MAX);
+        let minute = Duration::from_secs(60);
+        let mut session = Session::new(Version::V311, 1000, minute, room, minute, now);
         session.connected(false, &Limits::default(), now);
         Connected { session, now, next_id: 0 }
     }
@@ -94,7 +96,7 @@ impl Connected {
                 properties: Bytes::new(),
             };
             let deadline = self.now + Duration::from_secs(60);
-            let _ = self.session.room().try_take(payload.len());
+            let _ = self.session.outgoing.room.try_take(payload.len());
             let submission =
                 Submission { publish, size: ValueSize::same(payload.len()), hearer: Hearer::Nobody, deadline };
             self.session.publish(submission, self.now);

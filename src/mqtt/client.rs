@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
-    /// it gets when it is accepted, as [`Way::Reported`].
+    /// it gets when it is accepted, as [`Way::Reported`](super::Way::Reported).
     #[cfg(feature = "jni")]
     pub fn submit(&self, payload: Bytes, size: ValueSize) -> Unsent {
         let deadline = super::wait::after(self.write_timeout);
@@ -124,22 +124,22 @@ impl Client {
     /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.
     #[cfg(feature = "jni")]
     pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
-        self.shared.with(|session| session.take_report(waker))
+        self.shared.with(|session| session.outgoing.ends.take_report(waker))
     }
 
     /// What the metrics of a writer need.
     pub fn tally(&self) -> Tally {
-        self.shared.look(|session| session.tally().clone())
+        self.shared.look(|session| session.outgoing.ends.tally().clone())
     }
 
     pub fn reset_tally(&self) {
-        self.shared.with(Session::reset_tally);
+        self.shared.with(|session| session.outgoing.ends.reset_tally());
     }
 
     /// The wire bytes of the message accepted last.
     #[cfg(feature = "jni")]
     pub fn last_message(&self) -> Option<Bytes> {
-        self.shared.look(Session::last_message)
+        self.shared.look(|session| session.outgoing.last_message())
     }
 
     /// The most that a message may have, in bytes.
@@ -220,7 +220,7 @@ impl Client {
     /// Waits until everything accepted so far has ended. The error: the client has ended first.
     pub fn flushed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
-        let target = shared.look(Session::next_number);
+        let target = shared.look(|session| session.outgoing.next_number());
         async move {
             match shared.ended_before(target).await {
                 true => Ok(()),
@@ -256,8 +256,9 @@ impl Client {
     /// How the client is doing.
     pub fn info(&self) -> ConnectionInfo {
         let (inbox_messages, inbox_bytes) = self.shared.inbox.used();
-        let ((outbox_messages, outbox_bytes), in_flight, resent) =
-            self.shared.look(|session| (session.used_room(), session.in_flight(), session.resent()));
+        let ((outbox_messages, outbox_bytes), in_flight, resent) = self
+            .shared
+            .look(|Session { outgoing, .. }| (outgoing.room.used(), outgoing.in_flight(), outgoing.resent()));
         ConnectionInfo {
             connected: self.is_connected(),
             reconnects: self.shared.reconnects(),

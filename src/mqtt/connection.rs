@@ -46,10 +46,13 @@ pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened, resumes:
     let Opened { link, input, decoder, session_present, limits, broker, warnings: _ } = opened;
     let link = Arc::new(link);
     shared.attach(link.clone(), resumes, &limits, broker.to_string());
-    shared.tell(ConnectionEvent::Connected { broker: broker.to_string(), session_present: session_present && resumes });
+    shared.announce(ConnectionEvent::Connected {
+        broker: broker.to_string(),
+        session_present: session_present && resumes,
+    });
     let subscribing = shared.look(Session::is_subscribing);
     if !subscribing {
-        shared.opened();
+        shared.mark_open();
     }
     let subscribe_by = subscribing.then(|| after(plan.connection_timeout));
     let waiting_before = shared.inbox.used().1;
@@ -214,7 +217,7 @@ impl Connection<'_> {
                 Event::Delivery(publish, receipt) => deliveries.push((publish, receipt)),
                 Event::Subscribed(Ok(())) => {
                     self.subscribe_by = None;
-                    self.shared.opened();
+                    self.shared.mark_open();
                 }
                 Event::Subscribed(Err(error)) => refused = Some(Lost::ForGood(self.at_broker(error))),
                 event => self.shared.dispatch(event),
@@ -231,7 +234,7 @@ impl Connection<'_> {
             Stop::Disconnect(reason) => {
                 let lost = self.disconnected(&reason);
                 if let (Lost::Connection(cause), true) = (&lost, reason.is_about_a_packet()) {
-                    self.shared.with(|session| session.blamed(cause));
+                    self.shared.with(|session| session.outgoing.ended_by_broker(cause, Instant::now()));
                 }
                 lost
             }

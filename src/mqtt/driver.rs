@@ -98,7 +98,7 @@ impl<'a> Driver<'a> {
             let opened = tokio::select! {
                 biased;
                 opened = self.reopen(lost) => opened?,
-                () = shared.given_up() => return Ok(()),
+                () = shared.reconnecting_is_useless() => return Ok(()),
             };
             shared.count_reconnect();
             lost = match self.serve(opened).await {
@@ -148,12 +148,12 @@ impl<'a> Driver<'a> {
         };
         if self.session_of.is_none() {
             for text in std::mem::take(&mut opened.warnings) {
-                shared.tell(ConnectionEvent::Warning { text });
+                shared.announce(ConnectionEvent::Warning { text });
             }
         }
         self.session_of = Some(self.broker);
         if let Some(id) = &opened.limits.assigned_client_id {
-            shared.assigned_client_id(id);
+            shared.assign_client_id(id);
         }
         if let Some(text) = &opened.limits.response_information {
             tracing::info!("the broker's response information: {text:?}");
@@ -169,13 +169,13 @@ impl<'a> Driver<'a> {
                 self.hurry_delay = HURRY;
             }
             let closed = matches!(result, Err(Lost::Closed(_)));
-            let unanswered = shared.look(Session::never_answered).filter(|_| closed);
+            let unanswered = shared.look(|session| session.outgoing.never_answered()).filter(|_| closed);
             if let Some(text) = self.suspicion.lost(closed, lasted, unanswered, shared.client_id()) {
-                shared.tell(ConnectionEvent::Warning { text });
+                shared.announce(ConnectionEvent::Warning { text });
             }
             if plan.reconnect || shared.is_opening() {
                 shared.detach(error);
-                shared.tell(ConnectionEvent::Lost { cause: error.clone() });
+                shared.announce(ConnectionEvent::Lost { cause: error.clone() });
             }
         }
         result
@@ -189,7 +189,7 @@ impl<'a> Driver<'a> {
             let planned = next.unwrap_or_else(|| Instant::now() + self.delay());
             let delay = planned.saturating_duration_since(Instant::now());
             let broker = self.plan.brokers[self.broker].to_string();
-            self.shared.tell(ConnectionEvent::Retrying { delay, broker, cause });
+            self.shared.announce(ConnectionEvent::Retrying { delay, broker, cause });
             let hurried = self.pause(planned).await;
             match self.attempt().await {
                 Ok(opened) => return Ok(opened),
@@ -211,7 +211,7 @@ impl<'a> Driver<'a> {
     async fn pause(&mut self, planned: Instant) -> bool {
         loop {
             let now = Instant::now();
-            let urgent = self.shared.look(Session::next_deadline).is_some_and(|at| at < planned);
+            let urgent = self.shared.look(|session| session.outgoing.next_deadline()).is_some_and(|at| at < planned);
             let early = self.last_failure + self.hurry_delay;
             let wake = if urgent { early.min(planned) } else { planned };
             if now >= wake {
@@ -247,7 +247,7 @@ impl<'a> Driver<'a> {
         };
         if let Err(Refused::ForNow(error)) = &result {
             self.last_failure = Instant::now();
-            self.shared.with(|session| session.hindered(error));
+            self.shared.with(|session| session.outgoing.hindered(error));
         }
         result
     }

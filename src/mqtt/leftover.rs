@@ -19,7 +19,7 @@ pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Res
         return Ok(opened);
     }
     tracing::info!("{broker}: what an earlier process has left under the client id is discarded");
-    leave(opened).await;
+    hang_up(opened).await;
     let mut clean = Connect { clean: true, ..connect.clone() };
     if connect.version == Version::V5 {
         // What this one begins outlives the connection as the configuration says.
@@ -27,7 +27,7 @@ pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Res
     }
     // Before MQTT 5 a clean session ends with its connection.
     clean.will = None;
-    leave(connect::open(plan, &clean, broker, &mut Steps::begin()).await?).await;
+    hang_up(connect::open(plan, &clean, broker, &mut Steps::begin()).await?).await;
     connect::open(plan, connect, broker, &mut Steps::begin()).await
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn keeps_untold(connect: &Connect) -> bool {
     connect.version == Version::V31 && !connect.clean
 }
 
-async fn leave(opened: Opened) {
+async fn hang_up(opened: Opened) {
     connect::say_goodbye(&opened.link);
     opened.link.closed().await;
 }

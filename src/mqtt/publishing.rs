@@ -58,24 +58,24 @@ impl Unsent {
     pub fn accept(&mut self, way: Way, now: Instant, context: Option<&Context<'_>>) -> Result<Option<u64>> {
         let bytes = self.bytes;
         let shared = &self.shared;
-        let (publish, place, size, deadline) = (&mut self.publish, &mut self.ticket, self.size, self.deadline);
+        let (publish, ticket, size, deadline) = (&mut self.publish, &mut self.ticket, self.size, self.deadline);
         let number = shared.with(|session| {
             if let Some(refusal) = session.refusal().cloned() {
-                session.count_error();
+                session.outgoing.ends.count_error();
                 return Err(refusal);
             }
-            let room = session.room();
+            let room = &mut session.outgoing.room;
             if room.is_closed() {
                 return Err(closed_error());
             }
-            let has_room = match (*place, context) {
+            let has_room = match (*ticket, context) {
                 (None, _) if room.try_take(bytes) => true,
                 (None, Some(context)) => {
-                    let ticket = room.queue(bytes);
-                    *place = Some(ticket);
-                    room.poll(ticket, bytes, context.waker())
+                    let new = room.queue(bytes);
+                    *ticket = Some(new);
+                    room.poll(new, bytes, context.waker())
                 }
-                (Some(ticket), Some(context)) => room.poll(ticket, bytes, context.waker()),
+                (Some(known), Some(context)) => room.poll(known, bytes, context.waker()),
                 (_, None) => false,
             };
             if !has_room {
@@ -85,8 +85,8 @@ impl Unsent {
                 room.release(bytes);
                 return Err(Error::Internal("a message was published twice".into()));
             };
-            *place = None;
-            session.wake_next();
+            *ticket = None;
+            session.outgoing.wake_next(now);
             let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
             let submission = Submission { publish, size, hearer, deadline };
             Ok(session.publish(submission, now))
@@ -103,20 +103,21 @@ impl Unsent {
 
     /// The caller gives up waiting for room.
     fn expire(&mut self) -> Error {
-        self.leave();
+        self.leave_queue();
         self.shared.with(|session| {
-            session.count_error();
-            session.no_room()
+            session.outgoing.ends.count_error();
+            session.outgoing.no_room()
         })
     }
 
     /// Leaves the queue for room, if it is in there.
-    fn leave(&mut self) {
+    fn leave_queue(&mut self) {
         if let Some(ticket) = self.ticket.take() {
+            let now = Instant::now();
             self.shared.with(|session| {
-                session.room().leave(ticket);
+                session.outgoing.room.withdraw(ticket);
                 // The next one may have waited for this one only.
-                session.wake_next();
+                session.outgoing.wake_next(now);
             });
         }
     }
@@ -124,7 +125,7 @@ impl Unsent {
 
 impl Drop for Unsent {
     fn drop(&mut self) {
-        self.leave();
+        self.leave_queue();
     }
 }
 
@@ -174,16 +175,14 @@ impl PendingWrite {
         }
     }
 
-    /// Nobody will ask how it ended. `give_up`: it is not sent any more.
+    /// Nobody will ask how it ended. `give_up`: it is not sent any more. The driver need not be woken for that: see
+    /// [`Shared::expire_overdue`].
     pub fn leave(&mut self, give_up: bool) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(new) => drop(new),
             Stage::Accepted(number) => {
-                self.shared.with(|session| session.detach(number, give_up));
-                if give_up {
-                    // Whoever closes may have waited for this one only.
-                    self.shared.wake_driver();
-                }
+                let now = Instant::now();
+                self.shared.with(|session| session.outgoing.abandon(number, give_up, now));
             }
             Stage::Done => {}
         }
@@ -203,7 +202,7 @@ impl Future for PendingWrite {
         let Stage::Accepted(number) = self.stage else {
             return Poll::Ready(Err(Error::Internal("a write was awaited twice".into())));
         };
-        let end = self.shared.with(|session| session.poll_end(number, context));
+        let end = self.shared.with(|session| session.outgoing.poll_end(number, context));
         if end.is_ready() {
             self.stage = Stage::Done;
         }

@@ -5,7 +5,7 @@
 //! [`Session::disconnected`] may alternate.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,26 +17,24 @@ use crate::config::{Consistency, Version};
 use crate::error::{Error, Result};
 
 mod completed;
-mod deadlines;
 mod ends;
-mod entries;
 mod ids;
 mod incoming;
 mod keep_alive;
 mod outgoing;
 mod output;
 mod refusal;
-mod room;
 mod subscription;
-pub(crate) use ends::{Ended, Hearer, Tally, ValueSize};
+#[cfg(any(feature = "jni", test))]
+pub(crate) use ends::Ended;
+pub(crate) use ends::{Hearer, Tally, ValueSize};
 pub(crate) use incoming::Receipt;
 use incoming::{Incoming, Verdict};
 use keep_alive::KeepAlive;
 pub(crate) use keep_alive::Silence;
-pub(crate) use outgoing::Submission;
-use outgoing::{Outgoing, Wire};
+use outgoing::Wire;
+pub(crate) use outgoing::{Outgoing, Room, Submission, Ticket};
 pub(crate) use output::Output;
-pub(crate) use room::{Room, Ticket};
 use subscription::Subscription;
 
 /// What the session tells its owner.
@@ -61,7 +59,7 @@ pub(crate) struct Aftermath {
     pub wakes: Vec<Waker>,
     /// Publishes have ended.
     pub ended: bool,
-    /// [`Session::expire`] has something to do then.
+    /// [`Outgoing::expire`] has something to do then.
     pub watch: Option<Instant>,
 }
 
@@ -75,20 +73,30 @@ impl Aftermath {
 }
 
 /// See the module.
+///
+/// Time goes in as an argument, so a session does nothing by itself. Its owner calls, each time under one lock:
+///
+/// - [`Session::take_aftermath`] after every change, before the lock is released. What it returns is done without the lock.
+/// - [`Session::connected`] and [`Session::disconnected`] in turns, and [`Session::handle`] in between only.
+/// - [`Session::take_output`] when the socket takes bytes; then [`Session::flushed`], with the position that `output` had at
+///   that moment, once all of them are with the operating system, and before the next `take_output`. A part of them is told
+///   by [`Session::wrote`]. After `disconnected` nothing that was taken before is told any more.
+/// - [`Session::tick`] after everything that has come was handled, and before the output is written: an answer that
+///   waits to be read is none that is missing, and the ping leaves with what is there. Then again at [`Session::deadline`].
+/// - [`Outgoing::expire`] at the moment that it named itself, or earlier if an accepted publish or [`Aftermath::watch`] says
+///   so. It needs no connection.
 pub(crate) struct Session {
     version: Version,
     pub output: Output,
+    /// What any holder of the lock may ask of it, and do with it, is `pub` there.
+    pub outgoing: Outgoing,
     events: Vec<Event>,
-    connected: bool,
-    outgoing: Outgoing,
     incoming: Incoming,
     subscription: Option<Subscription>,
     /// Why no publish is accepted any more.
     refusal: Option<Error>,
     /// Names the broker in its refusals.
     broker: String,
-    /// How long a publish may take.
-    write_timeout: Duration,
     keep_alive: KeepAlive,
     /// Bytes of answers to the broker that wait in `output`.
     answers: usize,
@@ -100,40 +108,41 @@ pub(crate) struct Session {
 const MAX_ANSWERS: usize = 1024 * 1024;
 
 impl Session {
-    pub fn new(version: Version, window: u16, keep_alive: Duration, now: Instant) -> Session {
+    /// `room`: for publishes that wait to be confirmed, each for `write_timeout` at the most.
+    pub fn new(
+        version: Version,
+        window: u16,
+        keep_alive: Duration,
+        room: Room,
+        write_timeout: Duration,
+        now: Instant,
+    ) -> Session {
         Session {
             version,
             output: Output::default(),
+            outgoing: Outgoing::new(window, room, write_timeout),
             events: Vec::new(),
-            connected: false,
-            outgoing: Outgoing::new(window),
             incoming: Incoming::default(),
             subscription: None,
             refusal: None,
             broker: String::new(),
-            write_timeout: Duration::MAX,
             keep_alive: KeepAlive::new(keep_alive, now),
             answers: 0,
             pings: Vec::new(),
         }
     }
 
-    /// The same with bounds for what waits.
-    pub fn bounded(mut self, room: Room, write_timeout: Duration) -> Session {
-        self.outgoing.room = room;
-        self.write_timeout = write_timeout;
-        self
-    }
-
     /// What happened since the last call.
     pub fn take_aftermath(&mut self) -> Aftermath {
+        #[cfg(test)]
+        self.assert_invariants();
         let (wakes, ended) = self.outgoing.ends.take_news();
         // Who is woken to take room has a deadline for that.
         let watch = if wakes.is_empty() { None } else { self.outgoing.room.deadline() };
         Aftermath { events: std::mem::take(&mut self.events), wakes, ended, watch }
     }
 
-    fn outgoing(&mut self, now: Instant) -> (&mut Outgoing, Wire<'_>) {
+    fn sending(&mut self, now: Instant) -> (&mut Outgoing, Wire<'_>) {
         (&mut self.outgoing, Wire { version: self.version, output: &mut self.output, broker: &self.broker, now })
     }
 
@@ -146,22 +155,21 @@ impl Session {
 
     /// A CONNACK accepted the connection. What the broker has not confirmed is sent again.
     pub fn connected(&mut self, session_present: bool, limits: &Limits, now: Instant) {
-        self.connected = true;
         let of_the_broker = limits.server_keep_alive_s.map(|seconds| Duration::from_secs(seconds.into()));
         self.keep_alive.connected(of_the_broker, now);
-        self.outgoing.connected(limits.receive_maximum, limits.maximum_packet_size);
+        self.outgoing.connected(limits);
         if !session_present {
             self.start_over();
         }
         if (!session_present || self.version == Version::V31)
             && let Some(subscription) = &mut self.subscription
         {
-            subscription.is_lost();
+            subscription.lost();
         }
         if let Some(subscription) = self.subscription.as_mut().filter(|subscription| !subscription.is_granted()) {
             subscription.subscribe(self.version, &mut self.outgoing.ids, &mut self.output);
         }
-        let (outgoing, mut wire) = self.outgoing(now);
+        let (outgoing, mut wire) = self.sending(now);
         outgoing.send_queued(&mut wire);
     }
 
@@ -169,26 +177,16 @@ impl Session {
     pub fn start_over(&mut self) {
         self.incoming.start_over();
         self.outgoing.start_over();
+        self.subscription.iter_mut().for_each(Subscription::start_over);
     }
 
     /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
-    pub fn disconnected(&mut self, cause: &Error) {
-        self.connected = false;
+    pub fn disconnected(&mut self, cause: &Error, now: Instant) {
         self.keep_alive.disconnected();
         self.events.extend(self.pings.drain(..).map(Event::NoPong));
         self.output.clear();
         self.answers = 0;
-        self.outgoing.disconnected(cause, Instant::now());
-    }
-
-    /// An attempt to come back has failed.
-    pub fn hindered(&mut self, cause: &Error) {
-        self.outgoing.hindered(cause);
-    }
-
-    /// The broker has said that it ends the connection, perhaps for a publish.
-    pub fn blamed(&mut self, cause: &Error) {
-        self.outgoing.blamed(cause, Instant::now());
+        self.outgoing.disconnected(cause, now);
     }
 
     /// Subscribes with the next connection, and again whenever the broker has lost the session;
@@ -204,7 +202,7 @@ impl Session {
 
     /// Says goodbye; nothing is sent after it [MQTT-3.14.4-2].
     pub fn disconnect(&mut self) {
-        if std::mem::take(&mut self.connected) {
+        if self.outgoing.is_connected() {
             self.outgoing.stop();
             protocol::disconnect(self.output.tail());
         }
@@ -218,23 +216,8 @@ impl Session {
             self.outgoing.room.release(submission.publish.payload.len());
             return None;
         }
-        let (outgoing, mut wire) = self.outgoing(now);
+        let (outgoing, mut wire) = self.sending(now);
         Some(outgoing.push(submission, &mut wire))
-    }
-
-    /// The bounds of what waits to be confirmed.
-    pub fn room(&mut self) -> &mut Room {
-        &mut self.outgoing.room
-    }
-
-    /// Messages and bytes in the outbox.
-    pub fn used_room(&self) -> (usize, usize) {
-        self.outgoing.room.used()
-    }
-
-    /// Wakes whoever is the next to get room, if there is some.
-    pub fn wake_next(&mut self) {
-        self.outgoing.wake_next(Instant::now());
     }
 
     /// From now on no publish is accepted.
@@ -247,62 +230,6 @@ impl Session {
         self.refusal.as_ref()
     }
 
-    /// Whether a publish has ended, and how; asked by its caller only. Otherwise he is woken when it has.
-    pub fn poll_end(&mut self, number: u64, context: &mut Context<'_>) -> Poll<Result<()>> {
-        self.outgoing.poll(number, context)
-    }
-
-    /// The caller of a publish will not ask how it ended. `give_up`: it is not sent any more.
-    pub fn detach(&mut self, number: u64, give_up: bool) {
-        self.outgoing.detach(number, give_up, Instant::now());
-    }
-
-    /// What has ended for [`Hearer::Report`] since the last call; otherwise the waker is called when something has.
-    pub fn take_report(&mut self, waker: &Waker) -> Vec<Ended> {
-        self.outgoing.ends.take_report(waker)
-    }
-
-    /// Fails what is overdue, and tells when it has something to do next.
-    pub fn expire(&mut self, now: Instant) -> Option<Instant> {
-        self.outgoing.pass_over(now);
-        let next = self.outgoing.expire(self.write_timeout, now);
-        next.into_iter().chain(self.outgoing.room.deadline()).min()
-    }
-
-    /// The earliest deadline of a publish whose caller waits.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.outgoing.next_deadline()
-    }
-
-    /// The QoS of publishes that are under way over this connection, if the broker has never confirmed one.
-    pub fn never_answered(&self) -> Option<Consistency> {
-        self.outgoing.never_answered()
-    }
-
-    /// The error of a write that has not found room in time.
-    pub fn no_room(&self) -> Error {
-        self.outgoing.overdue(self.write_timeout, "the outbox is full; the message was not sent")
-    }
-
-    /// What the metrics need.
-    pub fn tally(&self) -> &Tally {
-        self.outgoing.ends.tally()
-    }
-
-    /// A publish has failed that was not accepted.
-    pub fn count_error(&mut self) {
-        self.outgoing.ends.count_error();
-    }
-
-    pub fn reset_tally(&mut self) {
-        self.outgoing.ends.reset_tally();
-    }
-
-    /// The wire bytes of the message accepted last.
-    pub fn last_message(&self) -> Option<Bytes> {
-        self.outgoing.last_message()
-    }
-
     /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
     pub fn flushed(&mut self, position: u64, now: Instant) {
         self.wrote(now);
@@ -310,44 +237,9 @@ impl Session {
         self.outgoing.flushed(position, now);
     }
 
-    /// Publishes that have not ended.
-    pub fn pending(&self) -> usize {
-        self.outgoing.pending()
-    }
-
-    /// The number that the next publish will get.
-    pub fn next_number(&self) -> u64 {
-        self.outgoing.next_number()
-    }
-
-    /// True when [`Session::fail_all`] has ended every publish.
-    pub fn has_ended(&self) -> bool {
-        self.outgoing.has_ended()
-    }
-
-    /// True when every publish with a lower number has ended.
-    pub fn has_ended_before(&self, number: u64) -> bool {
-        self.outgoing.has_ended_before(number)
-    }
-
-    /// Publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.
-    pub fn in_flight(&self) -> usize {
-        self.outgoing.in_flight()
-    }
-
-    /// Publishes that were sent again after a reconnect.
-    pub fn resent(&self) -> u64 {
-        self.outgoing.resent()
-    }
-
     /// True when nothing waits to be sent or confirmed.
     pub fn is_idle(&self) -> bool {
         self.outgoing.pending() == 0 && self.output.is_empty()
-    }
-
-    /// Ends every publish with this error.
-    pub fn fail_all(&mut self, cause: &Error) {
-        self.outgoing.fail_all(cause, Instant::now());
     }
 
     // ---- incoming packets
@@ -362,7 +254,7 @@ impl Session {
     }
 
     fn answer(&mut self, packet: Packet, now: Instant) -> std::result::Result<(), ProtocolError> {
-        let (outgoing, mut wire) = self.outgoing(now);
+        let (outgoing, mut wire) = self.sending(now);
         match packet {
             Packet::Connack { .. } => return Err(ProtocolError("a second CONNACK".into())),
             Packet::Publish(publish) => self.receive(publish)?,
@@ -401,7 +293,7 @@ impl Session {
     /// The application has taken the message. Called in the order of arrival [MQTT-4.6.0-2].
     pub fn acknowledge(&mut self, receipt: Receipt) {
         // Without a connection the broker sends the message again, and that is answered then.
-        if !self.incoming.taken(receipt) || !self.connected {
+        if !self.incoming.taken(receipt) || !self.outgoing.is_connected() {
             return;
         }
         match receipt.qos {
@@ -413,7 +305,7 @@ impl Session {
     fn subscribed(&mut self, id: u16, codes: &[u8], text: Option<String>) -> std::result::Result<(), ProtocolError> {
         let Some(subscription) = &mut self.subscription else { return Err(subscription::unknown(id)) };
         let result = subscription.answered(id, codes, text, self.version, &mut self.outgoing.ids)?;
-        self.events.extend(subscription.less(codes).map(Event::Warning));
+        self.events.extend(subscription.take_warning(codes).map(Event::Warning));
         self.events.push(Event::Subscribed(result));
         Ok(())
     }
@@ -432,12 +324,12 @@ impl Session {
 
     /// When [`Session::tick`] has something to do next; see [`KeepAlive::deadline`].
     pub fn deadline(&self, reading: bool) -> Option<Instant> {
-        self.keep_alive.deadline(reading).filter(|_| self.connected)
+        self.keep_alive.deadline(reading).filter(|_| self.outgoing.is_connected())
     }
 
     /// Sends a ping when it is time. An error means that the broker does not answer.
     pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), Silence> {
-        if self.connected && self.keep_alive.is_due(now, reading)? {
+        if self.outgoing.is_connected() && self.keep_alive.is_due(now, reading)? {
             self.send_ping(now);
         }
         Ok(())
@@ -450,7 +342,7 @@ impl Session {
 
     /// Sends a ping now, unless one is under way; `None` without a connection.
     pub fn ping(&mut self, now: Instant) -> Option<oneshot::Receiver<()>> {
-        if !self.connected {
+        if !self.outgoing.is_connected() {
             return None;
         }
         let (waiter, answer) = oneshot::channel();
@@ -472,6 +364,19 @@ impl Session {
     /// True when a broker that sends and does not read has made too many answers pile up.
     pub fn has_too_many_answers(&self) -> bool {
         self.answers > MAX_ANSWERS
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// Panics unless the session is consistent.
+    pub fn assert_invariants(&self) {
+        // The end that a panic brings is no further fault.
+        if std::thread::panicking() {
+            return;
+        }
+        self.outgoing.assert_invariants(self.subscription.as_ref().and_then(Subscription::unanswered));
+        assert!(self.answers as u64 <= self.output.len(), "answers that are not in the output");
     }
 }
 

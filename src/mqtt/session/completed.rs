@@ -21,21 +21,21 @@ pub(super) struct Completed {
 
 impl Completed {
     pub fn insert(&mut self, id: u16, digest: u64) {
-        let (page, place) = place(id);
+        let (page, index) = position(id);
         if self.pages.len() <= page {
             self.pages.resize(page + 1, None);
         }
-        self.pages[page].get_or_insert_with(|| Box::new([NONE; PAGE]))[place] = digest;
+        self.pages[page].get_or_insert_with(|| Box::new([NONE; PAGE]))[index] = digest;
     }
 
     pub fn contains(&self, id: u16, digest: u64) -> bool {
-        let (page, place) = place(id);
-        self.pages.get(page).and_then(Option::as_ref).is_some_and(|page| page[place] == digest)
+        let (page, index) = position(id);
+        self.pages.get(page).and_then(Option::as_ref).is_some_and(|page| page[index] == digest)
     }
 }
 
-/// The page of an identifier, and its place there.
-fn place(id: u16) -> (usize, usize) {
+/// The page of an identifier, and where it is there.
+fn position(id: u16) -> (usize, usize) {
     (usize::from(id) / PAGE, usize::from(id) % PAGE)
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub(crate) enum Hearer {
     /// The one who asks with its number: [`Ends::outcome`]. The waker is his, when he waits.
     Caller(Option<Waker>),
-    /// The client's [`Report`].
+    /// The client's report: see [`Ends::take_report`].
     Report,
     /// Nobody is interested; the publish goes on.
     Nobody,
@@ -88,7 +88,7 @@ pub(crate) struct Ends {
 }
 
 /// What is known of a publish that has ended.
-pub(super) struct Publish {
+pub(super) struct EndedPublish {
     pub number: u64,
     pub hearer: Hearer,
     pub bytes: usize,
@@ -96,10 +96,10 @@ pub(super) struct Publish {
 }
 
 impl Ends {
-    /// A publish has ended.
-    pub(super) fn tell(&mut self, publish: Publish, result: Result<()>, now: Instant) {
+    /// A publish has ended: the record for whoever hears of it. Wakers are called later, without the session's lock.
+    pub(super) fn record(&mut self, publish: EndedPublish, result: Result<()>, now: Instant) {
         self.news = true;
-        let Publish { number, hearer, bytes, size } = publish;
+        let EndedPublish { number, hearer, bytes, size } = publish;
         if matches!(hearer, Hearer::GivenUp) {
             return;
         }
@@ -127,12 +127,12 @@ impl Ends {
     }
 
     /// How a publish that is not under way any more has ended. Asked once, by its caller.
-    pub fn outcome(&mut self, number: u64) -> Result<()> {
+    pub(super) fn outcome(&mut self, number: u64) -> Result<()> {
         self.failures.remove(&number).map_or(Ok(()), Err)
     }
 
     /// The caller will not ask.
-    pub fn forget(&mut self, number: u64) {
+    pub(super) fn forget(&mut self, number: u64) {
         self.failures.remove(&number);
     }
 
@@ -149,7 +149,7 @@ impl Ends {
     }
 
     /// Who is to be woken now, and whether something has ended.
-    pub fn take_news(&mut self) -> (Vec<Waker>, bool) {
+    pub(super) fn take_news(&mut self) -> (Vec<Waker>, bool) {
         (std::mem::take(&mut self.wakes), std::mem::take(&mut self.news))
     }
 

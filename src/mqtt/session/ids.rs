@@ -84,6 +84,15 @@ impl Ids {
         self.used == 0
     }
 
+    /// Panics unless just these are in use.
+    pub fn assert_held_by(&self, mut held: Vec<(u16, Holder)>) {
+        let mut there: Vec<(u16, Holder)> = self.places.iter().flatten().copied().collect();
+        assert_eq!(self.used, there.len(), "identifiers in use");
+        there.sort_by_key(|(id, _)| *id);
+        held.sort_by_key(|(id, _)| *id);
+        assert_eq!(there, held, "who holds the identifiers");
+    }
+
     pub fn any(&self) -> Option<u16> {
         self.places.iter().flatten().map(|(id, _)| *id).next()
     }

@@ -23,9 +23,9 @@ pub(super) struct KeepAlive {
 struct Ping {
     queued: Instant,
     /// Where it ends in the output.
-    end: u64,
+    position: u64,
     /// When it was with the operating system.
-    sent: Option<Instant>,
+    flushed: Option<Instant>,
 }
 
 /// Why the broker counts as dead.
@@ -58,10 +58,10 @@ impl KeepAlive {
     /// `position` bytes of the output have been written.
     pub fn flushed(&mut self, position: u64, now: Instant) {
         if let Some(ping) = &mut self.ping
-            && ping.sent.is_none()
-            && ping.end <= position
+            && ping.flushed.is_none()
+            && ping.position <= position
         {
-            ping.sent = Some(now);
+            ping.flushed = Some(now);
         }
     }
 
@@ -70,8 +70,8 @@ impl KeepAlive {
         self.last_received = now;
     }
 
-    pub fn ping_queued(&mut self, end: u64, now: Instant) {
-        self.ping = Some(Ping { queued: now, end, sent: None });
+    pub fn ping_queued(&mut self, position: u64, now: Instant) {
+        self.ping = Some(Ping { queued: now, position, flushed: None });
     }
 
     pub fn ping_answered(&mut self) {
@@ -99,7 +99,7 @@ impl KeepAlive {
         match &self.ping {
             None => Some(self.last_sent.min(self.last_received) + self.three_quarters()),
             // One at a time: another one could not be sent either.
-            Some(Ping { sent: None, .. }) => None,
+            Some(Ping { flushed: None, .. }) => None,
             // The broker has to be sent something all the same.
             Some(_) => Some(self.last_sent + self.three_quarters()),
         }
@@ -108,9 +108,9 @@ impl KeepAlive {
     /// When the broker counts as dead, and why. As long as bytes move, it is not: a ping waits for what is before it.
     fn silence_ends(&self, reading: bool) -> Option<(Instant, Silence)> {
         let ping = self.ping.as_ref()?;
-        let (since, silence) = match ping.sent {
+        let (since, silence) = match ping.flushed {
             None => (ping.queued.max(self.last_sent).max(self.last_received), Silence::NothingTaken),
-            Some(sent) if reading => (sent.max(self.last_received), Silence::NoAnswer),
+            Some(flushed) if reading => (flushed.max(self.last_received), Silence::NoAnswer),
             Some(_) => return None,
         };
         Some((since + self.three_quarters(), silence))

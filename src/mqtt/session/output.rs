@@ -16,7 +16,8 @@ pub(crate) struct Output {
     chunks: VecDeque<Bytes>,
     tail: BytesMut,
     chunk_bytes: u64,
-    taken: u64,
+    /// Bytes that were taken out.
+    bytes_before: u64,
 }
 
 impl Output {
@@ -47,14 +48,14 @@ impl Output {
     /// Everything that waits, in order.
     pub fn take(&mut self) -> VecDeque<Bytes> {
         self.seal();
-        self.taken += self.chunk_bytes;
+        self.bytes_before += self.chunk_bytes;
         self.chunk_bytes = 0;
         std::mem::take(&mut self.chunks)
     }
 
     /// Bytes that were ever put in.
     pub fn queued(&self) -> u64 {
-        self.taken + self.len()
+        self.bytes_before + self.len()
     }
 
     /// Bytes that wait.

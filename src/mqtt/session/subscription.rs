@@ -11,7 +11,7 @@ use crate::mqtt::protocol::{self, ProtocolError};
 pub(super) struct Subscription {
     filters: Vec<String>,
     qos: Consistency,
-    /// 0 before the first SUBSCRIBE.
+    /// Of the SUBSCRIBE that waits for its SUBACK; otherwise 0.
     packet_id: u16,
     /// The broker has answered, and still knows.
     granted: bool,
@@ -29,7 +29,7 @@ impl Subscription {
     }
 
     /// The broker has forgotten it.
-    pub fn is_lost(&mut self) {
+    pub fn lost(&mut self) {
         self.granted = false;
     }
 
@@ -51,19 +51,31 @@ impl Subscription {
         version: Version,
         ids: &mut Ids,
     ) -> std::result::Result<Result<()>, ProtocolError> {
-        if self.packet_id != id || self.granted {
+        if self.packet_id != id {
             return Err(unknown(id));
         }
         if codes.len() != self.filters.len() {
             return Err(ProtocolError("SUBACK with a wrong number of codes".into()));
         }
         ids.release(id);
+        self.packet_id = 0;
         self.granted = true;
         Ok(refusal::subscription(version, &self.filters, codes, text))
     }
 
+    /// The identifiers of the session are free: that of an unanswered SUBSCRIBE, too.
+    pub fn start_over(&mut self) {
+        self.packet_id = 0;
+    }
+
+    /// The identifier of the SUBSCRIBE that waits for its SUBACK.
+    #[cfg(test)]
+    pub fn unanswered(&self) -> Option<u16> {
+        (self.packet_id != 0).then_some(self.packet_id)
+    }
+
     /// What is to be told once, if the broker grants less than was asked for (MQTT 3.1.1, section 3.8.4).
-    pub fn less(&mut self, codes: &[u8]) -> Option<String> {
+    pub fn take_warning(&mut self, codes: &[u8]) -> Option<String> {
         let asked = self.qos.qos();
         let (filter, granted) = self.filters.iter().zip(codes).find(|(_, code)| **code < asked)?;
         (!std::mem::replace(&mut self.told_less, true)).then(|| {

@@ -1,6 +1,7 @@
 //! The session against the model of a broker that loses connections and, at times, sessions.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
@@ -9,6 +10,11 @@ use rumqttc::mqttbytes::v4::Packet as Wire;
 
 use super::*;
 use crate::mqtt::protocol::Reason;
+
+/// A session with room for all that a test publishes.
+fn new_session(version: Version, window: u16, keep_alive: Duration, now: Instant) -> Session {
+    Session::new(version, window, keep_alive, Room::new(1_000_000, 1 << 30), Duration::from_secs(60), now)
+}
 
 fn publish(qos: Consistency, tag: u32) -> Publish {
     let payload = Bytes::copy_from_slice(&tag.to_be_bytes());
@@ -44,7 +50,7 @@ struct Broker {
 impl Broker {
     fn take_output(&mut self, session: &mut Session) {
         let mut bytes = BytesMut::new();
-        session.output.take().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+        session.take_output().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
         let position = session.output.queued();
         while !bytes.is_empty() {
             let packet = Wire::read(&mut bytes, 1 << 20).unwrap();
@@ -152,8 +158,7 @@ impl World {
     fn new(window: u16) -> World {
         let now = Instant::now();
         World {
-            session: Session::new(Version::V311, window, Duration::from_secs(60), now)
-                .bounded(Room::new(1_000_000, 1 << 30), Duration::from_secs(60)),
+            session: new_session(Version::V311, window, Duration::from_secs(60), now),
             broker: Broker::default(),
             connected: false,
             confirmations: Vec::new(),
@@ -167,20 +172,25 @@ impl World {
 
     fn publish(&mut self, qos: Consistency) {
         let tag = self.sent.len() as u32;
-        let confirmation = self.submit(publish(qos, tag));
+        // Some are accepted late: their deadline comes before those of earlier ones.
+        let deadline = self.now + Duration::from_secs(60 - 10 * u64::from(tag % 3));
+        let confirmation = self.submit_until(publish(qos, tag), deadline);
         self.confirmations.push(confirmation);
         self.sent.push((qos, tag));
     }
 
     fn submit(&mut self, publish: Publish) -> Confirmation {
-        assert!(self.session.room().try_take(publish.payload.len()));
-        let deadline = self.now + Duration::from_secs(60);
+        self.submit_until(publish, self.now + Duration::from_secs(60))
+    }
+
+    fn submit_until(&mut self, publish: Publish, deadline: Instant) -> Confirmation {
+        assert!(self.session.outgoing.room.try_take(publish.payload.len()));
         let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Caller(None), deadline };
         Confirmation(self.session.publish(submission, self.now).expect("accepted"))
     }
 
     fn result(&mut self, confirmation: Confirmation) -> Option<Result<()>> {
-        match self.session.poll_end(confirmation.0, &mut Context::from_waker(Waker::noop())) {
+        match self.session.outgoing.poll_end(confirmation.0, &mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => Some(result),
             Poll::Pending => None,
         }
@@ -194,7 +204,7 @@ impl World {
             })
             .collect();
         if let Some(index) = open.get(choice % open.len().max(1)) {
-            self.session.detach(self.confirmations[*index].0, true);
+            self.session.outgoing.abandon(self.confirmations[*index].0, true, self.now);
             self.given_up.insert(*index as u32);
         }
     }
@@ -218,7 +228,7 @@ impl World {
     fn cut(&mut self) {
         if std::mem::take(&mut self.connected) {
             self.broker.cut();
-            self.session.disconnected(&Error::Io("cut".into()));
+            self.session.disconnected(&Error::Io("cut".into()), self.now);
         }
     }
 
@@ -321,6 +331,7 @@ fn run(window: u16, steps: Vec<Step>) -> (World, Vec<(Consistency, u32)>) {
             Step::Connect { .. } => {}
         }
         world.events();
+        world.session.assert_invariants();
         assert!(world.session.outgoing.ids.len() <= usize::from(window) + 1, "identifiers in use");
     }
     (world, broker_sent)
@@ -337,12 +348,12 @@ fn first_occurrences(tags: &[u32]) -> Vec<u32> {
 
 /// Every publish has ended, once, and those of QoS 1 and 2 well.
 fn check_ends(world: &mut World) {
-    assert_eq!(world.session.pending(), 0);
-    let tally = world.session.tally();
+    assert_eq!(world.session.outgoing.pending(), 0);
+    let tally = world.session.outgoing.ends.tally();
     let ended = (tally.messages + tally.errors) as usize;
     assert_eq!(ended, world.sent.len() - world.given_up.len(), "each has ended once");
     assert!(world.session.is_idle());
-    assert_eq!(world.session.in_flight(), 0);
+    assert_eq!(world.session.outgoing.in_flight(), 0);
     assert!(world.session.outgoing.ids.is_empty());
     assert!(world.broker.received.is_empty(), "the broker waits for a PUBREL");
     for (index, confirmation) in world.confirmations.clone().into_iter().enumerate() {
@@ -462,7 +473,7 @@ fn a_refused_subscription_is_told() {
 fn under_mqtt_5_the_code_tells_why_a_subscription_is_refused() {
     let refused = |codes: Vec<u8>| {
         let now = Instant::now();
-        let mut session = Session::new(Version::V5, 4, Duration::ZERO, now);
+        let mut session = new_session(Version::V5, 4, Duration::ZERO, now);
         session.subscribe_when_connected(vec!["a".into(), "b".into()], Consistency::AtLeastOnce);
         session.connected(false, &Limits::default(), now);
         session.handle(Packet::Suback(1, codes, Some("because".into())), now).unwrap();
@@ -500,7 +511,11 @@ fn a_refused_publish_ends_with_the_reason_and_leaves_its_place() {
                 0x87 => assert!(matches!(result, Err(Error::Authorization { code: 0x87, .. })), "{result:?}"),
                 _ => assert!(matches!(&result, Err(Error::Io(text)) if text.contains("quota exceeded")), "{result:?}"),
             }
-            assert!(world.session.is_idle() && world.session.outgoing.ids.is_empty() && world.session.in_flight() == 0);
+            assert!(
+                world.session.is_idle()
+                    && world.session.outgoing.ids.is_empty()
+                    && world.session.outgoing.in_flight() == 0
+            );
         }
     }
 }
@@ -535,7 +550,7 @@ fn an_acknowledgement_of_what_waits_to_be_sent_again_takes_no_place() {
     world.cut();
     world.connect_with(true, Some(1));
     world.session.handle(Packet::Puback(3, Reason::default()), world.now).unwrap();
-    assert_eq!(world.session.in_flight(), 1);
+    assert_eq!(world.session.outgoing.in_flight(), 1);
     world.settle();
     check_ends(&mut world);
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0, 1]);
@@ -544,13 +559,13 @@ fn an_acknowledgement_of_what_waits_to_be_sent_again_takes_no_place() {
 #[test]
 fn the_brokers_keep_alive_counts_for_its_connection() {
     let (mut session, at) = clocked();
-    session.disconnected(&Error::Io("cut".into()));
+    session.disconnected(&Error::Io("cut".into()), at(0));
     session.connected(false, &Limits { server_keep_alive_s: Some(4), ..Limits::default() }, at(0));
     assert_eq!(session.deadline(true), Some(at(3)));
-    session.disconnected(&Error::Io("cut".into()));
+    session.disconnected(&Error::Io("cut".into()), at(0));
     session.connected(false, &Limits { server_keep_alive_s: Some(0), ..Limits::default() }, at(0));
     assert_eq!(session.deadline(true), None);
-    session.disconnected(&Error::Io("cut".into()));
+    session.disconnected(&Error::Io("cut".into()), at(0));
     session.connected(false, &Limits::default(), at(0));
     assert_eq!(session.deadline(true), Some(at(6)));
 }
@@ -558,7 +573,7 @@ fn the_brokers_keep_alive_counts_for_its_connection() {
 #[test]
 fn mqtt_3_1_subscribes_again_because_its_broker_does_not_tell() {
     let now = Instant::now();
-    let mut session = Session::new(Version::V31, 4, Duration::ZERO, now);
+    let mut session = new_session(Version::V31, 4, Duration::ZERO, now);
     session.subscribe_when_connected(vec!["a".into()], Consistency::AtLeastOnce);
     for id in [1, 2] {
         session.connected(id > 1, &Limits::default(), now);
@@ -566,7 +581,7 @@ fn mqtt_3_1_subscribes_again_because_its_broker_does_not_tell() {
         assert_eq!(session.take_output().concat_bytes()[..2], [0x82, 6]);
         session.handle(Packet::Suback(id, vec![1], None), now).unwrap();
         assert!(!session.is_subscribing());
-        session.disconnected(&Error::Io("cut".into()));
+        session.disconnected(&Error::Io("cut".into()), now);
     }
 }
 
@@ -575,7 +590,7 @@ fn under_mqtt_3_1_an_identifier_may_be_another_messages_without_a_word() {
     for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
         for dup in [false, true] {
             let now = Instant::now();
-            let mut session = Session::new(Version::V31, 4, Duration::ZERO, now);
+            let mut session = new_session(Version::V31, 4, Duration::ZERO, now);
             session.connected(false, &Limits::default(), now);
             let arrives = |session: &mut Session, tag, dup| {
                 let message = Publish { packet_id: 1, dup, ..publish(qos, tag) };
@@ -586,7 +601,7 @@ fn under_mqtt_3_1_an_identifier_may_be_another_messages_without_a_word() {
                 }
             };
             let first = arrives(&mut session, 1, false).unwrap();
-            session.disconnected(&Error::Io("cut".into()));
+            session.disconnected(&Error::Io("cut".into()), now);
             session.connected(true, &Limits::default(), now);
             assert_eq!(arrives(&mut session, 1, true), None, "the same one again");
             // The broker has begun anew.
@@ -614,7 +629,7 @@ fn what_the_broker_has_goes_on_when_it_takes_less_than_before() {
             world.session.handle(Packet::Pubrec(1, Reason::default()), world.now).unwrap();
             world.session.take_output();
         }
-        world.session.disconnected(&Error::Io("cut".into()));
+        world.session.disconnected(&Error::Io("cut".into()), world.now);
         world.session.connected(true, &small, world.now);
         world.events();
         let output = world.session.take_output().concat_bytes();
@@ -665,15 +680,15 @@ fn only_what_was_not_sent_can_be_withdrawn() {
     world.publish(Consistency::AtLeastOnce);
     world.publish(Consistency::AtLeastOnce);
     let late = world.now + Duration::from_secs(61);
-    assert_eq!(world.session.expire(late), None);
+    assert_eq!(world.session.outgoing.expire(late), None);
     for (confirmation, text) in world.confirmations.clone().into_iter().zip(["may have been delivered", "was not sent"])
     {
         let result = world.result(confirmation).expect("ended");
         assert!(matches!(&result, Err(Error::TimedOut { message, .. }) if message.contains(text)), "{result:?}");
     }
-    assert_eq!(world.session.pending(), 1, "the identifier is kept until it is acknowledged");
+    assert_eq!(world.session.outgoing.pending(), 1, "the identifier is kept until it is acknowledged");
     world.settle();
-    assert_eq!((world.session.pending(), world.session.tally().errors), (0, 2));
+    assert_eq!((world.session.outgoing.pending(), world.session.outgoing.ends.tally().errors), (0, 2));
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
 }
 
@@ -734,7 +749,7 @@ fn packet_identifiers_wrap_and_skip_those_in_use() {
 /// A session with a keep-alive of 8 seconds, so that pings come after 6, and its clock.
 fn clocked() -> (Session, impl Fn(u64) -> Instant) {
     let start = Instant::now();
-    let mut session = Session::new(Version::V311, 1, Duration::from_secs(8), start);
+    let mut session = new_session(Version::V311, 1, Duration::from_secs(8), start);
     session.connected(false, &Limits::default(), start);
     (session, move |seconds| start + Duration::from_secs(seconds))
 }
@@ -841,7 +856,7 @@ fn what_a_caller_has_given_up_is_not_sent_again() {
         world.publish(Consistency::AtLeastOnce);
         world.publish(Consistency::AtLeastOnce);
         world.broker.take_output(&mut world.session);
-        world.session.detach(0, true);
+        world.session.outgoing.abandon(0, true, world.now);
         world.cut();
         world.events();
         world.connect(keeps_session);
@@ -867,12 +882,12 @@ fn what_nobody_waits_for_is_sent_again_all_the_same() {
     world.connect(false);
     world.publish(Consistency::AtLeastOnce);
     world.broker.take_output(&mut world.session);
-    world.session.detach(0, false);
+    world.session.outgoing.abandon(0, false, world.now);
     world.cut();
     world.connect(true);
     world.settle();
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [0]);
-    assert_eq!(world.session.tally().messages, 1);
+    assert_eq!(world.session.outgoing.ends.tally().messages, 1);
 }
 
 #[test]
@@ -880,7 +895,7 @@ fn the_report_has_ranges_with_the_failures_apart() {
     let mut world = World::new(10);
     world.connect(false);
     for tag in 0..5 {
-        assert!(world.session.room().try_take(4));
+        assert!(world.session.outgoing.room.try_take(4));
         let publish = publish(Consistency::AtLeastOnce, tag);
         let deadline = world.now;
         world
@@ -892,12 +907,12 @@ fn the_report_has_ranges_with_the_failures_apart() {
     }
     world.session.handle(Packet::Puback(3, Reason::of(0x87)), world.now).unwrap();
     world.session.handle(Packet::Puback(5, Reason::default()), world.now).unwrap();
-    match world.session.take_report(Waker::noop()).as_slice() {
+    match world.session.outgoing.ends.take_report(Waker::noop()).as_slice() {
         [Ended::Done(0, 2), Ended::Done(3, 4), Ended::Failed(2, Error::Authorization { .. }), Ended::Done(4, 5)] => {}
         other => panic!("{other:?}"),
     }
-    assert_eq!(world.session.room().used(), (0, 0));
-    assert_eq!(world.session.take_report(Waker::noop()), []);
+    assert_eq!(world.session.outgoing.room.used(), (0, 0));
+    assert_eq!(world.session.outgoing.ends.take_report(Waker::noop()), []);
 }
 
 #[test]
@@ -908,7 +923,7 @@ fn a_qos_2_publish_that_was_given_up_lets_the_broker_forget_its_identifier() {
     world.broker.take_output(&mut world.session);
     world.broker.handle_one();
     world.give_up(0);
-    assert_eq!((world.session.pending(), world.session.in_flight()), (1, 1));
+    assert_eq!((world.session.outgoing.pending(), world.session.outgoing.in_flight()), (1, 1));
     world.cut();
     world.connect(true);
     world.settle();
@@ -940,8 +955,8 @@ fn what_was_given_up_before_it_was_sent_is_withdrawn() {
     world.publish(Consistency::AtLeastOnce);
     world.publish(Consistency::AtLeastOnce);
     world.give_up(0);
-    assert_eq!(world.session.pending(), 1);
-    assert_eq!(world.session.room().used().0, 1, "its room is free");
+    assert_eq!(world.session.outgoing.pending(), 1);
+    assert_eq!(world.session.outgoing.room.used().0, 1, "its room is free");
     world.connect(true);
     world.settle();
     check_ends(&mut world);
@@ -983,10 +998,10 @@ fn what_is_given_up_before_its_turn_after_a_reconnect_is_not_sent_again() {
             // The broker takes less than before, so that two wait for their turn.
             world.connect_with(true, Some(1));
             if expires {
-                world.session.expire(world.now + Duration::from_secs(61));
+                world.session.outgoing.expire(world.now + Duration::from_secs(61));
             } else {
-                world.session.detach(1, true);
-                world.session.detach(2, true);
+                world.session.outgoing.abandon(1, true, world.now);
+                world.session.outgoing.abandon(2, true, world.now);
             }
             world.given_up = [1, 2].into();
             world.settle();
@@ -1004,8 +1019,8 @@ fn a_qos_2_publish_that_the_broker_cannot_stand_releases_its_identifier() {
     world.publish(Consistency::ExactlyOnce);
     for time in 1..=3 {
         world.session.take_output();
-        world.session.blamed(&Error::Io("the broker says no".into()));
-        world.session.disconnected(&Error::Io("the broker says no".into()));
+        world.session.outgoing.ended_by_broker(&Error::Io("the broker says no".into()), world.now);
+        world.session.disconnected(&Error::Io("the broker says no".into()), world.now);
         assert_eq!(world.result(world.confirmations[0]).is_some(), time == 3);
         world.session.connected(true, &Limits::default(), world.now);
     }
@@ -1022,12 +1037,12 @@ fn a_qos_2_publish_that_the_broker_cannot_stand_releases_its_identifier() {
     world.publish(Consistency::ExactlyOnce);
     for _ in 0..6 {
         world.session.take_output();
-        world.session.blamed(&Error::Io("no".into()));
-        world.session.disconnected(&Error::Io("no".into()));
+        world.session.outgoing.ended_by_broker(&Error::Io("no".into()), world.now);
+        world.session.disconnected(&Error::Io("no".into()), world.now);
         world.session.connected(true, &Limits::default(), world.now);
     }
     assert!(world.session.is_idle() && world.session.outgoing.ids.is_empty());
-    assert_eq!(world.session.tally().errors, 1, "its end was told once");
+    assert_eq!(world.session.outgoing.ends.tally().errors, 1, "its end was told once");
 }
 
 #[test]
@@ -1037,7 +1052,7 @@ fn one_missing_acknowledgement_does_not_keep_the_places_of_those_that_came() {
     world.publish(Consistency::AtLeastOnce);
     world.session.take_output();
     for _ in 0..200_000 {
-        assert!(world.session.room().try_take(4));
+        assert!(world.session.outgoing.room.try_take(4));
         let publish = publish(Consistency::AtLeastOnce, 1);
         let deadline = world.now + Duration::from_secs(60);
         let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Nobody, deadline };
@@ -1046,7 +1061,7 @@ fn one_missing_acknowledgement_does_not_keep_the_places_of_those_that_came() {
         let id = world.session.outgoing.id_of(number);
         world.session.handle(Packet::Puback(id, Reason::default()), world.now).unwrap();
     }
-    assert_eq!(world.session.pending(), 1);
+    assert_eq!(world.session.outgoing.pending(), 1);
     assert!(world.session.outgoing.slots() < 100, "{}", world.session.outgoing.slots());
     world.session.handle(Packet::Puback(1, Reason::default()), world.now).unwrap();
     assert!(world.session.is_idle());
@@ -1057,7 +1072,7 @@ fn a_publish_that_was_accepted_late_ends_in_time() {
     let mut world = World::new(10);
     world.connect(false);
     let mut submit = |seconds| {
-        assert!(world.session.room().try_take(4));
+        assert!(world.session.outgoing.room.try_take(4));
         let publish = publish(Consistency::AtLeastOnce, 1);
         let deadline = world.now + Duration::from_secs(seconds);
         let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Report, deadline };
@@ -1065,13 +1080,59 @@ fn a_publish_that_was_accepted_late_ends_in_time() {
     };
     let (late, early) = (submit(60), submit(10));
     let at = |seconds| world.now + Duration::from_secs(seconds);
-    assert_eq!(world.session.expire(at(9)), Some(at(10)));
-    assert_eq!(world.session.expire(at(10)), Some(at(60)));
-    let failed = |session: &mut Session| match session.take_report(Waker::noop()).as_slice() {
+    assert_eq!(world.session.outgoing.expire(at(9)), Some(at(10)));
+    assert_eq!(world.session.outgoing.expire(at(10)), Some(at(60)));
+    let failed = |session: &mut Session| match session.outgoing.ends.take_report(Waker::noop()).as_slice() {
         [Ended::Failed(number, Error::TimedOut { .. })] => *number,
         other => panic!("{other:?}"),
     };
     assert_eq!(failed(&mut world.session), early);
-    assert_eq!(world.session.expire(at(60)), None);
+    assert_eq!(world.session.outgoing.expire(at(60)), None);
     assert_eq!(failed(&mut world.session), late);
+}
+
+#[test]
+fn a_publish_that_was_accepted_late_leaves_no_deadline_behind() {
+    for gives_up in [false, true] {
+        let mut world = World::new(10);
+        world.connect(false);
+        for seconds in [60, 10] {
+            let deadline = world.now + Duration::from_secs(seconds);
+            let confirmation = world.submit_until(publish(Consistency::AtLeastOnce, 1), deadline);
+            world.confirmations.push(confirmation);
+        }
+        let at = |seconds| Some(world.now + Duration::from_secs(seconds));
+        assert_eq!(world.session.outgoing.next_deadline(), at(10));
+        if gives_up {
+            world.session.outgoing.abandon(1, true, world.now);
+        } else {
+            world.session.handle(Packet::Puback(2, Reason::default()), world.now).unwrap();
+        }
+        assert_eq!(world.session.outgoing.next_deadline(), at(60), "gives up: {gives_up}");
+        assert_eq!(world.session.outgoing.expire(world.now), at(60), "gives up: {gives_up}");
+    }
+}
+
+#[test]
+fn a_qos_1_publish_that_the_broker_cannot_stand_fails_and_the_next_one_follows() {
+    let mut world = World::new(1);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.publish(Consistency::AtLeastOnce);
+    let cause = Error::Io("the broker says no".into());
+    for time in 1..=3 {
+        world.session.take_output();
+        world.session.outgoing.ended_by_broker(&cause, world.now);
+        world.session.assert_invariants();
+        let output = world.session.take_output();
+        assert!(output.is_empty(), "nothing is sent after the broker's DISCONNECT");
+        assert_eq!(world.result(world.confirmations[0]).is_some(), time == 3);
+        world.session.disconnected(&cause, world.now);
+        world.connect(true);
+        world.session.assert_invariants();
+    }
+    world.publish(Consistency::AtLeastOnce);
+    world.settle();
+    assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [1, 2]);
+    assert_eq!(world.session.outgoing.ends.tally().errors, 1);
 }

@@ -375,3 +375,49 @@ impl std::task::Wake for Woken {
         *lock(&self.0) = true;
     }
 }
+
+/// The driver is not woken when a caller gives up: what waits is never the last thing that a close waits for.
+#[test]
+fn a_close_goes_on_at_once_when_the_callers_give_up() {
+    simulate(async {
+        let world = world(Habits::default(), Weather::fair());
+        let hour = ("close_timeout_ms", Value::Int(3_600_000));
+        let one_by_one = ("max_inflight_messages", Value::Int(1));
+        let second = Duration::from_secs(1);
+        let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[hour.clone(), one_by_one]));
+        client.opened().await.expect("open");
+        let accept = |client: &Client, tag| {
+            let mut write = client.publish(payload(tag), ValueSize::same(4), after(60 * MINUTE));
+            let context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(write.poll_accepted(crate::mqtt::Way::Gathered, &context).is_ready());
+            write
+        };
+        world.broker.stop_reading(true);
+        // The broker was about to read, and does it once more.
+        assert_eq!(write(&client, payload(0), MINUTE).await, Ok(()));
+        let (sent, mut queued) = (accept(&client, 1), accept(&client, 2));
+        sleep(second).await;
+        client.begin_close();
+        sleep(second).await;
+        queued.leave(true);
+        sleep(second).await;
+        world.broker.stop_reading(false);
+        let confirmed = Instant::now();
+        assert_eq!((sent.await, client.closed().await), (Ok(()), Ok(())));
+        assert!(confirmed.elapsed() <= 2 * second, "{:?}", confirmed.elapsed());
+        assert_eq!(world.broker.log().iter().map(|message| message.tag).collect::<Vec<_>>(), [0, 1]);
+
+        // Without a connection.
+        let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[hour, delay(3600.0)]));
+        client.opened().await.expect("open");
+        world.network.take_down(60 * MINUTE, true);
+        told(&world, "Retrying").await;
+        let mut queued = accept(&client, 3);
+        client.begin_close();
+        sleep(10 * second).await;
+        queued.leave(true);
+        let given_up = Instant::now();
+        assert_eq!(client.closed().await, Ok(()));
+        assert!(given_up.elapsed() <= second, "{:?}", given_up.elapsed());
+    });
+}

@@ -31,6 +31,13 @@ impl Deadlines {
         }
     }
 
+    /// A publish has ended, or its caller does not wait any more: so no more are kept than publishes.
+    pub fn remove(&mut self, number: u64, deadline: Instant) {
+        if !self.stragglers.is_empty() {
+            self.stragglers.remove(&(deadline, number));
+        }
+    }
+
     /// One of those apart whose deadline has passed.
     pub fn pop_straggler(&mut self, now: Instant) -> Option<u64> {
         let (deadline, number) = *self.stragglers.first()?;
@@ -43,5 +50,10 @@ impl Deadlines {
     /// The next deadline of those apart.
     pub fn next_straggler(&self) -> Option<Instant> {
         self.stragglers.first().map(|(deadline, _)| *deadline)
+    }
+
+    #[cfg(test)]
+    pub fn stragglers(&self) -> impl Iterator<Item = &(Instant, u64)> {
+        self.stragglers.iter()
     }
 }

@@ -106,11 +106,21 @@ impl<T> Entries<T> {
     fn search(&self, number: u64) -> Result<usize, usize> {
         self.slots.binary_search_by_key(&number, |slot| slot.number)
     }
+}
 
+#[cfg(test)]
+impl<T> Entries<T> {
     /// Slots, with and without an entry.
-    #[cfg(test)]
     pub fn slots(&self) -> usize {
         self.slots.len()
+    }
+
+    pub fn assert_invariants(&self) {
+        assert_eq!(self.live, self.iter().count(), "entries that are there");
+        assert!(self.slots.iter().map(|slot| slot.number).is_sorted_by(|one, next| one < next), "order of the slots");
+        assert!(self.slots.front().is_none_or(|slot| slot.entry.is_some()), "the first slot is empty");
+        assert!(self.slots.back().is_none_or(|slot| slot.number < self.next_number), "a slot without a number");
+        assert!(self.slots.len() <= 2 * self.live + FEW, "{} slots for {} entries", self.slots.len(), self.live);
     }
 }
 
@@ -148,7 +158,7 @@ mod tests {
                 prop_assert_eq!(entries.first_number(), first.unwrap_or(entries.next_number()));
                 let middle = entries.next_number() / 2;
                 prop_assert_eq!(entries.next_from(middle), model.range(middle..).next().map(|(number, _)| *number));
-                prop_assert!(entries.slots() <= 2 * entries.len() + FEW);
+                entries.assert_invariants();
             }
         }
     }

@@ -30,7 +30,7 @@ struct Waiting {
 /// must not keep the others waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A place in the queue for room; given back by [`Room::leave`].
+/// A place in the queue for room; given back by [`Room::withdraw`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
@@ -73,10 +73,10 @@ impl Room {
     /// True: it is this one's turn, and it has its room for so many bytes now. Otherwise the waker is called when that may
     /// have changed; when the room is closed, too.
     pub fn poll(&mut self, ticket: Ticket, bytes: usize, waker: &Waker) -> bool {
-        let place = self.queue.partition_point(|waiting| waiting.ticket < ticket.0);
-        if self.queue.get(place).is_none_or(|waiting| waiting.ticket != ticket.0) {
+        let index = self.queue.partition_point(|waiting| waiting.ticket < ticket.0);
+        if self.queue.get(index).is_none_or(|waiting| waiting.ticket != ticket.0) {
             // It had lost its turn.
-            self.queue.insert(place, Waiting { ticket: ticket.0, bytes, waker: None, called: None });
+            self.queue.insert(index, Waiting { ticket: ticket.0, bytes, waker: None, called: None });
         }
         match self.queue.front() {
             Some(first) if first.ticket == ticket.0 && self.fits(bytes) => {
@@ -85,7 +85,7 @@ impl Room {
                 true
             }
             _ => {
-                if let Some(waiting) = self.queue.get_mut(place) {
+                if let Some(waiting) = self.queue.get_mut(index) {
                     waiting.called = None;
                     match &mut waiting.waker {
                         Some(known) if known.will_wake(waker) => {}
@@ -97,8 +97,8 @@ impl Room {
         }
     }
 
-    /// Leaves the queue without room.
-    pub fn leave(&mut self, ticket: Ticket) {
+    /// Whoever has this ticket leaves the queue without room.
+    pub fn withdraw(&mut self, ticket: Ticket) {
         self.queue.retain(|waiting| waiting.ticket != ticket.0);
     }
 
@@ -109,7 +109,7 @@ impl Room {
     }
 
     /// Whose turn it is now, to be woken; each is named once.
-    pub fn next(&mut self, now: Instant) -> Option<Waker> {
+    pub(super) fn next(&mut self, now: Instant) -> Option<Waker> {
         let bytes = self.queue.front()?.bytes;
         if !self.fits(bytes) {
             return None;
@@ -121,12 +121,12 @@ impl Room {
     }
 
     /// When whoever was called loses the turn.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(in crate::mqtt::session) fn deadline(&self) -> Option<Instant> {
         self.queue.front()?.called.map(|called| called + PATIENCE)
     }
 
     /// Takes the turn from whoever has not come in time; the next one is to be woken.
-    pub fn pass_over(&mut self, now: Instant) -> Option<Waker> {
+    pub(super) fn pass_over(&mut self, now: Instant) -> Option<Waker> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
@@ -142,5 +142,16 @@ impl Room {
 
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+}
+
+#[cfg(test)]
+impl Room {
+    /// Panics unless messages of just these bytes have room.
+    pub fn assert_used_by(&self, bytes: &[usize]) {
+        let sum: usize = bytes.iter().map(|bytes| bytes.min(&self.max_bytes)).sum();
+        assert_eq!(self.used(), (bytes.len(), sum), "messages and bytes that have room");
+        assert!(self.messages <= self.max_messages && self.bytes <= self.max_bytes, "{:?} is too much", self.used());
+        assert!(self.queue.iter().map(|waiting| waiting.ticket).is_sorted_by(|one, next| one < next), "the queue");
     }
 }

@@ -1,0 +1,173 @@
+//! How publishes come to their end: written, confirmed, withdrawn, overdue, or together with the client.
+
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::{Outgoing, Phase};
+use crate::error::{Error, Result};
+use crate::mqtt::session::ends::{EndedPublish, Hearer};
+
+impl Outgoing {
+    /// The end of a publish: its room and its identifier are free again, and whoever is to hear of it is told.
+    pub(super) fn end(&mut self, number: u64, result: Result<()>, now: Instant) {
+        let Some(entry) = self.entries.remove(number) else { return };
+        // Otherwise it was sent over an earlier connection, and not yet again over this one.
+        if entry.phase.is_handshake() && number < self.connection.first_queued {
+            self.connection.in_flight -= 1;
+        }
+        self.deadlines.remove(number, entry.deadline);
+        self.suspect = self.suspect.filter(|(suspect, _)| *suspect != number);
+        if entry.publish.packet_id != 0 {
+            self.ids.release(entry.publish.packet_id);
+        }
+        if number + 1 == self.entries.next_number() && entry.phase != Phase::Unflushed {
+            self.last_message = Some(entry.publish.payload);
+        }
+        self.room.release(entry.bytes);
+        self.wake_next(now);
+        let ended = EndedPublish { number, hearer: entry.hearer, bytes: entry.bytes, size: entry.size };
+        self.ends.record(ended, result, now);
+    }
+
+    /// A publish fails that can't be sent, or not again. Its identifier is released if the broker may hold it.
+    pub(super) fn fail(&mut self, number: u64, error: Error, now: Instant) {
+        self.fail_early(number, error, now);
+        if self.entries.get(number).is_some_and(|entry| entry.phase == Phase::Sent) {
+            self.let_go(number, now);
+        } else {
+            self.end(number, Ok(()), now);
+        }
+    }
+
+    /// Tells the failure of a publish whose end is still to come.
+    fn fail_early(&mut self, number: u64, error: Error, now: Instant) {
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        self.deadlines.remove(number, entry.deadline);
+        let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp);
+        let failed = EndedPublish { number, hearer, bytes: entry.bytes, size: entry.size };
+        self.ends.record(failed, Err(error), now);
+    }
+
+    /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
+    pub(in crate::mqtt::session) fn flushed(&mut self, position: u64, now: Instant) {
+        while let Some(&(ends_at, number)) = self.connection.unflushed.front()
+            && ends_at <= position
+        {
+            self.connection.unflushed.pop_front();
+            self.end(number, Ok(()), now);
+        }
+    }
+
+    /// Ends every publish with this error.
+    pub fn fail_all(&mut self, cause: &Error, now: Instant) {
+        self.has_ended = true;
+        self.connection.unflushed.clear();
+        for number in self.entries.numbers() {
+            self.end(number, Err(cause.clone()), now);
+        }
+    }
+
+    /// Wakes whoever is the next to get room, if there is some.
+    pub fn wake_next(&mut self, now: Instant) {
+        self.ends.wake_later(self.room.next(now));
+    }
+
+    // ---- the caller
+
+    /// Whether a publish has ended, and how; asked by its caller only. Otherwise he is woken when it has.
+    pub fn poll_end(&mut self, number: u64, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(entry) = self.entries.get_mut(number) else {
+            return Poll::Ready(self.ends.outcome(number));
+        };
+        match &mut entry.hearer {
+            Hearer::Caller(Some(waker)) if waker.will_wake(context.waker()) => Poll::Pending,
+            Hearer::Caller(waker) => {
+                *waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            // The deadline has passed, and has left its failure.
+            _ => Poll::Ready(self.ends.outcome(number)),
+        }
+    }
+
+    /// The caller of a publish will not ask how it ended. `give_up`: it is withdrawn if it was not sent, and not sent again
+    /// if it was.
+    pub fn abandon(&mut self, number: u64, give_up: bool, now: Instant) {
+        self.ends.forget(number);
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if !matches!(entry.hearer, Hearer::Caller(_)) {
+            return;
+        }
+        if !give_up {
+            entry.hearer = Hearer::Nobody;
+            return;
+        }
+        entry.hearer = Hearer::GivenUp;
+        self.deadlines.remove(number, entry.deadline);
+        if entry.phase == Phase::Queued {
+            self.end(number, Ok(()), now);
+        }
+    }
+
+    // ---- deadlines
+
+    /// Fails what is overdue, and gives the turn for room to the next one when the first does not come. Tells when it has
+    /// something to do next. What was not sent is withdrawn; what was sent keeps its identifier until it is acknowledged.
+    pub fn expire(&mut self, now: Instant) -> Option<Instant> {
+        self.ends.wake_later(self.room.pass_over(now));
+        while let Some(number) = self.deadlines.pop_straggler(now) {
+            self.expire_one(number, now);
+        }
+        let mut next = None;
+        while let Some(number) = self.entries.next_from(self.deadlines.first) {
+            let Some(entry) = self.entries.get(number) else { break };
+            if entry.deadline > now && !entry.is_given_up() {
+                next = Some(entry.deadline);
+                self.deadlines.first = number;
+                break;
+            }
+            self.deadlines.first = number + 1;
+            self.expire_one(number, now);
+        }
+        next.into_iter().chain(self.deadlines.next_straggler()).chain(self.room.deadline()).min()
+    }
+
+    fn expire_one(&mut self, number: u64, now: Instant) {
+        let Some(entry) = self.entries.get(number).filter(|entry| !entry.is_given_up()) else { return };
+        let what = match entry.ever_sent || entry.phase == Phase::Unflushed {
+            false => "the message was not sent",
+            true => "the message is not confirmed, and may have been delivered",
+        };
+        let is_queued = entry.phase == Phase::Queued;
+        let error = self.overdue(what);
+        if is_queued {
+            self.end(number, Err(error), now);
+        } else {
+            self.fail_early(number, error, now);
+        }
+    }
+
+    /// The earliest deadline of a publish whose caller waits.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let waits = self.entries.iter().map(|(_, entry)| entry).find(|entry| !entry.is_given_up());
+        waits.map(|entry| entry.deadline).into_iter().chain(self.deadlines.next_straggler()).min()
+    }
+
+    /// The error of a write that has not found room in time.
+    pub fn no_room(&self) -> Error {
+        self.overdue("the outbox is full; the message was not sent")
+    }
+
+    /// The error of a write whose time is up, with what stands in its way.
+    fn overdue(&self, what: &str) -> Error {
+        let millis = self.write_timeout.as_millis();
+        match self.obstacle.as_ref().filter(|_| !self.connection.is_open) {
+            None => Error::TimedOut { message: format!("write timed out after {millis} ms: {what}"), cause: None },
+            Some(obstacle) => Error::TimedOut {
+                message: format!("write timed out after {millis} ms: {what}; there is no connection: {obstacle}"),
+                cause: Some(Box::new(obstacle.clone())),
+            },
+        }
+    }
+}

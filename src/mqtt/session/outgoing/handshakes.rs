@@ -1,0 +1,66 @@
+//! The handshakes of QoS 1 and 2: what the broker's acknowledgements mean for a publish.
+
+use super::{Entry, Outgoing, Phase, Wire};
+use crate::config::Consistency;
+use crate::error::Result;
+use crate::mqtt::protocol::{self, ProtocolError, Reason};
+use crate::mqtt::session::ids::Holder;
+use crate::mqtt::session::refusal;
+
+type Handled = std::result::Result<(), ProtocolError>;
+
+impl Outgoing {
+    pub(in crate::mqtt::session) fn puback(&mut self, id: u16, reason: &Reason, wire: &mut Wire<'_>) -> Handled {
+        match self.awaiting(id) {
+            Some((number, entry)) if entry.publish.qos == Consistency::AtLeastOnce => {
+                let result = refusal::outcome(&entry.publish, wire.broker, "PUBACK", reason);
+                self.acknowledged(number, result, wire);
+            }
+            Some(_) => return Err(ProtocolError(format!("PUBACK for the QoS 2 publish {id}"))),
+            None => tracing::debug!("PUBACK for the unknown publish {id}"),
+        }
+        Ok(())
+    }
+
+    pub(in crate::mqtt::session) fn pubrec(&mut self, id: u16, reason: &Reason, wire: &mut Wire<'_>) -> Handled {
+        match self.awaiting(id) {
+            Some((number, entry)) if entry.publish.qos == Consistency::ExactlyOnce => {
+                if reason.is_error() {
+                    // The end of it; no PUBREL follows (MQTT 5, section 4.3.3).
+                    let result = refusal::outcome(&entry.publish, wire.broker, "PUBREC", reason);
+                    self.acknowledged(number, result, wire);
+                    return Ok(());
+                }
+                // The broker has the payload now.
+                entry.phase = Phase::Released;
+            }
+            Some(_) => return Err(ProtocolError(format!("PUBREC for the QoS 1 publish {id}"))),
+            None if reason.is_error() => return Ok(()),
+            None => tracing::debug!("PUBREC for the unknown publish {id}"),
+        }
+        protocol::pubrel(id, wire.output.tail());
+        Ok(())
+    }
+
+    pub(in crate::mqtt::session) fn pubcomp(&mut self, id: u16, wire: &mut Wire<'_>) -> Handled {
+        match self.awaiting(id) {
+            Some((number, entry)) if entry.phase == Phase::Released => self.acknowledged(number, Ok(()), wire),
+            Some(_) => return Err(ProtocolError(format!("PUBCOMP for the publish {id} before its PUBREC"))),
+            None => tracing::debug!("PUBCOMP for the unknown publish {id}"),
+        }
+        Ok(())
+    }
+
+    /// The publish that waits under this identifier, for which an answer has come.
+    fn awaiting(&mut self, id: u16) -> Option<(u64, &mut Entry)> {
+        let Some(Holder::Publish(number)) = self.ids.get(id) else { return None };
+        self.was_answered = true;
+        Some((number, self.entries.get_mut(number)?))
+    }
+
+    /// The last acknowledgement of a publish has come, which ends it; the window has a place more.
+    fn acknowledged(&mut self, number: u64, result: Result<()>, wire: &mut Wire<'_>) {
+        self.end(number, result, wire.now);
+        self.send_queued(wire);
+    }
+}

@@ -1,0 +1,113 @@
+//! The order of publishes and the window: accepting them, sending them, and sending them again.
+
+use tokio::time::Instant;
+
+use super::{Entry, Outgoing, Phase, Submission, Wire};
+use crate::config::{Consistency, Version};
+use crate::error::{Error, Result};
+use crate::mqtt::protocol;
+use crate::mqtt::session::ids::Holder;
+
+impl Outgoing {
+    /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
+    pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
+        let Submission { publish, size, hearer, deadline } = submission;
+        let bytes = publish.payload.len();
+        let entry = Entry { publish, phase: Phase::Queued, ever_sent: false, hearer, deadline, bytes, size };
+        let number = self.entries.push(entry);
+        self.deadlines.add(number, deadline);
+        self.send_queued(wire);
+        number
+    }
+
+    /// Sends what waits, in its order and as far as the window allows. What the broker has had before, and kept with
+    /// the session, goes under the same identifier: PUBLISH with DUP, or PUBREL (MQTT 3.1.1 and 5, section 4.4).
+    pub(in crate::mqtt::session) fn send_queued(&mut self, wire: &mut Wire<'_>) {
+        while self.connection.is_open
+            && self.connection.in_flight < if self.suspect.is_some() { 1 } else { self.connection.window }
+            && let Some(number) = self.entries.next_from(self.connection.first_queued)
+        {
+            self.send(number, wire);
+            // Not before: while it is decided whether it is sent, it is not in flight.
+            self.connection.first_queued = number + 1;
+        }
+    }
+
+    /// Sends one, or ends it when it is not to be sent any more.
+    fn send(&mut self, number: u64, wire: &mut Wire<'_>) {
+        let is_last = number + 1 == self.entries.next_number();
+        let limited = self.connection.maximum_packet_size != usize::MAX;
+        let mut found = self.entries.get_mut(number);
+        if found.as_ref().is_some_and(|entry| limited || entry.is_given_up()) {
+            self.check(number, wire);
+            // It may have ended, or have become a PUBREL.
+            found = self.entries.get_mut(number);
+        }
+        let Some(entry) = found else { return };
+        if entry.publish.qos == Consistency::AtMostOnce {
+            entry.phase = Phase::Unflushed;
+            wire.output.publish(wire.version, &entry.publish);
+            // Nothing needs it any more; freeing it is cheapest for the thread that has just made it.
+            let payload = std::mem::take(&mut entry.publish.payload);
+            if is_last {
+                self.last_message = Some(payload);
+            }
+            self.connection.unflushed.push_back((wire.output.queued(), number));
+            return;
+        }
+        self.connection.in_flight += 1;
+        match entry.phase {
+            Phase::Queued | Phase::Unflushed => {
+                entry.publish.packet_id = self.ids.take(Holder::Publish(number));
+                entry.phase = Phase::Sent;
+                entry.ever_sent = true;
+                wire.output.publish(wire.version, &entry.publish);
+            }
+            Phase::Sent => {
+                entry.publish.dup = true;
+                self.resent += 1;
+                wire.output.publish(wire.version, &entry.publish);
+            }
+            Phase::Released => protocol::pubrel(entry.publish.packet_id, wire.output.tail()),
+        }
+    }
+
+    /// Ends one that is too large or given up, before its turn to be sent over this connection; see [`Outgoing::let_go`].
+    fn check(&mut self, number: u64, wire: &Wire<'_>) {
+        let Some(entry) = self.entries.get(number).filter(|entry| entry.phase != Phase::Released) else { return };
+        if let Err(error) = check_size(self.connection.maximum_packet_size, wire.version, entry) {
+            self.fail(number, error, wire.now);
+        } else if entry.is_given_up() {
+            self.let_go(number, wire.now);
+        }
+    }
+
+    /// A publish that is not to be sent again. One that a broker closes the connection on, for its size perhaps, would
+    /// stand in the way of all others for ever. At QoS 2 the broker may hold the identifier until PUBREL comes, so that
+    /// goes in its place; a broker that does not know the identifier answers all the same (MQTT 3.1.1, section 4.3.3; 5,
+    /// section 3.7.2.1).
+    pub(super) fn let_go(&mut self, number: u64, now: Instant) {
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if entry.phase == Phase::Sent && entry.publish.qos == Consistency::ExactlyOnce {
+            entry.phase = Phase::Released;
+        } else {
+            self.end(number, Ok(()), now);
+        }
+    }
+}
+
+/// The broker would close the connection on a packet that is too large for it (MQTT 5, section 3.2.2.3.6).
+fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
+    if most == usize::MAX {
+        return Ok(());
+    }
+    let size = protocol::publish_packet_size(version, &entry.publish);
+    if size <= most {
+        return Ok(());
+    }
+    let what = match entry.ever_sent {
+        false => "was not sent",
+        true => "is not confirmed, may have been delivered, and can't be sent again",
+    };
+    Err(Error::Io(format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most")))
+}
