@@ -37,6 +37,7 @@ final class CallbackExecutor {
     CallbackExecutor(Executor executor, String name) {
         this.executor = executor;
         this.name = name;
+        turn.begun.set(true); // nothing is there for it
     }
 
     /** True on a thread that runs callbacks now. */
@@ -56,14 +57,14 @@ final class CallbackExecutor {
 
     /** For any thread, whatever locks it holds: waits for nobody, and runs nothing here. */
     void submit(Runnable news) {
+        // All that takes memory comes before the count: who fails here has submitted nothing.
+        Turn next = new Turn();
         queue.add(news);
-        boolean first = backlog.getAndIncrement() == 0;
-        if (first) {
-            turn = new Turn();
-        }
-        Turn current = turn;
-        if (first || current.stalled) {
-            begin(current);
+        if (backlog.getAndIncrement() == 0) {
+            turn = next;
+            begin(next);
+        } else if (turn.stalled) {
+            begin(turn);
         }
     }
 
@@ -92,8 +93,13 @@ final class CallbackExecutor {
         next.run();
     }
 
+    /** An executor that does not say so, as those that an application server manages, is believed to be alive. */
     private boolean isShutDown() {
-        return executor instanceof ExecutorService && ((ExecutorService) executor).isShutdown();
+        try {
+            return executor instanceof ExecutorService && ((ExecutorService) executor).isShutdown();
+        } catch (RuntimeException | Error e) {
+            return false;
+        }
     }
 
     /**
@@ -113,12 +119,21 @@ final class CallbackExecutor {
             boolean interrupted = Thread.currentThread().isInterrupted();
             Turn next = turn;
             if (!next.begun.get() && (interrupted || Waiter.left(begun) == 0)) {
-                next.run();
+                runHere(next);
             } else if (interrupted || Waiter.left(deadline) == 0) {
                 return;
             } else {
                 waiter.await(next.begun.get() ? deadline : begun);
             }
+        }
+    }
+
+    /** An interrupt of this thread is not for the callbacks, and stays. */
+    private static void runHere(Turn next) {
+        boolean interrupted = Thread.interrupted();
+        next.run();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -136,10 +151,10 @@ final class CallbackExecutor {
             }
             worker = Thread.currentThread();
             lastWorker = worker;
-            threads.enter();
+            ClassLoader before = threads.enter();
             drain();
             worker = null;
-            ClientThreads.leave();
+            ClientThreads.leave(before);
             Waiter waiter = closing;
             if (waiter != null) {
                 waiter.wake();

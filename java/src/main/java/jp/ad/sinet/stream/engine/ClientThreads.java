@@ -17,22 +17,28 @@ final class ClientThreads {
         return new Own(work, name, null);
     }
 
-    /** If this is a thread of the library's own, callbacks that it runs from now on find the client's loader. */
-    void enter() {
-        Thread thread = Thread.currentThread();
-        if (thread instanceof Own) {
-            ((Own) thread).loader = loader;
-            thread.setContextClassLoader(loader);
-        }
+    /**
+     * If this is a thread of the library's own, callbacks that it runs from now on find the client's loader. Returns the one
+     * that they found before, for {@link #leave}: a callback of one client may close another one, whose callbacks run inside.
+     */
+    ClassLoader enter() {
+        return exchange(loader);
     }
 
-    /** No client's callback runs on this thread any more: it keeps no loader of an application alive. */
-    static void leave() {
+    /** The client's callbacks do not run on this thread any more: it does not keep their loader alive. */
+    static void leave(ClassLoader before) {
+        exchange(before);
+    }
+
+    private static ClassLoader exchange(ClassLoader loader) {
         Thread thread = Thread.currentThread();
-        if (thread instanceof Own) {
-            ((Own) thread).loader = null;
-            thread.setContextClassLoader(null);
+        if (!(thread instanceof Own)) {
+            return null;
         }
+        ClassLoader before = ((Own) thread).loader;
+        ((Own) thread).loader = loader;
+        thread.setContextClassLoader(loader);
+        return before;
     }
 
     /** After each call of the application's code: if this is a thread of the library's own, the next call finds its loader again. */
