@@ -326,8 +326,8 @@ abstract class EngineClient implements MessageIO {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        waiters.wakeAll();
         try {
+            waiters.wakeThreads();
             beforeClose();
             long ticket = Native.close(handle);
             if (!awaitClosed(ticket)) {
