@@ -1,5 +1,8 @@
 package jp.ad.sinet.stream.engine;
 
+import java.security.AccessController;
+import java.security.PrivilegedAction;
+
 /**
  * Makes the threads of this library: daemons that have the context class loader of the thread that builds the client, and
  * nothing else of it. What threads inherit by themselves differs between JDKs, and by who happens to start them.
@@ -12,9 +15,12 @@ final class ClientThreads {
         return new Own(work, name, loader);
     }
 
-    /** A thread that serves many clients, and has the loader of none. It does not run yet. */
+    /**
+     * A thread that serves many clients, and has the loader of none. It does not run yet. Before JDK 24 a thread also keeps
+     * the classes that are on the stack where it is made, those of the application among them, but none from before this.
+     */
     static Thread shared(Runnable work, String name) {
-        return new Own(work, name, null);
+        return AccessController.doPrivileged((PrivilegedAction<Thread>) () -> new Own(work, name, null));
     }
 
     /**
