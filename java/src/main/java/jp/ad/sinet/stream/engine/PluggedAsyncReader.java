@@ -189,6 +189,11 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     }
 
     @Override
+    void afterClose() {
+        executor.finish(CallbackExecutor.CLOSE_MILLIS);
+    }
+
+    @Override
     public String getTopic() {
         return String.join(",", getTopics());
     }
