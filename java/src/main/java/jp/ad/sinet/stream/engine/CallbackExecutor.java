@@ -18,6 +18,8 @@ final class CallbackExecutor {
     static final int CLOSE_MILLIS = 10_000;
     /** How long a close waits for an executor to begin: its threads may be busy, or be the one that closes. */
     private static final int BEGIN_MILLIS = 100;
+    /** How long callbacks keep a thread of an executor, which others may need, too, as long as more of them are to be run. */
+    private static final int TURN_MILLIS = 10;
 
     private final Executor executor;
     private final String name;
@@ -50,6 +52,16 @@ final class CallbackExecutor {
         return executor == null && !CallbackPool.isBehind();
     }
 
+    /**
+     * True on a thread of the application's executor that this client's callbacks have had long enough: whoever could go on for
+     * long submits the rest again, and returns.
+     */
+    boolean isToGiveWay() {
+        Turn current = turn;
+        return current.limited && closing == null && current.worker == Thread.currentThread()
+                && Waiter.left(current.end) == 0;
+    }
+
     /** How much of what was submitted is not done. */
     int backlog() {
         return backlog.get();
@@ -77,6 +89,7 @@ final class CallbackExecutor {
 
     private void give(Turn next) {
         try {
+            next.limited = true;
             executor.execute(next);
             if (executor instanceof ExecutorService && !next.begun.get()) {
                 CallbackPool.watch(next::hasBegun);
@@ -90,6 +103,7 @@ final class CallbackExecutor {
         if (!next.begun.get() && warned.compareAndSet(false, true)) {
             EngineClient.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", why);
         }
+        next.limited = false;
         next.run();
     }
 
@@ -131,6 +145,7 @@ final class CallbackExecutor {
     /** An interrupt of this thread is not for the callbacks, and stays. */
     private static void runHere(Turn next) {
         boolean interrupted = Thread.interrupted();
+        next.limited = false;
         next.run();
         if (interrupted) {
             Thread.currentThread().interrupt();
@@ -143,6 +158,9 @@ final class CallbackExecutor {
         private volatile Thread worker;
         /** No thread could be had for it, yet. */
         private volatile boolean stalled;
+        /** It runs on an executor, and gives way at the end of its time. */
+        private volatile boolean limited;
+        private volatile long end;
 
         @Override
         public void run() {
@@ -151,6 +169,7 @@ final class CallbackExecutor {
             }
             worker = Thread.currentThread();
             lastWorker = worker;
+            end = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(TURN_MILLIS));
             ClassLoader before = threads.enter();
             drain();
             worker = null;
@@ -170,6 +189,23 @@ final class CallbackExecutor {
             return begun.get();
         }
 
+        /** Another turn does the rest, behind all that the executor has to do; false when there is no memory or thread for that. */
+        private boolean isFollowed() {
+            Turn next = null;
+            try {
+                next = new Turn();
+                turn = next;
+                begin(next);
+                return true;
+            } catch (OutOfMemoryError e) {
+                if (next != null && !next.begun.compareAndSet(false, true)) {
+                    return true; // who submits, or closes, has begun it
+                }
+                turn = this;
+                return false;
+            }
+        }
+
         private void drain() {
             do {
                 Runnable next = queue.poll();
@@ -179,7 +215,7 @@ final class CallbackExecutor {
                     EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", e);
                 }
                 ClientThreads.restoreLoader();
-            } while (backlog.decrementAndGet() > 0);
+            } while (backlog.decrementAndGet() > 0 && !(isToGiveWay() && isFollowed()));
         }
     }
 }

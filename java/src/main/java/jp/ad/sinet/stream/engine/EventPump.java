@@ -136,6 +136,9 @@ final class EventPump {
             boolean more = true;
             while (more && !ended) {
                 more = takeSome();
+                if ((more || sink.hasRest()) && !ended && callbacks.isToGiveWay() && comesAgain()) {
+                    return;
+                }
             }
             if (!ended && !last) {
                 return;
@@ -149,6 +152,16 @@ final class EventPump {
         over.countDown();
         if (!ended) {
             deliver(ConnectionEvent.closed());
+        }
+    }
+
+    /** The rest comes behind all that others have for the executor; false when there is no memory for that. */
+    private boolean comesAgain() {
+        try {
+            news();
+            return true;
+        } catch (OutOfMemoryError e) {
+            return false;
         }
     }
 
@@ -167,16 +180,18 @@ final class EventPump {
 
     /** Tells what there is; false when there was nothing, and when there will be nothing more. */
     private boolean takeSome() {
-        // After news, more of it is likely: to wait for that here costs less than to be called again.
-        fetch(callbacks.isAtLeisure() ? Native.BRIEFLY : Native.ARMED);
-        if (fetched != null) {
-            events = null;
+        if (fetched == null) {
+            // After news, more of it is likely: to wait for that here costs less than to be called again.
+            fetch(callbacks.isAtLeisure() ? Native.BRIEFLY : Native.ARMED);
+        }
+        boolean some = fetched != null;
+        if (some) {
             persist(tell);
         }
-        if (sink.hasRest()) {
+        if (fetched == null && sink.hasRest()) {
             persist(tellRest);
         }
-        return fetched != null && !last;
+        return fetched != null || some && !last;
     }
 
     private void fetch(int how) {
@@ -185,6 +200,7 @@ final class EventPump {
             try {
                 last = finished;
                 fetched = last ? rest : source.apply(how);
+                rest = null;
                 return;
             } catch (OutOfMemoryError e) {
                 // the library still has what there was
@@ -211,12 +227,13 @@ final class EventPump {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
     }
 
-    /** Tells what was fetched, or what is left of it. */
+    /** Tells what was fetched, or what is left of it; all of it, or as much as there is time for. */
     private void tell() {
         if (events == null) {
             events = new PackedEvents(fetched, sink);
         }
-        while (!ended && events.hasNext()) {
+        boolean hasTime = true;
+        while (!ended && hasTime && events.hasNext()) {
             try {
                 ConnectionEvent event = events.next();
                 if (event != null) {
@@ -226,6 +243,11 @@ final class EventPump {
                 events.again();
                 throw e;
             }
+            hasTime = !callbacks.isToGiveWay();
+        }
+        if (ended || !events.hasNext()) {
+            events = null;
+            fetched = null;
         }
     }
 

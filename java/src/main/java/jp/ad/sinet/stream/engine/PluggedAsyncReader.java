@@ -110,6 +110,10 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
                 return;
             }
             give(read, listeners);
+            if (executor.isToGiveWay()) {
+                executor.submit(this::giveUnheard);
+                return;
+            }
         }
     }
 

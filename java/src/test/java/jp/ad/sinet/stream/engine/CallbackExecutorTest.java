@@ -16,10 +16,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -324,5 +326,36 @@ class CallbackExecutorTest {
         callbacks.finish(LONG_MILLIS);
         assertTrue(Thread.interrupted(), "the interrupt stays");
         assertEquals(List.of(false, false), interrupted);
+    }
+
+    /** As those of a desktop program's only thread. */
+    @Test
+    void othersHaveTheExecutorNowAndThenHoweverManyCallbacksThereAre() throws Exception {
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        try {
+            CallbackExecutor callbacks = new CallbackExecutor(single, "the client");
+            AtomicBoolean enough = new AtomicBoolean();
+            CountDownLatch running = new CountDownLatch(1);
+            Runnable endless = new Runnable() {
+                @Override
+                public void run() {
+                    running.countDown();
+                    if (!enough.get()) {
+                        callbacks.submit(this);
+                    }
+                }
+            };
+            callbacks.submit(endless);
+            running.await();
+            Future<Boolean> other = single.submit(() -> callbacks.backlog() > 0);
+            try {
+                assertTrue(other.get(LONG_MILLIS, TimeUnit.MILLISECONDS));
+            } finally {
+                enough.set(true);
+            }
+            awaitDone(callbacks);
+        } finally {
+            single.shutdown();
+        }
     }
 }

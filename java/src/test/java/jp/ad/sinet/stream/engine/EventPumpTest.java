@@ -11,7 +11,11 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -365,5 +369,33 @@ class EventPumpTest {
         awaitOver(pumping);
         assertEquals(List.of("0 to 3", "3 to 5", "ended", "over"), told);
         assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
+    }
+
+    @Test
+    void othersHaveTheExecutorWhileManyMessagesAreTold() throws Exception {
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        CountDownLatch telling = new CountDownLatch(1);
+        AtomicBoolean enough = new AtomicBoolean();
+        EventPump many = pump("of many", this::events, new ClientSink() {
+            @Override
+            public void delivered(long from, long to) {
+                telling.countDown();
+                for (long number = from; number < to; number++) {
+                    if (enough.get()) {
+                        throw new SinetStreamIOException("as after the release");
+                    }
+                }
+            }
+        }, single);
+        try {
+            changes.add(new EventBytes().delivered(0, Long.MAX_VALUE).pack());
+            many.news();
+            telling.await();
+            single.submit(() -> enough.set(true)).get(50, TimeUnit.SECONDS);
+        } finally {
+            enough.set(true);
+            awaitOver(many);
+            single.shutdown();
+        }
     }
 }
