@@ -206,13 +206,22 @@ final class CallbackExecutor {
             }
         }
 
+        /** A turn that ended here would be followed by none. */
+        private void logFailure(Throwable why) {
+            try {
+                EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", why);
+            } catch (OutOfMemoryError e) {
+                // There is no memory for the name.
+            }
+        }
+
         private void drain() {
             do {
                 Runnable next = queue.poll();
                 try {
                     next.run();
                 } catch (Throwable e) {
-                    EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", e);
+                    logFailure(e);
                 }
                 ClientThreads.restoreLoader();
             } while (backlog.decrementAndGet() > 0 && !(isToGiveWay() && isFollowed()));

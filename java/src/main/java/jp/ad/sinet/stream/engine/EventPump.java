@@ -32,6 +32,7 @@ final class EventPump {
     private final Runnable endClient;
     private final Runnable drain = this::drain;
     private final Runnable tell = this::tell;
+    private final Runnable fail = this::fail;
     private final Runnable tellRest;
     private final Runnable tellOver;
     private final CountDownLatch over = new CountDownLatch(1);
@@ -50,6 +51,8 @@ final class EventPump {
     /** What stood in the way of a connection the last time. */
     private String obstacle;
     private boolean ended;
+    /** Why the news can't be told. */
+    private Throwable failure;
     /** What was fetched is the last there is. */
     private boolean last;
     /** What was fetched, until it is told; null when there is nothing. */
@@ -135,7 +138,11 @@ final class EventPump {
         try {
             boolean more = true;
             while (more && !ended) {
-                more = takeSome();
+                try {
+                    more = takeSome();
+                } catch (OutOfMemoryError e) {
+                    pause();
+                }
                 if ((more || sink.hasRest()) && !ended && callbacks.isToGiveWay() && comesAgain()) {
                     return;
                 }
@@ -146,7 +153,8 @@ final class EventPump {
         } catch (SinetStreamIOException e) {
             // the handle is released
         } catch (Throwable e) {
-            fail(e);
+            failure = e;
+            persist(fail);
         }
         persist(tellOver);
         over.countDown();
@@ -166,10 +174,10 @@ final class EventPump {
     }
 
     /** A client whose news can't be told must not go on in silence. */
-    private void fail(Throwable e) {
-        SinetStreamException cause = e instanceof SinetStreamException ? (SinetStreamException) e
-                : new SinetStreamException("internal error: the news of the client could not be told", e);
-        EngineClient.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), e);
+    private void fail() {
+        SinetStreamException cause = failure instanceof SinetStreamException ? (SinetStreamException) failure
+                : new SinetStreamException("internal error: the news of the client could not be told", failure);
+        EngineClient.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), failure);
         try {
             endClient.run();
         } catch (SinetStreamException closing) {

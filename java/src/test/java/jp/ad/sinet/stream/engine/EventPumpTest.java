@@ -398,4 +398,42 @@ class EventPumpTest {
             single.shutdown();
         }
     }
+
+    @Test
+    void aLackOfMemoryEndsNoClient() {
+        AtomicInteger left = new AtomicInteger(3);
+        EventPump poor = pump("a poor one", this::events, new ClientSink() {
+            @Override
+            public boolean hasRest() {
+                if (left.decrementAndGet() >= 0) {
+                    throw new OutOfMemoryError("on purpose");
+                }
+                return false;
+            }
+        }, null);
+        changes.add(new EventBytes().connected("b:1883", false).pack());
+        changes.add(new EventBytes().closed().pack());
+        poor.news();
+        awaitOver(poor);
+        assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
+        assertEquals(List.of(), closings);
+    }
+
+    @Test
+    void aClientThatFailsIsToldSoWhenThereIsMemoryAgain() {
+        AtomicInteger left = new AtomicInteger(3);
+        EventPump poor = new EventPump(this::events, "a poor one", seen::add, new ClientSink() { },
+                new CallbackExecutor(null, "a poor one"), () -> {
+            if (left.decrementAndGet() >= 0) {
+                throw new OutOfMemoryError("on purpose");
+            }
+            closings.add("closed");
+        });
+        changes.add(new EventBytes().connected("b:1883", false).pack());
+        changes.add(new EventBytes().event(99, 0, 0, "").noError().pack());
+        poor.news();
+        awaitOver(poor);
+        assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
+        assertEquals(List.of("closed"), closings);
+    }
 }
