@@ -179,7 +179,7 @@ abstract class EngineClient implements MessageIO {
      */
     final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
         long deadline = Waiter.deadline(timeoutNanos);
-        return await(ticket, Waiter.patience(), () -> deadline, false, doing, consequence);
+        return await(ticket, Waiter.patience(deadline), () -> deadline, false, doing, consequence);
     }
 
     /** The same for what the engine ends by itself, not before this time: then it is asked again. */

@@ -163,6 +163,14 @@ class WaitingTest {
         }
     }
 
+    /** The first wait is in native code, where it lasts ten milliseconds. */
+    @Test
+    void aWaitIsNoLongerThanItsTimeOut() {
+        assertEquals(Native.ARMED, Waiter.patience(Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(9))));
+        assertEquals(Native.PATIENTLY, Waiter.patience(Waiter.deadline(LIMIT.toNanos())));
+        assertEquals(Native.PATIENTLY, Waiter.patience());
+    }
+
     // ---- virtual threads
 
     private static ThreadFactory virtual() throws ReflectiveOperationException {
