@@ -51,7 +51,6 @@ final class NoThreads {
             int before = EngineAccess.liveHandles();
             closed.close();
             System.out.println(before - EngineAccess.liveHandles() + " client is closed");
-            System.out.println("told: " + promise.isDone());
             enough.countDown();
             write.get(LIMIT);
             Await.until("the callback", promise::isDone);
