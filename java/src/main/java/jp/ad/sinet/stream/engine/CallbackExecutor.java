@@ -18,6 +18,8 @@ final class CallbackExecutor {
     static final int CLOSE_MILLIS = 10_000;
     /** How long a close waits for an executor to begin: its threads may be busy, or be the one that closes. */
     private static final int BEGIN_MILLIS = 100;
+    /** How long callbacks keep a thread of an executor, which others may need, too, as long as more of them are to be run. */
+    private static final int TURN_MILLIS = 10;
 
     private final Executor executor;
     private final String name;
@@ -37,6 +39,7 @@ final class CallbackExecutor {
     CallbackExecutor(Executor executor, String name) {
         this.executor = executor;
         this.name = name;
+        turn.begun.set(true); // nothing is there for it
     }
 
     /** True on a thread that runs callbacks now. */
@@ -49,6 +52,16 @@ final class CallbackExecutor {
         return executor == null && !CallbackPool.isBehind();
     }
 
+    /**
+     * True on a thread of the application's executor that this client's callbacks have had long enough: whoever could go on for
+     * long submits the rest again, and returns.
+     */
+    boolean isToGiveWay() {
+        Turn current = turn;
+        return current.limited && closing == null && current.worker == Thread.currentThread()
+                && Waiter.left(current.end) == 0;
+    }
+
     /** How much of what was submitted is not done. */
     int backlog() {
         return backlog.get();
@@ -56,14 +69,14 @@ final class CallbackExecutor {
 
     /** For any thread, whatever locks it holds: waits for nobody, and runs nothing here. */
     void submit(Runnable news) {
+        // All that takes memory comes before the count: who fails here has submitted nothing.
+        Turn next = new Turn();
         queue.add(news);
-        boolean first = backlog.getAndIncrement() == 0;
-        if (first) {
-            turn = new Turn();
-        }
-        Turn current = turn;
-        if (first || current.stalled) {
-            begin(current);
+        if (backlog.getAndIncrement() == 0) {
+            turn = next;
+            begin(next);
+        } else if (turn.stalled) {
+            begin(turn);
         }
     }
 
@@ -76,6 +89,7 @@ final class CallbackExecutor {
 
     private void give(Turn next) {
         try {
+            next.limited = true;
             executor.execute(next);
             if (executor instanceof ExecutorService && !next.begun.get()) {
                 CallbackPool.watch(next::hasBegun);
@@ -89,11 +103,17 @@ final class CallbackExecutor {
         if (!next.begun.get() && warned.compareAndSet(false, true)) {
             EngineClient.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", why);
         }
+        next.limited = false;
         next.run();
     }
 
+    /** An executor that does not say so, as those that an application server manages, is believed to be alive. */
     private boolean isShutDown() {
-        return executor instanceof ExecutorService && ((ExecutorService) executor).isShutdown();
+        try {
+            return executor instanceof ExecutorService && ((ExecutorService) executor).isShutdown();
+        } catch (RuntimeException | Error e) {
+            return false;
+        }
     }
 
     /**
@@ -113,12 +133,22 @@ final class CallbackExecutor {
             boolean interrupted = Thread.currentThread().isInterrupted();
             Turn next = turn;
             if (!next.begun.get() && (interrupted || Waiter.left(begun) == 0)) {
-                next.run();
+                runHere(next);
             } else if (interrupted || Waiter.left(deadline) == 0) {
                 return;
             } else {
                 waiter.await(next.begun.get() ? deadline : begun);
             }
+        }
+    }
+
+    /** An interrupt of this thread is not for the callbacks, and stays. */
+    private static void runHere(Turn next) {
+        boolean interrupted = Thread.interrupted();
+        next.limited = false;
+        next.run();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -128,6 +158,9 @@ final class CallbackExecutor {
         private volatile Thread worker;
         /** No thread could be had for it, yet. */
         private volatile boolean stalled;
+        /** It runs on an executor, and gives way at the end of its time. */
+        private volatile boolean limited;
+        private volatile long end;
 
         @Override
         public void run() {
@@ -136,10 +169,11 @@ final class CallbackExecutor {
             }
             worker = Thread.currentThread();
             lastWorker = worker;
-            threads.enter();
+            end = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(TURN_MILLIS));
+            ClassLoader before = threads.enter();
             drain();
             worker = null;
-            ClientThreads.leave();
+            ClientThreads.leave(before);
             Waiter waiter = closing;
             if (waiter != null) {
                 waiter.wake();
@@ -155,16 +189,42 @@ final class CallbackExecutor {
             return begun.get();
         }
 
+        /** Another turn does the rest, behind all that the executor has to do; false when there is no memory or thread for that. */
+        private boolean isFollowed() {
+            Turn next = null;
+            try {
+                next = new Turn();
+                turn = next;
+                begin(next);
+                return true;
+            } catch (OutOfMemoryError e) {
+                if (next != null && !next.begun.compareAndSet(false, true)) {
+                    return true; // who submits, or closes, has begun it
+                }
+                turn = this;
+                return false;
+            }
+        }
+
+        /** A turn that ended here would be followed by none. */
+        private void logFailure(Throwable why) {
+            try {
+                EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", why);
+            } catch (OutOfMemoryError e) {
+                // There is no memory for the name.
+            }
+        }
+
         private void drain() {
             do {
                 Runnable next = queue.poll();
                 try {
                     next.run();
                 } catch (Throwable e) {
-                    EngineClient.LOGGER.log(Level.WARNING, name + ": a callback failed", e);
+                    logFailure(e);
                 }
                 ClientThreads.restoreLoader();
-            } while (backlog.decrementAndGet() > 0);
+            } while (backlog.decrementAndGet() > 0 && !(isToGiveWay() && isFollowed()));
         }
     }
 }

@@ -90,10 +90,15 @@ final class CallbackPool {
                 // nobody does that
             }
             long doneNow = threads.getCompletedTaskCount();
-            // Threads come when the limit is raised and work waits.
-            threads.setCorePoolSize(size(doneNow == done));
+            try {
+                // Threads come when the limit is raised and work waits.
+                threads.setCorePoolSize(size(doneNow == done));
+                handedOver.removeIf(BooleanSupplier::getAsBoolean);
+            } catch (OutOfMemoryError e) {
+                // There are not as many threads as the limit says. It is raised again, as long as work waits.
+                threads.setCorePoolSize(Math.max(THREADS, threads.getPoolSize()));
+            }
             done = doneNow;
-            handedOver.removeIf(BooleanSupplier::getAsBoolean);
         } while (!isRelieved());
     }
 

@@ -196,7 +196,7 @@ abstract class EngineClient implements MessageIO {
      */
     final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
         long deadline = Waiter.deadline(timeoutNanos);
-        return await(ticket, Waiter.patience(), () -> deadline, false, doing, consequence);
+        return await(ticket, Waiter.patience(deadline), () -> deadline, false, doing, consequence);
     }
 
     /** The same for what the engine ends by itself, not before this time: then it is asked again. */
@@ -343,8 +343,8 @@ abstract class EngineClient implements MessageIO {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        waiters.wakeAll();
         try {
+            waiters.wakeThreads();
             beforeClose();
             long ticket = Native.close(handle);
             if (!awaitClosed(ticket)) {

@@ -32,6 +32,7 @@ final class EventPump {
     private final Runnable endClient;
     private final Runnable drain = this::drain;
     private final Runnable tell = this::tell;
+    private final Runnable fail = this::fail;
     private final Runnable tellRest;
     private final Runnable tellOver;
     private final CountDownLatch over = new CountDownLatch(1);
@@ -50,6 +51,8 @@ final class EventPump {
     /** What stood in the way of a connection the last time. */
     private String obstacle;
     private boolean ended;
+    /** Why the news can't be told. */
+    private Throwable failure;
     /** What was fetched is the last there is. */
     private boolean last;
     /** What was fetched, until it is told; null when there is nothing. */
@@ -135,7 +138,14 @@ final class EventPump {
         try {
             boolean more = true;
             while (more && !ended) {
-                more = takeSome();
+                try {
+                    more = takeSome();
+                } catch (OutOfMemoryError e) {
+                    pause();
+                }
+                if ((more || sink.hasRest()) && !ended && callbacks.isToGiveWay() && comesAgain()) {
+                    return;
+                }
             }
             if (!ended && !last) {
                 return;
@@ -143,7 +153,8 @@ final class EventPump {
         } catch (SinetStreamIOException e) {
             // the handle is released
         } catch (Throwable e) {
-            fail(e);
+            failure = e;
+            persist(fail);
         }
         persist(tellOver);
         over.countDown();
@@ -152,11 +163,21 @@ final class EventPump {
         }
     }
 
+    /** The rest comes behind all that others have for the executor; false when there is no memory for that. */
+    private boolean comesAgain() {
+        try {
+            news();
+            return true;
+        } catch (OutOfMemoryError e) {
+            return false;
+        }
+    }
+
     /** A client whose news can't be told must not go on in silence. */
-    private void fail(Throwable e) {
-        SinetStreamException cause = e instanceof SinetStreamException ? (SinetStreamException) e
-                : new SinetStreamException("internal error: the news of the client could not be told", e);
-        EngineClient.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), e);
+    private void fail() {
+        SinetStreamException cause = failure instanceof SinetStreamException ? (SinetStreamException) failure
+                : new SinetStreamException("internal error: the news of the client could not be told", failure);
+        EngineClient.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), failure);
         try {
             endClient.run();
         } catch (SinetStreamException closing) {
@@ -167,16 +188,18 @@ final class EventPump {
 
     /** Tells what there is; false when there was nothing, and when there will be nothing more. */
     private boolean takeSome() {
-        // After news, more of it is likely: to wait for that here costs less than to be called again.
-        fetch(callbacks.isAtLeisure() ? Native.BRIEFLY : Native.ARMED);
-        if (fetched != null) {
-            events = null;
+        if (fetched == null) {
+            // After news, more of it is likely: to wait for that here costs less than to be called again.
+            fetch(callbacks.isAtLeisure() ? Native.BRIEFLY : Native.ARMED);
+        }
+        boolean some = fetched != null;
+        if (some) {
             persist(tell);
         }
-        if (sink.hasRest()) {
+        if (fetched == null && sink.hasRest()) {
             persist(tellRest);
         }
-        return fetched != null && !last;
+        return fetched != null || some && !last;
     }
 
     private void fetch(int how) {
@@ -185,6 +208,7 @@ final class EventPump {
             try {
                 last = finished;
                 fetched = last ? rest : source.apply(how);
+                rest = null;
                 return;
             } catch (OutOfMemoryError e) {
                 // the library still has what there was
@@ -211,12 +235,13 @@ final class EventPump {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
     }
 
-    /** Tells what was fetched, or what is left of it. */
+    /** Tells what was fetched, or what is left of it; all of it, or as much as there is time for. */
     private void tell() {
         if (events == null) {
             events = new PackedEvents(fetched, sink);
         }
-        while (!ended && events.hasNext()) {
+        boolean hasTime = true;
+        while (!ended && hasTime && events.hasNext()) {
             try {
                 ConnectionEvent event = events.next();
                 if (event != null) {
@@ -226,6 +251,11 @@ final class EventPump {
                 events.again();
                 throw e;
             }
+            hasTime = !callbacks.isToGiveWay();
+        }
+        if (ended || !events.hasNext()) {
+            events = null;
+            fetched = null;
         }
     }
 

@@ -84,15 +84,22 @@ final class MessageCallbacks<T> implements ClientSink {
 
     @Override
     public void messages() {
-        while (wantsMessages()) {
+        messages(false);
+    }
+
+    /** All that there are, or as many as there is time for; the others are a rest. */
+    private void messages(boolean all) {
+        boolean hasTime = true;
+        while (hasTime && wantsMessages()) {
             if (!rest && !fetch()) {
                 return;
             }
             rest = true;
             Iterator<Pair<T>> listeners;
             // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
-            while (!closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
+            while (hasTime && !closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
                 handOver(listeners);
+                hasTime = all || !pump.callbacks().isToGiveWay();
             }
         }
     }
@@ -156,7 +163,7 @@ final class MessageCallbacks<T> implements ClientSink {
     /** Gives what is still there, and then the end. */
     private void finish(List<Pair<T>> told, SinetStreamException cause) {
         if (!closed) {
-            messages();
+            messages(true);
             told.forEach(pair -> fail(pair, cause));
         }
     }

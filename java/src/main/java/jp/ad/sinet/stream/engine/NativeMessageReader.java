@@ -130,7 +130,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     private Message<T> await(long deadline) {
         Waiter waiter = waiters.begin(Waiters.MESSAGES);
         try {
-            int how = Waiter.patience();
+            int how = Waiter.patience(deadline);
             do {
                 checkUsable(WAITING, "");
                 if (batch.fetch(handle, how) && batch.next()) {

@@ -19,6 +19,9 @@ final class Notifier implements Runnable {
     /** Guarded by the lock; null when there is none. */
     private static Thread thread;
 
+    /** Somebody could not be told, for want of memory or threads. Of the thread alone. */
+    private boolean missed;
+
     private Notifier() {
     }
 
@@ -41,12 +44,26 @@ final class Notifier implements Runnable {
         if (waiters == null) {
             return;
         }
-        waiters.wakeAll();
+        long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(END_MILLIS));
+        // A close that runs out of time gives the news by itself, see CallbackExecutor.finish.
+        while (!tellOfRelease(waiters) && Waiter.left(deadline) > 0) {
+            pause();
+        }
         synchronized (LOCK) {
             if (CLIENTS.isEmpty() && thread != null) {
                 Native.interruptChanges();
                 awaitEnd(thread);
             }
+        }
+    }
+
+    private static boolean tellOfRelease(Waiters waiters) {
+        try {
+            waiters.wakeThreads();
+            waiters.news();
+            return true;
+        } catch (OutOfMemoryError e) {
+            return false;
         }
     }
 
@@ -66,6 +83,12 @@ final class Notifier implements Runnable {
     public void run() {
         do {
             try {
+                if (missed) {
+                    pause();
+                    missed = false;
+                    tellAll();
+                    Native.interruptChanges(); // there may be nothing else, and somebody may be missed again
+                }
                 tell(Native.changes());
             } catch (OutOfMemoryError e) {
                 pause(); // the library still has what there was
@@ -76,22 +99,27 @@ final class Notifier implements Runnable {
         } while (!isOver());
     }
 
-    private static void tell(long[] changes) {
+    /** Whoever can't be told keeps no other one waiting: callbacks may need a thread where there is none. */
+    private void tell(long[] changes) {
         for (int i = 0; i < changes.length; i += 2) {
-            Waiters waiters = CLIENTS.get(changes[i]);
-            while (waiters != null && !tell(waiters, changes[i + 1])) {
-                pause();
+            try {
+                Waiters waiters = CLIENTS.get(changes[i]);
+                if (waiters != null) {
+                    waiters.changed(changes[i + 1]);
+                }
+            } catch (OutOfMemoryError e) {
+                missed = true;
             }
         }
     }
 
-    /** False when the JVM could not do it, for want of memory or threads. */
-    private static boolean tell(Waiters waiters, long what) {
+    /** Everybody looks again, since it is not known who was missed. */
+    private void tellAll() {
         try {
-            waiters.changed(what);
-            return true;
+            CLIENTS.values().forEach(Waiters::wakeThreads);
+            CLIENTS.values().forEach(Waiters::news);
         } catch (OutOfMemoryError e) {
-            return false;
+            missed = true;
         }
     }
 

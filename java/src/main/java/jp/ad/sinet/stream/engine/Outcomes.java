@@ -148,6 +148,7 @@ final class Outcomes implements ClientSink {
             takeAll(last + 1 - rest.length, rest.length, rest);
             ring = none;
         }
+        tellRoom();
         for (Outcome outcome : rest) {
             settle(outcome, why);
         }

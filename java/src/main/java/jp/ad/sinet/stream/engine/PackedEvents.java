@@ -16,11 +16,15 @@ final class PackedEvents {
     private static final int FAILED = 7;
     private static final int MESSAGES = 8;
     private static final int WARNING = 9;
+    private static final int SOME = 256;
 
     private final Bytes in;
     private final ClientSink sink;
     /** Where the event began that was taken last. */
     private int start;
+    /** What is left of many messages that are delivered: they are told some at a time, so that others can come between. */
+    private long delivered;
+    private long deliveredEnd;
 
     PackedEvents(byte[] packed) {
         this(packed, new ClientSink() { });
@@ -33,7 +37,7 @@ final class PackedEvents {
     }
 
     boolean hasNext() {
-        return in.hasRemaining();
+        return delivered < deliveredEnd || in.hasRemaining();
     }
 
     /**
@@ -41,6 +45,10 @@ final class PackedEvents {
      * which of them mean something depends on the kind.
      */
     ConnectionEvent next() {
+        if (delivered < deliveredEnd) {
+            tellDelivered();
+            return null;
+        }
         start = in.position();
         int kind = in.u8();
         if (kind >= DELIVERED && kind <= MESSAGES) {
@@ -82,10 +90,19 @@ final class PackedEvents {
         }
         long number = in.i64();
         if (kind == DELIVERED) {
-            sink.delivered(number, in.i64());
+            delivered = number;
+            deliveredEnd = in.i64();
+            start = in.position();
+            tellDelivered();
         } else {
             sink.failed(number, Errors.read(in));
         }
+    }
+
+    private void tellDelivered() {
+        long end = Math.min(delivered + SOME, deliveredEnd);
+        sink.delivered(delivered, end);
+        delivered = end;
     }
 
     private static String broker(String text) {

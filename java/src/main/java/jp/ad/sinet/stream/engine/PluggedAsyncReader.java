@@ -110,6 +110,10 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
                 return;
             }
             give(read, listeners);
+            if (executor.isToGiveWay()) {
+                executor.submit(this::giveUnheard);
+                return;
+            }
         }
     }
 
@@ -186,6 +190,11 @@ final class PluggedAsyncReader<T> extends PluggedClient<PluginAsyncMessageReader
     @Override
     void beforeClose() {
         closed = true;
+    }
+
+    @Override
+    void afterClose() {
+        executor.finish(CallbackExecutor.CLOSE_MILLIS);
     }
 
     @Override

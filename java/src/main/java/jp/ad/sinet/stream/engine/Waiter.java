@@ -9,6 +9,8 @@ import java.util.concurrent.locks.LockSupport;
 final class Waiter {
     /** The name that the JDK gives to the group of all virtual threads; see {@link Thread#getThreadGroup}. */
     private static final String VIRTUAL = "VirtualThreads";
+    /** See {@link Native#PATIENTLY}. */
+    private static final long PATIENCE_NANOS = 10_000_000;
     /** Far away, but not so far that a difference to it would overflow. */
     private static final long FAR_NANOS = Long.MAX_VALUE / 2;
 
@@ -52,6 +54,14 @@ final class Waiter {
      * virtual thread does not, because it would keep its carrier from the others.
      */
     static int patience() {
+        return patience(deadline(FAR_NANOS));
+    }
+
+    /** The same for a wait until then, which native code could miss by its ten milliseconds. */
+    static int patience(long deadline) {
+        if (left(deadline) < PATIENCE_NANOS) {
+            return Native.ARMED;
+        }
         ThreadGroup group = Thread.currentThread().getThreadGroup();
         return group != null && VIRTUAL.equals(group.getName()) ? Native.ARMED : Native.PATIENTLY;
     }

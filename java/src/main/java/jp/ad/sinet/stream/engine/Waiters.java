@@ -42,7 +42,7 @@ final class Waiters {
     /** Returns at once. */
     void changed(long what) {
         if (what == NEWS) {
-            pump.run();
+            news();
             return;
         }
         Waiter waiter = waiting.get(what);
@@ -51,9 +51,13 @@ final class Waiters {
         }
     }
 
-    /** The client is closed, or released: everybody shall look again. */
-    void wakeAll() {
+    /** The threads that wait shall look again. It needs no thread, and so comes before {@link #news}. */
+    void wakeThreads() {
         waiting.values().forEach(Waiter::wake);
+    }
+
+    /** The pump shall look again. */
+    void news() {
         pump.run();
     }
 }

@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.api;
 
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
 import java.io.ByteArrayOutputStream;
@@ -10,6 +11,9 @@ import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.CodeSource;
+import java.security.SecureClassLoader;
+import java.security.cert.Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -20,6 +24,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -288,6 +294,70 @@ class ContextLoaderTest {
             seen(loader, 1, "message");
         }
         SEEN.clear();
+        return new WeakReference<>(loader);
+    }
+
+    /** Defines a class anew, as an application does that shares the library with others. */
+    private static final class OwnCopy extends SecureClassLoader {
+        OwnCopy() {
+            super(ContextLoaderTest.class.getClassLoader());
+        }
+
+        @Override
+        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+            return name.equals(Opening.class.getName()) ? findClass(name) : super.loadClass(name, resolve);
+        }
+
+        @Override
+        protected Class<?> findClass(String name) throws ClassNotFoundException {
+            try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
+                byte[] code = in.readAllBytes();
+                return defineClass(name, code, 0, code.length, new CodeSource(null, (Certificate[]) null));
+            } catch (IOException e) {
+                throw new ClassNotFoundException(name, e);
+            }
+        }
+    }
+
+    /** Part of an application: it is on the stack of the thread that opens a client. */
+    public static final class Opening implements UnaryOperator<Object> {
+        @Override
+        public Object apply(Object open) {
+            return ((Supplier<?>) open).get();
+        }
+    }
+
+    /** A thread that all clients share knows nothing of the application that was the first to need it. */
+    @Test
+    void anApplicationIsForgottenWhileClientsOfOthersAreOpen() throws Exception {
+        Await.until("the end of the shared threads", () -> Thread.getAllStackTraces().keySet().stream()
+                .noneMatch(thread -> thread.getName().startsWith("sinetstream-")));
+        List<MessageIO> others = new ArrayList<>();
+        try {
+            WeakReference<ClassLoader> application = open(others);
+            Await.until(LIMIT, "the application is garbage", () -> {
+                System.gc();
+                return application.get() == null;
+            });
+        } finally {
+            others.forEach(MessageIO::close);
+        }
+    }
+
+    private WeakReference<ClassLoader> open(List<MessageIO> others) throws Exception {
+        ClassLoader loader = new OwnCopy();
+        @SuppressWarnings("unchecked")
+        UnaryOperator<Object> opening = (UnaryOperator<Object>) loader.loadClass(Opening.class.getName()).getConstructor()
+                .newInstance();
+        assertNotSame(Opening.class, opening.getClass());
+        Supplier<MessageIO> open = () -> {
+            AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic).build().getAsyncWriter();
+            writer.writeAsync("x").join();
+            return writer;
+        };
+        try (MessageIO own = (MessageIO) opening.apply(open)) {
+            others.add(Clients.textWriter(BROKER.open(), own.getTopic()).build().getWriter());
+        }
         return new WeakReference<>(loader);
     }
 }

@@ -9,16 +9,19 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.AbstractExecutorService;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -192,7 +195,13 @@ class CallbackExecutorTest {
     }
 
     @Test
-    void callbacksThatBlockKeepNoOtherClientWaiting() throws Exception {
+    void callbacksThatBlockKeepNoOtherClientWaiting() {
+        callbacksThatBlockWaitForEachOther();
+        Await.until("the end of the threads", () -> Thread.getAllStackTraces().keySet().stream()
+                .noneMatch(thread -> thread.getName().startsWith("sinetstream-callbacks")));
+    }
+
+    private static void callbacksThatBlockWaitForEachOther() {
         CountDownLatch all = new CountDownLatch(20);
         List<CallbackExecutor> clients = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
@@ -209,8 +218,6 @@ class CallbackExecutorTest {
             });
         }
         clients.forEach(CallbackExecutorTest::awaitDone);
-        Await.until("the end of the threads", () -> Thread.getAllStackTraces().keySet().stream()
-                .noneMatch(thread -> thread.getName().startsWith("sinetstream-callbacks")));
     }
 
     @Test
@@ -233,5 +240,122 @@ class CallbackExecutorTest {
         }
         assertEquals(List.of(loader, loader), seen);
         Await.until("the loader is forgotten", () -> threads.get(0).getContextClassLoader() == null);
+    }
+
+    /** As those of application servers are. */
+    private static final class Managed extends AbstractExecutorService {
+        private final BlockingQueue<Runnable> taken = new LinkedBlockingQueue<>();
+
+        @Override
+        public void execute(Runnable task) {
+            taken.add(task);
+        }
+
+        @Override
+        public boolean isShutdown() {
+            throw new IllegalStateException("the server's own affair");
+        }
+
+        @Override
+        public boolean isTerminated() {
+            return isShutdown();
+        }
+
+        @Override
+        public void shutdown() {
+            isShutdown();
+        }
+
+        @Override
+        public List<Runnable> shutdownNow() {
+            isShutdown();
+            return List.of();
+        }
+
+        @Override
+        public boolean awaitTermination(long timeout, TimeUnit unit) {
+            return isShutdown();
+        }
+    }
+
+    @Test
+    void anExecutorWhoseLifeIsNoneOfOurBusinessCanBeUsed() throws Exception {
+        Managed executor = new Managed();
+        CallbackExecutor callbacks = new CallbackExecutor(executor, "the client");
+        submit(callbacks, 0);
+        Runnable turn = executor.taken.take();
+        // Somebody looks after it meanwhile, and after callbacks that block as well.
+        callbacksThatBlockWaitForEachOther();
+        turn.run();
+        assertEquals(List.of(0), done);
+        submit(callbacks, 1);
+        callbacks.finish(LONG_MILLIS);
+        assertEquals(List.of(0, 1), done);
+    }
+
+    @Test
+    void aCallbackThatFinishesAnotherClientKeepsItsLoader() {
+        ClassLoader before = Thread.currentThread().getContextClassLoader();
+        CallbackExecutor other = new CallbackExecutor(task -> { }, "another client");
+        ClassLoader loader = new ClassLoader(before) { };
+        List<ClassLoader> seen = new CopyOnWriteArrayList<>();
+        Thread.currentThread().setContextClassLoader(loader);
+        try {
+            CallbackExecutor callbacks = new CallbackExecutor(null, "the client");
+            callbacks.submit(() -> {
+                other.submit(() -> seen.add(Thread.currentThread().getContextClassLoader()));
+                other.finish(LONG_MILLIS);
+                seen.add(Thread.currentThread().getContextClassLoader());
+            });
+            callbacks.submit(() -> seen.add(Thread.currentThread().getContextClassLoader()));
+            awaitDone(callbacks);
+        } finally {
+            Thread.currentThread().setContextClassLoader(before);
+        }
+        assertEquals(List.of(before, loader, loader), seen);
+    }
+
+    @Test
+    void anInterruptOfTheThreadThatFinishesIsNotForCallbacksAndStays() {
+        CallbackExecutor callbacks = new CallbackExecutor(task -> { }, "the client");
+        List<Boolean> interrupted = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            callbacks.submit(() -> interrupted.add(Thread.interrupted()));
+        }
+        Thread.currentThread().interrupt();
+        callbacks.finish(LONG_MILLIS);
+        assertTrue(Thread.interrupted(), "the interrupt stays");
+        assertEquals(List.of(false, false), interrupted);
+    }
+
+    /** As those of a desktop program's only thread. */
+    @Test
+    void othersHaveTheExecutorNowAndThenHoweverManyCallbacksThereAre() throws Exception {
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        try {
+            CallbackExecutor callbacks = new CallbackExecutor(single, "the client");
+            AtomicBoolean enough = new AtomicBoolean();
+            CountDownLatch running = new CountDownLatch(1);
+            Runnable endless = new Runnable() {
+                @Override
+                public void run() {
+                    running.countDown();
+                    if (!enough.get()) {
+                        callbacks.submit(this);
+                    }
+                }
+            };
+            callbacks.submit(endless);
+            running.await();
+            Future<Boolean> other = single.submit(() -> callbacks.backlog() > 0);
+            try {
+                assertTrue(other.get(LONG_MILLIS, TimeUnit.MILLISECONDS));
+            } finally {
+                enough.set(true);
+            }
+            awaitDone(callbacks);
+        } finally {
+            single.shutdown();
+        }
     }
 }

@@ -137,6 +137,18 @@ class ChildJvmTest {
         clean(new ChildJvm().run("redeployed", BROKER.open()), lines.toArray(new String[0]));
     }
 
+    // ---- threads
+
+    /** What needs a thread comes when there is one; all else goes on. */
+    @Test
+    void aProcessThatMayHaveNoMoreThreadsWritesAndCloses() throws IOException {
+        assumeTrue(System.getProperty("os.name").equals("Linux"), "limits of memory are another system's own affair");
+        clean(new ChildJvm().under("sh", "-c", "ulimit -v 8000000; exec \"$@\"", "sh").option("-Xlog:disable").option("-Xmx64m")
+                .option("-Xss128m").option("-XX:CompressedClassSpaceSize=64m").option("-XX:ReservedCodeCacheSize=64m")
+                .run("no-threads", BROKER.open()),
+                "a write ends", "1 client is closed", "told: true", RETURNS);
+    }
+
     // ---- memory
 
     /** In one of the messages the library's array has no place; in the other, its copy. */

@@ -11,7 +11,11 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -365,5 +369,71 @@ class EventPumpTest {
         awaitOver(pumping);
         assertEquals(List.of("0 to 3", "3 to 5", "ended", "over"), told);
         assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
+    }
+
+    @Test
+    void othersHaveTheExecutorWhileManyMessagesAreTold() throws Exception {
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        CountDownLatch telling = new CountDownLatch(1);
+        AtomicBoolean enough = new AtomicBoolean();
+        EventPump many = pump("of many", this::events, new ClientSink() {
+            @Override
+            public void delivered(long from, long to) {
+                telling.countDown();
+                for (long number = from; number < to; number++) {
+                    if (enough.get()) {
+                        throw new SinetStreamIOException("as after the release");
+                    }
+                }
+            }
+        }, single);
+        try {
+            changes.add(new EventBytes().delivered(0, Long.MAX_VALUE).pack());
+            many.news();
+            telling.await();
+            single.submit(() -> enough.set(true)).get(50, TimeUnit.SECONDS);
+        } finally {
+            enough.set(true);
+            awaitOver(many);
+            single.shutdown();
+        }
+    }
+
+    @Test
+    void aLackOfMemoryEndsNoClient() {
+        AtomicInteger left = new AtomicInteger(3);
+        EventPump poor = pump("a poor one", this::events, new ClientSink() {
+            @Override
+            public boolean hasRest() {
+                if (left.decrementAndGet() >= 0) {
+                    throw new OutOfMemoryError("on purpose");
+                }
+                return false;
+            }
+        }, null);
+        changes.add(new EventBytes().connected("b:1883", false).pack());
+        changes.add(new EventBytes().closed().pack());
+        poor.news();
+        awaitOver(poor);
+        assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
+        assertEquals(List.of(), closings);
+    }
+
+    @Test
+    void aClientThatFailsIsToldSoWhenThereIsMemoryAgain() {
+        AtomicInteger left = new AtomicInteger(3);
+        EventPump poor = new EventPump(this::events, "a poor one", seen::add, new ClientSink() { },
+                new CallbackExecutor(null, "a poor one"), () -> {
+            if (left.decrementAndGet() >= 0) {
+                throw new OutOfMemoryError("on purpose");
+            }
+            closings.add("closed");
+        });
+        changes.add(new EventBytes().connected("b:1883", false).pack());
+        changes.add(new EventBytes().event(99, 0, 0, "").noError().pack());
+        poor.news();
+        awaitOver(poor);
+        assertEquals(List.of(Type.CONNECTED, Type.ENDED), types());
+        assertEquals(List.of("closed"), closings);
     }
 }

@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -73,5 +74,17 @@ class OutcomesTest {
         assertEquals(1000, ends.size());
         assertEquals(1, ends.stream().filter(end -> end != null).count());
         assertEquals(0, outcomes.size());
+    }
+
+    /** Whoever waits for room may do so for as long as a message may take. */
+    @Test
+    void theEndOfAllMakesRoomToo() {
+        for (int number = 0; !outcomes.isFull(); number++) {
+            outcomes.put(number, ends::add);
+        }
+        Waiter waiter = new Waiter();
+        assertTrue(outcomes.isFull(waiter));
+        outcomes.over();
+        assertTrue(waiter.await(Waiter.deadline(0)), "woken");
     }
 }

@@ -20,6 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 
 import org.junit.jupiter.api.Test;
@@ -162,6 +163,14 @@ class WaitingTest {
         }
     }
 
+    /** The first wait is in native code, where it lasts ten milliseconds. */
+    @Test
+    void aWaitIsNoLongerThanItsTimeOut() {
+        assertEquals(Native.ARMED, Waiter.patience(Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(9))));
+        assertEquals(Native.PATIENTLY, Waiter.patience(Waiter.deadline(LIMIT.toNanos())));
+        assertEquals(Native.PATIENTLY, Waiter.patience());
+    }
+
     // ---- virtual threads
 
     private static ThreadFactory virtual() throws ReflectiveOperationException {
@@ -261,6 +270,28 @@ class WaitingTest {
             }).get();
             told.forEach(thread -> assertEquals(own, thread));
             assertEquals(List.of(), log.warnings());
+        } finally {
+            single.shutdown();
+        }
+    }
+
+    @Test
+    void othersHaveTheThreadOfTheExecutorWhileMessagesNeverEnd() throws Exception {
+        ExecutorService single = Executors.newSingleThreadExecutor();
+        try (AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic).build().getAsyncWriter();
+                AsyncMessageReader<String> reader = Clients.textReader(BROKER.open(), topic).executor(single).build()
+                        .getAsyncReader()) {
+            CountDownLatch running = new CountDownLatch(100);
+            reader.addOnMessageCallback(message -> {
+                running.countDown();
+                writer.write("each brings one more");
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1)); // which is there before the others are read
+            });
+            for (int i = 0; i < 200; i++) {
+                writer.write("x");
+            }
+            running.await();
+            single.submit(() -> { }).get(LIMIT.toSeconds(), TimeUnit.SECONDS);
         } finally {
             single.shutdown();
         }

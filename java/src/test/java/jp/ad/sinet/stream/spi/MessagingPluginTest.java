@@ -24,6 +24,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
@@ -457,6 +458,37 @@ class MessagingPluginTest {
             assertEquals(101, writer.getMetrics().getMsgCountTotal());
         }
         assertEquals(2, CLOSED.size());
+    }
+
+    @Test
+    void closeWaitsForACallbackThatRuns() throws Exception {
+        installBlocking();
+        Path file = file();
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch go = new CountDownLatch(1);
+        AtomicBoolean returned = new AtomicBoolean();
+        AsyncMessageReader<String> reader = readers(file).getAsyncReader();
+        reader.addOnMessageCallback(message -> {
+            running.countDown();
+            try {
+                go.await();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+            returned.set(true);
+        });
+        try (MessageWriter<String> writer = writers(file).getWriter()) {
+            writer.write("x");
+        }
+        running.await();
+        Background<Boolean> closing = Background.call(() -> {
+            reader.close();
+            return returned.get();
+        });
+        Await.until("it waits, or is closed", () -> closing.isDone()
+                || closing.thread().getState() == Thread.State.TIMED_WAITING && CLOSED.size() == 2);
+        go.countDown();
+        assertTrue(closing.get(Duration.ofSeconds(20)), "the callback has returned before");
     }
 
     @Test

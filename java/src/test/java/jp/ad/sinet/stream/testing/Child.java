@@ -102,6 +102,9 @@ public final class Child {
             case "redeployed":
                 Application.redeployed(broker);
                 break;
+            case "no-threads":
+                NoThreads.live(broker);
+                break;
             case "load":
                 load();
                 break;
