@@ -1,4 +1,4 @@
-//! The entry points for Java, class `jp.ad.sinet.stream.engine.Native`. The only place that names the `jni` crate,
+//! The entry points for Java, class `jp.ad.sinet.stream.engine.boundary.Native`. The only place that names the `jni` crate,
 //! and the only one with `unsafe`.
 //!
 //! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this
@@ -100,7 +100,7 @@ fn copy_out(env: &Env<'_>, bytes: &[u8], array: &JByteArray<'_>) -> Result<()> {
 // The attribute is unsafe because a clash of names would be; the prefix is this class's own.
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_version<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_version<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> JByteArray<'a> {
@@ -110,13 +110,16 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_version<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_prepare<'a>(mut env: EnvUnowned<'a>, native: JClass<'a>) {
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_prepare<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+) {
     failure::install_panic_hook();
     export(&mut env, &native, |env| Ok(failure::prepare(env)?))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_parameters0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> JByteArray<'a> {
@@ -126,7 +129,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_liveHandles0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_liveHandles0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> jint {
@@ -134,7 +137,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_liveHandles0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_open0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     options: JByteArray<'a>,
@@ -143,7 +146,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_describe0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_describe0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -152,7 +155,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_describe0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_connect<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -167,7 +170,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_changes0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_changes0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> JLongArray<'a> {
@@ -175,7 +178,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_changes0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_interruptChanges<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_interruptChanges<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) {
@@ -186,7 +189,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_interruptChanges<'a
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_opened0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_opened0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -195,7 +198,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_opened0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_write0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -212,7 +215,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_submit0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -230,7 +233,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_await0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -241,7 +244,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandon<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_abandon<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -256,7 +259,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandon<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_flush0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -265,7 +268,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_ping0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -274,7 +277,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_info0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -296,7 +299,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_events0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -310,7 +313,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_lastMessageBytes0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_lastMessageBytes0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -324,7 +327,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_lastMessageBytes0<'
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_read0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -354,7 +357,7 @@ fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_taken<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_taken<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -364,7 +367,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_taken<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_decode0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -378,7 +381,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_encode0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -395,7 +398,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_count<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_count<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -410,7 +413,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_count<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_metrics0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -433,7 +436,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_resetMetrics<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -442,7 +445,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_countError0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -451,7 +454,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_close0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -460,7 +463,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_release<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_release<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
