@@ -86,8 +86,8 @@ fn fail(env: &mut Env<'_>, native: &JClass<'_>, error: &Error) -> jni::errors::R
     Ok(())
 }
 
-/// An error as `engine.Errors` reads it, big endian: its code (i32), 0 for none; then its text with the length (u32), the number
-/// of its cause and the broker's code (u8 each), and in the same form the error behind it.
+/// An error as `engine.boundary.Errors` reads it, big endian: its code (i32), 0 for none; then its text with the length (u32),
+/// the number of its cause and the broker's code (u8 each), and in the same form the error behind it.
 pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
     let Some(error) = error else { return to.extend_from_slice(&[0; 4]) };
     let text = error.to_string();
@@ -121,7 +121,7 @@ pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
     Ok(())
 }
 
-/// The number by which `engine.Errors` knows a cause, and the broker's code; 0 is none.
+/// The number by which `engine.boundary.Errors` knows a cause, and the broker's code; 0 is none.
 fn cause(error: &Error) -> (u8, u8) {
     match error.cause() {
         None => (0, 0),

@@ -1,4 +1,4 @@
-//! The entry points for Java, class `jp.ad.sinet.stream.engine.Native`. The only place that names the `jni` crate,
+//! The entry points for Java, class `jp.ad.sinet.stream.engine.boundary.Native`. The only place that names the `jni` crate,
 //! and the only one with `unsafe`.
 //!
 //! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this
@@ -101,7 +101,7 @@ fn copy_out(env: &Env<'_>, bytes: &[u8], array: &JByteArray<'_>) -> Result<()> {
 // The attribute is unsafe because a clash of names would be; the prefix is this class's own.
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_version<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_version<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> JByteArray<'a> {
@@ -111,13 +111,16 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_version<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_prepare<'a>(mut env: EnvUnowned<'a>, native: JClass<'a>) {
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_prepare<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+) {
     failure::install_panic_hook();
     export(&mut env, &native, |env| Ok(failure::prepare(env)?))
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_parameters0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> JByteArray<'a> {
@@ -127,7 +130,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_parameters0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_liveHandles0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_liveHandles0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> jint {
@@ -135,7 +138,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_liveHandles0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_open0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     options: JByteArray<'a>,
@@ -144,7 +147,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_open0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_describe0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_describe0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -153,7 +156,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_describe0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_connect<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -168,7 +171,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_connect<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_changes0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_changes0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) -> JLongArray<'a> {
@@ -176,7 +179,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_changes0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_interruptChanges<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_interruptChanges<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
 ) {
@@ -187,7 +190,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_interruptChanges<'a
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_opened0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_opened0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -196,7 +199,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_opened0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_write0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -213,7 +216,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_write0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_submit0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -231,7 +234,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_submit0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_await0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -242,7 +245,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_await0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandon<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_abandon<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -257,7 +260,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_abandon<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_flush0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -266,7 +269,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_flush0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_ping0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -275,7 +278,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_ping0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_info0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -297,7 +300,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_info0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_events0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -311,7 +314,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_events0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_lastMessageBytes0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_lastMessageBytes0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -325,7 +328,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_lastMessageBytes0<'
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_read0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_read0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -355,7 +358,7 @@ fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_taken<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_taken<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -365,7 +368,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_taken<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_decode0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -379,7 +382,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_decode0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_encode0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -396,7 +399,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_encode0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_count<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_count<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -411,7 +414,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_count<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_metrics0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -434,7 +437,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_metrics0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_resetMetrics<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -443,7 +446,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_resetMetrics<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_countError0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -452,7 +455,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_countError<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close0<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_close0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
@@ -461,7 +464,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_close0<'a>(
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_Native_release<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_release<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,

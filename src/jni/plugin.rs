@@ -1,4 +1,4 @@
-//! Stages of the pipeline that are Java objects: `engine.PluginStages`.
+//! Stages of the pipeline that are Java objects: `engine.boundary.PluginStages`.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", argc == 2 ? dlerror() : "usage: load LIBRARY");
         return 1;
     }
-    if (dlsym(library, "Java_jp_ad_sinet_stream_engine_Native_version") == NULL) {
+    if (dlsym(library, "Java_jp_ad_sinet_stream_engine_boundary_Native_version") == NULL) {
         fprintf(stderr, "%s\n", dlerror());
         return 1;
     }

@@ -11,7 +11,7 @@ import java.util.concurrent.Executor;
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
-import jp.ad.sinet.stream.engine.Options;
+import jp.ad.sinet.stream.engine.boundary.Options;
 
 /** What the factories of writers and of readers have in common. */
 abstract class ClientFactory {

@@ -18,9 +18,8 @@ import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
-import jp.ad.sinet.stream.engine.NativeAsyncMessageReader;
-import jp.ad.sinet.stream.engine.NativeMessageReader;
-import jp.ad.sinet.stream.engine.Options;
+import jp.ad.sinet.stream.engine.Opening;
+import jp.ad.sinet.stream.engine.boundary.Options;
 
 /**
  * Makes readers. May be used by several threads, and may make any number of readers.
@@ -79,7 +78,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      * @throws jp.ad.sinet.stream.api.AuthorizationException when the broker refuses the subscription
      */
     public MessageReader<T> getReader() {
-        MessageReader<T> reader = NativeMessageReader.open(options(), deserializer);
+        MessageReader<T> reader = Opening.reader(options(), deserializer);
         made(new InForce(reader, reader.getTopics()));
         return reader;
     }
@@ -90,7 +89,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      * @return the reader
      */
     public AsyncMessageReader<T> getAsyncReader() {
-        AsyncMessageReader<T> reader = NativeAsyncMessageReader.open(options().executor(executor()), deserializer);
+        AsyncMessageReader<T> reader = Opening.asyncReader(options().executor(executor()), deserializer);
         made(new InForce(reader, reader.getTopics()));
         return reader;
     }

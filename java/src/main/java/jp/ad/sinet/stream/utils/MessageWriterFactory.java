@@ -15,9 +15,8 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
-import jp.ad.sinet.stream.engine.NativeAsyncMessageWriter;
-import jp.ad.sinet.stream.engine.NativeMessageWriter;
-import jp.ad.sinet.stream.engine.Options;
+import jp.ad.sinet.stream.engine.Opening;
+import jp.ad.sinet.stream.engine.boundary.Options;
 
 /**
  * Makes writers. May be used by several threads, and may make any number of writers.
@@ -72,7 +71,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
      * @throws jp.ad.sinet.stream.api.AuthenticationException when the broker refuses the credentials
      */
     public MessageWriter<T> getWriter() {
-        MessageWriter<T> writer = NativeMessageWriter.open(options(), serializer);
+        MessageWriter<T> writer = Opening.writer(options(), serializer);
         made(new InForce(writer, Collections.singletonList(writer.getTopic())));
         return writer;
     }
@@ -83,7 +82,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
      * @return the writer
      */
     public AsyncMessageWriter<T> getAsyncWriter() {
-        AsyncMessageWriter<T> writer = NativeAsyncMessageWriter.open(options().executor(executor()), serializer);
+        AsyncMessageWriter<T> writer = Opening.asyncWriter(options().executor(executor()), serializer);
         made(new InForce(writer, Collections.singletonList(writer.getTopic())));
         return writer;
     }

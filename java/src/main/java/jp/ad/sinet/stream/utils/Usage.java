@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-import jp.ad.sinet.stream.engine.KnownParameters;
+import jp.ad.sinet.stream.engine.boundary.KnownParameters;
 
 /** Prints what the builders take: {@code java -jar}. */
 public class Usage {

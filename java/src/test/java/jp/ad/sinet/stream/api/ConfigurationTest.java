@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.ChildJvm;
 import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.NoLeaks;

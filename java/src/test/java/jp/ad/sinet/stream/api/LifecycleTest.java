@@ -29,7 +29,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.Broker;
@@ -198,6 +198,7 @@ class LifecycleTest {
                 return EngineAccess.liveHandles() == 0;
             });
             Await.until("the end of the connection", () -> BROKER.occurrences("Client " + id + " ") > 0);
+            Await.until("the warning, which comes after the release", () -> !log.warnings().isEmpty());
             assertEquals(1, log.warnings().size(), log.warnings()::toString);
             assertTrue(log.warnings().get(0).contains("never closed"), log.warnings()::toString);
         }

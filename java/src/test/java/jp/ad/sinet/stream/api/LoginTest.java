@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.Clients;

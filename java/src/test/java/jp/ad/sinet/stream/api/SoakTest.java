@@ -26,7 +26,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Clients;

@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.ChildJvm;
@@ -300,7 +301,7 @@ class ChildJvmTest {
     void aLibraryOfAnotherVersionIsExplained() throws IOException {
         Path library = EngineAccess.extractLibrary(Files.createDirectory(directory.resolve("old")));
         Path classes = directory.resolve("new");
-        Path version = classes.resolve("jp/ad/sinet/stream/engine/version.properties");
+        Path version = classes.resolve("jp/ad/sinet/stream/engine/boundary/version.properties");
         Files.createDirectories(version.getParent());
         Files.writeString(version, "version=99.0");
         notLoaded(new ChildJvm().option("-Dsinetstream.native.path=" + library)

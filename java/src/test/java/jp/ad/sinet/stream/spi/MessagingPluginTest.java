@@ -51,7 +51,7 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.LogCapture;

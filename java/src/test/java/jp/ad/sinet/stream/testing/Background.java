@@ -47,7 +47,7 @@ public final class Background<V> {
 
     /** Waits until the thread waits in Java for the engine. */
     public Background<V> awaitParked() {
-        Await.inside(thread, ".engine.Waiter", "await");
+        Await.inside(thread, ".engine.client.Waiter", "await");
         return this;
     }
 

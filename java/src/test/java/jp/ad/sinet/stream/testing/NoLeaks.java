@@ -11,7 +11,7 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 
 /** After a test class no handle is open, and no thread is left that would keep the JVM from exiting. */
 public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {

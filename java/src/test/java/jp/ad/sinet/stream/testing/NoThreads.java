@@ -12,7 +12,7 @@ import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.MessageWriter;
-import jp.ad.sinet.stream.engine.EngineAccess;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 
 /** A program that goes on while its process may have no more threads. The limit is of memory for their stacks. */
 final class NoThreads {

@@ -2,7 +2,7 @@ package jp.ad.sinet.stream.api.valuetype;
 
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.ValueType;
-import jp.ad.sinet.stream.engine.Plugins;
+import jp.ad.sinet.stream.engine.jvm.Plugins;
 import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
 /** Finds value types by name. Thread-safe. */

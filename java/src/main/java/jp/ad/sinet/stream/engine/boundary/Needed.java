@@ -1,0 +1,33 @@
+package jp.ad.sinet.stream.engine.boundary;
+
+import jp.ad.sinet.stream.api.ConnectionEvent;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.Metrics;
+import jp.ad.sinet.stream.api.PublishPacket;
+import jp.ad.sinet.stream.utils.Pair;
+
+/**
+ * The classes that a client which is open may need for the first time when something goes wrong, or at its end. They are
+ * loaded together with {@link Native}: an application server may have closed the class loader by then, or replaced its jar.
+ */
+final class Needed {
+    private static final Class<?>[] CLASSES = {
+        Bytes.class, Bytes.Cached.class, ConnectionEvent.class, ConnectionEvent.Type.class, Message.class, Metrics.class,
+        Packed.class, PackedEvents.class, Pair.class, PublishPacket.class, Returned.class, Snapshot.class, Timestamps.class,
+        Tree.class
+    };
+
+    private Needed() {
+    }
+
+    static void load() {
+        try {
+            for (Class<?> each : CLASSES) {
+                Class.forName(each.getName(), true, each.getClassLoader());
+            }
+        } catch (ClassNotFoundException e) {
+            throw new LinkageError(e.getMessage(), e);
+        }
+        Errors.rehearse();
+    }
+}

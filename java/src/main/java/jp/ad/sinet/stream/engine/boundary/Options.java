@@ -1,0 +1,276 @@
+package jp.ad.sinet.stream.engine.boundary;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+
+import jp.ad.sinet.stream.api.ConnectionListener;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.api.valuetype.ValueTypeFactory;
+import jp.ad.sinet.stream.engine.jvm.Plugins;
+import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
+import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
+import jp.ad.sinet.stream.spi.CompressionProvider;
+import jp.ad.sinet.stream.spi.CryptoProvider;
+import jp.ad.sinet.stream.spi.MessageReaderProvider;
+import jp.ad.sinet.stream.spi.MessageWriterProvider;
+import jp.ad.sinet.stream.spi.SinetMessageProvider;
+import jp.ad.sinet.stream.spi.ValueTypeProvider;
+
+/** What a builder was given, checked and turned into what the native library opens a client from. */
+public final class Options {
+    private static final int NANOS_PER_MILLI = 1_000_000;
+
+    private final Map<String, Object> root = new LinkedHashMap<>();
+    private final Map<String, Object> fields = new LinkedHashMap<>();
+    private final Map<String, ValueType> valueTypes = new LinkedHashMap<>();
+
+    private final String role;
+    private boolean anyValueType;
+    private ConnectionListener connectionListener;
+    private Executor executor;
+    private Duration receiveTimeout;
+    private final Map<String, Object> objects = new LinkedHashMap<>();
+    private InvalidConfigurationException objection;
+
+    private Options(String role) {
+        this.role = role;
+        root.put("role", role);
+        folder("user_dir", "user.dir");
+        folder("user_home", "user.home");
+        root.put("parameters", new LinkedHashMap<String, Object>());
+    }
+
+    /**
+     * Options of a writer.
+     *
+     * @return options in which nothing is set
+     */
+    public static Options forWriter() {
+        return new Options("writer");
+    }
+
+    /**
+     * Options of a reader.
+     *
+     * @return options in which nothing is set
+     */
+    public static Options forReader() {
+        return new Options("reader");
+    }
+
+    /**
+     * Names the service.
+     *
+     * @param service its name, or null
+     * @return this
+     */
+    public Options service(String service) {
+        return put("service", service);
+    }
+
+    /**
+     * Names the configuration file.
+     *
+     * @param file its path, or null to search for it
+     * @return this
+     */
+    public Options configFile(Path file) {
+        if (file != null) {
+            root.put("config_file", Parameters.file("config_file", file));
+        }
+        return this;
+    }
+
+    /**
+     * Tells to do without a configuration file.
+     *
+     * @param noConfig true to do without, or null
+     * @return this
+     */
+    public Options noConfig(Boolean noConfig) {
+        return put("no_config", noConfig);
+    }
+
+    /**
+     * Sets parameters, by their names in a configuration file.
+     *
+     * @param parameters the parameters; not modified
+     * @return this
+     */
+    public Options parameters(Map<String, ?> parameters) {
+        Map<String, Object> crossing = new LinkedHashMap<>();
+        objects.clear();
+        objection = null;
+        parameters.forEach((name, value) -> {
+            try {
+                crossing.putAll(new Parameters(valueTypes).map("", Collections.singletonMap(name, value)));
+            } catch (InvalidConfigurationException e) {
+                objects.put(name, value);
+                objection = objection == null ? e : objection;
+            }
+        });
+        root.put("parameters", crossing);
+        return this;
+    }
+
+    /** What can't go to the engine, and so only to a plugin: streams, for instance. */
+    Map<String, Object> objects() {
+        return objects;
+    }
+
+    /** Throws if there is something that only a plugin can take. */
+    void objectToObjects() {
+        if (objection != null) {
+            throw objection;
+        }
+    }
+
+    /**
+     * Sets a parameter that wins over {@link #parameters}.
+     *
+     * @param name its name in a configuration file
+     * @param value its value; null leaves it unset
+     * @return this
+     */
+    public Options field(String name, Object value) {
+        if (value != null) {
+            fields.put(name, new Parameters(valueTypes).value(name, value));
+        }
+        return this;
+    }
+
+    /**
+     * Sets who is told how the connection changes.
+     *
+     * @param listener the listener, or null
+     * @return this
+     */
+    public Options connectionListener(ConnectionListener listener) {
+        connectionListener = listener;
+        return this;
+    }
+
+    /**
+     * Sets where callbacks of an asynchronous client run.
+     *
+     * @param where the executor; null for the client's own thread
+     * @return this
+     */
+    public Options executor(Executor where) {
+        executor = where;
+        return this;
+    }
+
+    /**
+     * Sets how long a read waits.
+     *
+     * @param timeout the time, which the engine rounds up to a millisecond; null to leave it to the configuration
+     * @return this
+     */
+    public Options receiveTimeout(Duration timeout) {
+        receiveTimeout = timeout;
+        return field("receive_timeout_ms", timeout == null ? null : millis(timeout));
+    }
+
+    /** Rounded up, so that a short timeout does not become none; any negative one is refused later. */
+    private static long millis(Duration timeout) {
+        try {
+            return timeout.isNegative() ? -1 : timeout.plusNanos(NANOS_PER_MILLI - 1).toMillis();
+        } catch (ArithmeticException e) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    /** As it was given, or null. */
+    public Duration receiveTimeout() {
+        return receiveTimeout;
+    }
+
+    public Executor executor() {
+        return executor;
+    }
+
+    private void folder(String name, String property) {
+        String folder = System.getProperty(property);
+        if (folder != null) {
+            root.put(name, HostPath.of(folder));
+        }
+    }
+
+    private Options put(String name, Object value) {
+        if (value != null) {
+            root.put(name, new Parameters(valueTypes).value(name, value));
+        }
+        return this;
+    }
+
+    /**
+     * Accepts any value type: the client has a (de)serializer of its own.
+     *
+     * @return this
+     */
+    public Options anyValueType() {
+        anyValueType = true;
+        return this;
+    }
+
+    byte[] encode() {
+        List<String> names = new ArrayList<>(valueTypes.keySet());
+        for (SimpleValueType type : SimpleValueType.values()) {
+            if (!names.contains(type.getName())) {
+                names.add(type.getName());
+            }
+        }
+        names.addAll(Plugins.names(ValueTypeProvider.class, ValueTypeProvider::getName));
+        if (anyValueType) {
+            names.add("*");
+        }
+        Map<String, Object> all = new LinkedHashMap<>(root);
+        all.put("fields", fields);
+        all.put("value_types", names);
+        all.put("compressions", Plugins.names(CompressionProvider.class, CompressionProvider::getName));
+        all.put("service_types", serviceTypes());
+        all.put("ciphers", !Plugins.of(CryptoProvider.class).isEmpty());
+        return Tree.encode(all);
+    }
+
+    /** Those of plugins that have a writer, or a reader. */
+    private List<String> serviceTypes() {
+        List<String> types = new ArrayList<>();
+        if (isWriter()) {
+            types.addAll(Plugins.names(MessageWriterProvider.class, SinetMessageProvider::getType));
+            types.addAll(Plugins.names(AsyncMessageWriterProvider.class, SinetMessageProvider::getType));
+        } else {
+            types.addAll(Plugins.names(MessageReaderProvider.class, SinetMessageProvider::getType));
+            types.addAll(Plugins.names(AsyncMessageReaderProvider.class, SinetMessageProvider::getType));
+        }
+        return types;
+    }
+
+    boolean isWriter() {
+        return role.equals("writer");
+    }
+
+    /** "writer" or "reader". */
+    String role() {
+        return role;
+    }
+
+    public ConnectionListener connectionListener() {
+        return connectionListener;
+    }
+
+    /** The value type of this name: one that the builder was given, else one that is built in or of a plugin, else null. */
+    ValueType valueType(String name) {
+        ValueType given = valueTypes.get(name);
+        return given != null ? given : new ValueTypeFactory().get(name);
+    }
+}

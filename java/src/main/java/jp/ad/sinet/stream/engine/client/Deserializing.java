@@ -1,0 +1,51 @@
+package jp.ad.sinet.stream.engine.client;
+
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Packed;
+import jp.ad.sinet.stream.engine.jvm.ClientThreads;
+
+/** A reader's deserializer, and what its failures are to the caller. */
+public final class Deserializing<T> {
+    final Deserializer<T> deserializer;
+    private final long handle;
+
+    public Deserializing(Deserializer<T> deserializer, long handle) {
+        this.deserializer = deserializer;
+        this.handle = handle;
+    }
+
+    /** The message of a record; throws why it is none. */
+    public Message<T> message(Packed record) {
+        SinetStreamException failure = record.failure();
+        if (failure != null) {
+            throw failure;
+        }
+        OutOfMemoryError lacking = record.lacking();
+        if (lacking != null) {
+            throw lacking;
+        }
+        return message(record, record.topic(), record.raw());
+    }
+
+    public Message<T> message(Packed record, String topic, Object raw) {
+        return new Message<>(value(record), topic, record.timestampMicros(), raw);
+    }
+
+    private T value(Packed record) {
+        try {
+            return deserializer.deserialize(record.payload());
+        } catch (SinetStreamException | OutOfMemoryError e) {
+            Native.countError(handle);
+            throw e;
+        } catch (Exception e) {
+            Native.countError(handle);
+            throw new SinetStreamIOException("the deserializer failed: " + e.getClass().getName(), e);
+        } finally {
+            ClientThreads.restoreLoader();
+        }
+    }
+}

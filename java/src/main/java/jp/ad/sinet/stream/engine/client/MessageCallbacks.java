@@ -1,0 +1,197 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+import java.util.logging.Level;
+
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Packed;
+import jp.ad.sinet.stream.engine.jvm.ClientThreads;
+import jp.ad.sinet.stream.engine.jvm.Log;
+
+/** The callbacks of an asynchronous reader, and the way of messages to them. */
+final class MessageCallbacks<T> implements ClientSink {
+    private final List<Pair<T>> pairs = new CopyOnWriteArrayList<>();
+    private final Packed batch = new Packed();
+    /** What is fetched has a rest, for the next callback. */
+    private volatile boolean rest;
+    private volatile Deserializing<T> deserializing;
+    private volatile long handle;
+    private volatile boolean closed;
+    /** Keeps a reader with callbacks from being collected as garbage. */
+    @SuppressWarnings("unused")
+    private volatile Object owner;
+    /** Why the reader has ended by itself, if it has; guarded by the pairs. */
+    private SinetStreamException end;
+    private EventPump pump;
+
+    /** The reader is open. */
+    void begin(long ofHandle, Deserializing<T> values, EventPump ofClient) {
+        handle = ofHandle;
+        pump = ofClient;
+        deserializing = values;
+    }
+
+    void close() {
+        closed = true;
+        owner = null;
+    }
+
+    void add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
+        Pair<T> pair = new Pair<>(onMessage, onFailure);
+        SinetStreamException over;
+        synchronized (pairs) {
+            if (pairs.contains(pair)) {
+                return;
+            }
+            pairs.add(pair);
+            over = end;
+        }
+        owner = closed ? null : reader;
+        if (over != null) {
+            pump.callbacks().submit(() -> finish(List.of(pair), over));
+        } else {
+            pump.news(); // it may have waited for other news only
+        }
+    }
+
+    void remove(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
+        pairs.remove(new Pair<>(onMessage, onFailure));
+        release();
+    }
+
+    void clear() {
+        pairs.clear();
+        release();
+    }
+
+    private void release() {
+        if (pairs.isEmpty()) {
+            owner = null;
+        }
+    }
+
+    @Override
+    public boolean wantsMessages() {
+        return !closed && deserializing != null && !pairs.isEmpty();
+    }
+
+    @Override
+    public boolean hasRest() {
+        return rest && wantsMessages();
+    }
+
+    @Override
+    public void messages() {
+        messages(false);
+    }
+
+    /** All that there are, or as many as there is time for; the others are a rest. */
+    private void messages(boolean all) {
+        boolean hasTime = true;
+        while (hasTime && wantsMessages()) {
+            if (!rest && !fetch()) {
+                return;
+            }
+            rest = true;
+            Iterator<Pair<T>> listeners;
+            // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
+            while (hasTime && !closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
+                handOver(listeners);
+                hasTime = all || !pump.callbacks().isToGiveWay();
+            }
+        }
+    }
+
+    private boolean fetch() {
+        try {
+            return batch.fetch(handle, Native.LOOK);
+        } catch (SinetStreamException e) {
+            return false; // the end, which is told apart
+        }
+    }
+
+    private void handOver(Iterator<Pair<T>> listeners) {
+        try {
+            Message<T> message = deserializing.message(batch);
+            listeners.forEachRemaining(pair -> run(() -> pair.onMessage.accept(message)));
+        } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
+            listeners.forEachRemaining(pair -> fail(pair, failure));
+        } finally {
+            taken(batch.seq());
+        }
+    }
+
+    private void taken(long number) {
+        try {
+            Native.taken(handle, number);
+        } catch (SinetStreamException e) {
+            // closed meanwhile
+        }
+    }
+
+    private static void fail(Pair<?> pair, Throwable failure) {
+        if (pair.onFailure != null) {
+            run(() -> pair.onFailure.accept(failure));
+        }
+    }
+
+    private static void run(Runnable callback) {
+        try {
+            callback.run();
+        } catch (Throwable e) {
+            Log.LOGGER.log(Level.WARNING, "a callback of a reader failed", e);
+        }
+        Thread.interrupted(); // an interrupt is the callback's own affair
+        ClientThreads.restoreLoader();
+    }
+
+    @Override
+    public void ended(SinetStreamException cause) {
+        List<Pair<T>> told;
+        synchronized (pairs) {
+            if (end != null) {
+                return;
+            }
+            told = List.copyOf(pairs);
+            end = cause;
+        }
+        finish(told, cause);
+    }
+
+    /** Gives what is still there, and then the end. */
+    private void finish(List<Pair<T>> told, SinetStreamException cause) {
+        if (!closed) {
+            messages(true);
+            told.forEach(pair -> fail(pair, cause));
+        }
+    }
+
+    /** Callbacks that belong together. */
+    private static final class Pair<T> {
+        private final Consumer<Message<T>> onMessage;
+        private final Consumer<Throwable> onFailure;
+
+        Pair(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
+            this.onMessage = Objects.requireNonNull(onMessage, "onMessage");
+            this.onFailure = onFailure;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Pair && onMessage.equals(((Pair<?>) other).onMessage)
+                    && Objects.equals(onFailure, ((Pair<?>) other).onFailure);
+        }
+
+        @Override
+        public int hashCode() {
+            return Objects.hash(onMessage, onFailure);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.lang.ref.Reference;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+
+import org.jdeferred2.Promise;
+
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.boundary.Native;
+
+/**
+ * The asynchronous writer over the native engine. Any number of threads may write.
+ *
+ * @param <T> the type of the values
+ */
+public final class NativeAsyncMessageWriter<T> extends EngineClient implements AsyncMessageWriter<T> {
+    private static final String WAITING = "waiting for room in the outbox";
+    private static final String NOT_SENT = "; the message was not sent";
+
+    static {
+        WritePromise.rehearse();
+    }
+
+    private final Serializing<T> serializing;
+    private final Outcomes outcomes;
+    /** Gives the messages their order and their numbers. */
+    private final ReentrantLock lock = new ReentrantLock();
+    private long next;
+    private final long writeTimeoutNanos;
+
+    private NativeAsyncMessageWriter(Opened<Serializer<T>> opened, Outcomes outcomes) {
+        super(opened);
+        this.serializing = new Serializing<>(opened.codec);
+        this.outcomes = outcomes;
+        this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+    }
+
+    /**
+     * Opens a writer. Blocks until it is connected.
+     *
+     * @param configured what is opened
+     * @param serializer the serializer
+     * @param <T> the type of the values
+     * @return the writer
+     */
+    public static <T> AsyncMessageWriter<T> open(Configured configured, Serializer<T> serializer) {
+        Outcomes outcomes = new Outcomes();
+        return open(configured, serializer, outcomes, (Opened<Serializer<T>> opened) ->
+                new NativeAsyncMessageWriter<>(opened, outcomes));
+    }
+
+    @Override
+    int untold() {
+        return outcomes.size();
+    }
+
+    @Override
+    public String getTopic() {
+        return description.topic;
+    }
+
+    @Override
+    public Serializer<T> getSerializer() {
+        return serializing.serializer;
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message) {
+        try {
+            byte[] value = serializing.serialize(message, handle);
+            WritePromise promise = new WritePromise();
+            try {
+                submit(value, promise);
+            } catch (SinetStreamException e) {
+                promise.settle(e);
+            }
+            return promise;
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    private void submit(byte[] value, Outcome outcome) {
+        if (outcomes.isFull() && !isCallbackThread()) {
+            awaitRoom();
+        }
+        lock();
+        try {
+            outcomes.put(next, outcome);
+            boolean accepted = false;
+            try {
+                checkUsable(WRITING, NOT_SENT);
+                long number = Native.submit(handle, value);
+                if (number < 0) {
+                    awaitEnd(-number, writeTimeoutNanos, WAITING, NOT_SENT);
+                } else if (number != next + 1) {
+                    throw new SinetStreamException("internal error: a message got the number " + number);
+                }
+                accepted = true;
+                next++;
+            } finally {
+                if (!accepted) {
+                    outcomes.remove(next);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The owner of the lock may wait for room in the outbox. */
+    private void lock() {
+        if (lock.tryLock()) {
+            return;
+        }
+        try {
+            if (!lock.tryLock(writeTimeoutNanos, TimeUnit.NANOSECONDS)) {
+                throw timedOut("the outbox is full");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted(WAITING, NOT_SENT);
+        }
+    }
+
+    private void awaitRoom() {
+        long deadline = Waiter.deadline(writeTimeoutNanos);
+        long what = waiters.unnamed();
+        Waiter waiter = waiters.begin(what);
+        try {
+            while (outcomes.isFull(waiter)) {
+                checkUsable(WAITING, NOT_SENT);
+                if (!waiter.await(deadline)) {
+                    throw timedOut("callbacks of earlier messages have not returned");
+                }
+            }
+        } finally {
+            outcomes.forget(waiter);
+            waiters.end(what);
+        }
+    }
+
+    private SinetStreamIOException timedOut(String why) {
+        Native.countError(handle);
+        return new SinetStreamIOException("write timed out after " + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms: "
+                + why + NOT_SENT);
+    }
+}

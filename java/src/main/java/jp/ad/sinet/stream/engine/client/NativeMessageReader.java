@@ -1,0 +1,220 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.Spliterator;
+import java.util.Spliterators.AbstractSpliterator;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
+import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Packed;
+
+/**
+ * The reader over the native engine. Any number of threads may read.
+ *
+ * @param <T> the type of the values
+ */
+public final class NativeMessageReader<T> extends EngineClient implements MessageReader<T> {
+    private static final String WAITING = "waiting for a message";
+
+    private final Deserializing<T> deserializing;
+    private final long timeoutNanos;
+    private final Queue<Injected> injected = new ConcurrentLinkedQueue<>();
+    /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Packed batch = new Packed();
+
+    private final Duration receiveTimeout;
+
+    private NativeMessageReader(Opened<Deserializer<T>> opened, Duration given) {
+        super(opened);
+        this.receiveTimeout = given != null ? given : description.receiveTimeout;
+        this.deserializing = new Deserializing<>(opened.codec, handle);
+        this.timeoutNanos = TimeUnit.NANOSECONDS.convert(description.receiveTimeout);
+    }
+
+    /**
+     * Opens a reader. Blocks until it is connected and subscribed.
+     *
+     * @param configured what is opened
+     * @param deserializer the deserializer
+     * @param <T> the type of the values
+     * @return the reader
+     */
+    public static <T> MessageReader<T> open(Configured configured, Deserializer<T> deserializer) {
+        Duration given = configured.options.receiveTimeout();
+        return open(configured, deserializer, new ClientSink() { }, (Opened<Deserializer<T>> opened) ->
+                new NativeMessageReader<>(opened, given));
+    }
+
+    @Override
+    public String getTopic() {
+        return String.join(",", description.topics);
+    }
+
+    @Override
+    public List<String> getTopics() {
+        return description.topics;
+    }
+
+    @Override
+    public Duration getReceiveTimeout() {
+        return receiveTimeout;
+    }
+
+    @Override
+    public Deserializer<T> getDeserializer() {
+        return deserializing.deserializer;
+    }
+
+    @Override
+    public Message<T> read() {
+        try {
+            checkUsable(WAITING, "");
+            if (lock.tryLock()) { // what is there already comes first, however short the timeout
+                try {
+                    Message<T> message = next();
+                    return message != null || timeoutNanos == 0 ? message : await(Waiter.deadline(timeoutNanos));
+                } finally {
+                    lock.unlock();
+                }
+            }
+            long deadline = Waiter.deadline(timeoutNanos);
+            if (!lock(deadline)) {
+                return null;
+            }
+            try {
+                checkUsable(WAITING, "");
+                Message<T> message = next();
+                return message != null ? message : await(deadline);
+            } finally {
+                lock.unlock();
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    private boolean lock(long deadline) {
+        try {
+            return lock.tryLock(Waiter.left(deadline), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted(WAITING, "");
+        }
+    }
+
+    /** The next message without a wait; null when there is none. */
+    private Message<T> next() {
+        Injected first = injected.poll();
+        if (first != null) {
+            return decode(first);
+        }
+        return batch.next() || timeoutNanos == 0 && batch.fetch(handle, Native.LOOK) && batch.next() ? take() : null;
+    }
+
+    /** The next message from the engine, or an injected one; null when none comes in time. */
+    private Message<T> await(long deadline) {
+        Waiter waiter = waiters.begin(Waiters.MESSAGES);
+        try {
+            int how = Waiter.patience(deadline);
+            do {
+                checkUsable(WAITING, "");
+                if (batch.fetch(handle, how) && batch.next()) {
+                    return take();
+                }
+                Injected first = injected.poll();
+                if (first != null) {
+                    return decode(first);
+                }
+                how = Native.ARMED;
+            } while (waiter.await(deadline));
+            return null;
+        } finally {
+            waiters.end(Waiters.MESSAGES);
+        }
+    }
+
+    private Message<T> take() {
+        try {
+            return deserializing.message(batch);
+        } finally {
+            acknowledge(batch.seq());
+        }
+    }
+
+    private void acknowledge(long seq) {
+        try {
+            Native.taken(handle, seq);
+        } catch (SinetStreamException e) {
+            // The connection is gone. The message is here all the same; the next read will tell.
+        }
+    }
+
+    private Message<T> decode(Injected message) {
+        Packed record = Packed.decoded(handle, message.bytes, message.topic);
+        if (record.failure() != null) {
+            throw record.failure();
+        }
+        return deserializing.message(record, message.topic, message.raw);
+    }
+
+    @Override
+    public Stream<Message<T>> stream() {
+        return StreamSupport.stream(new UntilTimeout(), false);
+    }
+
+    @Override
+    public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
+        checkUsable("injecting a message", "");
+        injected.add(new Injected(bytes.clone(), Objects.requireNonNull(topic, "topic"), raw));
+        waiters.changed(Waiters.MESSAGES);
+    }
+
+    /** A message given by a test. */
+    private static final class Injected {
+        private final byte[] bytes;
+        private final String topic;
+        private final Object raw;
+
+        Injected(byte[] bytes, String topic, Object raw) {
+            this.bytes = bytes;
+            this.topic = topic;
+            this.raw = raw;
+        }
+    }
+
+    /** The messages up to the first receive timeout. */
+    private final class UntilTimeout extends AbstractSpliterator<Message<T>> {
+        private boolean ended;
+
+        UntilTimeout() {
+            super(Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL);
+        }
+
+        @Override
+        public boolean tryAdvance(Consumer<? super Message<T>> action) {
+            Message<T> message = ended ? null : read();
+            if (message == null) {
+                ended = true;
+                return false;
+            }
+            action.accept(message);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.lang.ref.Reference;
+import java.time.Instant;
+import java.util.concurrent.TimeUnit;
+
+import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
+import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Timestamps;
+
+/**
+ * The writer over the native engine. Any number of threads may write.
+ *
+ * @param <T> the type of the values
+ */
+public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
+    private static final String FLUSHING = "waiting for the end of all writes";
+    private static final String NOT_SENT = "; the message was not sent";
+    private static final String UNKNOWN = "; the message may or may not have been delivered";
+
+    private final Serializing<T> serializing;
+    private final long writeTimeoutNanos;
+    private volatile byte[] lastMessageBytes;
+
+    private NativeMessageWriter(Opened<Serializer<T>> opened) {
+        super(opened);
+        this.serializing = new Serializing<>(opened.codec);
+        this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+    }
+
+    /**
+     * Opens a writer. Blocks until it is connected.
+     *
+     * @param configured what is opened
+     * @param serializer the serializer
+     * @param <T> the type of the values
+     * @return the writer
+     */
+    public static <T> MessageWriter<T> open(Configured configured, Serializer<T> serializer) {
+        return open(configured, serializer, new ClientSink() { }, NativeMessageWriter<T>::new);
+    }
+
+    @Override
+    public String getTopic() {
+        return description.topic;
+    }
+
+    @Override
+    public Serializer<T> getSerializer() {
+        return serializing.serializer;
+    }
+
+    @Override
+    public boolean isThreadSafe() {
+        return true;
+    }
+
+    @Override
+    public void write(T message) {
+        write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public void write(T message, long timestamp) {
+        try {
+            checkUsable(WRITING, NOT_SENT);
+            byte[] value = serializing.serialize(message, handle);
+            long ticket = Native.write(handle, value, timestamp, Waiter.patience());
+            if (ticket != Native.CONFIRMED) {
+                awaitEnd(ticket, writeTimeoutNanos, "waiting for the confirmation of a message", UNKNOWN);
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    @Override
+    public void flush() {
+        try {
+            checkUsable(FLUSHING, "");
+            long ticket = Native.flush(handle);
+            if (!await(ticket, writeTimeoutNanos, FLUSHING, "")) {
+                throw new SinetStreamIOException("the " + name + ": messages are still on their way after "
+                        + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms");
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    @Override
+    public byte[] getDebugLastMsgBytes() {
+        try {
+            return Native.lastMessageBytes(handle);
+        } catch (SinetStreamException e) {
+            return lastMessageBytes;
+        }
+    }
+
+    @Override
+    void beforeRelease() {
+        lastMessageBytes = Native.lastMessageBytes(handle);
+    }
+}

@@ -1,0 +1,159 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.logging.Level;
+
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
+import jp.ad.sinet.stream.engine.jvm.ClientThreads;
+import jp.ad.sinet.stream.engine.jvm.Log;
+
+/**
+ * The messages of a writer whose end has not been told, by their numbers: a ring that grows with what is under way. It
+ * does not know the writer, so that a forgotten one can be cleaned up.
+ */
+final class Outcomes implements ClientSink {
+    private static final int FIRST_SIZE = 256;
+    private static final int BATCH = 256;
+    /** Of messages whose end has not been told; a thread that wants to add more waits. */
+    private static final int MAX_UNTOLD = 65_536;
+    /** So few are told before it goes on, so that it does not wait for each one anew. */
+    private static final int ROOM = MAX_UNTOLD / 8;
+
+    private Outcome[] ring = new Outcome[FIRST_SIZE];
+    private volatile int count;
+    /** The threads that wait until there are fewer. */
+    private final Set<Waiter> waiting = ConcurrentHashMap.newKeySet();
+    /** The highest number that there was. */
+    private long last = -1;
+    /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
+    private SinetStreamException cause;
+
+    /** Comes before the engine gets to know of the message. */
+    synchronized void put(long number, Outcome outcome) {
+        while (ring[index(number)] != null) {
+            grow(number);
+        }
+        ring[index(number)] = outcome;
+        last = number;
+        count++;
+    }
+
+    /** Takes it back: the message was not accepted. */
+    synchronized Outcome remove(long number) {
+        Outcome outcome = ring[index(number)];
+        if (outcome != null) {
+            ring[index(number)] = null;
+            count--;
+        }
+        return outcome;
+    }
+
+    int size() {
+        return count;
+    }
+
+    boolean isFull() {
+        return count >= MAX_UNTOLD;
+    }
+
+    /** The same; if it is full, the waiter is told when it is not. */
+    boolean isFull(Waiter waiter) {
+        waiting.add(waiter);
+        return isFull();
+    }
+
+    void forget(Waiter waiter) {
+        waiting.remove(waiter);
+    }
+
+    private void tellRoom() {
+        if (count <= MAX_UNTOLD - ROOM && !waiting.isEmpty()) {
+            waiting.forEach(Waiter::wake);
+        }
+    }
+
+    private int index(long number) {
+        return (int) number & (ring.length - 1);
+    }
+
+    /** Those that are there have numbers below this one, at most a ring's length of them. */
+    private void grow(long number) {
+        Outcome[] before = ring;
+        ring = new Outcome[before.length * 2];
+        for (long old = number - before.length; old < number; old++) {
+            if (old >= 0) {
+                ring[index(old)] = before[(int) old & (before.length - 1)];
+            }
+        }
+    }
+
+    @Override
+    public void delivered(long from, long to) {
+        Outcome[] batch = new Outcome[(int) Math.min(to - from, BATCH)];
+        for (long start = from; start < to; start += batch.length) {
+            int length = (int) Math.min(to - start, batch.length);
+            takeAll(start, length, batch);
+            tellRoom();
+            for (int i = 0; i < length; i++) {
+                settle(batch[i], null);
+            }
+        }
+    }
+
+    /** One lock for many. */
+    private synchronized void takeAll(long from, int length, Outcome[] batch) {
+        for (int i = 0; i < length; i++) {
+            batch[i] = remove(from + i);
+        }
+    }
+
+    @Override
+    public void failed(long number, SinetStreamException failure) {
+        Outcome outcome = remove(number);
+        tellRoom();
+        settle(outcome, failure);
+    }
+
+    private static void settle(Outcome outcome, SinetStreamException failure) {
+        if (outcome == null) {
+            return;
+        }
+        try {
+            outcome.settle(failure);
+        } catch (Throwable e) {
+            Log.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
+        }
+        Thread.interrupted(); // an interrupt is the callback's own affair
+        ClientThreads.restoreLoader();
+    }
+
+    @Override
+    public void ended(SinetStreamException why) {
+        cause = why;
+    }
+
+    /**
+     * No message stays without its end, whatever happened to the engine; they have them in their order. One may be there that
+     * the engine is just about to refuse, for the same cause.
+     */
+    @Override
+    public void over() {
+        // All that takes memory comes first: when there is none, this is called again.
+        SinetStreamException why = cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
+                + " was confirmed; it may have been delivered");
+        Outcome[] rest;
+        synchronized (this) {
+            rest = new Outcome[ring.length];
+            Outcome[] none = new Outcome[FIRST_SIZE];
+            takeAll(last + 1 - rest.length, rest.length, rest);
+            ring = none;
+        }
+        tellRoom();
+        for (Outcome outcome : rest) {
+            settle(outcome, why);
+        }
+    }
+}

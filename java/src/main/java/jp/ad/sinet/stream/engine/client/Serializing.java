@@ -1,0 +1,36 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.util.Objects;
+
+import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.engine.boundary.Native;
+
+/** A writer's serializer, and what its failures are to the caller. */
+public final class Serializing<T> {
+    private static final String NOT_SENT = "; the message was not sent";
+
+    public final Serializer<T> serializer;
+
+    public Serializing(Serializer<T> serializer) {
+        this.serializer = serializer;
+    }
+
+    /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
+    public byte[] serialize(T message, long handle) {
+        try {
+            byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
+            if (value == null) {
+                throw new SinetStreamIOException("the serializer returned null" + NOT_SENT);
+            }
+            return value;
+        } catch (SinetStreamException | ClassCastException | NullPointerException e) {
+            Native.countError(handle);
+            throw e;
+        } catch (Exception e) {
+            Native.countError(handle);
+            throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
+        }
+    }
+}

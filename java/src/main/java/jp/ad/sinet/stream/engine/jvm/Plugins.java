@@ -1,0 +1,119 @@
+package jp.ad.sinet.stream.engine.jvm;
+
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.logging.Level;
+
+/** Finds the plugins of a kind: first those that the thread's context class loader knows, then this library's. */
+public final class Plugins {
+    private Plugins() {
+    }
+
+    /**
+     * Finds all plugins of a kind.
+     *
+     * @param kind the interface
+     * @param <P> the interface
+     * @return one of each class; those that can't be loaded are left out, with a warning
+     */
+    public static <P> List<P> of(Class<P> kind) {
+        List<P> found = new ArrayList<>();
+        ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
+        ClassLoader own = Plugins.class.getClassLoader();
+        if (ofThread != null && knows(ofThread, kind)) {
+            collect(kind, ofThread, found);
+        }
+        if (own != ofThread) {
+            collect(kind, own, found);
+        }
+        return found;
+    }
+
+    /** Not so where a loader has this library a second time: its plugins are that one's. */
+    private static boolean knows(ClassLoader loader, Class<?> kind) {
+        try {
+            return Class.forName(kind.getName(), false, loader) == kind;
+        } catch (ClassNotFoundException | LinkageError e) {
+            return false;
+        }
+    }
+
+    private static <P> void collect(Class<P> kind, ClassLoader loader, List<P> found) {
+        Iterator<P> plugins = ServiceLoader.load(kind, loader).iterator();
+        // A damaged file of services could go on for ever.
+        for (int failures = 0; failures < 100;) {
+            try {
+                if (!plugins.hasNext()) {
+                    return;
+                }
+                P plugin = plugins.next();
+                if (found.stream().noneMatch(known -> known.getClass() == plugin.getClass())) {
+                    found.add(plugin);
+                }
+            } catch (ServiceConfigurationError | LinkageError e) {
+                failures++;
+                Log.LOGGER.log(Level.WARNING, "a plugin can't be loaded: " + e.getMessage(), e);
+            }
+        }
+    }
+
+    /**
+     * Asks each plugin of a kind for its name.
+     *
+     * @param kind the interface
+     * @param name its method for the name
+     * @param <P> the interface
+     * @return the names; a plugin that has none, or throws, is left out, with a warning
+     */
+    public static <P> List<String> names(Class<P> kind, Function<P, String> name) {
+        List<String> names = new ArrayList<>();
+        each(kind, plugin -> {
+            String own = name.apply(plugin);
+            if (own == null) {
+                throw new IllegalStateException("it has no name");
+            }
+            names.add(own);
+        });
+        return names;
+    }
+
+    /**
+     * Finds a plugin by its name.
+     *
+     * @param kind the interface
+     * @param name its method for the name
+     * @param wanted the name
+     * @param <P> the interface
+     * @return the first one with that name, or null
+     */
+    public static <P> P named(Class<P> kind, Function<P, String> name, String wanted) {
+        return first(kind, plugin -> wanted.equals(name.apply(plugin)));
+    }
+
+    /** The first that fits, or null. */
+    public static <P> P first(Class<P> kind, Predicate<P> fits) {
+        List<P> found = new ArrayList<>();
+        each(kind, plugin -> {
+            if (found.isEmpty() && fits.test(plugin)) {
+                found.add(plugin);
+            }
+        });
+        return found.isEmpty() ? null : found.get(0);
+    }
+
+    private static <P> void each(Class<P> kind, Consumer<P> work) {
+        for (P plugin : of(kind)) {
+            try {
+                work.accept(plugin);
+            } catch (RuntimeException | LinkageError e) {
+                Log.LOGGER.log(Level.WARNING, "the plugin " + plugin.getClass().getName() + " is left out: " + e, e);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+/**
+ * What this library needs of the JVM around it, and nothing that knows the engine. Internal: not for use by programs, and may
+ * change in any release.
+ *
+ * <ul>
+ * <li>{@link Log}, where it writes.
+ * <li>{@link ClientThreads}, its threads and their class loaders.
+ * <li>{@link Plugins}, the services that programs bring along.
+ * </ul>
+ */
+package jp.ad.sinet.stream.engine.jvm;

@@ -1,0 +1,54 @@
+package jp.ad.sinet.stream.engine.plugin;
+
+import java.util.Map;
+import java.util.function.Supplier;
+
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
+import jp.ad.sinet.stream.engine.jvm.Plugins;
+import jp.ad.sinet.stream.spi.PluginMessageIO;
+import jp.ad.sinet.stream.spi.SinetMessageProvider;
+
+/** Finds the plugins for messaging systems other than MQTT. */
+final class Providers {
+    private Providers() {
+    }
+
+    /** The first of a type that takes the parameters, or null. */
+    static <P extends SinetMessageProvider> P find(Class<P> kind, String type, Map<String, Object> parameters) {
+        return Plugins.first(kind, provider -> type.equals(provider.getType()) && provider.isProvider(parameters));
+    }
+
+    static UnsupportedServiceTypeException none(String type, String what) {
+        return new UnsupportedServiceTypeException("the plugins for type '" + type + "' have no " + what
+                + " for these parameters");
+    }
+
+    /** What a provider makes. Its own exceptions of this library pass; all others get one that names it. */
+    static <V extends PluginMessageIO> V open(SinetMessageProvider provider, String type, Supplier<V> open) {
+        String name = name(provider, type);
+        V opened = call(name, open);
+        if (opened == null) {
+            throw new SinetStreamIOException(name + " failed: it gives null");
+        }
+        return opened;
+    }
+
+    static String name(Object plugin, String type) {
+        return "the plugin for type '" + type + "' (" + plugin.getClass().getName() + ")";
+    }
+
+    static <V> V call(String plugin, Supplier<V> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException | LinkageError e) {
+            throw failure(plugin, e);
+        }
+    }
+
+    static SinetStreamException failure(String plugin, Throwable e) {
+        return e instanceof SinetStreamException ? (SinetStreamException) e
+                : new SinetStreamIOException(plugin + " failed: " + e, e);
+    }
+}

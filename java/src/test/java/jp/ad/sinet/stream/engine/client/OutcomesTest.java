@@ -1,0 +1,90 @@
+package jp.ad.sinet.stream.engine.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import jp.ad.sinet.stream.api.AuthenticationException;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+
+class OutcomesTest {
+    private final Outcomes outcomes = new Outcomes();
+    private final List<SinetStreamException> ends = new ArrayList<>();
+
+    @Test
+    void whatIsLeftWhenTheClientHasEndedByItselfHasItsCause() {
+        outcomes.put(7, ends::add);
+        SinetStreamException cause = new AuthenticationException("refused");
+        outcomes.ended(cause);
+        outcomes.over();
+        assertSame(cause, ends.get(0));
+        assertEquals(1, ends.size());
+        assertEquals(0, outcomes.size());
+    }
+
+    @Test
+    void whatIsLeftWithoutACauseMayHaveBeenDelivered() {
+        outcomes.put(7, ends::add);
+        outcomes.over();
+        assertInstanceOf(SinetStreamIOException.class, ends.get(0));
+        assertEquals(1, ends.size());
+    }
+
+    /** Wherever in the ring their first one is, and also when that has grown. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 5, 255, 256, 257, 600, 5000})
+    void whatIsLeftEndsInTheOrderOfTheMessages(int waiting) {
+        List<Integer> order = new ArrayList<>();
+        List<Integer> left = new ArrayList<>();
+        for (int number = 0; number < 1000 + waiting; number++) {
+            int own = number;
+            outcomes.put(number, end -> order.add(own));
+            if (number >= waiting) {
+                outcomes.delivered(number - waiting, number - waiting + 1);
+            }
+            if (number >= 1000) {
+                left.add(number);
+            }
+        }
+        order.clear();
+        outcomes.over();
+        assertEquals(left, order);
+        assertEquals(0, outcomes.size());
+    }
+
+    @Test
+    void everyMessageHasItsOwnEndWhileTheRingGrows() {
+        for (int number = 0; number < 1000; number++) {
+            outcomes.put(number, ends::add);
+        }
+        SinetStreamException failure = new SinetStreamIOException("not this one");
+        outcomes.failed(500, failure);
+        assertEquals(List.of(failure), ends);
+        outcomes.delivered(0, 500);
+        outcomes.delivered(501, 1000);
+        assertEquals(1000, ends.size());
+        assertEquals(1, ends.stream().filter(end -> end != null).count());
+        assertEquals(0, outcomes.size());
+    }
+
+    /** Whoever waits for room may do so for as long as a message may take. */
+    @Test
+    void theEndOfAllMakesRoomToo() {
+        for (int number = 0; !outcomes.isFull(); number++) {
+            outcomes.put(number, ends::add);
+        }
+        Waiter waiter = new Waiter();
+        assertTrue(outcomes.isFull(waiter));
+        outcomes.over();
+        assertTrue(waiter.await(Waiter.deadline(0)), "woken");
+    }
+}
