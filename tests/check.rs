@@ -365,6 +365,12 @@ fn a_way_without_tls_is_told_and_can_be_forbidden() {
     let ended = check(Some("sometimes"), &[]).expect(3);
     assert!(ended.text().contains("SINETSTREAM_REQUIRE_TLS is neither 1 nor 0"), "{ended:?}");
     check(Some("1"), &["tls=true"]).expect(4);
+    // A gateway's token is as good as a password.
+    let token = ["username_pw=~", "transport=websockets", "ws_options={headers: {Authorization: Bearer s3cr3t}}"];
+    let text = check(None, &token).expect(4).text().to_owned();
+    assert!(text.contains("'ws_options.headers': what they say goes to broker.invalid:80 without TLS"), "{text}");
+    let harmless = check(None, &["username_pw=~", "transport=websockets", "ws_options={headers: {Origin: x}}"]);
+    assert!(!harmless.text().contains("without TLS"), "{harmless:?}");
     // A service without TLS on this machine is none of its business.
     let local = check(Some("1"), &["brokers=localhost:1"]).expect(4);
     assert!(!local.text().contains("without TLS"), "{local:?}");

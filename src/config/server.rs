@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::Request;
 use super::budget;
+use super::clear;
 use super::document::{self, Service};
 use super::http::Http;
 use super::path;
@@ -64,6 +65,8 @@ pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Optio
             }
         }
     }
+    clear::check_server(&auth.address, given("require_tls"))
+        .map_err(|what| Error::InvalidConfiguration(format!("{}: {what}", auth_file.display())))?;
     let http = Http::new(&auth.address, ca_certs.as_deref(), timeout(request))?;
     if http.address().starts_with("http://") {
         warnings.push(format!("the configuration server {} is asked without TLS", http.address()));
