@@ -1,6 +1,6 @@
 //! Reading the files that a configuration names, with bounds.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
 
@@ -9,8 +9,16 @@ use zeroize::Zeroizing;
 /// No key, no login and no bundle of certificates comes near this.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
+/// What was read, and what there is to know of the file that it was read from: another one may have its name by now.
+pub(crate) type Opened = (Zeroizing<Vec<u8>>, Metadata);
+
 /// Only regular files: reading from a pipe or from a device might never end. What is read may be secret.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    open(path, max_bytes).map(|(bytes, _)| bytes)
+}
+
+/// The same for a file whose owner and mode matter.
+pub(crate) fn open(path: &Path, max_bytes: u64) -> Result<Opened> {
     let hint = |e: Error| match path.components().any(|part| part.as_os_str() == "~") {
         true => Error::new(e.kind(), format!("{e} ('~' is not taken for the home folder)")),
         false => e,
@@ -25,15 +33,17 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Whatever can be read, and waits until that has an end.
-pub(crate) fn read_pipe(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn open_pipe(path: &Path, max_bytes: u64) -> Result<Opened> {
     read_at_most(path, max_bytes, 0)
 }
 
-fn read_at_most(path: &Path, max_bytes: u64, room: usize) -> Result<Zeroizing<Vec<u8>>> {
+fn read_at_most(path: &Path, max_bytes: u64, room: usize) -> Result<Opened> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    file.take(max_bytes + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > max_bytes {
         true => Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {max_bytes} bytes"))),
-        false => Ok(bytes),
+        false => Ok((bytes, metadata)),
     }
 }

@@ -1,7 +1,7 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::find::SourceFile;
 use super::parameters::{self, PARAMETERS, Support};
@@ -59,9 +59,9 @@ const MAX_PROBLEMS: usize = 100;
 impl Parameters {
     /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
     /// error comes before those of its values.
-    pub fn look_at_configuration(&mut self, file: &Path, service: &Map) -> Result<()> {
+    pub fn look_at_configuration(&mut self, file: &SourceFile, service: &Map) -> Result<()> {
         let use_ = if service.holds_encrypted() { Use::HoldsEncrypted } else { Use::Trusted };
-        self.sort_out(rights::look_at(file, use_)).map_err(Error::InvalidConfiguration)
+        self.sort_out(rights::look_at(&file.path, file.metadata.as_ref(), use_)).map_err(Error::InvalidConfiguration)
     }
 
     /// Notes what is worth a warning; the error has the rest.
@@ -275,7 +275,7 @@ impl Parameters {
             .as_ref()
             .ok_or("there is no home folder to look for the private key in; 'private_key_file' names it")?;
         let key = PrivateKey::read(file, secret::passphrase().as_ref().map(|text| text.as_slice()))?;
-        self.sort_out(rights::look_at(file, Use::Secret)).map_err(|what| format!("the private key {what}"))?;
+        self.sort_out(rights::look_at(file, None, Use::Secret)).map_err(|what| format!("the private key {what}"))?;
         let bare = |text: &str| text.trim_start_matches("SHA256:").trim_end_matches('=').to_owned();
         match fingerprint.map(bare) {
             Some(wanted) if wanted != key.fingerprint() => Err(format!(
@@ -551,7 +551,7 @@ mod tests {
         let root = yaml::parse(&text).map_err(|e| e.message).expect("YAML");
         let Value::Map(map) = root else { panic!("not a map") };
         let Some(Value::Map(service)) = map.get("s") else { panic!("no service") };
-        let file = SourceFile { path: "file.yml".into(), text };
+        let file = SourceFile { path: "file.yml".into(), text, metadata: None };
         let mut parameters = Parameters::default();
         parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
         parameters

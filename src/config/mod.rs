@@ -143,7 +143,7 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         _ => {
             let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
             let service = document::service(&file, request.service.as_deref())?;
-            parameters.look_at_configuration(&file.path, &service.parameters)?;
+            parameters.look_at_configuration(&file, &service.parameters)?;
             let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
             Some((service, origin))
         }
