@@ -53,6 +53,10 @@ pub(crate) struct Parameters {
 const MAX_UNKNOWN: usize = 20;
 /// Beyond that, places are told without their lines.
 const MAX_LINES: usize = 50;
+/// In a long file sooner: so much of it is read again for all places together.
+const MAX_LINES_BYTES: usize = 4 << 20;
+/// So many values are decrypted: each takes milliseconds of computing with the private key, and aliases make many of a few.
+const MAX_ENCRYPTED: usize = 1000;
 /// So many problems are told.
 const MAX_PROBLEMS: usize = 100;
 
@@ -225,6 +229,7 @@ impl Parameters {
     /// Decrypts the values that count. The private key is read only if there is one.
     pub fn open_secrets(&mut self, request: &Request, fingerprint: Option<&str>) {
         let mut key = None;
+        let mut count = 0;
         let mut problems = Vec::new();
         let mut entries = std::mem::take(&mut self.entries);
         let file = self.private_key_file(&entries, request);
@@ -237,6 +242,10 @@ impl Parameters {
             let before = entry.value.clone();
             let mut written = entry.written.clone();
             let opened = open_inside(&mut entry.value, &mut written, &mut |base64, written| {
+                count += 1;
+                if count > MAX_ENCRYPTED {
+                    return None;
+                }
                 let key = key.get_or_insert_with(|| self.private_key(&file, fingerprint));
                 match key.as_ref().map_err(String::clone).and_then(|key| key.open(base64).map_err(str::to_owned)) {
                     Ok(value) => Some(value),
@@ -253,6 +262,9 @@ impl Parameters {
             entry.encrypted = opened.then_some(before);
         }
         self.entries = entries;
+        if count > MAX_ENCRYPTED {
+            self.add_problem(format!("the configuration has more than {MAX_ENCRYPTED} encrypted values"));
+        }
         for (layer, written, message) in problems {
             self.problem_at(layer, &written, &message);
         }
@@ -328,7 +340,7 @@ impl Parameters {
     /// `:` and the line, or nothing.
     fn line(&self, file: &SourceFile, path: &[String]) -> String {
         let before = self.lines.get();
-        if before == MAX_LINES {
+        if before >= (MAX_LINES_BYTES / file.text.len().max(1)).clamp(1, MAX_LINES) {
             return String::new();
         }
         self.lines.set(before + 1);
