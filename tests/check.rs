@@ -406,11 +406,11 @@ fn a_name_in_a_file_does_not_control_the_terminal() {
     let names = "  \"\\e]0;title\\a\": x\n  \"\\x9b2J\\u202e\": x\n";
     std::fs::write(&file, format!("s:\n  type: mqtt\n  brokers: localhost:1\n  topic: t\n{names}")).expect("write");
     let file = file.display().to_string();
-    let ended = run(&["check", "--offline", "-v", "-c", &file]);
+    let ended = run(["check", "--offline", "-v", "-c", &file]);
     let ended = ended.expect(0);
     assert!(ended.text().contains("'\\u{1b}]0;title\\u{7}' is not known"), "{ended:?}");
     let controls = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!ended.text().contains(controls) && !ended.stderr.contains(controls), "{ended:?}");
-    let ended = run(&["write", "-c", &file, "-m", "x"]);
+    let ended = run(["write", "-c", &file, "-m", "x"]);
     assert!(ended.stderr.contains("\\u{1b}]0;title") && !ended.stderr.contains(controls), "{ended:?}");
 }

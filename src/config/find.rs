@@ -15,7 +15,7 @@ pub(crate) struct SourceFile {
     pub path: PathBuf,
     pub text: String,
     /// Of the file when it was read.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<Box<Metadata>>,
 }
 
 /// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
@@ -24,7 +24,7 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     if let Some(path) = explicit {
         let path = user_dir.join(path);
         return match read(&path, true)? {
-            Some((text, metadata)) => Ok(SourceFile { path, text, metadata: Some(metadata) }),
+            Some((text, metadata)) => Ok(SourceFile { path, text, metadata: Some(Box::new(metadata)) }),
             None => Err(Error::NoConfig(format!("configuration file {} does not exist", path.display()))),
         };
     }
@@ -32,7 +32,7 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     tried.extend(user_home.map(|home| home.join(".config/sinetstream/config.yml")));
     for path in &tried {
         if let Some((text, metadata)) = read(path, false)? {
-            return Ok(SourceFile { path: path.clone(), text, metadata: Some(metadata) });
+            return Ok(SourceFile { path: path.clone(), text, metadata: Some(Box::new(metadata)) });
         }
     }
     let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();

@@ -65,7 +65,7 @@ impl Parameters {
     /// error comes before those of its values.
     pub fn look_at_configuration(&mut self, file: &SourceFile, service: &Map) -> Result<()> {
         let use_ = if service.holds_encrypted() { Use::HoldsEncrypted } else { Use::Trusted };
-        self.sort_out(rights::look_at(&file.path, file.metadata.as_ref(), use_)).map_err(Error::InvalidConfiguration)
+        self.sort_out(rights::look_at(&file.path, file.metadata.as_deref(), use_)).map_err(Error::InvalidConfiguration)
     }
 
     /// Notes what is worth a warning; the error has the rest.
