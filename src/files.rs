@@ -1,6 +1,6 @@
 //! Reading the files that a configuration names, with bounds.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 
@@ -11,8 +11,16 @@ use crate::wiped;
 /// No key, no login and no bundle of certificates comes near this.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
+/// What was read, and what there is to know of the file that it was read from: another one may have its name by now.
+pub(crate) type Opened = (Zeroizing<Vec<u8>>, Metadata);
+
 /// Only regular files: reading from a pipe or from a device might never end. What is read may be secret.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    open(path, max_bytes).map(|(bytes, _)| bytes)
+}
+
+/// The same for a file whose owner and mode matter.
+pub(crate) fn open(path: &Path, max_bytes: u64) -> Result<Opened> {
     let hint = |e: Error| match path.components().any(|part| part.as_os_str() == "~") {
         true => Error::new(e.kind(), format!("{e} ('~' is not taken for the home folder)")),
         false => e,
@@ -25,13 +33,16 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Whatever can be read, and waits until that has an end.
-pub(crate) fn read_pipe(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn open_pipe(path: &Path, max_bytes: u64) -> Result<Opened> {
     read_at_most(path, max_bytes, 0)
 }
 
-fn read_at_most(path: &Path, max_bytes: u64, expected: u64) -> Result<Zeroizing<Vec<u8>>> {
-    wiped::read(File::open(path)?, expected, max_bytes).map_err(|e| match e.kind() {
+fn read_at_most(path: &Path, max_bytes: u64, expected: u64) -> Result<Opened> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let bytes = wiped::read(file, expected, max_bytes).map_err(|e| match e.kind() {
         ErrorKind::FileTooLarge => Error::new(e.kind(), format!("it is {e}")),
         _ => e,
-    })
+    })?;
+    Ok((bytes, metadata))
 }

@@ -365,6 +365,12 @@ fn a_way_without_tls_is_told_and_can_be_forbidden() {
     let ended = check(Some("sometimes"), &[]).expect(3);
     assert!(ended.text().contains("SINETSTREAM_REQUIRE_TLS is neither 1 nor 0"), "{ended:?}");
     check(Some("1"), &["tls=true"]).expect(4);
+    // A gateway's token is as good as a password.
+    let token = ["username_pw=~", "transport=websockets", "ws_options={headers: {Authorization: Bearer s3cr3t}}"];
+    let text = check(None, &token).expect(4).text().to_owned();
+    assert!(text.contains("'ws_options.headers': what they say goes to broker.invalid:80 without TLS"), "{text}");
+    let harmless = check(None, &["username_pw=~", "transport=websockets", "ws_options={headers: {Origin: x}}"]);
+    assert!(!harmless.text().contains("without TLS"), "{harmless:?}");
     // A service without TLS on this machine is none of its business.
     let local = check(Some("1"), &["brokers=localhost:1"]).expect(4);
     assert!(!local.text().contains("without TLS"), "{local:?}");
@@ -390,4 +396,21 @@ fn encryption_and_compression_are_told() {
     let [_, compression, encryption] = told(&[&both[..], &[ctr]].concat());
     assert_eq!(compression, "zstd, level 9");
     assert!(encryption.starts_with("AES-128-CTR, with a key, version 1; changes"), "{encryption}");
+}
+
+/// A file may be somebody else's, and is looked at for that.
+#[test]
+fn a_name_in_a_file_does_not_control_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.yml");
+    let names = "  \"\\e]0;title\\a\": x\n  \"\\x9b2J\\u202e\": x\n";
+    std::fs::write(&file, format!("s:\n  type: mqtt\n  brokers: localhost:1\n  topic: t\n{names}")).expect("write");
+    let file = file.display().to_string();
+    let ended = run(["check", "--offline", "-v", "-c", &file]);
+    let ended = ended.expect(0);
+    assert!(ended.text().contains("'\\u{1b}]0;title\\u{7}' is not known"), "{ended:?}");
+    let controls = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!ended.text().contains(controls) && !ended.stderr.contains(controls), "{ended:?}");
+    let ended = run(["write", "-c", &file, "-m", "x"]);
+    assert!(ended.stderr.contains("\\u{1b}]0;title") && !ended.stderr.contains(controls), "{ended:?}");
 }

@@ -369,3 +369,34 @@ fn a_server_that_drips_is_given_up_in_time() {
         told(opened, "Connection", &["within 2 seconds, the 'connection_timeout' for all requests"]);
     }
 }
+
+/// The secret of the login would go there, and the configuration would be whoever's stands between.
+#[test]
+fn without_tls_another_machine_is_not_asked_where_tls_is_required() {
+    const CHILD: &str = "CONFIG_SERVER_CHILD";
+    let open = |address: &str, required: bool| {
+        let home = Home::new(address);
+        let builder = MessageWriter::<str>::builder().config_name("c").auth_file(home.file("auth.json"));
+        builder.parameter("connection_timeout", 1).parameter("require_tls", required).open()
+    };
+    for host in ["config.invalid", "config.invalid:80/path", "192.0.2.1", "[2001:db8::1]:80", "localhost.invalid"] {
+        let address = format!("http://{host}");
+        let by =
+            if std::env::var_os(CHILD).is_some() { "SINETSTREAM_REQUIRE_TLS is on" } else { "'require_tls' is on" };
+        let words = [by, &format!("configuration server {address} without TLS")];
+        told(open(&address, true), "InvalidConfiguration", &words);
+    }
+    told(open("https://config.invalid", true), "Connection", &["configuration server https://config.invalid"]);
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        told(open(&format!("http://{host}:{}", closed_port()), true), "Connection", &["configuration server http://"]);
+    }
+    if std::env::var_os(CHILD).is_some() {
+        let words = ["SINETSTREAM_REQUIRE_TLS is on", "configuration server http://config.invalid without TLS"];
+        told(open("http://config.invalid", false), "InvalidConfiguration", &words);
+        return;
+    }
+    told(open("http://config.invalid", false), "Connection", &["configuration server http://config.invalid"]);
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+    child.args(["--exact", "without_tls_another_machine_is_not_asked_where_tls_is_required"]).env(CHILD, "");
+    assert!(child.env("SINETSTREAM_REQUIRE_TLS", "1").output().expect("a child").status.success());
+}

@@ -234,6 +234,7 @@ fn a_secret_file_of_somebody_else_is_refused() {
     if std::os::unix::fs::chown(folder.path(), Some(12345), None).is_err() {
         return;
     }
+    std::os::unix::fs::chown(folder.path(), Some(0), None).expect("chown");
     let own = write(folder.path().join("own.yml"), &service_with_a_secret());
     let link = folder.path().join("link.yml");
     std::os::unix::fs::symlink(&own, &link).expect("a link");
@@ -245,6 +246,56 @@ fn a_secret_file_of_somebody_else_is_refused() {
     for (name, result, _) in secret_files(0o600, Some(12345)) {
         told(result, "InvalidConfiguration", &[name, "belongs to another user (uid 12345)", "'chown 0 "]);
     }
+}
+
+/// He can exchange the file at any moment, also between its being read and its being looked at.
+#[test]
+fn a_folder_of_somebody_else_does_not_get_encrypted_values_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let config = write(path("config.yml"), &service_with_a_secret());
+    let plain = write(path("plain.yml"), &service(""));
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let key = write(elsewhere.path().join("key.pem"), &private_key());
+    for mode in [0o755, 0o1777] {
+        set_mode(folder.path(), mode);
+        if std::os::unix::fs::chown(folder.path(), Some(12345), None).is_err() {
+            return;
+        }
+        let words = ["config.yml stands in a folder of another user (uid 12345)", "'chown 0 "];
+        told(with_file(&config).private_key_file(&key).open(), "InvalidConfiguration", &words);
+        let (result, warnings) = common::warnings::collect(|| with_file(&plain).open());
+        told(result, "Connection", &[]);
+        assert!(warnings.len() == 1 && warnings[0].contains("a folder of another user"), "{warnings:?}");
+    }
+}
+
+/// As `setfacl -m u:12345:rw` leaves it: the bits of the group, which may be the owner's own, are the list's mask.
+#[cfg(target_os = "linux")]
+#[test]
+fn those_in_an_access_control_list_are_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = write(folder.path().join("key.pem"), &private_key());
+    let config = write(folder.path().join("config.yml"), &service_with_a_secret());
+    const NOBODY: u32 = u32::MAX;
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in [(1_u16, 6_u16, NOBODY), (2, 6, 12345), (4, 0, NOBODY), (16, 6, NOBODY), (32, 0, NOBODY)] {
+        list.extend([tag.to_le_bytes(), rights.to_le_bytes()].concat());
+        list.extend(id.to_le_bytes());
+    }
+    use rustix::fs::{XattrFlags, setxattr};
+    if setxattr(&key, "system.posix_acl_access", &list, XattrFlags::empty()).is_err() {
+        return; // the file system has none
+    }
+    let open = || with_file(&config).private_key_file(&key).open();
+    let (result, warnings) = common::warnings::collect(open);
+    told(result, "Connection", &[]);
+    let words = "can be written by its group, or those in its access control list (mode 0660)";
+    assert!(warnings.len() == 1 && warnings[0].contains(words), "{warnings:?}");
+    set_mode(&key, 0o600);
+    let (result, warnings) = common::warnings::collect(open);
+    told(result, "Connection", &[]);
+    assert_eq!(warnings, [] as [String; 0]);
 }
 
 #[cfg(feature = "cli")]

@@ -343,3 +343,36 @@ fn what_a_file_may_hold_is_bounded_and_the_error_has_its_line() {
     refused(format!("a: &a\n{}b:\n  <<: *a\n  c: 1\n  d: 1\n", names(4999)), None, &["a map has more than 5000 names"]);
     accepted(format!("s:\n  {SERVICE}{}", names(4997)));
 }
+
+/// Maps of thousands of names by aliases, and a hundred anchors in the same file, for each of which it is read again. It took
+/// minutes, when names were looked up one after the other.
+#[test]
+fn many_maps_of_many_names_take_no_minutes() {
+    let names: String = (0..4990).map(|i| format!("xxxxxxxx{i:05}: ~, ")).collect();
+    let maps = "  - {<<: *b}\n".repeat(9);
+    let anchors: String = (0..100).map(|i| format!("&u{i} x, ")).collect();
+    accepted(format!("s:\n  {SERVICE}  b: &b {{{names}}}\n  list:\n{maps}  anchors: [{anchors}]\n"));
+}
+
+/// Values at the end of a long path that a merge key brings, so that the line of none can be found: the text was read once for
+/// each part of the path.
+#[test]
+fn many_wrong_values_deep_in_a_long_file_take_no_minutes() {
+    let values: String = (0..60).map(|i| format!("e{i}: !sinetstream/encrypted AAAA, ")).collect();
+    let deep = format!("{}{{{values}}}{}", "{k: ".repeat(100), "}".repeat(100));
+    let long = format!("  - {}\n", "y".repeat(60)).repeat(40_000);
+    let text = format!("m: &m\n  username_pw: {deep}\nlong:\n{long}s:\n  <<: *m\n  {SERVICE}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.yml");
+    std::fs::write(&file, text).expect("write");
+    let open = move || MessageWriter::<str>::builder().config_file(file).service("s").open().map(drop);
+    let Err(Error::InvalidConfiguration(message)) = within(PATIENCE, open) else { panic!("it is accepted") };
+    assert!(message.contains("e0': the encrypted value can't be used"), "{message}");
+}
+
+/// Each takes milliseconds of the private key's.
+#[test]
+fn encrypted_values_are_bounded_in_number() {
+    let text = format!("s:\n  {SERVICE}  x: [&v !sinetstream/encrypted AAAA{}]\n", ", *v".repeat(1000));
+    refused(text, None, &["more than 1000 encrypted values"]);
+}

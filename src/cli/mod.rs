@@ -16,6 +16,7 @@ mod progress;
 mod read;
 mod service;
 mod stop;
+mod terminal;
 mod time;
 mod write;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::terminal::harmless;
 use crate::mqtt::wait::lock;
 
 /// The line on the screen, if there is one: everybody who prints must take it away for that moment.
@@ -13,7 +14,7 @@ static LINE: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Says something on standard error. Nobody may be there to hear it.
 pub(super) fn say(text: &str) {
-    beside_line(|| drop(writeln!(std::io::stderr(), "{text}")));
+    beside_line(|| drop(writeln!(std::io::stderr(), "{}", harmless(text))));
 }
 
 /// Prints without disturbing the progress line.

@@ -13,13 +13,15 @@ const MARK: &str = "sinetstream anchor mark";
 const MAX_ANCHORS: usize = 100;
 /// So much is read again for all anchors together.
 const MAX_BYTES: usize = 4 << 20;
+/// So many values are made again for all anchors together: aliases make many of a short text.
+const MAX_VALUES: usize = 200_000;
 
 /// The line (from 1) of a value that is, or begins with, what is taken for an anchor, and its name.
 pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Option<Value>) -> Option<(usize, String)> {
     let aliases = names(text, '*').map(|(_, name)| name).collect::<HashSet<_>>();
     let unused = anchors(text).filter(|(_, name)| !aliases.contains(name));
     let has_null = has_null(root);
-    unused.take(most(text)).find_map(|(start, name)| {
+    unused.take(most(text, root)).find_map(|(start, name)| {
         let (before, after) = (&text[..start], &text[start + 1 + name.len()..]);
         let parse = |between: &str| parse(&Zeroizing::new([before, between, after].concat()));
         let found = if after.starts_with(|c: char| !c.is_whitespace() && !matches!(c, ',' | ']' | '}')) {
@@ -36,8 +38,19 @@ pub(super) fn lost_value(text: &str, root: &Value, parse: impl Fn(&str) -> Optio
 }
 
 /// How many anchors of the text are looked at.
-fn most(text: &str) -> usize {
-    (MAX_BYTES / (2 * text.len()).max(1)).clamp(1, MAX_ANCHORS)
+fn most(text: &str, root: &Value) -> usize {
+    let by_text = MAX_BYTES / (2 * text.len()).max(1);
+    let by_values = MAX_VALUES / (2 * values(root));
+    by_text.min(by_values).clamp(1, MAX_ANCHORS)
+}
+
+/// How many values there are, this one included.
+fn values(value: &Value) -> usize {
+    1 + match value {
+        Value::Map(map) => map.iter().map(|(_, value)| values(value)).sum(),
+        Value::List(items) => items.iter().map(values).sum(),
+        _ => 0,
+    }
 }
 
 fn is_in_name(c: char) -> bool {
@@ -87,14 +100,19 @@ mod tests {
 
     #[test]
     fn a_long_text_is_read_again_a_few_times_only() {
-        for (anchors, padding, most) in [(500, 0, 2 * MAX_ANCHORS), (500, 1 << 20, 4), (500, 4 << 20, 2)] {
+        for (anchors, padding, values, most) in
+            [(500, 0, 1, 2 * MAX_ANCHORS), (500, 1 << 20, 1, 4), (500, 4 << 20, 1, 2), (500, 0, 50_000, 4)]
+        {
             let text: String = (0..anchors).map(|i| format!("- &a{i}\n")).collect::<String>() + &" ".repeat(padding);
             let read = Cell::new(0);
             let parse = |_: &str| {
                 read.set(read.get() + 1);
                 Some(Value::Null)
             };
-            assert_eq!(lost_value(&text, &Value::List(vec![Value::Null]), parse), None);
+            assert_eq!(
+                lost_value(&text, &Value::List(vec![Value::Null; values - 1 + usize::from(values == 1)]), parse),
+                None
+            );
             assert!((1..=most).contains(&read.get()), "{} readings", read.get());
         }
     }

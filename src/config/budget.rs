@@ -1,5 +1,4 @@
-//! How much one configuration may hold. A file of some kilobytes can repeat itself by aliases until no memory is left, and
-//! names are looked up one after the other, so time grows with the square of their number in a map.
+//! How much one configuration may hold. A file of some kilobytes can repeat itself by aliases until no memory is left.
 
 use std::cell::Cell;
 

@@ -1,11 +1,35 @@
 //! What would go over the network without TLS.
 
-use super::broker::Broker;
+use super::broker::{self, Broker};
 use super::environment::{self, Flag};
 use super::extractor::Extractor;
+use super::value::{Value, is_word};
 
 /// For all programs of a machine, whatever their files and builders say.
 const VARIABLE: &str = "SINETSTREAM_REQUIRE_TLS";
+
+/// Refuses a configuration server on another machine that is to be asked without TLS, where that is required: it gets the
+/// secret of the login, and whoever stands between says what the configuration is. `given` is the builder's `require_tls`.
+pub(super) fn check_server(address: &str, given: Option<Value>) -> Result<(), String> {
+    let Some(rest) = address.strip_prefix("http://") else { return Ok(()) };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_local = broker::parse(&Value::from(host), 80).is_ok_and(|hosts| hosts.iter().all(Broker::is_local));
+    let is_off = match given {
+        None | Some(Value::Null | Value::Bool(false)) => true,
+        Some(Value::Str(text)) => is_word(&text, &["false", "no", "off"]),
+        Some(_) => false,
+    };
+    let required_by = match (environment::flag(VARIABLE), is_off) {
+        _ if is_local => return Ok(()),
+        (Flag::On, _) => format!("{VARIABLE} is on"),
+        (Flag::Unclear, _) => format!("the environment variable {VARIABLE} is neither 1 nor 0"),
+        (Flag::Off, false) => "'require_tls' is on".to_owned(),
+        (Flag::Off, true) => return Ok(()),
+    };
+    Err(format!(
+        "{required_by}, but the login would go to the configuration server {address} without TLS: use https://"
+    ))
+}
 
 impl Extractor {
     /// Warns of a secret of the login, the value of a parameter or inside it, that anybody on the way could read, and
@@ -21,8 +45,9 @@ impl Extractor {
                 let Some((name, inside)) = secret else { return };
                 let inside = [inside].into_iter().filter(|inside| !inside.is_empty()).collect::<Vec<_>>();
                 let place = self.parameters.get(name).map(|entry| self.parameters.place_of(entry, &inside));
+                let what = if name == "ws_options" { "what they say" } else { "the password" };
                 self.parameters.warnings.push(format!(
-                    "{}: the password goes to {broker} without TLS, where anybody on the way can read it: set 'tls', and \
+                    "{}: {what} goes to {broker} without TLS, where anybody on the way can read it: set 'tls', and \
                      'require_tls: true' to make this an error",
                     place.unwrap_or_default()
                 ));

@@ -345,15 +345,15 @@ impl Extractor {
             return None;
         };
         let file: PathBuf = self.user_dir.join(Path::new(file));
-        let text = match files::read(&file, files::MAX_BYTES) {
-            Ok(text) => text,
+        let (text, metadata) = match files::open(&file, files::MAX_BYTES) {
+            Ok(opened) => opened,
             Err(e) => {
                 self.problem_in(under, &path, &format!("{} can't be read: {e}", file.display()));
                 return None;
             }
         };
         let place = self.place_in(under, &path);
-        self.look_at(&file, Use::Secret, &place);
+        self.look_at(&file, Some(&metadata), Use::Secret, &place);
         self.password_lines(under, &path, &text)
     }
 

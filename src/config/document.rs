@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn choose(text: &str, wanted: Option<&str>) -> Result<(String, Vec<String>)> {
-        let file = SourceFile { path: "file.yml".into(), text: text.to_owned().into() };
+        let file = SourceFile { path: "file.yml".into(), text: text.to_owned().into(), metadata: None };
         service(&file, wanted).map(|service| (service.name, service.path))
     }
 

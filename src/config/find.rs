@@ -1,5 +1,6 @@
 //! Which configuration file is read.
 
+use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ const MAX_BYTES: u64 = 4 << 20;
 pub(crate) struct SourceFile {
     pub path: PathBuf,
     pub text: Zeroizing<String>,
+    /// Of the file when it was read.
+    pub metadata: Option<Box<Metadata>>,
 }
 
 /// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
@@ -23,15 +26,15 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     if let Some(path) = explicit {
         let path = user_dir.join(path);
         return match read(&path, true)? {
-            Some(text) => Ok(SourceFile { path, text }),
+            Some((text, metadata)) => Ok(SourceFile { path, text, metadata: Some(Box::new(metadata)) }),
             None => Err(Error::NoConfig(format!("configuration file {} does not exist", path.display()))),
         };
     }
     let mut tried = vec![user_dir.join(".sinetstream_config.yml")];
     tried.extend(user_home.map(|home| home.join(".config/sinetstream/config.yml")));
     for path in &tried {
-        if let Some(text) = read(path, false)? {
-            return Ok(SourceFile { path: path.clone(), text });
+        if let Some((text, metadata)) = read(path, false)? {
+            return Ok(SourceFile { path: path.clone(), text, metadata: Some(Box::new(metadata)) });
         }
     }
     let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
@@ -40,9 +43,9 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
 
 /// The file's text, or `None` when there is no such file. A pipe is read where the user has named it: nobody else should make
 /// a program wait.
-fn read(path: &Path, named: bool) -> Result<Option<Zeroizing<String>>> {
-    let mut bytes = match bytes(path, named) {
-        Ok(bytes) => bytes,
+fn read(path: &Path, named: bool) -> Result<Option<(Zeroizing<String>, Metadata)>> {
+    let (mut bytes, metadata) = match open(path, named) {
+        Ok(opened) => opened,
         Err(e) if e.kind() == ErrorKind::FileTooLarge => {
             return Err(Error::InvalidConfiguration(format!("{}: {e}", path.display())));
         }
@@ -51,8 +54,8 @@ fn read(path: &Path, named: bool) -> Result<Option<Zeroizing<String>>> {
         }
         Err(e) => return Err(Error::NoConfig(format!("configuration file {} can't be read: {e}", path.display()))),
     };
-    match String::from_utf8(std::mem::take(&mut bytes)) {
-        Ok(text) => Ok(Some(Zeroizing::new(text))),
+    match String::from_utf8(std::mem::take(&mut *bytes)) {
+        Ok(text) => Ok(Some((Zeroizing::new(text), metadata))),
         Err(e) => {
             let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
             let line = 1 + valid.iter().filter(|&&b| b == b'\n').count();
@@ -62,11 +65,11 @@ fn read(path: &Path, named: bool) -> Result<Option<Zeroizing<String>>> {
     }
 }
 
-fn bytes(path: &Path, named: bool) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn open(path: &Path, named: bool) -> std::io::Result<files::Opened> {
     let is_pipe = || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
     match named && is_pipe() {
-        true => files::read_pipe(path, MAX_BYTES),
-        false => files::read(path, MAX_BYTES),
+        true => files::open_pipe(path, MAX_BYTES),
+        false => files::open(path, MAX_BYTES),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zeroize::Zeroize;
 
@@ -62,15 +62,19 @@ pub(crate) struct Parameters {
 const MAX_UNKNOWN: usize = 20;
 /// Beyond that, places are told without their lines.
 const MAX_LINES: usize = 50;
+/// In a long file sooner: so much of it is read again for all places together.
+const MAX_LINES_BYTES: usize = 4 << 20;
+/// So many values are decrypted: each takes milliseconds of computing with the private key, and aliases make many of a few.
+const MAX_ENCRYPTED: usize = 1000;
 /// So many problems are told.
 const MAX_PROBLEMS: usize = 100;
 
 impl Parameters {
     /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
     /// error comes before those of its values.
-    pub fn look_at_configuration(&mut self, file: &Path, service: &Map) -> Result<()> {
+    pub fn look_at_configuration(&mut self, file: &SourceFile, service: &Map) -> Result<()> {
         let use_ = if service.holds_encrypted() { Use::HoldsEncrypted } else { Use::Trusted };
-        self.sort_out(rights::look_at(file, use_)).map_err(Error::InvalidConfiguration)
+        self.sort_out(rights::look_at(&file.path, file.metadata.as_deref(), use_)).map_err(Error::InvalidConfiguration)
     }
 
     /// Notes what is worth a warning; the error has the rest.
@@ -233,6 +237,7 @@ impl Parameters {
     /// Decrypts the values that count. The private key is read only if there is one.
     pub fn open_secrets(&mut self, request: &Request, fingerprint: Option<&str>) {
         let mut key = None;
+        let mut count = 0;
         let mut problems = Vec::new();
         let mut entries = std::mem::take(&mut self.entries);
         let file = self.private_key_file(&entries, request);
@@ -245,6 +250,10 @@ impl Parameters {
             let before = entry.value.clone();
             let mut written = entry.written.clone();
             let opened = open_inside(&mut entry.value, &mut written, &mut |base64, written| {
+                count += 1;
+                if count > MAX_ENCRYPTED {
+                    return None;
+                }
                 let key = key.get_or_insert_with(|| self.private_key(&file, fingerprint));
                 match key.as_ref().map_err(String::clone).and_then(|key| key.open(base64).map_err(str::to_owned)) {
                     Ok(value) => Some(value),
@@ -261,6 +270,9 @@ impl Parameters {
             entry.encrypted = opened.then_some(before);
         }
         self.entries = entries;
+        if count > MAX_ENCRYPTED {
+            self.add_problem(format!("the configuration has more than {MAX_ENCRYPTED} encrypted values"));
+        }
         for (layer, written, message) in problems {
             self.problem_at(layer, &written, &message);
         }
@@ -283,7 +295,7 @@ impl Parameters {
             .as_ref()
             .ok_or("there is no home folder to look for the private key in; 'private_key_file' names it")?;
         let key = PrivateKey::read(file, secret::passphrase().as_ref().map(|text| text.as_slice()))?;
-        self.sort_out(rights::look_at(file, Use::Secret)).map_err(|what| format!("the private key {what}"))?;
+        self.sort_out(rights::look_at(file, None, Use::Secret)).map_err(|what| format!("the private key {what}"))?;
         let bare = |text: &str| text.trim_start_matches("SHA256:").trim_end_matches('=').to_owned();
         match fingerprint.map(bare) {
             Some(wanted) if wanted != key.fingerprint() => Err(format!(
@@ -336,7 +348,7 @@ impl Parameters {
     /// `:` and the line, or nothing.
     fn line(&self, file: &SourceFile, path: &[String]) -> String {
         let before = self.lines.get();
-        if before == MAX_LINES {
+        if before >= (MAX_LINES_BYTES / file.text.len().max(1)).clamp(1, MAX_LINES) {
             return String::new();
         }
         self.lines.set(before + 1);
@@ -559,7 +571,7 @@ mod tests {
         let root = yaml::parse(&text).map_err(|e| e.message).expect("YAML");
         let Value::Map(map) = root else { panic!("not a map") };
         let Some(Value::Map(service)) = map.get("s") else { panic!("no service") };
-        let file = SourceFile { path: "file.yml".into(), text: text.into() };
+        let file = SourceFile { path: "file.yml".into(), text: text.into(), metadata: None };
         let mut parameters = Parameters::default();
         parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
         parameters

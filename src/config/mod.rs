@@ -90,7 +90,7 @@ pub(crate) struct Request {
 /// problems, which name their lines.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_yaml(text: &str) {
-    let file = || find::SourceFile { path: "file.yml".into(), text: text.to_owned().into() };
+    let file = || find::SourceFile { path: "file.yml".into(), text: text.to_owned().into(), metadata: None };
     let Ok(services) = document::services(&file()) else { return };
     for (name, _) in services.services.iter() {
         if let Ok(service) = document::service(&file(), Some(name)) {
@@ -169,7 +169,7 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         _ => {
             let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
             let service = document::service(&file, request.service.as_deref())?;
-            parameters.look_at_configuration(&file.path, &service.parameters)?;
+            parameters.look_at_configuration(&file, &service.parameters)?;
             let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
             Some((service, origin))
         }

@@ -1,5 +1,6 @@
 //! Files that a configuration names, looked at for who else may write them.
 
+use std::fs::Metadata;
 use std::path::Path;
 
 use super::extractor::Extractor;
@@ -7,8 +8,8 @@ use super::rights::{self, Use};
 
 impl Extractor {
     /// Notes what is found about a file that was named at this place.
-    pub fn look_at(&mut self, file: &Path, use_: Use, place: &str) {
-        for finding in rights::look_at(file, use_) {
+    pub fn look_at(&mut self, file: &Path, opened: Option<&Metadata>, use_: Use, place: &str) {
+        for finding in rights::look_at(file, opened, use_) {
             let message = format!("{place}: {}", finding.message);
             match finding.is_error {
                 true => self.parameters.add_problem(message),

@@ -4,8 +4,10 @@
 //! A file may be written by its owner, who has to be the user that runs this program, or root. Where every user has a group of
 //! his own, files can be written by that group without anybody's doing (umask 002): such a group has the user's number, and is
 //! taken for the user. Write permission for any other group is a warning and never an error, since somebody has made the
-//! group for people who work together, and the file does not say who they are.
+//! group for people who work together, and the file does not say who they are. So is an access control list, in which
+//! others stand one by one.
 
+use std::fs::Metadata;
 use std::path::Path;
 
 use super::environment::{self, Flag};
@@ -31,9 +33,10 @@ pub(super) struct Finding {
     pub message: String,
 }
 
-/// Looks at a file. Nothing is found where there is no file, or no such rights (Windows).
-pub(super) fn look_at(file: &Path, use_: Use) -> Vec<Finding> {
-    let faults = faults(file, use_);
+/// Looks at a file. Nothing is found where there is no file, or no such rights (Windows). `opened` is of the file that was
+/// read, if it was: whoever can rename what leads to it may have put another one in its place since.
+pub(super) fn look_at(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Finding> {
+    let faults = faults(file, opened, use_);
     match faults.iter().any(|fault| fault.is_certain) && use_ != Use::Trusted {
         true => findings(faults, use_, environment::flag(VARIABLE)),
         false => findings(faults, use_, Flag::Off),
@@ -67,19 +70,21 @@ fn findings(faults: Vec<Fault>, use_: Use, allowed: Flag) -> Vec<Finding> {
 }
 
 #[cfg(not(unix))]
-fn faults(_: &Path, _: Use) -> Vec<Fault> {
+fn faults(_: &Path, _: Option<&Metadata>, _: Use) -> Vec<Fault> {
     Vec::new()
 }
 
 #[cfg(unix)]
-fn faults(file: &Path, use_: Use) -> Vec<Fault> {
+fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
     use std::collections::BTreeSet;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
 
-    let Ok(metadata) = fs::metadata(file) else { return Vec::new() };
+    let Some(metadata) = opened.cloned().or_else(|| fs::metadata(file).ok()) else { return Vec::new() };
     let user = rustix::process::geteuid().as_raw();
-    let owner = (metadata.uid(), metadata.gid());
+    // Where there is a list, the bits of the group are the most that those in it may.
+    let group = if has_access_control_list(file) { None } else { Some(metadata.gid()) };
+    let owner = (metadata.uid(), group);
     let mut faults = faults_of_file(file, owner, metadata.mode(), user, use_);
     // Who owns a symbolic link says what it leads to.
     if let Ok(link) = fs::symlink_metadata(file)
@@ -91,10 +96,23 @@ fn faults(file: &Path, use_: Use) -> Vec<Fault> {
     let real = fs::canonicalize(file).unwrap_or_default();
     let folders = [file, &real].into_iter().filter_map(|file| fs::canonicalize(file.parent()?).ok());
     for folder in BTreeSet::from_iter(folders) {
-        let mode = fs::metadata(&folder).map_or(0, |metadata| metadata.mode());
-        faults.extend(fault_of_folder(file, &folder, mode));
+        let Ok(metadata) = fs::metadata(&folder) else { continue };
+        faults.extend(fault_of_folder(file, &folder, metadata.mode()));
+        faults.extend(fault_of_folders_owner(file, &folder, metadata.uid(), user));
     }
     faults
+}
+
+/// Of POSIX, as `setfacl` makes it.
+#[cfg(target_os = "linux")]
+fn has_access_control_list(file: &Path) -> bool {
+    // It is not read: without room for it the answer is only whether it is there.
+    rustix::fs::getxattr(file, "system.posix_acl_access", &mut [0_u8; 0][..]).is_ok()
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn has_access_control_list(_: &Path) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -107,14 +125,18 @@ fn fault_of_owner(file: &Path, owner: u32, user: u32, command: &str) -> Option<F
 }
 
 #[cfg(unix)]
-fn faults_of_file(file: &Path, (owner, group): (u32, u32), mode: u32, user: u32, use_: Use) -> Vec<Fault> {
+fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, user: u32, use_: Use) -> Vec<Fault> {
     let name = file.display();
     let shown = mode & 0o7777;
     let mut faults: Vec<Fault> = fault_of_owner(file, owner, user, "chown").into_iter().collect();
     // What anybody but the owner may.
-    let relevant = if group == owner { mode & 0o007 } else { mode & 0o077 };
+    let relevant = if group == Some(owner) { mode & 0o007 } else { mode & 0o077 };
+    let who = match group {
+        _ if relevant & 0o002 != 0 => "everybody",
+        Some(_) => "its group",
+        None => "its group, or those in its access control list",
+    };
     let (group, others) = (relevant & 0o020 != 0, relevant & 0o002 != 0);
-    let who = if others { "everybody" } else { "its group" };
     let rights = match use_ {
         Use::Secret => "go-rwx",
         _ => match (mode & 0o020 != 0, others) {
@@ -145,6 +167,16 @@ fn fault_of_folder(file: &Path, folder: &Path, mode: u32) -> Option<Fault> {
     })
 }
 
+/// Who owns a folder can do that whatever its mode is, sticky or not.
+#[cfg(unix)]
+fn fault_of_folders_owner(file: &Path, folder: &Path, owner: u32, user: u32) -> Option<Fault> {
+    (owner != user && owner != 0).then(|| Fault {
+        message: format!("{} stands in a folder of another user (uid {owner})", file.display()),
+        remedy: format!("chown {user} {}", quoted(folder)),
+        is_certain: true,
+    })
+}
+
 /// For a shell.
 #[cfg(unix)]
 fn quoted(path: &Path) -> String {
@@ -166,7 +198,7 @@ mod tests {
     const USERS: u32 = 100;
 
     fn told(owner: u32, mode: u32, user: u32, use_: Use) -> Vec<(bool, String)> {
-        let faults = faults_of_file(Path::new("/a/f"), (owner, USERS), mode, user, use_);
+        let faults = faults_of_file(Path::new("/a/f"), (owner, Some(USERS)), mode, user, use_);
         let found = findings(faults, use_, Flag::Off);
         found.into_iter().map(|finding| (finding.is_error, finding.message)).collect()
     }
@@ -213,9 +245,24 @@ mod tests {
     #[test]
     fn a_group_of_the_owners_own_is_nobody_else() {
         for use_ in [Use::Trusted, Use::HoldsEncrypted, Use::Secret] {
-            assert!(faults_of_file(Path::new("f"), (ME, ME), 0o100660, ME, use_).is_empty());
-            assert_eq!(faults_of_file(Path::new("f"), (ME, ME), 0o100662, ME, use_).len(), 1);
+            assert!(faults_of_file(Path::new("f"), (ME, Some(ME)), 0o100660, ME, use_).is_empty());
+            assert_eq!(faults_of_file(Path::new("f"), (ME, Some(ME)), 0o100662, ME, use_).len(), 1);
         }
+    }
+
+    #[test]
+    fn the_file_that_was_read_counts_and_not_the_one_that_has_its_name_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (name, mode) in [("read", 0o666), ("since", 0o600)] {
+            std::fs::write(path(name), "x").unwrap();
+            std::fs::set_permissions(path(name), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let (_, opened) = crate::files::open(&path("read"), 10).unwrap();
+        std::fs::rename(path("since"), path("read")).unwrap();
+        let found = |opened| look_at(&path("read"), opened, Use::HoldsEncrypted);
+        assert!(found(Some(&opened))[0].is_error);
+        assert_eq!(found(None), []);
     }
 
     #[test]
@@ -232,7 +279,7 @@ mod tests {
     #[test]
     fn the_environment_makes_an_error_a_warning() {
         let found = |allowed| {
-            let faults = faults_of_file(Path::new("f"), (1001, USERS), 0o100600, ME, Use::Secret);
+            let faults = faults_of_file(Path::new("f"), (1001, Some(USERS)), 0o100600, ME, Use::Secret);
             findings(faults, Use::Secret, allowed).remove(0)
         };
         assert!(

@@ -3,6 +3,7 @@
 //! `auth.json` says where the server is and who asks. A token is fetched with it, then the configuration, then each
 //! secret, encrypted for this user's private key.
 
+use std::fs::Metadata;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Request;
 use super::budget;
+use super::clear;
 use super::document::{self, Service};
 use super::http::{Document, Http};
 use super::path;
@@ -54,17 +56,20 @@ pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Optio
         })
     };
     let auth_file = file("auth_file", DEFAULT_AUTH)?;
-    let auth = read_auth(&auth_file)?;
+    let (auth, metadata) = read_auth(&auth_file)?;
     let mut warnings = Vec::new();
     let ca_certs = named("config_ca_certs");
-    for (file, use_) in [(Some(&auth_file), Use::Secret), (ca_certs.as_ref(), Use::Trusted)] {
-        for finding in file.map(|file| rights::look_at(file, use_)).unwrap_or_default() {
+    let looked_at = [(Some(&auth_file), Some(&metadata), Use::Secret), (ca_certs.as_ref(), None, Use::Trusted)];
+    for (file, metadata, use_) in looked_at {
+        for finding in file.map(|file| rights::look_at(file, metadata, use_)).unwrap_or_default() {
             match finding.is_error {
                 true => return Err(Error::InvalidConfiguration(finding.message)),
                 false => warnings.push(finding.message),
             }
         }
     }
+    clear::check_server(&auth.address, given("require_tls"))
+        .map_err(|what| Error::InvalidConfiguration(format!("{}: {what}", auth_file.display())))?;
     let http = Http::new(&auth.address, ca_certs.as_deref(), timeout(request))?;
     if http.address().starts_with("http://") {
         warnings.push(format!("the configuration server {} is asked without TLS", http.address()));
@@ -100,10 +105,10 @@ fn timeout(request: &Request) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.001, 3600.0))
 }
 
-fn read_auth(file: &Path) -> Result<Auth> {
+fn read_auth(file: &Path) -> Result<(Auth, Metadata)> {
     let name = file.display();
-    let bytes = match files::read(file, files::MAX_BYTES) {
-        Ok(bytes) => bytes,
+    let (bytes, metadata) = match files::open(file, files::MAX_BYTES) {
+        Ok(opened) => opened,
         Err(e) => {
             return Err(Error::NoConfig(format!(
                 "the file with the login of the configuration server, {name}, can't be read: {e}"
@@ -123,7 +128,7 @@ fn read_auth(file: &Path) -> Result<Auth> {
         let what = "has a user name before '@'; 'user' and 'secret-key' are the login";
         return Err(Error::InvalidConfiguration(format!("{name}: 'config-server.address' {what}")));
     }
-    Ok(Auth { address, user: part("user")?, secret_key: part("secret-key")?.into() })
+    Ok((Auth { address, user: part("user")?, secret_key: part("secret-key")?.into() }, metadata))
 }
 
 fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<Zeroizing<String>> {

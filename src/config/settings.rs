@@ -138,7 +138,8 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let credentials = take.credentials(version);
     let secret = match &credentials {
         Some(Credentials { password: Some(_), .. }) => Some(("username_pw", "password")),
-        _ => connect_properties.auth_data.as_ref().map(|_| ("auth_data", "")),
+        _ if connect_properties.auth_data.is_some() => Some(("auth_data", "")),
+        _ => web_socket.as_ref().filter(|settings| settings.may_hold_secrets()).map(|_| ("ws_options", "headers")),
     };
     take.in_the_clear(tls.is_some(), &brokers, secret);
     let mut settings = Settings {

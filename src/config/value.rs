@@ -1,5 +1,6 @@
 //! The tree that YAML files and builders are made of.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use zeroize::Zeroize;
@@ -87,7 +88,12 @@ impl Zeroize for Value {
 /// Names and values in the order in which they were written; a name occurs once. The values are wiped from memory when the map is
 /// dropped, since passwords may be among them.
 #[derive(Clone, Default, PartialEq)]
-pub struct Map(Vec<(String, Value)>);
+pub struct Map {
+    entries: Vec<(String, Value)>,
+    /// Where the entry of each name is. Without it the time for a map grows with the square of its names, and a file can have
+    /// many maps of thousands.
+    places: HashMap<String, usize>,
+}
 
 impl Map {
     /// An empty map.
@@ -98,44 +104,47 @@ impl Map {
     /// Sets a value, replacing the one of the same name.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
-        match self.0.iter_mut().find(|(n, _)| *n == name) {
-            Some(entry) => std::mem::replace(&mut entry.1, value).zeroize(),
-            None => self.0.push((name, value)),
+        match self.get_mut(&name) {
+            Some(earlier) => std::mem::replace(earlier, value).zeroize(),
+            None => {
+                self.places.insert(name.clone(), self.entries.len());
+                self.entries.push((name, value));
+            }
         }
     }
 
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+        self.places.get(name).map(|place| &self.entries[*place].1)
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.0.iter_mut().find(|(n, _)| n == name).map(|(_, v)| v)
+        self.places.get(name).map(|place| &mut self.entries[*place].1)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        self.0.iter_mut().map(|(n, v)| (n.as_str(), v))
+        self.entries.iter_mut().map(|(n, v)| (n.as_str(), v))
     }
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v))
+        self.entries.iter().map(|(n, v)| (n.as_str(), v))
     }
 
     /// How many names there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// True when there is no name.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 }
 
 impl Map {
     fn wipe(&mut self) {
-        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+        self.entries.iter_mut().for_each(|(_, value)| value.zeroize());
     }
 }
 

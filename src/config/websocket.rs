@@ -14,6 +14,8 @@ const DEFAULT_PATH: &str = "/mqtt";
 /// Header fields that the handshake sets itself, and those that announce a body, which it has not.
 const TAKEN: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];
 const TAKEN_PREFIX: &str = "sec-websocket-";
+/// Header fields that are nobody's secret. Gateways have names of their own for those that are.
+const PLAIN: [&str; 3] = ["host", "origin", "user-agent"];
 
 /// How the WebSocket's HTTP request looks. `Debug` hides what may be a secret.
 #[derive(Clone, PartialEq)]
@@ -28,6 +30,11 @@ impl WebSocketSettings {
     /// The path for people.
     pub fn shown_path(&self) -> String {
         shown(&self.path)
+    }
+
+    /// Whether there is a header field such as Authorization.
+    pub fn may_hold_secrets(&self) -> bool {
+        self.headers.iter().any(|(name, _)| !PLAIN.iter().any(|plain| name.eq_ignore_ascii_case(plain)))
     }
 
     /// The value of a header field that the user has given.

@@ -47,15 +47,25 @@ fn parse_document(original: &str) -> Result<Value, SyntaxError> {
 pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
     let (text, words) = StandIns::put(text);
     let (text, added) = with_core_tags(&text);
-    (1..=path.len())
-        .rev()
-        .find_map(|depth| {
-            let seek = Seek(&path[..depth], &words);
-            let failed = seek.deserialize(serde_yaml::Deserializer::from_str(&text)).err()?;
-            // The seeker's own error marks the place; any other one would not be about this path.
-            failed.to_string().contains(FOUND).then(|| failed.location()).flatten()
-        })
-        .map(|at| at.line().saturating_sub(added).max(1))
+    let line = |depth: usize| {
+        let seek = Seek(&path[..depth], &words);
+        let failed = seek.deserialize(serde_yaml::Deserializer::from_str(&text)).err()?;
+        // The seeker's own error marks the place; any other one would not be about this path.
+        let at = failed.to_string().contains(FOUND).then(|| failed.location()).flatten()?;
+        Some(at.line().saturating_sub(added).max(1))
+    };
+    // Each takes a reading of the text, and a path can be long: most often all of it is there, and what is there has all
+    // before it.
+    let (mut found, mut depth) = (None, path.len());
+    let (mut there, mut missing) = (0, depth + 1);
+    while missing - there > 1 {
+        match line(depth) {
+            Some(line) => (found, there) = (Some(line), depth),
+            None => missing = depth,
+        }
+        depth = (there + missing) / 2;
+    }
+    found
 }
 
 /// The library drops the tags of YAML's own schema (`!!binary`) but gives local ones; so `!!` is declared to be a

@@ -8,6 +8,7 @@ use super::advice::Advice;
 use super::outcome::Outcome;
 use super::understand::{Found, Service, facts};
 use crate::cli::failure::{Exit, Failure, Result};
+use crate::cli::terminal::harmless;
 use crate::config::{Map, Value};
 
 /// See the module.
@@ -159,7 +160,7 @@ fn ms(time: &std::time::Duration) -> f64 {
 /// Who reads it may go away; the check goes on for its exit code.
 fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(harmless(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!("standard output: {e}"))),
         _ => Ok(()),
     }

@@ -89,7 +89,7 @@ impl Extractor {
         let files = [trusted, revocations, certificate].map(|source| (source, Use::Trusted));
         for (source, use_) in files.into_iter().chain([(key, Use::Secret)]) {
             if let Some(Source { content: Content::File(file), place }) = source {
-                self.look_at(file, use_, place);
+                self.look_at(file, None, use_, place);
             }
         }
     }

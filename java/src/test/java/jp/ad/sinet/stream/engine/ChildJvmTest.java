@@ -265,6 +265,22 @@ class ChildJvmTest {
         }
     }
 
+    /** Only root can give directories away. */
+    @Test
+    void aTemporaryDirectoryOfSomebodyElseIsToldOf() throws IOException {
+        assumeTrue(directory.getFileSystem().supportedFileAttributeViews().contains("unix"), "no owners");
+        Path theirs = Files.createDirectory(directory.resolve("theirs"));
+        try {
+            Files.setAttribute(theirs, "unix:uid", 12345);
+        } catch (IOException e) {
+            assumeTrue(false, "not root");
+        }
+        ChildJvm.Result result = new ChildJvm().option("-Dsinetstream.native.tmpdir=" + theirs).run("load");
+        assertTrue(result.out.contains("native library loaded from resource"), result::toString);
+        String warning = "another user may rename what is in the directory " + theirs + " (it belongs to uid 12345)";
+        assertTrue((result.out + result.err).contains(warning), result::toString);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"jar", "sinetstream.native.path"})
     void severalClassLoadersLoadIt(String from) throws IOException {

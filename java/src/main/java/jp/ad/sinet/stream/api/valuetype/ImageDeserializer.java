@@ -60,8 +60,7 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
      */
     @Override
     public BufferedImage deserialize(byte[] bytes) {
-        // Not ImageIO's own stream, which writes a temporary file.
-        try (ImageInputStream stream = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+        try (ImageInputStream stream = new InMemory(bytes)) {
             Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
             if (!readers.hasNext()) {
                 throw new InvalidMessageException("the value is not an image that Java can read");
@@ -83,6 +82,24 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
                 }
             }
             throw new InvalidMessageException("the value is a damaged image: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Not ImageIO's own stream, which writes a temporary file. It knows its length: otherwise the reader of TIFF believes
+     * what a file of some hundred bytes says of the size of its parts, and takes up to 2 GB before it reads one.
+     */
+    private static final class InMemory extends MemoryCacheImageInputStream {
+        private final int length;
+
+        InMemory(byte[] bytes) {
+            super(new ByteArrayInputStream(bytes));
+            length = bytes.length;
+        }
+
+        @Override
+        public long length() {
+            return length;
         }
     }
 

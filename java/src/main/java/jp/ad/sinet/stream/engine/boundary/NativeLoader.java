@@ -127,10 +127,9 @@ final class NativeLoader {
         }
         String hint = "; the system property " + TMPDIR_PROPERTY + " can name another directory for a temporary copy";
         try (PrivateCopy copy = new PrivateCopy(library, Path.of(directory), System.mapLibraryName(LIBRARY))) {
-            if (PrivateCopy.canBeExchangedIn(Path.of(directory))) {
-                Log.LOGGER.warning("every user may rename what is in the directory " + directory + " (it is"
-                        + " writable by all, and has no sticky bit), and so exchange the native library while it is loaded"
-                        + hint);
+            String who = copy.whoCanExchangeIt();
+            if (who != null) {
+                Log.LOGGER.warning(who + ", and so exchange the native library while it is loaded" + hint);
             }
             try {
                 System.load(copy.file().toAbsolutePath().toString());

@@ -28,6 +28,7 @@ final class PrivateCopy implements AutoCloseable {
     private static final boolean UNIX = FileSystems.getDefault().supportedFileAttributeViews().contains("unix");
     private static final int WRITABLE_BY_ALL = 0002;
     private static final int STICKY = 01000;
+    private static final int ROOT = 0;
     private static final String PREFIX = "sinetstream-";
     /** Longer than any process takes from making its copy to having it loaded. */
     private static final Duration YOUNG = Duration.ofHours(1);
@@ -62,11 +63,22 @@ final class PrivateCopy implements AutoCloseable {
     }
 
     /**
-     * Whether every user may rename what others have in a directory: it is writable by all and lacks the sticky bit, which
-     * {@code /tmp} has. Then a copy could be exchanged between its making and its loading, however private it is.
+     * Who else may rename what is in the directory of this copy's, or null: its owner, and every user where it is writable by
+     * all and lacks the sticky bit, which {@code /tmp} has. They could exchange the copy between its making and its loading,
+     * however private it is.
      */
-    static boolean canBeExchangedIn(Path parent) throws IOException {
-        return UNIX && ((int) Files.getAttribute(parent, "unix:mode") & (WRITABLE_BY_ALL | STICKY)) == WRITABLE_BY_ALL;
+    String whoCanExchangeIt() throws IOException {
+        if (!UNIX) {
+            return null;
+        }
+        Path parent = directory.toAbsolutePath().getParent();
+        if (((int) Files.getAttribute(parent, "unix:mode") & (WRITABLE_BY_ALL | STICKY)) == WRITABLE_BY_ALL) {
+            return "every user may rename what is in the directory " + parent
+                    + " (it is writable by all, and has no sticky bit)";
+        }
+        int owner = (int) Files.getAttribute(parent, "unix:uid");
+        boolean isOurs = owner == ROOT || owner == (int) Files.getAttribute(directory, "unix:uid");
+        return isOurs ? null : "another user may rename what is in the directory " + parent + " (it belongs to uid " + owner + ")";
     }
 
     Path file() {

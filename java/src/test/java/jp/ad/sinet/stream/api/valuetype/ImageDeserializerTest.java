@@ -138,6 +138,21 @@ class ImageDeserializerTest {
         assertEquals(30, new ImageDeserializer().deserialize(tiff(false, Integer.MAX_VALUE, 278)).getWidth()); // RowsPerStrip
     }
 
+    /** A TIFF of 10 by 10 pixels, in one compressed strip that is to have 2 GB; the file has some hundred bytes. */
+    @Test
+    void whatAPartClaimsToHaveIsNotTaken() throws IOException {
+        int compressionDeflate = 8;
+        int[][] fields = {{256, 10}, {257, 10}, {258, 8}, {259, compressionDeflate}, {262, 1}, {273, 200}, {277, 1},
+            {278, 10}, {279, Integer.MAX_VALUE - 15}};
+        ByteBuffer file = ByteBuffer.allocate(600).order(ByteOrder.LITTLE_ENDIAN);
+        file.put((byte) 'I').put((byte) 'I').putShort((short) 42).putInt(8).putShort((short) fields.length);
+        for (int[] field : fields) {
+            int type = field[1] > Short.MAX_VALUE ? 4 : 3; // LONG, SHORT
+            file.putShort((short) field[0]).putShort((short) type).putInt(1).putInt(field[1]);
+        }
+        refused(new ImageDeserializer(), file.array());
+    }
+
     /** 26 bytes of header, then another 40, that say one pixel; inside would be another image of any size. */
     @Test
     void anImageInsideAnotherIsRefused() throws IOException {
