@@ -17,7 +17,7 @@ use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
 #[cfg(feature = "jni")]
-use crate::mqtt::Unsent;
+use crate::mqtt::Submitted;
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
 use crate::{BoxError, builder, message};
@@ -98,9 +98,9 @@ impl RawWriter {
         &self,
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Unsent, E> {
+    ) -> std::result::Result<Submitted, E> {
         let Encoded { wire, size } = self.encode(length, now_us(), fill)?;
-        Ok(self.client.submit(wire, size))
+        Ok(self.client.submit(wire, size)?)
     }
 
     pub fn metrics(&self) -> Metrics {

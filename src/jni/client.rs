@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
 use crate::mqtt::wait::{block_until, lock};
-use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Unsent, ValueSize, Way};
+use crate::mqtt::{self, Client, ConnectionEvent, ConnectionInfo, Unsent, ValueSize, Way};
 use crate::reader::RawReader;
 use crate::writer::{RawWrite, RawWriter};
 
@@ -351,10 +351,9 @@ impl JavaClient {
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
-        let mut unsent = self.writer()?.submit_with(length, fill)?;
-        Ok(match unsent.poll_accepted(Way::Reported, &Context::from_waker(Waker::noop())) {
-            Poll::Ready(number) => Submitted::Accepted(number?),
-            Poll::Pending => Submitted::Waits(self.keep(Operation::Submission(unsent))),
+        Ok(match self.writer()?.submit_with(length, fill)? {
+            mqtt::Submitted::Accepted(number) => Submitted::Accepted(number),
+            mqtt::Submitted::Waits(unsent) => Submitted::Waits(self.keep(Operation::Submission(unsent))),
         })
     }
 
@@ -388,15 +387,15 @@ impl JavaClient {
         if want_messages {
             self.disarm_arrival();
         }
-        let mut arrival: Arrival = Box::pin(client.arrival());
+        let mut arrival: Option<Arrival> = want_messages.then(|| Box::pin(client.arrival()) as Arrival);
         let mut acknowledged = false;
         let news = self.look(signals::NEWS, wait, |context| {
             let mut packed = Vec::new();
             client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut packed, ended));
-            if want_messages {
+            if let Some(arrival) = &mut arrival {
                 // The wake-up for the next message is asked for before the look at those that are there.
                 if arrival.as_mut().poll(context).is_ready() {
-                    arrival = Box::pin(client.arrival());
+                    *arrival = Box::pin(client.arrival());
                     let _ = arrival.as_mut().poll(context);
                 }
                 if client.is_ready() {
@@ -421,8 +420,8 @@ impl JavaClient {
         Ok(match news {
             Poll::Ready(packed) => packed,
             Poll::Pending => {
-                if want_messages {
-                    *lock(&self.arrival) = Some(arrival);
+                if arrival.is_some() {
+                    *lock(&self.arrival) = arrival;
                 }
                 Vec::new()
             }

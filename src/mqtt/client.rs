@@ -16,7 +16,7 @@ use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
 use super::publishing::PendingWrite;
 #[cfg(feature = "jni")]
-use super::publishing::Unsent;
+use super::publishing::{Submitted, Unsent, Way};
 use super::runtime::Runtime;
 #[cfg(feature = "jni")]
 use super::session::Ended;
@@ -114,11 +114,16 @@ impl Client {
     }
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
-    /// it gets when it is accepted, as [`Way::Reported`](super::Way::Reported).
+    /// it gets when it is accepted, now or later as [`Way::Reported`].
     #[cfg(feature = "jni")]
-    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Unsent {
-        let deadline = super::wait::after(self.write_timeout);
-        Unsent::new(self.shared.clone(), self.outgoing(payload), size, deadline)
+    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Submitted> {
+        let now = Instant::now();
+        let deadline = super::wait::later(now, self.write_timeout);
+        let mut unsent = Unsent::new(&*self.shared, self.outgoing(payload), size, deadline);
+        Ok(match unsent.accept(Way::Reported, now, None)? {
+            Some(number) => Submitted::Accepted(number),
+            None => Submitted::Waits(unsent.keeping(self.shared.clone())),
+        })
     }
 
     /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.

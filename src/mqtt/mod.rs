@@ -40,9 +40,9 @@ pub(crate) use protocol::MessageProperties;
 #[cfg(feature = "jni")]
 pub(crate) use protocol::Publish;
 pub(crate) use protocol::Will;
-#[cfg(feature = "jni")]
-pub(crate) use publishing::Unsent;
 pub(crate) use publishing::{PendingWrite, Way};
+#[cfg(feature = "jni")]
+pub(crate) use publishing::{Submitted, Unsent};
 #[cfg(feature = "cli")]
 pub(crate) use runtime::Runtime;
 #[cfg(feature = "jni")]

@@ -1,5 +1,6 @@
 //! A publish from the caller's side: room, acceptance, and the wait for its end.
 
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,9 +26,10 @@ enum Stage {
     Done,
 }
 
-/// A publish that the outbox has not accepted yet. Dropping it withdraws it.
-pub(crate) struct Unsent {
-    shared: Arc<Shared>,
+/// A publish that the outbox has not accepted yet. Dropping it withdraws it. `S` is how it knows the client: one that waits
+/// keeps it alive; for one that is accepted at once, counting that would cost as much as the rest of the acceptance.
+pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
+    shared: S,
     publish: Option<Publish>,
     bytes: usize,
     size: ValueSize,
@@ -36,8 +38,8 @@ pub(crate) struct Unsent {
     ticket: Option<Ticket>,
 }
 
-impl Unsent {
-    pub fn new(shared: Arc<Shared>, publish: Publish, size: ValueSize, deadline: Instant) -> Unsent {
+impl<S: Deref<Target = Shared>> Unsent<S> {
+    pub fn new(shared: S, publish: Publish, size: ValueSize, deadline: Instant) -> Unsent<S> {
         Unsent { shared, bytes: publish.payload.len(), publish: Some(publish), size, deadline, ticket: None }
     }
 
@@ -57,7 +59,7 @@ impl Unsent {
     /// does not join the queue.
     pub fn accept(&mut self, way: Way, now: Instant, context: Option<&Context<'_>>) -> Result<Option<u64>> {
         let bytes = self.bytes;
-        let shared = &self.shared;
+        let shared = &*self.shared;
         let (publish, ticket, size, deadline) = (&mut self.publish, &mut self.ticket, self.size, self.deadline);
         let number = shared.with(|session| {
             if let Some(refusal) = session.refusal().cloned() {
@@ -123,10 +125,27 @@ impl Unsent {
     }
 }
 
-impl Drop for Unsent {
+impl Unsent<&Shared> {
+    /// The same for one that has to wait.
+    pub fn keeping(mut self, shared: Arc<Shared>) -> Unsent {
+        let (publish, ticket) = (self.publish.take(), self.ticket.take());
+        Unsent { shared, publish, bytes: self.bytes, size: self.size, deadline: self.deadline, ticket }
+    }
+}
+
+impl<S: Deref<Target = Shared>> Drop for Unsent<S> {
     fn drop(&mut self) {
         self.leave_queue();
     }
+}
+
+/// A publish for whose end nobody waits.
+#[cfg(feature = "jni")]
+pub(crate) enum Submitted {
+    /// It has this number.
+    Accepted(u64),
+    /// The outbox is full.
+    Waits(Unsent),
 }
 
 /// How a publish is accepted.

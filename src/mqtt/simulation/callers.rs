@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::broker::tag;
 use super::history::History;
 use crate::error::Error;
-#[cfg(feature = "jni")]
-use crate::mqtt::Ended;
 use crate::mqtt::wait::lock;
 use crate::mqtt::{Client, PendingWrite, ValueSize, Way};
+#[cfg(feature = "jni")]
+use crate::mqtt::{Ended, Submitted};
 
 /// How a publish ended, as far as its caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +125,14 @@ impl Callers {
             for length in lengths {
                 let tag = self.last_tag.fetch_add(1, Ordering::Relaxed) as u32;
                 let deadline = Instant::now() + self.write_timeout;
-                let mut unsent = self.client.submit(payload_of(tag, length), ValueSize::same(length));
-                let accepted = poll_fn(|context| unsent.poll_accepted(Way::Reported, context));
+                let accepted = async {
+                    match self.client.submit(payload_of(tag, length), ValueSize::same(length))? {
+                        Submitted::Accepted(number) => Ok(number),
+                        Submitted::Waits(mut unsent) => {
+                            poll_fn(|context| unsent.poll_accepted(Way::Reported, context)).await
+                        }
+                    }
+                };
                 match timeout_at(deadline, accepted).await {
                     Ok(Ok(number)) => {
                         order.push(tag);

@@ -21,8 +21,8 @@ final class CallbackPool {
     /** As long as this, no callback may stand in the way of another client's. */
     private static final long BLOCKED_MILLIS = 20;
 
-    /** Guarded by the class; null when there was nothing to do yet. */
-    private static CallbackPool current;
+    /** Changed under the lock of the class; null when there was nothing to do yet. */
+    private static volatile CallbackPool current;
 
     private final ThreadPoolExecutor threads = new ThreadPoolExecutor(THREADS, Integer.MAX_VALUE, IDLE_MILLIS,
             TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), work -> ClientThreads.shared(work, "sinetstream-callbacks"));
@@ -54,8 +54,9 @@ final class CallbackPool {
     }
 
     /** Whether work waits for a thread. */
-    static synchronized boolean isBehind() {
-        return current != null && !current.threads.getQueue().isEmpty();
+    static boolean isBehind() {
+        CallbackPool pool = current;
+        return pool != null && !pool.threads.getQueue().isEmpty();
     }
 
     /** Ends the threads that have nothing to do. */
