@@ -242,10 +242,11 @@ fn run(api: Api, consistency: Consistency, reader_is_cut: bool) -> (HashMap<Vec<
         let arrived = reading.join().expect("the reader");
         common::eventually("nothing is left", || writer.info().outbox_messages == 0);
         println!(
-            "{consistency}: {} written, {} arrived, {} of them again, {writer_cuts} and {reader_cuts:?} cuts, {:?}",
+            "{consistency}: {} written, {} arrived, {} of them again, at most {:?} times, {writer_cuts} and {reader_cuts:?} cuts, {:?}",
             written.load(Ordering::SeqCst),
             arrived.len(),
             arrived.values().map(|count| count - 1).sum::<usize>(),
+            arrived.values().max(),
             writer.info(),
         );
         assert!(writer_cuts >= cuts.min(writer_cuts.max(1)) && to_writer.connections() > cuts, "too few cuts");

@@ -70,8 +70,11 @@ impl Incoming {
                 return Err(ProtocolError(format!("the message {id} came twice, without DUP")));
             }
             Some(_) if exactly_once => return Ok(Verdict::Answer),
-            // It stays completed, so that its second PUBREL needs no entry, and it may come once more.
-            None if exactly_once && publish.dup && self.completed.contains(id, digest) => return Ok(Verdict::Answer),
+            // It is under way again until its PUBREL: a broker may repeat it once more meanwhile, even without DUP.
+            None if exactly_once && publish.dup && self.completed.contains(id, digest) => {
+                self.by_id.insert(id, Message { received: true, digest, serial: 0 });
+                return Ok(Verdict::Answer);
+            }
             _ => {}
         }
         self.last_serial += 1;

@@ -730,6 +730,27 @@ fn a_completed_message_that_a_broker_publishes_again_is_not_delivered_again() {
 }
 
 #[test]
+fn a_completed_message_that_a_broker_publishes_again_and_again_is_not_delivered_again() {
+    let mut world = World::new(4);
+    world.connect(false);
+    world.broker.send(Consistency::ExactlyOnce, 1);
+    world.settle();
+    for dup in [true, false] {
+        world.cut();
+        world.connect(true);
+        // Its PUBREC does not arrive.
+        world.broker.to_client.push_back(Packet::Publish(Publish {
+            packet_id: 1,
+            dup,
+            ..publish(Consistency::ExactlyOnce, 1)
+        }));
+        world.client_handles_one();
+        world.events();
+    }
+    assert_eq!(world.delivered, [(Consistency::ExactlyOnce, 1)]);
+}
+
+#[test]
 fn packet_identifiers_wrap_and_skip_those_in_use() {
     let mut world = World::new(2);
     world.connect(false);
