@@ -746,6 +746,7 @@ fn a_completed_message_that_a_broker_publishes_again_and_again_is_not_delivered_
         }));
         world.client_handles_one();
         world.events();
+        world.application_takes_one();
     }
     assert_eq!(world.delivered, [(Consistency::ExactlyOnce, 1)]);
 }
