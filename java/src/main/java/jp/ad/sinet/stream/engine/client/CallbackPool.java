@@ -37,20 +37,23 @@ final class CallbackPool {
 
     /** Runs the work soon, on a thread that may be blocked. Returns at once. */
     static synchronized void execute(Runnable work) {
-        if (current == null) {
-            current = new CallbackPool();
-        }
-        current.threads.execute(work);
-        current.watch();
+        CallbackPool pool = pool();
+        pool.threads.execute(work);
+        pool.watch();
     }
 
     /** Has somebody ask this, again and again, until it says that it has begun. */
     static synchronized void watch(BooleanSupplier hasBegun) {
+        CallbackPool pool = pool();
+        pool.handedOver.add(hasBegun);
+        pool.watch();
+    }
+
+    private static synchronized CallbackPool pool() {
         if (current == null) {
             current = new CallbackPool();
         }
-        current.handedOver.add(hasBegun);
-        current.watch();
+        return current;
     }
 
     /** Whether work waits for a thread. */

@@ -16,7 +16,6 @@ import jp.ad.sinet.stream.engine.jvm.Log;
  */
 final class Outcomes implements ClientSink {
     private static final int FIRST_SIZE = 256;
-    private static final int BATCH = 256;
     /** Of messages whose end has not been told; a thread that wants to add more waits. */
     private static final int MAX_UNTOLD = 65_536;
     /** So few are told before it goes on, so that it does not wait for each one anew. */
@@ -92,14 +91,11 @@ final class Outcomes implements ClientSink {
 
     @Override
     public void delivered(long from, long to) {
-        Outcome[] batch = new Outcome[(int) Math.min(to - from, BATCH)];
-        for (long start = from; start < to; start += batch.length) {
-            int length = (int) Math.min(to - start, batch.length);
-            takeAll(start, length, batch);
-            tellRoom();
-            for (int i = 0; i < length; i++) {
-                settle(batch[i], null);
-            }
+        Outcome[] batch = new Outcome[(int) (to - from)]; // who tells of them tells of some at a time
+        takeAll(from, batch.length, batch);
+        tellRoom();
+        for (Outcome outcome : batch) {
+            settle(outcome, null);
         }
     }
 

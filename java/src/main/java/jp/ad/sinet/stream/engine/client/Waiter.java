@@ -56,15 +56,12 @@ final class Waiter {
      * virtual thread does not, because it would keep its carrier from the others.
      */
     static int patience() {
-        return patience(deadline(FAR_NANOS));
+        ThreadGroup group = Thread.currentThread().getThreadGroup();
+        return group != null && VIRTUAL.equals(group.getName()) ? Native.ARMED : Native.PATIENTLY;
     }
 
     /** The same for a wait until then, which native code could miss by its ten milliseconds. */
     static int patience(long deadline) {
-        if (left(deadline) < PATIENCE_NANOS) {
-            return Native.ARMED;
-        }
-        ThreadGroup group = Thread.currentThread().getThreadGroup();
-        return group != null && VIRTUAL.equals(group.getName()) ? Native.ARMED : Native.PATIENTLY;
+        return left(deadline) < PATIENCE_NANOS ? Native.ARMED : patience();
     }
 }
