@@ -48,7 +48,8 @@ final class EventPump {
 
     /** Held while events are fetched, never while the listener runs. */
     private final ReentrantLock fetching = new ReentrantLock();
-    private boolean finished;
+    /** Changed under that lock. */
+    private volatile boolean finished;
     private byte[] rest;
 
     // of the one turn at a time
@@ -101,9 +102,12 @@ final class EventPump {
         ready = true;
     }
 
-    /** There is something to take. Returns at once. */
+    /**
+     * There is something to take. Returns at once. The last news, which a close waits for, is always submitted: the thread
+     * that has set the flag may not have submitted its own yet.
+     */
     void news() {
-        if (called.compareAndSet(false, true)) {
+        if (called.compareAndSet(false, true) || finished) {
             try {
                 callbacks.submit(drain);
             } catch (Throwable e) {

@@ -129,6 +129,36 @@ class EventPumpTest {
         return log;
     }
 
+    /** One who calls is about to submit what the other one, who closes, must not take for submitted. */
+    @Test
+    void aCloseWaitsForTheNewsThatSomebodyElseIsAboutToSubmit() throws Exception {
+        AtomicBoolean over = new AtomicBoolean();
+        BlockingQueue<EventPump> current = new LinkedBlockingQueue<>();
+        Thread notifier = new Thread(() -> {
+            while (!over.get()) {
+                EventPump next = current.peek();
+                if (next != null) {
+                    next.news();
+                }
+            }
+        });
+        notifier.start();
+        try {
+            for (int i = 0; i < 20_000; i++) {
+                EventPump closing = new EventPump(how -> null, "writer", null, new ClientSink() { },
+                        new CallbackExecutor(null, "writer"), () -> { });
+                current.add(closing);
+                closing.finish();
+                closing.news();
+                assertTrue(closing.awaitOver(20_000), "close " + i);
+                current.remove();
+            }
+        } finally {
+            over.set(true);
+            notifier.join();
+        }
+    }
+
     @Test
     void tellsAndLogsInOrderAndEndsWithTheClient() throws InterruptedException {
         pump.ready();
