@@ -8,13 +8,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
+use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
-use crate::config::{ClientCertificate, Content, Password, Source, Trust};
+use crate::config::{ClientCertificate, Content, Password, Source, TokenKey, Trust};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
+use crate::keys::token::{self, Trial};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
@@ -196,7 +198,118 @@ fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Resu
             let key = Zeroizing::new(PrivateKeyDer::Pkcs8(identity.key.bytes().to_vec().into()));
             certified(chain, key, &store.source, &store.source)
         }
+        ClientCertificate::Token(configured) => certified_by_token(configured),
     }
+}
+
+/// The key of a token, found now; blocks on the token. For people.
+#[cfg(feature = "cli")]
+pub(crate) fn describe_token(configured: &TokenKey) -> Result<String> {
+    Ok(token_key(configured)?.to_string())
+}
+
+fn token_key(configured: &TokenKey) -> Result<token::Key> {
+    let pin = configured.pin.as_ref().map(|source| Ok::<_, Error>((source, bytes(source)?))).transpose()?;
+    let pin = match pin {
+        None => None,
+        Some((Source { content: Content::Data(_), .. }, pin)) => Some(pin),
+        // An editor ends a file with a line's end.
+        Some((source, text)) => {
+            let pin = text.bytes().strip_suffix(b"\n").unwrap_or(text.bytes());
+            let pin = pin.strip_suffix(b"\r").unwrap_or(pin);
+            if pin.is_empty() {
+                return Err(Error::InvalidConfiguration(format!("{}: the file is empty", source.described())));
+            }
+            Some(Secret::new(pin.to_vec()))
+        }
+    };
+    token::find(&configured.wanted, pin).map_err(|problem| problem_of(configured, problem))
+}
+
+fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
+    let TokenKey { wanted, places, .. } = configured;
+    match problem {
+        token::Problem::Module(what) => Error::Io(format!("{}: {}: {what}", places.module, wanted.module.display())),
+        token::Problem::Token(what) => Error::InvalidConfiguration(format!("{}: {what}", places.token)),
+        token::Problem::Key(what) => Error::InvalidConfiguration(format!("{}: {what}", places.key)),
+        token::Problem::Pin(what) => Error::InvalidConfiguration(format!("{}: {what}", places.pin)),
+        token::Problem::Device(what) => Error::Io(format!("{}: {what}", places.all)),
+    }
+}
+
+/// The key stays in the token, which may not even have its public half. So it signs something here, by which it is seen to which
+/// certificate it belongs, and that it can sign at all.
+fn certified_by_token(configured: &TokenKey) -> Result<Arc<CertifiedKey>> {
+    let key = token_key(configured)?;
+    let failed = |problem| problem_of(configured, problem);
+    let trial = Trial::of(&key).map_err(failed)?;
+    let chain = match &configured.certificate {
+        Some(source) => {
+            let chain = certificates(source, &sections(source)?)?;
+            let own = &chain[0];
+            ParsedCertificate::try_from(own)
+                .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
+            if !is_of(own, &trial) {
+                let is_later = chain.iter().any(|other| is_of(other, &trial));
+                return Err(mismatch(&configured.places.key, source, is_later));
+            }
+            chain
+        }
+        None => {
+            let found = key.certificates().map_err(failed)?;
+            let others: Vec<CertificateDer<'static>> =
+                found.iter().map(|certificate| certificate.der.clone().into()).collect();
+            let same_id = found.iter().filter(|certificate| certificate.is_of_key).count();
+            match others.iter().position(|certificate| is_of(certificate, &trial)) {
+                Some(own) => chain_from(own, &others),
+                None if same_id > 0 => {
+                    let what =
+                        format!("{key}: the certificate in the token with its id is of another key; give 'certfile'");
+                    return Err(failed(token::Problem::Key(what)));
+                }
+                None => {
+                    let what = format!("{key}: the token has no certificate of it; give 'certfile'");
+                    return Err(failed(token::Problem::Key(what)));
+                }
+            }
+        }
+    };
+    Ok(Arc::new(CertifiedKey::new(chain, token::signing_key(Arc::new(key)))))
+}
+
+/// Whether the certificate's key has made the signature.
+fn is_of(certificate: &CertificateDer<'_>, trial: &Trial) -> bool {
+    let algorithms = provider::default_provider().signature_verification_algorithms;
+    let fitting = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == trial.scheme).flat_map(|(_, all)| *all);
+    let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return false };
+    fitting.into_iter().any(|one| parsed.verify_signature(*one, trial.message, &trial.signature).is_ok())
+}
+
+/// The certificate with those that issued it, up to the authority that has signed itself, which brokers have.
+fn chain_from(own: usize, all: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
+    let parsed: Vec<_> = all.iter().map(|der| x509_cert::Certificate::from_der(der).ok()).collect();
+    let mut chain = vec![own];
+    while let Some(last) = chain.last().and_then(|last| parsed[*last].as_ref()) {
+        let issuer = last.tbs_certificate().issuer();
+        let next = parsed.iter().enumerate().find(|(index, certificate)| {
+            certificate.as_ref().is_some_and(|certificate| {
+                let tbs = certificate.tbs_certificate();
+                tbs.subject() == issuer && tbs.issuer() != tbs.subject() && !chain.contains(index)
+            })
+        });
+        let Some((next, _)) = next else { break };
+        chain.push(next);
+    }
+    chain.into_iter().map(|index| all[index].clone()).collect()
+}
+
+/// `place`: where the key was named.
+fn mismatch(place: &str, certificate: &Source, is_of_later: bool) -> Error {
+    let hint = if is_of_later { ", but to a later one in it; the client's own must come first" } else { "" };
+    Error::InvalidConfiguration(format!(
+        "{place}: the private key does not belong to the certificate of {}{hint}",
+        certificate.brief()
+    ))
 }
 
 /// Checks that key and certificate belong together.
@@ -209,20 +322,14 @@ fn certified(
     let own = chain.first().ok_or_else(|| certificate_source.problem("no certificate in it".into()))?;
     let parsed = ParsedCertificate::try_from(own)
         .map_err(|e| certificate_source.problem(format!("the certificate is not valid: {e}")))?;
-    let mismatch = |hint: &str| {
-        Error::InvalidConfiguration(format!(
-            "{}: the private key does not belong to the certificate of {}{hint}",
-            key_source.described(),
-            certificate_source.brief()
-        ))
-    };
+    let mismatch = |is_of_later| mismatch(&key_source.described(), certificate_source, is_of_later);
     let completed = private::with_public_key(&key, &parsed.subject_public_key_info());
     let is_completed = completed.is_some();
     // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
     let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
         // The two halves of a completed key are compared at this point already.
         match is_completed {
-            true => mismatch(""),
+            true => mismatch(false),
             false => key_source.problem(
                 "the private key can't be used; supported: RSA of 2048 to 8192 bits, EC on P-256 or P-384, Ed25519"
                     .into(),
@@ -237,7 +344,7 @@ fn certified(
             let is_other = certified.cert.iter().skip(1).any(|other| {
                 ParsedCertificate::try_from(other).is_ok_and(|other| Some(other.subject_public_key_info()) == spki)
             });
-            Err(mismatch(if is_other { ", but to a later one in it; the client's own must come first" } else { "" }))
+            Err(mismatch(is_other))
         }
     }
 }

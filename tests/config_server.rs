@@ -400,3 +400,20 @@ fn without_tls_another_machine_is_not_asked_where_tls_is_required() {
     child.args(["--exact", "without_tls_another_machine_is_not_asked_where_tls_is_required"]).env(CHILD, "");
     assert!(child.env("SINETSTREAM_REQUIRE_TLS", "1").output().expect("a child").status.success());
 }
+
+/// Whoever runs the server would run code in the program.
+#[test]
+fn a_server_may_not_name_a_library() {
+    let service = |tls: Json| json!({"header": {"version": 3}, "config": {"svc": {"type": "mqtt", "brokers": "127.0.0.1:1", "topic": "t", "tls": tls}}});
+    let module = json!({"pkcs11": {"module": "/usr/lib/p11.so"}});
+    for config in [
+        service(module.clone()),
+        json!({"header": {"version": 3}, "config": {"svc": {"type": "mqtt", "brokers": "127.0.0.1:1", "topic": "t",
+        "type_spec": {"tls_set": module}}}}),
+    ] {
+        let server = Server::start(None, move |request| good(request, &config, &json!([]), &json!([]), &[]));
+        let home = Home::new(&format!("http://127.0.0.1:{}", server.port));
+        let words = [".pkcs11'", "a configuration server may not name a library", "in the builder"];
+        told(home.open("my config"), "InvalidConfiguration", &words);
+    }
+}

@@ -73,7 +73,11 @@ impl Parameters {
     /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
     /// error comes before those of its values.
     pub fn look_at_configuration(&mut self, file: &SourceFile, service: &Map) -> Result<()> {
-        let use_ = if service.holds_encrypted() { Use::HoldsEncrypted } else { Use::Trusted };
+        let use_ = match (service.names_code(), service.holds_encrypted()) {
+            (true, _) => Use::NamesCode,
+            (false, true) => Use::HoldsEncrypted,
+            (false, false) => Use::Trusted,
+        };
         self.sort_out(rights::look_at(&file.path, file.metadata.as_deref(), use_)).map_err(Error::InvalidConfiguration)
     }
 
@@ -322,6 +326,11 @@ impl Parameters {
         api(upper) >= api(lower)
     }
 
+    /// True when a configuration server has set it.
+    pub fn is_from_server(&self, entry: &Entry) -> bool {
+        matches!(self.origins[entry.layer], Origin::Server { .. })
+    }
+
     /// The parameter's place, for people: file, line, service and name.
     pub fn place_of(&self, entry: &Entry, inside: &[&str]) -> String {
         let mut written = entry.written.clone();
@@ -462,6 +471,7 @@ fn add_known(known: &mut Map, before: &str, table: &[(&str, Support)]) {
 fn inside(name: &str) -> &'static [(&'static str, Support)] {
     match name {
         "tls" => parameters::TLS,
+        "pkcs11" => parameters::PKCS11,
         "username_pw" => parameters::USERNAME_PW,
         "tls_insecure" => parameters::TLS_INSECURE,
         "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
@@ -537,7 +547,8 @@ fn hide(value: &Value, of: &str, secret: bool) -> Value {
     let table = if is_for_a_plugin(value) { &[] } else { inside(of) };
     let is_secret = |name: &str| {
         let unknown = !table.is_empty() && parameters::support(table, name).is_none();
-        unknown || parameters::is_secret(name)
+        // The label of a token of hardware is none of those that log somebody in.
+        unknown || parameters::is_secret(name) && (of, name) != ("pkcs11", "token")
     };
     match value {
         Value::Map(map) => {

@@ -46,7 +46,7 @@ pub(crate) use mqtt::ConnectProperties;
 pub(crate) use settings::{Credentials, Settings};
 #[cfg(feature = "jni")]
 pub(crate) use tls::Store;
-pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, Trust};
+pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, TokenKey, Trust};
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
 #[cfg(feature = "jni")]

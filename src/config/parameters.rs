@@ -123,6 +123,7 @@ pub(crate) const TLS: &[(&str, Support)] = &[
     ("keyfile_data", Built),
     ("keyfilePassword", Built),
     ("keyfile_password", Built),
+    ("pkcs11", Built),
     ("trustStore", Built),
     ("trustStoreType", Built),
     ("trustStorePassword", Built),
@@ -134,6 +135,17 @@ pub(crate) const TLS: &[(&str, Support)] = &[
     ("ciphers", Built),
     ("tls_version", Built),
     ("cert_reqs", Built),
+];
+
+/// What stands inside `pkcs11` of `tls`.
+pub(crate) const PKCS11: &[(&str, Support)] = &[
+    ("module", Built),
+    ("token", Built),
+    ("serial", Built),
+    ("label", Built),
+    ("id", Built),
+    ("pin", Built),
+    ("pin_file", Built),
 ];
 
 /// What stands inside `username_pw`.
@@ -254,7 +266,7 @@ pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'
 /// True for names whose values are hidden from people.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
-    matches!(name.as_str(), "headers" | "payload" | "user_property")
+    matches!(name.as_str(), "headers" | "payload" | "user_property" | "pin")
         || name.ends_with("_data")
         || ["pass", "pwd", "secret", "token", "key"].iter().any(|part| name.contains(part))
 }
@@ -290,7 +302,7 @@ mod tests {
 
     #[test]
     fn no_name_is_listed_twice() {
-        for table in [PARAMETERS, TLS, USERNAME_PW, TLS_INSECURE, MAX_INFLIGHT_MESSAGES] {
+        for table in [PARAMETERS, TLS, PKCS11, USERNAME_PW, TLS_INSECURE, MAX_INFLIGHT_MESSAGES] {
             for (index, (name, _)) in table.iter().enumerate() {
                 assert!(table[..index].iter().all(|(other, _)| other != name), "{name}");
             }
@@ -313,11 +325,12 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_names() {
-        for name in ["password", "keyfilePassword", "trustStorePassword", "key", "secret-key", "api_token", "auth_data"]
+        for name in
+            ["password", "keyfilePassword", "trustStorePassword", "key", "secret-key", "api_token", "auth_data", "pin"]
         {
             assert!(is_secret(name), "{name}");
         }
-        for name in ["username", "topic", "ca_certs", "brokers"] {
+        for name in ["username", "topic", "ca_certs", "brokers", "pin_file", "pin_sha256"] {
             assert!(!is_secret(name), "{name}");
         }
     }

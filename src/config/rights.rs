@@ -22,6 +22,10 @@ pub(super) enum Use {
     Trusted,
     /// It says so, and has encrypted values.
     HoldsEncrypted,
+    /// It says which library is loaded into the program.
+    NamesCode,
+    /// It is such a library.
+    Code,
     /// A private key, a password, a login: nobody else should read it, either.
     Secret,
 }
@@ -55,6 +59,8 @@ fn findings(faults: Vec<Fault>, use_: Use, allowed: Flag) -> Vec<Finding> {
     let reason = match use_ {
         Use::Trusted => "",
         Use::HoldsEncrypted => ", and it holds encrypted values, which go to whatever broker it names",
+        Use::NamesCode => ", and it names a library that is loaded into the program",
+        Use::Code => ", and it is loaded into the program",
         Use::Secret => ", and it is secret",
     };
     let finding = |Fault { message, remedy, is_certain }| {

@@ -59,6 +59,14 @@ impl Map {
         }
         self.iter().any(|(_, value)| holds(value))
     }
+
+    /// True when it names a library that is loaded into the program (`tls.pkcs11`), at any depth.
+    pub(crate) fn names_code(&self) -> bool {
+        self.iter().any(|(name, value)| match value {
+            Value::Map(map) => name == "pkcs11" || map.names_code(),
+            _ => false,
+        })
+    }
 }
 
 impl fmt::Debug for Value {

@@ -1,5 +1,6 @@
-//! PEM files and the private keys in them, for TLS and for encrypted values of the configuration.
+//! PEM files and the private keys in them, for TLS and for encrypted values of the configuration; and keys that stay in a token.
 
 mod cost;
 pub(crate) mod pem;
 pub(crate) mod private;
+pub(crate) mod token;

@@ -129,7 +129,8 @@ fn decrypt<C: BlockCipherDecrypt + KeyInit>(
     }
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Pairs of hex digits.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
     let digits = digits?;
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())

@@ -18,6 +18,27 @@ impl Advice {
     }
 }
 
+/// Before there is a connection: the certificates and keys of TLS.
+pub(super) fn on_files(error: &Error) -> Advice {
+    let text = error.to_string();
+    if !text.contains(".pkcs11") {
+        return Advice::new(
+            "a file that 'tls' names is missing, not readable, or holds something else",
+            "check the paths in 'tls'; relative ones start in the current folder",
+        );
+    }
+    if text.contains("PIN") {
+        return Advice::new(
+            "the PIN in 'tls.pkcs11' is missing, wrong or locked",
+            "try it with the token's own tool, with care: tokens lock themselves after a few wrong ones",
+        );
+    }
+    Advice::new(
+        "the token is not there, or holds something else than 'tls.pkcs11' says",
+        "compare with what 'pkcs11-tool --module MODULE --list-token-slots' and, with '--login', '--list-objects' tell",
+    )
+}
+
 /// Advice for a step of opening a connection.
 pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advice {
     let text = error.to_string().to_lowercase();

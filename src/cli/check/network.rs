@@ -10,9 +10,9 @@ use super::understand::{Service, given};
 use crate::cli::args::Check;
 use crate::cli::failure::{Exit, Result, exit_of, reworded};
 use crate::cli::stop::{Stop, Waited};
-use crate::config::{Broker, Settings};
+use crate::config::{Broker, ClientCertificate, Settings};
 use crate::error::Error;
-use crate::material::KeyMaterial;
+use crate::material::{self, KeyMaterial};
 use crate::metrics::now_us;
 use crate::mqtt::ConnectionEvent;
 use crate::mqtt::probe::probe;
@@ -106,14 +106,15 @@ impl Attempt<'_> {
         let probed = match probe(&self.settings, self.broker) {
             Ok(probed) => probed,
             Err(error) => {
-                let advice = Advice::new(
-                    "a file that 'tls' names is missing, not readable, or holds something else",
-                    "check the paths in 'tls'; relative ones start in the current folder",
-                );
+                let advice = advice::on_files(&error);
                 self.report.step("TLS files", &Outcome::Failed(began.elapsed(), reworded(&error), advice))?;
                 return Ok(Exit::Configuration);
             }
         };
+        let certificate = self.settings.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref());
+        if let Some(ClientCertificate::Token(token)) = certificate {
+            self.report.note(&format!("the client signs with {}", material::describe_token(token)?))?;
+        }
         let probed = match self.stop.wait(self.stop.runtime().spawn(probed), None) {
             Waited::Done(probed) => probed.map_err(|e| Error::Internal(format!("the attempt ended: {e}")))?,
             Waited::Stopped(exit) => return Ok(exit),

@@ -9,7 +9,8 @@ use crate::cli::failure::{Exit, Failure, Result, exit_of, reworded};
 use crate::cli::overrides::{self, Override};
 use crate::cli::service;
 use crate::config::{
-    self, Algorithm, Content, Encryption, Keys, Map, MessageFormat, Mode, Role, Settings, Source, Trust, Value, survey,
+    self, Algorithm, ClientCertificate, Content, Encryption, Keys, Map, MessageFormat, Mode, Role, Settings, Source,
+    Trust, Value, survey,
 };
 use crate::error::Error;
 
@@ -178,7 +179,11 @@ fn tls(settings: &Settings) -> String {
         Trust::Default | Trust::Store(_) => "the system's authorities".into(),
     };
     let name = if tls.check_hostname { "checked" } else { "not checked" };
-    let own = if tls.client_certificate.is_some() { "; shows a certificate of its own" } else { "" };
+    let own = match &tls.client_certificate {
+        None => "",
+        Some(ClientCertificate::Token(_)) => "; shows a certificate of its own, whose key is in a token",
+        Some(_) => "; shows a certificate of its own",
+    };
     format!("on; trusts {roots}; the broker's name is {name}{own}")
 }
 

@@ -1,5 +1,6 @@
 //! The parameters of TLS.
 
+mod pkcs11;
 mod source;
 
 use base64ct::{Base64, Encoding};
@@ -11,7 +12,7 @@ use super::rights::Use;
 use super::value::{Value, is_word};
 use crate::tls::{self, Versions};
 use crate::wiped::Secret;
-pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, Trust};
+pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, TokenKey, Trust};
 
 /// SHA-256.
 pub(crate) type Pin = [u8; 32];
@@ -50,6 +51,7 @@ impl Extractor {
             self.no_effect("tls_insecure", "TLS is off");
         }
         let trust = self.trust(request);
+        self.must_be_filled_in("pkcs11");
         let client_certificate = self.client_certificate(request);
         self.cert_reqs();
         let versions = self.versions();
@@ -84,6 +86,7 @@ impl Extractor {
             Some(ClientCertificate::Pem { certificate, key: Some(key), .. }) => (Some(certificate), Some(key)),
             Some(ClientCertificate::Pem { certificate: key, key: None, .. }) => (None, Some(key)),
             Some(ClientCertificate::Store(store)) => (None, Some(&store.source)),
+            Some(ClientCertificate::Token(token)) => (token.certificate.as_ref(), token.pin.as_ref()),
             None => (None, None),
         };
         let files = [trusted, revocations, certificate].map(|source| (source, Use::Trusted));
@@ -91,6 +94,9 @@ impl Extractor {
             if let Some(Source { content: Content::File(file), place }) = source {
                 self.look_at(file, None, use_, place);
             }
+        }
+        if let Some(ClientCertificate::Token(token)) = client_certificate {
+            self.look_at(&token.wanted.module, None, Use::Code, &token.places.module);
         }
     }
 
@@ -142,6 +148,10 @@ impl Extractor {
         let key = self.pem("keyfile", "keyfile_data", request);
         let password = self.key_password();
         let store = self.store(["keyStore", "keyStore_data", "keyStoreType", "keyStorePassword"], request);
+        self.refuse_uris();
+        if self.value(TLS, &["pkcs11"]).is_some() {
+            return self.token_key(certificate, request);
+        }
         if !self.has("certfile") && self.has("keyfile") {
             let name = if key.as_ref().is_some_and(is_data) { "keyfile_data" } else { "keyfile" };
             self.parameters.problem(TLS, &[name], "is given without 'certfile', the certificate of the key");
@@ -251,7 +261,11 @@ impl Extractor {
 
     fn key_password(&mut self) -> Option<Password> {
         let [first, second] = ["keyfilePassword", "keyfile_password"].map(|name| self.password(name));
-        if !self.has("certfile") && !self.has("keyfile") {
+        if self.value(TLS, &["pkcs11"]).is_some() {
+            for lonely in ["keyfilePassword", "keyfile_password"] {
+                self.has_no_effect(lonely, "the key is in a token; 'pkcs11.pin' opens that");
+            }
+        } else if !self.has("certfile") && !self.has("keyfile") {
             for lonely in ["keyfilePassword", "keyfile_password"] {
                 self.has_no_effect(lonely, "there is no 'keyfile'");
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::Error;
+use crate::keys::token::Wanted;
 use crate::wiped::Secret;
 
 /// A file that the configuration names, or its content inside the configuration.
@@ -83,6 +84,27 @@ pub(crate) enum Trust {
     Store(Store),
 }
 
+/// A key in a token of PKCS #11.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenKey {
+    pub wanted: Wanted,
+    pub pin: Option<Source>,
+    /// Where the certificate is; `None`: in the token, too.
+    pub certificate: Option<Source>,
+    pub places: TokenPlaces,
+}
+
+/// Where it was written what is meant, for error messages.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenPlaces {
+    pub module: String,
+    pub token: String,
+    pub key: String,
+    pub pin: String,
+    /// The map as a whole.
+    pub all: String,
+}
+
 /// The client's own certificate with its key.
 #[derive(Debug, Clone)]
 pub(crate) enum ClientCertificate {
@@ -93,4 +115,5 @@ pub(crate) enum ClientCertificate {
         password: Option<Password>,
     },
     Store(Store),
+    Token(Box<TokenKey>),
 }

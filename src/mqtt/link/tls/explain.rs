@@ -54,6 +54,8 @@ pub(crate) fn explain(error: &io::Error) -> String {
                 incompatible(what)
             )
         }
+        // The words of a key in a token, which rustls calls unexpected.
+        Some(Error::General(what)) => what.clone(),
         Some(other) => other.to_string(),
     }
 }

@@ -3,6 +3,10 @@ package jp.ad.sinet.stream.testing;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.Security;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -110,6 +114,9 @@ public final class Child {
                 break;
             case "config":
                 config();
+                break;
+            case "service":
+                service(arguments);
                 break;
             case "listed-files":
                 listedFiles(Path.of(arguments[1]));
@@ -249,6 +256,33 @@ public final class Child {
             open.get().close();
         } catch (SinetStreamException e) {
             System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+    }
+
+    /**
+     * Exchanges a message by the service of a configuration file; before and after it lists the token of the JVM's own provider of
+     * PKCS #11, if its configuration and a file with the PIN are given.
+     */
+    private static void service(String... arguments) throws IOException, GeneralSecurityException {
+        Path file = Path.of(arguments[1]);
+        KeyStore token = null;
+        if (arguments.length > 2) {
+            token = KeyStore.getInstance("PKCS11", Security.getProvider("SunPKCS11").configure(arguments[2]));
+            token.load(null, Files.readString(Path.of(arguments[3])).toCharArray());
+            System.out.println(Collections.list(token.aliases()));
+        }
+        try (MessageReader<String> reader = MessageReaderFactory.<String>builder().configFile(file)
+                .valueType(SimpleValueType.TEXT).receiveTimeout(Clients.RECEIVE_LIMIT).build().getReader();
+                MessageWriter<String> writer = MessageWriterFactory.<String>builder().configFile(file)
+                        .valueType(SimpleValueType.TEXT).consistency(Consistency.AT_LEAST_ONCE).build().getWriter()) {
+            writer.write("hello");
+            System.out.println(reader.read().getValue());
+        } catch (SinetStreamException e) {
+            System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+        if (token != null) {
+            token.load(null, null);
+            System.out.println(Collections.list(token.aliases()));
         }
     }
 

@@ -1,0 +1,231 @@
+//! Finds a private key in a token, and the certificates beside it. What is secret in the key stays in the token.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
+use cryptoki::session::Session;
+
+use super::login::{Pin, Token};
+use super::{Problem, Wanted, module, words};
+use crate::wiped::Secret;
+
+/// Of a key that can be used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Rsa { bits: usize },
+    EcP256,
+    EcP384,
+    Ed25519,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Rsa { bits } => write!(f, "RSA of {bits} bits"),
+            Kind::EcP256 => f.write_str("EC on P-256"),
+            Kind::EcP384 => f.write_str("EC on P-384"),
+            Kind::Ed25519 => f.write_str("Ed25519"),
+        }
+    }
+}
+
+/// A private key in a token.
+pub(crate) struct Key {
+    token: Arc<Token>,
+    pin: Pin,
+    /// With these the object is found again in another session.
+    template: Vec<Attribute>,
+    shown: String,
+    id: Vec<u8>,
+    pub(super) kind: Kind,
+    pub(super) mechanisms: Vec<MechanismType>,
+}
+
+/// Hides the PIN.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// For people: which key it is, of what kind, and where.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the key {}, {}, in the token {}", self.shown, self.kind, words::quoted(self.token.label()))
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.token.leave();
+    }
+}
+
+/// A certificate in a token.
+pub(crate) struct Certificate {
+    pub der: Vec<u8>,
+    /// It has the key's CKA_ID.
+    pub is_of_key: bool,
+}
+
+/// What is read of a key before it is chosen.
+#[derive(Default)]
+struct Candidate {
+    label: Vec<u8>,
+    id: Vec<u8>,
+    kind: Option<KeyType>,
+    curve: Vec<u8>,
+    modulus: Vec<u8>,
+    may_sign: Option<bool>,
+    always_asks: bool,
+}
+
+impl Candidate {
+    fn shown(&self) -> String {
+        format!("{} (id {})", words::quoted(&String::from_utf8_lossy(&self.label)), words::hex(&self.id))
+    }
+
+    fn is(&self, wanted: &Wanted) -> bool {
+        wanted.label.as_ref().is_none_or(|label| label.as_bytes() == self.label)
+            && wanted.id.as_ref().is_none_or(|id| *id == self.id)
+    }
+
+    fn template(&self) -> Vec<Attribute> {
+        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone())];
+        // SoftHSM's rule, and the standard's: an attribute that is empty would have to be there and empty.
+        if !self.id.is_empty() {
+            template.push(Attribute::Id(self.id.clone()));
+        }
+        template
+    }
+}
+
+const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
+/// As an object identifier, and under the name that PKCS #11 3.0 gives it.
+const ED25519: [&[u8]; 2] = [&[0x06, 0x03, 0x2b, 0x65, 0x70], b"\x13\x0cedwards25519"];
+
+/// Looks for the key. Blocks on the token; a PIN may be tried for it.
+pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>) -> Result<Key, Problem> {
+    let token = module::load(&wanted.module)?.token(wanted)?;
+    // From here on it is left again when something fails, or with the key.
+    token.enter();
+    let mut key = Key {
+        token,
+        pin,
+        template: Vec::new(),
+        shown: String::new(),
+        id: Vec::new(),
+        kind: Kind::Ed25519,
+        mechanisms: Vec::new(),
+    };
+    let candidates = key.token.with(&key.pin, candidates)?;
+    let shown = |keys: &[&Candidate]| words::list(keys.iter().map(|key| key.shown()).collect());
+    let found: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.is(wanted)).collect();
+    let chosen = match found[..] {
+        [chosen] => chosen,
+        [] => {
+            let all: Vec<&Candidate> = candidates.iter().collect();
+            let token = words::quoted(key.token.label());
+            return Err(Problem::Key(format!(
+                "there is no such private key in the token {token}; it has these: {}",
+                shown(&all)
+            )));
+        }
+        _ => {
+            let message = "several private keys fit; 'label' and 'id' say which is meant";
+            return Err(Problem::Key(format!("{message}: {}", shown(&found))));
+        }
+    };
+    key.kind = kind(chosen)?;
+    key.shown = chosen.shown();
+    key.template = chosen.template();
+    key.id = chosen.id.clone();
+    key.mechanisms = key.token.mechanisms(&key.pin)?;
+    Ok(key)
+}
+
+fn candidates(session: &Session) -> cryptoki::error::Result<Vec<Candidate>> {
+    let wanted = [
+        AttributeType::Label,
+        AttributeType::Id,
+        AttributeType::KeyType,
+        AttributeType::EcParams,
+        AttributeType::Modulus,
+        AttributeType::Sign,
+        AttributeType::AlwaysAuthenticate,
+    ];
+    let mut candidates = Vec::new();
+    for object in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])? {
+        let mut candidate = Candidate::default();
+        for attribute in session.get_attributes(object, &wanted)? {
+            match attribute {
+                Attribute::Label(label) => candidate.label = label,
+                Attribute::Id(id) => candidate.id = id,
+                Attribute::KeyType(kind) => candidate.kind = Some(kind),
+                Attribute::EcParams(curve) => candidate.curve = curve,
+                Attribute::Modulus(modulus) => candidate.modulus = modulus,
+                Attribute::Sign(may) => candidate.may_sign = Some(may),
+                Attribute::AlwaysAuthenticate(always) => candidate.always_asks = always,
+                _ => {}
+            }
+        }
+        candidates.push(candidate);
+    }
+    Ok(candidates)
+}
+
+fn kind(key: &Candidate) -> Result<Kind, Problem> {
+    let unusable = |why: &str| Err(Problem::Key(format!("the private key {} can't be used: {why}", key.shown())));
+    if key.may_sign == Some(false) {
+        return unusable("it may not sign (CKA_SIGN)");
+    }
+    if key.always_asks {
+        return unusable("it asks for the PIN at each signature (CKA_ALWAYS_AUTHENTICATE), which is not supported");
+    }
+    const SUPPORTED: &str = "supported: RSA of 2048 to 8192 bits, EC on P-256 or P-384, Ed25519";
+    let first = key.modulus.iter().position(|byte| *byte != 0).unwrap_or(key.modulus.len());
+    let modulus = &key.modulus[first..];
+    let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    match key.kind {
+        Some(KeyType::RSA) if (2048..=8192).contains(&bits) => Ok(Kind::Rsa { bits }),
+        Some(KeyType::EC) if key.curve == P256 => Ok(Kind::EcP256),
+        Some(KeyType::EC) if key.curve == P384 => Ok(Kind::EcP384),
+        Some(KeyType::EC_EDWARDS) if ED25519.contains(&&key.curve[..]) => Ok(Kind::Ed25519),
+        _ => unusable(SUPPORTED),
+    }
+}
+
+impl Key {
+    /// The certificates in the token, those of the key first.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, Problem> {
+        let mut certificates = self.token.with(&self.pin, |session| {
+            let mut found = Vec::new();
+            for object in session.find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])? {
+                let mut certificate = Certificate { der: Vec::new(), is_of_key: false };
+                for attribute in session.get_attributes(object, &[AttributeType::Id, AttributeType::Value])? {
+                    match attribute {
+                        Attribute::Id(id) => certificate.is_of_key = id == self.id,
+                        Attribute::Value(der) => certificate.der = der,
+                        _ => {}
+                    }
+                }
+                found.push(certificate);
+            }
+            Ok(found)
+        })?;
+        certificates.retain(|certificate| !certificate.der.is_empty());
+        certificates.sort_by_key(|certificate| !certificate.is_of_key);
+        Ok(certificates)
+    }
+
+    pub(super) fn sign(&self, mechanism: &Mechanism<'_>, data: &[u8]) -> Result<Vec<u8>, Problem> {
+        let signature = self.token.with(&self.pin, |session| match session.find_objects(&self.template)?.first() {
+            Some(object) => session.sign(mechanism, *object, data).map(Some),
+            None => Ok(None),
+        })?;
+        signature.ok_or_else(|| Problem::Key(format!("the private key {} is not in the token any more", self.shown)))
+    }
+}

@@ -1,0 +1,64 @@
+//! Private keys that never leave a hardware security module or smart card: the token signs, by PKCS #11 (OASIS, version 2.40 and
+//! later).
+//!
+//! `module` loads the vendor's library, `login` keeps one session per token, `key` finds a key and the certificates beside it,
+//! `signer` is what rustls asks for signatures, `words` says what a token's refusal means.
+
+mod key;
+mod login;
+mod module;
+mod signer;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use key::{Key, find};
+pub(crate) use signer::{Trial, signing_key};
+
+/// Which key is meant. What is `None` is left to the token, which then has to have exactly one.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The vendor's library, under its absolute path.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: Option<String>,
+    /// The token's serial number.
+    pub serial: Option<String>,
+    /// The key's label.
+    pub label: Option<String>,
+    /// The key's CKA_ID.
+    pub id: Option<Vec<u8>>,
+}
+
+/// Why there is no key, or no signature, by what has to be changed.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Problem {
+    /// The library can't be used.
+    Module(String),
+    /// There is no such token, or there are several.
+    Token(String),
+    /// There is no such key, there are several, or it is of a kind that can't be used.
+    Key(String),
+    /// The PIN is missing, wrong, or must not be tried.
+    Pin(String),
+    /// The token does not do what it should.
+    Device(String),
+}
+
+impl Problem {
+    pub fn into_words(self) -> String {
+        match self {
+            Problem::Module(words)
+            | Problem::Token(words)
+            | Problem::Key(words)
+            | Problem::Pin(words)
+            | Problem::Device(words) => words,
+        }
+    }
+}
+
+/// What it guards is consistent between statements, so a panic of another thread spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,109 @@
+//! The vendors' libraries, each loaded and initialized once, for as long as the process lives: others in the process may have
+//! initialized it, too (Java's SunPKCS11, for instance), and would lose their sessions if we ended it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::slot::{Slot, TokenInfo};
+
+use super::login::Token;
+use super::words;
+use super::{Problem, Wanted, lock};
+
+pub(super) struct Module {
+    path: PathBuf,
+    context: Pkcs11,
+    /// Every token that was asked for.
+    tokens: Mutex<Vec<Arc<Token>>>,
+}
+
+static MODULES: Mutex<Vec<Arc<Module>>> = Mutex::new(Vec::new());
+
+/// The library under this path. Its code runs from now on.
+pub(super) fn load(path: &Path) -> Result<Arc<Module>, Problem> {
+    if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
+        return Err(Problem::Module(
+            "this program is linked statically (musl), so it can't load a PKCS #11 module; \
+             'cargo install' makes one that can"
+                .into(),
+        ));
+    }
+    let path = path.canonicalize().map_err(|e| Problem::Module(format!("the PKCS #11 module can't be read: {e}")))?;
+    let mut modules = lock(&MODULES);
+    if let Some(module) = modules.iter().find(|module| module.path == path) {
+        return Ok(module.clone());
+    }
+    let context = Pkcs11::new(&path).map_err(|e| {
+        Problem::Module(match e {
+            Error::LibraryLoading(e) => format!("the PKCS #11 module can't be loaded: {e}"),
+            Error::MissingSymbol(name) => format!("this is not a PKCS #11 module: it has no {name}"),
+            e => format!("the PKCS #11 module can't be used: {}", words::of(&e)),
+        })
+    })?;
+    initialize(&context)
+        .map_err(|e| Problem::Module(format!("the PKCS #11 module can't be used: {}", words::of(&e))))?;
+    let module = Arc::new(Module { path, context, tokens: Mutex::default() });
+    modules.push(module.clone());
+    Ok(module)
+}
+
+/// Nothing is done when somebody in this process has done it.
+pub(super) fn initialize(context: &Pkcs11) -> cryptoki::error::Result<()> {
+    match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
+        other => other,
+    }
+}
+
+/// The tokens that are there, as far as they can be read and have been initialized.
+pub(super) fn present(context: &Pkcs11) -> cryptoki::error::Result<Vec<(Slot, TokenInfo)>> {
+    let slots = match context.get_slots_with_token() {
+        // Somebody else has ended it.
+        Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {
+            initialize(context)?;
+            context.get_slots_with_token()?
+        }
+        other => other?,
+    };
+    let infos = slots.into_iter().filter_map(|slot| Some((slot, context.get_token_info(slot).ok()?)));
+    Ok(infos.filter(|(_, info)| info.token_initialized()).collect())
+}
+
+impl Module {
+    /// The one token that is meant.
+    pub fn token(&self, wanted: &Wanted) -> Result<Arc<Token>, Problem> {
+        let present = present(&self.context).map_err(|e| Problem::Device(words::of(&e)))?;
+        let is_wanted = |info: &TokenInfo| {
+            wanted.token.as_ref().is_none_or(|label| info.label() == label)
+                && wanted.serial.as_ref().is_none_or(|serial| info.serial_number() == serial)
+        };
+        let shown = |infos: &[&TokenInfo]| {
+            let one = |info: &&TokenInfo| {
+                format!("{} (serial {})", words::quoted(info.label()), words::quoted(info.serial_number()))
+            };
+            words::list(infos.iter().map(one).collect())
+        };
+        let all: Vec<&TokenInfo> = present.iter().map(|(_, info)| info).collect();
+        let found: Vec<&TokenInfo> = all.iter().copied().filter(|info| is_wanted(info)).collect();
+        let info = match found[..] {
+            [info] => info,
+            [] if all.is_empty() => return Err(Problem::Device("there is no token; is the card or device in?".into())),
+            [] => {
+                return Err(Problem::Token(format!("there is no such token; there are these: {}", shown(&all))));
+            }
+            _ => {
+                let message = "several tokens fit; 'token' and 'serial' say which is meant";
+                return Err(Problem::Token(format!("{message}: {}", shown(&found))));
+            }
+        };
+        let mut tokens = lock(&self.tokens);
+        if let Some(token) = tokens.iter().find(|token| token.is(info)) {
+            return Ok(token.clone());
+        }
+        let token = Arc::new(Token::new(self.context.clone(), info));
+        tokens.push(token.clone());
+        Ok(token)
+    }
+}

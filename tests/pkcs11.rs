@@ -1,0 +1,371 @@
+//! Client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which writes down every call.
+//!
+//! A module reads its environment when it is initialized, which is once in a process. So each test runs in a process of its
+//! own, with a token of its own.
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::broker::Broker;
+use common::certificates::{Authority, authority, server};
+use common::{PATIENCE, eventually, next, quickly, reader, told, within, write_own, writer};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use sinetstream::config::{Map, Value};
+use sinetstream::{MessageWriter, Result};
+
+const PIN: &str = "s3cr3t-pin";
+const OWN: &str = "TEST_TOKEN_FOLDER";
+/// Everybody with a certificate of the run's authority may connect; the certificate says who it is.
+const BY_CERTIFICATE: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
+
+/// A module of Debian's packages `softhsm2` and `opensc`, or where others have it.
+fn library(name: &str) -> PathBuf {
+    let folders = ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].into_iter();
+    let folders =
+        folders.chain(["/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/local/lib/softhsm", "/usr/local/lib"]);
+    let folders = folders.chain(["/opt/homebrew/lib/softhsm", "/opt/homebrew/lib"]);
+    let mut files = folders.map(|folder| Path::new(folder).join(name));
+    files.find(|file| file.exists()).unwrap_or_else(|| panic!("there is no {name}; 'make deps' installs it"))
+}
+
+fn spy() -> PathBuf {
+    library("pkcs11-spy.so")
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; 'make deps' installs it"));
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+/// A token with the label `test`.
+struct Token(PathBuf);
+
+impl Token {
+    /// The token of this test; `None` in the process that only starts the other one, in which the test is run.
+    fn of(test: &str) -> Option<Token> {
+        if let Some(folder) = std::env::var_os(OWN) {
+            return Some(Token(folder.into()));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("tokens")).expect("a folder");
+        let configuration = format!("directories.tokendir = {}\n", folder.path().join("tokens").display());
+        write_own(&folder.path().join("softhsm2.conf"), configuration);
+        let mut own = Command::new(std::env::current_exe().expect("this program"));
+        own.args(["--exact", test, "--nocapture"]).env(OWN, folder.path());
+        own.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"));
+        own.env("PKCS11SPY", library("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
+        let status = own.status().expect("this program");
+        assert!(status.success(), "{test} in a process of its own: {status}");
+        None
+    }
+
+    fn init(self, label: &str) -> Token {
+        let arguments = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "s3cr3t-so"];
+        run(Command::new("softhsm2-util").args(arguments));
+        self
+    }
+
+    fn key(&self, label: &str, id: &str, key_pem: &str) {
+        let file = self.0.join("key.pem");
+        write_own(&file, key_pem);
+        let arguments = ["--token", "test", "--label", label, "--id", id, "--pin", PIN, "--no-public-key", "--import"];
+        run(Command::new("softhsm2-util").args(arguments).arg(&file));
+    }
+
+    fn certificate(&self, label: &str, id: &str, pem: &str) {
+        let [pem_file, der] = ["certificate.pem", "certificate.der"].map(|name| self.0.join(name));
+        write_own(&pem_file, pem);
+        run(Command::new("openssl").args(["x509", "-outform", "DER", "-in"]).arg(&pem_file).arg("-out").arg(&der));
+        let arguments =
+            ["--token-label", "test", "--login", "--pin", PIN, "--type", "cert", "--label", label, "--id", id];
+        let mut tool = Command::new("pkcs11-tool");
+        run(tool.arg("--module").arg(library("libsofthsm2.so")).args(arguments).arg("--write-object").arg(&der));
+    }
+
+    /// How often a login was tried.
+    fn logins(&self) -> usize {
+        let log = std::fs::read_to_string(self.0.join("spy.log")).unwrap_or_default();
+        log.lines().filter(|line| line.ends_with(": C_Login")).count()
+    }
+}
+
+/// A private key as OpenSSL makes it.
+fn key(algorithm: &[&str]) -> String {
+    let output = Command::new("openssl").arg("genpkey").args(algorithm).output().expect("openssl");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("PEM")
+}
+
+fn p256() -> String {
+    key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
+}
+
+fn pkcs11<const N: usize>(others: [(&str, &str); N]) -> Map {
+    let mut map: Map = others.into_iter().collect();
+    for (name, value) in [("module", spy().display().to_string()), ("pin", PIN.into())] {
+        if map.get(name).is_none() {
+            map.insert(name, value);
+        }
+    }
+    map
+}
+
+fn tls(pkcs11: Map) -> Map {
+    let mut tls = Map::new();
+    tls.insert("ca_certs_data", authority().pem.as_str());
+    tls.insert("pkcs11", pkcs11);
+    tls
+}
+
+fn open(address: String, tls: Map) -> Result<MessageWriter<str>> {
+    within(PATIENCE, move || writer("replaced", "t").parameter("brokers", address).parameter("tls", tls).open())
+}
+
+/// Opens without a broker: what is wrong has to be found before.
+fn refused(pkcs11: Map, variant: &str, words: &[&str]) {
+    let message = told(open("127.0.0.1:1".into(), tls(pkcs11)), variant, words);
+    assert!(message.contains("'tls.pkcs11"), "{message}");
+    assert!(!message.contains("s3cr3t") && !message.contains("0000"), "a PIN is shown: {message}");
+}
+
+#[test]
+fn a_key_of_every_kind_logs_in_with_both_versions_of_tls() {
+    let Some(token) = Token::of("a_key_of_every_kind_logs_in_with_both_versions_of_tls") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let between = authority().sign_authority("in between");
+    let kinds: [(&str, String); 3] = [
+        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
+        ("p256", p256()),
+        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
+    ];
+    token.certificate("between", "ff", &between.pem);
+    for (number, (kind, key_pem)) in kinds.iter().enumerate() {
+        let id = format!("0{}", number + 1);
+        token.key(kind, &id, key_pem);
+        // The broker gets the one in between from the token, too.
+        token.certificate(kind, &id, &between.sign_client_key(&format!("{kind} in the token"), key_pem).pem);
+        let file = authority().sign_client_key(&format!("{kind} in a file"), key_pem).pem;
+        for version in ["TLSv1.2", "TLSv1.3"] {
+            let by_label = tls(pkcs11([("token", "test"), ("label", kind)]));
+            let mut by_id = tls(pkcs11([("id", id.as_str())]));
+            by_id.insert("certfile_data", file.as_str());
+            for mut tls in [by_label, by_id] {
+                tls.insert("tls_version", version);
+                let opened = reader::<String>(&address, "t").parameter("tls", tls.clone()).open();
+                let reader = opened.unwrap_or_else(|e| panic!("{kind}, {version}: {e}"));
+                open(address.clone(), tls).expect("a writer").write(kind).expect("write");
+                assert_eq!(next(&reader).into_value(), *kind);
+            }
+        }
+        for name in [format!("{kind} in the token"), format!("{kind} in a file")] {
+            eventually(&name, || broker.log().contains(&format!("u'{name}'")));
+        }
+    }
+}
+
+#[test]
+fn a_wrong_pin_is_tried_once() {
+    let Some(token) = Token::of("a_wrong_pin_is_tried_once") else { return };
+    let token = token.init("test");
+    token.key("client", "01", &p256());
+    refused(
+        pkcs11([("pin", "0000-wrong")]),
+        "InvalidConfiguration",
+        &[".pin'", "'test' refuses the PIN", "tried once"],
+    );
+    assert_eq!(token.logins(), 1);
+    for _ in 0..5 {
+        refused(pkcs11([("pin", "0000-wrong")]), "InvalidConfiguration", &["has refused this PIN before"]);
+    }
+    assert_eq!(token.logins(), 1);
+    // Another one may be right.
+    let certificate = authority().sign_client("somebody else").pem;
+    let with_certificate = |map: Map| {
+        let mut tls = tls(map);
+        tls.insert("certfile_data", certificate.as_str());
+        open("127.0.0.1:1".into(), tls)
+    };
+    told(with_certificate(pkcs11([])), "InvalidConfiguration", &["does not belong to the certificate"]);
+    assert_eq!(token.logins(), 2);
+    let file = token.0.join("pin");
+    write_own(&file, format!("{PIN}\n"));
+    let from_file: Map =
+        [("module", spy().display().to_string()), ("pin_file", file.display().to_string())].into_iter().collect();
+    told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the certificate"]);
+}
+
+#[test]
+fn clients_share_a_login_and_no_pin_but_the_right_one_gets_into_it() {
+    let Some(token) = Token::of("clients_share_a_login_and_no_pin_but_the_right_one_gets_into_it") else { return };
+    let token = token.init("test");
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    token.certificate("client", "01", &authority().sign_client_key("client", &key_pem).pem);
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let clients: Vec<_> = (0..3).map(|_| open(address.clone(), tls(pkcs11([]))).expect("a writer")).collect();
+    assert_eq!(token.logins(), 1);
+    refused(
+        pkcs11([("pin", "0000-other")]),
+        "InvalidConfiguration",
+        &["logged in to the token 'test' with another PIN"],
+    );
+    assert_eq!(token.logins(), 1);
+    drop(clients);
+}
+
+#[test]
+fn a_session_that_is_gone_is_opened_again() {
+    let Some(token) = Token::of("a_session_that_is_gone_is_opened_again") else { return };
+    let token = token.init("test");
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    token.certificate("client", "01", &authority().sign_client_key("client", &key_pem).pem);
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let reconnect: Value = [("automatic_reconnect", true)].into();
+    let builder = writer::<str>("replaced", "t").parameter("brokers", address).parameter("tls", tls(pkcs11([])));
+    let client =
+        builder.parameter("connect", reconnect).parameter("reconnect_delay", quickly()).open().expect("a writer");
+    client.write("before").expect("write");
+    // As another part of the same process can do it, which has initialized the module itself.
+    let module = Pkcs11::new(spy()).expect("the module");
+    let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slot = module.get_slots_with_initialized_token().expect("slots")[0];
+    module.open_ro_session(slot).expect("a session").logout().expect("logout");
+    broker.kill();
+    broker.restart();
+    client.write("after").expect("write");
+    assert_eq!(token.logins(), 2);
+}
+
+#[test]
+fn what_is_missing_is_told_with_what_is_there() {
+    let Some(token) = Token::of("what_is_missing_is_told_with_what_is_there") else { return };
+    let token = token.init("test");
+    refused(pkcs11([("token", "other")]), "InvalidConfiguration", &[".token'", "these: 'test' (serial '"]);
+    let without_pin: Map = [("module", spy().display().to_string())].into_iter().collect();
+    refused(without_pin, "InvalidConfiguration", &["'test' needs its PIN", "'pin' or 'pin_file'"]);
+    assert_eq!(token.logins(), 0);
+    refused(pkcs11([]), "InvalidConfiguration", &["no such private key in the token 'test'; it has these: none"]);
+    token.key("first", "01", &p256());
+    refused(
+        pkcs11([]),
+        "InvalidConfiguration",
+        &["'first' (id 01), EC on P-256", "no certificate of it", "'certfile'"],
+    );
+    token.key("second", "02", &key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]));
+    refused(pkcs11([]), "InvalidConfiguration", &["several private keys fit", "'first' (id 01)", "'second' (id 02)"]);
+    refused(pkcs11([("label", "third")]), "InvalidConfiguration", &[".label'", "'first' (id 01)", "'second' (id 02)"]);
+    refused(pkcs11([("id", "03")]), "InvalidConfiguration", &[".id'", "'first' (id 01)"]);
+    refused(pkcs11([("id", "02")]), "InvalidConfiguration", &["'second' (id 02) can't be used", "P-256 or P-384"]);
+    token.certificate("first", "01", &authority().sign_client("somebody else").pem);
+    refused(
+        pkcs11([("id", "01")]),
+        "InvalidConfiguration",
+        &["the certificate in the token with its id is of another key"],
+    );
+}
+
+#[test]
+fn a_module_that_can_not_be_used_says_why() {
+    let Some(token) = Token::of("a_module_that_can_not_be_used_says_why") else { return };
+    refused(pkcs11([("module", "/nonexistent/p11.so")]), "Io", &[".module'", "/nonexistent/p11.so", "can't be read"]);
+    let file = token.0.join("text.so");
+    write_own(&file, "text");
+    refused(pkcs11([("module", &file.display().to_string())]), "Io", &[".module'", "can't be loaded"]);
+    refused(pkcs11([]), "Io", &["there is no token"]);
+}
+
+#[test]
+fn of_several_tokens_one_has_to_be_named() {
+    let Some(token) = Token::of("of_several_tokens_one_has_to_be_named") else { return };
+    let _token = token.init("test").init("test").init("third");
+    refused(pkcs11([]), "InvalidConfiguration", &["several tokens fit", "'serial'", "'test' (serial '", "'third'"]);
+    refused(
+        pkcs11([("token", "test")]),
+        "InvalidConfiguration",
+        &[".token'", "several tokens fit", "'test' (serial '"],
+    );
+    refused(pkcs11([("token", "third")]), "InvalidConfiguration", &["in the token 'third'; it has these: none"]);
+}
+
+/// A module is code of this process.
+#[test]
+fn a_module_that_others_can_write_is_not_loaded() {
+    let Some(token) = Token::of("a_module_that_others_can_write_is_not_loaded") else { return };
+    let module = token.0.join("module.so");
+    std::fs::copy(library("libsofthsm2.so"), &module).expect("copy");
+    let set_mode = |file: &Path, mode| {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("chmod");
+    };
+    set_mode(&module, 0o666);
+    let named = || pkcs11([("module", module.to_str().expect("UTF-8"))]);
+    refused(named(), "InvalidConfiguration", &[".module'", "can be written by everybody", "loaded into the program"]);
+    set_mode(&module, 0o644);
+    refused(named(), "Io", &["there is no token"]);
+    // Whoever can write the configuration can name another module.
+    let config = token.0.join("config.yml");
+    let text =
+        format!("s:\n  type: mqtt\n  brokers: 127.0.0.1:1\n  tls: {{pkcs11: {{module: {}}}}}\n", module.display());
+    write_own(&config, text);
+    set_mode(&config, 0o666);
+    let open = || MessageWriter::<str>::builder().config_file(&config).service("s").topic("t").open();
+    told(open(), "InvalidConfiguration", &["can be written by everybody", "names a library"]);
+    set_mode(&config, 0o600);
+    told(open(), "Io", &["config.yml:4", "'tls.pkcs11'", "there is no token"]);
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_says_which_key_it_has_found() {
+    let Some(token) = Token::of("the_command_says_which_key_it_has_found") else { return };
+    let token = token.init("test");
+    let key_pem = p256();
+    token.key("client", "0a", &key_pem);
+    token.certificate("client", "0a", &authority().sign_client_key("client", &key_pem).pem);
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let config = token.0.join("config.yml");
+    let check = |pin: &str| {
+        let text = format!(
+            "s:\n  type: mqtt\n  brokers: 127.0.0.1:{}\n  topic: t\n  tls:\n    ca_certs: {}\n    pkcs11:\n      module: {}\n      pin: {pin}\n",
+            broker.further,
+            broker.ca().display(),
+            spy().display()
+        );
+        write_own(&config, text);
+        common::command::run(["check", "--verbose", "--config", config.to_str().expect("UTF-8")])
+    };
+    let ended = check(PIN).expect(0);
+    let text = ended.text();
+    assert!(
+        text.contains("the client signs with the key 'client' (id 0a), EC on P-256, in the token 'test'"),
+        "{text}"
+    );
+    assert!(text.contains("whose key is in a token") && text.contains("pin: ****") && !text.contains(PIN), "{text}");
+    let ended = check("0000-wrong").expect(3);
+    let text = ended.text();
+    assert!(text.contains("config.yml:9") && text.contains("refuses the PIN") && text.contains("lock"), "{text}");
+    assert!(!text.contains("0000"), "{text}");
+}
+
+#[test]
+fn a_certificate_in_a_file_must_be_the_keys() {
+    let Some(token) = Token::of("a_certificate_in_a_file_must_be_the_keys") else { return };
+    let token = token.init("test");
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    let other = Authority::new("another").pem;
+    let own = authority().sign_client_key("client", &key_pem).pem;
+    for (chain, hint) in [(other.clone(), ""), (format!("{other}{own}"), "the client's own must come first")] {
+        let mut tls = tls(pkcs11([]));
+        tls.insert("certfile_data", chain);
+        let words = ["'tls.pkcs11'", "the private key does not belong to the certificate of", hint];
+        told(open("127.0.0.1:1".into(), tls), "InvalidConfiguration", &words);
+    }
+}
