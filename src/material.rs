@@ -257,21 +257,17 @@ fn certified_by_token(configured: &TokenKey) -> Result<Arc<CertifiedKey>> {
         }
         None => {
             let found = key.certificates().map_err(failed)?;
-            let others: Vec<CertificateDer<'static>> =
-                found.iter().map(|certificate| certificate.der.clone().into()).collect();
-            let same_id = found.iter().filter(|certificate| certificate.is_of_key).count();
-            match others.iter().position(|certificate| is_of(certificate, &trial)) {
-                Some(own) => chain_from(own, &others),
-                None if same_id > 0 => {
-                    let what =
-                        format!("{key}: the certificate in the token with its id is of another key; give 'certfile'");
-                    return Err(failed(token::Problem::Key(what)));
-                }
-                None => {
-                    let what = format!("{key}: the token has no certificate of it; give 'certfile'");
-                    return Err(failed(token::Problem::Key(what)));
-                }
-            }
+            let has_its_id = found.iter().any(|certificate| certificate.is_of_key);
+            let all: Vec<CertificateDer<'static>> =
+                found.into_iter().map(|certificate| certificate.der.into()).collect();
+            let own = all.iter().position(|certificate| is_of(certificate, &trial)).ok_or_else(|| {
+                let what = match has_its_id {
+                    true => "the certificate in the token with its id is of another key",
+                    false => "the token has no certificate of it",
+                };
+                failed(token::Problem::Key(format!("{key}: {what}; give 'certfile'")))
+            })?;
+            chain_from(own, &all)
         }
     };
     Ok(Arc::new(CertifiedKey::new(chain, token::signing_key(Arc::new(key)))))
