@@ -44,6 +44,7 @@ pub mod fuzz;
 #[cfg(feature = "jni")]
 mod jni;
 mod keys;
+mod lock;
 mod material;
 mod message;
 mod metrics;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 use crate::mqtt::{Tally, ValueSize};
 
 /// A snapshot of the counters. Sizes are of whole SINETStream messages, without MQTT's own bytes.

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use crate::builder::{common_getters, common_setters, no_answer, within};
 use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
+use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::wait::{after, block_until, lock};
+use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
 use crate::{BoxError, builder};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::harmless;
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// The line on the screen, if there is one: everybody who prints must take it away for that moment.
 static LINE: Mutex<Option<ProgressBar>> = Mutex::new(None);

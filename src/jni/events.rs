@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::task::{Poll, Waker};
 
 use super::failure;
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 use crate::mqtt::{ConnectionEvent, Ended};
 
 /// Bytes that may wait; a client that nobody polls forgets what does not fit, but never its end.

@@ -6,7 +6,7 @@ use once_cell::sync::Lazy;
 
 use super::client::JavaClient;
 use crate::error::{Error, Result};
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// Slots are used again; the generation tells a slot's tenants apart.
 #[derive(Default)]

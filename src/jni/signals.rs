@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// There is news for the client's pump: see `take_events`. Tickets, which are positive, stand for themselves.
 pub(super) const NEWS: i64 = 0;

@@ -12,7 +12,7 @@ use zstd::zstd_safe::{self, DCtx, InBuffer, OutBuffer};
 use super::plugin::Plugin;
 use crate::config::{Algorithm, CompressionSettings};
 use crate::error::{Error, Result};
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// Codecs that wait for the next message; more threads than these at a time make their own.
 const MAX_IDLE: usize = 8;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::cipher::Cipher;
 use crate::config::{CryptoSettings, Keys, Prf};
 use crate::error::{Error, Result};
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 use crate::wiped;
 
 /// Salts whose keys are kept: as many writers can take turns without a derivation.

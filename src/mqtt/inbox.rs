@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::protocol::Publish;
 use super::session::Receipt;
 use crate::error::{Error, Result};
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// A message for the application.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, Weak};
 use once_cell::sync::Lazy;
 use tokio::runtime::{Builder, Handle};
 
-use super::wait::lock;
 use crate::error::{Error, Result};
+use crate::lock::lock;
 
 /// Alive as long as a client is.
 pub(crate) struct Runtime {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::link::{Link, Written};
 use super::session::{Aftermath, Session};
-use super::wait::lock;
+use crate::lock::lock;
 
 /// See the module.
 #[derive(Default)]

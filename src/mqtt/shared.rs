@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::inbox::Inbox;
 use super::session::{Aftermath, Event, Room, Session};
 use super::state::{ConnectionEvent, Listener};
-use super::wait::lock;
 use crate::config::Settings;
+use crate::lock::lock;
 
 mod closing;
 mod deadlines;

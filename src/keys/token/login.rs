@@ -10,9 +10,10 @@ use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::RawAuthPin;
 
+use super::Problem;
 use super::module;
 use super::words;
-use super::{Problem, lock};
+use crate::lock::lock;
 use crate::wiped::Secret;
 
 /// What opens a token; `None`: its own keypad, or nothing.

@@ -11,7 +11,6 @@ mod signer;
 mod words;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use key::{Key, find};
 pub(crate) use signer::{Trial, signing_key};
@@ -56,9 +55,4 @@ impl Problem {
             | Problem::Device(words) => words,
         }
     }
-}
-
-/// What it guards is consistent between statements, so a panic of another thread spoils nothing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,8 @@ use cryptoki::slot::{Slot, TokenInfo};
 
 use super::login::Token;
 use super::words;
-use super::{Problem, Wanted, lock};
+use super::{Problem, Wanted};
+use crate::lock::lock;
 
 pub(super) struct Module {
     path: PathBuf,
@@ -50,7 +51,7 @@ pub(super) fn load(path: &Path) -> Result<Arc<Module>, Problem> {
 }
 
 /// Nothing is done when somebody in this process has done it.
-pub(super) fn initialize(context: &Pkcs11) -> cryptoki::error::Result<()> {
+fn initialize(context: &Pkcs11) -> cryptoki::error::Result<()> {
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
         other => other,

@@ -14,8 +14,8 @@ use super::network::Network;
 use super::transport::Transport;
 use crate::config::Broker;
 use crate::error::{Cause, Error, Result};
+use crate::lock::lock;
 use crate::mqtt::steps::{Step, Steps};
-use crate::mqtt::wait::lock;
 
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5: recommended value).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::Shared;
 use crate::error::Error;
+use crate::lock::lock;
 use crate::mqtt::link::Link;
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::state::{ConnectionEvent, Listener};
-use crate::mqtt::wait::lock;
 
 /// Where a client is in its life.
 #[derive(Debug, Clone)]

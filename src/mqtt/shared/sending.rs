@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, TryLockError};
 use tokio::sync::Notify;
 
 use super::Shared;
+use crate::lock::lock;
 use crate::mqtt::link::Link;
 use crate::mqtt::sender::{Flushed, Sender};
 use crate::mqtt::session::Aftermath;
-use crate::mqtt::wait::lock;
 
 /// What has to go at once is worth a call, however little it is.
 const ANYTHING: u64 = 1;

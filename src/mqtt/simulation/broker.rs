@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::history::History;
 use super::pipe::BrokerEnd;
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// What a broker does beside what the specification says; likelihoods are from 0 to 1.
 #[derive(Debug, Clone, Default)]

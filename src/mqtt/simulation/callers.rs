@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::broker::tag;
 use super::history::History;
 use crate::error::Error;
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 use crate::mqtt::{Client, PendingWrite, ValueSize, Way};
 #[cfg(feature = "jni")]
 use crate::mqtt::{Ended, Submitted};

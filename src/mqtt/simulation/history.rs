@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use tokio::time::Instant;
 
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// The variable that names the one seed to be played.
 pub(super) const ONE_SEED: &str = "SIMULATION_SEED";

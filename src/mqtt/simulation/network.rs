@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::broker::Broker;
 use super::history::History;
 use super::pipe::{Fate, Observer, Pipe, pipe};
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// How likely each fault is, from 0 to 1, and what the network is like.
 #[derive(Debug, Clone)]

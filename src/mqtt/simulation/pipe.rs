@@ -10,7 +10,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::Interest;
 use tokio::time::Instant;
 
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// What happens to the bytes of a connection.
 #[derive(Debug, Clone, Copy)]

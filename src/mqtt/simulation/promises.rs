@@ -13,7 +13,8 @@ use super::network::Weather;
 use super::world::{World, settings, simulate};
 use crate::config::{Role, Settings, Value};
 use crate::error::{Error, Result};
-use crate::mqtt::wait::{after, lock};
+use crate::lock::lock;
+use crate::mqtt::wait::after;
 use crate::mqtt::{Client, ValueSize};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -12,8 +12,8 @@ use super::callers::{Callers, End, Manner, read_all};
 use super::network::Weather;
 use super::world::{World, settings};
 use crate::config::{Consistency, Role, Value};
+use crate::lock::lock;
 use crate::mqtt::Client;
-use crate::mqtt::wait::lock;
 
 const MAX_QUEUED_BYTES: usize = 16 * 1024;
 const MAX_RECEIVED_BYTES: usize = 8 * 1024;

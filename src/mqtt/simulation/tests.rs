@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::history::ONE_SEED;
 use super::scenario::{Outcome, play};
 use super::world::simulate;
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// Of one run of the tests.
 const SEEDS: u64 = 10_000;

@@ -9,7 +9,7 @@ use rustls::ClientConnection;
 
 use super::super::transport::Transport;
 use super::super::{Written, advance};
-use crate::mqtt::wait::lock;
+use crate::lock::lock;
 
 /// The TLS state beside its socket. Short, non-blocking steps only happen under the lock.
 pub(crate) struct Stream(pub(super) Mutex<ClientConnection>);

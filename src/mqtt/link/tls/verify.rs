@@ -18,8 +18,8 @@ use super::certificate::Facts;
 use super::refusal::Refusal;
 use crate::config::{Pin, TlsSettings};
 use crate::error::{Error, Result};
+use crate::lock::lock;
 use crate::material::Roots;
-use crate::mqtt::wait::lock;
 use crate::tls::Usage;
 
 /// The usual checks, with three differences, in which other clients and the guides of brokers agree: the check of the

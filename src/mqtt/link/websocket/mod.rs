@@ -17,8 +17,8 @@ use tungstenite::protocol::{CloseFrame, Message, Role, WebSocket, WebSocketConfi
 
 use super::READ;
 use super::socket::{Socket, Written};
+use crate::lock::lock;
 use crate::mqtt::protocol::MAX_REMAINING_LENGTH;
-use crate::mqtt::wait::lock;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use handshake::fuzz_answer;
 pub(super) use handshake::open;
