@@ -270,6 +270,47 @@ fn a_folder_of_somebody_else_does_not_get_encrypted_values_opened() {
     }
 }
 
+/// Whoever can exchange one piece of the way chooses the file, however far away the piece is.
+#[test]
+fn the_whole_way_to_a_file_counts_through_folders_and_links() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().canonicalize().expect("a folder");
+    let path = |name: &str| folder.join(name);
+    for name in ["open/own/deep", "safe", "links"] {
+        std::fs::create_dir_all(path(name)).expect("a folder");
+    }
+    let key = write(path("safe/key.pem"), &private_key());
+    write(path("open/own/deep/config.yml"), &service_with_a_secret());
+    write(path("safe/config.yml"), &service_with_a_secret());
+    // From a safe folder through the open one and back into a safe one; and a folder that is a link.
+    symlink(path("open/second.yml"), path("links/first.yml")).expect("a link");
+    symlink("../safe/config.yml", path("open/second.yml")).expect("a link");
+    symlink("../open/own", path("links/own")).expect("a link");
+    let open = |name: &str| with_file(&path(name)).private_key_file(&key).open();
+    let names = ["open/own/deep/config.yml", "links/first.yml", "links/own/deep/config.yml"];
+    for (mode, is_fault) in [(0o755, false), (0o777, true), (0o1777, false)] {
+        set_mode(&path("open"), mode);
+        for name in names {
+            match is_fault {
+                true => {
+                    let remedy = format!("'chmod o-w {}'", path("open").display());
+                    told(open(name), "InvalidConfiguration", &[name, "that everybody can write (mode 0777)", &remedy]);
+                }
+                false => drop(told(open(name), "Connection", &[])),
+            }
+        }
+    }
+    // Further up it may be the folder of a project.
+    if std::os::unix::fs::chown(path("open"), Some(12345), None).is_ok() {
+        let (result, warnings) = common::warnings::collect(|| open(names[0]));
+        told(result, "Connection", &[]);
+        let words = format!("stands below {}, a folder of another user (uid 12345)", path("open").display());
+        assert!(warnings.len() == 1 && warnings[0].contains(&words), "{warnings:?}");
+        told(open(names[1]), "InvalidConfiguration", &["stands in a folder of another user (uid 12345)"]);
+    }
+}
+
 /// As `setfacl -m u:12345:rw` leaves it: the bits of the group, which may be the owner's own, are the list's mask.
 #[cfg(target_os = "linux")]
 #[test]

@@ -32,6 +32,8 @@ mod syntax;
 mod tls;
 mod under;
 mod value;
+#[cfg(unix)]
+mod way;
 mod websocket;
 mod will;
 mod yaml;

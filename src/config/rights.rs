@@ -3,8 +3,8 @@
 //!
 //! A file may be written by its owner, who has to be the user that runs this program, or root. Where every user has a group of
 //! his own, files can be written by that group without anybody's doing (umask 002): such a group has the user's number, and is
-//! taken for the user. Write permission for any other group is a warning and never an error, since somebody has made the
-//! group for people who work together, and the file does not say who they are. So is an access control list, in which
+//! taken for the user. Write permission for any other group is a warning (an error for a library only), since somebody has made
+//! the group for people who work together, and the file does not say who they are. So is an access control list, in which
 //! others stand one by one.
 
 use std::fs::Metadata;
@@ -80,31 +80,35 @@ fn faults(_: &Path, _: Option<&Metadata>, _: Use) -> Vec<Fault> {
     Vec::new()
 }
 
+/// Linux, `/proc/sys/kernel/overflowuid`.
+#[cfg(unix)]
+const NOBODY: u32 = 65534;
+
 #[cfg(unix)]
 fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
-    use std::collections::BTreeSet;
-    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
-    let Some(metadata) = opened.cloned().or_else(|| fs::metadata(file).ok()) else { return Vec::new() };
+    use super::way::{self, Step};
+
+    let Some(metadata) = opened.cloned().or_else(|| std::fs::metadata(file).ok()) else { return Vec::new() };
     let user = rustix::process::geteuid().as_raw();
     // Where there is a list, the bits of the group are the most that those in it may.
     let group = if has_access_control_list(file) { None } else { Some(metadata.gid()) };
     let owner = (metadata.uid(), group);
     let mut faults = faults_of_file(file, owner, metadata.mode(), user, use_);
-    // Who owns a symbolic link says what it leads to.
-    if let Ok(link) = fs::symlink_metadata(file)
-        && link.is_symlink()
-    {
-        faults.extend(fault_of_owner(file, link.uid(), user, "chown -h"));
-    }
-    // Where it stands, and where what it leads to stands.
-    let real = fs::canonicalize(file).unwrap_or_default();
-    let folders = [file, &real].into_iter().filter_map(|file| fs::canonicalize(file.parent()?).ok());
-    for folder in BTreeSet::from_iter(folders) {
-        let Ok(metadata) = fs::metadata(&folder) else { continue };
-        faults.extend(fault_of_folder(file, &folder, metadata.mode()));
-        faults.extend(fault_of_folders_owner(file, &folder, metadata.uid(), user));
+    for Step { path, metadata, is_direct } in way::to(file) {
+        match metadata.is_symlink() {
+            // Who owns a symbolic link says what it leads to.
+            true => faults.extend(fault_of_owner(file, &path, metadata.uid(), user, "chown -h")),
+            // In a user's own namespace, as sandboxes have it, whoever has no number there, and root first of all, is shown
+            // as nobody.
+            false if metadata.uid() == NOBODY && !is_direct && use_ != Use::Code => {}
+            false => {
+                let folder = Folder { path: &path, is_direct };
+                faults.extend(fault_of_folder(file, folder, metadata.mode()));
+                faults.extend(fault_of_folders_owner(file, folder, metadata.uid(), user, use_));
+            }
+        }
     }
     faults
 }
@@ -121,11 +125,16 @@ fn has_access_control_list(_: &Path) -> bool {
     false
 }
 
+/// `path` is the file, or a link that leads to it.
 #[cfg(unix)]
-fn fault_of_owner(file: &Path, owner: u32, user: u32, command: &str) -> Option<Fault> {
+fn fault_of_owner(file: &Path, path: &Path, owner: u32, user: u32, command: &str) -> Option<Fault> {
+    let what = match path == file {
+        true => file.display().to_string(),
+        false => format!("{} is reached through {}, which", file.display(), path.display()),
+    };
     (owner != user && owner != 0).then(|| Fault {
-        message: format!("{} belongs to another user (uid {owner})", file.display()),
-        remedy: format!("{command} {user} {}", quoted(file)),
+        message: format!("{what} belongs to another user (uid {owner})"),
+        remedy: format!("{command} {user} {}", quoted(path)),
         is_certain: true,
     })
 }
@@ -134,7 +143,7 @@ fn fault_of_owner(file: &Path, owner: u32, user: u32, command: &str) -> Option<F
 fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, user: u32, use_: Use) -> Vec<Fault> {
     let name = file.display();
     let shown = mode & 0o7777;
-    let mut faults: Vec<Fault> = fault_of_owner(file, owner, user, "chown").into_iter().collect();
+    let mut faults: Vec<Fault> = fault_of_owner(file, file, owner, user, "chown").into_iter().collect();
     // What anybody but the owner may.
     let relevant = if group == Some(owner) { mode & 0o007 } else { mode & 0o077 };
     let who = match group {
@@ -154,7 +163,8 @@ fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, us
     let remedy = format!("chmod {rights} {}", quoted(file));
     if group || others {
         let message = format!("{name} can be written by {who} (mode {shown:04o})");
-        faults.push(Fault { message, remedy, is_certain: others });
+        // Data is often shared inside a group, and a program's libraries hardly ever.
+        faults.push(Fault { message, remedy, is_certain: others || use_ == Use::Code });
     } else if use_ == Use::Secret && relevant & 0o044 != 0 {
         let message = format!("{name} can be read by other users (mode {shown:04o})");
         faults.push(Fault { message, remedy, is_certain: false });
@@ -162,24 +172,50 @@ fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, us
     faults
 }
 
-/// Who may write to a folder can put another file in the place of this one, unless the folder is sticky, as /tmp is.
+/// One that leads to the file.
 #[cfg(unix)]
-fn fault_of_folder(file: &Path, folder: &Path, mode: u32) -> Option<Fault> {
+#[derive(Clone, Copy)]
+struct Folder<'a> {
+    path: &'a Path,
+    is_direct: bool,
+}
+
+#[cfg(unix)]
+impl Folder<'_> {
+    /// Where the file stands, as seen from the folder; one far above has to be named.
+    fn relation(self) -> String {
+        match self.is_direct {
+            true => "stands in a folder".into(),
+            false => format!("stands below {}, a folder", self.path.display()),
+        }
+    }
+}
+
+/// Who may write to a folder can put another file, or another folder, in the place of what is in it, unless the folder is
+/// sticky, as /tmp is.
+#[cfg(unix)]
+fn fault_of_folder(file: &Path, folder: Folder, mode: u32) -> Option<Fault> {
     let is_open = mode & 0o002 != 0 && mode & 0o1000 == 0;
     is_open.then(|| Fault {
-        message: format!("{} stands in a folder that everybody can write (mode {:04o})", file.display(), mode & 0o7777),
-        remedy: format!("chmod o-w {}", quoted(folder)),
+        message: format!(
+            "{} {} that everybody can write (mode {:04o})",
+            file.display(),
+            folder.relation(),
+            mode & 0o7777
+        ),
+        remedy: format!("chmod o-w {}", quoted(folder.path)),
         is_certain: true,
     })
 }
 
-/// Who owns a folder can do that whatever its mode is, sticky or not.
+/// Who owns a folder can do that whatever its mode is, sticky or not. Further up it may be the folder of a project, whose
+/// head people have chosen to trust; a library is not loaded on that guess.
 #[cfg(unix)]
-fn fault_of_folders_owner(file: &Path, folder: &Path, owner: u32, user: u32) -> Option<Fault> {
+fn fault_of_folders_owner(file: &Path, folder: Folder, owner: u32, user: u32, use_: Use) -> Option<Fault> {
     (owner != user && owner != 0).then(|| Fault {
-        message: format!("{} stands in a folder of another user (uid {owner})", file.display()),
-        remedy: format!("chown {user} {}", quoted(folder)),
-        is_certain: true,
+        message: format!("{} {} of another user (uid {owner})", file.display(), folder.relation()),
+        remedy: format!("chown {user} {}", quoted(folder.path)),
+        is_certain: folder.is_direct || use_ == Use::Code,
     })
 }
 
@@ -273,13 +309,37 @@ mod tests {
 
     #[test]
     fn a_folder_counts_unless_it_is_sticky() {
-        let fault = |mode| fault_of_folder(Path::new("/a b/f"), Path::new("/a b"), mode);
+        let direct = Folder { path: Path::new("/a b"), is_direct: true };
+        let fault = |mode| fault_of_folder(Path::new("/a b/f"), direct, mode);
         for mode in [0o40755, 0o40775, 0o41777] {
             assert!(fault(mode).is_none(), "{mode:o}");
         }
         let fault = fault(0o40777).unwrap();
         assert_eq!((fault.remedy.as_str(), fault.is_certain), ("chmod o-w \"/a b\"", true));
         assert_eq!(quoted(Path::new("a $b`\"\\")), r#""a \$b\`\"\\""#);
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_further_up_is_an_error_for_code_only() {
+        for (is_direct, use_, is_certain) in [
+            (true, Use::Secret, true),
+            (false, Use::Secret, false),
+            (false, Use::HoldsEncrypted, false),
+            (false, Use::Code, true),
+        ] {
+            let folder = Folder { path: Path::new("/a"), is_direct };
+            let fault = fault_of_folders_owner(Path::new("/a/b/f"), folder, 1001, ME, use_).unwrap();
+            assert_eq!((fault.is_certain, fault.remedy.as_str()), (is_certain, "chown 1000 /a"));
+            assert_eq!(fault.message.contains("stands below /a, a folder of another user (uid 1001)"), !is_direct);
+            assert!(fault_of_folders_owner(Path::new("/a/b/f"), folder, 0, ME, use_).is_none());
+        }
+    }
+
+    #[test]
+    fn a_library_that_a_foreign_group_can_write_is_an_error() {
+        assert!(told(0, 0o100775, ME, Use::Code)[0].0);
+        assert!(told(0, 0o100755, ME, Use::Code).is_empty());
+        assert!(faults_of_file(Path::new("f"), (ME, Some(ME)), 0o100775, ME, Use::Code).is_empty());
     }
 
     #[test]
