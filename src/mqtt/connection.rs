@@ -131,7 +131,7 @@ impl Connection<'_> {
                 return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Cause::Other, cause)));
             }
 
-            blocked = self.shared.flush_gathered(waiting).map_err(|e| self.failed(&e))? == Flushed::Blocked;
+            blocked = self.shared.flush_gathered(self.link, waiting).map_err(|e| self.failed(&e))? == Flushed::Blocked;
             let closing = self.shared.close_deadline();
             if let Some(deadline) = closing {
                 let idle = !blocked && self.shared.look(Session::is_idle);

@@ -75,6 +75,11 @@ impl Link {
         Ok(Link { socket, web_socket })
     }
 
+    /// Gives callers on other threads, which are about to append to the output, a moment for it.
+    pub fn let_others_append(&self) {
+        self.socket.transport.let_others_append();
+    }
+
     /// Appends what has come to `input`: 0 is the end of the stream. `missing`: how much the packet under way still
     /// lacks. A WebSocket appends whole messages only; the bytes of one under way count, so that the peer is known to
     /// be there. `Interrupted`: bytes have come, but none of them was MQTT's, and more may wait.

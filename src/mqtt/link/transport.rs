@@ -52,6 +52,15 @@ impl Transport {
         of_either!(self, transport => transport.ready(interest).await.map(drop))
     }
 
+    /// A simulation has one thread; on a busy machine it would only lose its turn.
+    pub fn let_others_append(&self) {
+        match self {
+            Transport::Tcp(_) => std::thread::yield_now(),
+            #[cfg(test)]
+            Transport::Memory(_) => {}
+        }
+    }
+
     /// The TCP connection that TLS begins on.
     pub fn into_tcp(self) -> io::Result<TcpStream> {
         match self {

@@ -46,10 +46,9 @@ impl Shared {
 
     /// For the driver: writes what is to be sent in large pieces, since a call costs as much as accepting ten messages.
     /// Little that has been appended meanwhile is left for the next time. `waiting`: how many bytes there are now.
-    pub fn flush_gathered(&self, waiting: u64) -> std::io::Result<Flushed> {
+    pub fn flush_gathered(&self, link: &Link, waiting: u64) -> std::io::Result<Flushed> {
         if (ANYTHING..WORTHWHILE).contains(&waiting) {
-            // Callers that are at it append more.
-            std::thread::yield_now();
+            link.let_others_append();
         }
         self.flush_while(WORTHWHILE)
     }
