@@ -43,6 +43,7 @@ mod files;
 pub mod fuzz;
 #[cfg(feature = "jni")]
 mod jni;
+mod kept;
 mod keys;
 mod lock;
 mod material;

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::config::{ClientCertificate, Content, Password, Source, TokenKey, Trust};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::kept::{Digest, Inputs, Kept};
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
 use crate::keys::token::{self, Trial};
@@ -46,8 +47,10 @@ impl fmt::Debug for KeyMaterial {
     }
 }
 
-/// The trusted certificates.
+/// The trusted certificates, shared by clients that trust the same.
 pub(crate) struct Roots {
+    /// Of all that they were made of.
+    pub inputs: Digest,
     /// The authorities.
     pub store: Arc<RootCertStore>,
     /// Of each of the store, in its order.
@@ -65,8 +68,22 @@ impl fmt::Debug for Roots {
 }
 
 impl Roots {
-    fn new(are_judged: bool) -> Roots {
-        Roots { store: Arc::new(RootCertStore::empty()), usages: Vec::new(), listed: Vec::new(), are_judged }
+    fn new(inputs: Digest, are_judged: bool) -> Roots {
+        let store = Arc::new(RootCertStore::empty());
+        Roots { inputs, store, usages: Vec::new(), listed: Vec::new(), are_judged }
+    }
+
+    /// Some of the many that a system has may be of a kind that nobody here knows.
+    fn of_many(
+        inputs: Digest,
+        are_judged: bool,
+        listed: impl Iterator<Item = (CertificateDer<'static>, bool)>,
+    ) -> Roots {
+        let mut roots = Roots::new(inputs, are_judged);
+        for (certificate, alone) in listed {
+            let _ = roots.add(certificate, alone);
+        }
+        roots
     }
 
     /// A certificate that is no authority's stands for itself only, and so does one that is to (`alone`). An error: it
@@ -96,28 +113,52 @@ impl Roots {
     }
 }
 
-pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Roots> {
-    let mut roots = Roots::new(matches!(trust, Trust::Pem(_)) || material.anchors.is_none());
+/// A thousand clients that trust the same 140 authorities would otherwise parse them a thousand times, and keep them so.
+static ROOTS: Kept<Roots> = Kept::new();
+
+pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Arc<Roots>> {
+    let are_judged = matches!(trust, Trust::Pem(_)) || material.anchors.is_none();
+    let mut inputs = Inputs::default();
+    inputs.add(&[are_judged.into()]);
     match (trust, &material.anchors) {
         (Trust::Pem(source), _) => {
-            for certificate in certificates(source, &sections(source)?)? {
-                let added = roots.add(certificate, false);
-                added.map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
-            }
+            let bytes = bytes(source)?;
+            inputs.add(bytes.bytes());
+            let digest = inputs.digest();
+            ROOTS.get(digest, || {
+                let mut roots = Roots::new(digest, are_judged);
+                let sections = pem::sections(bytes.bytes()).map_err(|what| source.problem(what))?;
+                for certificate in certificates(source, &sections)? {
+                    let added = roots.add(certificate, false);
+                    added.map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
+                }
+                Ok(roots)
+            })
         }
         (Trust::Default | Trust::Store(_), Some(anchors)) => {
+            let is_alone = |der| material.alone.contains(der);
             for der in anchors {
-                // Some of the many that a system has may be of a kind that nobody here knows.
-                let _ = roots.add(der.clone().into(), material.alone.contains(der));
+                inputs.add(&[is_alone(der).into()]);
+                inputs.add(der);
             }
+            let digest = inputs.digest();
+            ROOTS.get(digest, || {
+                let listed = anchors.iter().map(|der| (der.clone().into(), is_alone(der)));
+                at_least_one(trust, Roots::of_many(digest, are_judged, listed))
+            })
         }
         (Trust::Default, None) => {
-            for certificate in rustls_native_certs::load_native_certs().certs {
-                let _ = roots.add(certificate, false);
-            }
+            let listed = rustls_native_certs::load_native_certs().certs;
+            listed.iter().for_each(|der| inputs.add(der));
+            let digest = inputs.digest();
+            let listed = listed.into_iter().map(|der| (der, false));
+            ROOTS.get(digest, || at_least_one(trust, Roots::of_many(digest, are_judged, listed)))
         }
-        (Trust::Store(_), None) => return Err(Error::Internal("the trust store was not handed over".into())),
+        (Trust::Store(_), None) => Err(Error::Internal("the trust store was not handed over".into())),
     }
+}
+
+fn at_least_one(trust: &Trust, roots: Roots) -> Result<Roots> {
     match (roots.listed.is_empty(), trust) {
         (false, _) => Ok(roots),
         (true, Trust::Store(store)) => Err(store.source.problem("no certificate in it can be used".into())),

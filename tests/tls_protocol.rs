@@ -99,3 +99,40 @@ fn cert_required_is_what_is_done_anyway() {
     let peer = TlsPeer::start(server(), &[&TLS13]);
     open(peer.address(), [("cert_reqs", "CERT_REQUIRED".into())]).expect("a writer");
 }
+
+/// The broker is spared the signature, which is most of what a handshake costs.
+#[test]
+fn clients_with_the_same_parameters_take_up_each_others_sessions() {
+    let identity = |name: &str| {
+        let client = authority().sign_client(name);
+        [("certfile_data", client.pem.as_str().into()), ("keyfile_data", client.key_pem.as_str().into())]
+    };
+    let (known, other) = (identity("files"), identity("another"));
+    for (version, name) in [(&TLS12, "TLSv1.2"), (&TLS13, "TLSv1.3")] {
+        let peer = TlsPeer::start(server(), &[version]);
+        let open = |others: &[(&'static str, Value)]| {
+            let mut tls: Map = others.iter().cloned().collect();
+            tls.insert("ca_certs_data", authority().pem.as_str());
+            tls.insert("tls_version", name);
+            let address = peer.address();
+            let open = move || writer("replaced", "t").parameter("brokers", address).parameter("tls", tls).open();
+            let client: MessageWriter<str> = within(PATIENCE, open).expect("a writer");
+            (client, peer.negotiated())
+        };
+        let mut clients = Vec::new();
+        // Whoever trusts something else, or is somebody else, has to see and to be seen.
+        for (what, parameters, is_resumed, chain) in [
+            ("the first", &[][..], false, 0),
+            ("the same", &[], true, 0),
+            ("another trust", &[("check_hostname", false.into())], false, 0),
+            ("a certificate", &known, false, 1),
+            ("the same certificate", &known, true, 1),
+            ("another certificate", &other, false, 1),
+            ("the first again", &[], true, 0),
+        ] {
+            let (client, seen) = open(parameters);
+            assert_eq!((seen.is_resumed, seen.chain), (is_resumed, chain), "{what}, {name}");
+            clients.push(client);
+        }
+    }
+}

@@ -76,6 +76,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                 // TLS and WebSocket have answers of their own.
                 link.try_write(&mut chunks).map_err(|e| lost(&e))?;
+                link.acknowledge_at_once();
                 link.ready(true, link.wants_write()).await.map_err(|e| lost(&e))?;
                 continue;
             }

@@ -1,15 +1,18 @@
-//! A broker for one TLS connection, which tells what was negotiated. Mosquitto does not.
+//! A broker that tells what was negotiated for TLS, one connection after the other. Mosquitto does not.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    SupportedProtocolVersion,
+};
 
 use super::certificates::{self, Certificate};
 
@@ -25,6 +28,8 @@ pub struct Negotiated {
     pub suite: String,
     /// How many certificates the client has sent.
     pub chain: usize,
+    /// A session of before was taken up again.
+    pub is_resumed: bool,
 }
 
 impl TlsPeer {
@@ -49,22 +54,12 @@ impl TlsPeer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (tell, seen) = channel();
+        let config = Arc::new(config);
         std::thread::spawn(move || {
-            let (tcp, _) = listener.accept().expect("a client");
-            let connection = ServerConnection::new(Arc::new(config)).expect("a connection");
-            let mut stream = StreamOwned::new(connection, tcp);
-            // The CONNECT, and with it the handshake. What goes wrong is told to the client.
-            let mut bytes = [0; 1024];
-            let Ok(1..) = stream.read(&mut bytes) else { return };
-            let suite = stream.conn.negotiated_cipher_suite().expect("a suite");
-            let negotiated = Negotiated {
-                version: stream.conn.protocol_version().expect("a version"),
-                suite: format!("{:?}", suite.suite()),
-                chain: stream.conn.peer_certificates().map_or(0, <[_]>::len),
-            };
-            let _ = tell.send(negotiated);
-            let _ = stream.write_all(&[0x20, 2, 0, 0]);
-            while matches!(stream.read(&mut bytes), Ok(1..)) {}
+            for tcp in listener.incoming() {
+                let (tcp, config, tell) = (tcp.expect("a client"), config.clone(), tell.clone());
+                std::thread::spawn(move || serve(tcp, config, &tell));
+            }
         });
         TlsPeer { port, seen }
     }
@@ -76,4 +71,22 @@ impl TlsPeer {
     pub fn negotiated(&self) -> Negotiated {
         self.seen.recv_timeout(super::PATIENCE).expect("a client")
     }
+}
+
+fn serve(tcp: TcpStream, config: Arc<ServerConfig>, tell: &Sender<Negotiated>) {
+    let connection = ServerConnection::new(config).expect("a connection");
+    let mut stream = StreamOwned::new(connection, tcp);
+    // The CONNECT, and with it the handshake. What goes wrong is told to the client.
+    let mut bytes = [0; 1024];
+    let Ok(1..) = stream.read(&mut bytes) else { return };
+    let suite = stream.conn.negotiated_cipher_suite().expect("a suite");
+    let negotiated = Negotiated {
+        version: stream.conn.protocol_version().expect("a version"),
+        suite: format!("{:?}", suite.suite()),
+        chain: stream.conn.peer_certificates().map_or(0, <[_]>::len),
+        is_resumed: stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+    };
+    let _ = tell.send(negotiated);
+    let _ = stream.write_all(&[0x20, 2, 0, 0]);
+    while matches!(stream.read(&mut bytes), Ok(1..)) {}
 }

@@ -75,6 +75,12 @@ impl Link {
         Ok(Link { socket, web_socket })
     }
 
+    /// The next bytes that come are acknowledged at once by TCP. Mosquitto sends its CONNACK behind the tickets of TLS, and only
+    /// when those are acknowledged (Nagle's algorithm, RFC 896), with which Linux takes its time, 40 ms.
+    pub fn acknowledge_at_once(&self) {
+        self.socket.transport.acknowledge_at_once();
+    }
+
     /// Gives callers on other threads, which are about to append to the output, a moment for it.
     pub fn let_others_append(&self) {
         self.socket.transport.let_others_append();

@@ -52,6 +52,18 @@ impl Transport {
         of_either!(self, transport => transport.ready(interest).await.map(drop))
     }
 
+    /// Where it is known how; without it everything works, and later.
+    pub fn acknowledge_at_once(&self) {
+        match self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Transport::Tcp(tcp) => drop(tcp.set_quickack(true)),
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            Transport::Tcp(_) => {}
+            #[cfg(test)]
+            Transport::Memory(_) => {}
+        }
+    }
+
     /// A simulation has one thread; on a busy machine it would only lose its turn.
     pub fn let_others_append(&self) {
         match self {

@@ -1,17 +1,17 @@
 //! Who the client is for the broker.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 
-/// Gives the client's certificate to a broker that asks for one, and remembers that it has asked.
+use super::handshake::{self, Seen};
+
+/// Gives the client's certificate to a broker that asks for one, and notes that it has asked.
 #[derive(Debug)]
 pub(super) struct Identifier {
     certificate: Option<Arc<CertifiedKey>>,
-    asked: AtomicBool,
 }
 
 /// What a broker asked for and what it got.
@@ -26,16 +26,11 @@ pub(super) enum Asked {
 
 impl Identifier {
     pub fn new(certificate: Option<Arc<CertifiedKey>>) -> Identifier {
-        Identifier { certificate, asked: AtomicBool::new(false) }
+        Identifier { certificate }
     }
 
-    /// Before a handshake.
-    pub fn forget(&self) {
-        self.asked.store(false, Ordering::Relaxed);
-    }
-
-    pub fn asked(&self) -> Asked {
-        match (self.asked.load(Ordering::Relaxed), &self.certificate) {
+    pub fn asked(&self, seen: &Seen) -> Asked {
+        match (seen.is_asked, &self.certificate) {
             (false, _) => Asked::Nothing,
             (true, None) => Asked::InVain,
             (true, Some(_)) => Asked::Served,
@@ -46,7 +41,7 @@ impl Identifier {
 impl ResolvesClientCert for Identifier {
     /// Whatever authorities the broker names: many name too few, and it is the broker that decides.
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.asked.store(true, Ordering::Relaxed);
+        handshake::note(|seen| seen.is_asked = true);
         self.certificate.clone()
     }
 

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod explain;
+mod handshake;
 mod identify;
 mod refusal;
 mod stream;
@@ -12,14 +13,15 @@ use std::sync::{Arc, Mutex};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsConnector;
 
 use super::failed;
 use super::transport::Transport;
-use crate::config::{Broker, Source, TlsSettings};
+use crate::config::{Broker, ClientCertificate, Source, TlsSettings};
 use crate::error::{Cause, Error, Result};
-use crate::lock::lock;
-use crate::material::{self, KeyMaterial};
+use crate::kept::{Digest, Inputs, Kept};
+use crate::material::{self, KeyMaterial, Roots};
 use crate::tls::provider;
 pub(crate) use explain::explain;
 use identify::Identifier;
@@ -31,11 +33,19 @@ pub(crate) use verify::fuzz_certificate;
 /// A client's TLS configuration.
 #[derive(Clone)]
 pub(crate) struct Tls {
+    common: Arc<Common>,
+    revocations: Option<Source>,
+}
+
+/// What clients with the same parameters share, and with it the TLS sessions that their brokers let them take up again:
+/// such a session saves the broker a signature, which is most of what a handshake costs.
+struct Common {
     config: Arc<ClientConfig>,
     identifier: Arc<Identifier>,
     verifier: Arc<Verifier>,
-    revocations: Option<Source>,
 }
+
+static COMMON: Kept<Common> = Kept::new();
 
 impl Tls {
     /// Reads the certificates and keys and makes the configuration.
@@ -43,6 +53,44 @@ impl Tls {
         let roots = material::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
         let certificate = certificate.map(|certificate| material::identity(certificate, material)).transpose()?;
+        let common = match inputs(settings, &roots, certificate.as_deref()) {
+            Some(inputs) => COMMON.get(inputs, || Common::new(settings, roots, certificate))?,
+            None => Arc::new(Common::new(settings, roots, certificate)?),
+        };
+        Ok(Tls { common, revocations: settings.revocations.clone() })
+    }
+
+    /// Besides the connection, what about the broker's certificate should be changed.
+    pub async fn handshake(
+        &self,
+        broker: &Broker,
+        transport: Transport,
+    ) -> Result<(Transport, Stream, Option<String>)> {
+        let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+        let name = ServerName::try_from(broker.host.clone())
+            .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
+        self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+        let Common { config, identifier, .. } = &*self.common;
+        let (stream, seen) = handshake::watched(TlsConnector::from(config.clone()).connect(name, tcp)).await;
+        let stream = stream.map_err(|e| {
+            let why = explain::handshake(&e, identifier.asked(&seen), seen.facts.as_ref());
+            failed(broker, "TLS", explain::kind(&e), why)
+        })?;
+        let (tcp, connection) = stream.into_inner();
+        Ok((tcp.into(), Stream(Mutex::new(connection)), seen.warning))
+    }
+
+    /// Anew for each connection: such a list is in force for days, a client may be for months.
+    async fn read_revocations(&self) -> Result<()> {
+        let Some(source) = self.revocations.clone() else { return Ok(()) };
+        let read = tokio::task::spawn_blocking(move || material::revocations(&source)).await;
+        self.common.verifier.revoke(read.map_err(|e| Error::Internal(format!("reading revocation lists: {e}")))??);
+        Ok(())
+    }
+}
+
+impl Common {
+    fn new(settings: &TlsSettings, roots: Arc<Roots>, certificate: Option<Arc<CertifiedKey>>) -> Result<Common> {
         let identifier = Arc::new(Identifier::new(certificate));
         let mut provider = provider::default_provider();
         if let Some(suites) = &settings.suites {
@@ -63,37 +111,30 @@ impl Tls {
             // A session that is taken up again shows no certificate, which may be revoked by now.
             config.resumption = Resumption::disabled();
         }
-        let revocations = settings.revocations.clone();
-        Ok(Tls { config: Arc::new(config), identifier, verifier, revocations })
+        Ok(Common { config: Arc::new(config), identifier, verifier })
     }
+}
 
-    /// Besides the connection, what about the broker's certificate should be changed.
-    pub async fn handshake(
-        &self,
-        broker: &Broker,
-        transport: Transport,
-    ) -> Result<(Transport, Stream, Option<String>)> {
-        let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        let name = ServerName::try_from(broker.host.clone())
-            .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
-        // A client makes one connection at a time.
-        self.identifier.forget();
-        self.verifier.forget();
-        self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        let stream = TlsConnector::from(self.config.clone()).connect(name, tcp).await.map_err(|e| {
-            let seen = lock(&self.verifier.seen);
-            let why = explain::handshake(&e, self.identifier.asked(), seen.facts.as_ref());
-            failed(broker, "TLS", explain::kind(&e), why)
-        })?;
-        let (tcp, connection) = stream.into_inner();
-        Ok((tcp.into(), Stream(Mutex::new(connection)), lock(&self.verifier.seen).warning.take()))
+/// Of everything that makes two configurations the same. `None`: it is a client's own, since its verifier changes with the
+/// lists of what is revoked, or the key is in a token and may be gone at the next moment.
+fn inputs(settings: &TlsSettings, roots: &Roots, certificate: Option<&CertifiedKey>) -> Option<Digest> {
+    let TlsSettings { trust: _, client_certificate, check_hostname, allow_common_name, pins, .. } = settings;
+    if settings.revocations.is_some() || matches!(client_certificate, Some(ClientCertificate::Token(_))) {
+        return None;
     }
-
-    /// Anew for each connection: such a list is in force for days, a client may be for months.
-    async fn read_revocations(&self) -> Result<()> {
-        let Some(source) = self.revocations.clone() else { return Ok(()) };
-        let read = tokio::task::spawn_blocking(move || material::revocations(&source)).await;
-        self.verifier.revoke(read.map_err(|e| Error::Internal(format!("reading revocation lists: {e}")))??);
-        Ok(())
+    let mut inputs = Inputs::default();
+    inputs.add(&roots.inputs);
+    inputs.add(&[(*check_hostname).into(), (*allow_common_name).into()]);
+    inputs.add(&pins.concat());
+    let versions = settings.versions.list().iter().map(|version| version.version);
+    inputs.add(&versions.flat_map(|version| u16::from(version).to_be_bytes()).collect::<Vec<_>>());
+    // None is all of them, and not the empty list.
+    let suites = settings.suites.iter().flatten().map(|suite| u16::from(suite.suite()));
+    inputs.add(&suites.flat_map(u16::to_be_bytes).collect::<Vec<_>>());
+    if let Some(certificate) = certificate {
+        // The key belongs to the certificate, whose public half is enough to tell it from others.
+        inputs.add(certificate.key.public_key()?.as_ref());
+        certificate.cert.iter().for_each(|der| inputs.add(der));
     }
+    Some(inputs.digest())
 }

@@ -15,6 +15,7 @@ use webpki::{
 };
 
 use super::certificate::Facts;
+use super::handshake;
 use super::refusal::Refusal;
 use crate::config::{Pin, TlsSettings};
 use crate::error::{Error, Result};
@@ -31,30 +32,20 @@ pub(super) struct Verifier {
     /// `None`: no authority is trusted, only certificates for themselves.
     usual: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
-    roots: Roots,
+    roots: Arc<Roots>,
     check_hostname: bool,
     allow_common_name: bool,
     /// One of these has to be the broker's, unless there is none.
     pins: Vec<Pin>,
     /// `None`: nobody is asked for what is revoked.
     revocations: Mutex<Option<Vec<CertRevocationList<'static>>>>,
-    /// Of the present handshake.
-    pub seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Of the broker's certificate.
-    pub facts: Option<Facts>,
-    /// What is accepted, but should be changed.
-    pub warning: Option<String>,
 }
 
 /// Why not.
 type Verdict = std::result::Result<(), CertificateError>;
 
 impl Verifier {
-    pub fn new(settings: &TlsSettings, roots: Roots, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
+    pub fn new(settings: &TlsSettings, roots: Arc<Roots>, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
         let builder = WebPkiServerVerifier::builder_with_provider(roots.store.clone(), provider.clone());
         let usual = (!roots.store.is_empty()).then(|| builder.build()).transpose();
         Ok(Verifier {
@@ -65,18 +56,12 @@ impl Verifier {
             allow_common_name: settings.allow_common_name,
             pins: settings.pins.clone(),
             revocations: Mutex::default(),
-            seen: Mutex::default(),
         })
     }
 
     /// From now on these are revoked.
     pub fn revoke(&self, lists: Vec<CertRevocationList<'static>>) {
         *lock(&self.revocations) = Some(lists);
-    }
-
-    /// A new handshake begins.
-    pub fn forget(&self) {
-        *lock(&self.seen) = Seen::default();
     }
 
     fn judge(
@@ -104,7 +89,7 @@ impl Verifier {
                 self.stands_for_itself(end_entity, &usage, server_name, now)?;
             }
             verdict => {
-                let by_common_name = self.name_fits(verdict, &usage, server_name)?;
+                let by_common_name = self.name_fits(verdict, end_entity, &usage, server_name)?;
                 self.chain_fits(end_entity, intermediates, by_common_name, now)?;
                 if !usage.signs {
                     return Err(CertificateError::from(Refusal::Signs).into());
@@ -140,7 +125,7 @@ impl Verifier {
             }
             other => special(other),
         });
-        self.name_fits(named, usage, server_name).map(drop)
+        self.name_fits(named, certificate, usage, server_name).map(drop)
     }
 
     /// Whether a name that does not fit counts: true where the common name does instead. Any other error stays one. The
@@ -148,6 +133,7 @@ impl Verifier {
     fn name_fits(
         &self,
         verdict: Verdict,
+        certificate: &CertificateDer<'_>,
         usage: &Usage,
         server_name: &ServerName<'_>,
     ) -> std::result::Result<bool, CertificateError> {
@@ -160,8 +146,7 @@ impl Verifier {
             return Ok(false);
         }
         let host = server_name.to_str();
-        let mut seen = lock(&self.seen);
-        if !seen.facts.as_ref().is_some_and(|facts| facts.common_name_fits(&host)) {
+        if !Facts::of(certificate).is_some_and(|facts| facts.common_name_fits(&host)) {
             return Err(error);
         }
         if !self.allow_common_name {
@@ -170,10 +155,11 @@ impl Verifier {
         if usage.has_name_constraints {
             return Err(Refusal::ConstrainedCommonName.into());
         }
-        seen.warning = Some(format!(
+        let warning = format!(
             "the broker's certificate names '{host}' only as its common name, which newer programs do not look \
              at; it should have a subjectAltName ('openssl … -addext subjectAltName=DNS:{host}')"
-        ));
+        );
+        handshake::note(|seen| seen.warning = Some(warning));
         Ok(true)
     }
 
@@ -260,10 +246,6 @@ impl Verifier {
         let pin: Pin = Sha256::digest(parsed.subject_public_key_info().as_ref()).into();
         if self.pins.contains(&pin) { Ok(()) } else { Err(Refusal::Pin(pin).into()) }
     }
-
-    fn look_at(&self, certificate: &CertificateDer<'_>) {
-        lock(&self.seen).facts = Facts::of(certificate);
-    }
 }
 
 /// It is not signed by an authority that is trusted, or is an authority's own (CA:TRUE; RFC 5280, section 4.2.1.9).
@@ -290,7 +272,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        self.look_at(end_entity);
+        handshake::note(|seen| seen.facts = Facts::of(end_entity));
         let judged = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
         judged.map(|()| ServerCertVerified::assertion())
     }
