@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
-use crate::keys::token::{self, Trial};
+use crate::keys::token::{self, Limit, Trial};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
@@ -152,14 +153,14 @@ pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'sta
 /// With this byte every certificate and revocation list begins: a SEQUENCE.
 const DER: u8 = 0x30;
 
-/// The client's certificate with its key.
-pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
+/// The client's certificate with its key; nothing while the key is in a token, which may take its time: see [`token_identity`].
+pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Option<Arc<CertifiedKey>>> {
     // ring leaves the key there on its way to its own form.
     wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identity(configured, material))
 }
 
-fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
-    match configured {
+fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Option<Arc<CertifiedKey>>> {
+    let certified = match configured {
         ClientCertificate::Pem { certificate, key, password } => {
             let sections_of_certificate = sections(certificate)?;
             let chain = certificates(certificate, &sections_of_certificate)?;
@@ -198,17 +199,12 @@ fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Resu
             let key = Zeroizing::new(PrivateKeyDer::Pkcs8(identity.key.bytes().to_vec().into()));
             certified(chain, key, &store.source, &store.source)
         }
-        ClientCertificate::Token(configured) => certified_by_token(configured),
-    }
+        ClientCertificate::Token(_) => return Ok(None),
+    };
+    certified.map(Some)
 }
 
-/// The key of a token, found now; blocks on the token. For people.
-#[cfg(feature = "cli")]
-pub(crate) fn describe_token(configured: &TokenKey) -> Result<String> {
-    Ok(token_key(configured)?.to_string())
-}
-
-fn token_key(configured: &TokenKey) -> Result<token::Key> {
+fn token_key(configured: &TokenKey, patience: Duration, limit: Limit) -> Result<token::Key> {
     let pin = configured.pin.as_ref().map(|source| Ok::<_, Error>((source, bytes(source)?))).transpose()?;
     let pin = match pin {
         None => None,
@@ -223,7 +219,7 @@ fn token_key(configured: &TokenKey) -> Result<token::Key> {
             Some(Secret::new(pin.to_vec()))
         }
     };
-    token::find(&configured.wanted, pin).map_err(|problem| problem_of(configured, problem))
+    token::find(&configured.wanted, pin, patience, limit).map_err(|problem| problem_of(configured, problem))
 }
 
 fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
@@ -233,16 +229,21 @@ fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
         token::Problem::Token(what) => Error::InvalidConfiguration(format!("{}: {what}", places.token)),
         token::Problem::Key(what) => Error::InvalidConfiguration(format!("{}: {what}", places.key)),
         token::Problem::Pin(what) => Error::InvalidConfiguration(format!("{}: {what}", places.pin)),
-        token::Problem::Device(what) => Error::Io(format!("{}: {what}", places.all)),
+        token::Problem::Device(what) | token::Problem::Late(what) => Error::Io(format!("{}: {what}", places.all)),
     }
 }
 
 /// The key stays in the token, which may not even have its public half. So it signs something here, by which it is seen to which
-/// certificate it belongs, and that it can sign at all.
-fn certified_by_token(configured: &TokenKey) -> Result<Arc<CertifiedKey>> {
-    let key = token_key(configured)?;
+/// certificate it belongs, and that it can sign at all. Blocks on the token no longer than `patience`, which is how long it may take
+/// for a later signature, too.
+pub(crate) fn token_identity(
+    configured: &TokenKey,
+    patience: Duration,
+) -> Result<(Arc<CertifiedKey>, Arc<token::Key>)> {
+    let limit = Limit::begin(patience);
+    let key = token_key(configured, patience, limit)?;
     let failed = |problem| problem_of(configured, problem);
-    let trial = Trial::of(&key).map_err(failed)?;
+    let trial = Trial::of(&key, limit).map_err(failed)?;
     let chain = match &configured.certificate {
         Some(source) => {
             let chain = certificates(source, &sections(source)?)?;
@@ -256,7 +257,7 @@ fn certified_by_token(configured: &TokenKey) -> Result<Arc<CertifiedKey>> {
             chain
         }
         None => {
-            let found = key.certificates().map_err(failed)?;
+            let found = key.certificates(limit).map_err(failed)?;
             let has_its_id = found.iter().any(|certificate| certificate.is_of_key);
             let all: Vec<CertificateDer<'static>> =
                 found.into_iter().map(|certificate| certificate.der.into()).collect();
@@ -270,7 +271,8 @@ fn certified_by_token(configured: &TokenKey) -> Result<Arc<CertifiedKey>> {
             chain_from(own, &all)
         }
     };
-    Ok(Arc::new(CertifiedKey::new(chain, token::signing_key(Arc::new(key)))))
+    let key = Arc::new(key);
+    Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
 /// Whether the certificate's key has made the signature.

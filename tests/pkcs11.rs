@@ -1,4 +1,5 @@
-//! Client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which writes down every call.
+//! Client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which writes down every call, or through a module of the
+//! tests' own, which does not do what it should (tests/data/unwilling.c).
 //!
 //! A module reads its environment when it is initialized, which is once in a process. So each test runs in a process of its
 //! own, with a token of its own.
@@ -8,10 +9,13 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use common::broker::Broker;
 use common::certificates::{Authority, authority, server};
-use common::{PATIENCE, eventually, next, quickly, reader, told, within, write_own, writer};
+use common::{
+    PATIENCE, connection_timeout, eventually, holds_within, next, quickly, reader, told, within, write_own, writer,
+};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageWriter, Result};
@@ -56,12 +60,35 @@ impl Token {
         let mut own = Command::new(std::env::current_exe().expect("this program"));
         own.args(["--exact", test]).env(OWN, folder.path());
         own.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"));
+        own.env("TEST_TOKEN_MODULE", library("libsofthsm2.so"));
         own.env("PKCS11SPY", library("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
         // Its result is not one of this process, whose results are counted.
         let output = own.output().expect("this program");
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         assert!(output.status.success() && said.contains("1 passed"), "{test} in a process of its own: {said}");
         None
+    }
+
+    /// The module that does not do what it should.
+    fn unwilling(&self) -> String {
+        let module = self.0.join("unwilling.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/unwilling.c");
+        run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(source).arg("-ldl"));
+        std::fs::set_permissions(&module, std::fs::Permissions::from_mode(0o700)).expect("chmod");
+        module.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// How often the unwilling module was called like this.
+    fn calls(&self, function: &str) -> usize {
+        let calls = std::fs::read_to_string(self.0.join("calls")).unwrap_or_default();
+        calls.lines().filter(|line| *line == function).count()
+    }
+
+    /// The function does not come back until what this returns is dropped.
+    fn hangs(&self, function: &str) -> Hanging {
+        let file = self.0.join(format!("hang-{function}"));
+        std::fs::write(&file, "").expect("write");
+        Hanging(file)
     }
 
     fn init(self, label: &str) -> Token {
@@ -98,6 +125,14 @@ impl Token {
     fn logins(&self) -> usize {
         let log = std::fs::read_to_string(self.0.join("spy.log")).unwrap_or_default();
         log.lines().filter(|line| line.ends_with(": C_Login")).count()
+    }
+}
+
+struct Hanging(PathBuf);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -206,6 +241,42 @@ fn a_wrong_pin_is_tried_once() {
     let from_file: Map =
         [("module", spy().display().to_string()), ("pin_file", file.display().to_string())].into_iter().collect();
     told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the certificate"]);
+}
+
+/// The token counts them all together.
+#[test]
+fn a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_either() {
+    let Some(token) = Token::of("a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_either")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    let first = token.unwilling();
+    let second = token.0.join("second.so");
+    std::fs::copy(&first, &second).expect("copy");
+    let second = second.to_str().expect("UTF-8");
+    let answer = |number: u32| write_own(&token.0.join("answer-C_Login"), number.to_string());
+    // CKR_DEVICE_REMOVED, before the token has seen the PIN.
+    answer(0x32);
+    for _ in 0..2 {
+        refused(pkcs11([("module", first.as_str())]), "Io", &["C_Login: CKR_DEVICE_REMOVED"]);
+    }
+    let before = token.calls("C_Login");
+    // CKR_FUNCTION_FAILED and CKR_PIN_INCORRECT.
+    for (pin, number, variant, word) in [
+        ("0000-first", 0x6, "Io", "C_Login: CKR_FUNCTION_FAILED"),
+        ("0000-second", 0xa0, "InvalidConfiguration", "refuses the PIN"),
+    ] {
+        answer(number);
+        let before = token.calls("C_Login");
+        refused(pkcs11([("module", first.as_str()), ("pin", pin)]), variant, &[word]);
+        for module in [first.as_str(), second] {
+            let words = [".pin'", "has refused this PIN before (C_Login: CKR_"];
+            refused(pkcs11([("module", module), ("pin", pin)]), "InvalidConfiguration", &words);
+        }
+        assert_eq!(token.calls("C_Login"), before + 1, "{pin}");
+    }
+    assert_eq!(token.calls("C_Login"), before + 2);
 }
 
 #[test]
@@ -371,4 +442,96 @@ fn a_certificate_in_a_file_must_be_the_keys() {
         let words = ["'tls.pkcs11'", "the private key does not belong to the certificate of", hint];
         told(open("127.0.0.1:1".into(), tls), "InvalidConfiguration", &words);
     }
+}
+
+/// How many threads of this process have this name.
+#[cfg(target_os = "linux")]
+fn threads(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|found| found.trim() == name).count()
+}
+
+/// A client with a token that hangs in this function is not opened, whoever waits for it, and nothing is left behind.
+fn a_token_that_hangs_in(token: &Token, module: &str, function: &str) {
+    let hanging = token.hangs(function);
+    let named = || tls(pkcs11([("module", module)]));
+    let mut message = String::new();
+    let expected = format!("did not answer within 500ms; it is still at {function}");
+    // On a busy machine the time may be up before the token has come so far.
+    holds_within(PATIENCE, || {
+        let builder = writer::<str>("127.0.0.1:1", "t").parameter("tls", named());
+        let opened = within(PATIENCE, move || builder.parameter("connect", connection_timeout(0.5)).open());
+        message = told(opened, "Io", &["'tls.pkcs11'", "did not answer within 500ms"]);
+        message.contains(&expected)
+    });
+    assert!(message.contains(&expected) && !message.contains("s3cr3t"), "{message}");
+    // Who gives up waits for nothing, neither for the connection's time-out of 30 seconds nor for the token.
+    let opening = writer::<str>("127.0.0.1:1", "t").parameter("tls", named()).open_async();
+    within(PATIENCE, move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let given_up = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(50), opening).await });
+        assert!(given_up.is_err(), "the token has answered");
+    });
+    drop(hanging);
+}
+
+#[test]
+fn a_token_that_does_not_answer_holds_up_nobody_for_longer_than_the_time_out() {
+    let Some(token) = Token::of("a_token_that_does_not_answer_holds_up_nobody_for_longer_than_the_time_out") else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    for function in ["C_GetTokenInfo", "C_Login", "C_Sign"] {
+        a_token_that_hangs_in(&token, &module, function);
+        #[cfg(target_os = "linux")]
+        eventually("the end of the thread", || threads("sinetstream-key") == 0);
+    }
+    // One that answers again is as good as ever.
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    open(address, tls(pkcs11([("module", module.as_str())]))).expect("a writer").write("x").expect("write");
+}
+
+#[test]
+fn a_token_that_hangs_while_a_client_comes_back_hinders_neither_writes_nor_its_close() {
+    let Some(token) = Token::of("a_token_that_hangs_while_a_client_comes_back_hinders_neither_writes_nor_its_close")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let builder = writer::<str>("replaced", "t").parameter("brokers", address);
+    let builder = builder.parameter("tls", tls(pkcs11([("module", module.as_str())])));
+    let times: Value = [("automatic_reconnect", Value::from(true)), ("connection_timeout", 3.0.into())].into();
+    let (events, told) = std::sync::mpsc::channel();
+    let builder = builder.parameter("connect", times).parameter("reconnect_delay", quickly());
+    let builder = builder.parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 300);
+    let client = builder
+        .on_connection_event(move |event| {
+            let _ = events.send(format!("{event:?}"));
+        })
+        .open()
+        .expect("a writer");
+    client.write("before").expect("write");
+    let signatures = token.calls("C_Sign");
+    let hanging = token.hangs("C_Sign");
+    broker.kill();
+    broker.restart();
+    eventually("a signature", || token.calls("C_Sign") > signatures);
+    // The error of an attempt says whose fault it is.
+    let words = "the token 'test' did not answer within 3s; it is still at C_Sign";
+    within(PATIENCE, move || while !told.recv().expect("events").contains(words) {});
+    within(PATIENCE, move || {
+        assert!(client.write("meanwhile").is_err(), "the token has answered");
+        let _ = client.close();
+    });
+    drop(hanging);
+    #[cfg(target_os = "linux")]
+    eventually("the end of the thread", || threads("sinetstream-key") == 0);
 }

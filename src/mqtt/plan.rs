@@ -77,4 +77,12 @@ impl Plan {
             runtime: environment.runtime,
         })
     }
+
+    /// Asks a token for the client's key, if there is one, within the connection's time-out.
+    pub async fn identify(&self) -> Result<()> {
+        match &self.tls {
+            Some(tls) => tls.identify(self.connection_timeout).await,
+            None => Ok(()),
+        }
+    }
 }

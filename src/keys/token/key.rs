@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::Session;
 
 use super::login::{Pin, Token};
+use super::worker::Limit;
 use super::{Problem, Wanted, module, words};
 use crate::wiped::Secret;
 
@@ -35,6 +38,10 @@ impl fmt::Display for Kind {
 pub(crate) struct Key {
     token: Arc<Token>,
     pin: Pin,
+    /// How long the token may take for an answer.
+    patience: Duration,
+    /// The token was asked for the last signature, and has not answered.
+    is_silent: AtomicBool,
     /// With these the object is found again in another session.
     template: Vec<Attribute>,
     shown: String,
@@ -59,7 +66,7 @@ impl fmt::Display for Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        self.token.leave();
+        self.token.worker.leave();
     }
 }
 
@@ -107,21 +114,23 @@ const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 /// As an object identifier, and under the name that PKCS #11 3.0 gives it.
 const ED25519: [&[u8]; 2] = [&[0x06, 0x03, 0x2b, 0x65, 0x70], b"\x13\x0cedwards25519"];
 
-/// Looks for the key. Blocks on the token; a PIN may be tried for it.
-pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>) -> Result<Key, Problem> {
-    let token = module::load(&wanted.module)?.token(wanted)?;
+/// Looks for the key, and blocks on the token. A PIN may be tried for it. `patience`: how long it may take for a signature.
+pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, limit: Limit) -> Result<Key, Problem> {
+    let token = module::token(wanted, limit)?;
     // From here on it is left again when something fails, or with the key.
-    token.enter();
+    token.worker.enter();
     let mut key = Key {
         token,
         pin,
+        patience,
+        is_silent: AtomicBool::new(false),
         template: Vec::new(),
         shown: String::new(),
         id: Vec::new(),
         kind: Kind::Ed25519,
         mechanisms: Vec::new(),
     };
-    let candidates = key.token.with(&key.pin, candidates)?;
+    let candidates = key.token.with(&key.pin, limit, "C_FindObjects", candidates)?;
     let shown = |keys: &[&Candidate]| words::list(keys.iter().map(|key| key.shown()).collect());
     let found: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.is(wanted)).collect();
     let chosen = match found[..] {
@@ -143,7 +152,7 @@ pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>) -> Result<Key, Problem>
     key.shown = chosen.shown();
     key.template = chosen.template();
     key.id = chosen.id.clone();
-    key.mechanisms = key.token.mechanisms(&key.pin)?;
+    key.mechanisms = key.token.mechanisms(&key.pin, limit)?;
     Ok(key)
 }
 
@@ -200,14 +209,15 @@ fn kind(key: &Candidate) -> Result<Kind, Problem> {
 
 impl Key {
     /// The certificates in the token, those of the key first.
-    pub fn certificates(&self) -> Result<Vec<Certificate>, Problem> {
-        let mut certificates = self.token.with(&self.pin, |session| {
+    pub fn certificates(&self, limit: Limit) -> Result<Vec<Certificate>, Problem> {
+        let own = self.id.clone();
+        let mut certificates = self.token.with(&self.pin, limit, "C_FindObjects", move |session| {
             let mut found = Vec::new();
             for object in session.find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])? {
                 let mut certificate = Certificate { der: Vec::new(), is_of_key: false };
                 for attribute in session.get_attributes(object, &[AttributeType::Id, AttributeType::Value])? {
                     match attribute {
-                        Attribute::Id(id) => certificate.is_of_key = id == self.id,
+                        Attribute::Id(id) => certificate.is_of_key = id == own,
                         Attribute::Value(der) => certificate.der = der,
                         _ => {}
                     }
@@ -221,11 +231,40 @@ impl Key {
         Ok(certificates)
     }
 
-    pub(super) fn sign(&self, mechanism: &Mechanism<'_>, data: &[u8]) -> Result<Vec<u8>, Problem> {
-        let signature = self.token.with(&self.pin, |session| match session.find_objects(&self.template)?.first() {
-            Some(object) => session.sign(mechanism, *object, data).map(Some),
-            None => Ok(None),
+    /// For a connection.
+    pub(super) fn sign_in_time<T>(&self, sign: impl FnOnce(Limit) -> Result<T, Problem>) -> Result<T, Problem> {
+        self.is_silent.store(true, Ordering::Relaxed);
+        let signature = sign(Limit::begin(self.patience));
+        // Who has given up says so until the next connection.
+        let is_late = matches!(signature, Err(Problem::Late(_)));
+        self.is_silent.store(is_late, Ordering::Relaxed);
+        signature
+    }
+
+    /// `mechanism` is made where it is used: it may have pointers in it.
+    pub(super) fn sign(
+        &self,
+        mechanism: impl Fn() -> Mechanism<'static> + Send + 'static,
+        data: Vec<u8>,
+        limit: Limit,
+    ) -> Result<Vec<u8>, Problem> {
+        let template = self.template.clone();
+        let signature = self.token.with(&self.pin, limit, "C_Sign", move |session| {
+            match session.find_objects(&template)?.first() {
+                Some(object) => session.sign(&mechanism(), *object, &data).map(Some),
+                None => Ok(None),
+            }
         })?;
         signature.ok_or_else(|| Problem::Key(format!("the private key {} is not in the token any more", self.shown)))
+    }
+
+    /// Before a connection.
+    pub fn forget(&self) {
+        self.is_silent.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it is the token that is waited for.
+    pub fn silence(&self) -> Option<String> {
+        self.is_silent.load(Ordering::Relaxed).then(|| self.token.worker.silence(self.patience))
     }
 }

@@ -1,7 +1,7 @@
 //! Who the client is for the broker.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
@@ -10,7 +10,8 @@ use rustls::sign::CertifiedKey;
 /// Gives the client's certificate to a broker that asks for one, and remembers that it has asked.
 #[derive(Debug)]
 pub(super) struct Identifier {
-    certificate: Option<Arc<CertifiedKey>>,
+    /// One whose key is in a token is there when that has been asked for it.
+    certificate: OnceLock<Arc<CertifiedKey>>,
     asked: AtomicBool,
 }
 
@@ -26,7 +27,13 @@ pub(super) enum Asked {
 
 impl Identifier {
     pub fn new(certificate: Option<Arc<CertifiedKey>>) -> Identifier {
-        Identifier { certificate, asked: AtomicBool::new(false) }
+        Identifier { certificate: certificate.map(OnceLock::from).unwrap_or_default(), asked: AtomicBool::new(false) }
+    }
+
+    /// The certificate has been found.
+    pub fn becomes(&self, certificate: Arc<CertifiedKey>) {
+        // A second one would be the same.
+        let _ = self.certificate.set(certificate);
     }
 
     /// Before a handshake.
@@ -35,7 +42,7 @@ impl Identifier {
     }
 
     pub fn asked(&self) -> Asked {
-        match (self.asked.load(Ordering::Relaxed), &self.certificate) {
+        match (self.asked.load(Ordering::Relaxed), self.certificate.get()) {
             (false, _) => Asked::Nothing,
             (true, None) => Asked::InVain,
             (true, Some(_)) => Asked::Served,
@@ -47,10 +54,10 @@ impl ResolvesClientCert for Identifier {
     /// Whatever authorities the broker names: many name too few, and it is the broker that decides.
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
-        self.certificate.clone()
+        self.certificate.get().cloned()
     }
 
     fn has_certs(&self) -> bool {
-        self.certificate.is_some()
+        self.certificate.get().is_some()
     }
 }

@@ -3,11 +3,13 @@
 mod certificate;
 mod explain;
 mod identify;
+mod in_token;
 mod refusal;
 mod stream;
 mod verify;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -16,13 +18,15 @@ use tokio_rustls::TlsConnector;
 
 use super::failed;
 use super::transport::Transport;
-use crate::config::{Broker, Source, TlsSettings};
+use crate::config::{Broker, ClientCertificate, Source, TlsSettings};
 use crate::error::{Cause, Error, Result};
+use crate::keys::token::Key;
 use crate::lock::lock;
 use crate::material::{self, KeyMaterial};
 use crate::tls::provider;
 pub(crate) use explain::explain;
 use identify::Identifier;
+use in_token::InToken;
 pub(crate) use stream::Stream;
 use verify::Verifier;
 #[cfg(any(test, feature = "fuzz"))]
@@ -33,6 +37,8 @@ pub(crate) use verify::fuzz_certificate;
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     identifier: Arc<Identifier>,
+    /// The client's key, if it is in a token.
+    token: Option<Arc<InToken>>,
     verifier: Arc<Verifier>,
     revocations: Option<Source>,
 }
@@ -42,8 +48,12 @@ impl Tls {
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
         let roots = material::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
+        let token = match certificate {
+            Some(ClientCertificate::Token(configured)) => Some(Arc::new(InToken::new(configured))),
+            _ => None,
+        };
         let certificate = certificate.map(|certificate| material::identity(certificate, material)).transpose()?;
-        let identifier = Arc::new(Identifier::new(certificate));
+        let identifier = Arc::new(Identifier::new(certificate.flatten()));
         let mut provider = provider::default_provider();
         if let Some(suites) = &settings.suites {
             provider.cipher_suites.clone_from(suites);
@@ -64,7 +74,20 @@ impl Tls {
             config.resumption = Resumption::disabled();
         }
         let revocations = settings.revocations.clone();
-        Ok(Tls { config: Arc::new(config), identifier, verifier, revocations })
+        Ok(Tls { config: Arc::new(config), identifier, token, verifier, revocations })
+    }
+
+    /// Asks the token that has the client's key for it, before the first connection. It may take this long, and each signature
+    /// may, too.
+    pub async fn identify(&self, patience: Duration) -> Result<()> {
+        let Some(token) = &self.token else { return Ok(()) };
+        self.identifier.becomes(token.find(patience).await?);
+        Ok(())
+    }
+
+    /// The key in a token.
+    pub fn key(&self) -> Option<&Key> {
+        self.token.as_ref()?.key()
     }
 
     /// Besides the connection, what about the broker's certificate should be changed.
@@ -78,9 +101,17 @@ impl Tls {
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         // A client makes one connection at a time.
         self.identifier.forget();
+        if let Some(key) = self.key() {
+            key.forget();
+        }
         self.verifier.forget();
         self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        let stream = TlsConnector::from(self.config.clone()).connect(name, tcp).await.map_err(|e| {
+        let connecting = TlsConnector::from(self.config.clone()).connect(name, tcp);
+        let stream = match self.token {
+            Some(_) => in_token::beside(connecting).await,
+            None => connecting.await,
+        };
+        let stream = stream.map_err(|e| {
             let seen = lock(&self.verifier.seen);
             let why = explain::handshake(&e, self.identifier.asked(), seen.facts.as_ref());
             failed(broker, "TLS", explain::kind(&e), why)

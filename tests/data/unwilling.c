@@ -1,0 +1,99 @@
+/* A PKCS #11 module that hands every call on to another one, whose path is in TEST_TOKEN_MODULE, but does not do what the files in
+   the folder TEST_TOKEN_FOLDER forbid: while there is `hang-C_Sign`, C_Sign does not come back, and what `answer-C_Login` holds (a
+   decimal number) is the answer of C_Login. `flags` holds a number that the flags of C_GetTokenInfo get in addition. Each call of
+   these functions is a line of the file `calls`. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef unsigned long ulong;
+
+/* CK_FUNCTION_LIST of version 2.40 has 68 functions behind its version. */
+struct list {
+    unsigned char major, minor;
+    void *functions[68];
+};
+
+enum { GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, LOGIN = 18, SIGN = 43 };
+
+static struct list own;
+static struct list *real;
+
+static void name_of(char *path, size_t size, const char *prefix, const char *function) {
+    snprintf(path, size, "%s/%s%s", getenv("TEST_TOKEN_FOLDER"), prefix, function);
+}
+
+static ulong number_in(const char *prefix, const char *function) {
+    char path[4096];
+    ulong number = 0;
+    name_of(path, sizeof path, prefix, function);
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        if (fscanf(file, "%lu", &number) != 1) {
+            number = 0;
+        }
+        fclose(file);
+    }
+    return number;
+}
+
+/* The answer, or 0 when the call is to be handed on. */
+static ulong before(const char *function) {
+    char path[4096];
+    name_of(path, sizeof path, "calls", "");
+    FILE *file = fopen(path, "a");
+    if (file != NULL) {
+        fprintf(file, "%s\n", function);
+        fclose(file);
+    }
+    name_of(path, sizeof path, "hang-", function);
+    while (access(path, F_OK) == 0) {
+        usleep(10000);
+    }
+    return number_in("answer-", function);
+}
+
+static ulong login(ulong session, ulong user, unsigned char *pin, ulong length) {
+    ulong answer = before("C_Login");
+    ulong (*function)(ulong, ulong, unsigned char *, ulong) = real->functions[LOGIN];
+    return answer != 0 ? answer : function(session, user, pin, length);
+}
+
+static ulong sign(ulong session, unsigned char *data, ulong length, unsigned char *signature, ulong *signature_length) {
+    ulong answer = before("C_Sign");
+    ulong (*function)(ulong, unsigned char *, ulong, unsigned char *, ulong *) = real->functions[SIGN];
+    return answer != 0 ? answer : function(session, data, length, signature, signature_length);
+}
+
+static ulong get_token_info(ulong slot, unsigned char *info) {
+    ulong answer = before("C_GetTokenInfo");
+    ulong (*function)(ulong, unsigned char *) = real->functions[GET_TOKEN_INFO];
+    answer = answer != 0 ? answer : function(slot, info);
+    if (answer == 0) {
+        /* Behind the label, the manufacturer, the model and the serial number. */
+        ulong flags;
+        memcpy(&flags, info + 96, sizeof flags);
+        flags |= number_in("flags", "");
+        memcpy(info + 96, &flags, sizeof flags);
+    }
+    return answer;
+}
+
+ulong C_GetFunctionList(struct list **list) {
+    if (real == NULL) {
+        void *library = dlopen(getenv("TEST_TOKEN_MODULE"), RTLD_NOW);
+        ulong (*function)(struct list **) = library == NULL ? NULL : dlsym(library, "C_GetFunctionList");
+        if (function == NULL || function(&real) != 0) {
+            return 5; /* CKR_GENERAL_ERROR */
+        }
+        own = *real;
+        own.functions[GET_FUNCTION_LIST] = C_GetFunctionList;
+        own.functions[GET_TOKEN_INFO] = get_token_info;
+        own.functions[LOGIN] = login;
+        own.functions[SIGN] = sign;
+    }
+    *list = &own;
+    return 0;
+}
