@@ -209,14 +209,9 @@ fn token_key(configured: &TokenKey, patience: Duration, limit: Limit) -> Result<
     let pin = match pin {
         None => None,
         Some((Source { content: Content::Data(_), .. }, pin)) => Some(pin),
-        // An editor ends a file with a line's end.
         Some((source, text)) => {
-            let pin = text.bytes().strip_suffix(b"\n").unwrap_or(text.bytes());
-            let pin = pin.strip_suffix(b"\r").unwrap_or(pin);
-            if pin.is_empty() {
-                return Err(Error::InvalidConfiguration(format!("{}: the file is empty", source.described())));
-            }
-            Some(Secret::new(pin.to_vec()))
+            let pin = token::pin::in_file(text.bytes());
+            Some(pin.map_err(|what| Error::InvalidConfiguration(format!("{}: {what}", source.described())))?)
         }
     };
     token::find(&configured.wanted, pin, patience, limit).map_err(|problem| problem_of(configured, problem))

@@ -349,6 +349,49 @@ fn what_is_missing_is_told_with_what_is_there() {
 }
 
 #[test]
+fn a_file_with_more_than_the_pin_costs_no_try() {
+    let Some(token) = Token::of("a_file_with_more_than_the_pin_costs_no_try") else { return };
+    let token = token.init("test");
+    let file = token.0.join("pin");
+    let of_file = |file: &Path| -> Map {
+        [("module", spy().display().to_string()), ("pin_file", file.display().to_string())].into_iter().collect()
+    };
+    for (text, words) in [
+        ("", "the file is empty"),
+        ("\u{feff}s3cr3t-pin\n", "begins with a byte order mark"),
+        ("s3cr3t-pin \n", "begins or ends with a blank"),
+        ("s3cr3t-pin\r\r\n", "more than one line"),
+        ("s3cr3t-pin\n\n", "more than one line"),
+        ("s3cr3t-pin\ns3cr3t-so\n", "more than one line"),
+    ] {
+        write_own(&file, text);
+        refused(of_file(&file), "InvalidConfiguration", &[".pin_file'", words]);
+    }
+    refused(pkcs11([("pin", "s3cr3t-pin\n")]), "InvalidConfiguration", &[".pin'", "a line break"]);
+    // One that everybody may read, as most folders, is not to be closed to others.
+    let folder = token.0.join("folder");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("chmod");
+    refused(of_file(&folder), "Io", &[".pin_file'", "it is not a regular file, but a folder"]);
+    refused(of_file(Path::new("/dev/null")), "Io", &[".pin_file'", "it is not a regular file"]);
+    for module in [folder.as_path(), Path::new("/dev/null")] {
+        let module = module.to_str().expect("UTF-8");
+        refused(pkcs11([("module", module)]), "Io", &[".module'", "can't be read: it is not a regular file"]);
+    }
+    for name in ["keyfile", "certfile"] {
+        let mut tls: Map = [("certfile_data", authority().pem.as_str())].into_iter().collect();
+        tls.insert(name, folder.display().to_string());
+        let tls = match name {
+            "certfile" => [(name, folder.display().to_string())].into_iter().collect(),
+            _ => tls,
+        };
+        let words = [name, "it is not a regular file, but a folder"];
+        told(open("127.0.0.1:1".into(), tls), "Io", &words);
+    }
+    assert_eq!(token.logins(), 0);
+}
+
+#[test]
 fn a_module_that_can_not_be_used_says_why() {
     let Some(token) = Token::of("a_module_that_can_not_be_used_says_why") else { return };
     refused(pkcs11([("module", "/nonexistent/p11.so")]), "Io", &[".module'", "/nonexistent/p11.so", "can't be read"]);

@@ -1,13 +1,14 @@
 //! Private keys that never leave a hardware security module or smart card: the token signs, by PKCS #11 (OASIS, version 2.40 and
 //! later).
 //!
-//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that it does not take, `key` finds a key and the certificates beside it,
+//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that it does not take, `pin` says what may be one, `key` finds a key and the certificates beside it,
 //! `signer` is what rustls asks for signatures, `words` says what a token's refusal means. All calls of a module are made by the
 //! threads of `worker`.
 
 mod key;
 mod login;
 mod module;
+pub(crate) mod pin;
 mod refused;
 mod signer;
 mod words;

@@ -12,6 +12,7 @@ use super::login::Token;
 use super::words;
 use super::worker::{Limit, Worker};
 use super::{Problem, Wanted};
+use crate::files;
 use crate::lock::lock;
 
 pub(super) struct Module {
@@ -35,7 +36,7 @@ pub(super) fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, Problem
                 .into(),
         ));
     }
-    let path = wanted.module.canonicalize();
+    let path = files::regular(&wanted.module).and_then(|_| wanted.module.canonicalize());
     let path = path.map_err(|e| Problem::Module(format!("the PKCS #11 module can't be read: {e}")))?;
     let module = {
         let mut modules = lock(&MODULES);
