@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
-use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 use crate::config::{ClientCertificate, Content, Password, Source, TokenKey, Trust};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::keys::chain;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
-use crate::keys::token::{self, Limit, Trial};
+use crate::keys::token::{self, Limit};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
@@ -228,9 +228,8 @@ fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
     }
 }
 
-/// The key stays in the token, which may not even have its public half. So it signs something here, by which it is seen to which
-/// certificate it belongs, and that it can sign at all. Blocks on the token no longer than `patience`, which is how long it may take
-/// for a later signature, too.
+/// The key stays in the token. Blocks on the token no longer than `patience`, which is how long it may take for a later signature,
+/// too.
 pub(crate) fn token_identity(
     configured: &TokenKey,
     patience: Duration,
@@ -238,16 +237,14 @@ pub(crate) fn token_identity(
     let limit = Limit::begin(patience);
     let key = token_key(configured, patience, limit)?;
     let failed = |problem| problem_of(configured, problem);
-    let trial = Trial::of(&key, limit).map_err(failed)?;
     let chain = match &configured.certificate {
         Some(source) => {
             let chain = certificates(source, &sections(source)?)?;
-            let own = &chain[0];
-            ParsedCertificate::try_from(own)
+            ParsedCertificate::try_from(&chain[0])
                 .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
-            if !is_of(own, &trial) {
-                let is_later = chain.iter().any(|other| is_of(other, &trial));
-                return Err(mismatch(&configured.places.key, source, is_later));
+            let own = token::belonging(&key, &chain, limit).map_err(failed)?;
+            if own.first() != Some(&0) {
+                return Err(mismatch(&configured.places.key, source, !own.is_empty()));
             }
             chain
         }
@@ -256,44 +253,20 @@ pub(crate) fn token_identity(
             let has_its_id = found.iter().any(|certificate| certificate.is_of_key);
             let all: Vec<CertificateDer<'static>> =
                 found.into_iter().map(|certificate| certificate.der.into()).collect();
-            let own = all.iter().position(|certificate| is_of(certificate, &trial)).ok_or_else(|| {
+            let own = token::belonging(&key, &all, limit).map_err(failed)?;
+            let now = Duration::from_secs(UnixTime::now().as_secs());
+            let own = chain::preferred(&all, &own, now).ok_or_else(|| {
                 let what = match has_its_id {
                     true => "the certificate in the token with its id is of another key",
                     false => "the token has no certificate of it",
                 };
                 failed(token::Problem::Key(format!("{key}: {what}; give 'certfile'")))
             })?;
-            chain_from(own, &all)
+            chain::chain(own, &all)
         }
     };
     let key = Arc::new(key);
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
-}
-
-/// Whether the certificate's key has made the signature.
-fn is_of(certificate: &CertificateDer<'_>, trial: &Trial) -> bool {
-    let algorithms = provider::default_provider().signature_verification_algorithms;
-    let fitting = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == trial.scheme).flat_map(|(_, all)| *all);
-    let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return false };
-    fitting.into_iter().any(|one| parsed.verify_signature(*one, trial.message, &trial.signature).is_ok())
-}
-
-/// The certificate with those that issued it, up to the authority that has signed itself, which brokers have.
-fn chain_from(own: usize, all: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
-    let parsed: Vec<_> = all.iter().map(|der| x509_cert::Certificate::from_der(der).ok()).collect();
-    let mut chain = vec![own];
-    while let Some(last) = chain.last().and_then(|last| parsed[*last].as_ref()) {
-        let issuer = last.tbs_certificate().issuer();
-        let next = parsed.iter().enumerate().find(|(index, certificate)| {
-            certificate.as_ref().is_some_and(|certificate| {
-                let tbs = certificate.tbs_certificate();
-                tbs.subject() == issuer && tbs.issuer() != tbs.subject() && !chain.contains(index)
-            })
-        });
-        let Some((next, _)) = next else { break };
-        chain.push(next);
-    }
-    chain.into_iter().map(|index| all[index].clone()).collect()
 }
 
 /// `place`: where the key was named.

@@ -97,11 +97,21 @@ impl Token {
         self
     }
 
+    /// A private key without its public half.
     fn key(&self, label: &str, id: &str, key_pem: &str) {
+        self.import(label, id, key_pem, &["--no-public-key"]);
+    }
+
+    /// Both halves of a key.
+    fn pair(&self, label: &str, id: &str, key_pem: &str) {
+        self.import(label, id, key_pem, &[]);
+    }
+
+    fn import(&self, label: &str, id: &str, key_pem: &str, others: &[&str]) {
         let file = self.0.join("key.pem");
         write_own(&file, key_pem);
-        let arguments = ["--token", "test", "--label", label, "--id", id, "--pin", PIN, "--no-public-key", "--import"];
-        run(Command::new("softhsm2-util").args(arguments).arg(&file));
+        let arguments = ["--token", "test", "--label", label, "--id", id, "--pin", PIN, "--import"];
+        run(Command::new("softhsm2-util").args(others).args(arguments).arg(&file));
     }
 
     fn certificate(&self, label: &str, id: &str, pem: &str) {
@@ -496,21 +506,21 @@ fn threads(name: &str) -> usize {
 }
 
 /// A client with a token that hangs in this function is not opened, whoever waits for it, and nothing is left behind.
-fn a_token_that_hangs_in(token: &Token, module: &str, function: &str) {
+fn a_token_that_hangs_in(token: &Token, module: &str, function: &str, address: &str) {
     let hanging = token.hangs(function);
     let named = || tls(pkcs11([("module", module)]));
     let mut message = String::new();
     let expected = format!("did not answer within 500ms; it is still at {function}");
-    // On a busy machine the time may be up before the token has come so far.
+    // On a busy machine the time may be up before the token has come so far, and the session of who has given up goes with it.
     holds_within(PATIENCE, || {
-        let builder = writer::<str>("127.0.0.1:1", "t").parameter("tls", named());
+        let builder = writer::<str>(address, "t").parameter("tls", named());
         let opened = within(PATIENCE, move || builder.parameter("connect", connection_timeout(0.5)).open());
-        message = told(opened, "Io", &["'tls.pkcs11'", "did not answer within 500ms"]);
+        message = opened.err().map(|e| e.to_string()).unwrap_or_default();
         message.contains(&expected)
     });
     assert!(message.contains(&expected) && !message.contains("s3cr3t"), "{message}");
     // Who gives up waits for nothing, neither for the connection's time-out of 30 seconds nor for the token.
-    let opening = writer::<str>("127.0.0.1:1", "t").parameter("tls", named()).open_async();
+    let opening = writer::<str>(address, "t").parameter("tls", named()).open_async();
     within(PATIENCE, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let given_up = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(50), opening).await });
@@ -527,14 +537,14 @@ fn a_token_that_does_not_answer_holds_up_nobody_for_longer_than_the_time_out() {
     let token = token.init("test");
     token.login("01");
     let module = token.unwilling();
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
     for function in ["C_GetTokenInfo", "C_Login", "C_Sign"] {
-        a_token_that_hangs_in(&token, &module, function);
+        a_token_that_hangs_in(&token, &module, function, &address);
         #[cfg(target_os = "linux")]
         eventually("the end of the thread", || threads("sinetstream-key") == 0);
     }
     // One that answers again is as good as ever.
-    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
-    let address = format!("127.0.0.1:{}", broker.further);
     open(address, tls(pkcs11([("module", module.as_str())]))).expect("a writer").write("x").expect("write");
 }
 
@@ -577,4 +587,80 @@ fn a_token_that_hangs_while_a_client_comes_back_hinders_neither_writes_nor_its_c
     drop(hanging);
     #[cfg(target_os = "linux")]
     eventually("the end of the thread", || threads("sinetstream-key") == 0);
+}
+
+#[test]
+fn of_several_certificates_of_a_key_one_that_is_valid_now_is_shown() {
+    let Some(token) = Token::of("of_several_certificates_of_a_key_one_that_is_valid_now_is_shown") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    token.certificate("old", "01", &authority().sign_expired_client_key("old", &key_pem).pem);
+    // Alone it is used, and the broker decides.
+    let (events, warned) = std::sync::mpsc::channel();
+    let builder = writer::<str>(&address, "t").parameter("tls", tls(pkcs11([])));
+    let builder = builder.on_connection_event(move |event| {
+        let _ = events.send(format!("{event:?}"));
+    });
+    let opened = within(PATIENCE, move || builder.open());
+    told(opened, "Connection", &["the client's certificate"]);
+    let words = "the client's certificate has expired: it was valid until 2020-01-01 00:00:00 UTC";
+    within(PATIENCE, move || while !warned.recv().expect("a warning").contains(words) {});
+    token.certificate("new", "01", &authority().sign_client_key("new", &key_pem).pem);
+    token.certificate("older", "01", &authority().sign_expired_client_key("older", &key_pem).pem);
+    open(address, tls(pkcs11([]))).expect("a writer").write("x").expect("write");
+    eventually("the login", || broker.log().contains("u'new'"));
+}
+
+#[test]
+fn an_authority_that_has_only_the_name_of_the_issuer_is_not_shown() {
+    let Some(token) = Token::of("an_authority_that_has_only_the_name_of_the_issuer_is_not_shown") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    // In the token's order the first one, and the one that has signed.
+    let [before, between, behind] = [0; 3].map(|_| authority().sign_authority("in between"));
+    token.certificate("before", "fd", &before.pem);
+    token.certificate("between", "fe", &between.pem);
+    token.certificate("behind", "ff", &behind.pem);
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    token.certificate("client", "01", &between.sign_client_key("client", &key_pem).pem);
+    open(address, tls(pkcs11([]))).expect("a writer").write("x").expect("write");
+}
+
+/// A signature of the token's may cost a touch by its owner.
+#[test]
+fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
+    let Some(token) = Token::of("a_token_that_has_the_public_half_signs_for_the_connection_only") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let module = token.unwilling();
+    let kinds: [(&str, String); 3] = [
+        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
+        ("p256", p256()),
+        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
+    ];
+    for (number, (kind, key_pem)) in kinds.iter().enumerate() {
+        let id = format!("0{}", number + 1);
+        token.pair(kind, &id, key_pem);
+        token.certificate(kind, &id, &authority().sign_client_key(kind, key_pem).pem);
+        let before = token.calls("C_Sign");
+        let map = pkcs11([("module", module.as_str()), ("label", kind)]);
+        let client = open(address.clone(), tls(map)).expect("a writer");
+        client.write("x").expect("write");
+        assert_eq!(token.calls("C_Sign") - before, 1, "{kind}");
+    }
+    // A public half of another key, left over under the same id, makes no difference but one signature.
+    let key_pem = p256();
+    token.key("replaced", "04", &key_pem);
+    token.pair("left over", "05", &p256());
+    let change = ["--token-label", "test", "--login", "--pin", PIN, "--type", "pubkey", "--id", "05", "--set-id", "04"];
+    run(Command::new("pkcs11-tool").arg("--module").arg(library("libsofthsm2.so")).args(change));
+    token.certificate("replaced", "04", &authority().sign_client_key("replaced", &key_pem).pem);
+    let map = pkcs11([("module", module.as_str()), ("label", "replaced")]);
+    open(address, tls(map)).expect("a writer").write("x").expect("write");
 }

@@ -114,7 +114,11 @@ impl<'a> Driver<'a> {
     async fn open(&mut self) -> Result<std::result::Result<Error, Closed>> {
         tokio::select! {
             biased;
-            identified = self.plan.identify() => identified?,
+            identified = self.plan.identify() => {
+                if let Some(text) = identified? {
+                    self.shared.announce(ConnectionEvent::Warning { text });
+                }
+            }
             () = self.shared.closing() => return Ok(Err(Closed)),
         }
         let mut failures = Vec::new();

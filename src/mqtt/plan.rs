@@ -78,11 +78,12 @@ impl Plan {
         })
     }
 
-    /// Asks a token for the client's key, if there is one, within the connection's time-out.
-    pub async fn identify(&self) -> Result<()> {
+    /// Asks a token for the client's key, if there is one, within the connection's time-out. What about the client's certificate
+    /// should be changed.
+    pub async fn identify(&self) -> Result<Option<String>> {
         match &self.tls {
             Some(tls) => tls.identify(self.connection_timeout).await,
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 }

@@ -26,7 +26,9 @@ impl Probe {
     /// Reads the certificates and keys.
     pub async fn prepare(settings: &Settings) -> Result<Probe> {
         let plan = Plan::new(settings, Role::Writer, None, &KeyMaterial::default(), Environment::system()?)?;
-        plan.identify().await?;
+        if let Some(text) = plan.identify().await? {
+            tracing::warn!("{text}");
+        }
         Ok(Probe { plan })
     }
 

@@ -11,7 +11,7 @@ use cryptoki::session::Session;
 
 use super::login::{Pin, Token};
 use super::worker::Limit;
-use super::{Problem, Wanted, module, words};
+use super::{Problem, Wanted, module, signer, words};
 use crate::wiped::Secret;
 
 /// Of a key that can be used.
@@ -34,6 +34,17 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The public half of a key, as a token has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum PublicHalf {
+    /// Without zeros before the numbers.
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// Of a curve.
+    Point(Vec<u8>),
+    /// A SubjectPublicKeyInfo.
+    Info(Vec<u8>),
+}
+
 /// A private key in a token.
 pub(crate) struct Key {
     token: Arc<Token>,
@@ -47,6 +58,8 @@ pub(crate) struct Key {
     shown: String,
     id: Vec<u8>,
     pub(super) kind: Kind,
+    /// As the token says it in one place or another.
+    pub(super) public: Vec<PublicHalf>,
     pub(super) mechanisms: Vec<MechanismType>,
 }
 
@@ -85,6 +98,9 @@ struct Candidate {
     kind: Option<KeyType>,
     curve: Vec<u8>,
     modulus: Vec<u8>,
+    exponent: Vec<u8>,
+    point: Vec<u8>,
+    info: Vec<u8>,
     may_sign: Option<bool>,
     always_asks: bool,
 }
@@ -99,6 +115,21 @@ impl Candidate {
             && wanted.id.as_ref().is_none_or(|id| *id == self.id)
     }
 
+    fn public(&self) -> Vec<PublicHalf> {
+        let mut halves = Vec::new();
+        if !self.modulus.is_empty() && !self.exponent.is_empty() {
+            let (modulus, exponent) = (number(&self.modulus).to_vec(), number(&self.exponent).to_vec());
+            halves.push(PublicHalf::Rsa { modulus, exponent });
+        }
+        if !self.point.is_empty() {
+            halves.push(PublicHalf::Point(point(&self.point).to_vec()));
+        }
+        if !self.info.is_empty() {
+            halves.push(PublicHalf::Info(self.info.clone()));
+        }
+        halves
+    }
+
     fn template(&self) -> Vec<Attribute> {
         let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone())];
         // SoftHSM's rule, and the standard's: an attribute that is empty would have to be there and empty.
@@ -106,6 +137,20 @@ impl Candidate {
             template.push(Attribute::Id(self.id.clone()));
         }
         template
+    }
+}
+
+/// Without the zeros before it.
+fn number(bytes: &[u8]) -> &[u8] {
+    let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    &bytes[first..]
+}
+
+/// The standard wants it as an OCTET STRING, which not every token makes of it. Its length takes one byte with the curves here.
+fn point(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [0x04, length, point @ ..] if usize::from(*length) == point.len() => point,
+        point => point,
     }
 }
 
@@ -128,9 +173,12 @@ pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, lim
         shown: String::new(),
         id: Vec::new(),
         kind: Kind::Ed25519,
+        public: Vec::new(),
         mechanisms: Vec::new(),
     };
-    let candidates = key.token.with(&key.pin, limit, "C_FindObjects", candidates)?;
+    let candidates = key.token.with(&key.pin, limit, "C_FindObjects", |session| {
+        objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)])
+    })?;
     let shown = |keys: &[&Candidate]| words::list(keys.iter().map(|key| key.shown()).collect());
     let found: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.is(wanted)).collect();
     let chosen = match found[..] {
@@ -152,22 +200,32 @@ pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, lim
     key.shown = chosen.shown();
     key.template = chosen.template();
     key.id = chosen.id.clone();
+    key.public = chosen.public();
+    if !chosen.id.is_empty() {
+        let template = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Id(chosen.id.clone())];
+        let beside = key.token.with(&key.pin, limit, "C_FindObjects", move |session| objects(session, &template))?;
+        key.public.extend(beside.iter().flat_map(Candidate::public));
+    }
     key.mechanisms = key.token.mechanisms(&key.pin, limit)?;
+    signer::check(&key)?;
     Ok(key)
 }
 
-fn candidates(session: &Session) -> cryptoki::error::Result<Vec<Candidate>> {
+fn objects(session: &Session, template: &[Attribute]) -> cryptoki::error::Result<Vec<Candidate>> {
     let wanted = [
         AttributeType::Label,
         AttributeType::Id,
         AttributeType::KeyType,
         AttributeType::EcParams,
+        AttributeType::EcPoint,
         AttributeType::Modulus,
+        AttributeType::PublicExponent,
+        AttributeType::PublicKeyInfo,
         AttributeType::Sign,
         AttributeType::AlwaysAuthenticate,
     ];
     let mut candidates = Vec::new();
-    for object in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])? {
+    for object in session.find_objects(template)? {
         let mut candidate = Candidate::default();
         for attribute in session.get_attributes(object, &wanted)? {
             match attribute {
@@ -175,7 +233,10 @@ fn candidates(session: &Session) -> cryptoki::error::Result<Vec<Candidate>> {
                 Attribute::Id(id) => candidate.id = id,
                 Attribute::KeyType(kind) => candidate.kind = Some(kind),
                 Attribute::EcParams(curve) => candidate.curve = curve,
+                Attribute::EcPoint(point) => candidate.point = point,
                 Attribute::Modulus(modulus) => candidate.modulus = modulus,
+                Attribute::PublicExponent(exponent) => candidate.exponent = exponent,
+                Attribute::PublicKeyInfo(info) => candidate.info = info,
                 Attribute::Sign(may) => candidate.may_sign = Some(may),
                 Attribute::AlwaysAuthenticate(always) => candidate.always_asks = always,
                 _ => {}
@@ -195,8 +256,7 @@ fn kind(key: &Candidate) -> Result<Kind, Problem> {
         return unusable("it asks for the PIN at each signature (CKA_ALWAYS_AUTHENTICATE), which is not supported");
     }
     const SUPPORTED: &str = "supported: RSA of 2048 to 8192 bits, EC on P-256 or P-384, Ed25519";
-    let first = key.modulus.iter().position(|byte| *byte != 0).unwrap_or(key.modulus.len());
-    let modulus = &key.modulus[first..];
+    let modulus = number(&key.modulus);
     let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
     match key.kind {
         Some(KeyType::RSA) if (2048..=8192).contains(&bits) => Ok(Kind::Rsa { bits }),

@@ -1,10 +1,11 @@
 //! Private keys that never leave a hardware security module or smart card: the token signs, by PKCS #11 (OASIS, version 2.40 and
 //! later).
 //!
-//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that it does not take, `pin` says what may be one, `key` finds a key and the certificates beside it,
+//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that it does not take, `pin` says what may be one, `key` finds a key and the certificates beside it, `belonging` which of them are the key's,
 //! `signer` is what rustls asks for signatures, `words` says what a token's refusal means. All calls of a module are made by the
 //! threads of `worker`.
 
+mod belonging;
 mod key;
 mod login;
 mod module;
@@ -16,8 +17,9 @@ mod worker;
 
 use std::path::PathBuf;
 
+pub(crate) use belonging::belonging;
 pub(crate) use key::{Key, find};
-pub(crate) use signer::{Trial, signing_key};
+pub(crate) use signer::signing_key;
 pub(crate) use worker::Limit;
 
 /// Which key is meant. What is `None` is left to the token, which then has to have exactly one.

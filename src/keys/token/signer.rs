@@ -18,25 +18,22 @@ pub(crate) fn signing_key(key: Arc<Key>) -> Arc<dyn SigningKey> {
     Arc::new(TokenKey(key))
 }
 
-/// A signature by which it can be seen to which certificate the key belongs: tokens do not have to have the public half.
-pub(crate) struct Trial {
-    pub scheme: SignatureScheme,
-    pub message: &'static [u8],
-    pub signature: Vec<u8>,
+/// That the token can do what TLS needs.
+pub(super) fn check(key: &Key) -> Result<(), Problem> {
+    best(key).map(|_| ())
 }
 
-impl Trial {
-    /// Blocks on the token.
-    pub fn of(key: &Key, limit: Limit) -> Result<Trial, Problem> {
-        // No protocol has anything signed that begins like this.
-        const MESSAGE: &[u8] = b"SINETStream: which certificate belongs to this key?";
-        let (scheme, way) = ways(key).next().ok_or_else(|| {
-            let message =
-                "the token has none of the mechanisms that TLS needs for it (of RSA with SHA-2, ECDSA, EdDSA)";
-            Problem::Key(format!("{key} can't be used: {message}"))
-        })?;
-        Ok(Trial { scheme, message: MESSAGE, signature: way.sign(key, MESSAGE, limit)? })
-    }
+/// Blocks on the token.
+pub(super) fn sign(key: &Key, message: &[u8], limit: Limit) -> Result<(SignatureScheme, Vec<u8>), Problem> {
+    let (scheme, way) = best(key)?;
+    Ok((scheme, way.sign(key, message, limit)?))
+}
+
+fn best(key: &Key) -> Result<(SignatureScheme, Way), Problem> {
+    ways(key).next().ok_or_else(|| {
+        let message = "the token has none of the mechanisms that TLS needs for it (of RSA with SHA-2, ECDSA, EdDSA)";
+        Problem::Key(format!("{key} can't be used: {message}"))
+    })
 }
 
 #[derive(Debug)]

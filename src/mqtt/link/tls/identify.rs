@@ -2,10 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
+use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
+
+use super::certificate::date;
+use crate::keys::chain;
 
 /// Gives the client's certificate to a broker that asks for one, and remembers that it has asked.
 #[derive(Debug)]
@@ -34,6 +39,23 @@ impl Identifier {
     pub fn becomes(&self, certificate: Arc<CertifiedKey>) {
         // A second one would be the same.
         let _ = self.certificate.set(certificate);
+    }
+
+    /// That the certificate is not valid now, in words. It is the broker that decides what becomes of it.
+    pub fn out_of_date(&self, now: UnixTime) -> Option<String> {
+        let (from, until) = chain::dates(self.certificate.get()?.cert.first()?)?;
+        let now = Duration::from_secs(now.as_secs());
+        let date = |time| date(UnixTime::since_unix_epoch(time));
+        if now > until {
+            return Some(format!(
+                "the client's certificate has expired: it was valid until {}; brokers refuse it until it is renewed",
+                date(until)
+            ));
+        }
+        (now < from).then(|| {
+            let from = date(from);
+            format!("the client's certificate is not valid yet: it will be from {from}; is this machine's clock right?")
+        })
     }
 
     /// Before a handshake.

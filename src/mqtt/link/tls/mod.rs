@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use tokio_rustls::TlsConnector;
 
 use super::failed;
@@ -78,11 +78,12 @@ impl Tls {
     }
 
     /// Asks the token that has the client's key for it, before the first connection. It may take this long, and each signature
-    /// may, too.
-    pub async fn identify(&self, patience: Duration) -> Result<()> {
-        let Some(token) = &self.token else { return Ok(()) };
-        self.identifier.becomes(token.find(patience).await?);
-        Ok(())
+    /// may, too. What about the client's certificate should be changed.
+    pub async fn identify(&self, patience: Duration) -> Result<Option<String>> {
+        if let Some(token) = &self.token {
+            self.identifier.becomes(token.find(patience).await?);
+        }
+        Ok(self.identifier.out_of_date(UnixTime::now()))
     }
 
     /// The key in a token.
