@@ -50,6 +50,7 @@ mod message;
 mod metrics;
 mod mqtt;
 mod reader;
+mod strangers;
 mod terms;
 mod tls;
 mod wiped;

@@ -244,7 +244,11 @@ pub(crate) fn token_identity(
                 .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
             let own = token::belonging(&key, &chain, limit).map_err(failed)?;
             if own.first() != Some(&0) {
-                return Err(mismatch(&configured.places.key, source, !own.is_empty()));
+                let hint = if own.is_empty() { "" } else { LATER };
+                return Err(Error::InvalidConfiguration(format!(
+                    "{}: the certificate does not belong to {key}{hint}",
+                    source.described()
+                )));
             }
             chain
         }
@@ -269,9 +273,11 @@ pub(crate) fn token_identity(
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
+const LATER: &str = ", but a later one in it does; the client's own must come first";
+
 /// `place`: where the key was named.
 fn mismatch(place: &str, certificate: &Source, is_of_later: bool) -> Error {
-    let hint = if is_of_later { ", but to a later one in it; the client's own must come first" } else { "" };
+    let hint = if is_of_later { LATER } else { "" };
     Error::InvalidConfiguration(format!(
         "{place}: the private key does not belong to the certificate of {}{hint}",
         certificate.brief()

@@ -244,13 +244,13 @@ fn a_wrong_pin_is_tried_once() {
         tls.insert("certfile_data", certificate.as_str());
         open("127.0.0.1:1".into(), tls)
     };
-    told(with_certificate(pkcs11([])), "InvalidConfiguration", &["does not belong to the certificate"]);
+    told(with_certificate(pkcs11([])), "InvalidConfiguration", &["does not belong to the key 'client' (id 01)"]);
     assert_eq!(token.logins(), 2);
     let file = token.0.join("pin");
     write_own(&file, format!("{PIN}\n"));
     let from_file: Map =
         [("module", spy().display().to_string()), ("pin_file", file.display().to_string())].into_iter().collect();
-    told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the certificate"]);
+    told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the key"]);
 }
 
 /// The token counts them all together.
@@ -407,7 +407,10 @@ fn a_module_that_can_not_be_used_says_why() {
     refused(pkcs11([("module", "/nonexistent/p11.so")]), "Io", &[".module'", "/nonexistent/p11.so", "can't be read"]);
     let file = token.0.join("text.so");
     write_own(&file, "text");
-    refused(pkcs11([("module", &file.display().to_string())]), "Io", &[".module'", "can't be loaded"]);
+    let path = file.display().to_string();
+    let map = pkcs11([("module", &path)]);
+    let message = told(open("127.0.0.1:1".into(), tls(map)), "Io", &[".module'", "can't be loaded"]);
+    assert_eq!(message.matches(&path).count(), 1, "{message}");
     refused(pkcs11([]), "Io", &["there is no token"]);
 }
 
@@ -492,7 +495,7 @@ fn a_certificate_in_a_file_must_be_the_keys() {
     for (chain, hint) in [(other.clone(), ""), (format!("{other}{own}"), "the client's own must come first")] {
         let mut tls = tls(pkcs11([]));
         tls.insert("certfile_data", chain);
-        let words = ["'tls.pkcs11'", "the private key does not belong to the certificate of", hint];
+        let words = ["'tls.certfile_data'", "the certificate does not belong to the key 'client' (id 01)", hint];
         told(open("127.0.0.1:1".into(), tls), "InvalidConfiguration", &words);
     }
 }
@@ -663,4 +666,34 @@ fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
     token.certificate("replaced", "04", &authority().sign_client_key("replaced", &key_pem).pem);
     let map = pkcs11([("module", module.as_str()), ("label", "replaced")]);
     open(address, tls(map)).expect("a writer").write("x").expect("write");
+}
+
+#[test]
+fn a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told_as_such() {
+    let Some(token) =
+        Token::of("a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told_as_such")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    let module = token.unwilling();
+    let key_pem = key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
+    token.key("", "01", &key_pem);
+    let named = || pkcs11([("module", module.as_str())]);
+    refused(named(), "InvalidConfiguration", &["the key without a label (id 01), RSA of 2048 bits", "no certificate"]);
+    token.certificate("client", "01", &authority().sign_client_key("client", &key_pem).pem);
+    // CKM_RSA_PKCS alone.
+    write_own(&token.0.join("mechanism"), "1");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    for (version, works) in [("TLSv1.3", false), ("TLSv1.2", true)] {
+        let mut tls = tls(named());
+        tls.insert("tls_version", version);
+        match works {
+            true => open(address.clone(), tls).expect("a writer").write("x").expect("write"),
+            false => {
+                told(open(address.clone(), tls), "Connection", &["none of the kinds of signatures", "without PSS"]);
+            }
+        }
+    }
 }

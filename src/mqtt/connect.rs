@@ -59,7 +59,8 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();
     let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
-    let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}", explain(e)));
+    let shortcoming = plan.tls.as_ref().and_then(Tls::shortcoming).map(|why| format!("; {why}")).unwrap_or_default();
+    let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}{shortcoming}", explain(e)));
 
     // Wiped when it is written.
     let mut chunks = [Bytes::from_owner(protocol::connect(connect))].into();

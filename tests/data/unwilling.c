@@ -1,6 +1,6 @@
 /* A PKCS #11 module that hands every call on to another one, whose path is in TEST_TOKEN_MODULE, but does not do what the files in
    the folder TEST_TOKEN_FOLDER forbid: while there is `hang-C_Sign`, C_Sign does not come back, and what `answer-C_Login` holds (a
-   decimal number) is the answer of C_Login. `flags` holds a number that the flags of C_GetTokenInfo get in addition. Each call of
+   decimal number) is the answer of C_Login. `mechanism` holds the only one that the token has. `flags` holds a number that the flags of C_GetTokenInfo get in addition. Each call of
    these functions is a line of the file `calls`. */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct list {
     void *functions[68];
 };
 
-enum { GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, LOGIN = 18, SIGN = 43 };
+enum { GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_MECHANISM_LIST = 7, LOGIN = 18, SIGN = 43 };
 
 static struct list own;
 static struct list *real;
@@ -82,6 +82,19 @@ static ulong get_token_info(ulong slot, unsigned char *info) {
     return answer;
 }
 
+static ulong get_mechanism_list(ulong slot, ulong *list, ulong *count) {
+    ulong (*function)(ulong, ulong *, ulong *) = real->functions[GET_MECHANISM_LIST];
+    ulong only = number_in("mechanism", "");
+    if (only == 0) {
+        return function(slot, list, count);
+    }
+    *count = 1;
+    if (list != NULL) {
+        list[0] = only;
+    }
+    return 0;
+}
+
 ulong C_GetFunctionList(struct list **list) {
     if (real == NULL) {
         void *library = dlopen(getenv("TEST_TOKEN_MODULE"), RTLD_NOW);
@@ -92,6 +105,7 @@ ulong C_GetFunctionList(struct list **list) {
         own = *real;
         own.functions[GET_FUNCTION_LIST] = C_GetFunctionList;
         own.functions[GET_TOKEN_INFO] = get_token_info;
+        own.functions[GET_MECHANISM_LIST] = get_mechanism_list;
         own.functions[LOGIN] = login;
         own.functions[SIGN] = sign;
     }

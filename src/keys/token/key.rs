@@ -107,7 +107,14 @@ struct Candidate {
 
 impl Candidate {
     fn shown(&self) -> String {
-        format!("{} (id {})", words::quoted(&String::from_utf8_lossy(&self.label)), words::hex(&self.id))
+        let label = match self.label.is_empty() {
+            true => "without a label".to_owned(),
+            false => words::quoted(&String::from_utf8_lossy(&self.label)),
+        };
+        match self.id.is_empty() {
+            true => format!("{label} (without an id)"),
+            false => format!("{label} (id {})", words::hex(&self.id)),
+        }
     }
 
     fn is(&self, wanted: &Wanted) -> bool {
@@ -131,8 +138,11 @@ impl Candidate {
     }
 
     fn template(&self) -> Vec<Attribute> {
-        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone())];
+        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
         // SoftHSM's rule, and the standard's: an attribute that is empty would have to be there and empty.
+        if !self.label.is_empty() {
+            template.push(Attribute::Label(self.label.clone()));
+        }
         if !self.id.is_empty() {
             template.push(Attribute::Id(self.id.clone()));
         }

@@ -86,7 +86,11 @@ impl Module {
         self.worker.at("loading it");
         let context = Pkcs11::new(&self.path).map_err(|e| {
             Problem::Module(match e {
-                Error::LibraryLoading(e) => format!("the PKCS #11 module can't be loaded: {e}"),
+                Error::LibraryLoading(e) => {
+                    // The words of the system begin with the path, which the error has already.
+                    let why = e.to_string().replace(&format!("{}: ", self.path.display()), "");
+                    format!("the PKCS #11 module can't be loaded: {why}")
+                }
                 Error::MissingSymbol(name) => format!("this is not a PKCS #11 module: it has no {name}"),
                 e => format!("the PKCS #11 module can't be used: {}", words::of(&e)),
             })

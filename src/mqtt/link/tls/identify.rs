@@ -18,6 +18,7 @@ pub(super) struct Identifier {
     /// One whose key is in a token is there when that has been asked for it.
     certificate: OnceLock<Arc<CertifiedKey>>,
     asked: AtomicBool,
+    unable: AtomicBool,
 }
 
 /// What a broker asked for and what it got.
@@ -26,13 +27,19 @@ pub(super) enum Asked {
     Nothing,
     /// For a certificate, and there is none.
     InVain,
+    /// For a certificate, and our key can't sign in a way that it takes.
+    Unable,
     /// For a certificate, and it got ours.
     Served,
 }
 
 impl Identifier {
     pub fn new(certificate: Option<Arc<CertifiedKey>>) -> Identifier {
-        Identifier { certificate: certificate.map(OnceLock::from).unwrap_or_default(), asked: AtomicBool::new(false) }
+        Identifier {
+            certificate: certificate.map(OnceLock::from).unwrap_or_default(),
+            asked: AtomicBool::new(false),
+            unable: AtomicBool::new(false),
+        }
     }
 
     /// The certificate has been found.
@@ -61,12 +68,14 @@ impl Identifier {
     /// Before a handshake.
     pub fn forget(&self) {
         self.asked.store(false, Ordering::Relaxed);
+        self.unable.store(false, Ordering::Relaxed);
     }
 
     pub fn asked(&self) -> Asked {
         match (self.asked.load(Ordering::Relaxed), self.certificate.get()) {
             (false, _) => Asked::Nothing,
             (true, None) => Asked::InVain,
+            (true, Some(_)) if self.unable.load(Ordering::Relaxed) => Asked::Unable,
             (true, Some(_)) => Asked::Served,
         }
     }
@@ -74,9 +83,11 @@ impl Identifier {
 
 impl ResolvesClientCert for Identifier {
     /// Whatever authorities the broker names: many name too few, and it is the broker that decides.
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
-        self.certificate.get().cloned()
+        let certificate = self.certificate.get()?;
+        self.unable.store(certificate.key.choose_scheme(schemes).is_none(), Ordering::Relaxed);
+        Some(certificate.clone())
     }
 
     fn has_certs(&self) -> bool {

@@ -25,7 +25,7 @@ use crate::lock::lock;
 use crate::material::{self, KeyMaterial};
 use crate::tls::provider;
 pub(crate) use explain::explain;
-use identify::Identifier;
+use identify::{Asked, Identifier};
 use in_token::InToken;
 pub(crate) use stream::Stream;
 use verify::Verifier;
@@ -89,6 +89,12 @@ impl Tls {
     /// The key in a token.
     pub fn key(&self) -> Option<&Key> {
         self.token.as_ref()?.key()
+    }
+
+    /// Why the broker has no certificate of the client's from the last handshake, if it wanted one: under TLS 1.3 it says so only
+    /// afterwards.
+    pub fn shortcoming(&self) -> Option<&'static str> {
+        (self.identifier.asked() == Asked::Unable).then_some(explain::UNABLE)
     }
 
     /// Besides the connection, what about the broker's certificate should be changed.
