@@ -17,6 +17,8 @@ use common::{
     PATIENCE, connection_timeout, eventually, holds_within, next, quickly, reader, told, within, write_own, writer,
 };
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::session::{Session, UserType};
+use cryptoki::types::AuthPin;
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageWriter, Result};
 
@@ -167,6 +169,10 @@ fn pkcs11<const N: usize>(others: [(&str, &str); N]) -> Map {
     map
 }
 
+fn without_pin() -> Map {
+    [("module", spy().display().to_string())].into_iter().collect()
+}
+
 fn tls(pkcs11: Map) -> Map {
     let mut tls = Map::new();
     tls.insert("ca_certs_data", authority().pem.as_str());
@@ -303,8 +309,45 @@ fn clients_share_a_login_and_no_pin_but_the_right_one_gets_into_it() {
         "InvalidConfiguration",
         &["logged in to the token 'test' with another PIN"],
     );
+    refused(
+        without_pin(),
+        "InvalidConfiguration",
+        &["logged in to the token 'test' with a PIN", "this client has none"],
+    );
     assert_eq!(token.logins(), 1);
     drop(clients);
+}
+
+/// As another part of the same process can have it, which has initialized the module itself.
+fn foreign() -> Session {
+    let module = Pkcs11::new(spy()).expect("the module");
+    let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slot = module.get_slots_with_initialized_token().expect("slots")[0];
+    module.open_ro_session(slot).expect("a session")
+}
+
+#[test]
+fn beside_a_login_of_somebody_else_in_the_process_no_pin_is_needed_and_none_is_tried() {
+    let Some(token) = Token::of("beside_a_login_of_somebody_else_in_the_process_no_pin_is_needed_and_none_is_tried")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    refused(pkcs11([("pin", "0000-wrong")]), "InvalidConfiguration", &["refuses the PIN"]);
+    let foreign = foreign();
+    foreign.login(UserType::User, Some(&AuthPin::new(PIN.into()))).expect("login");
+    let before = token.logins();
+    for map in [without_pin(), pkcs11([("pin", "0000-wrong")]), pkcs11([("pin", "0000-other")]), pkcs11([])] {
+        open(address.clone(), tls(map)).expect("a writer").write("x").expect("write");
+    }
+    assert_eq!(token.logins(), before);
+    foreign.logout().expect("logout");
+    refused(without_pin(), "InvalidConfiguration", &["'test' needs its PIN"]);
+    refused(pkcs11([("pin", "0000-wrong")]), "InvalidConfiguration", &["has refused this PIN before"]);
+    assert_eq!(token.logins(), before);
 }
 
 #[test]
@@ -319,11 +362,7 @@ fn a_session_that_is_gone_is_opened_again() {
     let client =
         builder.parameter("connect", reconnect).parameter("reconnect_delay", quickly()).open().expect("a writer");
     client.write("before").expect("write");
-    // As another part of the same process can do it, which has initialized the module itself.
-    let module = Pkcs11::new(spy()).expect("the module");
-    let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
-    let slot = module.get_slots_with_initialized_token().expect("slots")[0];
-    module.open_ro_session(slot).expect("a session").logout().expect("logout");
+    foreign().logout().expect("logout");
     broker.kill();
     broker.restart();
     client.write("after").expect("write");
@@ -335,8 +374,7 @@ fn what_is_missing_is_told_with_what_is_there() {
     let Some(token) = Token::of("what_is_missing_is_told_with_what_is_there") else { return };
     let token = token.init("test");
     refused(pkcs11([("token", "other")]), "InvalidConfiguration", &[".token'", "these: 'test' (serial '"]);
-    let without_pin: Map = [("module", spy().display().to_string())].into_iter().collect();
-    refused(without_pin, "InvalidConfiguration", &["'test' needs its PIN", "'pin' or 'pin_file'"]);
+    refused(without_pin(), "InvalidConfiguration", &["'test' needs its PIN", "'pin' or 'pin_file'"]);
     assert_eq!(token.logins(), 0);
     refused(pkcs11([]), "InvalidConfiguration", &["no such private key in the token 'test'; it has these: none"]);
     token.key("first", "01", &p256());

@@ -51,12 +51,16 @@ enum Login {
 impl Open {
     /// Whether the session is what it was: one that somebody has logged out finds no private keys.
     fn is_alive(&self) -> bool {
-        let is_logged_in = |state| matches!(state, SessionState::RoUser | SessionState::RwUser);
         match self.session.get_session_info() {
             Ok(info) => matches!(self.login, Login::NotNeeded) || is_logged_in(info.session_state()),
             Err(_) => false,
         }
     }
+}
+
+/// Of all sessions of the process with this token.
+fn is_logged_in(state: SessionState) -> bool {
+    matches!(state, SessionState::RoUser | SessionState::RwUser)
 }
 
 impl Token {
@@ -113,22 +117,17 @@ impl Token {
 
     fn open<'a>(&self, state: &'a mut State, pin: &Pin) -> Result<&'a Open, Problem> {
         let digest = refused::digest(&self.identity, pin.as_ref());
-        if let Some(why) = refused::why(&self.identity, digest) {
-            return Err(Problem::Pin(format!(
-                "the token {} has refused this PIN before ({why}); it is not tried again in this process, since tokens lock \
-                 themselves after a few wrong ones",
-                words::quoted(self.label())
-            )));
-        }
         self.worker.at("C_GetSessionInfo");
         let open = match state.open.take().filter(Open::is_alive) {
             Some(open) => match &open.login {
                 Login::With(other) if *other != digest => {
                     state.open = Some(open);
-                    return Err(Problem::Pin(format!(
-                        "this process is logged in to the token {} with another PIN",
-                        words::quoted(self.label())
-                    )));
+                    let how = match pin {
+                        Some(_) => "with another PIN",
+                        None => "with a PIN, and this client has none: give 'pin' or 'pin_file'",
+                    };
+                    let shown = words::quoted(self.label());
+                    return Err(Problem::Pin(format!("this process is logged in to the token {shown} {how}")));
                 }
                 _ => open,
             },
@@ -151,6 +150,17 @@ impl Token {
         if !info.login_required() {
             return Ok(Open { session, slot, login: Login::NotNeeded });
         }
+        self.worker.at("C_GetSessionInfo");
+        // Then nobody is asked for a PIN, and none is looked at.
+        if is_logged_in(session.get_session_info().map_err(|e| failed(&e))?.session_state()) {
+            return Ok(Open { session, slot, login: Login::Foreign });
+        }
+        if let Some(why) = refused::why(&self.identity, digest) {
+            return Err(Problem::Pin(format!(
+                "the token {shown} has refused this PIN before ({why}); it is not tried again in this process, since \
+                 tokens lock themselves after a few wrong ones"
+            )));
+        }
         self.worker.at("C_Login");
         let locked =
             || Problem::Pin(format!("the PIN of the token {shown} is locked; its administrator has to unlock it"));
@@ -168,6 +178,7 @@ impl Token {
         };
         let error = match login {
             Ok(()) => return Ok(Open { session, slot, login: Login::With(digest) }),
+            // In this very moment.
             Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
                 return Ok(Open { session, slot, login: Login::Foreign });
             }
