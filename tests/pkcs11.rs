@@ -169,6 +169,16 @@ fn pkcs11<const N: usize>(others: [(&str, &str); N]) -> Map {
     map
 }
 
+/// One of every kind.
+fn keys() -> [(&'static str, String); 4] {
+    [
+        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
+        ("p256", p256()),
+        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
+        ("ed25519", key(&["-algorithm", "ED25519"])),
+    ]
+}
+
 fn without_pin() -> Map {
     [("module", spy().display().to_string())].into_iter().collect()
 }
@@ -198,11 +208,7 @@ fn a_key_of_every_kind_logs_in_with_both_versions_of_tls() {
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
     let address = format!("127.0.0.1:{}", broker.further);
     let between = authority().sign_authority("in between");
-    let kinds: [(&str, String); 3] = [
-        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
-        ("p256", p256()),
-        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
-    ];
+    let kinds = keys();
     token.certificate("between", "ff", &between.pem);
     for (number, (kind, key_pem)) in kinds.iter().enumerate() {
         let id = format!("0{}", number + 1);
@@ -680,11 +686,7 @@ fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
     let address = format!("127.0.0.1:{}", broker.further);
     let module = token.unwilling();
-    let kinds: [(&str, String); 3] = [
-        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
-        ("p256", p256()),
-        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
-    ];
+    let kinds = keys();
     for (number, (kind, key_pem)) in kinds.iter().enumerate() {
         let id = format!("0{}", number + 1);
         token.pair(kind, &id, key_pem);
@@ -697,11 +699,11 @@ fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
     }
     // A public half of another key, left over under the same id, makes no difference but one signature.
     let key_pem = p256();
-    token.key("replaced", "04", &key_pem);
-    token.pair("left over", "05", &p256());
-    let change = ["--token-label", "test", "--login", "--pin", PIN, "--type", "pubkey", "--id", "05", "--set-id", "04"];
+    token.key("replaced", "05", &key_pem);
+    token.pair("left over", "06", &p256());
+    let change = ["--token-label", "test", "--login", "--pin", PIN, "--type", "pubkey", "--id", "06", "--set-id", "05"];
     run(Command::new("pkcs11-tool").arg("--module").arg(library("libsofthsm2.so")).args(change));
-    token.certificate("replaced", "04", &authority().sign_client_key("replaced", &key_pem).pem);
+    token.certificate("replaced", "05", &authority().sign_client_key("replaced", &key_pem).pem);
     let map = pkcs11([("module", module.as_str()), ("label", "replaced")]);
     open(address, tls(map)).expect("a writer").write("x").expect("write");
 }
@@ -734,4 +736,84 @@ fn a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told
             }
         }
     }
+}
+
+/// A client that comes back when its broker does, and what it tells of its attempts.
+fn coming_back(address: &str, pkcs11: Map) -> (MessageWriter<str>, std::sync::mpsc::Receiver<String>) {
+    let (events, told) = std::sync::mpsc::channel();
+    let reconnect: Value = [("automatic_reconnect", true)].into();
+    let builder = writer::<str>(address, "t").parameter("tls", tls(pkcs11)).parameter("connect", reconnect);
+    let builder = builder.parameter("reconnect_delay", quickly()).on_connection_event(move |event| {
+        let _ = events.send(format!("{event:?}"));
+    });
+    (within(PATIENCE, move || builder.open()).expect("a writer"), told)
+}
+
+#[test]
+fn a_token_that_is_taken_out_and_put_back_is_logged_in_to_again() {
+    let Some(token) = Token::of("a_token_that_is_taken_out_and_put_back_is_logged_in_to_again") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let (client, told) = coming_back(&address, pkcs11([("module", module.as_str())]));
+    client.write("before").expect("write");
+    let before = token.calls("C_Login");
+    // CKR_DEVICE_REMOVED and CKR_TOKEN_NOT_PRESENT.
+    let answers = [("C_Sign", "50"), ("C_GetTokenInfo", "224")];
+    answers.iter().for_each(|(name, number)| write_own(&token.0.join(format!("answer-{name}")), number));
+    broker.kill();
+    broker.restart();
+    let words = "the token 'test' is not there; is the card or device in?";
+    let told = within(PATIENCE, move || {
+        while !told.recv().expect("events").contains(words) {}
+        told
+    });
+    assert_eq!(token.calls("C_Login"), before);
+    answers.iter().for_each(|(name, _)| std::fs::remove_file(token.0.join(format!("answer-{name}"))).expect("remove"));
+    client.write("after").expect("write");
+    assert_eq!(token.calls("C_Login"), before + 1);
+    drop((client, told));
+}
+
+#[test]
+fn sessions_that_somebody_else_has_closed_are_opened_again() {
+    let Some(token) = Token::of("sessions_that_somebody_else_has_closed_are_opened_again") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let module = token.unwilling();
+    let (client, _told) = coming_back(&address, pkcs11([("module", module.as_str())]));
+    client.write("before").expect("write");
+    write_own(&token.0.join("close-all"), "");
+    broker.kill();
+    broker.restart();
+    client.write("after").expect("write");
+    assert!(!token.0.join("close-all").exists());
+    assert_eq!(token.calls("C_Login"), 2);
+}
+
+#[test]
+fn a_pin_that_is_locked_or_has_one_try_left_is_not_tried() {
+    let Some(token) = Token::of("a_pin_that_is_locked_or_has_one_try_left_is_not_tried") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let named = || pkcs11([("module", module.as_str())]);
+    // CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
+    for (flag, words) in
+        [(0x20000, "only one try left before it locks itself"), (0x40000, "is locked; its administrator")]
+    {
+        write_own(&token.0.join("flags"), format!("{flag}"));
+        refused(named(), "InvalidConfiguration", &[".pin'", "the token 'test'", words]);
+    }
+    assert_eq!(token.calls("C_Login"), 0);
+    std::fs::remove_file(token.0.join("flags")).expect("remove");
+    // CKR_PIN_LOCKED, from a token that did not say so before.
+    write_own(&token.0.join("answer-C_Login"), "164");
+    refused(named(), "InvalidConfiguration", &[".pin'", "is locked; its administrator"]);
+    refused(named(), "InvalidConfiguration", &["has refused this PIN before (C_Login: CKR_PIN_LOCKED)"]);
+    assert_eq!(token.calls("C_Login"), 1);
 }

@@ -1,6 +1,7 @@
 /* A PKCS #11 module that hands every call on to another one, whose path is in TEST_TOKEN_MODULE, but does not do what the files in
    the folder TEST_TOKEN_FOLDER forbid: while there is `hang-C_Sign`, C_Sign does not come back, and what `answer-C_Login` holds (a
-   decimal number) is the answer of C_Login. `mechanism` holds the only one that the token has. `flags` holds a number that the flags of C_GetTokenInfo get in addition. Each call of
+   decimal number) is the answer of C_Login. `mechanism` holds the only one that the token has. When there is `close-all`,
+   all sessions are closed before the next signature. `flags` holds a number that the flags of C_GetTokenInfo get in addition. Each call of
    these functions is a line of the file `calls`. */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct list {
     void *functions[68];
 };
 
-enum { GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_MECHANISM_LIST = 7, LOGIN = 18, SIGN = 43 };
+enum { GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_MECHANISM_LIST = 7, OPEN_SESSION = 12, CLOSE_ALL_SESSIONS = 14, LOGIN = 18, SIGN = 43 };
 
 static struct list own;
 static struct list *real;
@@ -61,8 +62,27 @@ static ulong login(ulong session, ulong user, unsigned char *pin, ulong length) 
     return answer != 0 ? answer : function(session, user, pin, length);
 }
 
+static ulong opened_slot;
+
+static ulong open_session(ulong slot, ulong flags, void *application, void *notify, ulong *session) {
+    ulong (*function)(ulong, ulong, void *, void *, ulong *) = real->functions[OPEN_SESSION];
+    opened_slot = slot;
+    return function(slot, flags, application, notify, session);
+}
+
+/* As somebody else in the process may do it at any time. */
+static void close_all_sessions(void) {
+    char path[4096];
+    name_of(path, sizeof path, "close-all", "");
+    if (unlink(path) == 0) {
+        ulong (*function)(ulong) = real->functions[CLOSE_ALL_SESSIONS];
+        function(opened_slot);
+    }
+}
+
 static ulong sign(ulong session, unsigned char *data, ulong length, unsigned char *signature, ulong *signature_length) {
     /* Without a place for the signature only its length is wanted. */
+    close_all_sessions();
     ulong answer = signature == NULL ? 0 : before("C_Sign");
     ulong (*function)(ulong, unsigned char *, ulong, unsigned char *, ulong *) = real->functions[SIGN];
     return answer != 0 ? answer : function(session, data, length, signature, signature_length);
@@ -106,6 +126,7 @@ ulong C_GetFunctionList(struct list **list) {
         own.functions[GET_FUNCTION_LIST] = C_GetFunctionList;
         own.functions[GET_TOKEN_INFO] = get_token_info;
         own.functions[GET_MECHANISM_LIST] = get_mechanism_list;
+        own.functions[OPEN_SESSION] = open_session;
         own.functions[LOGIN] = login;
         own.functions[SIGN] = sign;
     }
