@@ -14,7 +14,8 @@ use std::time::Duration;
 use common::broker::Broker;
 use common::certificates::{Authority, authority, server};
 use common::{
-    PATIENCE, connection_timeout, eventually, holds_within, next, quickly, reader, told, within, write_own, writer,
+    PATIENCE, connection_timeout, eventually, holds_within, next, pkcs11_module, quickly, reader, told, within,
+    write_own, writer,
 };
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::{Session, UserType};
@@ -27,18 +28,8 @@ const OWN: &str = "TEST_TOKEN_FOLDER";
 /// Everybody with a certificate of the run's authority may connect; the certificate says who it is.
 const BY_CERTIFICATE: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
 
-/// A module of Debian's packages `softhsm2` and `opensc`, or where others have it.
-fn library(name: &str) -> PathBuf {
-    let folders = ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].into_iter();
-    let folders =
-        folders.chain(["/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/local/lib/softhsm", "/usr/local/lib"]);
-    let folders = folders.chain(["/opt/homebrew/lib/softhsm", "/opt/homebrew/lib"]);
-    let mut files = folders.map(|folder| Path::new(folder).join(name));
-    files.find(|file| file.exists()).unwrap_or_else(|| panic!("there is no {name}; 'make deps' installs it"))
-}
-
 fn spy() -> PathBuf {
-    library("pkcs11-spy.so")
+    pkcs11_module("pkcs11-spy.so")
 }
 
 fn run(command: &mut Command) {
@@ -62,8 +53,8 @@ impl Token {
         let mut own = Command::new(std::env::current_exe().expect("this program"));
         own.args(["--exact", test]).env(OWN, folder.path());
         own.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"));
-        own.env("TEST_TOKEN_MODULE", library("libsofthsm2.so"));
-        own.env("PKCS11SPY", library("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
+        own.env("TEST_TOKEN_MODULE", pkcs11_module("libsofthsm2.so"));
+        own.env("PKCS11SPY", pkcs11_module("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
         // Its result is not one of this process, whose results are counted.
         let output = own.output().expect("this program");
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
@@ -123,7 +114,7 @@ impl Token {
         let arguments =
             ["--token-label", "test", "--login", "--pin", PIN, "--type", "cert", "--label", label, "--id", id];
         let mut tool = Command::new("pkcs11-tool");
-        run(tool.arg("--module").arg(library("libsofthsm2.so")).args(arguments).arg("--write-object").arg(&der));
+        run(tool.arg("--module").arg(pkcs11_module("libsofthsm2.so")).args(arguments).arg("--write-object").arg(&der));
     }
 
     /// A key with its certificate, both called `client`.
@@ -476,7 +467,7 @@ fn of_several_tokens_one_has_to_be_named() {
 fn a_module_that_others_can_write_is_not_loaded() {
     let Some(token) = Token::of("a_module_that_others_can_write_is_not_loaded") else { return };
     let module = token.0.join("module.so");
-    std::fs::copy(library("libsofthsm2.so"), &module).expect("copy");
+    std::fs::copy(pkcs11_module("libsofthsm2.so"), &module).expect("copy");
     let set_mode = |file: &Path, mode| {
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("chmod");
     };
@@ -702,7 +693,7 @@ fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
     token.key("replaced", "05", &key_pem);
     token.pair("left over", "06", &p256());
     let change = ["--token-label", "test", "--login", "--pin", PIN, "--type", "pubkey", "--id", "06", "--set-id", "05"];
-    run(Command::new("pkcs11-tool").arg("--module").arg(library("libsofthsm2.so")).args(change));
+    run(Command::new("pkcs11-tool").arg("--module").arg(pkcs11_module("libsofthsm2.so")).args(change));
     token.certificate("replaced", "05", &authority().sign_client_key("replaced", &key_pem).pem);
     let map = pkcs11([("module", module.as_str()), ("label", "replaced")]);
     open(address, tls(map)).expect("a writer").write("x").expect("write");
