@@ -21,15 +21,21 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
 
 /// The same for a file whose owner and mode matter.
 pub(crate) fn open(path: &Path, max_bytes: u64) -> Result<Opened> {
+    read_at_most(path, max_bytes, regular(path)?.len())
+}
+
+/// That it is a regular file.
+pub(crate) fn regular(path: &Path) -> Result<Metadata> {
     let hint = |e: Error| match path.components().any(|part| part.as_os_str() == "~") {
         true => Error::new(e.kind(), format!("{e} ('~' is not taken for the home folder)")),
         false => e,
     };
     let metadata = fs::metadata(path).map_err(hint)?;
-    if !metadata.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    read_at_most(path, max_bytes, metadata.len())
+    let other = match metadata.is_dir() {
+        true => "it is not a regular file, but a folder",
+        false => "it is not a regular file",
+    };
+    if metadata.is_file() { Ok(metadata) } else { Err(Error::new(ErrorKind::InvalidInput, other)) }
 }
 
 /// Whatever can be read, and waits until that has an end.

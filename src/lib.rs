@@ -51,6 +51,7 @@ mod message;
 mod metrics;
 mod mqtt;
 mod reader;
+mod strangers;
 mod terms;
 mod tls;
 mod wiped;

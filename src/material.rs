@@ -2,22 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
-use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 use crate::config::{ClientCertificate, Content, Password, Source, TokenKey, Trust};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kept::{Digest, Inputs, Kept};
+use crate::keys::chain;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
-use crate::keys::token::{self, Trial};
+use crate::keys::token::{self, Limit};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
@@ -193,14 +194,14 @@ pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'sta
 /// With this byte every certificate and revocation list begins: a SEQUENCE.
 const DER: u8 = 0x30;
 
-/// The client's certificate with its key.
-pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
+/// The client's certificate with its key; nothing while the key is in a token, which may take its time: see [`token_identity`].
+pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Option<Arc<CertifiedKey>>> {
     // ring leaves the key there on its way to its own form.
     wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identity(configured, material))
 }
 
-fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Arc<CertifiedKey>> {
-    match configured {
+fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Option<Arc<CertifiedKey>>> {
+    let certified = match configured {
         ClientCertificate::Pem { certificate, key, password } => {
             let sections_of_certificate = sections(certificate)?;
             let chain = certificates(certificate, &sections_of_certificate)?;
@@ -239,32 +240,22 @@ fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Resu
             let key = Zeroizing::new(PrivateKeyDer::Pkcs8(identity.key.bytes().to_vec().into()));
             certified(chain, key, &store.source, &store.source)
         }
-        ClientCertificate::Token(configured) => certified_by_token(configured),
-    }
+        ClientCertificate::Token(_) => return Ok(None),
+    };
+    certified.map(Some)
 }
 
-/// The key of a token, found now; blocks on the token. For people.
-#[cfg(feature = "cli")]
-pub(crate) fn describe_token(configured: &TokenKey) -> Result<String> {
-    Ok(token_key(configured)?.to_string())
-}
-
-fn token_key(configured: &TokenKey) -> Result<token::Key> {
+fn token_key(configured: &TokenKey, patience: Duration, limit: Limit) -> Result<token::Key> {
     let pin = configured.pin.as_ref().map(|source| Ok::<_, Error>((source, bytes(source)?))).transpose()?;
     let pin = match pin {
         None => None,
         Some((Source { content: Content::Data(_), .. }, pin)) => Some(pin),
-        // An editor ends a file with a line's end.
         Some((source, text)) => {
-            let pin = text.bytes().strip_suffix(b"\n").unwrap_or(text.bytes());
-            let pin = pin.strip_suffix(b"\r").unwrap_or(pin);
-            if pin.is_empty() {
-                return Err(Error::InvalidConfiguration(format!("{}: the file is empty", source.described())));
-            }
-            Some(Secret::new(pin.to_vec()))
+            let pin = token::pin::in_file(text.bytes());
+            Some(pin.map_err(|what| Error::InvalidConfiguration(format!("{}: {what}", source.described())))?)
         }
     };
-    token::find(&configured.wanted, pin).map_err(|problem| problem_of(configured, problem))
+    token::find(&configured.wanted, pin, patience, limit).map_err(|problem| problem_of(configured, problem))
 }
 
 fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
@@ -274,75 +265,60 @@ fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
         token::Problem::Token(what) => Error::InvalidConfiguration(format!("{}: {what}", places.token)),
         token::Problem::Key(what) => Error::InvalidConfiguration(format!("{}: {what}", places.key)),
         token::Problem::Pin(what) => Error::InvalidConfiguration(format!("{}: {what}", places.pin)),
-        token::Problem::Device(what) => Error::Io(format!("{}: {what}", places.all)),
+        token::Problem::Device(what) | token::Problem::Late(what) => Error::Io(format!("{}: {what}", places.all)),
     }
 }
 
-/// The key stays in the token, which may not even have its public half. So it signs something here, by which it is seen to which
-/// certificate it belongs, and that it can sign at all.
-fn certified_by_token(configured: &TokenKey) -> Result<Arc<CertifiedKey>> {
-    let key = token_key(configured)?;
+/// The key stays in the token. Blocks on the token no longer than `patience`, which is how long it may take for a later signature,
+/// too.
+pub(crate) fn token_identity(
+    configured: &TokenKey,
+    patience: Duration,
+) -> Result<(Arc<CertifiedKey>, Arc<token::Key>)> {
+    let limit = Limit::begin(patience);
+    let key = token_key(configured, patience, limit)?;
     let failed = |problem| problem_of(configured, problem);
-    let trial = Trial::of(&key).map_err(failed)?;
     let chain = match &configured.certificate {
         Some(source) => {
             let chain = certificates(source, &sections(source)?)?;
-            let own = &chain[0];
-            ParsedCertificate::try_from(own)
+            ParsedCertificate::try_from(&chain[0])
                 .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
-            if !is_of(own, &trial) {
-                let is_later = chain.iter().any(|other| is_of(other, &trial));
-                return Err(mismatch(&configured.places.key, source, is_later));
+            let own = token::belonging(&key, &chain, limit).map_err(failed)?;
+            if own.first() != Some(&0) {
+                let hint = if own.is_empty() { "" } else { LATER };
+                return Err(Error::InvalidConfiguration(format!(
+                    "{}: the certificate does not belong to {key}{hint}",
+                    source.described()
+                )));
             }
             chain
         }
         None => {
-            let found = key.certificates().map_err(failed)?;
+            let found = key.certificates(limit).map_err(failed)?;
             let has_its_id = found.iter().any(|certificate| certificate.is_of_key);
             let all: Vec<CertificateDer<'static>> =
                 found.into_iter().map(|certificate| certificate.der.into()).collect();
-            let own = all.iter().position(|certificate| is_of(certificate, &trial)).ok_or_else(|| {
+            let own = token::belonging(&key, &all, limit).map_err(failed)?;
+            let now = Duration::from_secs(UnixTime::now().as_secs());
+            let own = chain::preferred(&all, &own, now).ok_or_else(|| {
                 let what = match has_its_id {
                     true => "the certificate in the token with its id is of another key",
                     false => "the token has no certificate of it",
                 };
                 failed(token::Problem::Key(format!("{key}: {what}; give 'certfile'")))
             })?;
-            chain_from(own, &all)
+            chain::chain(own, &all)
         }
     };
-    Ok(Arc::new(CertifiedKey::new(chain, token::signing_key(Arc::new(key)))))
+    let key = Arc::new(key);
+    Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
-/// Whether the certificate's key has made the signature.
-fn is_of(certificate: &CertificateDer<'_>, trial: &Trial) -> bool {
-    let algorithms = provider::default_provider().signature_verification_algorithms;
-    let fitting = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == trial.scheme).flat_map(|(_, all)| *all);
-    let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return false };
-    fitting.into_iter().any(|one| parsed.verify_signature(*one, trial.message, &trial.signature).is_ok())
-}
-
-/// The certificate with those that issued it, up to the authority that has signed itself, which brokers have.
-fn chain_from(own: usize, all: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
-    let parsed: Vec<_> = all.iter().map(|der| x509_cert::Certificate::from_der(der).ok()).collect();
-    let mut chain = vec![own];
-    while let Some(last) = chain.last().and_then(|last| parsed[*last].as_ref()) {
-        let issuer = last.tbs_certificate().issuer();
-        let next = parsed.iter().enumerate().find(|(index, certificate)| {
-            certificate.as_ref().is_some_and(|certificate| {
-                let tbs = certificate.tbs_certificate();
-                tbs.subject() == issuer && tbs.issuer() != tbs.subject() && !chain.contains(index)
-            })
-        });
-        let Some((next, _)) = next else { break };
-        chain.push(next);
-    }
-    chain.into_iter().map(|index| all[index].clone()).collect()
-}
+const LATER: &str = ", but a later one in it does; the client's own must come first";
 
 /// `place`: where the key was named.
 fn mismatch(place: &str, certificate: &Source, is_of_later: bool) -> Error {
-    let hint = if is_of_later { ", but to a later one in it; the client's own must come first" } else { "" };
+    let hint = if is_of_later { LATER } else { "" };
     Error::InvalidConfiguration(format!(
         "{place}: the private key does not belong to the certificate of {}{hint}",
         certificate.brief()

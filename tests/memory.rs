@@ -85,6 +85,7 @@ impl Folder {
             .env(FOLDER, self.0.path())
             .env("SINETSTREAM_TEST_SCENARIO", scenario)
             .env("HOME", self.0.path())
+            .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
             .output()
             .expect("a process");
         let output = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
@@ -331,4 +332,42 @@ fn encrypted_values_and_their_private_key_are_wiped() {
     folder.write("config.yml", &text);
     let found = folder.look("file");
     assert_eq!(found, [("opened".into(), 1, 0), ("prime 1".into(), 0, 0), ("prime 2".into(), 0, 0)]);
+}
+
+/// The PIN goes through a module and the thread of a token; SoftHSM itself wipes it.
+#[test]
+fn the_pin_of_a_token_is_kept_once_and_then_wiped() {
+    let broker = Broker::start_with_listener(certificates::server(), "allow_anonymous true\nrequire_certificate true");
+    let client = authority().sign_client("client");
+    let folder = Folder::new();
+    let pin = folder.secret("pin");
+    for (name, text) in [("ca.pem", &authority().pem), ("client.pem", &client.pem), ("client.key", &client.key_pem)] {
+        folder.write(name, text);
+    }
+    std::fs::create_dir(folder.path("tokens")).expect("a folder");
+    folder.write("softhsm2.conf", &format!("directories.tokendir = {}\n", folder.path("tokens").display()));
+    let file = |name: &str| folder.path(name).display().to_string();
+    let init = ["--init-token", "--free", "--label", "test", "--so-pin", "officer", "--pin", &pin];
+    let key = file("client.key");
+    let import = ["--import", &key, "--token", "test", "--label", "client", "--id", "01", "--pin", &pin];
+    for arguments in [&init[..], &import] {
+        let mut tool = Command::new("softhsm2-util");
+        let done =
+            tool.args(arguments).env("SOFTHSM2_CONF", folder.path("softhsm2.conf")).output().expect("softhsm2-util");
+        assert!(done.status.success(), "{done:?}");
+    }
+    for (given, value) in [("pin", format!("'{pin}'")), ("pin_file", file("pin"))] {
+        folder.write(
+            "config.yml",
+            &format!(
+                "service:\n  type: mqtt\n  brokers: {}\n  topic: t\n  tls:\n    ca_certs: {}\n    certfile: {}\n    \
+                 pkcs11: {{module: {}, {given}: {value}}}\n",
+                broker.further_address(),
+                file("ca.pem"),
+                file("client.pem"),
+                common::pkcs11_module("libsofthsm2.so").display(),
+            ),
+        );
+        assert_eq!(folder.look("file"), [("pin".into(), 1, 0)], "{given}");
+    }
 }

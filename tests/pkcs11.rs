@@ -1,4 +1,5 @@
-//! Client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which writes down every call.
+//! Client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which writes down every call, or through a module of the
+//! tests' own, which does not do what it should (tests/data/unwilling.c).
 //!
 //! A module reads its environment when it is initialized, which is once in a process. So each test runs in a process of its
 //! own, with a token of its own.
@@ -8,11 +9,17 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use common::broker::Broker;
 use common::certificates::{Authority, authority, server};
-use common::{PATIENCE, eventually, next, quickly, reader, told, within, write_own, writer};
+use common::{
+    PATIENCE, connection_timeout, eventually, holds_within, next, pkcs11_module, quickly, reader, told, within,
+    write_own, writer,
+};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::session::{Session, UserType};
+use cryptoki::types::AuthPin;
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageWriter, Result};
 
@@ -21,18 +28,8 @@ const OWN: &str = "TEST_TOKEN_FOLDER";
 /// Everybody with a certificate of the run's authority may connect; the certificate says who it is.
 const BY_CERTIFICATE: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
 
-/// A module of Debian's packages `softhsm2` and `opensc`, or where others have it.
-fn library(name: &str) -> PathBuf {
-    let folders = ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].into_iter();
-    let folders =
-        folders.chain(["/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/local/lib/softhsm", "/usr/local/lib"]);
-    let folders = folders.chain(["/opt/homebrew/lib/softhsm", "/opt/homebrew/lib"]);
-    let mut files = folders.map(|folder| Path::new(folder).join(name));
-    files.find(|file| file.exists()).unwrap_or_else(|| panic!("there is no {name}; 'make deps' installs it"))
-}
-
 fn spy() -> PathBuf {
-    library("pkcs11-spy.so")
+    pkcs11_module("pkcs11-spy.so")
 }
 
 fn run(command: &mut Command) {
@@ -56,12 +53,35 @@ impl Token {
         let mut own = Command::new(std::env::current_exe().expect("this program"));
         own.args(["--exact", test]).env(OWN, folder.path());
         own.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"));
-        own.env("PKCS11SPY", library("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
+        own.env("TEST_TOKEN_MODULE", pkcs11_module("libsofthsm2.so"));
+        own.env("PKCS11SPY", pkcs11_module("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
         // Its result is not one of this process, whose results are counted.
         let output = own.output().expect("this program");
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         assert!(output.status.success() && said.contains("1 passed"), "{test} in a process of its own: {said}");
         None
+    }
+
+    /// The module that does not do what it should.
+    fn unwilling(&self) -> String {
+        let module = self.0.join("unwilling.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/unwilling.c");
+        run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(source).arg("-ldl"));
+        std::fs::set_permissions(&module, std::fs::Permissions::from_mode(0o700)).expect("chmod");
+        module.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// How often the unwilling module was called like this.
+    fn calls(&self, function: &str) -> usize {
+        let calls = std::fs::read_to_string(self.0.join("calls")).unwrap_or_default();
+        calls.lines().filter(|line| *line == function).count()
+    }
+
+    /// The function does not come back until what this returns is dropped.
+    fn hangs(&self, function: &str) -> Hanging {
+        let file = self.0.join(format!("hang-{function}"));
+        std::fs::write(&file, "").expect("write");
+        Hanging(file)
     }
 
     fn init(self, label: &str) -> Token {
@@ -70,11 +90,21 @@ impl Token {
         self
     }
 
+    /// A private key without its public half.
     fn key(&self, label: &str, id: &str, key_pem: &str) {
+        self.import(label, id, key_pem, &["--no-public-key"]);
+    }
+
+    /// Both halves of a key.
+    fn pair(&self, label: &str, id: &str, key_pem: &str) {
+        self.import(label, id, key_pem, &[]);
+    }
+
+    fn import(&self, label: &str, id: &str, key_pem: &str, others: &[&str]) {
         let file = self.0.join("key.pem");
         write_own(&file, key_pem);
-        let arguments = ["--token", "test", "--label", label, "--id", id, "--pin", PIN, "--no-public-key", "--import"];
-        run(Command::new("softhsm2-util").args(arguments).arg(&file));
+        let arguments = ["--token", "test", "--label", label, "--id", id, "--pin", PIN, "--import"];
+        run(Command::new("softhsm2-util").args(others).args(arguments).arg(&file));
     }
 
     fn certificate(&self, label: &str, id: &str, pem: &str) {
@@ -84,7 +114,7 @@ impl Token {
         let arguments =
             ["--token-label", "test", "--login", "--pin", PIN, "--type", "cert", "--label", label, "--id", id];
         let mut tool = Command::new("pkcs11-tool");
-        run(tool.arg("--module").arg(library("libsofthsm2.so")).args(arguments).arg("--write-object").arg(&der));
+        run(tool.arg("--module").arg(pkcs11_module("libsofthsm2.so")).args(arguments).arg("--write-object").arg(&der));
     }
 
     /// A key with its certificate, both called `client`.
@@ -98,6 +128,14 @@ impl Token {
     fn logins(&self) -> usize {
         let log = std::fs::read_to_string(self.0.join("spy.log")).unwrap_or_default();
         log.lines().filter(|line| line.ends_with(": C_Login")).count()
+    }
+}
+
+struct Hanging(PathBuf);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -120,6 +158,20 @@ fn pkcs11<const N: usize>(others: [(&str, &str); N]) -> Map {
         }
     }
     map
+}
+
+/// One of every kind.
+fn keys() -> [(&'static str, String); 4] {
+    [
+        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
+        ("p256", p256()),
+        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
+        ("ed25519", key(&["-algorithm", "ED25519"])),
+    ]
+}
+
+fn without_pin() -> Map {
+    [("module", spy().display().to_string())].into_iter().collect()
 }
 
 fn tls(pkcs11: Map) -> Map {
@@ -147,11 +199,7 @@ fn a_key_of_every_kind_logs_in_with_both_versions_of_tls() {
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
     let address = format!("127.0.0.1:{}", broker.further);
     let between = authority().sign_authority("in between");
-    let kinds: [(&str, String); 3] = [
-        ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
-        ("p256", p256()),
-        ("p384", key(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])),
-    ];
+    let kinds = keys();
     token.certificate("between", "ff", &between.pem);
     for (number, (kind, key_pem)) in kinds.iter().enumerate() {
         let id = format!("0{}", number + 1);
@@ -199,13 +247,49 @@ fn a_wrong_pin_is_tried_once() {
         tls.insert("certfile_data", certificate.as_str());
         open("127.0.0.1:1".into(), tls)
     };
-    told(with_certificate(pkcs11([])), "InvalidConfiguration", &["does not belong to the certificate"]);
+    told(with_certificate(pkcs11([])), "InvalidConfiguration", &["does not belong to the key 'client' (id 01)"]);
     assert_eq!(token.logins(), 2);
     let file = token.0.join("pin");
     write_own(&file, format!("{PIN}\n"));
     let from_file: Map =
         [("module", spy().display().to_string()), ("pin_file", file.display().to_string())].into_iter().collect();
-    told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the certificate"]);
+    told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the key"]);
+}
+
+/// The token counts them all together.
+#[test]
+fn a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_either() {
+    let Some(token) = Token::of("a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_either")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    let first = token.unwilling();
+    let second = token.0.join("second.so");
+    std::fs::copy(&first, &second).expect("copy");
+    let second = second.to_str().expect("UTF-8");
+    let answer = |number: u32| write_own(&token.0.join("answer-C_Login"), number.to_string());
+    // CKR_DEVICE_REMOVED, before the token has seen the PIN.
+    answer(0x32);
+    for _ in 0..2 {
+        refused(pkcs11([("module", first.as_str())]), "Io", &["C_Login: CKR_DEVICE_REMOVED"]);
+    }
+    let before = token.calls("C_Login");
+    // CKR_FUNCTION_FAILED and CKR_PIN_INCORRECT.
+    for (pin, number, variant, word) in [
+        ("0000-first", 0x6, "Io", "C_Login: CKR_FUNCTION_FAILED"),
+        ("0000-second", 0xa0, "InvalidConfiguration", "refuses the PIN"),
+    ] {
+        answer(number);
+        let before = token.calls("C_Login");
+        refused(pkcs11([("module", first.as_str()), ("pin", pin)]), variant, &[word]);
+        for module in [first.as_str(), second] {
+            let words = [".pin'", "has refused this PIN before (C_Login: CKR_"];
+            refused(pkcs11([("module", module), ("pin", pin)]), "InvalidConfiguration", &words);
+        }
+        assert_eq!(token.calls("C_Login"), before + 1, "{pin}");
+    }
+    assert_eq!(token.calls("C_Login"), before + 2);
 }
 
 #[test]
@@ -222,8 +306,45 @@ fn clients_share_a_login_and_no_pin_but_the_right_one_gets_into_it() {
         "InvalidConfiguration",
         &["logged in to the token 'test' with another PIN"],
     );
+    refused(
+        without_pin(),
+        "InvalidConfiguration",
+        &["logged in to the token 'test' with a PIN", "this client has none"],
+    );
     assert_eq!(token.logins(), 1);
     drop(clients);
+}
+
+/// As another part of the same process can have it, which has initialized the module itself.
+fn foreign() -> Session {
+    let module = Pkcs11::new(spy()).expect("the module");
+    let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slot = module.get_slots_with_initialized_token().expect("slots")[0];
+    module.open_ro_session(slot).expect("a session")
+}
+
+#[test]
+fn beside_a_login_of_somebody_else_in_the_process_no_pin_is_needed_and_none_is_tried() {
+    let Some(token) = Token::of("beside_a_login_of_somebody_else_in_the_process_no_pin_is_needed_and_none_is_tried")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    refused(pkcs11([("pin", "0000-wrong")]), "InvalidConfiguration", &["refuses the PIN"]);
+    let foreign = foreign();
+    foreign.login(UserType::User, Some(&AuthPin::new(PIN.into()))).expect("login");
+    let before = token.logins();
+    for map in [without_pin(), pkcs11([("pin", "0000-wrong")]), pkcs11([("pin", "0000-other")]), pkcs11([])] {
+        open(address.clone(), tls(map)).expect("a writer").write("x").expect("write");
+    }
+    assert_eq!(token.logins(), before);
+    foreign.logout().expect("logout");
+    refused(without_pin(), "InvalidConfiguration", &["'test' needs its PIN"]);
+    refused(pkcs11([("pin", "0000-wrong")]), "InvalidConfiguration", &["has refused this PIN before"]);
+    assert_eq!(token.logins(), before);
 }
 
 #[test]
@@ -238,11 +359,7 @@ fn a_session_that_is_gone_is_opened_again() {
     let client =
         builder.parameter("connect", reconnect).parameter("reconnect_delay", quickly()).open().expect("a writer");
     client.write("before").expect("write");
-    // As another part of the same process can do it, which has initialized the module itself.
-    let module = Pkcs11::new(spy()).expect("the module");
-    let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
-    let slot = module.get_slots_with_initialized_token().expect("slots")[0];
-    module.open_ro_session(slot).expect("a session").logout().expect("logout");
+    foreign().logout().expect("logout");
     broker.kill();
     broker.restart();
     client.write("after").expect("write");
@@ -254,8 +371,7 @@ fn what_is_missing_is_told_with_what_is_there() {
     let Some(token) = Token::of("what_is_missing_is_told_with_what_is_there") else { return };
     let token = token.init("test");
     refused(pkcs11([("token", "other")]), "InvalidConfiguration", &[".token'", "these: 'test' (serial '"]);
-    let without_pin: Map = [("module", spy().display().to_string())].into_iter().collect();
-    refused(without_pin, "InvalidConfiguration", &["'test' needs its PIN", "'pin' or 'pin_file'"]);
+    refused(without_pin(), "InvalidConfiguration", &["'test' needs its PIN", "'pin' or 'pin_file'"]);
     assert_eq!(token.logins(), 0);
     refused(pkcs11([]), "InvalidConfiguration", &["no such private key in the token 'test'; it has these: none"]);
     token.key("first", "01", &p256());
@@ -278,12 +394,58 @@ fn what_is_missing_is_told_with_what_is_there() {
 }
 
 #[test]
+fn a_file_with_more_than_the_pin_costs_no_try() {
+    let Some(token) = Token::of("a_file_with_more_than_the_pin_costs_no_try") else { return };
+    let token = token.init("test");
+    let file = token.0.join("pin");
+    let of_file = |file: &Path| -> Map {
+        [("module", spy().display().to_string()), ("pin_file", file.display().to_string())].into_iter().collect()
+    };
+    for (text, words) in [
+        ("", "the file is empty"),
+        ("\u{feff}s3cr3t-pin\n", "begins with a byte order mark"),
+        ("s3cr3t-pin \n", "begins or ends with a blank"),
+        ("s3cr3t-pin\r\r\n", "more than one line"),
+        ("s3cr3t-pin\n\n", "more than one line"),
+        ("s3cr3t-pin\ns3cr3t-so\n", "more than one line"),
+    ] {
+        write_own(&file, text);
+        refused(of_file(&file), "InvalidConfiguration", &[".pin_file'", words]);
+    }
+    refused(pkcs11([("pin", "s3cr3t-pin\n")]), "InvalidConfiguration", &[".pin'", "a line break"]);
+    // One that everybody may read, as most folders, is not to be closed to others.
+    let folder = token.0.join("folder");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("chmod");
+    refused(of_file(&folder), "Io", &[".pin_file'", "it is not a regular file, but a folder"]);
+    refused(of_file(Path::new("/dev/null")), "Io", &[".pin_file'", "it is not a regular file"]);
+    for module in [folder.as_path(), Path::new("/dev/null")] {
+        let module = module.to_str().expect("UTF-8");
+        refused(pkcs11([("module", module)]), "Io", &[".module'", "can't be read: it is not a regular file"]);
+    }
+    for name in ["keyfile", "certfile"] {
+        let mut tls: Map = [("certfile_data", authority().pem.as_str())].into_iter().collect();
+        tls.insert(name, folder.display().to_string());
+        let tls = match name {
+            "certfile" => [(name, folder.display().to_string())].into_iter().collect(),
+            _ => tls,
+        };
+        let words = [name, "it is not a regular file, but a folder"];
+        told(open("127.0.0.1:1".into(), tls), "Io", &words);
+    }
+    assert_eq!(token.logins(), 0);
+}
+
+#[test]
 fn a_module_that_can_not_be_used_says_why() {
     let Some(token) = Token::of("a_module_that_can_not_be_used_says_why") else { return };
     refused(pkcs11([("module", "/nonexistent/p11.so")]), "Io", &[".module'", "/nonexistent/p11.so", "can't be read"]);
     let file = token.0.join("text.so");
     write_own(&file, "text");
-    refused(pkcs11([("module", &file.display().to_string())]), "Io", &[".module'", "can't be loaded"]);
+    let path = file.display().to_string();
+    let map = pkcs11([("module", &path)]);
+    let message = told(open("127.0.0.1:1".into(), tls(map)), "Io", &[".module'", "can't be loaded"]);
+    assert_eq!(message.matches(&path).count(), 1, "{message}");
     refused(pkcs11([]), "Io", &["there is no token"]);
 }
 
@@ -305,7 +467,7 @@ fn of_several_tokens_one_has_to_be_named() {
 fn a_module_that_others_can_write_is_not_loaded() {
     let Some(token) = Token::of("a_module_that_others_can_write_is_not_loaded") else { return };
     let module = token.0.join("module.so");
-    std::fs::copy(library("libsofthsm2.so"), &module).expect("copy");
+    std::fs::copy(pkcs11_module("libsofthsm2.so"), &module).expect("copy");
     let set_mode = |file: &Path, mode| {
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("chmod");
     };
@@ -368,7 +530,281 @@ fn a_certificate_in_a_file_must_be_the_keys() {
     for (chain, hint) in [(other.clone(), ""), (format!("{other}{own}"), "the client's own must come first")] {
         let mut tls = tls(pkcs11([]));
         tls.insert("certfile_data", chain);
-        let words = ["'tls.pkcs11'", "the private key does not belong to the certificate of", hint];
+        let words = ["'tls.certfile_data'", "the certificate does not belong to the key 'client' (id 01)", hint];
         told(open("127.0.0.1:1".into(), tls), "InvalidConfiguration", &words);
     }
+}
+
+/// How many threads of this process have this name.
+#[cfg(target_os = "linux")]
+fn threads(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|found| found.trim() == name).count()
+}
+
+/// A client with a token that hangs in this function is not opened, whoever waits for it, and nothing is left behind.
+fn a_token_that_hangs_in(token: &Token, module: &str, function: &str, address: &str) {
+    let hanging = token.hangs(function);
+    let named = || tls(pkcs11([("module", module)]));
+    let mut message = String::new();
+    let expected = format!("did not answer within 500ms; it is still at {function}");
+    // On a busy machine the time may be up before the token has come so far, and the session of who has given up goes with it.
+    holds_within(PATIENCE, || {
+        let builder = writer::<str>(address, "t").parameter("tls", named());
+        let opened = within(PATIENCE, move || builder.parameter("connect", connection_timeout(0.5)).open());
+        message = opened.err().map(|e| e.to_string()).unwrap_or_default();
+        message.contains(&expected)
+    });
+    assert!(message.contains(&expected) && !message.contains("s3cr3t"), "{message}");
+    // Who gives up waits for nothing, neither for the connection's time-out of 30 seconds nor for the token.
+    let opening = writer::<str>(address, "t").parameter("tls", named()).open_async();
+    within(PATIENCE, move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let given_up = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(50), opening).await });
+        assert!(given_up.is_err(), "the token has answered");
+    });
+    drop(hanging);
+}
+
+#[test]
+fn a_token_that_does_not_answer_holds_up_nobody_for_longer_than_the_time_out() {
+    let Some(token) = Token::of("a_token_that_does_not_answer_holds_up_nobody_for_longer_than_the_time_out") else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    for function in ["C_GetTokenInfo", "C_Login", "C_Sign"] {
+        a_token_that_hangs_in(&token, &module, function, &address);
+        #[cfg(target_os = "linux")]
+        eventually("the end of the thread", || threads("sinetstream-key") == 0);
+    }
+    // One that answers again is as good as ever.
+    open(address, tls(pkcs11([("module", module.as_str())]))).expect("a writer").write("x").expect("write");
+}
+
+#[test]
+fn a_token_that_hangs_while_a_client_comes_back_hinders_neither_writes_nor_its_close() {
+    let Some(token) = Token::of("a_token_that_hangs_while_a_client_comes_back_hinders_neither_writes_nor_its_close")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let builder = writer::<str>("replaced", "t").parameter("brokers", address);
+    let builder = builder.parameter("tls", tls(pkcs11([("module", module.as_str())])));
+    let times: Value = [("automatic_reconnect", Value::from(true)), ("connection_timeout", 3.0.into())].into();
+    let (events, told) = std::sync::mpsc::channel();
+    let builder = builder.parameter("connect", times).parameter("reconnect_delay", quickly());
+    let builder = builder.parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 300);
+    let client = builder
+        .on_connection_event(move |event| {
+            let _ = events.send(format!("{event:?}"));
+        })
+        .open()
+        .expect("a writer");
+    client.write("before").expect("write");
+    let signatures = token.calls("C_Sign");
+    let hanging = token.hangs("C_Sign");
+    broker.kill();
+    broker.restart();
+    eventually("a signature", || token.calls("C_Sign") > signatures);
+    // The error of an attempt says whose fault it is.
+    let words = "the token 'test' did not answer within 3s; it is still at C_Sign";
+    within(PATIENCE, move || while !told.recv().expect("events").contains(words) {});
+    within(PATIENCE, move || {
+        assert!(client.write("meanwhile").is_err(), "the token has answered");
+        let _ = client.close();
+    });
+    drop(hanging);
+    #[cfg(target_os = "linux")]
+    eventually("the end of the thread", || threads("sinetstream-key") == 0);
+}
+
+#[test]
+fn of_several_certificates_of_a_key_one_that_is_valid_now_is_shown() {
+    let Some(token) = Token::of("of_several_certificates_of_a_key_one_that_is_valid_now_is_shown") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    token.certificate("old", "01", &authority().sign_expired_client_key("old", &key_pem).pem);
+    // Alone it is used, and the broker decides.
+    let (events, warned) = std::sync::mpsc::channel();
+    let builder = writer::<str>(&address, "t").parameter("tls", tls(pkcs11([])));
+    let builder = builder.on_connection_event(move |event| {
+        let _ = events.send(format!("{event:?}"));
+    });
+    let opened = within(PATIENCE, move || builder.open());
+    told(opened, "Connection", &["the client's certificate"]);
+    let words = "the client's certificate has expired: it was valid until 2020-01-01 00:00:00 UTC";
+    within(PATIENCE, move || while !warned.recv().expect("a warning").contains(words) {});
+    token.certificate("new", "01", &authority().sign_client_key("new", &key_pem).pem);
+    token.certificate("older", "01", &authority().sign_expired_client_key("older", &key_pem).pem);
+    open(address, tls(pkcs11([]))).expect("a writer").write("x").expect("write");
+    eventually("the login", || broker.log().contains("u'new'"));
+}
+
+#[test]
+fn an_authority_that_has_only_the_name_of_the_issuer_is_not_shown() {
+    let Some(token) = Token::of("an_authority_that_has_only_the_name_of_the_issuer_is_not_shown") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    // In the token's order the first one, and the one that has signed.
+    let [before, between, behind] = [0; 3].map(|_| authority().sign_authority("in between"));
+    token.certificate("before", "fd", &before.pem);
+    token.certificate("between", "fe", &between.pem);
+    token.certificate("behind", "ff", &behind.pem);
+    let key_pem = p256();
+    token.key("client", "01", &key_pem);
+    token.certificate("client", "01", &between.sign_client_key("client", &key_pem).pem);
+    open(address, tls(pkcs11([]))).expect("a writer").write("x").expect("write");
+}
+
+/// A signature of the token's may cost a touch by its owner.
+#[test]
+fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
+    let Some(token) = Token::of("a_token_that_has_the_public_half_signs_for_the_connection_only") else { return };
+    let token = token.init("test");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let module = token.unwilling();
+    let kinds = keys();
+    for (number, (kind, key_pem)) in kinds.iter().enumerate() {
+        let id = format!("0{}", number + 1);
+        token.pair(kind, &id, key_pem);
+        token.certificate(kind, &id, &authority().sign_client_key(kind, key_pem).pem);
+        let before = token.calls("C_Sign");
+        let map = pkcs11([("module", module.as_str()), ("label", kind)]);
+        let client = open(address.clone(), tls(map)).expect("a writer");
+        client.write("x").expect("write");
+        assert_eq!(token.calls("C_Sign") - before, 1, "{kind}");
+    }
+    // A public half of another key, left over under the same id, makes no difference but one signature.
+    let key_pem = p256();
+    token.key("replaced", "05", &key_pem);
+    token.pair("left over", "06", &p256());
+    let change = ["--token-label", "test", "--login", "--pin", PIN, "--type", "pubkey", "--id", "06", "--set-id", "05"];
+    run(Command::new("pkcs11-tool").arg("--module").arg(pkcs11_module("libsofthsm2.so")).args(change));
+    token.certificate("replaced", "05", &authority().sign_client_key("replaced", &key_pem).pem);
+    let map = pkcs11([("module", module.as_str()), ("label", "replaced")]);
+    open(address, tls(map)).expect("a writer").write("x").expect("write");
+}
+
+#[test]
+fn a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told_as_such() {
+    let Some(token) =
+        Token::of("a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told_as_such")
+    else {
+        return;
+    };
+    let token = token.init("test");
+    let module = token.unwilling();
+    let key_pem = key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
+    token.key("", "01", &key_pem);
+    let named = || pkcs11([("module", module.as_str())]);
+    refused(named(), "InvalidConfiguration", &["the key without a label (id 01), RSA of 2048 bits", "no certificate"]);
+    token.certificate("client", "01", &authority().sign_client_key("client", &key_pem).pem);
+    // CKM_RSA_PKCS alone.
+    write_own(&token.0.join("mechanism"), "1");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    for (version, works) in [("TLSv1.3", false), ("TLSv1.2", true)] {
+        let mut tls = tls(named());
+        tls.insert("tls_version", version);
+        match works {
+            true => open(address.clone(), tls).expect("a writer").write("x").expect("write"),
+            false => {
+                told(open(address.clone(), tls), "Connection", &["none of the kinds of signatures", "without PSS"]);
+            }
+        }
+    }
+}
+
+/// A client that comes back when its broker does, and what it tells of its attempts.
+fn coming_back(address: &str, pkcs11: Map) -> (MessageWriter<str>, std::sync::mpsc::Receiver<String>) {
+    let (events, told) = std::sync::mpsc::channel();
+    let reconnect: Value = [("automatic_reconnect", true)].into();
+    let builder = writer::<str>(address, "t").parameter("tls", tls(pkcs11)).parameter("connect", reconnect);
+    let builder = builder.parameter("reconnect_delay", quickly()).on_connection_event(move |event| {
+        let _ = events.send(format!("{event:?}"));
+    });
+    (within(PATIENCE, move || builder.open()).expect("a writer"), told)
+}
+
+#[test]
+fn a_token_that_is_taken_out_and_put_back_is_logged_in_to_again() {
+    let Some(token) = Token::of("a_token_that_is_taken_out_and_put_back_is_logged_in_to_again") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let (client, told) = coming_back(&address, pkcs11([("module", module.as_str())]));
+    client.write("before").expect("write");
+    let before = token.calls("C_Login");
+    // CKR_DEVICE_REMOVED and CKR_TOKEN_NOT_PRESENT.
+    let answers = [("C_Sign", "50"), ("C_GetTokenInfo", "224")];
+    answers.iter().for_each(|(name, number)| write_own(&token.0.join(format!("answer-{name}")), number));
+    broker.kill();
+    broker.restart();
+    let words = "the token 'test' is not there; is the card or device in?";
+    let told = within(PATIENCE, move || {
+        while !told.recv().expect("events").contains(words) {}
+        told
+    });
+    assert_eq!(token.calls("C_Login"), before);
+    answers.iter().for_each(|(name, _)| std::fs::remove_file(token.0.join(format!("answer-{name}"))).expect("remove"));
+    client.write("after").expect("write");
+    assert_eq!(token.calls("C_Login"), before + 1);
+    drop((client, told));
+}
+
+#[test]
+fn sessions_that_somebody_else_has_closed_are_opened_again() {
+    let Some(token) = Token::of("sessions_that_somebody_else_has_closed_are_opened_again") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let module = token.unwilling();
+    let (client, _told) = coming_back(&address, pkcs11([("module", module.as_str())]));
+    client.write("before").expect("write");
+    write_own(&token.0.join("close-all"), "");
+    broker.kill();
+    broker.restart();
+    client.write("after").expect("write");
+    assert!(!token.0.join("close-all").exists());
+    assert_eq!(token.calls("C_Login"), 2);
+}
+
+#[test]
+fn a_pin_that_is_locked_or_has_one_try_left_is_not_tried() {
+    let Some(token) = Token::of("a_pin_that_is_locked_or_has_one_try_left_is_not_tried") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let named = || pkcs11([("module", module.as_str())]);
+    // CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
+    for (flag, words) in
+        [(0x20000, "only one try left before it locks itself"), (0x40000, "is locked; its administrator")]
+    {
+        write_own(&token.0.join("flags"), format!("{flag}"));
+        refused(named(), "InvalidConfiguration", &[".pin'", "the token 'test'", words]);
+    }
+    assert_eq!(token.calls("C_Login"), 0);
+    std::fs::remove_file(token.0.join("flags")).expect("remove");
+    // CKR_PIN_LOCKED, from a token that did not say so before.
+    write_own(&token.0.join("answer-C_Login"), "164");
+    refused(named(), "InvalidConfiguration", &[".pin'", "is locked; its administrator"]);
+    refused(named(), "InvalidConfiguration", &["has refused this PIN before (C_Login: CKR_PIN_LOCKED)"]);
+    assert_eq!(token.calls("C_Login"), 1);
 }

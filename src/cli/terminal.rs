@@ -1,5 +1,7 @@
 //! Text for a terminal. Names in a file or in an answer of a configuration server may be anybody's, and so may a message.
 
+use crate::strangers::changes_order;
+
 /// Without what would control a terminal, or show characters in another order than they have.
 pub(super) fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -11,11 +13,6 @@ pub(super) fn harmless(text: &str) -> String {
         }
     }
     shown
-}
-
-/// The embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX #9, section 2).
-fn changes_order(c: char) -> bool {
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

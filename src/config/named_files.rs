@@ -9,6 +9,10 @@ use super::rights::{self, Use};
 impl Extractor {
     /// Notes what is found about a file that was named at this place.
     pub fn look_at(&mut self, file: &Path, opened: Option<&Metadata>, use_: Use, place: &str) {
+        // What is no file has another fault than its rights, which is told when it is read.
+        if opened.is_none() && std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+            return;
+        }
         for finding in rights::look_at(file, opened, use_) {
             let message = format!("{place}: {}", finding.message);
             match finding.is_error {

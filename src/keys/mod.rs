@@ -1,5 +1,6 @@
 //! PEM files and the private keys in them, for TLS and for encrypted values of the configuration; and keys that stay in a token.
 
+pub(crate) mod chain;
 mod cost;
 pub(crate) mod pem;
 pub(crate) mod private;

@@ -3,13 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use tokio::time::timeout_at;
 
-use super::link::{Link, TLS_ALERT, Written, explain, failed};
+use super::link::{Link, TLS_ALERT, Tls, Written, explain, failed};
 use super::plan::Plan;
 use super::protocol::{self, Connack, Connect, Decoder, Limits, Packet, Reason, connack_text};
 use super::steps::{Step, Steps};
 use super::wait::after;
 use crate::config::{Broker, Version};
 use crate::error::{Cause, Error};
+use crate::keys::token::Key;
 
 /// A connection that the broker has accepted.
 pub(crate) struct Opened {
@@ -42,7 +43,10 @@ pub(crate) async fn open(
 ) -> Result<Opened, Refused> {
     let timeout = plan.connection_timeout;
     timeout_at(after(timeout), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
-        let cause = format!("the broker did not answer within {timeout:?}");
+        let cause = match plan.tls.as_ref().and_then(Tls::key).and_then(Key::silence) {
+            Some(silence) => silence,
+            None => format!("the broker did not answer within {timeout:?}"),
+        };
         Err(Refused::ForNow(failed(broker, "time-out", Cause::TimedOut, cause)))
     })
 }
@@ -55,7 +59,8 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();
     let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
-    let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}", explain(e)));
+    let shortcoming = plan.tls.as_ref().and_then(Tls::shortcoming).map(|why| format!("; {why}")).unwrap_or_default();
+    let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}{shortcoming}", explain(e)));
 
     // Wiped when it is written.
     let mut chunks = [Bytes::from_owner(protocol::connect(connect))].into();

@@ -112,6 +112,15 @@ impl<'a> Driver<'a> {
     /// Opens the client with the first broker that does all that is needed for it, and serves that connection until it is
     /// lost. A refused login or subscription is final: no next broker is asked.
     async fn open(&mut self) -> Result<std::result::Result<Error, Closed>> {
+        tokio::select! {
+            biased;
+            identified = self.plan.identify() => {
+                if let Some(text) = identified? {
+                    self.shared.announce(ConnectionEvent::Warning { text });
+                }
+            }
+            () = self.shared.closing() => return Ok(Err(Closed)),
+        }
         let mut failures = Vec::new();
         for broker in 0..self.plan.brokers.len() {
             self.broker = broker;

@@ -77,4 +77,13 @@ impl Plan {
             runtime: environment.runtime,
         })
     }
+
+    /// Asks a token for the client's key, if there is one, within the connection's time-out. What about the client's certificate
+    /// should be changed.
+    pub async fn identify(&self) -> Result<Option<String>> {
+        match &self.tls {
+            Some(tls) => tls.identify(self.connection_timeout).await,
+            None => Ok(None),
+        }
+    }
 }

@@ -17,11 +17,28 @@ pub(crate) struct Probed {
     pub failed: Option<(Duration, Error)>,
 }
 
-/// Reads the certificates; the connection is opened by the future.
-pub(crate) fn probe(settings: &Settings, broker: &Broker) -> Result<impl Future<Output = Probed> + Send + use<>> {
-    let plan = Plan::new(settings, Role::Writer, None, &KeyMaterial::default(), Environment::system()?)?;
-    let broker = broker.clone();
-    Ok(async move {
+/// What is ready to connect.
+pub(crate) struct Probe {
+    plan: Plan,
+}
+
+impl Probe {
+    /// Reads the certificates and keys.
+    pub async fn prepare(settings: &Settings) -> Result<Probe> {
+        let plan = Plan::new(settings, Role::Writer, None, &KeyMaterial::default(), Environment::system()?)?;
+        if let Some(text) = plan.identify().await? {
+            tracing::warn!("{text}");
+        }
+        Ok(Probe { plan })
+    }
+
+    /// The key in a token that the client signs with, for people.
+    pub fn signs_with(&self) -> Option<String> {
+        self.plan.tls.as_ref()?.key().map(ToString::to_string)
+    }
+
+    pub async fn connect(self, broker: Broker) -> Probed {
+        let Probe { plan } = self;
         let mut steps = Steps::begin();
         let opened = connect::open(&plan, &plan.connect, &broker, &mut steps).await;
         let failed = match opened {
@@ -33,5 +50,5 @@ pub(crate) fn probe(settings: &Settings, broker: &Broker) -> Result<impl Future<
             Err(Refused::ForNow(error) | Refused::ForGood(error)) => Some((steps.under_way(), error)),
         };
         Probed { done: steps.all().to_vec(), failed }
-    })
+    }
 }

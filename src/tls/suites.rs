@@ -1,6 +1,7 @@
 //! The names of cipher suites and protocol versions.
 
 use super::provider::cipher_suite as suite;
+use crate::strangers::harmless;
 use rustls::SupportedCipherSuite;
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
@@ -113,7 +114,7 @@ pub(crate) fn version(name: &str) -> Result<Versions, String> {
 }
 
 fn shortened(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(60).collect()
+    harmless(name, 60)
 }
 
 #[cfg(test)]

@@ -65,6 +65,14 @@ impl Authority {
         self.sign_with(client_params(name), &KeyPair::from_pem(key_pem).expect("a key"))
     }
 
+    /// The same, but valid until the year 2020 only.
+    pub fn sign_expired_client_key(&self, name: &str, key_pem: &str) -> Certificate {
+        let mut params = client_params(name);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self.sign_with(params, &KeyPair::from_pem(key_pem).expect("a key"))
+    }
+
     /// An authority below this one.
     pub fn sign_authority(&self, name: &str) -> Authority {
         let params = authority_params(name);

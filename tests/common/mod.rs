@@ -177,3 +177,13 @@ pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + 
         }
     }
 }
+
+/// A module of Debian's packages `softhsm2` and `opensc`, or where others have it.
+pub fn pkcs11_module(name: &str) -> PathBuf {
+    let folders = ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].into_iter();
+    let folders =
+        folders.chain(["/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/local/lib/softhsm", "/usr/local/lib"]);
+    let folders = folders.chain(["/opt/homebrew/lib/softhsm", "/opt/homebrew/lib"]);
+    let mut files = folders.map(|folder| Path::new(folder).join(name));
+    files.find(|file| file.exists()).unwrap_or_else(|| panic!("there is no {name}; 'make deps' installs it"))
+}

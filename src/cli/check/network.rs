@@ -10,12 +10,12 @@ use super::understand::{Service, given};
 use crate::cli::args::Check;
 use crate::cli::failure::{Exit, Result, exit_of, reworded};
 use crate::cli::stop::{Stop, Waited};
-use crate::config::{Broker, ClientCertificate, Settings};
+use crate::config::{Broker, Settings};
 use crate::error::Error;
-use crate::material::{self, KeyMaterial};
+use crate::material::KeyMaterial;
 use crate::metrics::now_us;
 use crate::mqtt::ConnectionEvent;
-use crate::mqtt::probe::probe;
+use crate::mqtt::probe::Probe;
 use crate::mqtt::steps::Step;
 use crate::mqtt::wait::after;
 use crate::reader::RawReader;
@@ -103,19 +103,23 @@ impl Attempt<'_> {
 
     fn open(&mut self) -> Result<Exit> {
         let began = Instant::now();
-        let probed = match probe(&self.settings, self.broker) {
-            Ok(probed) => probed,
-            Err(error) => {
+        // A token is asked for its key on a thread of the runtime.
+        let runtime = self.stop.runtime();
+        let _inside = runtime.enter();
+        let probe = match self.stop.wait(Probe::prepare(&self.settings), None) {
+            Waited::Done(Ok(probe)) => probe,
+            Waited::Stopped(exit) => return Ok(exit),
+            Waited::TimedOut => return Ok(Exit::Connection),
+            Waited::Done(Err(error)) => {
                 let advice = advice::on_files(&error);
                 self.report.step("TLS files", &Outcome::Failed(began.elapsed(), reworded(&error), advice))?;
                 return Ok(Exit::Configuration);
             }
         };
-        let certificate = self.settings.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref());
-        if let Some(ClientCertificate::Token(token)) = certificate {
-            self.report.note(&format!("the client signs with {}", material::describe_token(token)?))?;
+        if let Some(key) = probe.signs_with() {
+            self.report.note(&format!("the client signs with {key}"))?;
         }
-        let probed = match self.stop.wait(self.stop.runtime().spawn(probed), None) {
+        let probed = match self.stop.wait(runtime.spawn(probe.connect(self.broker.clone())), None) {
             Waited::Done(probed) => probed.map_err(|e| Error::Internal(format!("the attempt ended: {e}")))?,
             Waited::Stopped(exit) => return Ok(exit),
             Waited::TimedOut => return Ok(Exit::Connection),

@@ -5,6 +5,7 @@ use super::{Request, TLS, Value};
 use crate::config::extractor::Extractor;
 use crate::keys::private::from_hex;
 use crate::keys::token::Wanted;
+use crate::keys::token::pin::has_control;
 
 const MAP: &str = "pkcs11";
 
@@ -94,6 +95,10 @@ impl Extractor {
         if pin.as_ref().is_some_and(|pin| pin.bytes().is_empty()) {
             // Some tokens take nothing for a request to ask at their keypad, others for a wrong PIN.
             self.parameters.problem(TLS, &[MAP, "pin"], "is empty; fill it in, or leave it out");
+        }
+        if pin.as_ref().is_some_and(|pin| has_control(pin.bytes())) {
+            let message = "holds a line break or another control character; expected nothing but the PIN";
+            self.parameters.problem(TLS, &[MAP, "pin"], message);
         }
         match (pin, file) {
             (Some(pin), file) => {

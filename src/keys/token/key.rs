@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::Session;
 
 use super::login::{Pin, Token};
-use super::{Problem, Wanted, module, words};
+use super::worker::Limit;
+use super::{Problem, Wanted, module, signer, words};
 use crate::wiped::Secret;
 
 /// Of a key that can be used.
@@ -31,15 +34,32 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The public half of a key, as a token has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum PublicHalf {
+    /// Without zeros before the numbers.
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// Of a curve.
+    Point(Vec<u8>),
+    /// A SubjectPublicKeyInfo.
+    Info(Vec<u8>),
+}
+
 /// A private key in a token.
 pub(crate) struct Key {
     token: Arc<Token>,
     pin: Pin,
+    /// How long the token may take for an answer.
+    patience: Duration,
+    /// The token was asked for the last signature, and has not answered.
+    is_silent: AtomicBool,
     /// With these the object is found again in another session.
     template: Vec<Attribute>,
     shown: String,
     id: Vec<u8>,
     pub(super) kind: Kind,
+    /// As the token says it in one place or another.
+    pub(super) public: Vec<PublicHalf>,
     pub(super) mechanisms: Vec<MechanismType>,
 }
 
@@ -59,7 +79,7 @@ impl fmt::Display for Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        self.token.leave();
+        self.token.worker.leave();
     }
 }
 
@@ -78,13 +98,23 @@ struct Candidate {
     kind: Option<KeyType>,
     curve: Vec<u8>,
     modulus: Vec<u8>,
+    exponent: Vec<u8>,
+    point: Vec<u8>,
+    info: Vec<u8>,
     may_sign: Option<bool>,
     always_asks: bool,
 }
 
 impl Candidate {
     fn shown(&self) -> String {
-        format!("{} (id {})", words::quoted(&String::from_utf8_lossy(&self.label)), words::hex(&self.id))
+        let label = match self.label.is_empty() {
+            true => "without a label".to_owned(),
+            false => words::quoted(&String::from_utf8_lossy(&self.label)),
+        };
+        match self.id.is_empty() {
+            true => format!("{label} (without an id)"),
+            false => format!("{label} (id {})", words::hex(&self.id)),
+        }
     }
 
     fn is(&self, wanted: &Wanted) -> bool {
@@ -92,13 +122,45 @@ impl Candidate {
             && wanted.id.as_ref().is_none_or(|id| *id == self.id)
     }
 
+    fn public(&self) -> Vec<PublicHalf> {
+        let mut halves = Vec::new();
+        if !self.modulus.is_empty() && !self.exponent.is_empty() {
+            let (modulus, exponent) = (number(&self.modulus).to_vec(), number(&self.exponent).to_vec());
+            halves.push(PublicHalf::Rsa { modulus, exponent });
+        }
+        if !self.point.is_empty() {
+            halves.push(PublicHalf::Point(point(&self.point).to_vec()));
+        }
+        if !self.info.is_empty() {
+            halves.push(PublicHalf::Info(self.info.clone()));
+        }
+        halves
+    }
+
     fn template(&self) -> Vec<Attribute> {
-        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone())];
+        let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
         // SoftHSM's rule, and the standard's: an attribute that is empty would have to be there and empty.
+        if !self.label.is_empty() {
+            template.push(Attribute::Label(self.label.clone()));
+        }
         if !self.id.is_empty() {
             template.push(Attribute::Id(self.id.clone()));
         }
         template
+    }
+}
+
+/// Without the zeros before it.
+fn number(bytes: &[u8]) -> &[u8] {
+    let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    &bytes[first..]
+}
+
+/// The standard wants it as an OCTET STRING, which not every token makes of it. Its length takes one byte with the curves here.
+fn point(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [0x04, length, point @ ..] if usize::from(*length) == point.len() => point,
+        point => point,
     }
 }
 
@@ -107,21 +169,26 @@ const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 /// As an object identifier, and under the name that PKCS #11 3.0 gives it.
 const ED25519: [&[u8]; 2] = [&[0x06, 0x03, 0x2b, 0x65, 0x70], b"\x13\x0cedwards25519"];
 
-/// Looks for the key. Blocks on the token; a PIN may be tried for it.
-pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>) -> Result<Key, Problem> {
-    let token = module::load(&wanted.module)?.token(wanted)?;
+/// Looks for the key, and blocks on the token. A PIN may be tried for it. `patience`: how long it may take for a signature.
+pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, limit: Limit) -> Result<Key, Problem> {
+    let token = module::token(wanted, limit)?;
     // From here on it is left again when something fails, or with the key.
-    token.enter();
+    token.worker.enter();
     let mut key = Key {
         token,
         pin,
+        patience,
+        is_silent: AtomicBool::new(false),
         template: Vec::new(),
         shown: String::new(),
         id: Vec::new(),
         kind: Kind::Ed25519,
+        public: Vec::new(),
         mechanisms: Vec::new(),
     };
-    let candidates = key.token.with(&key.pin, candidates)?;
+    let candidates = key.token.with(&key.pin, limit, "C_FindObjects", |session| {
+        objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)])
+    })?;
     let shown = |keys: &[&Candidate]| words::list(keys.iter().map(|key| key.shown()).collect());
     let found: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.is(wanted)).collect();
     let chosen = match found[..] {
@@ -143,22 +210,32 @@ pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>) -> Result<Key, Problem>
     key.shown = chosen.shown();
     key.template = chosen.template();
     key.id = chosen.id.clone();
-    key.mechanisms = key.token.mechanisms(&key.pin)?;
+    key.public = chosen.public();
+    if !chosen.id.is_empty() {
+        let template = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Id(chosen.id.clone())];
+        let beside = key.token.with(&key.pin, limit, "C_FindObjects", move |session| objects(session, &template))?;
+        key.public.extend(beside.iter().flat_map(Candidate::public));
+    }
+    key.mechanisms = key.token.mechanisms(&key.pin, limit)?;
+    signer::check(&key)?;
     Ok(key)
 }
 
-fn candidates(session: &Session) -> cryptoki::error::Result<Vec<Candidate>> {
+fn objects(session: &Session, template: &[Attribute]) -> cryptoki::error::Result<Vec<Candidate>> {
     let wanted = [
         AttributeType::Label,
         AttributeType::Id,
         AttributeType::KeyType,
         AttributeType::EcParams,
+        AttributeType::EcPoint,
         AttributeType::Modulus,
+        AttributeType::PublicExponent,
+        AttributeType::PublicKeyInfo,
         AttributeType::Sign,
         AttributeType::AlwaysAuthenticate,
     ];
     let mut candidates = Vec::new();
-    for object in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])? {
+    for object in session.find_objects(template)? {
         let mut candidate = Candidate::default();
         for attribute in session.get_attributes(object, &wanted)? {
             match attribute {
@@ -166,7 +243,10 @@ fn candidates(session: &Session) -> cryptoki::error::Result<Vec<Candidate>> {
                 Attribute::Id(id) => candidate.id = id,
                 Attribute::KeyType(kind) => candidate.kind = Some(kind),
                 Attribute::EcParams(curve) => candidate.curve = curve,
+                Attribute::EcPoint(point) => candidate.point = point,
                 Attribute::Modulus(modulus) => candidate.modulus = modulus,
+                Attribute::PublicExponent(exponent) => candidate.exponent = exponent,
+                Attribute::PublicKeyInfo(info) => candidate.info = info,
                 Attribute::Sign(may) => candidate.may_sign = Some(may),
                 Attribute::AlwaysAuthenticate(always) => candidate.always_asks = always,
                 _ => {}
@@ -186,8 +266,7 @@ fn kind(key: &Candidate) -> Result<Kind, Problem> {
         return unusable("it asks for the PIN at each signature (CKA_ALWAYS_AUTHENTICATE), which is not supported");
     }
     const SUPPORTED: &str = "supported: RSA of 2048 to 8192 bits, EC on P-256 or P-384, Ed25519";
-    let first = key.modulus.iter().position(|byte| *byte != 0).unwrap_or(key.modulus.len());
-    let modulus = &key.modulus[first..];
+    let modulus = number(&key.modulus);
     let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
     match key.kind {
         Some(KeyType::RSA) if (2048..=8192).contains(&bits) => Ok(Kind::Rsa { bits }),
@@ -200,14 +279,15 @@ fn kind(key: &Candidate) -> Result<Kind, Problem> {
 
 impl Key {
     /// The certificates in the token, those of the key first.
-    pub fn certificates(&self) -> Result<Vec<Certificate>, Problem> {
-        let mut certificates = self.token.with(&self.pin, |session| {
+    pub fn certificates(&self, limit: Limit) -> Result<Vec<Certificate>, Problem> {
+        let own = self.id.clone();
+        let mut certificates = self.token.with(&self.pin, limit, "C_FindObjects", move |session| {
             let mut found = Vec::new();
             for object in session.find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])? {
                 let mut certificate = Certificate { der: Vec::new(), is_of_key: false };
                 for attribute in session.get_attributes(object, &[AttributeType::Id, AttributeType::Value])? {
                     match attribute {
-                        Attribute::Id(id) => certificate.is_of_key = id == self.id,
+                        Attribute::Id(id) => certificate.is_of_key = id == own,
                         Attribute::Value(der) => certificate.der = der,
                         _ => {}
                     }
@@ -221,11 +301,40 @@ impl Key {
         Ok(certificates)
     }
 
-    pub(super) fn sign(&self, mechanism: &Mechanism<'_>, data: &[u8]) -> Result<Vec<u8>, Problem> {
-        let signature = self.token.with(&self.pin, |session| match session.find_objects(&self.template)?.first() {
-            Some(object) => session.sign(mechanism, *object, data).map(Some),
-            None => Ok(None),
+    /// For a connection.
+    pub(super) fn sign_in_time<T>(&self, sign: impl FnOnce(Limit) -> Result<T, Problem>) -> Result<T, Problem> {
+        self.is_silent.store(true, Ordering::Relaxed);
+        let signature = sign(Limit::begin(self.patience));
+        // Who has given up says so until the next connection.
+        let is_late = matches!(signature, Err(Problem::Late(_)));
+        self.is_silent.store(is_late, Ordering::Relaxed);
+        signature
+    }
+
+    /// `mechanism` is made where it is used: it may have pointers in it.
+    pub(super) fn sign(
+        &self,
+        mechanism: impl Fn() -> Mechanism<'static> + Send + 'static,
+        data: Vec<u8>,
+        limit: Limit,
+    ) -> Result<Vec<u8>, Problem> {
+        let template = self.template.clone();
+        let signature = self.token.with(&self.pin, limit, "C_Sign", move |session| {
+            match session.find_objects(&template)?.first() {
+                Some(object) => session.sign(&mechanism(), *object, &data).map(Some),
+                None => Ok(None),
+            }
         })?;
         signature.ok_or_else(|| Problem::Key(format!("the private key {} is not in the token any more", self.shown)))
+    }
+
+    /// Before a connection.
+    pub fn forget(&self) {
+        self.is_silent.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it is the token that is waited for.
+    pub fn silence(&self) -> Option<String> {
+        self.is_silent.load(Ordering::Relaxed).then(|| self.token.worker.silence(self.patience))
     }
 }

@@ -1,7 +1,7 @@
 //! One session and one login per token, shared by all clients of the process. A token locks itself after a few wrong PINs, so a
 //! PIN that was refused once is never shown to it again.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
@@ -12,8 +12,9 @@ use cryptoki::types::RawAuthPin;
 
 use super::Problem;
 use super::module;
+use super::refused::{self, Digest, Identity};
 use super::words;
-use crate::lock::lock;
+use super::worker::{Limit, Worker};
 use crate::wiped::Secret;
 
 /// What opens a token; `None`: its own keypad, or nothing.
@@ -21,17 +22,14 @@ pub(super) type Pin = Option<Secret>;
 
 pub(super) struct Token {
     context: Pkcs11,
-    label: String,
-    serial: String,
-    state: Mutex<State>,
+    identity: Identity,
+    /// All calls for this token are made by it.
+    pub worker: Arc<Worker<State>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     open: Option<Open>,
-    /// How many keys of clients need the session.
-    users: usize,
-    refused: Vec<Pin>,
 }
 
 struct Open {
@@ -45,7 +43,7 @@ enum Login {
     /// The token asks for none.
     NotNeeded,
     /// By this PIN.
-    With(Pin),
+    With(Digest),
     /// By somebody else in this process.
     Foreign,
 }
@@ -53,7 +51,6 @@ enum Login {
 impl Open {
     /// Whether the session is what it was: one that somebody has logged out finds no private keys.
     fn is_alive(&self) -> bool {
-        let is_logged_in = |state| matches!(state, SessionState::RoUser | SessionState::RwUser);
         match self.session.get_session_info() {
             Ok(info) => matches!(self.login, Login::NotNeeded) || is_logged_in(info.session_state()),
             Err(_) => false,
@@ -61,95 +58,110 @@ impl Open {
     }
 }
 
+/// Of all sessions of the process with this token.
+fn is_logged_in(state: SessionState) -> bool {
+    matches!(state, SessionState::RoUser | SessionState::RwUser)
+}
+
 impl Token {
     pub fn new(context: Pkcs11, info: &TokenInfo) -> Token {
-        let (label, serial) = (info.label().to_owned(), info.serial_number().to_owned());
-        Token { context, label, serial, state: Mutex::default() }
+        let identity = Identity::of(info);
+        let worker = Arc::new(Worker::new(format!("the token {}", words::quoted(&identity.label))));
+        Token { context, identity, worker }
     }
 
     pub fn is(&self, info: &TokenInfo) -> bool {
-        self.label == info.label() && self.serial == info.serial_number()
+        self.identity == Identity::of(info)
     }
 
     pub fn label(&self) -> &str {
-        &self.label
-    }
-
-    /// A client needs the token from now on, until [`Token::leave`].
-    pub fn enter(&self) {
-        lock(&self.state).users += 1;
-    }
-
-    /// With the last client the session ends, and with it the login.
-    pub fn leave(&self) {
-        let mut state = lock(&self.state);
-        state.users -= 1;
-        if state.users == 0 {
-            state.open = None;
-        }
+        &self.identity.label
     }
 
     /// Does something in a session that is logged in. One that is gone (the token was taken out, and is back) is opened again,
-    /// once.
-    pub fn with<T>(
-        &self,
+    /// once. `step`: what the work calls.
+    pub fn with<T: Send + 'static>(
+        self: &Arc<Self>,
         pin: &Pin,
-        mut work: impl FnMut(&Session) -> cryptoki::error::Result<T>,
+        limit: Limit,
+        step: &'static str,
+        mut work: impl FnMut(&Session) -> cryptoki::error::Result<T> + Send + 'static,
     ) -> Result<T, Problem> {
-        let mut state = lock(&self.state);
-        let failed = |e: &Error| Problem::Device(words::of(e));
-        match work(&self.open(&mut state, pin)?.session) {
-            Err(e) if words::is_gone(&e) => {
-                state.open = None;
-                work(&self.open(&mut state, pin)?.session).map_err(|e| failed(&e))
+        let (token, pin) = (self.clone(), pin.clone());
+        self.worker.ask(limit, move |state| {
+            let failed = |e: &Error| Problem::Device(words::of(e));
+            let mut once = |state: &mut State| {
+                let session = &token.open(state, &pin)?.session;
+                token.worker.at(step);
+                Ok(work(session))
+            };
+            match once(state)? {
+                Err(e) if words::is_gone(&e) => {
+                    state.open = None;
+                    once(state)?.map_err(|e| failed(&e))
+                }
+                result => result.map_err(|e| failed(&e)),
             }
-            result => result.map_err(|e| failed(&e)),
-        }
+        })?
     }
 
     /// What the token can do.
-    pub fn mechanisms(&self, pin: &Pin) -> Result<Vec<MechanismType>, Problem> {
-        let mut state = lock(&self.state);
-        let slot = self.open(&mut state, pin)?.slot;
-        self.context.get_mechanism_list(slot).map_err(|e| Problem::Device(words::of(&e)))
+    pub fn mechanisms(self: &Arc<Self>, pin: &Pin, limit: Limit) -> Result<Vec<MechanismType>, Problem> {
+        let (token, pin) = (self.clone(), pin.clone());
+        self.worker.ask(limit, move |state| {
+            let slot = token.open(state, &pin)?.slot;
+            token.worker.at("C_GetMechanismList");
+            token.context.get_mechanism_list(slot).map_err(|e| Problem::Device(words::of(&e)))
+        })?
     }
 
     fn open<'a>(&self, state: &'a mut State, pin: &Pin) -> Result<&'a Open, Problem> {
-        if state.refused.contains(pin) {
-            return Err(Problem::Pin(format!(
-                "the token {} has refused this PIN before; it is not tried again in this process, since tokens lock \
-                 themselves after a few wrong ones",
-                words::quoted(&self.label)
-            )));
-        }
+        let digest = refused::digest(&self.identity, pin.as_ref());
+        self.worker.at("C_GetSessionInfo");
         let open = match state.open.take().filter(Open::is_alive) {
             Some(open) => match &open.login {
-                Login::With(other) if other != pin => {
+                Login::With(other) if *other != digest => {
                     state.open = Some(open);
-                    return Err(Problem::Pin(format!(
-                        "this process is logged in to the token {} with another PIN",
-                        words::quoted(&self.label)
-                    )));
+                    let how = match pin {
+                        Some(_) => "with another PIN",
+                        None => "with a PIN, and this client has none: give 'pin' or 'pin_file'",
+                    };
+                    let shown = words::quoted(self.label());
+                    return Err(Problem::Pin(format!("this process is logged in to the token {shown} {how}")));
                 }
                 _ => open,
             },
-            None => self.log_in(&mut state.refused, pin)?,
+            None => self.log_in(pin, digest)?,
         };
         Ok(state.open.insert(open))
     }
 
-    fn log_in(&self, refused: &mut Vec<Pin>, pin: &Pin) -> Result<Open, Problem> {
+    fn log_in(&self, pin: &Pin, digest: Digest) -> Result<Open, Problem> {
         let failed = |e: &Error| Problem::Device(words::of(e));
-        let shown = words::quoted(&self.label);
+        let shown = words::quoted(self.label());
+        self.worker.at("C_GetTokenInfo");
         // After it was taken out it may be back in another slot.
         let present = module::present(&self.context).map_err(|e| failed(&e))?;
         let found = present.into_iter().find(|(_, info)| self.is(info));
         let (slot, info) = found
             .ok_or_else(|| Problem::Device(format!("the token {shown} is not there; is the card or device in?")))?;
+        self.worker.at("C_OpenSession");
         let session = self.context.open_ro_session(slot).map_err(|e| failed(&e))?;
         if !info.login_required() {
             return Ok(Open { session, slot, login: Login::NotNeeded });
         }
+        self.worker.at("C_GetSessionInfo");
+        // Then nobody is asked for a PIN, and none is looked at.
+        if is_logged_in(session.get_session_info().map_err(|e| failed(&e))?.session_state()) {
+            return Ok(Open { session, slot, login: Login::Foreign });
+        }
+        if let Some(why) = refused::why(&self.identity, digest) {
+            return Err(Problem::Pin(format!(
+                "the token {shown} has refused this PIN before ({why}); it is not tried again in this process, since \
+                 tokens lock themselves after a few wrong ones"
+            )));
+        }
+        self.worker.at("C_Login");
         let locked =
             || Problem::Pin(format!("the PIN of the token {shown} is locked; its administrator has to unlock it"));
         let login = match pin {
@@ -164,24 +176,36 @@ impl Token {
             None if info.protected_authentication_path() => session.login(UserType::User, None),
             None => return Err(Problem::Pin(format!("the token {shown} needs its PIN: give 'pin' or 'pin_file'"))),
         };
-        match login {
-            Ok(()) => Ok(Open { session, slot, login: Login::With(pin.clone()) }),
-            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(Open { session, slot, login: Login::Foreign }),
-            Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
-                refused.push(pin.clone());
-                Err(Problem::Pin(format!(
-                    "the token {shown} refuses the PIN; it was tried once, and is not tried again in this process, since \
-                     tokens lock themselves after a few wrong ones"
-                )))
+        let error = match login {
+            Ok(()) => return Ok(Open { session, slot, login: Login::With(digest) }),
+            // In this very moment.
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+                return Ok(Open { session, slot, login: Login::Foreign });
             }
-            Err(Error::Pkcs11(RvError::PinLocked, _)) => Err(locked()),
-            Err(Error::Pkcs11(RvError::PinExpired, _)) => {
-                Err(Problem::Pin(format!("the PIN of the token {shown} has expired; it has to be changed")))
-            }
-            Err(Error::Pkcs11(RvError::UserPinNotInitialized, _)) => {
-                Err(Problem::Pin(format!("the token {shown} has no PIN yet; its administrator has to set one")))
-            }
-            Err(e) => Err(failed(&e)),
+            Err(e) => e,
+        };
+        let code = match &error {
+            Error::Pkcs11(code, _) => Some(*code),
+            _ => None,
+        };
+        let is_refusal = matches!(code, Some(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange));
+        // Whatever else it is, the token may have counted it as a wrong PIN. Who has failed at the keypad may type another one.
+        if is_refusal || pin.is_some() && !words::is_gone(&error) {
+            refused::remember(&self.identity, digest, words::of(&error));
         }
+        Err(match code {
+            _ if is_refusal => Problem::Pin(format!(
+                "the token {shown} refuses the PIN; it was tried once, and is not tried again in this process, since \
+                 tokens lock themselves after a few wrong ones"
+            )),
+            Some(RvError::PinLocked) => locked(),
+            Some(RvError::PinExpired) => {
+                Problem::Pin(format!("the PIN of the token {shown} has expired; it has to be changed"))
+            }
+            Some(RvError::UserPinNotInitialized) => {
+                Problem::Pin(format!("the token {shown} has no PIN yet; its administrator has to set one"))
+            }
+            _ => failed(&error),
+        })
     }
 }

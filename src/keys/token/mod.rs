@@ -1,19 +1,26 @@
 //! Private keys that never leave a hardware security module or smart card: the token signs, by PKCS #11 (OASIS, version 2.40 and
 //! later).
 //!
-//! `module` loads the vendor's library, `login` keeps one session per token, `key` finds a key and the certificates beside it,
-//! `signer` is what rustls asks for signatures, `words` says what a token's refusal means.
+//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that it does not take, `pin` says what may be one, `key` finds a key and the certificates beside it, `belonging` which of them are the key's,
+//! `signer` is what rustls asks for signatures, `words` says what a token's refusal means. All calls of a module are made by the
+//! threads of `worker`.
 
+mod belonging;
 mod key;
 mod login;
 mod module;
+pub(crate) mod pin;
+mod refused;
 mod signer;
 mod words;
+mod worker;
 
 use std::path::PathBuf;
 
+pub(crate) use belonging::belonging;
 pub(crate) use key::{Key, find};
-pub(crate) use signer::{Trial, signing_key};
+pub(crate) use signer::signing_key;
+pub(crate) use worker::Limit;
 
 /// Which key is meant. What is `None` is left to the token, which then has to have exactly one.
 #[derive(Debug, Clone)]
@@ -43,6 +50,8 @@ pub(crate) enum Problem {
     Pin(String),
     /// The token does not do what it should.
     Device(String),
+    /// The token has not answered in time.
+    Late(String),
 }
 
 impl Problem {
@@ -52,7 +61,8 @@ impl Problem {
             | Problem::Token(words)
             | Problem::Key(words)
             | Problem::Pin(words)
-            | Problem::Device(words) => words,
+            | Problem::Device(words)
+            | Problem::Late(words) => words,
         }
     }
 }

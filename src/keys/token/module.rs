@@ -1,7 +1,7 @@
 //! The vendors' libraries, each loaded and initialized once, for as long as the process lives: others in the process may have
 //! initialized it, too (Java's SunPKCS11, for instance), and would lose their sessions if we ended it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -10,20 +10,25 @@ use cryptoki::slot::{Slot, TokenInfo};
 
 use super::login::Token;
 use super::words;
+use super::worker::{Limit, Worker};
 use super::{Problem, Wanted};
+use crate::files;
 use crate::lock::lock;
 
 pub(super) struct Module {
     path: PathBuf,
-    context: Pkcs11,
+    /// `None`: it is not loaded yet.
+    context: Mutex<Option<Pkcs11>>,
     /// Every token that was asked for.
     tokens: Mutex<Vec<Arc<Token>>>,
+    /// Loads the library, and looks for tokens.
+    worker: Arc<Worker<()>>,
 }
 
 static MODULES: Mutex<Vec<Arc<Module>>> = Mutex::new(Vec::new());
 
-/// The library under this path. Its code runs from now on.
-pub(super) fn load(path: &Path) -> Result<Arc<Module>, Problem> {
+/// The one token that is meant. The code of the library runs from now on.
+pub(super) fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, Problem> {
     if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
         return Err(Problem::Module(
             "this program is linked statically (musl), so it can't load a PKCS #11 module; \
@@ -31,23 +36,23 @@ pub(super) fn load(path: &Path) -> Result<Arc<Module>, Problem> {
                 .into(),
         ));
     }
-    let path = path.canonicalize().map_err(|e| Problem::Module(format!("the PKCS #11 module can't be read: {e}")))?;
-    let mut modules = lock(&MODULES);
-    if let Some(module) = modules.iter().find(|module| module.path == path) {
-        return Ok(module.clone());
-    }
-    let context = Pkcs11::new(&path).map_err(|e| {
-        Problem::Module(match e {
-            Error::LibraryLoading(e) => format!("the PKCS #11 module can't be loaded: {e}"),
-            Error::MissingSymbol(name) => format!("this is not a PKCS #11 module: it has no {name}"),
-            e => format!("the PKCS #11 module can't be used: {}", words::of(&e)),
-        })
-    })?;
-    initialize(&context)
-        .map_err(|e| Problem::Module(format!("the PKCS #11 module can't be used: {}", words::of(&e))))?;
-    let module = Arc::new(Module { path, context, tokens: Mutex::default() });
-    modules.push(module.clone());
-    Ok(module)
+    let path = files::regular(&wanted.module).and_then(|_| wanted.module.canonicalize());
+    let path = path.map_err(|e| Problem::Module(format!("the PKCS #11 module can't be read: {e}")))?;
+    let module = {
+        let mut modules = lock(&MODULES);
+        match modules.iter().find(|module| module.path == path) {
+            Some(module) => module.clone(),
+            None => {
+                let worker = Arc::new(Worker::new("the PKCS #11 module".into()));
+                let module = Module { path, context: Mutex::default(), tokens: Mutex::default(), worker };
+                let module = Arc::new(module);
+                modules.push(module.clone());
+                module
+            }
+        }
+    };
+    let (itself, wanted) = (module.clone(), wanted.clone());
+    module.worker.ask(limit, move |()| itself.token(&wanted))?
 }
 
 /// Nothing is done when somebody in this process has done it.
@@ -73,9 +78,33 @@ pub(super) fn present(context: &Pkcs11) -> cryptoki::error::Result<Vec<(Slot, To
 }
 
 impl Module {
-    /// The one token that is meant.
-    pub fn token(&self, wanted: &Wanted) -> Result<Arc<Token>, Problem> {
-        let present = present(&self.context).map_err(|e| Problem::Device(words::of(&e)))?;
+    fn load(&self) -> Result<Pkcs11, Problem> {
+        let mut loaded = lock(&self.context);
+        if let Some(context) = &*loaded {
+            return Ok(context.clone());
+        }
+        self.worker.at("loading it");
+        let context = Pkcs11::new(&self.path).map_err(|e| {
+            Problem::Module(match e {
+                Error::LibraryLoading(e) => {
+                    // The words of the system begin with the path, which the error has already.
+                    let why = e.to_string().replace(&format!("{}: ", self.path.display()), "");
+                    format!("the PKCS #11 module can't be loaded: {why}")
+                }
+                Error::MissingSymbol(name) => format!("this is not a PKCS #11 module: it has no {name}"),
+                e => format!("the PKCS #11 module can't be used: {}", words::of(&e)),
+            })
+        })?;
+        self.worker.at("C_Initialize");
+        initialize(&context)
+            .map_err(|e| Problem::Module(format!("the PKCS #11 module can't be used: {}", words::of(&e))))?;
+        Ok(loaded.insert(context).clone())
+    }
+
+    fn token(&self, wanted: &Wanted) -> Result<Arc<Token>, Problem> {
+        let context = self.load()?;
+        self.worker.at("C_GetTokenInfo");
+        let present = present(&context).map_err(|e| Problem::Device(words::of(&e)))?;
         let is_wanted = |info: &TokenInfo| {
             wanted.token.as_ref().is_none_or(|label| info.label() == label)
                 && wanted.serial.as_ref().is_none_or(|serial| info.serial_number() == serial)
@@ -103,7 +132,7 @@ impl Module {
         if let Some(token) = tokens.iter().find(|token| token.is(info)) {
             return Ok(token.clone());
         }
-        let token = Arc::new(Token::new(self.context.clone(), info));
+        let token = Arc::new(Token::new(context, info));
         tokens.push(token.clone());
         Ok(token)
     }

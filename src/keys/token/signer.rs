@@ -11,31 +11,29 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::Problem;
 use super::key::{Key, Kind};
+use super::worker::Limit;
 
 /// What rustls signs with.
 pub(crate) fn signing_key(key: Arc<Key>) -> Arc<dyn SigningKey> {
     Arc::new(TokenKey(key))
 }
 
-/// A signature by which it can be seen to which certificate the key belongs: tokens do not have to have the public half.
-pub(crate) struct Trial {
-    pub scheme: SignatureScheme,
-    pub message: &'static [u8],
-    pub signature: Vec<u8>,
+/// That the token can do what TLS needs.
+pub(super) fn check(key: &Key) -> Result<(), Problem> {
+    best(key).map(|_| ())
 }
 
-impl Trial {
-    /// Blocks on the token.
-    pub fn of(key: &Key) -> Result<Trial, Problem> {
-        // No protocol has anything signed that begins like this.
-        const MESSAGE: &[u8] = b"SINETStream: which certificate belongs to this key?";
-        let (scheme, way) = ways(key).next().ok_or_else(|| {
-            let message =
-                "the token has none of the mechanisms that TLS needs for it (of RSA with SHA-2, ECDSA, EdDSA)";
-            Problem::Key(format!("{key} can't be used: {message}"))
-        })?;
-        Ok(Trial { scheme, message: MESSAGE, signature: way.sign(key, MESSAGE)? })
-    }
+/// Blocks on the token.
+pub(super) fn sign(key: &Key, message: &[u8], limit: Limit) -> Result<(SignatureScheme, Vec<u8>), Problem> {
+    let (scheme, way) = best(key)?;
+    Ok((scheme, way.sign(key, message, limit)?))
+}
+
+fn best(key: &Key) -> Result<(SignatureScheme, Way), Problem> {
+    ways(key).next().ok_or_else(|| {
+        let message = "the token has none of the mechanisms that TLS needs for it (of RSA with SHA-2, ECDSA, EdDSA)";
+        Problem::Key(format!("{key} can't be used: {message}"))
+    })
 }
 
 #[derive(Debug)]
@@ -65,7 +63,7 @@ struct TokenSigner {
 
 impl Signer for TokenSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let signature = aside(|| self.way.sign(&self.key, message));
+        let signature = aside(|| self.key.sign_in_time(|limit| self.way.sign(&self.key, message, limit)));
         signature.map_err(|problem| Error::General(format!("{} did not sign: {}", self.key, problem.into_words())))
     }
 
@@ -176,9 +174,9 @@ fn way(scheme: SignatureScheme, mechanisms: &[MechanismType]) -> Option<Way> {
 }
 
 impl Way {
-    fn sign(self, key: &Key, message: &[u8]) -> Result<Vec<u8>, Problem> {
+    fn mechanism(self) -> Mechanism<'static> {
         use Mechanism as M;
-        let mechanism = match self {
+        match self {
             Way::Pss { hash, hashed_here: true } => M::RsaPkcsPss(hash.pss()),
             Way::Pss { hash: H256, .. } => M::Sha256RsaPkcsPss(H256.pss()),
             Way::Pss { hash: H384, .. } => M::Sha384RsaPkcsPss(H384.pss()),
@@ -192,13 +190,16 @@ impl Way {
             Way::Ecdsa { hash: H384, .. } => M::EcdsaSha384,
             Way::Ecdsa { hash: H512, .. } => M::EcdsaSha512,
             Way::Ed25519 => M::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
-        };
+        }
+    }
+
+    fn sign(self, key: &Key, message: &[u8], limit: Limit) -> Result<Vec<u8>, Problem> {
         let data = match self {
             Way::Pkcs1 { hash, hashed_here: true } => [&hash.digest_info()[..], &hash.of(message)].concat(),
             Way::Pss { hash, hashed_here: true } | Way::Ecdsa { hash, hashed_here: true } => hash.of(message),
             _ => message.to_vec(),
         };
-        let signature = key.sign(&mechanism, &data)?;
+        let signature = key.sign(move || self.mechanism(), data, limit)?;
         match self {
             Way::Ecdsa { .. } => in_der(&signature)
                 .ok_or_else(|| Problem::Device(format!("the token's signature has {} bytes", signature.len()))),

@@ -1,5 +1,6 @@
 //! What modules and tokens say, for people. Their texts come from outside, so they are shortened and made harmless.
 
+use crate::strangers::harmless;
 use cryptoki::error::{Error, RvError};
 
 /// More of a list is not shown.
@@ -52,8 +53,7 @@ pub(super) fn is_gone(error: &Error) -> bool {
 
 /// In quotes.
 pub(super) fn quoted(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect();
-    format!("'{text}'")
+    format!("'{}'", harmless(text, MAX_SHOWN))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn labels_of_tokens_are_harmless_and_bounded() {
-        assert_eq!(quoted("a\u{1b}[2Jb\n"), "'a[2Jb'");
+        assert_eq!(quoted("a\u{1b}[2J\u{202e}b\n"), "'a[2Jb'");
         assert_eq!(quoted(&"x".repeat(1000)).len(), MAX_SHOWN + 2);
         assert_eq!(hex(&[1, 0xab]), "01ab");
         assert_eq!(list(Vec::new()), "none");

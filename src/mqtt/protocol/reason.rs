@@ -1,5 +1,6 @@
 //! Why a broker did what it did: MQTT 5's reason codes (section 2.4), and the few of the versions before.
 
+use crate::strangers::harmless;
 use std::fmt;
 
 /// A code from the broker, with what it adds to it.
@@ -48,7 +49,7 @@ impl fmt::Display for Reason {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
+    harmless(text, MAX_TEXT)
 }
 
 /// What a reason code of MQTT 5 means (table 2-6).

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::strangers::harmless;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::der::{Decode, asn1::ObjectIdentifier};
 use x509_cert::ext::pkix::SubjectAltName;
@@ -115,7 +116,7 @@ fn shown(name: &Name) -> String {
 
 /// Strangers chose these texts.
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect()
+    harmless(text, MAX_SHOWN)
 }
 
 /// A day and a time, in UTC.

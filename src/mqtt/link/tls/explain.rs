@@ -8,8 +8,13 @@ use super::certificate::{Facts, date};
 use super::identify::Asked;
 use super::refusal::Refusal;
 use crate::error::Cause;
+use crate::strangers::harmless;
 
 const BROKERS: &str = "the broker's certificate";
+
+/// Why a broker that wants a client certificate has none.
+pub(super) const UNABLE: &str = "the client's key can make none of the kinds of signatures that the broker takes, so that it has no \
+     certificate; an RSA key in a token ('pkcs11') without PSS can do TLS 1.2 only";
 
 /// Why the handshake failed.
 pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) -> String {
@@ -19,6 +24,11 @@ pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) 
             format!(
                 "the peer closed the connection during the handshake ({error}); is this a TLS port? If it is not, leave out 'tls'"
             )
+        }
+        (_, Some(Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::CertificateRequired)))
+            if asked == Asked::Unable =>
+        {
+            UNABLE.into()
         }
         // Before TLS 1.3 there is no alert of its own for this.
         (_, Some(Error::AlertReceived(AlertDescription::HandshakeFailure))) if asked == Asked::InVain => {
@@ -194,8 +204,7 @@ fn special(error: &webpki::Error) -> &'static str {
 /// `DnsName("x")` and `IpAddress(x)` without what is around the name.
 fn plain(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-    let plain: String = inner.trim_matches('"').chars().filter(|c| !c.is_control()).take(255).collect();
-    format!("'{plain}'")
+    format!("'{}'", harmless(inner.trim_matches('"'), 255))
 }
 
 /// What the broker's alert means for this client.
@@ -203,7 +212,7 @@ fn alert(description: AlertDescription) -> String {
     use AlertDescription as Alert;
     let meaning = match description {
         Alert::CertificateRequired => {
-            "it wants a client certificate: give 'certfile' and 'keyfile', or from Java 'keyStore', in 'tls'"
+            "it wants a client certificate: give 'certfile' and 'keyfile', 'pkcs11', or from Java 'keyStore', in 'tls'"
         }
         Alert::UnknownCA => "it does not know the authority that signed the client's certificate",
         Alert::CertificateExpired => "the client's certificate has expired",

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::Future;
 
 use super::certificate::Facts;
+use super::identify::Asked;
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -11,8 +12,8 @@ pub(super) struct Seen {
     pub facts: Option<Facts>,
     /// What is accepted, but should be changed.
     pub warning: Option<String>,
-    /// The broker has asked for a certificate of the client.
-    pub is_asked: bool,
+    /// Of the client's certificate.
+    pub asked: Asked,
 }
 
 tokio::task_local! {

@@ -1,51 +1,80 @@
 //! Who the client is for the broker.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
+use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
 
-use super::handshake::{self, Seen};
+use super::certificate::date;
+use super::handshake;
+use crate::keys::chain;
 
 /// Gives the client's certificate to a broker that asks for one, and notes that it has asked.
 #[derive(Debug)]
 pub(super) struct Identifier {
-    certificate: Option<Arc<CertifiedKey>>,
+    /// One whose key is in a token is there when that has been asked for it.
+    certificate: OnceLock<Arc<CertifiedKey>>,
 }
 
 /// What a broker asked for and what it got.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) enum Asked {
+    #[default]
     Nothing,
     /// For a certificate, and there is none.
     InVain,
+    /// For a certificate, and our key can't sign in a way that it takes.
+    Unable,
     /// For a certificate, and it got ours.
     Served,
 }
 
 impl Identifier {
     pub fn new(certificate: Option<Arc<CertifiedKey>>) -> Identifier {
-        Identifier { certificate }
+        Identifier { certificate: certificate.map(OnceLock::from).unwrap_or_default() }
     }
 
-    pub fn asked(&self, seen: &Seen) -> Asked {
-        match (seen.is_asked, &self.certificate) {
-            (false, _) => Asked::Nothing,
-            (true, None) => Asked::InVain,
-            (true, Some(_)) => Asked::Served,
+    /// The certificate has been found.
+    pub fn becomes(&self, certificate: Arc<CertifiedKey>) {
+        // A second one would be the same.
+        let _ = self.certificate.set(certificate);
+    }
+
+    /// That the certificate is not valid now, in words. It is the broker that decides what becomes of it.
+    pub fn out_of_date(&self, now: UnixTime) -> Option<String> {
+        let (from, until) = chain::dates(self.certificate.get()?.cert.first()?)?;
+        let now = Duration::from_secs(now.as_secs());
+        let date = |time| date(UnixTime::since_unix_epoch(time));
+        if now > until {
+            return Some(format!(
+                "the client's certificate has expired: it was valid until {}; brokers refuse it until it is renewed",
+                date(until)
+            ));
         }
+        (now < from).then(|| {
+            let from = date(from);
+            format!("the client's certificate is not valid yet: it will be from {from}; is this machine's clock right?")
+        })
     }
 }
 
 impl ResolvesClientCert for Identifier {
     /// Whatever authorities the broker names: many name too few, and it is the broker that decides.
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        handshake::note(|seen| seen.is_asked = true);
-        self.certificate.clone()
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let certificate = self.certificate.get();
+        let asked = match certificate.map(|certificate| certificate.key.choose_scheme(schemes)) {
+            None => Asked::InVain,
+            Some(None) => Asked::Unable,
+            Some(Some(_)) => Asked::Served,
+        };
+        handshake::note(|seen| seen.asked = asked);
+        certificate.cloned()
     }
 
     fn has_certs(&self) -> bool {
-        self.certificate.is_some()
+        self.certificate.get().is_some()
     }
 }

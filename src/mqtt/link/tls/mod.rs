@@ -4,15 +4,17 @@ mod certificate;
 mod explain;
 mod handshake;
 mod identify;
+mod in_token;
 mod refusal;
 mod stream;
 mod verify;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsConnector;
 
@@ -21,10 +23,14 @@ use super::transport::Transport;
 use crate::config::{Broker, ClientCertificate, Source, TlsSettings};
 use crate::error::{Cause, Error, Result};
 use crate::kept::{Digest, Inputs, Kept};
+use crate::keys::token::Key;
+use crate::lock::lock;
 use crate::material::{self, KeyMaterial, Roots};
 use crate::tls::provider;
 pub(crate) use explain::explain;
-use identify::Identifier;
+use handshake::Seen;
+use identify::{Asked, Identifier};
+use in_token::InToken;
 pub(crate) use stream::Stream;
 use verify::Verifier;
 #[cfg(any(test, feature = "fuzz"))]
@@ -34,7 +40,11 @@ pub(crate) use verify::fuzz_certificate;
 #[derive(Clone)]
 pub(crate) struct Tls {
     common: Arc<Common>,
+    /// The client's key, if it is in a token.
+    token: Option<Arc<InToken>>,
     revocations: Option<Source>,
+    /// In the last handshake.
+    asked: Arc<Mutex<Asked>>,
 }
 
 /// What clients with the same parameters share, and with it the TLS sessions that their brokers let them take up again:
@@ -52,12 +62,37 @@ impl Tls {
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
         let roots = material::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
-        let certificate = certificate.map(|certificate| material::identity(certificate, material)).transpose()?;
+        let token = match certificate {
+            Some(ClientCertificate::Token(configured)) => Some(Arc::new(InToken::new(configured))),
+            _ => None,
+        };
+        let certificate =
+            certificate.map(|certificate| material::identity(certificate, material)).transpose()?.flatten();
         let common = match inputs(settings, &roots, certificate.as_deref()) {
             Some(inputs) => COMMON.get(inputs, || Common::new(settings, roots, certificate))?,
             None => Arc::new(Common::new(settings, roots, certificate)?),
         };
-        Ok(Tls { common, revocations: settings.revocations.clone() })
+        Ok(Tls { common, token, revocations: settings.revocations.clone(), asked: Arc::default() })
+    }
+
+    /// Asks the token that has the client's key for it, before the first connection. It may take this long, and each signature
+    /// may, too. What about the client's certificate should be changed.
+    pub async fn identify(&self, patience: Duration) -> Result<Option<String>> {
+        if let Some(token) = &self.token {
+            self.common.identifier.becomes(token.find(patience).await?);
+        }
+        Ok(self.common.identifier.out_of_date(UnixTime::now()))
+    }
+
+    /// The key in a token.
+    pub fn key(&self) -> Option<&Key> {
+        self.token.as_ref()?.key()
+    }
+
+    /// Why the broker has no certificate of the client's from the last handshake, if it wanted one: under TLS 1.3 it says so only
+    /// afterwards.
+    pub fn shortcoming(&self) -> Option<&'static str> {
+        (*lock(&self.asked) == Asked::Unable).then_some(explain::UNABLE)
     }
 
     /// Besides the connection, what about the broker's certificate should be changed.
@@ -70,10 +105,17 @@ impl Tls {
         let name = ServerName::try_from(broker.host.clone())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        let Common { config, identifier, .. } = &*self.common;
-        let (stream, seen) = handshake::watched(TlsConnector::from(config.clone()).connect(name, tcp)).await;
+        if let Some(key) = self.key() {
+            key.forget();
+        }
+        let watched = handshake::watched(TlsConnector::from(self.common.config.clone()).connect(name, tcp));
+        let (stream, seen) = match self.token {
+            Some(_) => in_token::beside(watched).await.unwrap_or_else(|e| (Err(e), Seen::default())),
+            None => watched.await,
+        };
+        *lock(&self.asked) = seen.asked;
         let stream = stream.map_err(|e| {
-            let why = explain::handshake(&e, identifier.asked(&seen), seen.facts.as_ref());
+            let why = explain::handshake(&e, seen.asked, seen.facts.as_ref());
             failed(broker, "TLS", explain::kind(&e), why)
         })?;
         let (tcp, connection) = stream.into_inner();

@@ -16,6 +16,7 @@ use super::super::{explain, failed};
 use super::Stream;
 use crate::config::{Broker, WebSocketSettings};
 use crate::error::{Cause, Result};
+use crate::strangers::harmless;
 
 /// MQTT-6.0.0-3. Brokers take it for every version of MQTT.
 const SUBPROTOCOL: &str = "mqtt";
@@ -180,7 +181,7 @@ fn has_word(answer: &Response, name: &str, word: &str) -> bool {
 
 /// The peer's text for people.
 fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).trim().chars().filter(|c| !c.is_control()).take(200).collect()
+    harmless(String::from_utf8_lossy(text).trim(), 200)
 }
 
 /// Without user, query and fragment, where secrets may be, and without what follows if it is more than one.

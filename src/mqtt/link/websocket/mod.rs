@@ -19,6 +19,7 @@ use super::READ;
 use super::socket::{Socket, Written};
 use crate::lock::lock;
 use crate::mqtt::protocol::MAX_REMAINING_LENGTH;
+use crate::strangers::harmless;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use handshake::fuzz_answer;
 pub(super) use handshake::open;
@@ -200,7 +201,8 @@ fn next_message(chunks: &mut VecDeque<Bytes>) -> Bytes {
 /// The peer's goodbye.
 fn closed(frame: Option<CloseFrame>) -> io::Result<usize> {
     let Some(CloseFrame { code, reason }) = frame else { return Ok(0) };
-    let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+    // A control frame has 125 bytes at the most.
+    let reason = harmless(&reason, 125);
     let name = match code {
         CloseCode::Normal if reason.is_empty() => return Ok(0),
         CloseCode::Normal => "normal closure",

@@ -38,6 +38,7 @@ class Pkcs11Test {
     Path directory;
 
     private Path softHsm;
+    private Path softHsmModule;
     private Path module;
 
     private static void run(Path softHsm, String... command) throws IOException {
@@ -51,6 +52,7 @@ class Pkcs11Test {
         module = Stream.of("/usr/lib/softhsm", "/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/local/lib/softhsm",
                 "/opt/homebrew/lib/softhsm").map(folder -> Path.of(folder, "libsofthsm2.so")).filter(Files::exists).findFirst()
                 .orElseThrow(() -> new AssertionError("there is no libsofthsm2.so; 'make deps' installs it"));
+        softHsmModule = module;
         softHsm = directory.resolve("softhsm2.conf");
         Files.writeString(softHsm, "directories.tokendir = " + Files.createDirectory(directory.resolve("tokens")) + "\n");
         run(softHsm, "softhsm2-util", "--init-token", "--free", "--label", "test", "--pin", PIN, "--so-pin", "Geheim-so");
@@ -71,7 +73,9 @@ class Pkcs11Test {
     }
 
     private ChildJvm.Result child(String... scenario) throws IOException {
-        ChildJvm.Result result = new ChildJvm().environment(CONFIGURATION, softHsm.toString()).run(scenario);
+        ChildJvm.Result result = new ChildJvm().environment(CONFIGURATION, softHsm.toString())
+                .environment("TEST_TOKEN_FOLDER", directory.toString()).environment("TEST_TOKEN_MODULE", softHsmModule.toString())
+                .run(scenario);
         assertTrue(result.ended && result.exitCode == 0, result::toString);
         assertFalse(result.toString().contains("Geheim"), () -> "a PIN is shown: " + result);
         return result;
@@ -99,5 +103,16 @@ class Pkcs11Test {
         for (String word : List.of("InvalidConfigurationException: ", "config.yml:10", "'tls.pkcs11.pin'", "refuses the PIN")) {
             assertTrue(told.contains(word), told);
         }
+    }
+
+    /** The module does not come back from the login ({@code tests/data/unwilling.c}). */
+    @Test
+    void openingAClientWhoseTokenHangsIsInterrupted() throws IOException {
+        module = directory.resolve("unwilling.so");
+        Processes.run(List.of("cc", "-shared", "-fPIC", "-o", module.toString(), "tests/data/unwilling.c", "-ldl"));
+        Files.setPosixFilePermissions(module, PosixFilePermissions.fromString("rwx------"));
+        Files.createFile(directory.resolve("hang-C_Login"));
+        String told = child("interrupted-opening", service(PIN).toString()).out;
+        assertTrue(told.contains("interrupted"), told);
     }
 }

@@ -118,6 +118,9 @@ public final class Child {
             case "service":
                 service(arguments);
                 break;
+            case "interrupted-opening":
+                interruptedOpening(Path.of(arguments[1]));
+                break;
             case "listed-files":
                 listedFiles(Path.of(arguments[1]));
                 break;
@@ -284,6 +287,15 @@ public final class Child {
             token.load(null, null);
             System.out.println(Collections.list(token.aliases()));
         }
+    }
+
+    /** Prints what comes of a writer whose opening is interrupted. */
+    private static void interruptedOpening(Path file) {
+        Background<MessageWriter<String>> opening = Background.call(() -> MessageWriterFactory.<String>builder()
+                .configFile(file).valueType(SimpleValueType.TEXT).build().getWriter());
+        opening.awaitParked().thread().interrupt();
+        Throwable failure = opening.failure(Clients.RECEIVE_LIMIT);
+        System.out.println(failure.getClass().getSimpleName() + ": " + failure.getMessage());
     }
 
     /** Prints how it goes with the files of a folder's folder, which are taken from a listing, not from strings. */

@@ -1,0 +1,64 @@
+//! Which certificates belong to a key in a token. That is seen by its public half, as far as the token has that; otherwise the
+//! token signs something, by which it is seen, too.
+
+use rustls::SignatureScheme;
+use rustls::pki_types::CertificateDer;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode};
+
+use super::key::{Key, PublicHalf};
+use super::worker::Limit;
+use super::{Problem, signer};
+use crate::tls::provider;
+
+/// The places of those that do. Blocks on the token.
+pub(crate) fn belonging(key: &Key, certificates: &[CertificateDer<'_>], limit: Limit) -> Result<Vec<usize>, Problem> {
+    let places = |fits: &dyn Fn(&CertificateDer<'_>) -> bool| -> Vec<usize> {
+        certificates.iter().enumerate().filter(|(_, one)| fits(one)).map(|(place, _)| place).collect()
+    };
+    let known = places(&|certificate| key.public.iter().any(|half| is_half_of(half, certificate)));
+    if !known.is_empty() || certificates.is_empty() {
+        return Ok(known);
+    }
+    // A public half that was left over from another key under the same id says nothing.
+    let trial = Trial::of(key, limit)?;
+    Ok(places(&|certificate| trial.is_by(certificate)))
+}
+
+fn is_half_of(half: &PublicHalf, certificate: &CertificateDer<'_>) -> bool {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return false };
+    let key = certificate.tbs_certificate().subject_public_key_info();
+    let bits = key.subject_public_key.raw_bytes();
+    match half {
+        PublicHalf::Rsa { modulus, exponent } => rsa::pkcs1::RsaPublicKeyRef::try_from(bits)
+            .is_ok_and(|key| key.modulus.as_bytes() == modulus && key.public_exponent.as_bytes() == exponent),
+        // Its curve is that of the key: on another one such a point is none.
+        PublicHalf::Point(point) => bits == point,
+        PublicHalf::Info(info) => key.to_der().is_ok_and(|der| der == *info),
+    }
+}
+
+/// A signature to compare certificates with.
+struct Trial {
+    scheme: SignatureScheme,
+    message: &'static [u8],
+    signature: Vec<u8>,
+}
+
+impl Trial {
+    fn of(key: &Key, limit: Limit) -> Result<Trial, Problem> {
+        // No protocol has anything signed that begins like this.
+        const MESSAGE: &[u8] = b"SINETStream: which certificate belongs to this key?";
+        let (scheme, signature) = signer::sign(key, MESSAGE, limit)?;
+        Ok(Trial { scheme, message: MESSAGE, signature })
+    }
+
+    /// Whether the certificate's key has made it.
+    fn is_by(&self, certificate: &CertificateDer<'_>) -> bool {
+        let algorithms = provider::default_provider().signature_verification_algorithms;
+        let mut fitting =
+            algorithms.mapping.iter().filter(|(scheme, _)| *scheme == self.scheme).flat_map(|(_, all)| *all);
+        let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return false };
+        fitting.any(|one| parsed.verify_signature(*one, self.message, &self.signature).is_ok())
+    }
+}

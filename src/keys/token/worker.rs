@@ -1,0 +1,238 @@
+//! The thread that talks to a token, or looks for one. A module may take as long as it likes, and may never come back: so nobody
+//! calls it but this thread, one call after the other, and whoever wants something waits for it no longer than a deadline.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Problem;
+use crate::lock::lock;
+use crate::wiped;
+
+/// More requests do not wait: the token is hanging, or is asked for more than it can do.
+const MAX_WAITING: usize = 1000;
+
+/// How long somebody waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    patience: Duration,
+    end: Instant,
+}
+
+impl Limit {
+    /// This long from now on.
+    pub fn begin(patience: Duration) -> Limit {
+        let now = Instant::now();
+        // What is too far away to be represented is as good as never.
+        let end = now.checked_add(patience).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 3600));
+        Limit { patience, end }
+    }
+}
+
+/// The thread lives as long as there is something to do, and starts again with the next request. `S` is what the requests share;
+/// it is dropped there, too, once nobody uses it.
+pub(super) struct Worker<S> {
+    /// For people: `the token 'test'`.
+    who: String,
+    queue: Mutex<Queue<S>>,
+    /// Locked by the thread only, which may hold it for ever.
+    state: Mutex<S>,
+    /// The function of the standard that the module is in.
+    step: Mutex<&'static str>,
+}
+
+struct Queue<S> {
+    requests: VecDeque<Request<S>>,
+    is_running: bool,
+    users: usize,
+    /// A request was done since the state was dropped.
+    has_state: bool,
+}
+
+struct Request<S> {
+    /// Nobody waits for it any more afterwards.
+    deadline: Instant,
+    work: Box<dyn FnOnce(&mut S) + Send>,
+}
+
+impl<S: Default + Send + 'static> Worker<S> {
+    pub fn new(who: String) -> Worker<S> {
+        let queue = Queue { requests: VecDeque::new(), is_running: false, users: 0, has_state: false };
+        Worker { who, queue: Mutex::new(queue), state: Mutex::default(), step: Mutex::default() }
+    }
+
+    /// Has the thread do something, and waits for the result.
+    pub fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        limit: Limit,
+        work: impl FnOnce(&mut S) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let work = Box::new(move |state: &mut S| {
+            // Nobody may be waiting any more.
+            let _ = answer.send(work(state));
+        });
+        self.put(Request { deadline: limit.end, work })?;
+        answered.recv_timeout(limit.end.saturating_duration_since(Instant::now())).map_err(|e| match e {
+            RecvTimeoutError::Timeout => Problem::Late(self.silence(limit.patience)),
+            RecvTimeoutError::Disconnected => Problem::Device(format!("the module of {} has failed", self.who)),
+        })
+    }
+
+    /// Who has not answered, and what it is doing instead.
+    pub fn silence(&self, patience: Duration) -> String {
+        let step = match *lock(&self.step) {
+            "" => String::new(),
+            step => format!("; it is still at {step}"),
+        };
+        format!("{} did not answer within {patience:?}{step}", self.who)
+    }
+
+    /// What the thread does next, told by the thread.
+    pub fn at(&self, step: &'static str) {
+        *lock(&self.step) = step;
+    }
+
+    /// The state is needed from now on, until [`Worker::leave`].
+    pub fn enter(&self) {
+        lock(&self.queue).users += 1;
+    }
+
+    /// With the last user the state ends. This does not wait for it.
+    pub fn leave(self: &Arc<Self>) {
+        let mut queue = lock(&self.queue);
+        queue.users -= 1;
+        if queue.users == 0
+            && queue.has_state
+            && let Err(e) = self.run(&mut queue)
+        {
+            tracing::debug!("{} is not left: {e}", self.who);
+        }
+    }
+
+    fn put(self: &Arc<Self>, request: Request<S>) -> Result<(), Problem> {
+        let mut queue = lock(&self.queue);
+        if queue.requests.len() >= MAX_WAITING {
+            let now = Instant::now();
+            queue.requests.retain(|request| request.deadline > now);
+        }
+        if queue.requests.len() >= MAX_WAITING {
+            return Err(Problem::Device(format!("{MAX_WAITING} requests wait for {} already", self.who)));
+        }
+        self.run(&mut queue).map_err(|e| Problem::Device(format!("no thread for {}: {e}", self.who)))?;
+        queue.requests.push_back(request);
+        Ok(())
+    }
+
+    /// Starts the thread if there is none; it goes to the queue when this one has been given free.
+    fn run(self: &Arc<Self>, queue: &mut Queue<S>) -> std::io::Result<()> {
+        if !queue.is_running {
+            let worker = self.clone();
+            thread::Builder::new().name("sinetstream-key".into()).spawn(move || worker.work())?;
+            queue.is_running = true;
+        }
+        Ok(())
+    }
+
+    fn work(&self) {
+        let mut state = lock(&self.state);
+        loop {
+            let mut queue = lock(&self.queue);
+            let request = queue.requests.pop_front();
+            if request.is_none() && (queue.users > 0 || !queue.has_state) {
+                queue.is_running = false;
+                // Before the next thread wants it.
+                drop(state);
+                return;
+            }
+            queue.has_state = request.is_some();
+            drop(queue);
+            // A panic of one request is not to take the others along; its asker sees that there is no answer.
+            let _ = catch_unwind(AssertUnwindSafe(|| match request {
+                Some(request) if request.deadline <= Instant::now() => {}
+                // A PIN is left on the stack.
+                Some(request) => wiped::on_the_stack::<{ wiped::LARGE }, _>(|| (request.work)(&mut state)),
+                None => {
+                    self.at("C_CloseSession");
+                    *state = S::default();
+                }
+            }));
+            self.at("");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    fn long() -> Limit {
+        Limit::begin(Duration::from_secs(60))
+    }
+
+    fn short() -> Limit {
+        Limit::begin(Duration::from_millis(10))
+    }
+
+    /// A worker that is busy until something is sent.
+    fn busy() -> (Arc<Worker<Vec<u32>>>, mpsc::Sender<()>) {
+        let worker = Arc::new(Worker::new("the token 'x'".into()));
+        let (free, until): (_, Receiver<()>) = channel();
+        let (begins, begun) = channel();
+        let itself = worker.clone();
+        let work = Box::new(move |_: &mut Vec<u32>| {
+            itself.at("C_Sign");
+            begins.send(()).expect("a test");
+            until.recv().expect("a test");
+        });
+        worker.put(Request { deadline: long().end, work }).expect("a thread");
+        begun.recv().expect("a beginning");
+        (worker, free)
+    }
+
+    #[test]
+    fn requests_are_done_in_order_and_what_nobody_waits_for_is_not_done() {
+        let (worker, free) = busy();
+        worker.enter();
+        let late = worker.ask(short(), |state| state.push(1));
+        let words = "the token 'x' did not answer within 10ms; it is still at C_Sign";
+        assert_eq!(late, Err(Problem::Late(words.into())));
+        free.send(()).expect("a thread");
+        for number in 2..5 {
+            worker.ask(long(), move |state| state.push(number)).expect("an answer");
+        }
+        assert_eq!(worker.ask(long(), |state| state.clone()), Ok(vec![2, 3, 4]));
+        // It does not wait until the state is gone.
+        worker.leave();
+        assert_eq!(
+            worker.ask(long(), |_| panic!("on purpose")),
+            Err::<(), _>(Problem::Device("the module of the token 'x' has failed".into()))
+        );
+        let ended = || !lock(&worker.queue).is_running && lock(&worker.state).is_empty();
+        while !ended() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn leaving_and_asking_a_thread_that_hangs_does_not_hang() {
+        let (worker, free) = busy();
+        worker.enter();
+        worker.leave();
+        for _ in 0..MAX_WAITING {
+            let work = Box::new(|_: &mut Vec<u32>| {});
+            worker.put(Request { deadline: long().end, work }).expect("room");
+        }
+        let full = worker.ask(long(), |_| ());
+        assert_eq!(full, Err(Problem::Device("1000 requests wait for the token 'x' already".into())));
+        // Those that have been given up make room.
+        lock(&worker.queue).requests[0].deadline = Instant::now();
+        assert!(worker.ask(short(), |_| ()).is_err_and(|problem| problem.into_words().contains("did not answer")));
+        free.send(()).expect("a thread");
+    }
+}
