@@ -72,14 +72,26 @@ public final class CallbackExecutor {
 
     /** For any thread, whatever locks it holds: waits for nobody, and runs nothing here. */
     public void submit(Runnable news) {
-        // All that takes memory comes before the count: who fails here has submitted nothing.
-        Turn next = new Turn();
+        // What takes memory comes before the count, so that who fails here has submitted nothing. Only what comes first
+        // needs a turn: what comes while one is under way is done by that.
+        Turn next = backlog.get() == 0 ? new Turn() : null;
         queue.add(news);
         if (backlog.getAndIncrement() == 0) {
-            turn = next;
-            begin(next);
+            turn = next != null ? next : turnAnyhow();
+            begin(turn);
         } else if (turn.stalled) {
             begin(turn);
+        }
+    }
+
+    /** The turn that was under way has ended between the look and the count, after which nothing may fail any more. */
+    private Turn turnAnyhow() {
+        while (true) {
+            try {
+                return new Turn();
+            } catch (OutOfMemoryError e) {
+                EventPump.pause();
+            }
         }
     }
 

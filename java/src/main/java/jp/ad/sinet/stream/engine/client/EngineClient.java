@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
-import java.util.function.LongSupplier;
 
 import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.Consistency;
@@ -28,6 +28,8 @@ import jp.ad.sinet.stream.engine.jvm.Log;
 /** What readers and writers have in common: opening and closing, and everything that only tells about the client. */
 abstract class EngineClient implements MessageIO {
     static final String WRITING = "writing";
+    /** Of waits whose time the engine keeps. */
+    private static final long NO_LIMIT = Long.MAX_VALUE;
 
     private static final Cleaner CLEANER = Cleaner.create();
 
@@ -87,30 +89,16 @@ abstract class EngineClient implements MessageIO {
             Waiters waiters = new Waiters(pump::news);
             Notifier.add(handle, waiters);
             configured.connect(Codecs::willValue);
-            awaitConnected(configured, waiters);
+            await(handle, waiters, Native.opened(handle), Waiter.patience(), NO_LIMIT, false, () -> {
+                configured.checkInterrupt();
+                return true;
+            });
             pump.ready();
             return client.apply(new Opened<>(handle, description, configured.valueType, codec, name, pump, waiters));
         } catch (Throwable failure) {
             configured.release();
             Notifier.remove(handle);
             throw failure;
-        }
-    }
-
-    /** The engine keeps the time. */
-    private static void awaitConnected(Configured configured, Waiters waiters) {
-        long handle = configured.handle;
-        long ticket = Native.opened(handle);
-        Waiter waiter = waiters.begin(ticket);
-        try {
-            int how = Waiter.patience();
-            while (!Native.await(handle, ticket, how)) {
-                configured.checkInterrupt();
-                waiter.await(Waiter.deadline(Long.MAX_VALUE));
-                how = Native.ARMED;
-            }
-        } finally {
-            waiters.end(ticket);
         }
     }
 
@@ -137,24 +125,38 @@ abstract class EngineClient implements MessageIO {
      * by an exception.
      */
     final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
-        long deadline = Waiter.deadline(timeoutNanos);
-        return await(ticket, Waiter.patience(deadline), () -> deadline, false, doing, consequence);
+        return await(ticket, Waiter.patience(Waiter.deadline(timeoutNanos)), timeoutNanos, false, doing, consequence);
     }
 
     /** The same for what the engine ends by itself, not before this time: then it is asked again. */
     final void awaitEnd(long ticket, long timeoutNanos, String doing, String consequence) {
-        await(ticket, Native.ARMED, () -> Waiter.deadline(timeoutNanos), true, doing, consequence);
+        await(ticket, Native.ARMED, timeoutNanos, true, doing, consequence);
     }
 
-    private boolean await(long ticket, int patience, LongSupplier deadline, boolean again, String doing, String consequence) {
+    private boolean await(long ticket, int first, long timeoutNanos, boolean again, String doing, String consequence) {
+        return await(handle, waiters, ticket, first, timeoutNanos, again, () -> {
+            checkUsable(doing, consequence);
+            return true;
+        });
+    }
+
+    /** Every wait for a ticket. It ends also, and is false, when it is not to go on; {@code first} is how it begins. */
+    private static boolean await(long handle, Waiters waiters, long ticket, int first, long timeoutNanos, boolean again,
+            BooleanSupplier goesOn) {
+        long deadline = Waiter.deadline(timeoutNanos);
         boolean ended = false;
-        int how = patience;
+        int how = first;
         Waiter waiter = waiters.begin(ticket);
         try {
             while (!(ended = Native.await(handle, ticket, how))) {
-                checkUsable(doing, consequence);
-                if (!waiter.await(deadline.getAsLong()) && !again) {
-                    return ended = Native.await(handle, ticket, Native.LOOK);
+                if (!goesOn.getAsBoolean()) {
+                    return false;
+                }
+                if (!waiter.await(deadline)) {
+                    if (!again) {
+                        return ended = Native.await(handle, ticket, Native.LOOK);
+                    }
+                    deadline = Waiter.deadline(timeoutNanos);
                 }
                 how = Native.ARMED;
             }
@@ -162,12 +164,12 @@ abstract class EngineClient implements MessageIO {
         } finally {
             waiters.end(ticket);
             if (!ended) {
-                abandon(ticket);
+                abandon(handle, ticket);
             }
         }
     }
 
-    private void abandon(long ticket) {
+    private static void abandon(long handle, long ticket) {
         try {
             Native.abandon(handle, ticket);
         } catch (SinetStreamException e) {
@@ -277,7 +279,7 @@ abstract class EngineClient implements MessageIO {
             waiters.wakeThreads();
             beforeClose();
             long ticket = Native.close(handle);
-            if (!awaitClosed(ticket)) {
+            if (!await(handle, waiters, ticket, Waiter.patience(), NO_LIMIT, false, () -> !Thread.currentThread().isInterrupted())) {
                 checkUndelivered();
             }
         } finally {
@@ -287,24 +289,6 @@ abstract class EngineClient implements MessageIO {
             } finally {
                 release();
             }
-        }
-    }
-
-    /** False when the thread was interrupted. The engine keeps the time. */
-    private boolean awaitClosed(long ticket) {
-        Waiter waiter = waiters.begin(ticket);
-        try {
-            int how = Waiter.patience();
-            while (!Native.await(handle, ticket, how)) {
-                if (Thread.currentThread().isInterrupted()) {
-                    return false;
-                }
-                waiter.await(Waiter.deadline(Long.MAX_VALUE));
-                how = Native.ARMED;
-            }
-            return true;
-        } finally {
-            waiters.end(ticket);
         }
     }
 

@@ -241,7 +241,7 @@ final class EventPump {
         }
     }
 
-    private static void pause() {
+    static void pause() {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
     }
 
