@@ -26,14 +26,17 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     /** Has the plugin bring messages. */
     private final Runnable listen;
     private final AtomicBoolean listening = new AtomicBoolean();
+    /** Null when the plugin has its own. */
+    private final PluginThread thread;
 
-    private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginMessageIO plugin, Supplier<List<String>> topics, Calls calls,
-            Inbox<T> inbox, Runnable listen, Runnable end) {
-        super(plugged, plugin, calls, inbox.callbacks, end);
+    private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginMessageIO plugin, Supplier<List<String>> topics,
+            Inbox<T> inbox, Runnable listen, PluginThread thread) {
+        super(plugged, plugin, Calls.manyAtATime(), inbox.callbacks, thread == null ? () -> { } : thread::stop);
         deserializer = plugged.codec;
         this.topics = topics;
         this.inbox = inbox;
         this.listen = listen;
+        this.thread = thread;
         inbox.begin(pump);
     }
 
@@ -56,15 +59,13 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
 
     private static <T> AsyncMessageReader<T> open(Plugged<Deserializer<T>> plugged, PluginAsyncMessageReader plugin) {
         Inbox<T> inbox = new Inbox<>(plugged, plugin, () -> { });
-        return new PluggedAsyncReader<>(plugged, plugin, plugin::getTopics, Calls.manyAtATime(), inbox,
-                () -> plugin.addOnMessageCallback(inbox::received, inbox::failed), () -> { });
+        return new PluggedAsyncReader<>(plugged, plugin, plugin::getTopics, inbox,
+                () -> plugin.addOnMessageCallback(inbox::received, inbox::failed), null);
     }
 
     private static <T> AsyncMessageReader<T> open(Plugged<Deserializer<T>> plugged, PluginMessageReader plugin) {
-        Calls calls = Calls.manyAtATime(); // one thread makes them
-        ReaderThread<T> reader = new ReaderThread<>(plugged, plugin, calls);
-        return new PluggedAsyncReader<>(plugged, plugin, plugin::getTopics, calls, reader.inbox, reader.thread::begin,
-                () -> reader.thread.finish(0));
+        ReaderThread<T> reader = new ReaderThread<>(plugged, plugin);
+        return new PluggedAsyncReader<>(plugged, plugin, plugin::getTopics, reader.inbox, () -> { }, reader.thread);
     }
 
     @Override
@@ -99,6 +100,9 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     @Override
     void beforeClose() {
         inbox.callbacks.close();
+        if (thread != null) {
+            thread.close(0);
+        }
     }
 
     @Override

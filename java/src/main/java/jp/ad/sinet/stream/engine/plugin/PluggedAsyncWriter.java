@@ -29,9 +29,8 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     private final Supplier<String> topic;
     private final WriterThread thread;
 
-    private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic, Calls calls,
-            WriterThread thread) {
-        super(plugged, plugin, calls, thread, thread::end);
+    private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic, WriterThread thread) {
+        super(plugged, plugin, Calls.manyAtATime(), thread, thread.thread::stop);
         serializing = new Serializing<>(plugged.codec);
         this.topic = topic;
         this.thread = thread;
@@ -64,14 +63,13 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
 
     private static <T> AsyncMessageWriter<T> open(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic,
             Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> write) {
-        Calls calls = Calls.oneAtATime();
-        return new PluggedAsyncWriter<>(plugged, plugin, topic, calls,
-                new WriterThread(write, calls, plugged.configured.handle, Providers.name(plugin, plugged.type)));
+        return new PluggedAsyncWriter<>(plugged, plugin, topic,
+                new WriterThread(write, plugged.configured.handle, Providers.name(plugin, plugged.type)));
     }
 
     @Override
     void beforeClose() {
-        thread.close(CLOSE_MILLIS);
+        thread.thread.close(CLOSE_MILLIS);
     }
 
     @Override

@@ -25,7 +25,7 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
     /** How long the plugin may take to close, and its calls to end before that. */
     static final long CLOSE_MILLIS = 10_000;
     /** How long a call may take to feel the interrupt of the close: then the plugin is closed beside it. */
-    private static final long INTERRUPT_MILLIS = 1000;
+    static final long INTERRUPT_MILLIS = 1000;
 
     final P plugin;
     /** For errors. */

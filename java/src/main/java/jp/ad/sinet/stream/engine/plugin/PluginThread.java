@@ -1,83 +1,56 @@
 package jp.ad.sinet.stream.engine.plugin;
 
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
-import java.util.function.Function;
-import java.util.logging.Level;
 
-import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
-import jp.ad.sinet.stream.engine.jvm.Log;
 
 /** The daemon thread on which an asynchronous client calls its plugin, from the first thing to do to the close. */
 final class PluginThread {
-    private final BooleanSupplier step;
-    private final Function<Runnable, Thread> threads;
-    /** It runs, or has run; changed under the lock of this object. */
+    private final ExecutorService executor;
     private volatile Thread thread;
-    private volatile boolean finishing;
+    private volatile boolean stopped;
 
-    /** {@code step} does something, or is false: then it comes again after {@link #wake}. */
-    PluginThread(BooleanSupplier step, Function<Runnable, Thread> threads) {
-        this.step = step;
-        this.threads = threads;
-    }
-
-    /** The same with the context class loader of the thread that calls this. */
-    static PluginThread of(BooleanSupplier step, String name) {
+    PluginThread(String name) {
         ClientThreads threads = new ClientThreads();
-        return new PluginThread(step, work -> threads.make(work, name));
-    }
-
-    /** There is a thread afterwards, unless this fails for want of memory or threads; then it can be tried again. */
-    synchronized void begin() {
-        if (thread == null && !finishing) {
-            Thread made = threads.apply(this::run);
-            made.start();
+        executor = Executors.newFixedThreadPool(1, work -> {
+            Thread made = threads.make(work, name);
             thread = made;
-        }
+            return made;
+        });
     }
 
-    /** There is something to do. */
-    void wake() {
-        LockSupport.unpark(thread);
+    /** Has the work done, unless this throws: a RejectedExecutionException after the close, an Error without a thread. */
+    void execute(Runnable work) {
+        executor.execute(work);
     }
 
-    /** It ends when there is nothing left to do. Waits this long at most for that, but not for itself. */
-    void finish(long millis) {
-        Thread running;
-        synchronized (this) {
-            finishing = true;
-            running = thread;
-        }
-        wake();
+    /** What is under way ends, and nothing more begins. */
+    boolean isStopped() {
+        return stopped;
+    }
+
+    /** Gives what there is to do this time at most, and then interrupts it. It does not wait for itself. */
+    void close(long millis) {
+        executor.shutdown();
+        await(millis);
+        stop();
+        await(PluggedClient.INTERRUPT_MILLIS);
+    }
+
+    void stop() {
+        stopped = true;
+        executor.shutdownNow();
+    }
+
+    private void await(long millis) {
         try {
-            if (running != null && running != Thread.currentThread()) {
-                TimeUnit.MILLISECONDS.timedJoin(running, millis);
+            if (Thread.currentThread() != thread) {
+                executor.awaitTermination(millis, TimeUnit.MILLISECONDS);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private void run() {
-        while (true) {
-            boolean last = finishing;
-            try {
-                if (step.getAsBoolean()) {
-                    continue;
-                }
-                if (last) {
-                    return;
-                }
-                Thread.interrupted(); // the plugin's own, which would end each wait
-                LockSupport.park(this);
-            } catch (OutOfMemoryError e) {
-                EventPump.pause();
-            } catch (Throwable e) {
-                Log.LOGGER.log(Level.SEVERE, "internal error: a plugin's client could not go on with something", e);
-            }
         }
     }
 }

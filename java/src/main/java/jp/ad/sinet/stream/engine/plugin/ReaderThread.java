@@ -1,6 +1,8 @@
 package jp.ad.sinet.stream.engine.plugin;
 
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 
 import jp.ad.sinet.stream.api.Deserializer;
@@ -20,9 +22,9 @@ final class ReaderThread<T> {
     private static final long MAX_PAUSE_MILLIS = 1000;
 
     final Inbox<T> inbox;
-    final PluginThread thread = PluginThread.of(this::step, "sinetstream-reader");
+    final PluginThread thread = new PluginThread("sinetstream-reader");
     private final PluginMessageReader reader;
-    private final Calls calls;
+    private final AtomicBoolean reading = new AtomicBoolean();
     // of the thread alone
     private long pauseMillis = 1;
     /** What was read, until it is in the inbox. */
@@ -30,40 +32,72 @@ final class ReaderThread<T> {
     /** The pump is to be told. */
     private boolean untold;
 
-    ReaderThread(Plugged<Deserializer<T>> plugged, PluginMessageReader reader, Calls calls) {
+    ReaderThread(Plugged<Deserializer<T>> plugged, PluginMessageReader reader) {
         this.reader = reader;
-        this.calls = calls;
-        inbox = new Inbox<>(plugged, reader, thread::wake);
+        inbox = new Inbox<>(plugged, reader, this::begin);
     }
 
-    private boolean step() {
-        if (read != null) {
-            inbox.add(read);
-            read = null;
-            untold = true;
-        }
-        if (untold) {
-            inbox.tell();
-            untold = false;
-        }
-        if (!inbox.callbacks.wantsMessages() || inbox.size() >= MAX_BACKLOG) {
-            return false;
-        }
-        try {
-            read();
-        } catch (Throwable e) { // a plugin can throw anything
-            if (inbox.callbacks.wantsMessages()) {
-                inbox.failed(e);
-                pause(PAUSE_MILLIS);
+    /** There is a thread afterwards that reads, unless this fails for want of one; then it can be tried again. */
+    private void begin() {
+        if (reading.compareAndSet(false, true)) {
+            try {
+                thread.execute(this::run);
+            } catch (RejectedExecutionException e) {
+                // closed
+            } catch (OutOfMemoryError e) {
+                reading.set(false);
+                throw e;
             }
         }
-        return true;
+    }
+
+    private void run() {
+        do {
+            while (isWanted()) {
+                step();
+            }
+            reading.set(false);
+        } while (isWanted() && reading.compareAndSet(false, true));
+    }
+
+    private boolean isWanted() {
+        return !thread.isStopped() && (untold || inbox.callbacks.wantsMessages() && inbox.size() < MAX_BACKLOG);
+    }
+
+    private void step() {
+        try {
+            if (read == null && !untold) {
+                read();
+            }
+            if (read != null) {
+                inbox.add(read);
+                read = null;
+                untold = true;
+            }
+            if (untold) {
+                inbox.tell();
+                untold = false;
+            }
+        } catch (Throwable e) { // a plugin can throw anything
+            failed(e);
+            pause(PAUSE_MILLIS);
+        }
+    }
+
+    private void failed(Throwable cause) {
+        try {
+            if (!thread.isStopped()) {
+                inbox.failed(cause);
+            }
+        } catch (OutOfMemoryError e) {
+            untold = true; // if there was the memory to keep it
+        }
     }
 
     private void read() {
         long begun = System.nanoTime();
         try {
-            read = calls.call(reader::read);
+            read = reader.read();
         } finally {
             ClientThreads.restoreLoader();
         }
@@ -83,8 +117,10 @@ final class ReaderThread<T> {
         }
     }
 
-    /** Ends early when there may be something else to do. */
-    private static void pause(long millis) {
-        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
+    private void pause(long millis) {
+        if (!thread.isStopped()) {
+            Thread.interrupted(); // the plugin's own
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
+        }
     }
 }

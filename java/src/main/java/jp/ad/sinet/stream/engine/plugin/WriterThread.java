@@ -2,6 +2,7 @@ package jp.ad.sinet.stream.engine.plugin;
 
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 
@@ -29,28 +30,19 @@ final class WriterThread implements ClientSink {
     private static final String NOT_SENT = "; the message was not sent";
 
     final Outcomes outcomes = new Outcomes(MAX_UNTOLD);
-    final PluginThread thread = PluginThread.of(this::step, "sinetstream-writer");
+    final PluginThread thread = new PluginThread("sinetstream-writer");
     private final Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin;
-    private final Calls calls;
     private final long handle;
     private final String pluginName;
-    private final Queue<Sending> waiting = new ConcurrentLinkedQueue<>();
     private final Queue<Sending> ended = new ConcurrentLinkedQueue<>();
     private volatile EventPump pump;
-    /** Something has ended, and the pump could not be told for want of memory. */
-    private volatile boolean untold;
-    /** There is no time for what waits. */
-    private volatile boolean stopped;
     /** Made before it is needed, since no promise may stay without its end for want of memory. Of the pump alone. */
     private SinetStreamException notSent;
-    // guarded by this object
+    /** Guarded by this object. */
     private long next;
-    private boolean closed;
 
-    WriterThread(Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin, Calls calls, long handle,
-            String pluginName) {
+    WriterThread(Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin, long handle, String pluginName) {
         this.plugin = plugin;
-        this.calls = calls;
         this.handle = handle;
         this.pluginName = pluginName;
     }
@@ -60,61 +52,34 @@ final class WriterThread implements ClientSink {
     }
 
     /** Takes a message, unless it throws. */
-    void add(Coded coded, WritePromise promise) {
-        thread.begin(); // before it is there: without a thread it would stay
-        synchronized (this) {
-            if (closed) {
-                throw new SinetStreamIOException(CLOSED + NOT_SENT);
-            }
-            Sending sending = new Sending(next, coded, promise);
-            outcomes.put(next, sending);
-            try {
-                waiting.add(sending);
-            } catch (OutOfMemoryError e) {
-                outcomes.remove(next);
-                throw e;
-            }
+    synchronized void add(Coded coded, WritePromise promise) {
+        Sending sending = new Sending(next, coded, promise);
+        outcomes.put(next, sending);
+        boolean accepted = false;
+        try {
+            thread.execute(sending);
+            accepted = true;
             next++;
+        } catch (RejectedExecutionException e) {
+            throw new SinetStreamIOException(CLOSED + NOT_SENT, e);
+        } finally {
+            if (!accepted) {
+                outcomes.remove(next);
+            }
         }
-        thread.wake();
     }
 
-    /** No message comes any more. The plugin gets those that there are, as long as there is time. */
-    void close(long millis) {
-        synchronized (this) {
-            closed = true;
-        }
-        thread.finish(millis);
-        stopped = true;
-    }
-
-    /** Nothing more is done. */
-    void end() {
-        close(0);
-    }
-
-    private boolean step() {
-        if (untold) {
-            EventPump.pause();
-            untold = false;
-            tell();
-        }
-        Sending sending = stopped ? null : waiting.poll();
-        if (sending == null) {
-            return false;
-        }
-        sending.give();
-        ClientThreads.restoreLoader();
-        return true;
-    }
-
-    /** For any thread; waits for nobody. */
+    /** For any thread; waits for nobody. Without a thread for callbacks this one, which is there, tries again. */
     private void tell() {
         try {
             pump.news();
         } catch (OutOfMemoryError e) {
-            untold = true;
-            thread.wake();
+            if (!thread.isStopped()) {
+                thread.execute(() -> {
+                    EventPump.pause();
+                    tell();
+                });
+            }
         }
     }
 
@@ -135,7 +100,6 @@ final class WriterThread implements ClientSink {
 
     @Override
     public void over() {
-        stopped = true;
         notSent = new SinetStreamIOException(CLOSED + NOT_SENT);
         while (hasRest()) {
             messages();
@@ -145,7 +109,7 @@ final class WriterThread implements ClientSink {
 
     private enum State { WAITING, GIVEN, ENDED }
 
-    private final class Sending implements Outcome {
+    private final class Sending implements Outcome, Runnable {
         private final long number;
         private final Coded coded;
         private final WritePromise promise;
@@ -158,12 +122,13 @@ final class WriterThread implements ClientSink {
             this.promise = promise;
         }
 
-        void give() {
+        @Override
+        public void run() {
             if (!state.compareAndSet(State.WAITING, State.GIVEN)) {
                 return; // it has ended with the writer
             }
             try {
-                Promise<?, ? extends Throwable, ?> sent = calls.call(() -> plugin.apply(coded.message));
+                Promise<?, ? extends Throwable, ?> sent = plugin.apply(coded.message);
                 if (sent == null) {
                     throw new IllegalStateException("write gives null");
                 }
@@ -174,11 +139,12 @@ final class WriterThread implements ClientSink {
             } catch (Throwable e) { // a plugin can throw anything
                 failed(e);
             }
+            ClientThreads.restoreLoader();
         }
 
         private void failed(Throwable cause) {
             Native.countError(handle);
-            end(stopped ? new SinetStreamIOException(CLOSED + "; the message may have been delivered", cause)
+            end(thread.isStopped() ? new SinetStreamIOException(CLOSED + "; the message may have been delivered", cause)
                     : Providers.failure(pluginName, cause));
         }
 

@@ -539,31 +539,4 @@ class PluginThreadsTest {
             assertInstanceOf(SinetStreamIOException.class, first.failure(LIMIT));
         }
     }
-
-    // ---- threads
-
-    @Test
-    void aThreadThatCanNotBeStartedIsNotTakenForOne() throws Exception {
-        AtomicInteger made = new AtomicInteger();
-        CountDownLatch stepped = new CountDownLatch(1);
-        PluginThread thread = new PluginThread(() -> {
-            stepped.countDown();
-            return false;
-        }, work -> new Thread(work, "plugin") {
-            @Override
-            public void start() {
-                if (made.incrementAndGet() == 1) {
-                    throw new OutOfMemoryError("unable to create native thread");
-                }
-                super.start();
-            }
-        });
-        assertThrows(OutOfMemoryError.class, thread::begin);
-        thread.wake();
-        thread.begin();
-        thread.begin();
-        assertTrue(stepped.await(20, TimeUnit.SECONDS));
-        assertEquals(2, made.get());
-        thread.finish(20_000);
-    }
 }
