@@ -239,7 +239,7 @@ public final class EventPump {
     }
 
     /** Does it again until there is the memory for it. */
-    private static void persist(Runnable news) {
+    public static void persist(Runnable news) {
         while (true) {
             try {
                 news.run();

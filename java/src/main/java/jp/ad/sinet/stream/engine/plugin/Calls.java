@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine.plugin;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -19,46 +20,28 @@ final class Calls {
     private final Map<Thread, Boolean> inside = new HashMap<>();
     private boolean closed;
 
-    private Calls(ReentrantLock turn) {
-        this.turn = turn;
-    }
-
-    static Calls oneAtATime() {
-        return new Calls(new ReentrantLock(true));
-    }
-
-    static Calls manyAtATime() {
-        return new Calls(null);
+    Calls(boolean oneAtATime) {
+        turn = oneAtATime ? new ReentrantLock(true) : null;
     }
 
     /** Calls the plugin; what that throws passes. {@code late}: the answer when it was not this thread's turn in time. */
-    <V> V call(Supplier<V> plugin, long timeoutNanos, Supplier<V> late) {
+    <V> V call(Supplier<V> plugin, Duration timeout, Supplier<V> late) {
         boolean outermost = begin();
+        boolean had = false;
         try {
-            if (turn == null) {
-                return plugin.get();
-            }
-            if (!turn.tryLock(timeoutNanos, TimeUnit.NANOSECONDS)) {
-                return late.get();
-            }
-            try {
-                return plugin.get();
-            } finally {
-                turn.unlock();
-            }
+            had = turn == null || turn.tryLock(TimeUnit.NANOSECONDS.convert(timeout), TimeUnit.NANOSECONDS);
+            return (had ? plugin : late).get();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new SinetStreamIOException("interrupted while another thread was in the plugin", e);
         } finally {
+            if (had && turn != null) {
+                turn.unlock();
+            }
             if (outermost) {
                 end();
             }
         }
-    }
-
-    /** The same for a call that does not wait for others. */
-    <V> V call(Supplier<V> plugin) {
-        return call(plugin, Long.MAX_VALUE, null);
     }
 
     private synchronized boolean begin() {

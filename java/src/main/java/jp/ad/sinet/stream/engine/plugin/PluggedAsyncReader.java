@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine.plugin;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -9,6 +10,7 @@ import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
 import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageIO;
@@ -27,11 +29,11 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     private final Runnable listen;
     private final AtomicBoolean listening = new AtomicBoolean();
     /** Null when the plugin has its own. */
-    private final PluginThread thread;
+    private final SerialThread thread;
 
     private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginMessageIO plugin, Supplier<List<String>> topics,
-            Inbox<T> inbox, Runnable listen, PluginThread thread) {
-        super(plugged, plugin, Calls.manyAtATime(), inbox.callbacks, thread == null ? () -> { } : thread::stop);
+            Inbox<T> inbox, Runnable listen, SerialThread thread) {
+        super(plugged, plugin, new Calls(false), inbox.callbacks, thread == null ? () -> { } : thread::stop);
         deserializer = plugged.codec;
         this.topics = topics;
         this.inbox = inbox;
@@ -71,17 +73,16 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     @Override
     public void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
         if (!isClosing() && listening.compareAndSet(false, true)) {
+            boolean begun = false;
             try {
-                calls.call(() -> {
+                begun = calls.call(() -> {
                     listen.run();
-                    return null;
-                });
+                    return true;
+                }, Duration.ZERO, null);
             } catch (RuntimeException | LinkageError e) {
-                listening.set(false);
                 throw failure(e, "");
-            } catch (Error e) {
-                listening.set(false);
-                throw e;
+            } finally {
+                listening.set(begun);
             }
         }
         inbox.callbacks.add(onMessage, onFailure, this);
@@ -101,7 +102,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     void beforeClose() {
         inbox.callbacks.close();
         if (thread != null) {
-            thread.close(0);
+            thread.close(0, INTERRUPT_MILLIS);
         }
     }
 

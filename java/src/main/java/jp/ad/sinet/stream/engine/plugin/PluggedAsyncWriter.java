@@ -30,7 +30,7 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     private final WriterThread thread;
 
     private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic, WriterThread thread) {
-        super(plugged, plugin, Calls.manyAtATime(), thread, thread.thread::stop);
+        super(plugged, plugin, new Calls(false), thread, thread.thread::stop);
         serializing = new Serializing<>(plugged.codec);
         this.topic = topic;
         this.thread = thread;
@@ -69,7 +69,7 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     void beforeClose() {
-        thread.thread.close(CLOSE_MILLIS);
+        thread.thread.close(CLOSE_MILLIS, INTERRUPT_MILLIS);
     }
 
     @Override

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -34,7 +33,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
     private final Queue<Supplier<Message<T>>> injected = new ConcurrentLinkedQueue<>();
 
     private PluggedReader(Plugged<Deserializer<T>> plugged, PluginMessageReader plugin) {
-        super(plugged, plugin, Calls.oneAtATime(), new ClientSink() { }, () -> { });
+        super(plugged, plugin, new Calls(true), new ClientSink() { }, () -> { });
         deserializer = plugged.codec;
         decoding = new PluggedDecoding<>(handle, pluginName, deserializer);
     }
@@ -96,7 +95,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
             checkUsable(WAITING, "");
             Supplier<Message<T>> next;
             try {
-                next = calls.call(this::next, TimeUnit.NANOSECONDS.convert(description.receiveTimeout), () -> null);
+                next = calls.call(this::next, description.receiveTimeout, () -> null);
             } catch (RuntimeException | LinkageError e) {
                 throw failure(e, "");
             }

@@ -2,7 +2,6 @@ package jp.ad.sinet.stream.engine.plugin;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
-import java.util.concurrent.TimeUnit;
 
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
@@ -25,12 +24,9 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
     private volatile byte[] lastMessage;
 
     private PluggedWriter(Plugged<Serializer<T>> plugged, PluginMessageWriter plugin) {
-        super(plugged, plugin, calls(plugged, plugin), new ClientSink() { }, () -> { });
+        super(plugged, plugin, new Calls(!Providers.call(Providers.name(plugin, plugged.type), plugin::isThreadSafe)),
+                new ClientSink() { }, () -> { });
         serializing = new Serializing<>(plugged.codec);
-    }
-
-    private static Calls calls(Plugged<?> plugged, PluginMessageWriter plugin) {
-        return Providers.call(Providers.name(plugin, plugged.type), plugin::isThreadSafe) ? Calls.manyAtATime() : Calls.oneAtATime();
     }
 
     /**
@@ -93,7 +89,7 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
                 given = calls.call(() -> {
                     plugin.write(coded.message);
                     return true;
-                }, TimeUnit.NANOSECONDS.convert(description.writeTimeout), () -> false);
+                }, description.writeTimeout, () -> false);
             } catch (RuntimeException | LinkageError e) {
                 throw failure(e, "; the message may have been delivered");
             }

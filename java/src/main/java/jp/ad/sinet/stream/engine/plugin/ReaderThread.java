@@ -6,7 +6,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 
 import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
+import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.spi.PluginMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 
@@ -22,15 +24,11 @@ final class ReaderThread<T> {
     private static final long MAX_PAUSE_MILLIS = 1000;
 
     final Inbox<T> inbox;
-    final PluginThread thread = new PluginThread("sinetstream-reader");
+    final SerialThread thread = new SerialThread("sinetstream-reader");
     private final PluginMessageReader reader;
     private final AtomicBoolean reading = new AtomicBoolean();
-    // of the thread alone
+    /** Of the thread alone. */
     private long pauseMillis = 1;
-    /** What was read, until it is in the inbox. */
-    private PluginMessageWrapper read;
-    /** The pump is to be told. */
-    private boolean untold;
 
     ReaderThread(Plugged<Deserializer<T>> plugged, PluginMessageReader reader) {
         this.reader = reader;
@@ -53,58 +51,38 @@ final class ReaderThread<T> {
 
     private void run() {
         do {
-            while (isWanted()) {
-                step();
+            try {
+                while (isWanted()) {
+                    step();
+                }
+            } finally {
+                reading.set(false);
             }
-            reading.set(false);
         } while (isWanted() && reading.compareAndSet(false, true));
     }
 
     private boolean isWanted() {
-        return !thread.isStopped() && (untold || inbox.callbacks.wantsMessages() && inbox.size() < MAX_BACKLOG);
+        return !thread.isStopped() && inbox.callbacks.wantsMessages() && inbox.size() < MAX_BACKLOG;
     }
 
     private void step() {
-        try {
-            if (read == null && !untold) {
-                read();
-            }
-            if (read != null) {
-                inbox.add(read);
-                read = null;
-                untold = true;
-            }
-            if (untold) {
-                inbox.tell();
-                untold = false;
-            }
-        } catch (Throwable e) { // a plugin can throw anything
-            failed(e);
-            pause(PAUSE_MILLIS);
-        }
-    }
-
-    private void failed(Throwable cause) {
-        try {
-            if (!thread.isStopped()) {
-                inbox.failed(cause);
-            }
-        } catch (OutOfMemoryError e) {
-            untold = true; // if there was the memory to keep it
-        }
-    }
-
-    private void read() {
         long begun = System.nanoTime();
         try {
-            read = reader.read();
-        } finally {
+            PluginMessageWrapper read = reader.read();
             ClientThreads.restoreLoader();
-        }
-        if (read != null) {
+            if (read == null) {
+                pauseSince(begun);
+                return;
+            }
             pauseMillis = 1;
-        } else {
-            pauseSince(begun);
+            EventPump.persist(() -> inbox.add(read));
+            EventPump.persist(inbox::tell);
+        } catch (Throwable e) { // a plugin can throw anything
+            ClientThreads.restoreLoader();
+            if (!thread.isStopped()) {
+                EventPump.persist(() -> inbox.failed(e));
+                pause(PAUSE_MILLIS);
+            }
         }
     }
 

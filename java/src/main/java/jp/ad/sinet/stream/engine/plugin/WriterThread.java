@@ -17,6 +17,7 @@ import jp.ad.sinet.stream.engine.client.Outcome;
 import jp.ad.sinet.stream.engine.client.Outcomes;
 import jp.ad.sinet.stream.engine.client.WritePromise;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
+import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.utils.Timestamped;
 
 /**
@@ -30,7 +31,7 @@ final class WriterThread implements ClientSink {
     private static final String NOT_SENT = "; the message was not sent";
 
     final Outcomes outcomes = new Outcomes(MAX_UNTOLD);
-    final PluginThread thread = new PluginThread("sinetstream-writer");
+    final SerialThread thread = new SerialThread("sinetstream-writer");
     private final Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin;
     private final long handle;
     private final String pluginName;

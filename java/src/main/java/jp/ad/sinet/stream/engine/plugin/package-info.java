@@ -7,8 +7,8 @@
  * <li>The clients: {@link PluggedClient}, {@link PluggedWriter}, {@link PluggedReader}, {@link PluggedAsyncWriter},
  *     {@link PluggedAsyncReader}.
  * <li>Their messages: {@link Coded}, {@link PluggedDecoding}.
- * <li>Calls of plugins that may block: {@link Calls}; and {@link PluginThread}, on which {@link WriterThread} gives a plugin the
- *     messages of an asynchronous writer, and {@link ReaderThread} fills the {@link Inbox} of an asynchronous reader.
+ * <li>Calls of plugins that may block: {@link Calls}; those on a thread of ours: {@link WriterThread}, which gives a plugin the
+ *     messages of an asynchronous writer, and {@link ReaderThread}, which fills the {@link Inbox} of an asynchronous reader.
  * <li>A plugin that is there: {@link IoStreamProvider}.
  * </ul>
  */

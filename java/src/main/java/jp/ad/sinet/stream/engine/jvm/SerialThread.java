@@ -1,18 +1,20 @@
-package jp.ad.sinet.stream.engine.plugin;
+package jp.ad.sinet.stream.engine.jvm;
 
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-import jp.ad.sinet.stream.engine.jvm.ClientThreads;
-
-/** The daemon thread on which an asynchronous client calls its plugin, from the first thing to do to the close. */
-final class PluginThread {
+/**
+ * A daemon thread that does one thing after the other, from the first one to the close. While none can be started, each thing
+ * tries again.
+ */
+public final class SerialThread {
     private final ExecutorService executor;
     private volatile Thread thread;
     private volatile boolean stopped;
 
-    PluginThread(String name) {
+    /** It has the context class loader of the thread that calls this. */
+    public SerialThread(String name) {
         ClientThreads threads = new ClientThreads();
         executor = Executors.newFixedThreadPool(1, work -> {
             Thread made = threads.make(work, name);
@@ -22,24 +24,25 @@ final class PluginThread {
     }
 
     /** Has the work done, unless this throws: a RejectedExecutionException after the close, an Error without a thread. */
-    void execute(Runnable work) {
+    public void execute(Runnable work) {
         executor.execute(work);
     }
 
     /** What is under way ends, and nothing more begins. */
-    boolean isStopped() {
+    public boolean isStopped() {
         return stopped;
     }
 
-    /** Gives what there is to do this time at most, and then interrupts it. It does not wait for itself. */
-    void close(long millis) {
+    /** Gives what there is to do this time at most, and then stops; waits for that, too. It does not wait for itself. */
+    public void close(long millis, long stopMillis) {
         executor.shutdown();
         await(millis);
         stop();
-        await(PluggedClient.INTERRUPT_MILLIS);
+        await(stopMillis);
     }
 
-    void stop() {
+    /** Interrupts what is under way, and forgets the rest. */
+    public void stop() {
         stopped = true;
         executor.shutdownNow();
     }
