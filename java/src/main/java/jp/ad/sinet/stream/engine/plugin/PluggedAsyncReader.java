@@ -2,6 +2,7 @@ package jp.ad.sinet.stream.engine.plugin;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -113,7 +114,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, topics);
+        return Providers.call(pluginName, () -> Objects.requireNonNull(topics.get(), "getTopics gives null"));
     }
 
     @Override

@@ -76,7 +76,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, plugin::getTopics);
+        return Providers.call(pluginName, () -> Objects.requireNonNull(plugin.getTopics(), "getTopics gives null"));
     }
 
     @Override

@@ -539,4 +539,21 @@ class PluginThreadsTest {
             assertInstanceOf(SinetStreamIOException.class, first.failure(LIMIT));
         }
     }
+
+    @Test
+    void aClientThatCanNotTellItsTopicsIsClosed() throws Exception {
+        AtomicInteger closed = new AtomicInteger();
+        WORK.put("close", arguments -> closed.incrementAndGet());
+        WORK.remove("getTopics"); // null, then
+        MessageReaderFactory<String> readers = readers(true);
+        assertThrows(SinetStreamIOException.class, () -> readers.getReader().close());
+        assertThrows(SinetStreamIOException.class, () -> readers.getAsyncReader().close());
+        WORK.put("getTopic", arguments -> {
+            throw new IllegalStateException("meant to be");
+        });
+        MessageWriterFactory<String> writers = writers(true);
+        assertThrows(SinetStreamIOException.class, () -> writers.getWriter().close());
+        assertThrows(SinetStreamIOException.class, () -> writers.getAsyncWriter().close());
+        assertEquals(4, closed.get());
+    }
 }
