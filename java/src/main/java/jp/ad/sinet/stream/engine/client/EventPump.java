@@ -102,8 +102,13 @@ public final class EventPump {
     }
 
     /** Where callbacks run. */
-    public CallbackExecutor callbacks() {
+    CallbackExecutor callbacks() {
         return callbacks;
+    }
+
+    /** The sink, which runs callbacks now, has done so for long enough: it leaves a rest. */
+    public boolean isToGiveWay() {
+        return callbacks.isToGiveWay();
     }
 
     /** The client is open: until then, its failure is told by an exception and is not worth another message. */

@@ -95,7 +95,7 @@ final class WriterThread implements ClientSink {
         Sending sending;
         while (hasTime && (sending = ended.poll()) != null) {
             outcomes.end(sending.number, sending.failure);
-            hasTime = !pump.callbacks().isToGiveWay();
+            hasTime = !pump.isToGiveWay();
         }
     }
 
