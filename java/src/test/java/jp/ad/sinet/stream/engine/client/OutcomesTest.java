@@ -109,4 +109,15 @@ class OutcomesTest {
         outcomes.over();
         assertTrue(waiter.await(Waiter.deadline(0)), "woken");
     }
+
+    @Test
+    void anErrorOfACallbackTakesNoOtherCallbackAway() {
+        WritePromise promise = new WritePromise();
+        outcomes.put(0, promise);
+        promise.fail(cause -> {
+            throw new AssertionError("meant to be");
+        }).fail(ends::add);
+        outcomes.over();
+        assertEquals(1, ends.size());
+    }
 }
