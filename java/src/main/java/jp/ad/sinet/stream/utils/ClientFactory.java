@@ -7,9 +7,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import java.util.function.Function;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Options;
 
@@ -80,9 +82,19 @@ abstract class ClientFactory {
         return executor;
     }
 
-    /** A client was made. */
-    final void made(InForce now) {
-        inForce = now;
+    /** A client was made. One that can't tell its topics, which a plugin does by itself, is closed. */
+    final <C extends MessageIO> C made(C client, Function<C, List<String>> topics) {
+        try {
+            inForce = new InForce(client, topics.apply(client));
+            return client;
+        } catch (Throwable e) {
+            try {
+                client.close();
+            } catch (Throwable closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
+        }
     }
 
     final InForce inForce() {

@@ -78,9 +78,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      * @throws jp.ad.sinet.stream.api.AuthorizationException when the broker refuses the subscription
      */
     public MessageReader<T> getReader() {
-        MessageReader<T> reader = Opening.reader(options(), deserializer);
-        made(new InForce(reader, reader.getTopics()));
-        return reader;
+        return made(Opening.reader(options(), deserializer), MessageReader::getTopics);
     }
 
     /**
@@ -89,9 +87,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      * @return the reader
      */
     public AsyncMessageReader<T> getAsyncReader() {
-        AsyncMessageReader<T> reader = Opening.asyncReader(options().executor(executor()), deserializer);
-        made(new InForce(reader, reader.getTopics()));
-        return reader;
+        return made(Opening.asyncReader(options().executor(executor()), deserializer), AsyncMessageReader::getTopics);
     }
 
     private Options options() {

@@ -71,9 +71,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
      * @throws jp.ad.sinet.stream.api.AuthenticationException when the broker refuses the credentials
      */
     public MessageWriter<T> getWriter() {
-        MessageWriter<T> writer = Opening.writer(options(), serializer);
-        made(new InForce(writer, Collections.singletonList(writer.getTopic())));
-        return writer;
+        return made(Opening.writer(options(), serializer), writer -> Collections.singletonList(writer.getTopic()));
     }
 
     /**
@@ -82,9 +80,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
      * @return the writer
      */
     public AsyncMessageWriter<T> getAsyncWriter() {
-        AsyncMessageWriter<T> writer = Opening.asyncWriter(options().executor(executor()), serializer);
-        made(new InForce(writer, Collections.singletonList(writer.getTopic())));
-        return writer;
+        return made(Opening.asyncWriter(options().executor(executor()), serializer), writer -> Collections.singletonList(writer.getTopic()));
     }
 
     private Options options() {

@@ -4,15 +4,19 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
+import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.engine.boundary.EngineAccess;
+import jp.ad.sinet.stream.utils.MessageReaderFactory;
 
 /** A program that goes on while its process may have no more threads. The limit is of memory for their stacks. */
 final class NoThreads {
@@ -28,7 +32,10 @@ final class NoThreads {
         try (Proxy ahead = new Proxy(port); Proxy behind = new Proxy(port);
                 AsyncMessageWriter<String> told = Clients.textWriter(ahead.address(), "t")
                         .consistency(Consistency.AT_LEAST_ONCE).build().getAsyncWriter();
-                MessageWriter<String> writer = writer(behind.address())) {
+                MessageWriter<String> writer = writer(behind.address());
+                AsyncMessageReader<String> plugged = MessageReaderFactory.<String>builder().noConfig(true).type("iostream")
+                        .parameter("iostream", Map.of("input_byte_array", new byte[] {'x'})).parameter("user_data_only", true)
+                        .valueType(SimpleValueType.TEXT).build().getAsyncReader()) {
             MessageIO closed = writer(broker);
             Await.until("callbacks have no thread", () -> Thread.getAllStackTraces().keySet().stream()
                     .noneMatch(thread -> thread.getName().startsWith("sinetstream-callbacks")));
@@ -43,6 +50,12 @@ final class NoThreads {
                 await(enough); // else there would be room for another thread
             }).awaitParked();
             occupy(enough);
+            CountDownLatch heard = new CountDownLatch(1);
+            try {
+                plugged.addOnMessageCallback(message -> heard.countDown());
+            } catch (OutOfMemoryError e) {
+                // as it may be, at first
+            }
             ahead.stall(false);
             Await.until("the confirmation is there", () -> told.getInfo("connection.in_flight").equals(0L));
             behind.stall(false);
@@ -55,6 +68,9 @@ final class NoThreads {
             write.get(LIMIT);
             Await.until("the callback", promise::isDone);
             System.out.println("told: " + promise.isDone());
+            plugged.addOnMessageCallback(message -> heard.countDown(), cause -> { });
+            Await.until("the message of a plugin", () -> heard.getCount() == 0);
+            System.out.println("a plugin's reader has its thread");
         }
     }
 

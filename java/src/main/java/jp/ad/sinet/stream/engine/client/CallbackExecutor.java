@@ -16,9 +16,9 @@ import jp.ad.sinet.stream.engine.jvm.Log;
  * Runs a client's callbacks one after the other: where the application wants them, or else on the {@link CallbackPool}. What
  * an executor refuses or has dropped is run without it, so that no news is lost.
  */
-public final class CallbackExecutor {
+final class CallbackExecutor {
     /** How long a close waits for a callback. */
-    public static final int CLOSE_MILLIS = 10_000;
+    static final int CLOSE_MILLIS = 10_000;
     /** How long a close waits for an executor to begin: its threads may be busy, or be the one that closes. */
     private static final int BEGIN_MILLIS = 100;
     /** How long callbacks keep a thread of an executor, which others may need, too, as long as more of them are to be run. */
@@ -39,14 +39,14 @@ public final class CallbackExecutor {
      * @param executor null: callbacks run on the pool
      * @param name of the client, for the log
      */
-    public CallbackExecutor(Executor executor, String name) {
+    CallbackExecutor(Executor executor, String name) {
         this.executor = executor;
         this.name = name;
         turn.begun.set(true); // nothing is there for it
     }
 
     /** True on a thread that runs callbacks now. */
-    public boolean isWorkingHere() {
+    boolean isWorkingHere() {
         return turn.worker == Thread.currentThread();
     }
 
@@ -59,27 +59,39 @@ public final class CallbackExecutor {
      * True on a thread of the application's executor that this client's callbacks have had long enough: whoever could go on for
      * long submits the rest again, and returns.
      */
-    public boolean isToGiveWay() {
+    boolean isToGiveWay() {
         Turn current = turn;
         return current.limited && closing == null && current.worker == Thread.currentThread()
                 && Waiter.left(current.end) == 0;
     }
 
     /** How much of what was submitted is not done. */
-    public int backlog() {
+    int backlog() {
         return backlog.get();
     }
 
     /** For any thread, whatever locks it holds: waits for nobody, and runs nothing here. */
-    public void submit(Runnable news) {
-        // All that takes memory comes before the count: who fails here has submitted nothing.
-        Turn next = new Turn();
+    void submit(Runnable news) {
+        // What takes memory comes before the count, so that who fails here has submitted nothing. Only what comes first
+        // needs a turn: what comes while one is under way is done by that.
+        Turn next = backlog.get() == 0 ? new Turn() : null;
         queue.add(news);
         if (backlog.getAndIncrement() == 0) {
-            turn = next;
-            begin(next);
+            turn = next != null ? next : turnAnyhow();
+            begin(turn);
         } else if (turn.stalled) {
             begin(turn);
+        }
+    }
+
+    /** The turn that was under way has ended between the look and the count, after which nothing may fail any more. */
+    private Turn turnAnyhow() {
+        while (true) {
+            try {
+                return new Turn();
+            } catch (OutOfMemoryError e) {
+                EventPump.pause();
+            }
         }
     }
 
@@ -123,7 +135,7 @@ public final class CallbackExecutor {
      * Waits for what was submitted, unless a callback calls this. What an executor does not begin is run here: the thread that
      * closes may be its only one.
      */
-    public void finish(long timeoutMillis) {
+    void finish(long timeoutMillis) {
         if (isWorkingHere()) {
             return;
         }

@@ -20,6 +20,8 @@ final class CallbackPool {
     private static final long IDLE_MILLIS = 1000;
     /** As long as this, no callback may stand in the way of another client's. */
     private static final long BLOCKED_MILLIS = 20;
+    /** The longest pause between two looks at an executor of the application that is busy with something else. */
+    private static final long LOOK_MILLIS = 1000;
 
     /** Changed under the lock of the class; null when there was nothing to do yet. */
     private static volatile CallbackPool current;
@@ -30,6 +32,10 @@ final class CallbackPool {
     private final Set<BooleanSupplier> handedOver = ConcurrentHashMap.newKeySet();
     /** Guarded by the class. */
     private boolean watched;
+    /** Guarded by the class: how long the watch sleeps while no work waits for a thread. */
+    private long pauseMillis;
+    /** Guarded by the class: the watch sleeps longer than it may when something comes for it. */
+    private boolean dozing;
 
     private CallbackPool() {
         threads.allowCoreThreadTimeOut(true);
@@ -38,6 +44,7 @@ final class CallbackPool {
     /** Runs the work soon, on a thread that may be blocked. Returns at once. */
     static synchronized void execute(Runnable work) {
         CallbackPool pool = pool();
+        pool.shrink();
         pool.threads.execute(work);
         pool.watch();
     }
@@ -46,6 +53,7 @@ final class CallbackPool {
     static synchronized void watch(BooleanSupplier hasBegun) {
         CallbackPool pool = pool();
         pool.handedOver.add(hasBegun);
+        pool.pauseMillis = BLOCKED_MILLIS;
         pool.watch();
     }
 
@@ -71,14 +79,21 @@ final class CallbackPool {
     }
 
     private boolean isAtEase() {
-        return threads.getQueue().isEmpty() && handedOver.isEmpty() && threads.getCorePoolSize() == THREADS;
+        return threads.getQueue().isEmpty() && handedOver.isEmpty();
     }
 
     /** While work waits, somebody looks whether callbacks block. The lock of the class is held. */
     private void watch() {
-        if (watched || isAtEase()) {
+        if (isAtEase()) {
             return;
         }
+        if (watched) {
+            if (dozing && pause() == BLOCKED_MILLIS) {
+                CallbackPool.class.notifyAll();
+            }
+            return;
+        }
+        pauseMillis = BLOCKED_MILLIS;
         try {
             ClientThreads.shared(this::relieve, "sinetstream-callbacks-watch").start();
             watched = true;
@@ -88,32 +103,54 @@ final class CallbackPool {
     }
 
     private void relieve() {
-        long done = threads.getCompletedTaskCount();
         do {
+            long done = threads.getCompletedTaskCount();
+            sleep();
             try {
-                TimeUnit.MILLISECONDS.sleep(BLOCKED_MILLIS);
-            } catch (InterruptedException e) {
-                // nobody does that
-            }
-            long doneNow = threads.getCompletedTaskCount();
-            try {
-                // Threads come when the limit is raised and work waits.
-                threads.setCorePoolSize(size(doneNow == done));
+                grow(threads.getCompletedTaskCount() == done);
                 handedOver.removeIf(BooleanSupplier::getAsBoolean);
             } catch (OutOfMemoryError e) {
                 // There are not as many threads as the limit says. It is raised again, as long as work waits.
                 threads.setCorePoolSize(Math.max(THREADS, threads.getPoolSize()));
             }
-            done = doneNow;
         } while (!isRelieved());
     }
 
-    private int size(boolean blocked) {
-        int limit = threads.getCorePoolSize();
-        if (!threads.getQueue().isEmpty()) {
-            return blocked ? 2 * limit : limit;
+    /** As long as a callback may block while work waits for a thread; else longer each time, since nothing changes. */
+    private long pause() {
+        return threads.getQueue().isEmpty() ? pauseMillis : BLOCKED_MILLIS;
+    }
+
+    private void sleep() {
+        synchronized (CallbackPool.class) {
+            long begun = System.nanoTime();
+            long left;
+            while ((left = pause() - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)) > 0) {
+                dozing = pause() > BLOCKED_MILLIS;
+                try {
+                    CallbackPool.class.wait(left);
+                } catch (InterruptedException e) {
+                    // nobody does that
+                }
+            }
+            dozing = false;
+            pauseMillis = Math.min(2 * pauseMillis, LOOK_MILLIS);
         }
-        return Math.min(limit, threads.getActiveCount() + THREADS);
+    }
+
+    /** Threads come when the limit is raised and work waits. */
+    private void grow(boolean blocked) {
+        if (blocked && !threads.getQueue().isEmpty()) {
+            threads.setCorePoolSize(2 * threads.getCorePoolSize());
+        }
+    }
+
+    /** What was added for callbacks that blocked is taken back when they have returned. The lock of the class is held. */
+    private void shrink() {
+        int limit = threads.getCorePoolSize();
+        if (limit > THREADS && threads.getQueue().isEmpty()) {
+            threads.setCorePoolSize(Math.min(limit, threads.getActiveCount() + THREADS));
+        }
     }
 
     private boolean isRelieved() {

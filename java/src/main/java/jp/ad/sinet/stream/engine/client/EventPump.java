@@ -13,6 +13,7 @@ import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
+import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Options;
 import jp.ad.sinet.stream.engine.boundary.PackedEvents;
@@ -27,7 +28,7 @@ import jp.ad.sinet.stream.engine.jvm.Log;
  * <p>When the JVM has no memory for something, it is tried again until it has: a client whose news stops would go on, but
  * its promises would never end, and its callbacks get nothing. What else goes wrong here ends the client.
  */
-final class EventPump {
+public final class EventPump {
     private static final int NO_MEMORY_MILLIS = 20;
 
     private final IntFunction<byte[]> source;
@@ -86,15 +87,28 @@ final class EventPump {
         this.endClient = endClient;
     }
 
-    static EventPump of(long handle, String name, String clientId, Options options, ClientSink sink) {
-        String full = name + ", client " + clientId;
+    /** Of a client with the engine's own connection. */
+    static EventPump of(Configured configured, ClientSink sink) {
+        long handle = configured.handle;
+        Options options = configured.options;
+        String full = configured.name() + ", client " + configured.description.clientId;
         return new EventPump(how -> Native.events(handle, sink.wantsMessages(), how), full, options.connectionListener(), sink,
                 new CallbackExecutor(options.executor(), full), () -> Native.close(handle));
+    }
+
+    /** Of a client whose messages go through a plugin: all its news is the sink's own, see {@link ClientSink#hasRest}. */
+    public static EventPump ofPlugin(String name, Options options, ClientSink sink) {
+        return new EventPump(how -> null, name, null, sink, new CallbackExecutor(options.executor(), name), () -> { });
     }
 
     /** Where callbacks run. */
     CallbackExecutor callbacks() {
         return callbacks;
+    }
+
+    /** The sink, which runs callbacks now, has done so for long enough: it leaves a rest. */
+    public boolean isToGiveWay() {
+        return callbacks.isToGiveWay();
     }
 
     /** The client is open: until then, its failure is told by an exception and is not worth another message. */
@@ -106,7 +120,7 @@ final class EventPump {
      * There is something to take. Returns at once. The last news, which a close waits for, is always submitted: the thread
      * that has set the flag may not have submitted its own yet.
      */
-    void news() {
+    public void news() {
         if (called.compareAndSet(false, true) || finished) {
             try {
                 callbacks.submit(drain);
@@ -120,7 +134,7 @@ final class EventPump {
     /**
      * Fetches what is left, so that the release of the handle, which comes next, loses none of it. Does not throw.
      */
-    void finish() {
+    public void finish() {
         fetching.lock();
         try {
             finished = true;
@@ -149,11 +163,11 @@ final class EventPump {
             boolean more = true;
             while (more && !ended) {
                 try {
-                    more = takeSome();
+                    more = takeSome() || sink.hasRest();
                 } catch (OutOfMemoryError e) {
                     pause();
                 }
-                if ((more || sink.hasRest()) && !ended && callbacks.isToGiveWay() && comesAgain()) {
+                if (more && !ended && callbacks.isToGiveWay() && comesAgain()) {
                     return;
                 }
             }
@@ -230,7 +244,7 @@ final class EventPump {
     }
 
     /** Does it again until there is the memory for it. */
-    private static void persist(Runnable news) {
+    public static void persist(Runnable news) {
         while (true) {
             try {
                 news.run();
@@ -241,7 +255,8 @@ final class EventPump {
         }
     }
 
-    private static void pause() {
+    /** There is no memory, or no thread, and perhaps there is one soon. */
+    public static void pause() {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
     }
 

@@ -10,19 +10,13 @@ import java.util.logging.Level;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
-import jp.ad.sinet.stream.engine.boundary.Native;
-import jp.ad.sinet.stream.engine.boundary.Packed;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /** The callbacks of an asynchronous reader, and the way of messages to them. */
-final class MessageCallbacks<T> implements ClientSink {
+public final class MessageCallbacks<T> implements ClientSink {
     private final List<Pair<T>> pairs = new CopyOnWriteArrayList<>();
-    private final Packed batch = new Packed();
-    /** What is fetched has a rest, for the next callback. */
-    private volatile boolean rest;
-    private volatile Deserializing<T> deserializing;
-    private volatile long handle;
+    private volatile MessageSource<T> source;
     private volatile boolean closed;
     /** Keeps a reader with callbacks from being collected as garbage. */
     @SuppressWarnings("unused")
@@ -32,18 +26,17 @@ final class MessageCallbacks<T> implements ClientSink {
     private EventPump pump;
 
     /** The reader is open. */
-    void begin(long ofHandle, Deserializing<T> values, EventPump ofClient) {
-        handle = ofHandle;
+    public void begin(MessageSource<T> messages, EventPump ofClient) {
         pump = ofClient;
-        deserializing = values;
+        source = messages;
     }
 
-    void close() {
+    public void close() {
         closed = true;
         owner = null;
     }
 
-    void add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
+    public void add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
         Pair<T> pair = new Pair<>(onMessage, onFailure);
         SinetStreamException over;
         synchronized (pairs) {
@@ -61,12 +54,12 @@ final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    void remove(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
+    public void remove(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
         pairs.remove(new Pair<>(onMessage, onFailure));
         release();
     }
 
-    void clear() {
+    public void clear() {
         pairs.clear();
         release();
     }
@@ -79,12 +72,12 @@ final class MessageCallbacks<T> implements ClientSink {
 
     @Override
     public boolean wantsMessages() {
-        return !closed && deserializing != null && !pairs.isEmpty();
+        return !closed && source != null && !pairs.isEmpty();
     }
 
     @Override
     public boolean hasRest() {
-        return rest && wantsMessages();
+        return wantsMessages() && source.hasRest();
     }
 
     @Override
@@ -94,45 +87,23 @@ final class MessageCallbacks<T> implements ClientSink {
 
     /** All that there are, or as many as there is time for; the others are a rest. */
     private void messages(boolean all) {
+        Iterator<Pair<T>> listeners;
         boolean hasTime = true;
-        while (hasTime && wantsMessages()) {
-            if (!rest && !fetch()) {
-                return;
-            }
-            rest = true;
-            Iterator<Pair<T>> listeners;
-            // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
-            while (hasTime && !closed && (listeners = pairs.iterator()).hasNext() && (rest = batch.next())) {
-                handOver(listeners);
-                hasTime = all || !pump.callbacks().isToGiveWay();
-            }
-        }
-    }
-
-    private boolean fetch() {
-        try {
-            return batch.fetch(handle, Native.LOOK);
-        } catch (SinetStreamException e) {
-            return false; // the end, which is told apart
+        // Who listens before a message is taken hears it, also when callbacks are taken away meanwhile.
+        while (hasTime && wantsMessages() && (listeners = pairs.iterator()).hasNext() && source.next()) {
+            handOver(listeners);
+            hasTime = all || !pump.callbacks().isToGiveWay();
         }
     }
 
     private void handOver(Iterator<Pair<T>> listeners) {
         try {
-            Message<T> message = deserializing.message(batch);
+            Message<T> message = source.message();
             listeners.forEachRemaining(pair -> run(() -> pair.onMessage.accept(message)));
         } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
             listeners.forEachRemaining(pair -> fail(pair, failure));
         } finally {
-            taken(batch.seq());
-        }
-    }
-
-    private void taken(long number) {
-        try {
-            Native.taken(handle, number);
-        } catch (SinetStreamException e) {
-            // closed meanwhile
+            source.taken();
         }
     }
 

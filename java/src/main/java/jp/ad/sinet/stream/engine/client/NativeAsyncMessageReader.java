@@ -6,7 +6,10 @@ import java.util.function.Consumer;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Packed;
 
 /**
  * The asynchronous reader over the native engine.
@@ -21,7 +24,7 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
         super(opened);
         this.deserializer = opened.codec;
         this.callbacks = callbacks;
-        callbacks.begin(handle, new Deserializing<>(deserializer, handle), opened.pump);
+        callbacks.begin(new Received<>(handle, new Deserializing<>(deserializer, handle)), opened.pump);
     }
 
     /**
@@ -71,5 +74,57 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
     @Override
     void beforeClose() {
         callbacks.close();
+    }
+
+    /** What the engine has received; those that are fetched with others wait here. */
+    private static final class Received<T> implements MessageSource<T> {
+        private final long handle;
+        private final Deserializing<T> deserializing;
+        private final Packed batch = new Packed();
+        private volatile boolean rest;
+
+        Received(long handle, Deserializing<T> deserializing) {
+            this.handle = handle;
+            this.deserializing = deserializing;
+        }
+
+        @Override
+        public boolean hasRest() {
+            return rest;
+        }
+
+        @Override
+        public boolean next() {
+            while (rest || fetch()) {
+                rest = true; // also when there is no memory to go on
+                rest = batch.next();
+                if (rest) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private boolean fetch() {
+            try {
+                return batch.fetch(handle, Native.LOOK);
+            } catch (SinetStreamException e) {
+                return false; // the end, which is told apart
+            }
+        }
+
+        @Override
+        public Message<T> message() {
+            return deserializing.message(batch);
+        }
+
+        @Override
+        public void taken() {
+            try {
+                Native.taken(handle, batch.seq());
+            } catch (SinetStreamException e) {
+                // closed meanwhile
+            }
+        }
     }
 }

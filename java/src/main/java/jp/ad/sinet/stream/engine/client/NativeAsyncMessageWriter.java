@@ -9,7 +9,6 @@ import org.jdeferred2.Promise;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
 
@@ -20,7 +19,6 @@ import jp.ad.sinet.stream.engine.boundary.Native;
  */
 public final class NativeAsyncMessageWriter<T> extends EngineClient implements AsyncMessageWriter<T> {
     private static final String WAITING = "waiting for room in the outbox";
-    private static final String NOT_SENT = "; the message was not sent";
 
     static {
         WritePromise.rehearse();
@@ -86,9 +84,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     private void submit(byte[] value, Outcome outcome) {
-        if (outcomes.isFull() && !isCallbackThread()) {
-            awaitRoom();
-        }
+        awaitRoom(outcomes);
         lock();
         try {
             outcomes.put(next, outcome);
@@ -126,28 +122,5 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             Thread.currentThread().interrupt();
             throw interrupted(WAITING, NOT_SENT);
         }
-    }
-
-    private void awaitRoom() {
-        long deadline = Waiter.deadline(writeTimeoutNanos);
-        long what = waiters.unnamed();
-        Waiter waiter = waiters.begin(what);
-        try {
-            while (outcomes.isFull(waiter)) {
-                checkUsable(WAITING, NOT_SENT);
-                if (!waiter.await(deadline)) {
-                    throw timedOut("callbacks of earlier messages have not returned");
-                }
-            }
-        } finally {
-            outcomes.forget(waiter);
-            waiters.end(what);
-        }
-    }
-
-    private SinetStreamIOException timedOut(String why) {
-        Native.countError(handle);
-        return new SinetStreamIOException("write timed out after " + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms: "
-                + why + NOT_SENT);
     }
 }

@@ -20,7 +20,6 @@ import jp.ad.sinet.stream.engine.boundary.Timestamps;
  */
 public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
     private static final String FLUSHING = "waiting for the end of all writes";
-    private static final String NOT_SENT = "; the message was not sent";
     private static final String UNKNOWN = "; the message may or may not have been delivered";
 
     private final Serializing<T> serializing;
@@ -103,7 +102,8 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     }
 
     @Override
-    void beforeRelease() {
+    protected void beforeRelease() {
+        super.beforeRelease();
         lastMessageBytes = Native.lastMessageBytes(handle);
     }
 }

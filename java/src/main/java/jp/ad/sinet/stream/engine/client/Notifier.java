@@ -48,26 +48,12 @@ final class Notifier implements Runnable {
         if (waiters == null) {
             return;
         }
-        long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(END_MILLIS));
-        // A close that runs out of time gives the news by itself, see CallbackExecutor.finish.
-        while (!tellOfRelease(waiters) && Waiter.left(deadline) > 0) {
-            pause();
-        }
+        waiters.released();
         synchronized (LOCK) {
             if (CLIENTS.isEmpty() && thread != null) {
                 Native.interruptChanges();
                 awaitEnd(thread);
             }
-        }
-    }
-
-    private static boolean tellOfRelease(Waiters waiters) {
-        try {
-            waiters.wakeThreads();
-            waiters.news();
-            return true;
-        } catch (OutOfMemoryError e) {
-            return false;
         }
     }
 

@@ -3,7 +3,7 @@ package jp.ad.sinet.stream.engine.client;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
 /** Hears how a message ended. */
-interface Outcome {
+public interface Outcome {
     /**
      * Called once.
      *

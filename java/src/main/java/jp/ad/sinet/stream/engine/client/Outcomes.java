@@ -1,6 +1,8 @@
 package jp.ad.sinet.stream.engine.client;
 
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.logging.Level;
 
@@ -11,17 +13,23 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * The messages of a writer whose end has not been told, by their numbers: a ring that grows with what is under way. It
- * does not know the writer, so that a forgotten one can be cleaned up.
+ * The messages of a writer whose end has not been told, by their numbers: a ring that grows with what is under way, up to a
+ * largest size. A message that has no end while so many others come and go, as a plugin may leave one, is set aside. It does
+ * not know the writer, so that a forgotten one can be cleaned up.
  */
-final class Outcomes implements ClientSink {
+public final class Outcomes implements ClientSink {
     private static final int FIRST_SIZE = 256;
     /** Of messages whose end has not been told; a thread that wants to add more waits. */
     private static final int MAX_UNTOLD = 65_536;
-    /** So few are told before it goes on, so that it does not wait for each one anew. */
-    private static final int ROOM = MAX_UNTOLD / 8;
+    /** This part of them is told before it goes on, so that it does not wait for each one anew. */
+    private static final int ROOM = 8;
 
-    private Outcome[] ring = new Outcome[FIRST_SIZE];
+    /** More than there may be; callbacks may add some to those. */
+    static final int LARGEST_SIZE = 2 * MAX_UNTOLD;
+
+    private final int most;
+    Outcome[] ring = new Outcome[FIRST_SIZE];
+    private final SortedMap<Long, Outcome> aside = new TreeMap<>();
     private volatile int count;
     /** The threads that wait until there are fewer. */
     private final Set<Waiter> waiting = ConcurrentHashMap.newKeySet();
@@ -30,10 +38,24 @@ final class Outcomes implements ClientSink {
     /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
     private SinetStreamException cause;
 
-    /** Comes before the engine gets to know of the message. */
-    synchronized void put(long number, Outcome outcome) {
+    Outcomes() {
+        this(MAX_UNTOLD);
+    }
+
+    /** {@code most}: a thread that wants to add more waits. */
+    public Outcomes(int most) {
+        this.most = most;
+    }
+
+    /** Comes before anybody can tell of the message. One number follows the other; one that was taken back comes again. */
+    public synchronized void put(long number, Outcome outcome) {
         while (ring[index(number)] != null) {
-            grow(number);
+            if (ring.length < LARGEST_SIZE) {
+                grow(number);
+            } else {
+                aside.put(number - ring.length, ring[index(number)]);
+                ring[index(number)] = null;
+            }
         }
         ring[index(number)] = outcome;
         last = number;
@@ -41,10 +63,15 @@ final class Outcomes implements ClientSink {
     }
 
     /** Takes it back: the message was not accepted. */
-    synchronized Outcome remove(long number) {
-        Outcome outcome = ring[index(number)];
-        if (outcome != null) {
+    public synchronized Outcome remove(long number) {
+        Outcome outcome;
+        if (number <= last - ring.length) {
+            outcome = aside.remove(number);
+        } else {
+            outcome = ring[index(number)];
             ring[index(number)] = null;
+        }
+        if (outcome != null) {
             count--;
         }
         return outcome;
@@ -55,7 +82,7 @@ final class Outcomes implements ClientSink {
     }
 
     boolean isFull() {
-        return count >= MAX_UNTOLD;
+        return count >= most;
     }
 
     /** The same; if it is full, the waiter is told when it is not. */
@@ -69,7 +96,7 @@ final class Outcomes implements ClientSink {
     }
 
     private void tellRoom() {
-        if (count <= MAX_UNTOLD - ROOM && !waiting.isEmpty()) {
+        if (count <= most - most / ROOM && !waiting.isEmpty()) {
             waiting.forEach(Waiter::wake);
         }
     }
@@ -108,6 +135,11 @@ final class Outcomes implements ClientSink {
 
     @Override
     public void failed(long number, SinetStreamException failure) {
+        end(number, failure);
+    }
+
+    /** The end of one message; {@code failure}: null when it was delivered. */
+    public void end(long number, SinetStreamException failure) {
         Outcome outcome = remove(number);
         tellRoom();
         settle(outcome, failure);
@@ -140,14 +172,21 @@ final class Outcomes implements ClientSink {
         // All that takes memory comes first: when there is none, this is called again.
         SinetStreamException why = cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
                 + " was confirmed; it may have been delivered");
+        Outcome[] older;
         Outcome[] rest;
         synchronized (this) {
             rest = new Outcome[ring.length];
             Outcome[] none = new Outcome[FIRST_SIZE];
+            older = aside.values().toArray(new Outcome[0]);
             takeAll(last + 1 - rest.length, rest.length, rest);
+            count -= older.length;
+            aside.clear();
             ring = none;
         }
         tellRoom();
+        for (Outcome outcome : older) {
+            settle(outcome, why);
+        }
         for (Outcome outcome : rest) {
             settle(outcome, why);
         }

@@ -2,24 +2,27 @@ package jp.ad.sinet.stream.engine.client;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Who is to be told of changes at a client: the threads that wait for it, each under what it waits for, and the client's
  * pump. It does not know the client, so that a forgotten one can be cleaned up.
  */
-final class Waiters {
+public final class Waiters {
     /** There is news for the pump. Tickets, which are positive, stand for themselves. */
     static final long NEWS = 0;
     /** Messages can be read. */
     static final long MESSAGES = -1;
+
+    private static final long END_MILLIS = 1000;
 
     private final Map<Long, Waiter> waiting = new ConcurrentHashMap<>();
     private final AtomicLong lastUnnamed = new AtomicLong(MESSAGES);
     private final Runnable pump;
 
     /** {@code pump}: returns at once. */
-    Waiters(Runnable pump) {
+    public Waiters(Runnable pump) {
         this.pump = pump;
     }
 
@@ -59,5 +62,23 @@ final class Waiters {
     /** The pump shall look again. */
     void news() {
         pump.run();
+    }
+
+    /** The client is released: everybody looks, for the last time. A close that runs out of time gives the news by itself, see {@link CallbackExecutor#finish}. */
+    public void released() {
+        long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(END_MILLIS));
+        while (!tellOfRelease() && Waiter.left(deadline) > 0) {
+            EventPump.pause();
+        }
+    }
+
+    private boolean tellOfRelease() {
+        try {
+            wakeThreads();
+            news();
+            return true;
+        } catch (OutOfMemoryError e) {
+            return false;
+        }
     }
 }

@@ -88,7 +88,7 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
         }
     }
 
-    private static void threw(Exception e) {
+    private static void threw(Throwable e) {
         Log.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
     }
 
@@ -261,24 +261,36 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
         inflate().waitSafely(millis);
     }
 
-    /** Runs several callbacks, one after the other. */
+    /** Runs several callbacks, one after the other; of JDeferred alone, an Error of one would take the others away. */
     private static final class Deferred extends DeferredObject<Void, SinetStreamException, Void> {
         @Override
         protected void triggerDone(DoneCallback<? super Void> callback, Void nothing) {
-            super.triggerDone(callback, nothing);
+            try {
+                super.triggerDone(callback, nothing);
+            } catch (Error e) {
+                threw(e);
+            }
             ClientThreads.restoreLoader();
         }
 
         @Override
         protected void triggerFail(FailCallback<? super SinetStreamException> callback, SinetStreamException cause) {
-            super.triggerFail(callback, cause);
+            try {
+                super.triggerFail(callback, cause);
+            } catch (Error e) {
+                threw(e);
+            }
             ClientThreads.restoreLoader();
         }
 
         @Override
         protected void triggerAlways(AlwaysCallback<? super Void, ? super SinetStreamException> callback, State ended,
                 Void nothing, SinetStreamException cause) {
-            super.triggerAlways(callback, ended, nothing, cause);
+            try {
+                super.triggerAlways(callback, ended, nothing, cause);
+            } catch (Error e) {
+                threw(e);
+            }
             ClientThreads.restoreLoader();
         }
     }

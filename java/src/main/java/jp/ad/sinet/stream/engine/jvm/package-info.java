@@ -4,7 +4,7 @@
  *
  * <ul>
  * <li>{@link Log}, where it writes.
- * <li>{@link ClientThreads}, its threads and their class loaders.
+ * <li>{@link ClientThreads}, its threads and their class loaders; {@link SerialThread}, one that does things in order.
  * <li>{@link Plugins}, the services that programs bring along.
  * </ul>
  */

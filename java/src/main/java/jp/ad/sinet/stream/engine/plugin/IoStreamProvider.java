@@ -67,10 +67,21 @@ public final class IoStreamProvider implements MessageWriterProvider, MessageRea
     }
 
     private abstract static class Both implements PluginMessageIO {
-        final SinetStreamParameters parameters;
+        private final SinetStreamParameters parameters;
+        private final AutoCloseable stream;
 
-        Both(SinetStreamParameters parameters) {
+        Both(SinetStreamParameters parameters, AutoCloseable stream) {
             this.parameters = parameters;
+            this.stream = stream;
+        }
+
+        @Override
+        public void close() {
+            try {
+                stream.close();
+            } catch (Exception e) {
+                throw new SinetStreamIOException("the stream can't be closed: " + e.getMessage(), e);
+            }
         }
 
         @Override
@@ -93,7 +104,7 @@ public final class IoStreamProvider implements MessageWriterProvider, MessageRea
         private final OutputStream out;
 
         Writer(WriterParameters parameters, OutputStream out) {
-            super(parameters);
+            super(parameters, out);
             this.out = out;
         }
 
@@ -108,21 +119,8 @@ public final class IoStreamProvider implements MessageWriterProvider, MessageRea
         }
 
         @Override
-        public void close() {
-            closed(out);
-        }
-
-        @Override
         public String getTopic() {
             return null;
-        }
-    }
-
-    private static void closed(AutoCloseable stream) {
-        try {
-            stream.close();
-        } catch (Exception e) {
-            throw new SinetStreamIOException("the stream can't be closed: " + e.getMessage(), e);
         }
     }
 
@@ -131,7 +129,7 @@ public final class IoStreamProvider implements MessageWriterProvider, MessageRea
         private final Duration timeout;
 
         Reader(ReaderParameters parameters, InputStream in) {
-            super(parameters);
+            super(parameters, in);
             this.in = in;
             timeout = parameters.getReceiveTimeout();
         }
@@ -145,11 +143,6 @@ public final class IoStreamProvider implements MessageWriterProvider, MessageRea
                 throw new SinetStreamIOException("the stream can't be read: " + e.getMessage(), e);
             }
             return bytes.length == 0 ? null : new Whole(bytes);
-        }
-
-        @Override
-        public void close() {
-            closed(in);
         }
 
         @Override

@@ -2,41 +2,39 @@ package jp.ad.sinet.stream.engine.plugin;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 import org.jdeferred2.Promise;
+import org.jdeferred2.impl.DeferredObject;
 
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
-import jp.ad.sinet.stream.engine.client.CallbackExecutor;
 import jp.ad.sinet.stream.engine.client.Serializing;
 import jp.ad.sinet.stream.engine.client.WritePromise;
 import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
-import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
+import jp.ad.sinet.stream.spi.PluginMessageIO;
+import jp.ad.sinet.stream.utils.Timestamped;
 
 /**
  * The asynchronous writer over a plugin.
  *
  * @param <T> the type of the values
  */
-public final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessageWriter> implements AsyncMessageWriter<T> {
-    /** Promises whose callbacks have not been run. */
-    private static final int MAX_BACKLOG = 65_536;
-
+public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> implements AsyncMessageWriter<T> {
     private final Serializing<T> serializing;
-    /** Keeps the order of the calls. */
-    private final Object lock = new Object();
-    private final CallbackExecutor callbacks;
+    private final Supplier<String> topic;
+    private final WriterThread thread;
 
-    private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginAsyncMessageWriter plugin) {
-        super(plugged, plugin);
+    private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic, WriterThread thread) {
+        super(plugged, plugin, new Calls(false), thread, thread.thread::stop);
         serializing = new Serializing<>(plugged.codec);
-        callbacks = new CallbackExecutor(plugged.options.executor(), pluginName);
+        this.topic = topic;
+        this.thread = thread;
+        thread.begin(pump);
     }
 
     /**
@@ -51,18 +49,32 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessag
         Plugged<Serializer<T>> plugged = new Plugged<>(configured, serializer);
         AsyncMessageWriterProvider provider = Providers.find(AsyncMessageWriterProvider.class, plugged.type,
                 plugged.parameters);
-        return new PluggedAsyncWriter<>(plugged, provider == null ? new WriterThread(PluggedWriter.plugin(plugged))
-                : Providers.open(provider, plugged.type, () -> provider.getAsyncWriter(PluggedWriter.parameters(plugged))));
+        if (provider != null) {
+            return Providers.around(Providers.open(provider, plugged.type,
+                    () -> provider.getAsyncWriter(PluggedWriter.parameters(plugged))),
+                    plugin -> open(plugged, plugin, plugin::getTopic, plugin::write));
+        }
+        Promise<Void, Throwable, Void> written = new DeferredObject<Void, Throwable, Void>().resolve(null).promise();
+        return Providers.around(PluggedWriter.plugin(plugged), plugin -> open(plugged, plugin, plugin::getTopic, message -> {
+            plugin.write(message);
+            return written;
+        }));
+    }
+
+    private static <T> AsyncMessageWriter<T> open(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic,
+            Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> write) {
+        return new PluggedAsyncWriter<>(plugged, plugin, topic,
+                new WriterThread(write, plugged.configured.handle, Providers.name(plugin, plugged.type)));
     }
 
     @Override
-    void afterClose() {
-        callbacks.finish(CallbackExecutor.CLOSE_MILLIS);
+    void beforeClose() {
+        thread.thread.close(CLOSE_MILLIS, INTERRUPT_MILLIS);
     }
 
     @Override
     public String getTopic() {
-        return Providers.call(pluginName, plugin::getTopic);
+        return Providers.call(pluginName, topic);
     }
 
     @Override
@@ -76,9 +88,9 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessag
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                checkOpen("; the message was not sent");
-                awaitCallbacks();
-                submit(new Coded(value, Timestamps.micros(Instant.now())), promise);
+                checkUsable(WRITING, NOT_SENT);
+                awaitRoom(thread.outcomes);
+                thread.add(new Coded(handle, value, Timestamps.micros(Instant.now())), promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }
@@ -86,38 +98,5 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginAsyncMessag
         } finally {
             Reference.reachabilityFence(this);
         }
-    }
-
-    /** Who writes faster than the callbacks return waits for them, unless a callback does it. */
-    private void awaitCallbacks() {
-        while (callbacks.backlog() >= MAX_BACKLOG && !callbacks.isWorkingHere()) {
-            checkOpen("; the message was not sent");
-            if (Thread.currentThread().isInterrupted()) {
-                throw new SinetStreamIOException("the writer of " + pluginName + ": interrupted while waiting for callbacks;"
-                        + " the message was not sent", new InterruptedException());
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
-        }
-    }
-
-    private void submit(Coded coded, WritePromise promise) {
-        Promise<?, ? extends Throwable, ?> sent;
-        try {
-            synchronized (lock) {
-                sent = plugin.write(coded.message);
-            }
-            if (sent == null) {
-                throw new IllegalStateException("write gives null");
-            }
-        } catch (RuntimeException | LinkageError e) {
-            throw coded.failed(e);
-        }
-        sent.done(nothing -> {
-            coded.taken();
-            callbacks.submit(() -> promise.settle(null));
-        }).fail(cause -> {
-            SinetStreamException failure = coded.failed(cause);
-            callbacks.submit(() -> promise.settle(failure));
-        });
     }
 }

@@ -1,101 +1,69 @@
 package jp.ad.sinet.stream.engine.plugin;
 
-import java.lang.ref.Cleaner;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
-import jp.ad.sinet.stream.api.Consistency;
-import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
-import jp.ad.sinet.stream.api.ValueType;
-import jp.ad.sinet.stream.engine.boundary.Description;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Snapshot;
+import jp.ad.sinet.stream.engine.client.Client;
+import jp.ad.sinet.stream.engine.client.EventPump;
+import jp.ad.sinet.stream.engine.client.Waiters;
+import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.spi.PluginMessageIO;
-import jp.ad.sinet.stream.utils.Timestamped;
 
 /** What readers and writers of plugins have in common. */
-abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
-    private static final Cleaner CLEANER = Cleaner.create();
+abstract class PluggedClient<P extends PluginMessageIO> extends Client {
+    /** How long the plugin may take to close, and its calls to end before that. */
+    static final long CLOSE_MILLIS = 10_000;
+    /** How long a call may take to feel the interrupt of the close: then the plugin is closed beside it. */
+    static final long INTERRUPT_MILLIS = 1000;
 
-    final long handle;
-    final Description description;
     final P plugin;
     /** For errors. */
     final String pluginName;
-    private final ValueType valueType;
-    private final Cleaner.Cleanable cleanable;
-    private final AtomicBoolean closed = new AtomicBoolean();
-    /** Operations after the close, whose counters are a snapshot. */
-    private final AtomicLong lateErrors = new AtomicLong();
+    final Calls calls;
+    private final ClientThreads threads = new ClientThreads();
     private volatile long[] last;
-    private volatile byte[] lastMessage;
 
-    PluggedClient(Plugged<?> plugged, P plugin) {
-        handle = plugged.handle;
-        description = plugged.description;
-        valueType = plugged.valueType;
+    /** {@code sink}: has the news of an asynchronous client. {@code end}: of its thread; must not refer to the client. */
+    PluggedClient(Plugged<?> plugged, P plugin, Calls calls, ClientSink sink, Runnable end) {
+        this(plugged, plugin, calls, EventPump.ofPlugin(name(plugged, plugin), plugged.configured.options, sink), end);
+    }
+
+    private PluggedClient(Plugged<?> plugged, P plugin, Calls calls, EventPump pump, Runnable end) {
+        super(plugged.configured, name(plugged, plugin), pump, new Waiters(pump::news), lifeline(plugged.configured.handle, pump, end));
         this.plugin = plugin;
+        this.calls = calls;
         pluginName = Providers.name(plugin, plugged.type);
-        cleanable = CLEANER.register(this, lifeline(handle));
     }
 
-    /** Without a reference to the client. */
-    private static Runnable lifeline(long handle) {
-        return () -> Native.release(handle);
+    private static String name(Plugged<?> plugged, PluginMessageIO plugin) {
+        return "client of " + Providers.name(plugin, plugged.type);
     }
 
-    final void checkOpen(String consequence) {
-        if (closed.get()) {
-            lateErrors.incrementAndGet();
-            throw new SinetStreamIOException("the client of " + pluginName + " is closed" + consequence);
-        }
+    private static Runnable lifeline(long handle, EventPump pump, Runnable end) {
+        return () -> {
+            end.run();
+            pump.finish();
+            Native.release(handle);
+            new Waiters(pump::news).released();
+        };
     }
 
-    /** A message that is coded, and not yet counted. */
-    final class Coded {
-        final Timestamped<byte[]> message;
-        private final long[] sizes = new long[2];
-
-        Coded(byte[] value, long timestamp) {
-            message = new Timestamped<>(Native.encode(handle, value, timestamp, sizes), timestamp);
-        }
-
-        /** The plugin has taken it. */
-        void taken() {
-            lastMessage = message.getValue();
-            try {
-                Native.count(handle, message.getValue().length, sizes[0], sizes[1]);
-            } catch (SinetStreamException e) {
-                // closed meanwhile
-            }
-        }
-
-        /** It has not. */
-        SinetStreamException failed(Throwable e) {
-            Native.countError(handle);
-            return Providers.failure(pluginName, e);
-        }
-    }
-
-    final byte[] lastMessage() {
-        return lastMessage;
-    }
-
-    @Override
-    public final String getService() {
-        return description.service;
-    }
-
-    @Override
-    public final Consistency getConsistency() {
-        return description.consistency;
+    /** What the program gets of what a call of the plugin has thrown. */
+    final SinetStreamException failure(Throwable thrown, String consequence) {
+        Native.countError(handle);
+        return isClosing() ? new SinetStreamIOException("the " + name + " was closed" + consequence, thrown)
+                : Providers.failure(pluginName, thrown);
     }
 
     @Override
@@ -104,45 +72,27 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
     }
 
     @Override
-    public final Map<String, Object> getConfig() {
-        return description.config;
-    }
-
-    @Override
-    public final ValueType getValueType() {
-        return valueType;
-    }
-
-    @Override
-    public final boolean isDataEncryption() {
-        return description.dataEncryption;
-    }
-
-    @Override
-    public final Metrics getMetrics() {
-        Metrics metrics = last != null ? Snapshot.metrics(last) : metrics();
-        metrics.setErrorCountTotal(metrics.getErrorCountTotal() + lateErrors.get());
-        return metrics;
-    }
-
-    private Metrics metrics() {
-        Metrics metrics = Snapshot.metrics(Native.metrics(handle));
-        metrics.setRaw(Providers.call(pluginName, plugin::getMetrics));
-        return metrics;
-    }
-
-    @Override
-    public final void resetMetrics(boolean doResetRaw) {
-        if (last != null) {
-            return;
+    protected final Metrics counted() {
+        try {
+            if (last == null) {
+                Metrics metrics = Snapshot.metrics(Native.metrics(handle));
+                metrics.setRaw(Providers.call(pluginName, plugin::getMetrics));
+                return metrics;
+            }
+        } catch (SinetStreamException e) {
+            if (last == null) { // it is set before the handle is released
+                throw e;
+            }
         }
-        Native.resetMetrics(handle);
-        if (doResetRaw) {
-            Providers.call(pluginName, () -> {
-                plugin.resetMetrics();
-                return null;
-            });
-        }
+        return Snapshot.metrics(last);
+    }
+
+    @Override
+    protected final void resetRaw() {
+        Providers.call(pluginName, () -> {
+            plugin.resetMetrics();
+            return null;
+        });
     }
 
     @Override
@@ -153,47 +103,57 @@ abstract class PluggedClient<P extends PluginMessageIO> implements MessageIO {
 
     @Override
     public final boolean isConnected() {
-        return !closed.get();
+        return !isClosing();
     }
 
     @Override
-    public final void close() {
-        if (!closed.compareAndSet(false, true)) {
-            return;
-        }
+    protected final void disconnect() {
+        beforeClose();
+        calls.close(INTERRUPT_MILLIS);
+        closePlugin();
+    }
+
+    /** The plugin takes calls, still. */
+    void beforeClose() {
+    }
+
+    /** On a thread of its own, since a plugin's close may never return: what there is to tell is told all the same. */
+    private void closePlugin() {
+        FutureTask<Void> closing = new FutureTask<>(plugin::close, null);
+        Thread thread = threads.make(closing, "sinetstream-close");
+        boolean interrupted = false;
         try {
-            beforeClose();
-            Providers.call(pluginName, () -> {
-                plugin.close();
-                return null;
-            });
-        } finally {
+            start(thread);
             try {
-                afterClose();
-            } finally {
-                release();
+                closing.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+            } catch (InterruptedException e) {
+                interrupted = true;
+                thread.interrupt();
+                closing.get(INTERRUPT_MILLIS, TimeUnit.MILLISECONDS);
+            }
+        } catch (ExecutionException e) {
+            throw Providers.failure(pluginName, e.getCause());
+        } catch (TimeoutException e) {
+            throw new SinetStreamIOException(pluginName + " failed: its close does not return", e);
+        } catch (InterruptedException e) {
+            interrupted = true;
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
             }
         }
     }
 
-    private void release() {
+    private static void start(Thread thread) {
         try {
-            last = Native.metrics(handle);
-        } finally {
-            cleanable.clean();
+            thread.start();
+        } catch (OutOfMemoryError e) {
+            thread.run(); // there is no thread for it but this one
         }
     }
 
-    /** The plugin is still open. */
-    void beforeClose() {
-    }
-
-    /** The plugin is closed. */
-    void afterClose() {
-    }
-
     @Override
-    public final String toString() {
-        return getClass().getSimpleName() + "(" + pluginName + ")";
+    protected final void beforeRelease() {
+        last = Native.metrics(handle);
     }
 }

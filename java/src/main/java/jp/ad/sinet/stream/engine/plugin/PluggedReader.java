@@ -6,16 +6,15 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
-import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.spi.MessageReaderProvider;
 import jp.ad.sinet.stream.spi.PluginMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
@@ -27,14 +26,14 @@ import jp.ad.sinet.stream.spi.ReaderParameters;
  * @param <T> the type of the values
  */
 public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> implements MessageReader<T> {
+    private static final String WAITING = "waiting for a message";
+
     private final Deserializer<T> deserializer;
     private final PluggedDecoding<T> decoding;
     private final Queue<Supplier<Message<T>>> injected = new ConcurrentLinkedQueue<>();
-    /** The plugin is asked by one thread at a time. */
-    private final ReentrantLock lock = new ReentrantLock();
 
     private PluggedReader(Plugged<Deserializer<T>> plugged, PluginMessageReader plugin) {
-        super(plugged, plugin);
+        super(plugged, plugin, new Calls(true), new ClientSink() { }, () -> { });
         deserializer = plugged.codec;
         decoding = new PluggedDecoding<>(handle, pluginName, deserializer);
     }
@@ -49,7 +48,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
      */
     public static <T> MessageReader<T> open(Configured configured, Deserializer<T> deserializer) {
         Plugged<Deserializer<T>> plugged = new Plugged<>(configured, deserializer);
-        return new PluggedReader<>(plugged, plugin(plugged));
+        return Providers.around(plugin(plugged), plugin -> new PluggedReader<>(plugged, plugin));
     }
 
     static PluginMessageReader plugin(Plugged<?> plugged) {
@@ -61,10 +60,10 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
     }
 
     static ReaderParameters parameters(Plugged<?> plugged) {
-        Description description = plugged.description;
-        Duration given = plugged.options.receiveTimeout();
+        Description description = plugged.configured.description;
+        Duration given = plugged.configured.options.receiveTimeout();
         ReaderParameters parameters = new ReaderParameters(description.service, description.consistency,
-                plugged.valueType, plugged.parameters, plugged.flag("user_data_only"), plugged.flag("data_compression"),
+                plugged.configured.valueType, plugged.parameters, plugged.flag("user_data_only"), plugged.flag("data_compression"),
                 description.dataEncryption, description.topics, given != null ? given : description.receiveTimeout, null);
         parameters.setClientId((String) plugged.parameters.get("client_id"));
         return parameters;
@@ -77,7 +76,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, plugin::getTopics);
+        return Providers.call(pluginName, () -> Objects.requireNonNull(plugin.getTopics(), "getTopics gives null"));
     }
 
     @Override
@@ -92,25 +91,27 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public Message<T> read() {
-        lock.lock();
         try {
-            checkOpen("");
-            Supplier<Message<T>> first = injected.poll();
-            if (first != null) {
-                return first.get();
-            }
-            PluginMessageWrapper read;
+            checkUsable(WAITING, "");
+            Supplier<Message<T>> next;
             try {
-                read = plugin.read();
+                next = calls.call(this::next, description.receiveTimeout, () -> null);
             } catch (RuntimeException | LinkageError e) {
-                Native.countError(handle);
-                throw Providers.failure(pluginName, e);
+                throw failure(e, "");
             }
-            return read == null ? null : decoding.message(read);
+            return next == null ? null : next.get();
         } finally {
-            lock.unlock();
             Reference.reachabilityFence(this);
         }
+    }
+
+    private Supplier<Message<T>> next() {
+        Supplier<Message<T>> first = injected.poll();
+        if (first != null) {
+            return first;
+        }
+        PluginMessageWrapper read = plugin.read();
+        return read == null ? null : () -> decoding.message(read);
     }
 
     @Override
@@ -120,7 +121,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
-        checkOpen("");
+        checkUsable("injecting a message", "");
         byte[] copy = bytes.clone();
         Objects.requireNonNull(topic, "topic");
         injected.add(() -> decoding.message(copy, topic, raw));

@@ -5,6 +5,7 @@ import java.time.Instant;
 
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
@@ -20,14 +21,12 @@ import jp.ad.sinet.stream.spi.WriterParameters;
  */
 public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> implements MessageWriter<T> {
     private final Serializing<T> serializing;
-    /** Held during a write, if the plugin takes one at a time only. */
-    private final Object lock = new Object();
-    private final boolean threadSafe;
+    private volatile byte[] lastMessage;
 
     private PluggedWriter(Plugged<Serializer<T>> plugged, PluginMessageWriter plugin) {
-        super(plugged, plugin);
+        super(plugged, plugin, new Calls(!Providers.call(Providers.name(plugin, plugged.type), plugin::isThreadSafe)),
+                new ClientSink() { }, () -> { });
         serializing = new Serializing<>(plugged.codec);
-        threadSafe = Providers.call(pluginName, plugin::isThreadSafe);
     }
 
     /**
@@ -40,17 +39,7 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
      */
     public static <T> MessageWriter<T> open(Configured configured, Serializer<T> serializer) {
         Plugged<Serializer<T>> plugged = new Plugged<>(configured, serializer);
-        PluginMessageWriter plugin = plugin(plugged);
-        try {
-            return new PluggedWriter<>(plugged, plugin);
-        } catch (Throwable e) { // of the plugin's own, which is open
-            try {
-                plugin.close();
-            } catch (Throwable closing) {
-                e.addSuppressed(closing);
-            }
-            throw e;
-        }
+        return Providers.around(plugin(plugged), plugin -> new PluggedWriter<>(plugged, plugin));
     }
 
     static PluginMessageWriter plugin(Plugged<?> plugged) {
@@ -62,9 +51,9 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
     }
 
     static WriterParameters parameters(Plugged<?> plugged) {
-        Description description = plugged.description;
+        Description description = plugged.configured.description;
         WriterParameters parameters = new WriterParameters(description.service, description.topic,
-                description.consistency, plugged.valueType, plugged.parameters, plugged.flag("user_data_only"),
+                description.consistency, plugged.configured.valueType, plugged.parameters, plugged.flag("user_data_only"),
                 plugged.flag("data_compression"), description.dataEncryption, null);
         parameters.setClientId((String) plugged.parameters.get("client_id"));
         return parameters;
@@ -93,31 +82,29 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
     @Override
     public void write(T message, long timestamp) {
         try {
-            checkOpen("; the message was not sent");
-            Coded coded = new Coded(serializing.serialize(message, handle), timestamp);
+            checkUsable(WRITING, NOT_SENT);
+            Coded coded = new Coded(handle, serializing.serialize(message, handle), timestamp);
+            boolean given;
             try {
-                send(coded);
+                given = calls.call(() -> {
+                    plugin.write(coded.message);
+                    return true;
+                }, description.writeTimeout, () -> false);
             } catch (RuntimeException | LinkageError e) {
-                throw coded.failed(e);
+                throw failure(e, "; the message may have been delivered");
             }
+            if (!given) {
+                throw timedOut("other threads are in the plugin");
+            }
+            lastMessage = coded.message.getValue();
             coded.taken();
         } finally {
             Reference.reachabilityFence(this);
         }
     }
 
-    private void send(Coded coded) {
-        if (threadSafe) {
-            plugin.write(coded.message);
-            return;
-        }
-        synchronized (lock) {
-            plugin.write(coded.message);
-        }
-    }
-
     @Override
     public byte[] getDebugLastMsgBytes() {
-        return lastMessage();
+        return lastMessage;
     }
 }

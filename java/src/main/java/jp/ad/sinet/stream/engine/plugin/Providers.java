@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine.plugin;
 
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -33,6 +34,20 @@ final class Providers {
             throw new SinetStreamIOException(name + " failed: it gives null");
         }
         return opened;
+    }
+
+    /** The client around what a provider has made, which is closed if there will be none. */
+    static <V extends PluginMessageIO, R> R around(V plugin, Function<V, R> client) {
+        try {
+            return client.apply(plugin);
+        } catch (Throwable e) {
+            try {
+                plugin.close();
+            } catch (Throwable closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
+        }
     }
 
     static String name(Object plugin, String type) {

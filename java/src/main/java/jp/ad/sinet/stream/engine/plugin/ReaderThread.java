@@ -1,193 +1,104 @@
 package jp.ad.sinet.stream.engine.plugin;
 
-import java.util.List;
-import java.util.Map;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 
-import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
-import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
+import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.spi.PluginMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 
-/** Makes a plugin's blocking reader asynchronous: one daemon thread reads, from the first callback to the close. */
-final class ReaderThread implements PluginAsyncMessageReader {
-    private static final long CLOSE_MILLIS = 10_000;
+/**
+ * Makes a plugin's blocking reader asynchronous: one thread reads, from the first callback to the close, as long as somebody
+ * listens and not too many messages wait.
+ */
+final class ReaderThread<T> {
+    private static final int MAX_BACKLOG = 1000;
     /** After a failure, so that one that lasts does not fill the log. */
     private static final long PAUSE_MILLIS = 100;
     /** The longest pause after a plugin had no message and did not wait for one. */
     private static final long MAX_PAUSE_MILLIS = 1000;
 
+    final Inbox<T> inbox;
+    final SerialThread thread = new SerialThread("sinetstream-reader");
     private final PluginMessageReader reader;
-    private final ClientThreads threads = new ClientThreads();
-    private volatile Consumer<PluginMessageWrapper> onMessage;
-    private volatile Consumer<Throwable> onFailure;
-    private volatile boolean closed;
-    private boolean wanted = true;
+    private final AtomicBoolean reading = new AtomicBoolean();
     /** Of the thread alone. */
     private long pauseMillis = 1;
-    private Thread thread;
 
-    ReaderThread(PluginMessageReader reader) {
+    ReaderThread(Plugged<Deserializer<T>> plugged, PluginMessageReader reader) {
         this.reader = reader;
+        inbox = new Inbox<>(plugged, reader, this::begin);
+    }
+
+    /** There is a thread afterwards that reads, unless this fails for want of one; then it can be tried again. */
+    private void begin() {
+        if (reading.compareAndSet(false, true)) {
+            try {
+                thread.execute(this::run);
+            } catch (RejectedExecutionException e) {
+                // closed
+            } catch (OutOfMemoryError e) {
+                reading.set(false);
+                throw e;
+            }
+        }
     }
 
     private void run() {
-        PluginMessageWrapper read = null;
-        while (awaitListener()) {
+        do {
             try {
-                read = read == null ? read() : read;
-                Consumer<PluginMessageWrapper> listener = onMessage;
-                if (read != null && listener != null) {
-                    PluginMessageWrapper message = read;
-                    read = null;
-                    listener.accept(message);
+                while (isWanted()) {
+                    step();
                 }
-            } catch (Throwable e) { // a plugin can throw anything
-                if (closed) {
-                    return;
-                }
-                Consumer<Throwable> listener = onFailure;
-                if (listener != null) {
-                    listener.accept(e);
-                }
+            } finally {
+                reading.set(false);
+            }
+        } while (isWanted() && reading.compareAndSet(false, true));
+    }
+
+    private boolean isWanted() {
+        return !thread.isStopped() && inbox.callbacks.wantsMessages() && inbox.size() < MAX_BACKLOG;
+    }
+
+    private void step() {
+        long begun = System.nanoTime();
+        try {
+            PluginMessageWrapper read = reader.read();
+            ClientThreads.restoreLoader();
+            if (read == null) {
+                pauseSince(begun);
+                return;
+            }
+            pauseMillis = 1;
+            EventPump.persist(() -> inbox.add(read));
+            EventPump.persist(inbox::tell);
+        } catch (Throwable e) { // a plugin can throw anything
+            ClientThreads.restoreLoader();
+            if (!thread.isStopped()) {
+                EventPump.persist(() -> inbox.failed(e));
                 pause(PAUSE_MILLIS);
             }
         }
     }
 
-    private PluginMessageWrapper read() {
-        long begun = System.nanoTime();
-        PluginMessageWrapper read;
-        try {
-            read = reader.read();
-        } finally {
-            ClientThreads.restoreLoader();
-        }
-        if (read != null) {
-            pauseMillis = 1;
-        } else {
-            pauseSince(begun);
-        }
-        return read;
-    }
-
     /** A plugin that does not wait for messages itself, as at the end of a stream, is asked more and more seldom. */
     private void pauseSince(long begun) {
         long left = pauseMillis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
-        if (left <= 0) {
-            return;
-        }
-        pauseMillis = Math.min(2 * pauseMillis, MAX_PAUSE_MILLIS);
-        pause(left);
-    }
-
-    /** Nothing is read for nobody. False after the close. */
-    private synchronized boolean awaitListener() {
-        while (!closed && (onMessage == null || !wanted)) {
-            try {
-                wait();
-            } catch (InterruptedException e) {
-                // closed
-            }
-        }
-        return !closed;
-    }
-
-    /** Whether somebody listens to what the callback gets. */
-    synchronized void want(boolean messages) {
-        wanted = messages;
-        notifyAll();
-    }
-
-    private static void pause(long millis) {
-        try {
-            TimeUnit.MILLISECONDS.sleep(millis);
-        } catch (InterruptedException e) {
-            // closed
+        if (left > 0) {
+            pauseMillis = Math.min(2 * pauseMillis, MAX_PAUSE_MILLIS);
+            pause(left);
         }
     }
 
-    @Override
-    public synchronized void addOnMessageCallback(Consumer<PluginMessageWrapper> message, Consumer<Throwable> failure) {
-        onMessage = message;
-        onFailure = failure;
-        notifyAll();
-        if (thread == null && !closed) {
-            thread = threads.make(this::run, "sinetstream-reader");
-            thread.start();
+    private void pause(long millis) {
+        if (!thread.isStopped()) {
+            Thread.interrupted(); // the plugin's own
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
         }
-    }
-
-    @Override
-    public void removeOnMessageCallback(Consumer<PluginMessageWrapper> message, Consumer<Throwable> failure) {
-        clearOnMessageCallback();
-    }
-
-    @Override
-    public void clearOnMessageCallback() {
-        onMessage = null;
-        onFailure = null;
-    }
-
-    @Override
-    public void close() {
-        Thread running;
-        synchronized (this) {
-            closed = true;
-            running = thread;
-            notifyAll();
-        }
-        try {
-            if (running != null && running != Thread.currentThread()) {
-                running.interrupt();
-                running.join(CLOSE_MILLIS);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } finally {
-            reader.close();
-        }
-    }
-
-    @Override
-    public List<String> getTopics() {
-        return reader.getTopics();
-    }
-
-    @Override
-    public Map<String, Object> getConfig() {
-        return reader.getConfig();
-    }
-
-    @Override
-    public Consistency getConsistency() {
-        return reader.getConsistency();
-    }
-
-    @Override
-    public String getClientId() {
-        return reader.getClientId();
-    }
-
-    @Override
-    public Object getMetrics() {
-        return reader.getMetrics();
-    }
-
-    @Override
-    public void resetMetrics() {
-        reader.resetMetrics();
-    }
-
-    @Override
-    public Object getInfo(List<String> ipath) {
-        return reader.getInfo(ipath);
-    }
-
-    @Override
-    public void debugDisconnectForcibly() throws Exception {
-        reader.debugDisconnectForcibly();
     }
 }

@@ -1,170 +1,166 @@
 package jp.ad.sinet.stream.engine.plugin;
 
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.logging.Level;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 
 import org.jdeferred2.Promise;
-import org.jdeferred2.impl.DeferredObject;
 
-import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.engine.boundary.ClientSink;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.client.EventPump;
+import jp.ad.sinet.stream.engine.client.Outcome;
+import jp.ad.sinet.stream.engine.client.Outcomes;
+import jp.ad.sinet.stream.engine.client.WritePromise;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
-import jp.ad.sinet.stream.engine.jvm.Log;
-import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
-import jp.ad.sinet.stream.spi.PluginMessageWriter;
+import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** Makes a plugin's blocking writer asynchronous: one daemon thread writes, in the order of the calls. */
-final class WriterThread implements PluginAsyncMessageWriter {
-    /** More messages make {@link #write} wait. */
-    private static final int MAX_WAITING = 10_000;
-    private static final int CLOSE_SECONDS = 10;
+/**
+ * The messages of an asynchronous writer on their way to a plugin. One thread gives them to it, in the order of the calls, so that
+ * a plugin that blocks keeps no thread of the application waiting. It does not know the writer, so that a forgotten one can
+ * be cleaned up.
+ */
+final class WriterThread implements ClientSink {
+    private static final int MAX_UNTOLD = 10_000;
+    private static final String CLOSED = "the writer was closed";
+    private static final String NOT_SENT = "; the message was not sent";
 
-    private final PluginMessageWriter writer;
-    private final Semaphore room = new Semaphore(MAX_WAITING);
-    private volatile Write current;
-    private volatile Thread worker;
-    private final ClientThreads threads = new ClientThreads();
-    private final ExecutorService thread = Executors.newSingleThreadExecutor(work -> {
-        Thread made = threads.make(work, "sinetstream-writer");
-        worker = made;
-        return made;
-    });
+    final Outcomes outcomes = new Outcomes(MAX_UNTOLD);
+    final SerialThread thread = new SerialThread("sinetstream-writer");
+    private final Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin;
+    private final long handle;
+    private final String pluginName;
+    private final Queue<Sending> ended = new ConcurrentLinkedQueue<>();
+    private volatile EventPump pump;
+    /** Made before it is needed, since no promise may stay without its end for want of memory. Of the pump alone. */
+    private SinetStreamException notSent;
+    /** Guarded by this object. */
+    private long next;
 
-    WriterThread(PluginMessageWriter writer) {
-        this.writer = writer;
+    WriterThread(Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin, long handle, String pluginName) {
+        this.plugin = plugin;
+        this.handle = handle;
+        this.pluginName = pluginName;
+    }
+
+    void begin(EventPump ofClient) {
+        pump = ofClient;
+    }
+
+    /** Takes a message, unless it throws. */
+    synchronized void add(Coded coded, WritePromise promise) {
+        Sending sending = new Sending(next, coded, promise);
+        outcomes.put(next, sending);
+        boolean accepted = false;
+        try {
+            thread.execute(sending);
+            accepted = true;
+            next++;
+        } catch (RejectedExecutionException e) {
+            throw new SinetStreamIOException(CLOSED + NOT_SENT, e);
+        } finally {
+            if (!accepted) {
+                outcomes.remove(next);
+            }
+        }
+    }
+
+    /** For any thread; waits for nobody. Without a thread for callbacks this one, which is there, tries again. */
+    private void tell() {
+        try {
+            pump.news();
+        } catch (OutOfMemoryError e) {
+            if (!thread.isStopped()) {
+                thread.execute(() -> {
+                    EventPump.pause();
+                    tell();
+                });
+            }
+        }
     }
 
     @Override
-    public Promise<?, ? extends Throwable, ?> write(Timestamped<byte[]> message) {
-        try {
-            room.acquire();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new SinetStreamIOException("interrupted while waiting for room; the message was not sent", e);
-        }
-        Write write = new Write(message);
-        try {
-            thread.execute(write);
-        } catch (RejectedExecutionException e) {
-            room.release();
-            throw new SinetStreamIOException("the writer is closed; the message was not sent", e);
-        }
-        return write.deferred.promise();
+    public boolean hasRest() {
+        return !ended.isEmpty();
     }
 
-    /** A message on its way. */
-    private final class Write implements Runnable {
-        private final Timestamped<byte[]> message;
-        private final DeferredObject<Void, Throwable, Void> deferred = new DeferredObject<>();
-        private final AtomicBoolean ended = new AtomicBoolean();
+    @Override
+    public void messages() {
+        boolean hasTime = true;
+        Sending sending;
+        while (hasTime && (sending = ended.poll()) != null) {
+            outcomes.end(sending.number, sending.failure);
+            hasTime = !pump.isToGiveWay();
+        }
+    }
 
-        Write(Timestamped<byte[]> message) {
-            this.message = message;
+    @Override
+    public void over() {
+        notSent = new SinetStreamIOException(CLOSED + NOT_SENT);
+        while (hasRest()) {
+            messages();
+        }
+        outcomes.over();
+    }
+
+    private enum State { WAITING, GIVEN, ENDED }
+
+    private final class Sending implements Outcome, Runnable {
+        private final long number;
+        private final Coded coded;
+        private final WritePromise promise;
+        private final AtomicReference<State> state = new AtomicReference<>(State.WAITING);
+        private SinetStreamException failure;
+
+        Sending(long number, Coded coded, WritePromise promise) {
+            this.number = number;
+            this.coded = coded;
+            this.promise = promise;
         }
 
         @Override
         public void run() {
-            current = this;
-            Throwable failure = null;
+            if (!state.compareAndSet(State.WAITING, State.GIVEN)) {
+                return; // it has ended with the writer
+            }
             try {
-                writer.write(message);
+                Promise<?, ? extends Throwable, ?> sent = plugin.apply(coded.message);
+                if (sent == null) {
+                    throw new IllegalStateException("write gives null");
+                }
+                sent.done(nothing -> {
+                    coded.taken();
+                    end(null);
+                }).fail(this::failed);
             } catch (Throwable e) { // a plugin can throw anything
-                failure = e;
+                failed(e);
             }
             ClientThreads.restoreLoader();
-            current = null;
-            room.release(); // before the callbacks, which may write
-            end(failure);
         }
 
-        void end(Throwable failure) {
-            if (!ended.compareAndSet(false, true)) {
-                return;
-            }
-            try {
-                if (failure == null) {
-                    deferred.resolve(null);
-                } else {
-                    deferred.reject(failure);
-                }
-            } catch (Error e) { // of a callback; JDeferred takes its exceptions
-                Log.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
+        private void failed(Throwable cause) {
+            Native.countError(handle);
+            end(thread.isStopped() ? new SinetStreamIOException(CLOSED + "; the message may have been delivered", cause)
+                    : Providers.failure(pluginName, cause));
+        }
+
+        /** Only the first end counts, and none after that of the writer. */
+        private void end(SinetStreamException why) {
+            if (state.compareAndSet(State.GIVEN, State.ENDED)) {
+                failure = why;
+                ended.add(this);
+                tell();
             }
         }
-    }
 
-    @Override
-    public void close() {
-        thread.shutdown();
-        try {
-            if (Thread.currentThread() == worker || !thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                stop();
-            }
-        } catch (InterruptedException e) {
-            stop();
-            Thread.currentThread().interrupt();
-        } finally {
-            writer.close();
+        @Override
+        public void settle(SinetStreamException cause) {
+            promise.settle(state.getAndSet(State.ENDED) == State.WAITING ? notSent : cause);
         }
-    }
-
-    /** Every message has its end, in their order, even when the plugin's writer does not return. */
-    private void stop() {
-        Write under = current;
-        List<Runnable> never = thread.shutdownNow();
-        if (under != null) {
-            under.end(new SinetStreamIOException("the writer was closed; the message may have been delivered"));
-        }
-        for (Runnable each : never) {
-            ((Write) each).end(new SinetStreamIOException("the writer was closed; the message was not sent"));
-        }
-    }
-
-    @Override
-    public String getTopic() {
-        return writer.getTopic();
-    }
-
-    @Override
-    public Map<String, Object> getConfig() {
-        return writer.getConfig();
-    }
-
-    @Override
-    public Consistency getConsistency() {
-        return writer.getConsistency();
-    }
-
-    @Override
-    public String getClientId() {
-        return writer.getClientId();
-    }
-
-    @Override
-    public Object getMetrics() {
-        return writer.getMetrics();
-    }
-
-    @Override
-    public void resetMetrics() {
-        writer.resetMetrics();
-    }
-
-    @Override
-    public Object getInfo(List<String> ipath) {
-        return writer.getInfo(ipath);
-    }
-
-    @Override
-    public void debugDisconnectForcibly() throws Exception {
-        writer.debugDisconnectForcibly();
     }
 }

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,6 +24,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -197,8 +200,12 @@ class CallbackExecutorTest {
     @Test
     void callbacksThatBlockKeepNoOtherClientWaiting() {
         callbacksThatBlockWaitForEachOther();
+        awaitEndOfThreads("sinetstream-callbacks");
+    }
+
+    private static void awaitEndOfThreads(String name) {
         Await.until("the end of the threads", () -> Thread.getAllStackTraces().keySet().stream()
-                .noneMatch(thread -> thread.getName().startsWith("sinetstream-callbacks")));
+                .noneMatch(thread -> thread.getName().startsWith(name)));
     }
 
     private static void callbacksThatBlockWaitForEachOther() {
@@ -356,6 +363,87 @@ class CallbackExecutorTest {
             awaitDone(callbacks);
         } finally {
             single.shutdown();
+        }
+    }
+
+    // ---- what it costs
+
+    @Test
+    void whatIsSubmittedWhileCallbacksRunNeedsNoMoreThanItsPlaceInTheQueue() throws Exception {
+        com.sun.management.ThreadMXBean memory = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        assumeTrue(memory.isThreadAllocatedMemorySupported() && memory.isThreadAllocatedMemoryEnabled(), "this JVM does not count");
+        CallbackExecutor callbacks = new CallbackExecutor(null, "the client");
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch go = new CountDownLatch(1);
+        callbacks.submit(() -> {
+            running.countDown();
+            await(go);
+        });
+        running.await();
+        Runnable nothing = () -> { };
+        callbacks.submit(nothing);
+        int many = 10_000;
+        long own = Thread.currentThread().getId();
+        long before = memory.getThreadAllocatedBytes(own);
+        for (int i = 0; i < many; i++) {
+            callbacks.submit(nothing);
+        }
+        long each = (memory.getThreadAllocatedBytes(own) - before) / many;
+        go.countDown();
+        awaitDone(callbacks);
+        assertTrue(each < 48, () -> each + " bytes each");
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void nobodyLooksAfterCallbacksThatBlockWhileNoOtherWorkWaits() {
+        awaitEndOfThreads("sinetstream-callbacks"); // else there are enough for these
+        CountDownLatch go = new CountDownLatch(1);
+        CountDownLatch all = new CountDownLatch(20);
+        List<CallbackExecutor> clients = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            CallbackExecutor callbacks = new CallbackExecutor(null, "client " + i);
+            clients.add(callbacks);
+            callbacks.submit(() -> {
+                all.countDown();
+                await(go);
+            });
+        }
+        try {
+            Await.until("all have a thread", () -> all.getCount() == 0);
+            awaitEndOfThreads("sinetstream-callbacks-watch");
+        } finally {
+            go.countDown();
+        }
+        clients.forEach(CallbackExecutorTest::awaitDone);
+        callbacksThatBlockWaitForEachOther();
+    }
+
+    /** It may be busy for an hour; only its end would be news. */
+    @Test
+    void anExecutorThatIsBusyIsLookedAtMoreAndMoreSeldom() {
+        AtomicInteger looks = new AtomicInteger();
+        AtomicBoolean enough = new AtomicBoolean();
+        long start = System.nanoTime();
+        CallbackPool.watch(() -> {
+            looks.incrementAndGet();
+            return enough.get();
+        });
+        try {
+            Await.until("some looks", () -> looks.get() >= 6);
+            // After 20, 40, 80, ... 640 ms.
+            assertTrue(System.nanoTime() - start >= TimeUnit.MILLISECONDS.toNanos(1200), "it was looked at too often");
+            // Work that finds no thread is not kept waiting by that.
+            callbacksThatBlockWaitForEachOther();
+        } finally {
+            enough.set(true);
         }
     }
 }

@@ -76,6 +76,28 @@ class OutcomesTest {
         assertEquals(0, outcomes.size());
     }
 
+    /** A plugin may never tell of one, and the others go on for as long as the program does. */
+    @Test
+    void oneThatNeverEndsIsSetAside() {
+        List<Long> left = new ArrayList<>();
+        for (long number = 0; number < 3L * Outcomes.LARGEST_SIZE; number++) {
+            long own = number;
+            outcomes.put(number, end -> left.add(own));
+            if (number > 1) {
+                outcomes.end(number, null);
+            }
+        }
+        assertEquals(Outcomes.LARGEST_SIZE, outcomes.ring.length);
+        assertEquals(2, outcomes.size());
+        left.clear();
+        outcomes.end(1, null);
+        outcomes.end(1, null);
+        outcomes.put(3L * Outcomes.LARGEST_SIZE, end -> left.add(2L));
+        outcomes.over();
+        assertEquals(List.of(1L, 0L, 2L), left);
+        assertEquals(0, outcomes.size());
+    }
+
     /** Whoever waits for room may do so for as long as a message may take. */
     @Test
     void theEndOfAllMakesRoomToo() {
@@ -86,5 +108,16 @@ class OutcomesTest {
         assertTrue(outcomes.isFull(waiter));
         outcomes.over();
         assertTrue(waiter.await(Waiter.deadline(0)), "woken");
+    }
+
+    @Test
+    void anErrorOfACallbackTakesNoOtherCallbackAway() {
+        WritePromise promise = new WritePromise();
+        outcomes.put(0, promise);
+        promise.fail(cause -> {
+            throw new AssertionError("meant to be");
+        }).fail(ends::add);
+        outcomes.over();
+        assertEquals(1, ends.size());
     }
 }

@@ -1,112 +1,399 @@
 package jp.ad.sinet.stream.engine.plugin;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 import org.jdeferred2.Promise;
+import org.jdeferred2.impl.DeferredObject;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 
+import jp.ad.sinet.stream.api.AsyncMessageReader;
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.engine.boundary.EngineAccess;
+import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
+import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
+import jp.ad.sinet.stream.spi.MessageReaderProvider;
+import jp.ad.sinet.stream.spi.MessageWriterProvider;
+import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
+import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
 import jp.ad.sinet.stream.spi.PluginMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 import jp.ad.sinet.stream.spi.PluginMessageWriter;
+import jp.ad.sinet.stream.spi.ReaderParameters;
+import jp.ad.sinet.stream.spi.WriterParameters;
+import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
+import jp.ad.sinet.stream.testing.LogCapture;
+import jp.ad.sinet.stream.testing.NoLeaks;
+import jp.ad.sinet.stream.testing.Services;
+import jp.ad.sinet.stream.utils.MessageReaderFactory;
+import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** The threads that make blocking plugins asynchronous. */
+/** Plugins that block, fail and come late, and what clients make of that. */
 @Timeout(60)
+@ExtendWith(NoLeaks.class)
 class PluginThreadsTest {
     private static final Duration LIMIT = Duration.ofSeconds(20);
+    /** What a plugin does when one of its methods is called; nothing, if there is nothing for it here. */
+    private static final Map<String, Function<Object[], Object>> WORK = new ConcurrentHashMap<>();
 
-    /** A plugin that does this when it is to read or write, and nothing else. */
-    private static <P> P plugin(Class<P> type, Function<Object[], Object> work) {
-        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) ->
-                method.getName().equals("read") || method.getName().equals("write") ? work.apply(arguments) : null));
+    @TempDir
+    Path directory;
+
+    @RegisterExtension
+    final LogCapture log = new LogCapture();
+
+    private final ClassLoader before = Thread.currentThread().getContextClassLoader();
+    private final CountDownLatch go = new CountDownLatch(1);
+
+    @BeforeEach
+    void forget() {
+        WORK.clear();
+        WORK.put("getTopics", arguments -> List.of("t"));
     }
 
-    private static Timestamped<byte[]> message(int number) {
-        return new Timestamped<>(new byte[] {(byte) number});
+    @AfterEach
+    void restore() {
+        go.countDown();
+        Thread.currentThread().setContextClassLoader(before);
+        assertEquals(0, EngineAccess.liveHandles());
+    }
+
+    private static <P> P plugin(Class<P> type) {
+        InvocationHandler work = (proxy, method, arguments) -> {
+            Function<Object[], Object> found = WORK.get(method.getName());
+            Object result = found == null ? null : found.apply(arguments);
+            return result == null && method.getReturnType() == boolean.class ? (Object) false : result;
+        };
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, work));
+    }
+
+    /** Its clients block. */
+    public static class Blocking implements MessageWriterProvider, MessageReaderProvider {
+        @Override
+        public String getType() {
+            return "fake";
+        }
+
+        @Override
+        public PluginMessageWriter getWriter(WriterParameters parameters) {
+            return plugin(PluginMessageWriter.class);
+        }
+
+        @Override
+        public PluginMessageReader getReader(ReaderParameters parameters) {
+            return plugin(PluginMessageReader.class);
+        }
+    }
+
+    /** Its clients do not. */
+    public static class Asynchronous implements AsyncMessageWriterProvider, AsyncMessageReaderProvider {
+        @Override
+        public String getType() {
+            return "fake";
+        }
+
+        @Override
+        public PluginAsyncMessageWriter getAsyncWriter(WriterParameters parameters) {
+            return plugin(PluginAsyncMessageWriter.class);
+        }
+
+        @Override
+        public PluginAsyncMessageReader getAsyncReader(ReaderParameters parameters) {
+            return plugin(PluginAsyncMessageReader.class);
+        }
+    }
+
+    private MessageWriterFactory<String> writers(boolean blocking) throws IOException {
+        Services.install(directory, blocking ? MessageWriterProvider.class : AsyncMessageWriterProvider.class,
+                blocking ? Blocking.class : Asynchronous.class);
+        return MessageWriterFactory.<String>builder().noConfig(true).type("fake").parameter("topic", "t")
+                .parameter("user_data_only", true).valueType(SimpleValueType.TEXT).build();
+    }
+
+    private MessageReaderFactory<String> readers(boolean blocking) throws IOException {
+        Services.install(directory, blocking ? MessageReaderProvider.class : AsyncMessageReaderProvider.class,
+                blocking ? Blocking.class : Asynchronous.class);
+        return MessageReaderFactory.<String>builder().noConfig(true).type("fake").parameter("topic", "t")
+                .parameter("user_data_only", true).valueType(SimpleValueType.TEXT).build();
+    }
+
+    private static String value(Object[] arguments) {
+        return new String((byte[]) ((Timestamped<?>) arguments[0]).getValue());
+    }
+
+    private static PluginMessageWrapper message(int number) {
+        return new PluginMessageWrapper() {
+            @Override
+            public Timestamped<byte[]> getValue() {
+                return new Timestamped<>(String.valueOf(number).getBytes());
+            }
+
+            @Override
+            public String getTopic() {
+                return "t";
+            }
+
+            @Override
+            public Object getRaw() {
+                return null;
+            }
+        };
+    }
+
+    /** Blocks, whatever happens. */
+    private static void await(CountDownLatch latch) {
+        while (latch.getCount() > 0) {
+            try {
+                latch.await();
+            } catch (InterruptedException e) {
+                // it does not care
+            }
+        }
+    }
+
+    /** Blocks until it is interrupted. */
+    private static Object untilInterrupted(CountDownLatch begun) {
+        begun.countDown();
+        try {
+            new CountDownLatch(1).await();
+            return null;
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("interrupted", e);
+        }
     }
 
     private static Throwable failure(Promise<?, ? extends Throwable, ?> promise) throws InterruptedException {
         AtomicReference<Throwable> cause = new AtomicReference<>();
-        promise.fail(cause::set);
-        promise.waitSafely(LIMIT.toMillis());
-        assertTrue(promise.isRejected());
+        CountDownLatch ended = new CountDownLatch(1);
+        promise.fail(why -> {
+            cause.set(why);
+            ended.countDown();
+        });
+        assertTrue(ended.await(LIMIT.getSeconds(), TimeUnit.SECONDS), "no end");
         return cause.get();
     }
+
+    private static void succeeds(Promise<?, ? extends Throwable, ?> promise) throws InterruptedException {
+        promise.waitSafely(LIMIT.toMillis());
+        assertTrue(promise.isResolved());
+    }
+
+    // ---- asynchronous writers
 
     @Test
     void everyErrorOfAWriterIsTheEndOfItsMessage() throws Exception {
         Error error = new AssertionError("meant to be");
-        WriterThread writer = new WriterThread(plugin(PluginMessageWriter.class, arguments -> {
-            if (((byte[]) ((Timestamped<?>) arguments[0]).getValue())[0] == 1) {
+        WORK.put("write", arguments -> {
+            if (value(arguments).equals("1")) {
                 throw error;
             }
             return null;
-        }));
-        assertSame(error, failure(writer.write(message(1))));
-        Promise<?, ? extends Throwable, ?> next = writer.write(message(2));
-        next.waitSafely(LIMIT.toMillis());
-        assertTrue(next.isResolved());
-        writer.close();
+        });
+        try (AsyncMessageWriter<String> writer = writers(true).getAsyncWriter()) {
+            assertSame(error, failure(writer.write("1")).getCause());
+            succeeds(writer.write("2"));
+        }
+    }
+
+    /** Also when it is asynchronous, and throws what is no exception. */
+    @Test
+    void everyErrorOfAnAsynchronousWriterIsTheEndOfItsMessage() throws Exception {
+        Error error = new AssertionError("meant to be");
+        WORK.put("write", arguments -> {
+            throw error;
+        });
+        try (AsyncMessageWriter<String> writer = writers(false).getAsyncWriter()) {
+            assertSame(error, failure(writer.write("1")).getCause());
+        }
     }
 
     @Test
     void aWriterThatDoesNotReturnLeavesNoMessageWithoutItsEnd() throws Exception {
         CountDownLatch writing = new CountDownLatch(1);
-        CountDownLatch go = new CountDownLatch(1);
-        WriterThread writer = new WriterThread(plugin(PluginMessageWriter.class, arguments -> {
+        WORK.put("write", arguments -> {
             writing.countDown();
-            while (go.getCount() > 0) {
-                try {
-                    go.await();
-                } catch (InterruptedException e) {
-                    // it does not care
-                }
-            }
+            await(go);
             return null;
-        }));
+        });
+        AsyncMessageWriter<String> writer = writers(true).getAsyncWriter();
         List<Promise<?, ? extends Throwable, ?>> promises = new ArrayList<>();
-        for (int i = 0; i < 3; i++) {
-            promises.add(writer.write(message(i)));
-        }
-        writing.await();
         List<Integer> order = new CopyOnWriteArrayList<>();
         for (int i = 0; i < 3; i++) {
             int number = i;
-            promises.get(i).fail(cause -> {
+            promises.add(writer.write("m").fail(cause -> {
                 order.add(number);
                 throw new AssertionError("of a callback");
-            });
+            }));
         }
+        writing.await();
         Background<Void> closing = Background.call(() -> {
             Thread.currentThread().interrupt(); // otherwise it waits ten seconds
             writer.close();
             return null;
         });
         closing.get(LIMIT);
-        assertEquals(List.of(0, 1, 2), order);
+        assertTrue(closing.interruptedAtEnd());
         assertTrue(failure(promises.get(0)).getMessage().contains("may have been delivered"));
         assertTrue(failure(promises.get(1)).getMessage().contains("was not sent"));
-        assertTrue(failure(promises.get(2)) instanceof SinetStreamIOException);
-        go.countDown();
+        assertInstanceOf(SinetStreamIOException.class, failure(promises.get(2)));
+        assertEquals(List.of(0, 1, 2), order);
     }
+
+    /** Of a plugin that has taken messages and never tells of their ends, or does so when nobody waits any more. */
+    @Test
+    void whatAnAsynchronousPluginDoesNotEndEndsWithTheWriter() throws Exception {
+        List<DeferredObject<Void, Throwable, Void>> taken = new CopyOnWriteArrayList<>();
+        WORK.put("write", arguments -> {
+            taken.add(new DeferredObject<>());
+            return taken.get(taken.size() - 1).promise();
+        });
+        AsyncMessageWriter<String> writer = writers(false).getAsyncWriter();
+        Promise<?, ? extends Throwable, ?> first = writer.write("1");
+        Promise<?, ? extends Throwable, ?> second = writer.write("2");
+        Await.until("both are with the plugin", () -> taken.size() == 2);
+        WORK.put("close", arguments -> taken.get(1).resolve(null));
+        writer.close();
+        taken.get(0).resolve(null);
+        assertTrue(second.isResolved(), "what ends during the close has its own end");
+        assertTrue(failure(first).getMessage().contains("may have been delivered"));
+        assertTrue(failure(writer.write("3")).getMessage().contains("was not sent"));
+    }
+
+    @Test
+    void promisesEndThoughThePluginsCloseDoesNotReturn() throws Exception {
+        WORK.put("write", arguments -> new DeferredObject<Void, Throwable, Void>().promise());
+        WORK.put("close", arguments -> {
+            await(go);
+            return null;
+        });
+        AsyncMessageWriter<String> writer = writers(false).getAsyncWriter();
+        Promise<?, ? extends Throwable, ?> promise = writer.write("1");
+        Throwable why = Background.call(() -> {
+            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            writer.close();
+            return null;
+        }).failure(LIMIT);
+        assertTrue(why.getMessage().contains("its close does not return"), why::toString);
+        assertTrue(failure(promise).getMessage().contains("may have been delivered"));
+    }
+
+    @Test
+    void callbacksMayWriteWhileTheQueueIsFull() throws Exception {
+        int room = 10_000;
+        CountDownLatch written = new CountDownLatch(2 * room);
+        try (AsyncMessageWriter<String> writer = writers(true).getAsyncWriter()) {
+            for (int i = 0; i < room; i++) {
+                writer.write("m").done(nothing -> {
+                    written.countDown();
+                    writer.write("again").done(again -> written.countDown());
+                });
+            }
+            assertTrue(written.await(20, TimeUnit.SECONDS), () -> written + " are missing");
+        }
+    }
+
+    @Test
+    void whoWaitsForRoomDoesSoUntilTheCloseAtMost() throws Exception {
+        WORK.put("write", arguments -> {
+            await(go);
+            return null;
+        });
+        AsyncMessageWriter<String> writer = writers(true).getAsyncWriter();
+        for (int i = 0; i < 10_000; i++) {
+            writer.write("m");
+        }
+        Background<Throwable> waiting = Background.call(() -> {
+            for (int i = 0; i < 10; i++) {
+                Promise<?, ? extends Throwable, ?> more = writer.write("more");
+                if (more.isRejected()) {
+                    return failure(more);
+                }
+            }
+            return null;
+        });
+        Await.until("it waits", () -> waiting.thread().getState() != Thread.State.RUNNABLE);
+        Background.call(() -> {
+            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            writer.close();
+            return null;
+        }).get(LIMIT);
+        assertTrue(waiting.get(LIMIT).getMessage().contains("was not sent"));
+    }
+
+    @Test
+    void aCallbackMayCloseItsWriter() throws Exception {
+        WORK.put("write", arguments -> {
+            await(go);
+            return null;
+        });
+        AsyncMessageWriter<String> writer = writers(true).getAsyncWriter();
+        CountDownLatch closed = new CountDownLatch(1);
+        writer.write("1").done(nothing -> {
+            writer.close();
+            closed.countDown();
+        });
+        Promise<?, ? extends Throwable, ?> second = writer.write("2");
+        go.countDown();
+        assertTrue(closed.await(5, TimeUnit.SECONDS), "it does not wait for itself");
+        succeeds(second);
+    }
+
+    @Test
+    void aPluginThatBlocksInAWriteKeepsNobodyWaitingAndEndsWithTheClose() throws Exception {
+        CountDownLatch writing = new CountDownLatch(1);
+        WORK.put("write", arguments -> untilInterrupted(writing));
+        AsyncMessageWriter<String> writer = writers(false).getAsyncWriter();
+        Promise<?, ? extends Throwable, ?> first = Background.<Promise<?, ? extends Throwable, ?>>call(() -> writer.write("1"))
+                .get(LIMIT);
+        writing.await();
+        Promise<?, ? extends Throwable, ?> second = Background.<Promise<?, ? extends Throwable, ?>>call(() -> writer.write("2"))
+                .get(LIMIT);
+        Background.call(() -> {
+            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            writer.close();
+            return null;
+        }).get(LIMIT);
+        assertTrue(failure(first).getMessage().contains("may have been delivered"));
+        assertTrue(failure(second).getMessage().contains("was not sent"));
+    }
+
+    // ---- asynchronous readers
 
     @Test
     void aReaderGoesOnAfterAnyErrorAndReadsNothingForNobody() throws Exception {
@@ -114,7 +401,7 @@ class PluginThreadsTest {
         BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
         Error error = new AssertionError("meant to be");
         AtomicReference<Error> next = new AtomicReference<>(error);
-        ReaderThread reader = new ReaderThread(plugin(PluginMessageReader.class, arguments -> {
+        WORK.put("read", arguments -> {
             Error now = next.getAndSet(null);
             if (now != null) {
                 throw now;
@@ -124,21 +411,20 @@ class PluginThreadsTest {
             } catch (InterruptedException e) {
                 return null;
             }
-        }));
-        reader.addOnMessageCallback(heard::add, heard::add);
-        assertSame(error, heard.poll(20, TimeUnit.SECONDS));
-        List<PluginMessageWrapper> messages = new ArrayList<>();
-        for (int i = 0; i < 50; i++) {
-            messages.add(plugin(PluginMessageWrapper.class, arguments -> null));
-        }
-        queue.add(messages.get(0));
-        assertSame(messages.get(0), heard.poll(20, TimeUnit.SECONDS));
+        });
+        AsyncMessageReader<String> reader = readers(true).getAsyncReader();
+        Consumer<Message<String>> values = message -> heard.add(message.getValue());
+        reader.addOnMessageCallback(values, heard::add);
+        assertSame(error, ((Throwable) heard.poll(20, TimeUnit.SECONDS)).getCause());
+        queue.add(message(0));
+        assertEquals("0", heard.poll(20, TimeUnit.SECONDS));
         reader.clearOnMessageCallback();
-        queue.addAll(messages.subList(1, 50));
-        Thread.sleep(50); // what is read too much would be lost in this time
-        reader.addOnMessageCallback(heard::add, heard::add);
-        for (PluginMessageWrapper message : messages.subList(1, 50)) {
-            assertSame(message, heard.poll(20, TimeUnit.SECONDS));
+        for (int i = 1; i < 50; i++) {
+            queue.add(message(i));
+        }
+        reader.addOnMessageCallback(values);
+        for (int i = 1; i < 50; i++) {
+            assertEquals(String.valueOf(i), heard.poll(20, TimeUnit.SECONDS));
         }
         reader.close();
         assertEquals(0, heard.size());
@@ -149,52 +435,129 @@ class PluginThreadsTest {
     void aReaderThatDoesNotWaitForMessagesIsNotAskedWithoutEnd() throws Exception {
         AtomicInteger asked = new AtomicInteger();
         BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
-        PluginMessageWrapper message = plugin(PluginMessageWrapper.class, arguments -> null);
-        ReaderThread reader = new ReaderThread(plugin(PluginMessageReader.class,
-                arguments -> asked.incrementAndGet() % 12 == 0 ? message : null));
-        reader.addOnMessageCallback(heard::add, heard::add);
-        assertSame(message, heard.poll(50, TimeUnit.SECONDS));
-        // The pauses before the next message: 1, 2, 4, ... 512 ms, and one second.
-        long start = System.nanoTime();
-        assertSame(message, heard.poll(50, TimeUnit.SECONDS));
-        assertTrue(System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1500), "it was asked too often");
-        reader.close();
-    }
-
-    @Test
-    void callbacksMayWriteWhileTheQueueIsFull() throws Exception {
-        WriterThread writer = new WriterThread(plugin(PluginMessageWriter.class, arguments -> null));
-        int room = 10_000;
-        CountDownLatch written = new CountDownLatch(2 * room);
-        for (int i = 0; i < room; i++) {
-            writer.write(message(i)).done(nothing -> {
-                written.countDown();
-                writer.write(message(0)).done(again -> written.countDown());
-            });
+        WORK.put("read", arguments -> asked.incrementAndGet() % 12 == 0 ? message(0) : null);
+        try (AsyncMessageReader<String> reader = readers(true).getAsyncReader()) {
+            reader.addOnMessageCallback(heard::add);
+            heard.poll(50, TimeUnit.SECONDS);
+            // The pauses before the next message: 1, 2, 4, ... 512 ms, and one second; a pause may end early for other work.
+            long start = System.nanoTime();
+            heard.poll(50, TimeUnit.SECONDS);
+            assertTrue(System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1500), "it was asked too often");
         }
-        assertTrue(written.await(20, TimeUnit.SECONDS), () -> written + " are missing");
-        writer.close();
     }
 
     @Test
-    void aCallbackMayCloseItsWriter() throws Exception {
-        CountDownLatch go = new CountDownLatch(1);
-        WriterThread writer = new WriterThread(plugin(PluginMessageWriter.class, arguments -> {
-            try {
-                go.await();
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
-            }
-            return null;
-        }));
-        CountDownLatch closed = new CountDownLatch(1);
-        writer.write(message(1)).done(nothing -> {
-            writer.close();
-            closed.countDown();
+    void aReaderThatBlocksEndsWithTheClose() throws Exception {
+        CountDownLatch reading = new CountDownLatch(1);
+        WORK.put("read", arguments -> untilInterrupted(reading));
+        AsyncMessageReader<String> reader = readers(true).getAsyncReader();
+        reader.addOnMessageCallback(message -> { });
+        reading.await();
+        Background.run(reader::close).get(LIMIT);
+        assertEquals(List.of(), log.warnings());
+    }
+
+    /** The plugin may wait for a thread that takes callbacks away, or closes. */
+    @Test
+    void aPluginThatBlocksWhileItBeginsToListenKeepsNobodyWaiting() throws Exception {
+        CountDownLatch listening = new CountDownLatch(1);
+        WORK.put("addOnMessageCallback", arguments -> untilInterrupted(listening));
+        AsyncMessageReader<String> reader = readers(false).getAsyncReader();
+        Background<Void> adding = Background.run(() -> reader.addOnMessageCallback(message -> { }));
+        listening.await();
+        Background.run(() -> reader.addOnMessageCallback(message -> { }, cause -> { })).get(LIMIT);
+        Background.run(reader::clearOnMessageCallback).get(LIMIT);
+        Background.run(reader::close).get(LIMIT);
+        assertInstanceOf(SinetStreamIOException.class, adding.failure(LIMIT));
+    }
+
+    @Test
+    void aPluginThatCanNotListenIsAskedAgain() throws Exception {
+        AtomicReference<Object> told = new AtomicReference<>();
+        WORK.put("addOnMessageCallback", arguments -> {
+            throw new IllegalStateException("not yet");
         });
-        Promise<?, ? extends Throwable, ?> second = writer.write(message(2));
-        go.countDown();
-        assertTrue(closed.await(5, TimeUnit.SECONDS), "it does not wait for itself");
-        assertTrue(failure(second).getMessage().contains("was not sent"));
+        try (AsyncMessageReader<String> reader = readers(false).getAsyncReader()) {
+            BlockingQueue<String> heard = new LinkedBlockingQueue<>();
+            SinetStreamIOException e = assertThrows(SinetStreamIOException.class,
+                    () -> reader.addOnMessageCallback(message -> heard.add(message.getValue())));
+            assertTrue(e.getMessage().contains("'fake'") && e.getMessage().contains("not yet"), e::getMessage);
+            WORK.put("addOnMessageCallback", arguments -> {
+                told.set(arguments[0]);
+                return null;
+            });
+            reader.addOnMessageCallback(message -> heard.add("again " + message.getValue()));
+            @SuppressWarnings("unchecked")
+            Consumer<PluginMessageWrapper> plugin = (Consumer<PluginMessageWrapper>) told.get();
+            plugin.accept(message(7));
+            assertEquals("again 7", heard.poll(20, TimeUnit.SECONDS));
+            assertTrue(heard.isEmpty());
+        }
+    }
+
+    // ---- blocking clients
+
+    @Test
+    void aWriteEndsByAnInterruptAndByTheClose() throws Exception {
+        CountDownLatch writing = new CountDownLatch(1);
+        WORK.put("write", arguments -> untilInterrupted(writing));
+        MessageWriter<String> writer = writers(true).getWriter();
+        Background<Void> first = Background.run(() -> writer.write("1"));
+        writing.await();
+        Background<Void> second = Background.run(() -> writer.write("2"));
+        Await.until("it waits for the first one", () -> second.thread().getState() != Thread.State.RUNNABLE);
+        second.thread().interrupt();
+        assertInstanceOf(SinetStreamIOException.class, second.failure(LIMIT));
+        assertTrue(second.interruptedAtEnd());
+        Background.run(writer::close).get(LIMIT);
+        assertTrue(first.failure(LIMIT).getMessage().contains("was closed; the message may have been delivered"));
+        assertFalse(first.interruptedAtEnd(), "the interrupt was for the write alone");
+    }
+
+    @Test
+    void aReadEndsByTheClose() throws Exception {
+        CountDownLatch reading = new CountDownLatch(1);
+        WORK.put("read", arguments -> untilInterrupted(reading));
+        MessageReader<String> reader = readers(true).getReader();
+        Background<Message<String>> first = Background.call(reader::read);
+        reading.await();
+        Background<Message<String>> second = Background.call(reader::read);
+        Await.until("it waits for the first one", () -> second.thread().getState() != Thread.State.RUNNABLE);
+        Background.run(reader::close).get(LIMIT);
+        assertTrue(first.failure(LIMIT).getMessage().contains("was closed"));
+        assertInstanceOf(SinetStreamIOException.class, second.failure(LIMIT));
+    }
+
+    @Test
+    void aWriteWaitsForOthersAsLongAsItMayTake() throws Exception {
+        CountDownLatch writing = new CountDownLatch(1);
+        WORK.put("write", arguments -> untilInterrupted(writing));
+        writers(true);
+        try (MessageWriter<String> writer = MessageWriterFactory.<String>builder().noConfig(true).type("fake")
+                .parameter("topic", "t").parameter("write_timeout_ms", 50).valueType(SimpleValueType.TEXT).build().getWriter()) {
+            Background<Void> first = Background.run(() -> writer.write("1"));
+            writing.await();
+            Throwable late = Background.run(() -> writer.write("2")).failure(LIMIT);
+            assertTrue(late.getMessage().contains("timed out after 50 ms"), late::toString);
+            first.thread().interrupt();
+            assertInstanceOf(SinetStreamIOException.class, first.failure(LIMIT));
+        }
+    }
+
+    @Test
+    void aClientThatCanNotTellItsTopicsIsClosed() throws Exception {
+        AtomicInteger closed = new AtomicInteger();
+        WORK.put("close", arguments -> closed.incrementAndGet());
+        WORK.remove("getTopics"); // null, then
+        MessageReaderFactory<String> readers = readers(true);
+        assertThrows(SinetStreamIOException.class, () -> readers.getReader().close());
+        assertThrows(SinetStreamIOException.class, () -> readers.getAsyncReader().close());
+        WORK.put("getTopic", arguments -> {
+            throw new IllegalStateException("meant to be");
+        });
+        MessageWriterFactory<String> writers = writers(true);
+        assertThrows(SinetStreamIOException.class, () -> writers.getWriter().close());
+        assertThrows(SinetStreamIOException.class, () -> writers.getAsyncWriter().close());
+        assertEquals(4, closed.get());
     }
 }

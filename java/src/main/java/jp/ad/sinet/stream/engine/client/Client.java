@@ -1,0 +1,199 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.lang.ref.Cleaner;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+
+import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.MessageIO;
+import jp.ad.sinet.stream.api.Metrics;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.boundary.Description;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.jvm.Log;
+
+/**
+ * What all readers and writers have in common, whoever carries their messages: everything that only tells about the client,
+ * who may use it, and the one way in which it is closed.
+ */
+public abstract class Client implements MessageIO {
+    protected static final String WRITING = "writing";
+    protected static final String NOT_SENT = "; the message was not sent";
+    private static final String WAITING = "waiting for room in the outbox";
+
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    protected final long handle;
+    protected final Description description;
+    /** For errors and the log. */
+    protected final String name;
+    protected final EventPump pump;
+    protected final Waiters waiters;
+    private final ValueType valueType;
+    private final Cleaner.Cleanable lifeline;
+    private final AtomicBoolean closing = new AtomicBoolean();
+    private volatile boolean released;
+    /** Writes after the close, whose counters are a snapshot. */
+    private final AtomicLong lateErrors = new AtomicLong();
+
+    /**
+     * @param lifeline releases the handle, and has the pump told of that: at the end of close, or when the client was
+     *        forgotten. It must not refer to the client.
+     */
+    protected Client(Configured configured, String name, EventPump pump, Waiters waiters, Runnable lifeline) {
+        handle = configured.handle;
+        description = configured.description;
+        valueType = configured.valueType;
+        this.name = name;
+        this.pump = pump;
+        this.waiters = waiters;
+        this.lifeline = CLEANER.register(this, lifeline);
+    }
+
+    protected final boolean isClosing() {
+        return closing.get();
+    }
+
+    /** Throws when the client is closed or the thread interrupted, whose flag stays set. */
+    protected final void checkUsable(String doing, String consequence) {
+        if (closing.get()) {
+            if (doing.equals(WRITING)) {
+                lateErrors.incrementAndGet();
+            }
+            throw new SinetStreamIOException("the " + name + " is closed" + consequence);
+        }
+        if (Thread.currentThread().isInterrupted()) {
+            throw interrupted(doing, consequence);
+        }
+    }
+
+    protected final SinetStreamIOException interrupted(String doing, String consequence) {
+        return new SinetStreamIOException("the " + name + ": interrupted while " + doing + consequence,
+                new InterruptedException());
+    }
+
+    /** Who writes faster than the callbacks return waits for them, unless a callback does it. */
+    protected final void awaitRoom(Outcomes outcomes) {
+        if (!outcomes.isFull() || pump.callbacks().isWorkingHere()) {
+            return;
+        }
+        long deadline = Waiter.deadline(TimeUnit.NANOSECONDS.convert(description.writeTimeout));
+        long what = waiters.unnamed();
+        Waiter waiter = waiters.begin(what);
+        try {
+            while (outcomes.isFull(waiter)) {
+                checkUsable(WAITING, NOT_SENT);
+                if (!waiter.await(deadline)) {
+                    throw timedOut("earlier messages have not ended, or their callbacks not returned");
+                }
+            }
+        } finally {
+            outcomes.forget(waiter);
+            waiters.end(what);
+        }
+    }
+
+    protected final SinetStreamIOException timedOut(String why) {
+        Native.countError(handle);
+        return new SinetStreamIOException("write timed out after " + description.writeTimeout.toMillis() + " ms: " + why + NOT_SENT);
+    }
+
+    @Override
+    public final String getService() {
+        return description.service;
+    }
+
+    @Override
+    public final Consistency getConsistency() {
+        return description.consistency;
+    }
+
+    @Override
+    public final Map<String, Object> getConfig() {
+        return description.config;
+    }
+
+    @Override
+    public final ValueType getValueType() {
+        return valueType;
+    }
+
+    @Override
+    public final boolean isDataEncryption() {
+        return description.dataEncryption;
+    }
+
+    @Override
+    public final Metrics getMetrics() {
+        Metrics metrics = counted();
+        metrics.setErrorCountTotal(metrics.getErrorCountTotal() + lateErrors.get());
+        return metrics;
+    }
+
+    /** A new object with what the engine has counted, also after the release. */
+    protected abstract Metrics counted();
+
+    @Override
+    public final void resetMetrics(boolean doResetRaw) {
+        try {
+            Native.resetMetrics(handle);
+        } catch (SinetStreamException e) {
+            if (released) {
+                return;
+            }
+            throw e;
+        }
+        if (doResetRaw) {
+            resetRaw();
+        }
+    }
+
+    /** Counts anew what somebody else has counted. */
+    protected void resetRaw() {
+    }
+
+    @Override
+    public final void close() {
+        if (!closing.compareAndSet(false, true)) {
+            return;
+        }
+        try {
+            waiters.wakeThreads();
+            disconnect();
+        } finally {
+            try {
+                beforeRelease();
+            } finally {
+                release();
+            }
+        }
+    }
+
+    /** An orderly end, as far as there is time for it. */
+    protected abstract void disconnect();
+
+    /** The last chance to fetch something from the handle. */
+    protected abstract void beforeRelease();
+
+    private void release() {
+        released = true;
+        try {
+            pump.finish();
+        } finally {
+            lifeline.clean();
+        }
+        if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
+            Log.LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
+        }
+    }
+
+    @Override
+    public final String toString() {
+        return getClass().getSimpleName() + "(" + name + ")";
+    }
+}

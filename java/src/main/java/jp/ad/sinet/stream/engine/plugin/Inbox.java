@@ -1,0 +1,110 @@
+package jp.ad.sinet.stream.engine.plugin;
+
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Supplier;
+
+import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.client.EventPump;
+import jp.ad.sinet.stream.engine.client.MessageCallbacks;
+import jp.ad.sinet.stream.engine.client.MessageSource;
+import jp.ad.sinet.stream.engine.jvm.Log;
+import jp.ad.sinet.stream.spi.PluginMessageIO;
+import jp.ad.sinet.stream.spi.PluginMessageWrapper;
+
+/** What a plugin has brought for an asynchronous reader. A message is decoded once, however many callbacks there are. */
+final class Inbox<T> implements MessageSource<T> {
+    /** What waits while nobody listens: a plugin that reads by itself can't be stopped. */
+    private static final int MAX_UNHEARD = 10_000;
+
+    final MessageCallbacks<T> callbacks = new MessageCallbacks<>();
+    private final long handle;
+    private final String pluginName;
+    private final PluggedDecoding<T> decoding;
+    private final BlockingQueue<Supplier<Message<T>>> queue = new LinkedBlockingQueue<>();
+    private volatile EventPump pump;
+    private volatile boolean warned;
+    /** Runs when somebody listens and nothing is here. */
+    private final Runnable hungry;
+    private Supplier<Message<T>> current;
+
+    Inbox(Plugged<Deserializer<T>> plugged, PluginMessageIO plugin, Runnable hungry) {
+        handle = plugged.configured.handle;
+        pluginName = Providers.name(plugin, plugged.type);
+        decoding = new PluggedDecoding<>(handle, pluginName, plugged.codec);
+        this.hungry = hungry;
+    }
+
+    void begin(EventPump ofClient) {
+        pump = ofClient;
+        callbacks.begin(this, ofClient);
+    }
+
+    /** For any thread; waits for nobody. */
+    void received(PluginMessageWrapper read) {
+        add(read);
+        tell();
+    }
+
+    void tell() {
+        pump.news();
+    }
+
+    /** The same, of which the pump is not told yet. */
+    void add(PluginMessageWrapper read) {
+        if (queue.size() < MAX_UNHEARD || callbacks.wantsMessages()) {
+            queue.add(() -> decoding.message(read));
+            return;
+        }
+        Native.countError(handle);
+        if (!warned) {
+            warned = true;
+            Log.LOGGER.warning("the reader of " + pluginName + ": nobody listens, and " + MAX_UNHEARD
+                    + " messages wait; further ones are lost");
+        }
+    }
+
+    /** For any thread; waits for nobody. It is told to those who listen, if there are any. */
+    void failed(Throwable cause) {
+        Native.countError(handle);
+        if (callbacks.wantsMessages()) {
+            SinetStreamException failure = Providers.failure(pluginName, cause);
+            queue.add(() -> {
+                throw failure;
+            });
+            tell();
+        }
+    }
+
+    int size() {
+        return queue.size();
+    }
+
+    @Override
+    public boolean hasRest() {
+        boolean some = !queue.isEmpty();
+        if (!some) {
+            hungry.run();
+        }
+        return some;
+    }
+
+    @Override
+    public boolean next() {
+        current = queue.poll();
+        return current != null;
+    }
+
+    @Override
+    public Message<T> message() {
+        return current.get();
+    }
+
+    @Override
+    public void taken() {
+        current = null;
+    }
+}
