@@ -2,6 +2,7 @@
 //! TLS, and a `websocket` may lie on it. Every operation is non-blocking; waiting is [`Link::ready`]'s.
 
 mod dialer;
+mod lookup;
 mod network;
 mod socket;
 mod tls;

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 #[cfg(test)]
 use std::sync::Arc;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 
+use super::lookup::lookup;
 use super::transport::Transport;
 #[cfg(test)]
 use crate::mqtt::simulation;
@@ -24,7 +25,7 @@ impl Network {
     /// The addresses of a host, in the order in which the resolver prefers them.
     pub async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         match self {
-            Network::System => Ok(lookup_host((host, port)).await?.collect()),
+            Network::System => lookup(host, port).await,
             #[cfg(test)]
             Network::Simulated(network) => network.lookup(host, port).await,
         }

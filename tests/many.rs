@@ -1,0 +1,83 @@
+//! A thousand clients in one process cost it one thread, and all come back when their broker does.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use common::broker::Broker;
+use common::{eventually, holds_within, next, reader, writer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sinetstream::config::Value;
+use sinetstream::{MessageReader, MessageWriter};
+
+const PAIRS: usize = 500;
+/// A thousand log-ins, on a busy machine.
+const ALL: Duration = Duration::from_secs(120);
+
+/// Each client is a descriptor here, and one in the broker, which inherits the limit.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(4096, |maximum| maximum.min(4096));
+    assert!(wanted >= 2048, "a process may open {wanted} files only ('ulimit -Hn'); this needs 2048");
+    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).expect("setrlimit");
+}
+
+/// The threads of this process by their names, which are cut.
+fn threads() -> BTreeMap<String, usize> {
+    let mut threads = BTreeMap::new();
+    for thread in fs::read_dir("/proc/self/task").expect("threads").flatten() {
+        // One that has ended meanwhile has no name any more.
+        if let Ok(name) = fs::read_to_string(thread.path().join("comm")) {
+            *threads.entry(name.trim_end().to_owned()).or_default() += 1;
+        }
+    }
+    threads
+}
+
+fn exchange(pairs: &[(MessageReader<String>, MessageWriter<str>)], text: &str) {
+    for (_, writer) in pairs {
+        writer.write(text).expect("write");
+    }
+    for (reader, _) in pairs {
+        assert_eq!(next(reader).value(), text);
+    }
+}
+
+#[test]
+fn a_thousand_clients_have_one_thread_and_come_back() {
+    allow_descriptors();
+    let mut broker = Broker::start();
+    // Not a name: each question to the system's resolver would have a thread for some seconds.
+    let address = broker.plain_address().replace("localhost", "127.0.0.1");
+    let pair = |number: usize| {
+        let topic = format!("many/{number}");
+        let connect = Value::from([("automatic_reconnect", true)]);
+        let reader = reader::<String>(&address, &topic).parameter("connect", connect.clone());
+        let writer = writer::<str>(&address, &topic).parameter("connect", connect);
+        let (reader, writer) = (reader.parameter("qos", 1), writer.parameter("qos", 1));
+        (reader.open().expect("a reader"), writer.open().expect("a writer"))
+    };
+    let mut pairs = vec![pair(0)];
+    let of_two = threads();
+    assert_eq!(of_two.get("sinetstream"), Some(&1), "{of_two:?}");
+    pairs.extend((1..PAIRS).map(pair));
+    assert_eq!(threads(), of_two);
+    exchange(&pairs, "before");
+    assert_eq!(threads(), of_two);
+
+    broker.kill();
+    let are_connected = |expected: bool| {
+        pairs.iter().all(|(reader, writer)| reader.is_connected() == expected && writer.is_connected() == expected)
+    };
+    eventually("everybody has noticed", || are_connected(false));
+    broker.restart();
+    assert!(holds_within(ALL, || are_connected(true)), "all come back");
+    exchange(&pairs, "after");
+    assert_eq!(threads(), of_two);
+
+    drop(pairs);
+    eventually("no thread is left", || !threads().contains_key("sinetstream"));
+}
