@@ -26,7 +26,7 @@
 #![cfg_attr(not(feature = "jni"), forbid(unsafe_code))]
 #![cfg_attr(feature = "jni", deny(unsafe_code))]
 // A Rust program has no use for the parts that only Java calls.
-#![cfg_attr(not(feature = "jni"), allow(dead_code))]
+#![cfg_attr(not(feature = "jni"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "bench")]
 #[doc(hidden)]

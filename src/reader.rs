@@ -52,7 +52,6 @@ impl RawReader {
     }
 
     /// Decodes a message that may be decoded again, and is not counted.
-    #[cfg(feature = "jni")]
     pub fn decode_uncounted(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
         self.decoder.decode(wire, topic)
     }

@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
-#[cfg(feature = "jni")]
 use crate::mqtt::Submitted;
 use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
@@ -93,7 +92,6 @@ impl RawWriter {
     }
 
     /// The same, stamped with the time of now: nobody waits for its end, which comes with the client's report.
-    #[cfg(feature = "jni")]
     pub fn submit_with<E: From<Error>>(
         &self,
         length: usize,
@@ -150,7 +148,6 @@ impl RawWrite {
 
     /// Ready at the end of the write. Until it is accepted, whoever polls keeps the time limit: see
     /// [`Unsent::poll_accepted`](crate::mqtt::Unsent::poll_accepted).
-    #[cfg(feature = "jni")]
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.pending).poll(context)
     }
@@ -162,7 +159,6 @@ impl RawWrite {
     }
 
     /// Nobody waits for it any more, and it is not sent again after a reconnect.
-    #[cfg(feature = "jni")]
     pub fn give_up(mut self) {
         self.pending.leave(true);
     }

@@ -444,14 +444,12 @@ impl Parameters {
 }
 
 /// Every known parameter with a note, in the order of the tables; those inside another one as `name.inside`.
-#[cfg(feature = "jni")]
 pub(crate) fn known() -> Map {
     let mut known = Map::new();
     add_known(&mut known, "", PARAMETERS);
     known
 }
 
-#[cfg(feature = "jni")]
 fn add_known(known: &mut Map, before: &str, table: &[(&str, Support)]) {
     for (name, support) in table {
         let full = format!("{before}{name}");

@@ -46,18 +46,15 @@ pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
 pub(crate) use settings::{Credentials, Settings};
-#[cfg(feature = "jni")]
 pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, TokenKey, Trust};
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
-#[cfg(feature = "jni")]
 pub(crate) use will::WillSerializer;
 
 use crate::error::{Error, Result};
 pub use crate::terms::Consistency;
 pub(crate) use crate::terms::Version;
-#[cfg(feature = "jni")]
 pub(crate) use layers::known;
 use layers::{Origin, Parameters};
 

@@ -336,7 +336,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, feature = "jni"))]
+#[cfg(test)]
 mod documentation {
     use crate::config::{Value, known};
 

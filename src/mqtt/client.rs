@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-#[cfg(feature = "jni")]
 use std::task::Waker;
 use std::time::Duration;
 
@@ -15,10 +14,8 @@ use super::inbox::{Delivery, Taken};
 use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
 use super::publishing::PendingWrite;
-#[cfg(feature = "jni")]
 use super::publishing::{Submitted, Unsent, Way};
 use super::runtime::Runtime;
-#[cfg(feature = "jni")]
 use super::session::Ended;
 use super::session::ValueSize;
 use super::session::{Session, Tally};
@@ -115,7 +112,6 @@ impl Client {
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
     /// it gets when it is accepted, now or later as [`Way::Reported`].
-    #[cfg(feature = "jni")]
     pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Submitted> {
         let now = Instant::now();
         let deadline = super::wait::later(now, self.write_timeout);
@@ -127,7 +123,6 @@ impl Client {
     }
 
     /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.
-    #[cfg(feature = "jni")]
     pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
         self.shared.with(|session| session.outgoing.ends.take_report(waker))
     }
@@ -142,7 +137,6 @@ impl Client {
     }
 
     /// The wire bytes of the message accepted last.
-    #[cfg(feature = "jni")]
     pub fn last_message(&self) -> Option<Bytes> {
         self.shared.look(|session| session.outgoing.last_message())
     }
@@ -173,7 +167,6 @@ impl Client {
     }
 
     /// The same for this message and all before it.
-    #[cfg(feature = "jni")]
     pub fn taken_up_to(&self, number: u64) {
         self.acknowledge(self.shared.inbox.taken_up_to(number));
     }
@@ -190,19 +183,16 @@ impl Client {
     }
 
     /// The next messages, up to a number and about so many bytes; none when none waits.
-    #[cfg(feature = "jni")]
     pub fn try_receive_many(&self, most: usize, bytes: usize) -> Result<Vec<Delivery>> {
         self.shared.inbox.try_pop_many(most, bytes)
     }
 
     /// True when there is something to receive, be it the end.
-    #[cfg(feature = "jni")]
     pub fn is_ready(&self) -> bool {
         self.shared.inbox.is_ready()
     }
 
     /// Waits until that may have become so.
-    #[cfg(feature = "jni")]
     pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
         let shared = self.shared.clone();
         async move { shared.inbox.arrival().await }
@@ -215,7 +205,6 @@ impl Client {
     }
 
     /// The application waits for more: nothing that it has taken stays unacknowledged meanwhile.
-    #[cfg(feature = "jni")]
     pub fn send_acknowledgements(&self) {
         if self.shared.look(|session| !session.output.is_empty()) {
             self.shared.send_now();

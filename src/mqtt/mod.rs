@@ -37,15 +37,12 @@ pub(crate) use inbox::Delivery;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use link::{fuzz_answer, fuzz_certificate};
 pub(crate) use protocol::MessageProperties;
-#[cfg(feature = "jni")]
 pub(crate) use protocol::Publish;
 pub(crate) use protocol::Will;
 pub(crate) use publishing::{PendingWrite, Way};
-#[cfg(feature = "jni")]
 pub(crate) use publishing::{Submitted, Unsent};
 #[cfg(feature = "cli")]
 pub(crate) use runtime::Runtime;
-#[cfg(feature = "jni")]
 pub(crate) use session::Ended;
 pub(crate) use session::{Tally, ValueSize};
 pub(crate) use state::Listener;

@@ -140,7 +140,6 @@ impl<S: Deref<Target = Shared>> Drop for Unsent<S> {
 }
 
 /// A publish for whose end nobody waits.
-#[cfg(feature = "jni")]
 pub(crate) enum Submitted {
     /// It has this number.
     Accepted(u64),

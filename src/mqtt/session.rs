@@ -25,7 +25,6 @@ mod outgoing;
 mod output;
 mod refusal;
 mod subscription;
-#[cfg(any(feature = "jni", test))]
 pub(crate) use ends::Ended;
 pub(crate) use ends::{Hearer, Tally, ValueSize};
 pub(crate) use incoming::Receipt;

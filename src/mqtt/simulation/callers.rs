@@ -1,6 +1,5 @@
 //! Programs that use a client of a simulation, some of them carelessly.
 
-#[cfg(feature = "jni")]
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +15,6 @@ use super::history::History;
 use crate::error::Error;
 use crate::lock::lock;
 use crate::mqtt::{Client, PendingWrite, ValueSize, Way};
-#[cfg(feature = "jni")]
 use crate::mqtt::{Ended, Submitted};
 
 /// How a publish ended, as far as its caller knows.
@@ -117,7 +115,6 @@ impl Callers {
     }
 
     /// Submits messages in order, whose ends come in the client's report; each must be told there once.
-    #[cfg(feature = "jni")]
     pub async fn submit_many(self: Arc<Callers>, lengths: Vec<usize>) -> Vec<u32> {
         let submitted: Mutex<HashMap<u64, (u32, Instant)>> = Mutex::default();
         let mut order = Vec::new();
@@ -297,7 +294,6 @@ fn payload_of(tag: u32, length: usize) -> Bytes {
     payload.freeze()
 }
 
-#[cfg(feature = "jni")]
 fn each_end(ended: Ended) -> Vec<(u64, Result<(), Error>)> {
     match ended {
         Ended::Done(from, end) => (from..end).map(|number| (number, Ok(()))).collect(),

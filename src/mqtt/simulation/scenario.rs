@@ -167,12 +167,9 @@ pub(super) async fn play(seed: u64) -> Outcome {
             if number == 0 {
                 let order = callers.clone().write_many(lengths).await;
                 lock(&orders).push(order);
-            } else if number == 1 && cfg!(feature = "jni") {
-                #[cfg(feature = "jni")]
-                {
-                    let order = callers.clone().submit_many(lengths).await;
-                    lock(&orders).push(order);
-                }
+            } else if number == 1 {
+                let order = callers.clone().submit_many(lengths).await;
+                lock(&orders).push(order);
             } else {
                 for (length, manner, pause) in plan {
                     callers.write(length, manner).await;

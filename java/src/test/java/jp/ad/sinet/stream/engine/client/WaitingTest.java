@@ -103,7 +103,7 @@ class WaitingTest {
             open(1, clients);
             awaitIdle();
             long natives = natives();
-            open(100, clients);
+            open(250, clients);
             awaitIdle();
             // The one that looks names up ends after some seconds.
             Await.until("no more native threads than with one client", () -> natives() <= natives);
