@@ -301,6 +301,12 @@ fn the_whole_way_to_a_file_counts_through_folders_and_links() {
             }
         }
     }
+    // Of somebody whom only some systems know, everybody can write it all the same.
+    set_mode(&path("open"), 0o777);
+    if std::os::unix::fs::chown(path("open"), Some(65534), None).is_ok() {
+        told(open(names[0]), "InvalidConfiguration", &["that everybody can write (mode 0777)"]);
+    }
+    set_mode(&path("open"), 0o755);
     // Further up it may be the folder of a project.
     if std::os::unix::fs::chown(path("open"), Some(12345), None).is_ok() {
         let (result, warnings) = common::warnings::collect(|| open(names[0]));

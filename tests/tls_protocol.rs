@@ -136,3 +136,16 @@ fn clients_with_the_same_parameters_take_up_each_others_sessions() {
         }
     }
 }
+
+/// They do not know each other's sessions.
+#[test]
+fn each_of_several_brokers_on_a_host_has_its_sessions() {
+    let peers = [TlsPeer::start(server(), &[&TLS13]), TlsPeer::start(server(), &[&TLS13])];
+    let mut clients = Vec::new();
+    for turn in 0..3 {
+        for peer in &peers {
+            clients.push(open(peer.address(), []).expect("a writer"));
+            assert_eq!(peer.negotiated().is_resumed, turn > 0, "{turn}");
+        }
+    }
+}

@@ -80,9 +80,15 @@ fn faults(_: &Path, _: Option<&Metadata>, _: Use) -> Vec<Fault> {
     Vec::new()
 }
 
-/// Linux, `/proc/sys/kernel/overflowuid`.
+/// In a user's own namespace, as sandboxes have it, whoever has no number there, and root first of all, is shown as nobody
+/// (user_namespaces(7)).
 #[cfg(unix)]
-const NOBODY: u32 = 65534;
+fn is_unknown(owner: u32) -> bool {
+    const NOBODY: u32 = 65534;
+    let all = ["0", "0", "4294967295"];
+    owner == NOBODY
+        && std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|numbers| !numbers.split_whitespace().eq(all))
+}
 
 #[cfg(unix)]
 fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
@@ -100,13 +106,12 @@ fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
         match metadata.is_symlink() {
             // Who owns a symbolic link says what it leads to.
             true => faults.extend(fault_of_owner(file, &path, metadata.uid(), user, "chown -h")),
-            // In a user's own namespace, as sandboxes have it, whoever has no number there, and root first of all, is shown
-            // as nobody.
-            false if metadata.uid() == NOBODY && !is_direct && use_ != Use::Code => {}
             false => {
                 let folder = Folder { path: &path, is_direct };
                 faults.extend(fault_of_folder(file, folder, metadata.mode()));
-                faults.extend(fault_of_folders_owner(file, folder, metadata.uid(), user, use_));
+                if !(is_unknown(metadata.uid()) && !is_direct && use_ != Use::Code) {
+                    faults.extend(fault_of_folders_owner(file, folder, metadata.uid(), user, use_));
+                }
             }
         }
     }

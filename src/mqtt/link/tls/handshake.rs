@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::future::Future;
 
+use rustls::pki_types::UnixTime;
+
 use super::certificate::Facts;
 use super::identify::Asked;
 
@@ -10,6 +12,8 @@ use super::identify::Asked;
 pub(super) struct Seen {
     /// Of the broker's certificate; `None` where a session is taken up again.
     pub facts: Option<Facts>,
+    /// When the first of the certificates that the broker has shown expires.
+    pub not_after: Option<UnixTime>,
     /// What is accepted, but should be changed.
     pub warning: Option<String>,
     /// Of the client's certificate.

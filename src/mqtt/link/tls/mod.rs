@@ -6,6 +6,7 @@ mod handshake;
 mod identify;
 mod in_token;
 mod refusal;
+mod sessions;
 mod stream;
 mod verify;
 
@@ -31,6 +32,7 @@ pub(crate) use explain::explain;
 use handshake::Seen;
 use identify::{Asked, Identifier};
 use in_token::InToken;
+use sessions::Sessions;
 pub(crate) use stream::Stream;
 use verify::Verifier;
 #[cfg(any(test, feature = "fuzz"))]
@@ -50,7 +52,9 @@ pub(crate) struct Tls {
 /// What clients with the same parameters share, and with it the TLS sessions that their brokers let them take up again:
 /// such a session saves the broker a signature, which is most of what a handshake costs.
 struct Common {
-    config: Arc<ClientConfig>,
+    config: ClientConfig,
+    /// `None`: a session that is taken up again shows no certificate, which may be revoked by now.
+    sessions: Option<Sessions>,
     identifier: Arc<Identifier>,
     verifier: Arc<Verifier>,
 }
@@ -108,7 +112,13 @@ impl Tls {
         if let Some(key) = self.key() {
             key.forget();
         }
-        let watched = handshake::watched(TlsConnector::from(self.common.config.clone()).connect(name, tcp));
+        let now = UnixTime::now();
+        let mut config = self.common.config.clone();
+        let session = self.common.sessions.as_ref().map(|sessions| sessions.with(broker, now));
+        if let Some(session) = &session {
+            config.resumption = session.resumption();
+        }
+        let watched = handshake::watched(TlsConnector::from(Arc::new(config)).connect(name, tcp));
         let (stream, seen) = match self.token {
             Some(_) => in_token::beside(watched).await.unwrap_or_else(|e| (Err(e), Seen::default())),
             None => watched.await,
@@ -118,6 +128,9 @@ impl Tls {
             let why = explain::handshake(&e, seen.asked, seen.facts.as_ref());
             failed(broker, "TLS", explain::kind(&e), why)
         })?;
+        if let (Some(session), Some(not_after)) = (session, seen.not_after) {
+            session.began(now, not_after);
+        }
         let (tcp, connection) = stream.into_inner();
         Ok((tcp.into(), Stream(Mutex::new(connection)), seen.warning))
     }
@@ -149,11 +162,9 @@ impl Common {
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
             .with_client_cert_resolver(identifier.clone());
-        if settings.revocations.is_some() {
-            // A session that is taken up again shows no certificate, which may be revoked by now.
-            config.resumption = Resumption::disabled();
-        }
-        Ok(Common { config: Arc::new(config), identifier, verifier })
+        config.resumption = Resumption::disabled();
+        let sessions = settings.revocations.is_none().then(Sessions::default);
+        Ok(Common { config, sessions, identifier, verifier })
     }
 }
 

@@ -272,7 +272,11 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        handshake::note(|seen| seen.facts = Facts::of(end_entity));
+        let shown = std::iter::once(end_entity).chain(intermediates);
+        handshake::note(|seen| {
+            seen.facts = Facts::of(end_entity);
+            seen.not_after = shown.filter_map(Usage::of).map(|usage| usage.not_after).min();
+        });
         let judged = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
         judged.map(|()| ServerCertVerified::assertion())
     }
