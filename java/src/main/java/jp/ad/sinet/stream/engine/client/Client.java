@@ -88,7 +88,7 @@ public abstract class Client implements MessageIO {
         try {
             while (outcomes.isFull(waiter)) {
                 checkUsable(WAITING, NOT_SENT);
-                if (!waiter.await(deadline)) {
+                if (!waiter.await(deadline) && outcomes.isFull()) {
                     throw timedOut("earlier messages have not ended, or their callbacks not returned");
                 }
             }
@@ -188,7 +188,7 @@ public abstract class Client implements MessageIO {
             lifeline.clean();
         }
         if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
-            Log.LOGGER.warning("the " + name + " is closed, but one of its callbacks does not return");
+            Log.LOGGER.warning("the " + name + " is closed, but its callbacks have not all returned");
         }
     }
 

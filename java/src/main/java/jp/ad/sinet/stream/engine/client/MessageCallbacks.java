@@ -36,22 +36,25 @@ public final class MessageCallbacks<T> implements ClientSink {
         owner = null;
     }
 
-    public void add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
+    /** False: they were there. */
+    public boolean add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
         Pair<T> pair = new Pair<>(onMessage, onFailure);
         SinetStreamException over;
+        boolean isNew;
         synchronized (pairs) {
-            if (pairs.contains(pair)) {
-                return;
+            isNew = !pairs.contains(pair);
+            if (isNew) {
+                pairs.add(pair);
             }
-            pairs.add(pair);
-            over = end;
+            over = isNew ? end : null;
         }
         owner = closed ? null : reader;
         if (over != null) {
             pump.callbacks().submit(() -> finish(List.of(pair), over));
         } else {
-            pump.news(); // it may have waited for other news only
+            pump.news(); // it may have waited for other news only, or not have been told for want of memory
         }
+        return isNew;
     }
 
     public void remove(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {

@@ -1,9 +1,10 @@
 package jp.ad.sinet.stream.engine.client;
 
-import java.util.Set;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -23,6 +24,8 @@ public final class Outcomes implements ClientSink {
     private static final int MAX_UNTOLD = 65_536;
     /** This part of them is told before it goes on, so that it does not wait for each one anew. */
     private static final int ROOM = 8;
+    /** Where that takes longer, any room is enough. */
+    private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     /** More than there may be; callbacks may add some to those. */
     static final int LARGEST_SIZE = 2 * MAX_UNTOLD;
@@ -31,8 +34,8 @@ public final class Outcomes implements ClientSink {
     Outcome[] ring = new Outcome[FIRST_SIZE];
     private final SortedMap<Long, Outcome> aside = new TreeMap<>();
     private volatile int count;
-    /** The threads that wait until there are fewer. */
-    private final Set<Waiter> waiting = ConcurrentHashMap.newKeySet();
+    /** The threads that wait until there are fewer, and since when. */
+    private final Map<Waiter, Long> waiting = new ConcurrentHashMap<>();
     /** The highest number that there was. */
     private long last = -1;
     /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
@@ -87,7 +90,7 @@ public final class Outcomes implements ClientSink {
 
     /** The same; if it is full, the waiter is told when it is not. */
     boolean isFull(Waiter waiter) {
-        waiting.add(waiter);
+        waiting.putIfAbsent(waiter, System.nanoTime());
         return isFull();
     }
 
@@ -96,9 +99,17 @@ public final class Outcomes implements ClientSink {
     }
 
     private void tellRoom() {
-        if (count <= most - most / ROOM && !waiting.isEmpty()) {
-            waiting.forEach(Waiter::wake);
+        int left = count;
+        if (left >= most || waiting.isEmpty()) {
+            return;
         }
+        boolean isPlenty = left <= most - most / ROOM;
+        long now = System.nanoTime();
+        waiting.forEach((waiter, since) -> {
+            if (isPlenty || now - since >= PATIENCE_NANOS) {
+                waiter.wake();
+            }
+        });
     }
 
     private int index(long number) {

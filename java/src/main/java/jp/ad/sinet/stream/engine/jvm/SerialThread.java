@@ -1,14 +1,17 @@
 package jp.ad.sinet.stream.engine.jvm;
 
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A daemon thread that does one thing after the other, from the first one to the close. While none can be started, each thing
- * tries again.
+ * A daemon thread that does one thing after the other; when there has been nothing to do for some time it ends, and comes again.
+ * While none can be started, each thing tries again.
  */
 public final class SerialThread {
+    private static final long IDLE_MILLIS = 1000;
+
     private final ExecutorService executor;
     private volatile Thread thread;
     private volatile boolean stopped;
@@ -16,11 +19,13 @@ public final class SerialThread {
     /** It has the context class loader of the thread that calls this. */
     public SerialThread(String name) {
         ClientThreads threads = new ClientThreads();
-        executor = Executors.newFixedThreadPool(1, work -> {
+        ThreadPoolExecutor one = new ThreadPoolExecutor(1, 1, IDLE_MILLIS, TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), work -> {
             Thread made = threads.make(work, name);
             thread = made;
             return made;
         });
+        one.allowCoreThreadTimeOut(true);
+        executor = one;
     }
 
     /** Has the work done, unless this throws: a RejectedExecutionException after the close, an Error without a thread. */

@@ -73,20 +73,25 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
-        if (!isClosing() && listening.compareAndSet(false, true)) {
-            boolean begun = false;
-            try {
-                begun = calls.call(() -> {
-                    listen.run();
-                    return true;
-                }, Duration.ZERO, null);
-            } catch (RuntimeException | LinkageError e) {
-                throw failure(e, "");
-            } finally {
-                listening.set(begun);
-            }
+        // First, since a plugin may bring something at once.
+        boolean isNew = inbox.callbacks.add(onMessage, onFailure, this);
+        if (isClosing() || !listening.compareAndSet(false, true)) {
+            return; // whoever has it begin may still be at it, and tells of a failure
         }
-        inbox.callbacks.add(onMessage, onFailure, this);
+        try {
+            calls.call(() -> {
+                listen.run();
+                return null;
+            }, Duration.ZERO, null);
+        } catch (Throwable e) { // a plugin can throw anything
+            listening.set(false);
+            if (isNew) {
+                inbox.callbacks.remove(onMessage, onFailure);
+            }
+            inbox.failed(e); // to others that have been added meanwhile
+            Providers.passOn(e);
+            throw closedOr(e, "");
+        }
     }
 
     @Override

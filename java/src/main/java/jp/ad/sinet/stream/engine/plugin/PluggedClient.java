@@ -62,6 +62,12 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
     /** What the program gets of what a call of the plugin has thrown. */
     final SinetStreamException failure(Throwable thrown, String consequence) {
         Native.countError(handle);
+        Providers.passOn(thrown);
+        return closedOr(thrown, consequence);
+    }
+
+    /** The same, which is counted already. */
+    final SinetStreamException closedOr(Throwable thrown, String consequence) {
         return isClosing() ? new SinetStreamIOException("the " + name + " was closed" + consequence, thrown)
                 : Providers.failure(pluginName, thrown);
     }

@@ -96,7 +96,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
             Supplier<Message<T>> next;
             try {
                 next = calls.call(this::next, description.receiveTimeout, () -> null);
-            } catch (RuntimeException | LinkageError e) {
+            } catch (Throwable e) { // a plugin can throw anything
                 throw failure(e, "");
             }
             return next == null ? null : next.get();

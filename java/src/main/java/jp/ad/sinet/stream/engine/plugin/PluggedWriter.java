@@ -90,7 +90,7 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
                     plugin.write(coded.message);
                     return true;
                 }, description.writeTimeout, () -> false);
-            } catch (RuntimeException | LinkageError e) {
+            } catch (Throwable e) { // a plugin can throw anything
                 throw failure(e, "; the message may have been delivered");
             }
             if (!given) {

@@ -57,8 +57,16 @@ final class Providers {
     static <V> V call(String plugin, Supplier<V> work) {
         try {
             return work.get();
-        } catch (RuntimeException | LinkageError e) {
+        } catch (Throwable e) { // a plugin can throw anything
+            passOn(e);
             throw failure(plugin, e);
+        }
+    }
+
+    /** Lack of memory is not the plugin's failure. */
+    static void passOn(Throwable e) {
+        if (e instanceof VirtualMachineError) {
+            throw (VirtualMachineError) e;
         }
     }
 

@@ -66,6 +66,7 @@ final class WriterThread implements ClientSink {
         } finally {
             if (!accepted) {
                 outcomes.remove(next);
+                sending.state.set(State.ENDED); // also where a thread finds it later
             }
         }
     }
@@ -133,10 +134,7 @@ final class WriterThread implements ClientSink {
                 if (sent == null) {
                     throw new IllegalStateException("write gives null");
                 }
-                sent.done(nothing -> {
-                    coded.taken();
-                    end(null);
-                }).fail(this::failed);
+                sent.done(nothing -> end(null)).fail(this::failed);
             } catch (Throwable e) { // a plugin can throw anything
                 failed(e);
             }
@@ -144,7 +142,6 @@ final class WriterThread implements ClientSink {
         }
 
         private void failed(Throwable cause) {
-            Native.countError(handle);
             end(thread.isStopped() ? new SinetStreamIOException(CLOSED + "; the message may have been delivered", cause)
                     : Providers.failure(pluginName, cause));
         }
@@ -153,8 +150,29 @@ final class WriterThread implements ClientSink {
         private void end(SinetStreamException why) {
             if (state.compareAndSet(State.GIVEN, State.ENDED)) {
                 failure = why;
-                ended.add(this);
+                queue();
+                if (why == null) {
+                    coded.taken();
+                } else {
+                    Native.countError(handle);
+                }
                 tell();
+            }
+        }
+
+        /** The plugin would not tell again: without memory this tries until there is some, or the close gives the end. */
+        private void queue() {
+            while (true) {
+                try {
+                    ended.add(this);
+                    return;
+                } catch (OutOfMemoryError e) {
+                    if (thread.isStopped()) {
+                        state.set(State.GIVEN);
+                        return;
+                    }
+                    EventPump.pause();
+                }
             }
         }
 

@@ -393,6 +393,54 @@ class PluginThreadsTest {
         assertTrue(failure(second).getMessage().contains("was not sent"));
     }
 
+    /** Where ends come slowly, it does not wait for many of them. */
+    @Test
+    void whoWaitsForRoomGoesOnWhenThereHasBeenSomeForAMoment() throws Exception {
+        List<DeferredObject<Void, Throwable, Void>> taken = new CopyOnWriteArrayList<>();
+        WORK.put("write", arguments -> {
+            DeferredObject<Void, Throwable, Void> sent = new DeferredObject<>();
+            taken.add(sent);
+            return sent.promise();
+        });
+        int most = 10_000;
+        try (AsyncMessageWriter<String> writer = writers(false).getAsyncWriter()) {
+            for (int i = 0; i < most; i++) {
+                writer.write("m");
+            }
+            Await.until("all are with the plugin", () -> taken.size() == most);
+            Background<Void> further = Background.<Void>call(() -> {
+                writer.write("further");
+                return null;
+            }).awaitParked();
+            int ended = 0;
+            while (!further.isDone() && ended < most / 10) {
+                taken.get(ended++).resolve(null);
+                TimeUnit.MILLISECONDS.sleep(10); // so slowly
+            }
+            further.get(LIMIT);
+            assertTrue(ended < most / 10, () -> "it waits for more than a tenth of them");
+            WORK.put("close", arguments -> {
+                taken.forEach(sent -> {
+                    if (sent.isPending()) {
+                        sent.resolve(null);
+                    }
+                });
+                return null;
+            });
+        }
+    }
+
+    @Test
+    void anIdleWriterHasNoThread() throws Exception {
+        try (AsyncMessageWriter<String> writer = writers(true).getAsyncWriter()) {
+            for (int i = 0; i < 2; i++) {
+                succeeds(writer.write("m"));
+                Await.until("its thread ends", () -> Thread.getAllStackTraces().keySet().stream()
+                        .noneMatch(thread -> thread.getName().equals("sinetstream-writer")));
+            }
+        }
+    }
+
     // ---- asynchronous readers
 
     @Test
@@ -495,7 +543,60 @@ class PluginThreadsTest {
         }
     }
 
+    @Test
+    void whatAPluginBringsWhileItBeginsToListenIsHeard() throws Exception {
+        WORK.put("addOnMessageCallback", arguments -> {
+            @SuppressWarnings("unchecked")
+            Consumer<Throwable> failed = (Consumer<Throwable>) arguments[1];
+            failed.accept(new IOException("can't subscribe"));
+            return null;
+        });
+        try (AsyncMessageReader<String> reader = readers(false).getAsyncReader()) {
+            BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+            reader.addOnMessageCallback(message -> { }, failures::add);
+            Throwable failure = failures.poll(20, TimeUnit.SECONDS);
+            assertTrue(failure != null && failure.getMessage().contains("can't subscribe"), () -> "heard: " + failure);
+        }
+    }
+
+    @Test
+    void whoAddsWhileThePluginBeginsToListenHearsOfItsFailure() throws Exception {
+        CountDownLatch asked = new CountDownLatch(1);
+        WORK.put("addOnMessageCallback", arguments -> {
+            asked.countDown();
+            await(go);
+            throw new IllegalStateException("not yet");
+        });
+        try (AsyncMessageReader<String> reader = readers(false).getAsyncReader()) {
+            Background<Void> first = Background.run(() -> reader.addOnMessageCallback(message -> { }));
+            asked.await();
+            BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+            reader.addOnMessageCallback(message -> { }, failures::add);
+            go.countDown();
+            assertTrue(first.failure(LIMIT).getMessage().contains("not yet"));
+            Throwable told = failures.poll(20, TimeUnit.SECONDS);
+            assertTrue(told != null && told.getMessage().contains("not yet"), () -> "told: " + told);
+        }
+    }
+
     // ---- blocking clients
+
+    @Test
+    void everyErrorOfABlockingPluginNamesIt() throws Exception {
+        Error error = new AssertionError("meant to be");
+        Function<Object[], Object> fails = arguments -> {
+            throw error;
+        };
+        WORK.put("write", fails);
+        WORK.put("read", fails);
+        try (MessageWriter<String> writer = writers(true).getWriter();
+                MessageReader<String> reader = readers(true).getReader()) {
+            SinetStreamIOException ofWrite = assertThrows(SinetStreamIOException.class, () -> writer.write("1"));
+            assertTrue(ofWrite.getCause() == error && ofWrite.getMessage().contains("'fake'"), ofWrite::toString);
+            assertSame(error, assertThrows(SinetStreamIOException.class, reader::read).getCause());
+            assertEquals(1, writer.getMetrics().getErrorCountTotal());
+        }
+    }
 
     @Test
     void aWriteEndsByAnInterruptAndByTheClose() throws Exception {
