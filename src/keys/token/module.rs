@@ -29,7 +29,9 @@ static MODULES: Mutex<Vec<Arc<Module>>> = Mutex::new(Vec::new());
 
 /// The one token that is meant. The code of the library runs from now on.
 pub(super) async fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, Problem> {
-    let module = Module::named(wanted)?;
+    let named = wanted.clone();
+    let module = tokio::task::spawn_blocking(move || Module::named(&named)).await;
+    let module = module.map_err(|e| Problem::Module(format!("the PKCS #11 module can't be looked up: {e}")))??;
     let (itself, wanted) = (module.clone(), wanted.clone());
     module.worker.ask(limit, move |()| itself.token(&wanted)).await?
 }
