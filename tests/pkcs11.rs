@@ -131,6 +131,16 @@ impl Token {
     }
 }
 
+/// Modules do not like to be called while the process ends.
+#[cfg(target_os = "linux")]
+impl Drop for Token {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            eventually("the end of the thread", || threads("sinetstream-key") == 0);
+        }
+    }
+}
+
 struct Hanging(PathBuf);
 
 impl Drop for Hanging {
@@ -858,8 +868,8 @@ fn a_pin_whose_login_is_under_way_is_not_tried_through_another_module() {
 /// A pool of threads has an end, and the whole process stands still there.
 #[cfg(target_os = "linux")]
 #[test]
-fn clients_that_wait_for_a_token_hold_no_thread_each() {
-    let Some(token) = Token::of("clients_that_wait_for_a_token_hold_no_thread_each") else { return };
+fn clients_that_wait_for_a_signature_hold_no_thread_each() {
+    let Some(token) = Token::of("clients_that_wait_for_a_signature_hold_no_thread_each") else { return };
     const CLIENTS: usize = 40;
     let token = token.init("test");
     token.login("01");
@@ -870,14 +880,6 @@ fn clients_that_wait_for_a_token_hold_no_thread_each() {
     let builder = || {
         let builder = writer::<str>(&address, "t").parameter("tls", tls(pkcs11([("module", module.as_str())])));
         builder.parameter("connect", times.clone()).parameter("reconnect_delay", quickly())
-    };
-    let most_threads_until = |is_over: &mut dyn FnMut() -> bool| {
-        let mut most = 0;
-        eventually("the end of all waits", || {
-            most = most.max(threads("sinetstream"));
-            is_over()
-        });
-        most
     };
     let (events, told) = std::sync::mpsc::channel();
     let clients: Vec<_> = (0..CLIENTS)
@@ -895,28 +897,51 @@ fn clients_that_wait_for_a_token_hold_no_thread_each() {
     // The error of each names the token and what it is at, whether or not it came so far as to ask for a signature.
     let words = "the token 'test' did not answer within 3s; it is still at C_Sign";
     let mut late = std::collections::BTreeSet::new();
-    let most = most_threads_until(&mut || {
+    let mut most = 0;
+    eventually("all errors", || {
+        most = most.max(threads("sinetstream"));
         late.extend(told.try_iter().filter(|(_, event)| event.contains(words)).map(|(client, _)| client));
         late.len() == CLIENTS
     });
     assert!(most < CLIENTS / 2, "{most} threads while signatures are waited for");
     drop(hanging);
     clients.iter().for_each(|client| client.write("x").expect("write"));
-    drop(clients);
+}
 
+#[test]
+fn more_clients_than_the_runtime_has_threads_may_look_for_their_key() {
+    let Some(token) = Token::of("more_clients_than_the_runtime_has_threads_may_look_for_their_key") else { return };
+    // Its pool has 512.
+    const CLIENTS: usize = 530;
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let broker = Broker::start();
     let hanging = token.hangs("C_GetTokenInfo");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+    let begun = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let openings: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let builder = builder();
-            std::thread::spawn(move || builder.open().err().map(|e| e.to_string()))
+            let builder = writer::<str>("127.0.0.1:1", "t").parameter("connect", connection_timeout(600.0));
+            let opening = builder.parameter("tls", tls(pkcs11([("module", module.as_str())]))).open_async();
+            let begun = begun.clone();
+            runtime.spawn(async move {
+                begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                opening.await.err()
+            })
         })
         .collect();
-    let most = most_threads_until(&mut || openings.iter().all(std::thread::JoinHandle::is_finished));
-    assert!(most < CLIENTS / 2, "{most} threads while a key is looked for");
-    for opening in openings {
-        let error = opening.join().expect("a thread").expect("an error");
-        assert!(error.contains("did not answer within 3s"), "{error}");
-    }
+    eventually("the beginning of all", || begun.load(std::sync::atomic::Ordering::Relaxed) == CLIENTS);
+    eventually("a look at the token", || token.calls("C_GetTokenInfo") > 0);
+    // The name of a host is asked for on a thread of that pool.
+    let port = broker.plain_address().rsplit(':').next().expect("a port").to_owned();
+    let other = within(PATIENCE, move || {
+        writer::<str>("replaced", "t").parameter("brokers", format!("localhost:{port}")).open()
+    });
+    other.expect("a writer").write("x").expect("write");
+    assert!(openings.iter().all(|opening| !opening.is_finished()), "the token has answered");
+    runtime.shutdown_background();
     drop(hanging);
 }
 
