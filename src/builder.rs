@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::{self, BroughtAlong, Map, Request, Role};
 use crate::error::Error;
 use crate::mqtt::Client;
-use crate::mqtt::wait::after;
+use crate::wait::after;
 
 /// An empty request; relative paths start in the current folder.
 pub(crate) fn request(role: Role) -> Request {

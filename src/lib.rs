@@ -54,6 +54,7 @@ mod reader;
 mod strangers;
 mod terms;
 mod tls;
+mod wait;
 mod wiped;
 mod writer;
 

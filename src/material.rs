@@ -245,17 +245,28 @@ fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Resu
     certified.map(Some)
 }
 
-fn token_key(configured: &TokenKey, patience: Duration, limit: Limit) -> Result<token::Key> {
-    let pin = configured.pin.as_ref().map(|source| Ok::<_, Error>((source, bytes(source)?))).transpose()?;
-    let pin = match pin {
-        None => None,
-        Some((Source { content: Content::Data(_), .. }, pin)) => Some(pin),
-        Some((source, text)) => {
-            let pin = token::pin::in_file(text.bytes());
-            Some(pin.map_err(|what| Error::InvalidConfiguration(format!("{}: {what}", source.described())))?)
+/// Before a token is asked: what opens it, and the certificate if that is a file.
+fn beside_token(
+    configured: &TokenKey,
+    pin: Option<Secret>,
+) -> Result<(Option<Secret>, Option<Vec<CertificateDer<'static>>>)> {
+    let source_of_pin = configured.pin.as_ref().filter(|_| pin.is_none());
+    let read = source_of_pin.map(|source| {
+        let text = bytes(source)?;
+        match source.content {
+            Content::Data(_) => Ok(text),
+            _ => token::pin::in_file(text.bytes())
+                .map_err(|what| Error::InvalidConfiguration(format!("{}: {what}", source.described()))),
         }
-    };
-    token::find(&configured.wanted, pin, patience, limit).map_err(|problem| problem_of(configured, problem))
+    });
+    let pin = read.transpose()?.or(pin);
+    let chain = configured.certificate.as_ref().map(|source| {
+        let chain = certificates(source, &sections(source)?)?;
+        ParsedCertificate::try_from(&chain[0])
+            .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
+        Ok::<_, Error>(chain)
+    });
+    Ok((pin, chain.transpose()?))
 }
 
 fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
@@ -269,21 +280,23 @@ fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
     }
 }
 
-/// The key stays in the token. Blocks on the token no longer than `patience`, which is how long it may take for a later signature,
-/// too.
-pub(crate) fn token_identity(
+/// The key stays in the token, which may take as long as `patience` for all this, and for a later signature, too. `pin`: the one
+/// that is known already.
+pub(crate) async fn token_identity(
     configured: &TokenKey,
+    pin: Option<Secret>,
     patience: Duration,
 ) -> Result<(Arc<CertifiedKey>, Arc<token::Key>)> {
     let limit = Limit::begin(patience);
-    let key = token_key(configured, patience, limit)?;
     let failed = |problem| problem_of(configured, problem);
-    let chain = match &configured.certificate {
-        Some(source) => {
-            let chain = certificates(source, &sections(source)?)?;
-            ParsedCertificate::try_from(&chain[0])
-                .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
-            let own = token::belonging(&key, &chain, limit).map_err(failed)?;
+    let files = configured.clone();
+    // No thread is held for longer than it takes to read files.
+    let read = tokio::task::spawn_blocking(move || beside_token(&files, pin)).await;
+    let (pin, chain) = read.map_err(|e| Error::Internal(format!("reading the PIN and the certificate: {e}")))??;
+    let key = token::find(&configured.wanted, pin, patience, limit).await.map_err(failed)?;
+    let chain = match (&configured.certificate, chain) {
+        (Some(source), Some(chain)) => {
+            let own = token::belonging(&key, &chain, limit).await.map_err(failed)?;
             if own.first() != Some(&0) {
                 let hint = if own.is_empty() { "" } else { LATER };
                 return Err(Error::InvalidConfiguration(format!(
@@ -293,12 +306,12 @@ pub(crate) fn token_identity(
             }
             chain
         }
-        None => {
-            let found = key.certificates(limit).map_err(failed)?;
+        _ => {
+            let found = key.certificates(limit).await.map_err(failed)?;
             let has_its_id = found.iter().any(|certificate| certificate.is_of_key);
             let all: Vec<CertificateDer<'static>> =
                 found.into_iter().map(|certificate| certificate.der.into()).collect();
-            let own = token::belonging(&key, &all, limit).map_err(failed)?;
+            let own = token::belonging(&key, &all, limit).await.map_err(failed)?;
             let now = Duration::from_secs(UnixTime::now().as_secs());
             let own = chain::preferred(&all, &own, now).ok_or_else(|| {
                 let what = match has_its_id {

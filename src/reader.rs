@@ -17,8 +17,8 @@ use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
+use crate::wait::{after, block_until};
 use crate::{BoxError, builder};
 
 /// A reader of bytes: what the Rust and the Java API have in common.

@@ -17,8 +17,8 @@ use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
 use crate::mqtt::Submitted;
-use crate::mqtt::wait::{after, block_until};
 use crate::mqtt::{Client, Listener, PendingWrite, Way};
+use crate::wait::{after, block_until};
 use crate::{BoxError, builder, message};
 
 /// A writer of bytes: what the Rust and the Java API have in common.

@@ -131,6 +131,16 @@ impl Token {
     }
 }
 
+/// Modules do not like to be called while the process ends.
+#[cfg(target_os = "linux")]
+impl Drop for Token {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            eventually("the end of the thread", || threads("sinetstream-key") == 0);
+        }
+    }
+}
+
 struct Hanging(PathBuf);
 
 impl Drop for Hanging {
@@ -807,4 +817,151 @@ fn a_pin_that_is_locked_or_has_one_try_left_is_not_tried() {
     refused(named(), "InvalidConfiguration", &[".pin'", "is locked; its administrator"]);
     refused(named(), "InvalidConfiguration", &["has refused this PIN before (C_Login: CKR_PIN_LOCKED)"]);
     assert_eq!(token.calls("C_Login"), 1);
+}
+
+#[test]
+fn whoever_has_mistyped_the_pin_at_the_keypad_may_type_it_again() {
+    let Some(token) = Token::of("whoever_has_mistyped_the_pin_at_the_keypad_may_type_it_again") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let at_the_keypad = || -> Map { [("module", module.as_str())].into_iter().collect() };
+    // CKF_PROTECTED_AUTHENTICATION_PATH.
+    write_own(&token.0.join("flags"), "256");
+    for logins in 1..=2 {
+        write_own(&token.0.join("keypad"), "0000-typed");
+        let words = ["the token 'test' refuses the PIN that was typed at its keypad"];
+        refused(at_the_keypad(), "InvalidConfiguration", &words);
+        assert_eq!(token.calls("C_Login"), logins);
+    }
+    write_own(&token.0.join("keypad"), PIN);
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    open(address, tls(at_the_keypad())).expect("a writer").write("x").expect("write");
+}
+
+/// Two modules do not know of each other's logins, which the token counts together.
+#[test]
+fn a_pin_whose_login_is_under_way_is_not_tried_through_another_module() {
+    let Some(token) = Token::of("a_pin_whose_login_is_under_way_is_not_tried_through_another_module") else { return };
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let wrong = |module: &str| tls(pkcs11([("module", module), ("pin", "0000-wrong")]));
+    let hanging = token.hangs("C_Login");
+    let tls_of_first = wrong(&module);
+    let first = std::thread::spawn(move || open("127.0.0.1:1".into(), tls_of_first));
+    eventually("a login", || token.calls("C_Login") == 1);
+    let spy = spy().display().to_string();
+    // Nobody waits for the verdict longer than for an answer.
+    let builder = writer::<str>("127.0.0.1:1", "t").parameter("tls", wrong(&spy));
+    let second = within(PATIENCE, move || builder.parameter("connect", connection_timeout(0.5)).open());
+    told(second, "Io", &["did not answer within 500ms"]);
+    let tls_of_third = wrong(&spy);
+    let third = std::thread::spawn(move || open("127.0.0.1:1".into(), tls_of_third));
+    drop(hanging);
+    told(first.join().expect("a thread"), "InvalidConfiguration", &["'test' refuses the PIN"]);
+    told(third.join().expect("a thread"), "InvalidConfiguration", &["'test' has refused this PIN before"]);
+    assert_eq!((token.calls("C_Login"), token.logins()), (1, 0));
+}
+
+/// A pool of threads has an end, and the whole process stands still there.
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_that_wait_for_a_signature_hold_no_thread_each() {
+    let Some(token) = Token::of("clients_that_wait_for_a_signature_hold_no_thread_each") else { return };
+    const CLIENTS: usize = 40;
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let address = format!("127.0.0.1:{}", broker.further);
+    let times: Value = [("automatic_reconnect", Value::from(true)), ("connection_timeout", 3.0.into())].into();
+    let builder = || {
+        let builder = writer::<str>(&address, "t").parameter("tls", tls(pkcs11([("module", module.as_str())])));
+        builder.parameter("connect", times.clone()).parameter("reconnect_delay", quickly())
+    };
+    let (events, told) = std::sync::mpsc::channel();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let events = events.clone();
+            let builder = builder().on_connection_event(move |event| {
+                let _ = events.send((client, format!("{event:?}")));
+            });
+            within(PATIENCE, move || builder.open()).expect("a writer")
+        })
+        .collect();
+    let hanging = token.hangs("C_Sign");
+    broker.kill();
+    broker.restart();
+    // The error of each names the token and what it is at, whether or not it came so far as to ask for a signature.
+    let words = "the token 'test' did not answer within 3s; it is still at C_Sign";
+    let mut late = std::collections::BTreeSet::new();
+    let mut most = 0;
+    eventually("all errors", || {
+        most = most.max(threads("sinetstream"));
+        late.extend(told.try_iter().filter(|(_, event)| event.contains(words)).map(|(client, _)| client));
+        late.len() == CLIENTS
+    });
+    assert!(most < CLIENTS / 2, "{most} threads while signatures are waited for");
+    drop(hanging);
+    clients.iter().for_each(|client| client.write("x").expect("write"));
+}
+
+#[test]
+fn more_clients_than_the_runtime_has_threads_may_look_for_their_key() {
+    let Some(token) = Token::of("more_clients_than_the_runtime_has_threads_may_look_for_their_key") else { return };
+    // Its pool has 512.
+    const CLIENTS: usize = 530;
+    let token = token.init("test");
+    token.login("01");
+    let module = token.unwilling();
+    let broker = Broker::start();
+    let hanging = token.hangs("C_GetTokenInfo");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+    let begun = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let openings: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let builder = writer::<str>("127.0.0.1:1", "t").parameter("connect", connection_timeout(600.0));
+            let opening = builder.parameter("tls", tls(pkcs11([("module", module.as_str())]))).open_async();
+            let begun = begun.clone();
+            runtime.spawn(async move {
+                begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                opening.await.err()
+            })
+        })
+        .collect();
+    eventually("the beginning of all", || begun.load(std::sync::atomic::Ordering::Relaxed) == CLIENTS);
+    eventually("a look at the token", || token.calls("C_GetTokenInfo") > 0);
+    // The name of a host is asked for on a thread of that pool.
+    let port = broker.plain_address().rsplit(':').next().expect("a port").to_owned();
+    let other = within(PATIENCE, move || {
+        writer::<str>("replaced", "t").parameter("brokers", format!("localhost:{port}")).open()
+    });
+    other.expect("a writer").write("x").expect("write");
+    assert!(openings.iter().all(|opening| !opening.is_finished()), "the token has answered");
+    runtime.shutdown_background();
+    drop(hanging);
+}
+
+#[test]
+fn a_key_that_is_renewed_in_the_token_is_found_by_a_client_that_comes_back() {
+    let Some(token) = Token::of("a_key_that_is_renewed_in_the_token_is_found_by_a_client_that_comes_back") else {
+        return;
+    };
+    let token = token.init("test");
+    token.login("01");
+    let mut broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    let (client, _told) = coming_back(&format!("127.0.0.1:{}", broker.further), pkcs11([]));
+    client.write("before").expect("write");
+    for kind in ["privkey", "cert"] {
+        let arguments = ["--token-label", "test", "--login", "--pin", PIN, "--delete-object", "--type", kind];
+        let mut tool = Command::new("pkcs11-tool");
+        run(tool.arg("--module").arg(pkcs11_module("libsofthsm2.so")).args(arguments).args(["--id", "01"]));
+    }
+    token.login("01");
+    broker.kill();
+    broker.restart();
+    within(PATIENCE, move || client.write("after")).expect("write");
 }

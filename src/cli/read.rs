@@ -12,8 +12,8 @@ use crate::config::Role;
 use crate::error::Error;
 use crate::material::KeyMaterial;
 use crate::mqtt::Delivery;
-use crate::mqtt::wait::{after, block_until};
 use crate::reader::RawReader;
+use crate::wait::{after, block_until};
 
 /// Messages are acknowledged when they are with whoever reads standard output, so many at a time at most.
 const BATCH: usize = 64;

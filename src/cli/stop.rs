@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::failure::{Exit, Result};
 use crate::error::Error;
 use crate::mqtt::Runtime;
-use crate::mqtt::wait::block_until;
+use crate::wait::block_until;
 
 /// Tells whether the user has asked for the end.
 pub(super) struct Stop {

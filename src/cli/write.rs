@@ -15,7 +15,7 @@ use super::{log, service};
 use crate::config::Role;
 use crate::material::KeyMaterial;
 use crate::metrics::now_us;
-use crate::mqtt::wait::{after, block_until};
+use crate::wait::{after, block_until};
 use crate::writer::{RawWrite, RawWriter};
 
 /// Messages that may be without confirmation at a time.

@@ -20,9 +20,9 @@ use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::wait::block_until;
 use crate::mqtt::{self, Client, ConnectionEvent, ConnectionInfo, Unsent, ValueSize, Way};
 use crate::reader::RawReader;
+use crate::wait::block_until;
 use crate::writer::{RawWrite, RawWriter};
 
 /// What a call does when it finds nothing yet.

@@ -114,7 +114,7 @@ impl Client {
     /// it gets when it is accepted, now or later as [`Way::Reported`].
     pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Submitted> {
         let now = Instant::now();
-        let deadline = super::wait::later(now, self.write_timeout);
+        let deadline = crate::wait::later(now, self.write_timeout);
         let mut unsent = Unsent::new(&*self.shared, self.outgoing(payload), size, deadline);
         Ok(match unsent.accept(Way::Reported, now, None)? {
             Some(number) => Submitted::Accepted(number),

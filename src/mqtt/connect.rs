@@ -7,10 +7,9 @@ use super::link::{Link, TLS_ALERT, Tls, Written, explain, failed};
 use super::plan::Plan;
 use super::protocol::{self, Connack, Connect, Decoder, Limits, Packet, Reason, connack_text};
 use super::steps::{Step, Steps};
-use super::wait::after;
 use crate::config::{Broker, Version};
 use crate::error::{Cause, Error};
-use crate::keys::token::Key;
+use crate::wait::after;
 
 /// A connection that the broker has accepted.
 pub(crate) struct Opened {
@@ -43,7 +42,7 @@ pub(crate) async fn open(
 ) -> Result<Opened, Refused> {
     let timeout = plan.connection_timeout;
     timeout_at(after(timeout), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
-        let cause = match plan.tls.as_ref().and_then(Tls::key).and_then(Key::silence) {
+        let cause = match plan.tls.as_ref().and_then(Tls::key).and_then(|key| key.silence()) {
             Some(silence) => silence,
             None => format!("the broker did not answer within {timeout:?}"),
         };
@@ -101,6 +100,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
         match decoder.decode(&mut input).map_err(|e| failed("CONNACK", e.to_string()))? {
             None => {}
             Some(Packet::Connack(connack)) => {
+                plan.tls.iter().for_each(Tls::is_answered);
                 let Connack { session_present, reason, limits } = *connack;
                 if reason.code != 0 {
                     return Err(refused(connect, broker, &reason));

@@ -15,9 +15,9 @@ use super::sender::Flushed;
 use super::session::{Event, Session, Silence};
 use super::shared::Shared;
 use super::state::ConnectionEvent;
-use super::wait::after;
 use crate::config::Broker;
 use crate::error::{Cause, Error};
+use crate::wait::after;
 
 /// How many reads are done before other clients get their turn.
 const READS_PER_TURN: usize = 16;

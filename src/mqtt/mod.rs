@@ -30,7 +30,6 @@ mod simulation;
 mod state;
 pub(crate) mod steps;
 mod suspicion;
-pub(crate) mod wait;
 
 pub(crate) use client::Client;
 pub(crate) use inbox::Delivery;

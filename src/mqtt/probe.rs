@@ -34,7 +34,7 @@ impl Probe {
 
     /// The key in a token that the client signs with, for people.
     pub fn signs_with(&self) -> Option<String> {
-        self.plan.tls.as_ref()?.key().map(ToString::to_string)
+        self.plan.tls.as_ref()?.key().map(|key| key.to_string())
     }
 
     pub async fn connect(self, broker: Broker) -> Probed {

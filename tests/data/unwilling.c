@@ -1,8 +1,8 @@
 /* A PKCS #11 module that hands every call on to another one, whose path is in TEST_TOKEN_MODULE, but does not do what the files in
    the folder TEST_TOKEN_FOLDER forbid: while there is `hang-C_Sign`, C_Sign does not come back, and what `answer-C_Login` holds (a
    decimal number) is the answer of C_Login. `mechanism` holds the only one that the token has. When there is `close-all`,
-   all sessions are closed before the next signature. `flags` holds a number that the flags of C_GetTokenInfo get in addition. Each call of
-   these functions is a line of the file `calls`. */
+   all sessions are closed before the next signature. `flags` holds a number that the flags of C_GetTokenInfo get in addition. A C_Login
+   without a PIN gets what `keypad` holds. Each call of these functions is a line of the file `calls`. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +59,17 @@ static ulong before(const char *function) {
 static ulong login(ulong session, ulong user, unsigned char *pin, ulong length) {
     ulong answer = before("C_Login");
     ulong (*function)(ulong, ulong, unsigned char *, ulong) = real->functions[LOGIN];
+    char path[4096];
+    unsigned char typed[64];
+    if (pin == NULL) {
+        name_of(path, sizeof path, "keypad", "");
+        FILE *file = fopen(path, "r");
+        if (file != NULL) {
+            pin = typed;
+            length = fread(typed, 1, sizeof typed, file);
+            fclose(file);
+        }
+    }
     return answer != 0 ? answer : function(session, user, pin, length);
 }
 

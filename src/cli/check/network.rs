@@ -17,8 +17,8 @@ use crate::metrics::now_us;
 use crate::mqtt::ConnectionEvent;
 use crate::mqtt::probe::Probe;
 use crate::mqtt::steps::Step;
-use crate::mqtt::wait::after;
 use crate::reader::RawReader;
+use crate::wait::after;
 use crate::writer::RawWriter;
 
 /// A write of the check need not wait as long as a program's.

@@ -11,8 +11,12 @@ use super::worker::Limit;
 use super::{Problem, signer};
 use crate::tls::provider;
 
-/// The places of those that do. Blocks on the token.
-pub(crate) fn belonging(key: &Key, certificates: &[CertificateDer<'_>], limit: Limit) -> Result<Vec<usize>, Problem> {
+/// The places of those that do.
+pub(crate) async fn belonging(
+    key: &Key,
+    certificates: &[CertificateDer<'_>],
+    limit: Limit,
+) -> Result<Vec<usize>, Problem> {
     let places = |fits: &dyn Fn(&CertificateDer<'_>) -> bool| -> Vec<usize> {
         certificates.iter().enumerate().filter(|(_, one)| fits(one)).map(|(place, _)| place).collect()
     };
@@ -21,7 +25,7 @@ pub(crate) fn belonging(key: &Key, certificates: &[CertificateDer<'_>], limit: L
         return Ok(known);
     }
     // A public half that was left over from another key under the same id says nothing.
-    let trial = Trial::of(key, limit)?;
+    let trial = Trial::of(key, limit).await?;
     Ok(places(&|certificate| trial.is_by(certificate)))
 }
 
@@ -46,10 +50,10 @@ struct Trial {
 }
 
 impl Trial {
-    fn of(key: &Key, limit: Limit) -> Result<Trial, Problem> {
+    async fn of(key: &Key, limit: Limit) -> Result<Trial, Problem> {
         // No protocol has anything signed that begins like this.
         const MESSAGE: &[u8] = b"SINETStream: which certificate belongs to this key?";
-        let (scheme, signature) = signer::sign(key, MESSAGE, limit)?;
+        let (scheme, signature) = signer::sign(key, MESSAGE, limit).await?;
         Ok(Trial { scheme, message: MESSAGE, signature })
     }
 

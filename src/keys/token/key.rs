@@ -8,6 +8,7 @@ use std::time::Duration;
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::Session;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::login::{Pin, Token};
 use super::worker::Limit;
@@ -51,7 +52,7 @@ pub(crate) struct Key {
     pin: Pin,
     /// How long the token may take for an answer.
     patience: Duration,
-    /// The token was asked for the last signature, and has not answered.
+    /// The token was asked for something, and has not answered.
     is_silent: AtomicBool,
     /// With these the object is found again in another session.
     template: Vec<Attribute>,
@@ -169,9 +170,14 @@ const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 /// As an object identifier, and under the name that PKCS #11 3.0 gives it.
 const ED25519: [&[u8]; 2] = [&[0x06, 0x03, 0x2b, 0x65, 0x70], b"\x13\x0cedwards25519"];
 
-/// Looks for the key, and blocks on the token. A PIN may be tried for it. `patience`: how long it may take for a signature.
-pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, limit: Limit) -> Result<Key, Problem> {
-    let token = module::token(wanted, limit)?;
+/// Looks for the key. A PIN may be tried for it. `patience`: how long it may take for a signature.
+pub(crate) async fn find(
+    wanted: &Wanted,
+    pin: Option<Secret>,
+    patience: Duration,
+    limit: Limit,
+) -> Result<Key, Problem> {
+    let token = module::token(wanted, limit).await?;
     // From here on it is left again when something fails, or with the key.
     token.worker.enter();
     let mut key = Key {
@@ -186,9 +192,8 @@ pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, lim
         public: Vec::new(),
         mechanisms: Vec::new(),
     };
-    let candidates = key.token.with(&key.pin, limit, "C_FindObjects", |session| {
-        objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)])
-    })?;
+    let all_private = |session: &Session| objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)]);
+    let candidates = key.token.with(&key.pin, limit, "C_FindObjects", all_private).await?;
     let shown = |keys: &[&Candidate]| words::list(keys.iter().map(|key| key.shown()).collect());
     let found: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.is(wanted)).collect();
     let chosen = match found[..] {
@@ -213,10 +218,11 @@ pub(crate) fn find(wanted: &Wanted, pin: Option<Secret>, patience: Duration, lim
     key.public = chosen.public();
     if !chosen.id.is_empty() {
         let template = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Id(chosen.id.clone())];
-        let beside = key.token.with(&key.pin, limit, "C_FindObjects", move |session| objects(session, &template))?;
+        let beside = move |session: &Session| objects(session, &template);
+        let beside = key.token.with(&key.pin, limit, "C_FindObjects", beside).await?;
         key.public.extend(beside.iter().flat_map(Candidate::public));
     }
-    key.mechanisms = key.token.mechanisms(&key.pin, limit)?;
+    key.mechanisms = key.token.mechanisms(&key.pin, limit).await?;
     signer::check(&key)?;
     Ok(key)
 }
@@ -279,9 +285,9 @@ fn kind(key: &Candidate) -> Result<Kind, Problem> {
 
 impl Key {
     /// The certificates in the token, those of the key first.
-    pub fn certificates(&self, limit: Limit) -> Result<Vec<Certificate>, Problem> {
+    pub async fn certificates(&self, limit: Limit) -> Result<Vec<Certificate>, Problem> {
         let own = self.id.clone();
-        let mut certificates = self.token.with(&self.pin, limit, "C_FindObjects", move |session| {
+        let found = self.token.with(&self.pin, limit, "C_FindObjects", move |session| {
             let mut found = Vec::new();
             for object in session.find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])? {
                 let mut certificate = Certificate { der: Vec::new(), is_of_key: false };
@@ -295,16 +301,20 @@ impl Key {
                 found.push(certificate);
             }
             Ok(found)
-        })?;
+        });
+        let mut certificates = found.await?;
         certificates.retain(|certificate| !certificate.der.is_empty());
         certificates.sort_by_key(|certificate| !certificate.is_of_key);
         Ok(certificates)
     }
 
-    /// For a connection.
-    pub(super) fn sign_in_time<T>(&self, sign: impl FnOnce(Limit) -> Result<T, Problem>) -> Result<T, Problem> {
+    /// For a connection. Blocks on the token.
+    pub(super) fn sign_in_time<T, F: Future<Output = Result<T, Problem>>>(
+        &self,
+        sign: impl FnOnce(Limit) -> F,
+    ) -> Result<T, Problem> {
         self.is_silent.store(true, Ordering::Relaxed);
-        let signature = sign(Limit::begin(self.patience));
+        let signature = self.token.worker.wait(self.patience, sign);
         // Who has given up says so until the next connection.
         let is_late = matches!(signature, Err(Problem::Late(_)));
         self.is_silent.store(is_late, Ordering::Relaxed);
@@ -312,25 +322,47 @@ impl Key {
     }
 
     /// `mechanism` is made where it is used: it may have pointers in it.
-    pub(super) fn sign(
+    pub(super) async fn sign(
         &self,
         mechanism: impl Fn() -> Mechanism<'static> + Send + 'static,
         data: Vec<u8>,
         limit: Limit,
     ) -> Result<Vec<u8>, Problem> {
         let template = self.template.clone();
-        let signature = self.token.with(&self.pin, limit, "C_Sign", move |session| {
+        let signature = self.token.with(&self.pin, limit, "C_Sign", move |session: &Session| {
             match session.find_objects(&template)?.first() {
                 Some(object) => session.sign(&mechanism(), *object, &data).map(Some),
                 None => Ok(None),
             }
-        })?;
-        signature.ok_or_else(|| Problem::Key(format!("the private key {} is not in the token any more", self.shown)))
+        });
+        signature
+            .await?
+            .ok_or_else(|| Problem::Key(format!("the private key {} is not in the token any more", self.shown)))
+    }
+
+    /// Before anything that may want a signature. Whoever waits for it in vain waits for the token.
+    pub async fn turn(self: Arc<Self>) -> Option<OwnedSemaphorePermit> {
+        let turns = self.token.turns.clone();
+        if let Ok(turn) = turns.clone().try_acquire_owned() {
+            return Some(turn);
+        }
+        self.is_silent.store(true, Ordering::Relaxed);
+        let turn = turns.acquire_owned().await.ok();
+        self.is_silent.store(false, Ordering::Relaxed);
+        turn
     }
 
     /// Before a connection.
     pub fn forget(&self) {
         self.is_silent.store(false, Ordering::Relaxed);
+    }
+
+    /// For a connection that wants to know whether the key is the same.
+    pub async fn look_again<T>(&self, again: impl AsyncFnOnce(Pin, Duration) -> T) -> T {
+        self.is_silent.store(true, Ordering::Relaxed);
+        let found = again(self.pin.clone(), self.patience).await;
+        self.is_silent.store(false, Ordering::Relaxed);
+        found
     }
 
     /// Whether it is the token that is waited for.

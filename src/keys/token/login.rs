@@ -9,10 +9,11 @@ use cryptoki::mechanism::MechanismType;
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::RawAuthPin;
+use tokio::sync::Semaphore;
 
 use super::Problem;
 use super::module;
-use super::refused::{self, Digest, Identity};
+use super::refused::{self, Digest, Forbidden, Identity};
 use super::words;
 use super::worker::{Limit, Worker};
 use crate::wiped::Secret;
@@ -25,7 +26,11 @@ pub(super) struct Token {
     identity: Identity,
     /// All calls for this token are made by it.
     pub worker: Arc<Worker<State>>,
+    /// Of handshakes that may block on it. It does one thing after the other, so that more would only hold more threads.
+    pub turns: Arc<Semaphore>,
 }
+
+const TURNS: usize = 4;
 
 #[derive(Default)]
 pub(super) struct State {
@@ -67,7 +72,7 @@ impl Token {
     pub fn new(context: Pkcs11, info: &TokenInfo) -> Token {
         let identity = Identity::of(info);
         let worker = Arc::new(Worker::new(format!("the token {}", words::quoted(&identity.label))));
-        Token { context, identity, worker }
+        Token { context, identity, worker, turns: Arc::new(Semaphore::new(TURNS)) }
     }
 
     pub fn is(&self, info: &TokenInfo) -> bool {
@@ -80,7 +85,7 @@ impl Token {
 
     /// Does something in a session that is logged in. One that is gone (the token was taken out, and is back) is opened again,
     /// once. `step`: what the work calls.
-    pub fn with<T: Send + 'static>(
+    pub async fn with<T: Send + 'static>(
         self: &Arc<Self>,
         pin: &Pin,
         limit: Limit,
@@ -88,10 +93,10 @@ impl Token {
         mut work: impl FnMut(&Session) -> cryptoki::error::Result<T> + Send + 'static,
     ) -> Result<T, Problem> {
         let (token, pin) = (self.clone(), pin.clone());
-        self.worker.ask(limit, move |state| {
+        let asked = self.worker.ask(limit, move |state| {
             let failed = |e: &Error| Problem::Device(words::of(e));
             let mut once = |state: &mut State| {
-                let session = &token.open(state, &pin)?.session;
+                let session = &token.open(state, &pin, limit)?.session;
                 token.worker.at(step);
                 Ok(work(session))
             };
@@ -102,20 +107,22 @@ impl Token {
                 }
                 result => result.map_err(|e| failed(&e)),
             }
-        })?
+        });
+        asked.await?
     }
 
     /// What the token can do.
-    pub fn mechanisms(self: &Arc<Self>, pin: &Pin, limit: Limit) -> Result<Vec<MechanismType>, Problem> {
+    pub async fn mechanisms(self: &Arc<Self>, pin: &Pin, limit: Limit) -> Result<Vec<MechanismType>, Problem> {
         let (token, pin) = (self.clone(), pin.clone());
-        self.worker.ask(limit, move |state| {
-            let slot = token.open(state, &pin)?.slot;
+        let asked = self.worker.ask(limit, move |state| {
+            let slot = token.open(state, &pin, limit)?.slot;
             token.worker.at("C_GetMechanismList");
             token.context.get_mechanism_list(slot).map_err(|e| Problem::Device(words::of(&e)))
-        })?
+        });
+        asked.await?
     }
 
-    fn open<'a>(&self, state: &'a mut State, pin: &Pin) -> Result<&'a Open, Problem> {
+    fn open<'a>(&self, state: &'a mut State, pin: &Pin, limit: Limit) -> Result<&'a Open, Problem> {
         let digest = refused::digest(&self.identity, pin.as_ref());
         self.worker.at("C_GetSessionInfo");
         let open = match state.open.take().filter(Open::is_alive) {
@@ -131,12 +138,12 @@ impl Token {
                 }
                 _ => open,
             },
-            None => self.log_in(pin, digest)?,
+            None => self.log_in(pin, digest, limit)?,
         };
         Ok(state.open.insert(open))
     }
 
-    fn log_in(&self, pin: &Pin, digest: Digest) -> Result<Open, Problem> {
+    fn log_in(&self, pin: &Pin, digest: Digest, limit: Limit) -> Result<Open, Problem> {
         let failed = |e: &Error| Problem::Device(words::of(e));
         let shown = words::quoted(self.label());
         self.worker.at("C_GetTokenInfo");
@@ -155,13 +162,14 @@ impl Token {
         if is_logged_in(session.get_session_info().map_err(|e| failed(&e))?.session_state()) {
             return Ok(Open { session, slot, login: Login::Foreign });
         }
-        if let Some(why) = refused::why(&self.identity, digest) {
-            return Err(Problem::Pin(format!(
+        self.worker.at("C_Login");
+        let trial = refused::begin(&self.identity, digest, limit.end()).map_err(|forbidden| match forbidden {
+            Forbidden::Failed(why) => Problem::Pin(format!(
                 "the token {shown} has refused this PIN before ({why}); it is not tried again in this process, since \
                  tokens lock themselves after a few wrong ones"
-            )));
-        }
-        self.worker.at("C_Login");
+            )),
+            Forbidden::UnderWay => Problem::Late(self.worker.silence(limit.patience())),
+        })?;
         let locked =
             || Problem::Pin(format!("the PIN of the token {shown} is locked; its administrator has to unlock it"));
         let login = match pin {
@@ -189,11 +197,15 @@ impl Token {
             _ => None,
         };
         let is_refusal = matches!(code, Some(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange));
-        // Whatever else it is, the token may have counted it as a wrong PIN. Who has failed at the keypad may type another one.
-        if is_refusal || pin.is_some() && !words::is_gone(&error) {
-            refused::remember(&self.identity, digest, words::of(&error));
+        // Whatever else it is, the token may have counted it as a wrong PIN.
+        if is_refusal || !words::is_gone(&error) {
+            trial.failed(words::of(&error));
         }
         Err(match code {
+            _ if is_refusal && pin.is_none() => Problem::Pin(format!(
+                "the token {shown} refuses the PIN that was typed at its keypad; tokens lock themselves after a few wrong \
+                 ones"
+            )),
             _ if is_refusal => Problem::Pin(format!(
                 "the token {shown} refuses the PIN; it was tried once, and is not tried again in this process, since \
                  tokens lock themselves after a few wrong ones"

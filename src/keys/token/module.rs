@@ -28,31 +28,12 @@ pub(super) struct Module {
 static MODULES: Mutex<Vec<Arc<Module>>> = Mutex::new(Vec::new());
 
 /// The one token that is meant. The code of the library runs from now on.
-pub(super) fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, Problem> {
-    if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
-        return Err(Problem::Module(
-            "this program is linked statically (musl), so it can't load a PKCS #11 module; \
-             'cargo install' makes one that can"
-                .into(),
-        ));
-    }
-    let path = files::regular(&wanted.module).and_then(|_| wanted.module.canonicalize());
-    let path = path.map_err(|e| Problem::Module(format!("the PKCS #11 module can't be read: {e}")))?;
-    let module = {
-        let mut modules = lock(&MODULES);
-        match modules.iter().find(|module| module.path == path) {
-            Some(module) => module.clone(),
-            None => {
-                let worker = Arc::new(Worker::new("the PKCS #11 module".into()));
-                let module = Module { path, context: Mutex::default(), tokens: Mutex::default(), worker };
-                let module = Arc::new(module);
-                modules.push(module.clone());
-                module
-            }
-        }
-    };
+pub(super) async fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, Problem> {
+    let named = wanted.clone();
+    let module = tokio::task::spawn_blocking(move || Module::named(&named)).await;
+    let module = module.map_err(|e| Problem::Module(format!("the PKCS #11 module can't be looked up: {e}")))??;
     let (itself, wanted) = (module.clone(), wanted.clone());
-    module.worker.ask(limit, move |()| itself.token(&wanted))?
+    module.worker.ask(limit, move |()| itself.token(&wanted)).await?
 }
 
 /// Nothing is done when somebody in this process has done it.
@@ -78,6 +59,27 @@ pub(super) fn present(context: &Pkcs11) -> cryptoki::error::Result<Vec<(Slot, To
 }
 
 impl Module {
+    /// It is not loaded yet.
+    fn named(wanted: &Wanted) -> Result<Arc<Module>, Problem> {
+        if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
+            return Err(Problem::Module(
+                "this program is linked statically (musl), so it can't load a PKCS #11 module; \
+                 'cargo install' makes one that can"
+                    .into(),
+            ));
+        }
+        let path = files::regular(&wanted.module).and_then(|_| wanted.module.canonicalize());
+        let path = path.map_err(|e| Problem::Module(format!("the PKCS #11 module can't be read: {e}")))?;
+        let mut modules = lock(&MODULES);
+        if let Some(module) = modules.iter().find(|module| module.path == path) {
+            return Ok(module.clone());
+        }
+        let worker = Arc::new(Worker::new("the PKCS #11 module".into()));
+        let module = Arc::new(Module { path, context: Mutex::default(), tokens: Mutex::default(), worker });
+        modules.push(module.clone());
+        Ok(module)
+    }
+
     fn load(&self) -> Result<Pkcs11, Problem> {
         let mut loaded = lock(&self.context);
         if let Some(context) = &*loaded {

@@ -23,10 +23,9 @@ pub(super) fn check(key: &Key) -> Result<(), Problem> {
     best(key).map(|_| ())
 }
 
-/// Blocks on the token.
-pub(super) fn sign(key: &Key, message: &[u8], limit: Limit) -> Result<(SignatureScheme, Vec<u8>), Problem> {
+pub(super) async fn sign(key: &Key, message: &[u8], limit: Limit) -> Result<(SignatureScheme, Vec<u8>), Problem> {
     let (scheme, way) = best(key)?;
-    Ok((scheme, way.sign(key, message, limit)?))
+    Ok((scheme, way.sign(key, message, limit).await?))
 }
 
 fn best(key: &Key) -> Result<(SignatureScheme, Way), Problem> {
@@ -72,7 +71,8 @@ impl Signer for TokenSigner {
     }
 }
 
-/// A card can take a second. The worker of the runtime, of which there is one, gives its other tasks to another thread meanwhile.
+/// A card can take a second. The worker of the runtime, of which there is one, gives its other tasks to another thread meanwhile;
+/// [`Key::turn`] sees to it that these threads are few.
 fn aside<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current() {
@@ -193,13 +193,13 @@ impl Way {
         }
     }
 
-    fn sign(self, key: &Key, message: &[u8], limit: Limit) -> Result<Vec<u8>, Problem> {
+    async fn sign(self, key: &Key, message: &[u8], limit: Limit) -> Result<Vec<u8>, Problem> {
         let data = match self {
             Way::Pkcs1 { hash, hashed_here: true } => [&hash.digest_info()[..], &hash.of(message)].concat(),
             Way::Pss { hash, hashed_here: true } | Way::Ecdsa { hash, hashed_here: true } => hash.of(message),
             _ => message.to_vec(),
         };
-        let signature = key.sign(move || self.mechanism(), data, limit)?;
+        let signature = key.sign(move || self.mechanism(), data, limit).await?;
         match self {
             Way::Ecdsa { .. } => in_der(&signature)
                 .ok_or_else(|| Problem::Device(format!("the token's signature has {} bytes", signature.len()))),

@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
 use super::Problem;
 use crate::lock::lock;
+use crate::wait::block_until;
 use crate::wiped;
 
 /// More requests do not wait: the token is hanging, or is asked for more than it can do.
@@ -20,6 +23,8 @@ const MAX_WAITING: usize = 1000;
 pub(crate) struct Limit {
     patience: Duration,
     end: Instant,
+    /// Whoever blocks sees the end by itself, even when there is no runtime any more, whose timers then fail.
+    is_watched: bool,
 }
 
 impl Limit {
@@ -28,7 +33,15 @@ impl Limit {
         let now = Instant::now();
         // What is too far away to be represented is as good as never.
         let end = now.checked_add(patience).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 3600));
-        Limit { patience, end }
+        Limit { patience, end, is_watched: false }
+    }
+
+    pub fn patience(self) -> Duration {
+        self.patience
+    }
+
+    pub fn end(self) -> Instant {
+        self.end
     }
 }
 
@@ -64,22 +77,39 @@ impl<S: Default + Send + 'static> Worker<S> {
         Worker { who, queue: Mutex::new(queue), state: Mutex::default(), step: Mutex::default() }
     }
 
-    /// Has the thread do something, and waits for the result.
-    pub fn ask<T: Send + 'static>(
+    /// Has the thread do something, and waits for the result, for which no other thread is held.
+    pub async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         limit: Limit,
         work: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let (answer, answered) = mpsc::sync_channel(1);
+        let (answer, answered) = oneshot::channel();
         let work = Box::new(move |state: &mut S| {
             // Nobody may be waiting any more.
             let _ = answer.send(work(state));
         });
         self.put(Request { deadline: limit.end, work })?;
-        answered.recv_timeout(limit.end.saturating_duration_since(Instant::now())).map_err(|e| match e {
-            RecvTimeoutError::Timeout => Problem::Late(self.silence(limit.patience)),
-            RecvTimeoutError::Disconnected => Problem::Device(format!("the module of {} has failed", self.who)),
-        })
+        let answer = match limit.is_watched {
+            true => answered.await.ok(),
+            false => timeout_at(limit.end.into(), answered).await.ok().and_then(Result::ok),
+        };
+        match answer {
+            Some(answer) => Ok(answer),
+            // The thread drops what is too late, which may be seen here before this wait ends by itself.
+            _ if limit.end <= Instant::now() => Err(Problem::Late(self.silence(limit.patience))),
+            _ => Err(Problem::Device(format!("{} has failed", self.who))),
+        }
+    }
+
+    /// Blocks for what asks this worker.
+    pub fn wait<T, F: Future<Output = Result<T, Problem>>>(
+        &self,
+        patience: Duration,
+        asking: impl FnOnce(Limit) -> F,
+    ) -> Result<T, Problem> {
+        let limit = Limit { is_watched: true, ..Limit::begin(patience) };
+        let answer = block_until(asking(limit), Some(limit.end.into()));
+        answer.unwrap_or_else(|| Err(Problem::Late(self.silence(patience))))
     }
 
     /// Who has not answered, and what it is doing instead.
@@ -167,7 +197,8 @@ impl<S: Default + Send + 'static> Worker<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::mpsc::{self, Receiver, channel};
+    use std::task::Poll;
 
     use super::*;
 
@@ -195,23 +226,23 @@ mod tests {
         (worker, free)
     }
 
-    #[test]
-    fn requests_are_done_in_order_and_what_nobody_waits_for_is_not_done() {
+    #[tokio::test]
+    async fn requests_are_done_in_order_and_what_nobody_waits_for_is_not_done() {
         let (worker, free) = busy();
         worker.enter();
-        let late = worker.ask(short(), |state| state.push(1));
+        let late = worker.ask(short(), |state| state.push(1)).await;
         let words = "the token 'x' did not answer within 10ms; it is still at C_Sign";
         assert_eq!(late, Err(Problem::Late(words.into())));
         free.send(()).expect("a thread");
         for number in 2..5 {
-            worker.ask(long(), move |state| state.push(number)).expect("an answer");
+            worker.ask(long(), move |state| state.push(number)).await.expect("an answer");
         }
-        assert_eq!(worker.ask(long(), |state| state.clone()), Ok(vec![2, 3, 4]));
+        assert_eq!(worker.ask(long(), |state| state.clone()).await, Ok(vec![2, 3, 4]));
         // It does not wait until the state is gone.
         worker.leave();
         assert_eq!(
-            worker.ask(long(), |_| panic!("on purpose")),
-            Err::<(), _>(Problem::Device("the module of the token 'x' has failed".into()))
+            worker.ask(long(), |_| panic!("on purpose")).await,
+            Err::<(), _>(Problem::Device("the token 'x' has failed".into()))
         );
         let ended = || !lock(&worker.queue).is_running && lock(&worker.state).is_empty();
         while !ended() {
@@ -219,8 +250,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn leaving_and_asking_a_thread_that_hangs_does_not_hang() {
+    #[tokio::test]
+    async fn a_token_that_is_late_has_not_failed_whoever_sees_it_first() {
+        let (worker, free) = busy();
+        let limit = short();
+        let mut asking = std::pin::pin!(worker.ask(limit, |_| ()));
+        assert!(std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context).is_pending())).await);
+        while Instant::now() < limit.end {
+            thread::yield_now();
+        }
+        free.send(()).expect("a thread");
+        // The thread has dropped the request before its asker looks again.
+        while lock(&worker.queue).is_running {
+            thread::yield_now();
+        }
+        assert_eq!(asking.await, Err(Problem::Late("the token 'x' did not answer within 10ms".into())));
+    }
+
+    #[tokio::test]
+    async fn leaving_and_asking_a_thread_that_hangs_does_not_hang() {
         let (worker, free) = busy();
         worker.enter();
         worker.leave();
@@ -228,11 +276,13 @@ mod tests {
             let work = Box::new(|_: &mut Vec<u32>| {});
             worker.put(Request { deadline: long().end, work }).expect("room");
         }
-        let full = worker.ask(long(), |_| ());
+        let full = worker.ask(long(), |_| ()).await;
         assert_eq!(full, Err(Problem::Device("1000 requests wait for the token 'x' already".into())));
         // Those that have been given up make room.
         lock(&worker.queue).requests[0].deadline = Instant::now();
-        assert!(worker.ask(short(), |_| ()).is_err_and(|problem| problem.into_words().contains("did not answer")));
+        assert!(
+            worker.ask(short(), |_| ()).await.is_err_and(|problem| problem.into_words().contains("did not answer"))
+        );
         free.send(()).expect("a thread");
     }
 }

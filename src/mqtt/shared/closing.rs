@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Shared, closed_error};
-use crate::mqtt::wait::after;
+use crate::wait::after;
 
 /// See the module.
 #[derive(Default)]

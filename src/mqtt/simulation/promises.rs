@@ -14,8 +14,8 @@ use super::world::{World, settings, simulate};
 use crate::config::{Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::mqtt::wait::after;
 use crate::mqtt::{Client, ValueSize};
+use crate::wait::after;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

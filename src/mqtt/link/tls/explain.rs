@@ -220,6 +220,9 @@ fn alert(description: AlertDescription) -> String {
         Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown => {
             "the client's certificate does not satisfy it"
         }
+        Alert::DecryptError => {
+            "it can't verify what the client has signed; is the client's key still the one that its certificate is for?"
+        }
         Alert::AccessDenied => "the client's certificate gives no access",
         Alert::ProtocolVersion => "it speaks none of the versions of TLS that this client may; see 'tls_version'",
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {

@@ -1,41 +1,126 @@
 //! A client's key that is in a token, which answers when it likes: whoever waits for it can be told to wait no longer.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::sign::CertifiedKey;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use crate::config::TokenKey;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keys::token::Key;
+use crate::lock::lock;
 use crate::material;
 
 pub(super) struct InToken {
     configured: TokenKey,
     /// Once it is found.
-    key: OnceLock<Arc<Key>>,
+    key: Mutex<Option<Arc<Key>>>,
+    /// A broker got the certificate, and has not answered the login yet: the key may be another one by now.
+    is_in_doubt: AtomicBool,
 }
 
 impl InToken {
     pub fn new(configured: &TokenKey) -> InToken {
-        InToken { configured: configured.clone(), key: OnceLock::new() }
+        InToken { configured: configured.clone(), key: Mutex::default(), is_in_doubt: AtomicBool::new(false) }
     }
 
-    pub fn key(&self) -> Option<&Key> {
-        self.key.get().map(|key| &**key)
+    pub fn key(&self) -> Option<Arc<Key>> {
+        lock(&self.key).clone()
     }
 
-    /// Whoever gives this up leaves a thread behind that waits for the token no longer than `patience`.
+    pub fn doubt(&self, is_in_doubt: bool) {
+        self.is_in_doubt.store(is_in_doubt, Ordering::Relaxed);
+    }
+
+    /// The token may take this long.
     pub async fn find(&self, patience: Duration) -> Result<Arc<CertifiedKey>> {
-        let configured = self.configured.clone();
-        let found = tokio::task::spawn_blocking(move || material::token_identity(&configured, patience)).await;
-        let (certified, key) =
-            found.map_err(|e| Error::Internal(format!("looking for the key in the token: {e}")))??;
-        // A second one would be the same.
-        let _ = self.key.set(key);
+        self.found(material::token_identity(&self.configured, None, patience).await)
+    }
+
+    /// Looks for the key and its certificate again if that is in doubt. When this fails, the next connection is tried with what is
+    /// known: a file may have been needed at the beginning only.
+    pub async fn renewed(&self) -> Result<Option<Arc<CertifiedKey>>> {
+        let Some(key) = self.key().filter(|_| self.is_in_doubt.swap(false, Ordering::Relaxed)) else { return Ok(None) };
+        let again = async |pin, patience| material::token_identity(&self.configured, pin, patience).await;
+        self.found(key.look_again(again).await).map(Some)
+    }
+
+    fn found(&self, found: Result<(Arc<CertifiedKey>, Arc<Key>)>) -> Result<Arc<CertifiedKey>> {
+        let (certified, key) = found?;
+        *lock(&self.key) = Some(key);
         Ok(certified)
+    }
+}
+
+/// A connection in a handshake whose signature comes from a token. Whatever comes from the broker may want that signature, for
+/// which a thread waits; so it is handed on only to as many handshakes at a time as the token has turns. Who waits for the
+/// broker has no turn.
+pub(super) struct InTurn {
+    pub tcp: TcpStream,
+    key: Arc<Key>,
+    turn: Turn,
+}
+
+enum Turn {
+    None,
+    Waiting(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
+    Taken { _turn: Option<OwnedSemaphorePermit> },
+}
+
+impl InTurn {
+    pub fn new(tcp: TcpStream, key: Arc<Key>) -> InTurn {
+        InTurn { tcp, key, turn: Turn::None }
+    }
+
+    /// What was handed on has been worked off.
+    fn give_back(&mut self) {
+        if matches!(self.turn, Turn::Taken { .. }) {
+            self.turn = Turn::None;
+        }
+    }
+}
+
+impl AsyncRead for InTurn {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.give_back();
+        ready!(this.tcp.poll_read_ready(cx))?;
+        if matches!(this.turn, Turn::None) {
+            this.turn = Turn::Waiting(Box::pin(this.key.clone().turn()));
+        }
+        if let Turn::Waiting(turn) = &mut this.turn {
+            let turn = ready!(turn.as_mut().poll(cx));
+            this.turn = Turn::Taken { _turn: turn };
+        }
+        let read = Pin::new(&mut this.tcp).poll_read(cx, buffer);
+        if read.is_pending() {
+            this.give_back();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for InTurn {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.give_back();
+        Pin::new(&mut this.tcp).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::tls::provider;
 pub(crate) use explain::explain;
 use handshake::Seen;
 use identify::{Asked, Identifier};
-use in_token::InToken;
+use in_token::{InToken, InTurn};
 use sessions::Sessions;
 pub(crate) use stream::Stream;
 use verify::Verifier;
@@ -89,8 +89,15 @@ impl Tls {
     }
 
     /// The key in a token.
-    pub fn key(&self) -> Option<&Key> {
+    pub fn key(&self) -> Option<Arc<Key>> {
         self.token.as_ref()?.key()
+    }
+
+    /// The broker has answered the login, so that the client's certificate is as good as it can be.
+    pub fn is_answered(&self) {
+        if let Some(token) = &self.token {
+            token.doubt(false);
+        }
     }
 
     /// Why the broker has no certificate of the client's from the last handshake, if it wanted one: under TLS 1.3 it says so only
@@ -109,30 +116,58 @@ impl Tls {
         let name = ServerName::try_from(broker.host.clone())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        if let Some(key) = self.key() {
-            key.forget();
-        }
+        let key = match &self.token {
+            Some(token) => Some(self.renewed_key(token).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?),
+            None => None,
+        };
         let now = UnixTime::now();
         let mut config = self.common.config.clone();
         let session = self.common.sessions.as_ref().map(|sessions| sessions.with(broker, now));
         if let Some(session) = &session {
             config.resumption = session.resumption();
         }
-        let watched = handshake::watched(TlsConnector::from(Arc::new(config)).connect(name, tcp));
-        let (stream, seen) = match self.token {
-            Some(_) => in_token::beside(watched).await.unwrap_or_else(|e| (Err(e), Seen::default())),
-            None => watched.await,
+        let connector = TlsConnector::from(Arc::new(config));
+        let (stream, seen) = match self.token.as_ref().zip(key) {
+            Some((token, key)) => {
+                let connecting = connector.connect(name, InTurn::new(tcp, key));
+                let watched = handshake::watched(async {
+                    connecting.await.map(|stream| {
+                        let (in_turn, connection) = stream.into_inner();
+                        (in_turn.tcp, connection)
+                    })
+                });
+                let (stream, seen) = in_token::beside(watched).await.unwrap_or_else(|e| (Err(e), Seen::default()));
+                token.doubt(seen.asked == Asked::Served);
+                (stream, seen)
+            }
+            None => {
+                handshake::watched(async {
+                    connector.connect(name, tcp).await.map(tokio_rustls::client::TlsStream::into_inner)
+                })
+                .await
+            }
         };
         *lock(&self.asked) = seen.asked;
-        let stream = stream.map_err(|e| {
+        let (tcp, connection) = stream.map_err(|e| {
             let why = explain::handshake(&e, seen.asked, seen.facts.as_ref());
             failed(broker, "TLS", explain::kind(&e), why)
         })?;
         if let (Some(session), Some(not_after)) = (session, seen.not_after) {
             session.began(now, not_after);
         }
-        let (tcp, connection) = stream.into_inner();
         Ok((tcp.into(), Stream(Mutex::new(connection)), seen.warning))
+    }
+
+    async fn renewed_key(&self, token: &InToken) -> Result<Arc<Key>> {
+        if let Some(certificate) = token.renewed().await? {
+            self.common.identifier.becomes(certificate);
+            if let Some(sessions) = &self.common.sessions {
+                sessions.forget(); // they began with the one before
+            }
+        }
+        let key = token.key().ok_or_else(|| Error::Internal("the token was not asked for the key".into()))?;
+        key.forget();
+        Ok(key)
     }
 
     /// Anew for each connection: such a list is in force for days, a client may be for months.

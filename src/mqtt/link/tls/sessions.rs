@@ -50,6 +50,11 @@ impl Sessions {
         brokers.insert(name, session.clone());
         session
     }
+
+    /// All begin anew.
+    pub fn forget(&self) {
+        lock(&self.brokers).clear();
+    }
 }
 
 impl Session {
