@@ -21,11 +21,17 @@ mod time;
 mod write;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 use args::{Arguments, Command};
 use progress::say;
+
+use crate::keys::token;
+
+/// How long the end waits for tokens that are still at something.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Runs the command with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -40,5 +46,6 @@ pub fn main() -> ExitCode {
         say(&format!("sinetstream: {}", failure.message));
         failure.exit
     });
+    token::settled(SETTLING);
     ExitCode::from(exit as u8)
 }

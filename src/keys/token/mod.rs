@@ -21,6 +21,8 @@ pub(crate) use belonging::belonging;
 pub(crate) use key::{Key, find};
 pub(crate) use signer::signing_key;
 pub(crate) use worker::Limit;
+#[cfg(feature = "cli")]
+pub(crate) use worker::settled;
 
 /// Which key is meant. What is `None` is left to the token, which then has to have exactly one.
 #[derive(Debug, Clone)]

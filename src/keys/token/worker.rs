@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,28 @@ use crate::wiped;
 
 /// More requests do not wait: the token is hanging, or is asked for more than it can do.
 const MAX_WAITING: usize = 1000;
+
+/// How long the end of a state is waited for: a module may not survive that the process ends while it closes a session.
+const LEAVING: Duration = Duration::from_millis(500);
+
+/// The keys and threads that there are, in all of the process.
+static IN_USE: Mutex<usize> = Mutex::new(0);
+static CHANGED: Condvar = Condvar::new();
+
+fn use_one_more() {
+    *lock(&IN_USE) += 1;
+}
+
+fn use_one_less() {
+    *lock(&IN_USE) -= 1;
+    CHANGED.notify_all();
+}
+
+/// Waits until nothing uses a module any more, before the process ends: its destructors run while its other threads do.
+#[cfg(feature = "cli")]
+pub(crate) fn settled(patience: Duration) {
+    let _ = CHANGED.wait_timeout_while(lock(&IN_USE), patience, |used| *used > 0);
+}
 
 /// How long somebody waits.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +73,8 @@ pub(super) struct Worker<S> {
     /// For people: `the token 'test'`.
     who: String,
     queue: Mutex<Queue<S>>,
+    /// The thread has nothing to do any more.
+    idle: Condvar,
     /// Locked by the thread only, which may hold it for ever.
     state: Mutex<S>,
     /// The function of the standard that the module is in.
@@ -74,7 +98,7 @@ struct Request<S> {
 impl<S: Default + Send + 'static> Worker<S> {
     pub fn new(who: String) -> Worker<S> {
         let queue = Queue { requests: VecDeque::new(), is_running: false, users: 0, has_state: false };
-        Worker { who, queue: Mutex::new(queue), state: Mutex::default(), step: Mutex::default() }
+        Worker { who, queue: Mutex::new(queue), idle: Condvar::new(), state: Mutex::default(), step: Mutex::default() }
     }
 
     /// Has the thread do something, and waits for the result, for which no other thread is held.
@@ -129,18 +153,30 @@ impl<S: Default + Send + 'static> Worker<S> {
     /// The state is needed from now on, until [`Worker::leave`].
     pub fn enter(&self) {
         lock(&self.queue).users += 1;
+        use_one_more();
     }
 
-    /// With the last user the state ends. This does not wait for it.
+    /// With the last user the state ends. This waits for it, and not for a module that hangs.
     pub fn leave(self: &Arc<Self>) {
+        self.end_with_the_last();
+        use_one_less();
+    }
+
+    fn end_with_the_last(self: &Arc<Self>) {
         let mut queue = lock(&self.queue);
         queue.users -= 1;
-        if queue.users == 0
-            && queue.has_state
-            && let Err(e) = self.run(&mut queue)
-        {
-            tracing::debug!("{} is not left: {e}", self.who);
+        if queue.users > 0 || !queue.has_state {
+            return;
         }
+        let ended = self.run(&mut queue).map(|()| self.await_idle(queue));
+        if !ended.unwrap_or(false) {
+            tracing::debug!("{} is not left yet", self.who);
+        }
+    }
+
+    fn await_idle(&self, queue: MutexGuard<'_, Queue<S>>) -> bool {
+        let waited = self.idle.wait_timeout_while(queue, LEAVING, |queue| queue.is_running);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     fn put(self: &Arc<Self>, request: Request<S>) -> Result<(), Problem> {
@@ -161,7 +197,11 @@ impl<S: Default + Send + 'static> Worker<S> {
     fn run(self: &Arc<Self>, queue: &mut Queue<S>) -> std::io::Result<()> {
         if !queue.is_running {
             let worker = self.clone();
-            thread::Builder::new().name("sinetstream-key".into()).spawn(move || worker.work())?;
+            thread::Builder::new().name("sinetstream-key".into()).spawn(move || {
+                worker.work();
+                use_one_less();
+            })?;
+            use_one_more();
             queue.is_running = true;
         }
         Ok(())
@@ -174,6 +214,7 @@ impl<S: Default + Send + 'static> Worker<S> {
             let request = queue.requests.pop_front();
             if request.is_none() && (queue.users > 0 || !queue.has_state) {
                 queue.is_running = false;
+                self.idle.notify_all();
                 // Before the next thread wants it.
                 drop(state);
                 return;
@@ -238,8 +279,8 @@ mod tests {
             worker.ask(long(), move |state| state.push(number)).await.expect("an answer");
         }
         assert_eq!(worker.ask(long(), |state| state.clone()).await, Ok(vec![2, 3, 4]));
-        // It does not wait until the state is gone.
         worker.leave();
+        assert!(lock(&worker.state).is_empty());
         assert_eq!(
             worker.ask(long(), |_| panic!("on purpose")).await,
             Err::<(), _>(Problem::Device("the token 'x' has failed".into()))
