@@ -92,6 +92,7 @@ public abstract class Client implements MessageIO {
                     throw timedOut("earlier messages have not ended, or their callbacks not returned");
                 }
             }
+            checkUsable(WAITING, NOT_SENT); // the close makes room, too
         } finally {
             outcomes.forget(waiter);
             waiters.end(what);

@@ -347,13 +347,14 @@ class PluginThreadsTest {
             }
             return null;
         });
-        Await.until("it waits", () -> waiting.thread().getState() != Thread.State.RUNNABLE);
+        waiting.awaitParked();
         Background.call(() -> {
             Thread.currentThread().interrupt(); // otherwise it waits ten seconds
             writer.close();
             return null;
         }).get(LIMIT);
-        assertTrue(waiting.get(LIMIT).getMessage().contains("was not sent"));
+        String why = waiting.get(LIMIT).getMessage();
+        assertTrue(why.contains("was not sent"), why);
     }
 
     @Test
