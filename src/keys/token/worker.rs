@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 
 use super::Problem;
 use crate::lock::lock;
-use crate::wait::block_until;
+use crate::wait::{after, block_until};
 use crate::wiped;
 
 /// More requests do not wait: the token is hanging, or is asked for more than it can do.
@@ -52,10 +52,7 @@ pub(crate) struct Limit {
 impl Limit {
     /// This long from now on.
     pub fn begin(patience: Duration) -> Limit {
-        let now = Instant::now();
-        // What is too far away to be represented is as good as never.
-        let end = now.checked_add(patience).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 3600));
-        Limit { patience, end, is_watched: false }
+        Limit { patience, end: after(patience).into(), is_watched: false }
     }
 
     pub fn patience(self) -> Duration {

@@ -39,14 +39,13 @@ use verify::Verifier;
 pub(crate) use verify::fuzz_certificate;
 
 /// A client's TLS configuration.
-#[derive(Clone)]
 pub(crate) struct Tls {
     common: Arc<Common>,
     /// The client's key, if it is in a token.
     token: Option<Arc<InToken>>,
     revocations: Option<Source>,
     /// In the last handshake.
-    asked: Arc<Mutex<Asked>>,
+    asked: Mutex<Asked>,
 }
 
 /// What clients with the same parameters share, and with it the TLS sessions that their brokers let them take up again:
@@ -76,7 +75,7 @@ impl Tls {
             Some(inputs) => COMMON.get(inputs, || Common::new(settings, roots, certificate))?,
             None => Arc::new(Common::new(settings, roots, certificate)?),
         };
-        Ok(Tls { common, token, revocations: settings.revocations.clone(), asked: Arc::default() })
+        Ok(Tls { common, token, revocations: settings.revocations.clone(), asked: Mutex::default() })
     }
 
     /// Asks the token that has the client's key for it, before the first connection. It may take this long, and each signature

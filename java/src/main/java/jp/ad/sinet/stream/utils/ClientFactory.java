@@ -14,6 +14,7 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Options;
+import jp.ad.sinet.stream.engine.jvm.OrClose;
 
 /** What the factories of writers and of readers have in common. */
 abstract class ClientFactory {
@@ -84,17 +85,8 @@ abstract class ClientFactory {
 
     /** A client was made. One that can't tell its topics, which a plugin does by itself, is closed. */
     final <C extends MessageIO> C made(C client, Function<C, List<String>> topics) {
-        try {
-            inForce = new InForce(client, topics.apply(client));
-            return client;
-        } catch (Throwable e) {
-            try {
-                client.close();
-            } catch (Throwable closing) {
-                e.addSuppressed(closing);
-            }
-            throw e;
-        }
+        inForce = OrClose.orClose(client::close, () -> new InForce(client, topics.apply(client)));
+        return client;
     }
 
     final InForce inForce() {

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.testing;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
@@ -9,6 +10,15 @@ public final class Await {
     private static final long POLL_MILLIS = 2;
 
     private Await() {
+    }
+
+    /** Waits for as long as it takes; for threads whose end another one is to bring about. */
+    public static void opened(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError("interrupted while waiting", e);
+        }
     }
 
     /** Waits up to ten seconds. */

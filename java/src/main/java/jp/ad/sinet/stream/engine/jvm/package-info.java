@@ -5,6 +5,7 @@
  * <ul>
  * <li>{@link Log}, where it writes.
  * <li>{@link ClientThreads}, its threads and their class loaders; {@link SerialThread}, one that does things in order.
+ * <li>{@link OrClose}, for what must not stay open after a failure.
  * <li>{@link Plugins}, the services that programs bring along.
  * </ul>
  */

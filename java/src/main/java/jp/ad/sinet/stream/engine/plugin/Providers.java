@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
+import jp.ad.sinet.stream.engine.jvm.OrClose;
 import jp.ad.sinet.stream.engine.jvm.Plugins;
 import jp.ad.sinet.stream.spi.PluginMessageIO;
 import jp.ad.sinet.stream.spi.SinetMessageProvider;
@@ -38,16 +39,7 @@ final class Providers {
 
     /** The client around what a provider has made, which is closed if there will be none. */
     static <V extends PluginMessageIO, R> R around(V plugin, Function<V, R> client) {
-        try {
-            return client.apply(plugin);
-        } catch (Throwable e) {
-            try {
-                plugin.close();
-            } catch (Throwable closing) {
-                e.addSuppressed(closing);
-            }
-            throw e;
-        }
+        return OrClose.orClose(plugin::close, () -> client.apply(plugin));
     }
 
     static String name(Object plugin, String type) {

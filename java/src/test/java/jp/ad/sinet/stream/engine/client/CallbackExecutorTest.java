@@ -377,7 +377,7 @@ class CallbackExecutorTest {
         CountDownLatch go = new CountDownLatch(1);
         callbacks.submit(() -> {
             running.countDown();
-            await(go);
+            Await.opened(go);
         });
         running.await();
         Runnable nothing = () -> { };
@@ -394,14 +394,6 @@ class CallbackExecutorTest {
         assertTrue(each < 48, () -> each + " bytes each");
     }
 
-    private static void await(CountDownLatch latch) {
-        try {
-            latch.await();
-        } catch (InterruptedException e) {
-            throw new AssertionError(e);
-        }
-    }
-
     @Test
     void nobodyLooksAfterCallbacksThatBlockWhileNoOtherWorkWaits() {
         awaitEndOfThreads("sinetstream-callbacks"); // else there are enough for these
@@ -413,7 +405,7 @@ class CallbackExecutorTest {
             clients.add(callbacks);
             callbacks.submit(() -> {
                 all.countDown();
-                await(go);
+                Await.opened(go);
             });
         }
         try {

@@ -235,7 +235,7 @@ class EventPumpTest {
         CountDownLatch closed = new CountDownLatch(1);
         reaction = event -> {
             running.countDown();
-            await(closed);
+            Await.opened(closed);
         };
         send(new EventBytes().connected("b:1", false));
         running.await();
@@ -279,7 +279,7 @@ class EventPumpTest {
         EventPump late = pump("late", how -> {
             if (how != Native.LOOK && changes.isEmpty()) {
                 fetching.countDown();
-                await(empty);
+                Await.opened(empty);
                 return null;
             }
             return events(how);
@@ -298,14 +298,6 @@ class EventPumpTest {
         assertTrue(closing.interruptedAtEnd());
         awaitOver(late);
         assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
-    }
-
-    private static void await(CountDownLatch latch) {
-        try {
-            latch.await();
-        } catch (InterruptedException e) {
-            throw new AssertionError(e);
-        }
     }
 
     @Test
