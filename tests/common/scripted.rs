@@ -34,6 +34,17 @@ pub struct Peer {
 /// What a script ends with when its client has come back only to go.
 struct Gone;
 
+/// The packet that a script waits for, which must be of this kind. A client that has come back may go instead: a test
+/// ends when it has seen enough, and on a busy machine its client may be on its way back once more.
+pub fn awaited(connection: usize, kind: u8, packet: Option<Packet>) -> Packet {
+    if connection > 0 && packet.is_none() {
+        std::panic::resume_unwind(Box::new(Gone));
+    }
+    let packet = packet.expect("the client has gone");
+    assert_eq!(packet.kind(), kind & 0xF0, "{packet:x?}");
+    packet
+}
+
 impl Scripted {
     pub fn start(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Scripted {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -139,16 +150,10 @@ impl Peer {
         self.stream.try_clone().expect("clone")
     }
 
-    /// The next packet, which must be of this kind. A client that has come back may go instead: a test ends when it has
-    /// seen enough, and on a busy machine its client may be on its way back once more.
+    /// The next packet, which must be of this kind.
     pub fn expect(&mut self, kind: u8) -> Packet {
-        let packet = self.packet();
-        if self.number > 0 && kind != DISCONNECT && (packet.is_none() || self.ended) {
-            std::panic::resume_unwind(Box::new(Gone));
-        }
-        let packet = packet.expect("the client has gone");
-        assert_eq!(packet.kind(), kind & 0xF0, "{packet:x?}");
-        packet
+        let packet = self.packet().filter(|_| !self.ended || kind == DISCONNECT);
+        awaited(self.number, kind, packet)
     }
 
     /// True when the client sends nothing for this long.

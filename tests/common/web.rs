@@ -14,7 +14,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use super::certificates;
 use super::raw::{CONNECT, DISCONNECT, Packet, SUBSCRIBE};
-use super::scripted::{Peer, Scripted};
+use super::scripted::{Peer, Scripted, awaited};
 
 /// TCP with or without TLS.
 pub trait Duplex: Read + Write {}
@@ -114,9 +114,8 @@ impl WebPeer {
     }
 
     pub fn expect(&mut self, kind: u8) -> Packet {
-        let packet = self.packet().expect("the client has gone");
-        assert_eq!(packet.kind(), kind & 0xF0, "{packet:x?}");
-        packet
+        let packet = self.packet();
+        awaited(self.number, kind, packet)
     }
 
     pub fn connack(&mut self) {
