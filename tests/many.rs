@@ -17,6 +17,15 @@ const PAIRS: usize = 500;
 /// A thousand log-ins, on a busy machine.
 const ALL: Duration = Duration::from_secs(120);
 
+/// Of memory, for each client that waits for messages or for somebody to write one.
+const KIB_EACH: usize = 40;
+
+fn resident_kib() -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("status");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
 /// Each client is a descriptor here, and one in the broker, which inherits the limit.
 fn allow_descriptors() {
     let limit = getrlimit(Resource::Nofile);
@@ -62,11 +71,18 @@ fn a_thousand_clients_have_one_thread_and_come_back() {
     };
     let mut pairs = vec![pair(0)];
     let of_two = threads();
+    let memory_of_two = resident_kib();
     assert_eq!(of_two.get("sinetstream"), Some(&1), "{of_two:?}");
     pairs.extend((1..PAIRS).map(pair));
     assert_eq!(threads(), of_two);
-    exchange(&pairs, "before");
+    // One after the other, since memory that was in use stays with the process; and writers keep their last message.
+    for pair in pairs.chunks(1) {
+        exchange(pair, &"before".repeat(10_000));
+        exchange(pair, "before");
+    }
     assert_eq!(threads(), of_two);
+    let each = resident_kib().saturating_sub(memory_of_two) / (2 * PAIRS);
+    assert!(each <= KIB_EACH, "{each} KiB for each client");
 
     broker.kill();
     let are_connected = |expected: bool| {

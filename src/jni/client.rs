@@ -55,7 +55,8 @@ pub(super) struct JavaClient {
     /// What Java knows the client by.
     handle: OnceLock<i64>,
     role: Role,
-    settings: Settings,
+    /// What it is opened with, secrets among it, until it is opened.
+    settings: Mutex<Option<Box<Settings>>>,
     raw: OnceLock<Raw>,
     /// What Java has yet to hear the end of.
     pending: Mutex<Pending>,
@@ -123,6 +124,10 @@ pub(super) enum Submitted {
     Waits(i64),
 }
 
+fn opened_before() -> Error {
+    Error::Internal("the client was opened before".into())
+}
+
 impl JavaClient {
     /// Finds and checks the configuration.
     pub fn open(options: &[u8]) -> Result<JavaClient> {
@@ -170,7 +175,7 @@ impl JavaClient {
         let settings = config::load(&request)?;
         Ok(JavaClient {
             role,
-            settings,
+            settings: Mutex::new(Some(Box::new(settings))),
             raw: OnceLock::new(),
             pending: Mutex::default(),
             events: Arc::default(),
@@ -191,8 +196,13 @@ impl JavaClient {
     }
 
     /// What Java needs to know of the configuration.
-    pub fn describe(&self) -> Zeroizing<Vec<u8>> {
-        let settings = &self.settings;
+    ///
+    /// # Errors
+    ///
+    /// After [`JavaClient::connect`] it is forgotten.
+    pub fn describe(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let settings = lock(&self.settings);
+        let settings = settings.as_deref().ok_or_else(opened_before)?;
         let optional = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
         let topic = match self.role {
             Role::Writer => settings.topics.first().map_or(Value::Null, |topic| Value::from(topic.as_str())),
@@ -219,7 +229,7 @@ impl JavaClient {
             Some(Encryption::Plugin(parameters)) => Value::Map(parameters.clone()),
             _ => Value::Null,
         };
-        tree::encode(&Value::from([
+        Ok(tree::encode(&Value::from([
             ("service", optional(&settings.service)),
             ("topics", Value::from(settings.topics.clone())),
             ("topic", topic),
@@ -242,19 +252,19 @@ impl JavaClient {
             ("plugged", settings.plugged.clone().map_or(Value::Null, Value::Map)),
             ("config", Value::Map(settings.visible.clone())),
             ("warnings", Value::from(settings.warnings.clone())),
-        ]))
+        ])))
     }
 
     /// Starts to connect. `material`: a tree with what Java has opened; `plugin`: the stages that Java has.
     pub fn connect(&self, material: Option<Zeroizing<Vec<u8>>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
-        if self.settings.plugged.is_some() {
-            let encoder = Encoder::new(&self.settings.message, self.settings.written_topic(), plugin.clone())?;
-            let decoder = Decoder::new(&self.settings.message, plugin)?;
+        let mut settings = *lock(&self.settings).take().ok_or_else(opened_before)?;
+        if settings.plugged.is_some() {
+            let encoder = Encoder::new(&settings.message, settings.written_topic(), plugin.clone())?;
+            let decoder = Decoder::new(&settings.message, plugin)?;
             let codec = Raw::Codec { encoder, decoder, counters: Counters::new() };
-            return self.raw.set(codec).map_err(|_| Error::Internal("opened twice".into()));
+            return self.raw.set(codec).map_err(|_| opened_before());
         }
         let material = material.map(|bytes| stores::decode(&bytes)).transpose()?.unwrap_or_default();
-        let mut settings = self.settings.clone();
         if let (Some(will), Some(value)) = (&mut settings.will, &material.will_value) {
             will.value.clone_from(value);
         }
@@ -264,7 +274,7 @@ impl JavaClient {
             Role::Writer => Raw::Writer(RawWriter::start(settings, &material, plugin, Some(listener))?),
             Role::Reader => Raw::Reader(RawReader::start(settings, &material, plugin, Some(listener))?),
         };
-        self.raw.set(raw).map_err(|_| Error::Internal("connected twice".into()))?;
+        self.raw.set(raw).map_err(|_| opened_before())?;
         // The first look at the news arms its signal.
         self.waker(signals::NEWS).wake();
         Ok(())

@@ -152,7 +152,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_describe0<
     native: JClass<'a>,
     handle: jlong,
 ) -> JByteArray<'a> {
-    export(&mut env, &native, |env| on(handle, |client| Ok(env.byte_array_from_slice(&client.describe())?)))
+    export(&mut env, &native, |env| on(handle, |client| Ok(env.byte_array_from_slice(&client.describe()?)?)))
 }
 
 #[unsafe(no_mangle)]

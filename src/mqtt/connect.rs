@@ -39,9 +39,11 @@ pub(crate) async fn open(
     connect: &Connect,
     broker: &Broker,
     steps: &mut Steps,
-) -> Result<Opened, Refused> {
+) -> Result<Box<Opened>, Refused> {
     let timeout = plan.connection_timeout;
-    timeout_at(after(timeout), log_in(plan, connect, broker, steps)).await.unwrap_or_else(|_| {
+    // On the heap, which is free again when the client is connected: it is several times larger than what serves a connection.
+    let logged_in = Box::pin(log_in(plan, connect, broker, steps));
+    timeout_at(after(timeout), logged_in).await.unwrap_or_else(|_| {
         let cause = match plan.tls.as_ref().and_then(Tls::key).and_then(|key| key.silence()) {
             Some(silence) => silence,
             None => format!("the broker did not answer within {timeout:?}"),
@@ -50,7 +52,7 @@ pub(crate) async fn open(
     })
 }
 
-async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Opened, Refused> {
+async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Box<Opened>, Refused> {
     let link = Link::open(&plan.dialer, broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps)
         .await
         .map_err(Refused::ForNow)?;
@@ -111,7 +113,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                 }
                 steps.done(Step::Login);
                 let (broker, warnings) = (broker.clone(), std::mem::take(&mut steps.warnings));
-                return Ok(Opened { link, input, decoder, session_present, limits, broker, warnings });
+                return Ok(Box::new(Opened { link, input, decoder, session_present, limits, broker, warnings }));
             }
             Some(Packet::Auth) => {
                 let message = format!(

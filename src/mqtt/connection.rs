@@ -14,6 +14,7 @@ use super::protocol::{self, Decoder, Packet, ProtocolError, Reason};
 use super::sender::Flushed;
 use super::session::{Event, Session, Silence};
 use super::shared::Shared;
+use super::spare;
 use super::state::ConnectionEvent;
 use crate::config::Broker;
 use crate::error::{Cause, Error};
@@ -42,8 +43,8 @@ type Result<T> = std::result::Result<T, Lost>;
 /// Serves an opened connection until the client is closed or the connection is lost; `resumes`: with the session of
 /// the connection before. [`Shared::detach`] or
 /// [`Shared::end`] must follow.
-pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Opened, resumes: bool) -> Result<()> {
-    let Opened { link, input, decoder, session_present, limits, broker, warnings: _ } = opened;
+pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Box<Opened>, resumes: bool) -> Result<()> {
+    let Opened { link, input, decoder, session_present, limits, broker, warnings: _ } = *opened;
     let link = Arc::new(link);
     shared.attach(link.clone(), resumes, &limits, broker.to_string());
     shared.announce(ConnectionEvent::Connected {
@@ -175,6 +176,13 @@ impl Connection<'_> {
 
     /// Reads what the socket has, up to a limit.
     fn read(&mut self) -> Result<Read> {
+        spare::borrow(&mut self.input);
+        let read = self.read_socket();
+        spare::give_back(&mut self.input);
+        read
+    }
+
+    fn read_socket(&mut self) -> Result<Read> {
         for _ in 0..READS_PER_TURN {
             let missing = protocol::missing(&self.input);
             match self.link.try_read(&mut self.input, missing) {
@@ -278,7 +286,8 @@ impl Connection<'_> {
         self.shared.with(Session::disconnect);
         if self.shared.flush().is_ok() {
             self.link.shutdown();
-            self.link.closed().await;
+            // Not a part of what waits for as long as the connection lives.
+            Box::pin(self.link.closed()).await;
         }
     }
 

@@ -148,7 +148,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Serves a connection until the client is closed or the connection is lost.
-    async fn serve(&mut self, mut opened: Opened) -> std::result::Result<(), Lost> {
+    async fn serve(&mut self, mut opened: Box<Opened>) -> std::result::Result<(), Lost> {
         let (shared, plan) = (self.shared, self.plan);
         // Another broker's session is not this one, even if it has one under the same client id.
         let resumes = match self.session_of {
@@ -191,7 +191,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Tries one broker after the other until one answers, with growing delays.
-    async fn reopen(&mut self, mut cause: Error) -> Result<Opened> {
+    async fn reopen(&mut self, mut cause: Error) -> Result<Box<Opened>> {
         let mut next = None;
         loop {
             self.broker = (self.broker + 1) % self.plan.brokers.len().max(1);
@@ -241,7 +241,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn attempt(&mut self) -> std::result::Result<Opened, Refused> {
+    async fn attempt(&mut self) -> std::result::Result<Box<Opened>, Refused> {
         let mut connect = self.plan.connect.clone();
         connect.client_id = self.shared.client_id().to_owned();
         let is_its_own = self.session_of == Some(self.broker);

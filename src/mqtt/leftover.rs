@@ -11,7 +11,7 @@ use super::steps::Steps;
 use crate::config::{Broker, Consistency, Version};
 
 /// Connects a client that knows nothing of a session that it may have there.
-pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Result<Opened, Refused> {
+pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Result<Box<Opened>, Refused> {
     let opened = connect::open(plan, connect, broker, &mut Steps::begin()).await?;
     let is_writer = plan.topics.is_empty();
     let is_there = opened.session_present || keeps_untold(connect);
@@ -36,7 +36,7 @@ pub(crate) fn keeps_untold(connect: &Connect) -> bool {
     connect.version == Version::V31 && !connect.clean
 }
 
-async fn hang_up(opened: Opened) {
+async fn hang_up(opened: Box<Opened>) {
     connect::say_goodbye(&opened.link);
     opened.link.closed().await;
 }

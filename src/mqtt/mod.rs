@@ -27,6 +27,7 @@ pub(crate) mod session;
 mod shared;
 #[cfg(test)]
 mod simulation;
+mod spare;
 mod state;
 pub(crate) mod steps;
 mod suspicion;

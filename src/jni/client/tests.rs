@@ -283,7 +283,8 @@ fn what_java_has_no_memory_for_is_told_again_with_what_came_meanwhile() {
 
 /// Messages of zeros, compressed.
 fn messages(sizes: &[usize]) -> Vec<Bytes> {
-    let settings = open("writer", &Peer::start()).settings;
+    let client = open("writer", &Peer::start());
+    let settings = lock(&client.settings).take().unwrap();
     let encoder = Encoder::new(&settings.message, "t", None).unwrap();
     sizes.iter().map(|size| encoder.encode(*size, 0, |_| Ok::<_, Error>(())).unwrap().wire).collect()
 }

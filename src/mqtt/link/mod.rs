@@ -18,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::{Broker, WebSocketSettings};
 use crate::error::{Cause, Error, Result};
+use crate::mqtt::spare;
 use crate::mqtt::steps::{Step, Steps};
 pub(crate) use dialer::Dialer;
 pub(crate) use network::Network;
@@ -39,7 +40,7 @@ pub(crate) struct Link {
 pub(crate) const TLS_ALERT: [u8; 2] = [0x15, 3];
 
 /// One read takes at most this much, unless a larger packet is under way.
-const READ: usize = 64 * 1024;
+pub(crate) const READ: usize = 64 * 1024;
 /// A packet's announced length is believed in steps of this size.
 const MAX_READ: usize = 1024 * 1024;
 /// How long the broker has to close the connection after our DISCONNECT.
@@ -122,9 +123,13 @@ impl Link {
         let mut rest = BytesMut::new();
         let until_closed = async {
             loop {
-                match self.try_read(&mut rest, 0) {
+                spare::borrow(&mut rest);
+                let read = self.try_read(&mut rest, 0);
+                rest.clear();
+                spare::give_back(&mut rest);
+                match read {
                     Ok(0) => break,
-                    Ok(_) => rest.clear(),
+                    Ok(_) => {}
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => tokio::task::yield_now().await,
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                         if self.ready(true, false).await.is_err() {

@@ -1,10 +1,17 @@
 package jp.ad.sinet.stream.engine.jvm;
 
+import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.WeakHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -12,19 +19,55 @@ import java.util.logging.Level;
 
 /** Finds the plugins of a kind: first those that the thread's context class loader knows, then this library's. */
 public final class Plugins {
+    /** How long what was found is used again: a program that opens many clients searches its class path once a second. */
+    private static final long KEPT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** By the context class loader, which must be free to go: its plugins, which hold it, are held weakly. */
+    private static final Map<ClassLoader, Map<Class<?>, Found>> FOUND = new WeakHashMap<>();
+
     private Plugins() {
     }
 
+    private static final class Found {
+        private final long at = System.nanoTime();
+        private final Reference<List<?>> plugins;
+
+        private Found(List<?> plugins) {
+            this.plugins = new WeakReference<>(plugins);
+        }
+
+        private List<?> ifRecent() {
+            return System.nanoTime() - at < KEPT_NANOS ? plugins.get() : null;
+        }
+    }
+
     /**
-     * Finds all plugins of a kind.
+     * Finds all plugins of a kind. What was found for the same context class loader less than a second ago may be found again.
      *
      * @param kind the interface
      * @param <P> the interface
      * @return one of each class; those that can't be loaded are left out, with a warning
      */
+    @SuppressWarnings("unchecked") // Under a kind are only plugins of that kind.
     public static <P> List<P> of(Class<P> kind) {
-        List<P> found = new ArrayList<>();
         ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
+        synchronized (FOUND) {
+            Found found = FOUND.getOrDefault(ofThread, Collections.emptyMap()).get(kind);
+            List<?> plugins = found == null ? null : found.ifRecent();
+            if (plugins != null) {
+                return (List<P>) plugins;
+            }
+        }
+        // Without the lock, since it runs code of the plugins.
+        List<P> plugins = Collections.unmodifiableList(search(kind, ofThread));
+        synchronized (FOUND) {
+            FOUND.computeIfAbsent(ofThread, loader -> new HashMap<>()).put(kind, new Found(plugins));
+        }
+        return plugins;
+    }
+
+    private static <P> List<P> search(Class<P> kind, ClassLoader ofThread) {
+        List<P> found = new ArrayList<>();
         ClassLoader own = Plugins.class.getClassLoader();
         if (ofThread != null && knows(ofThread, kind)) {
             collect(kind, ofThread, found);
