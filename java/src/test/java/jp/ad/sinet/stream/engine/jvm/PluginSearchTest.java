@@ -1,0 +1,117 @@
+package jp.ad.sinet.stream.engine.jvm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.ref.WeakReference;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.Enumeration;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import jp.ad.sinet.stream.api.ValueType;
+import jp.ad.sinet.stream.spi.ValueTypeProvider;
+import jp.ad.sinet.stream.testing.Services;
+
+/** How often the class path is searched, and that a search keeps no class loader. */
+@Timeout(60)
+class PluginSearchTest {
+    @TempDir
+    Path directory;
+
+    private final ClassLoader before = Thread.currentThread().getContextClassLoader();
+
+    @AfterEach
+    void restore() {
+        Thread.currentThread().setContextClassLoader(before);
+    }
+
+    /** One that counts how often services are looked for. */
+    private static final class Counting extends URLClassLoader {
+        private final AtomicInteger searches = new AtomicInteger();
+
+        private Counting() {
+            super(new URL[0], PluginSearchTest.class.getClassLoader());
+        }
+
+        @Override
+        public Enumeration<URL> getResources(String name) throws IOException {
+            searches.incrementAndGet();
+            return super.getResources(name);
+        }
+    }
+
+    /** A plugin without a use. */
+    public static final class NoType implements ValueTypeProvider {
+        @Override
+        public ValueType getValueType() {
+            return null;
+        }
+
+        @Override
+        public String getName() {
+            return "no-type";
+        }
+    }
+
+    /** Twice in a moment is enough: between two calls a second may pass, or the memory be swept. */
+    @Test
+    void manyClientsThatOpenSearchTheClassPathOnce() {
+        Counting loader = new Counting();
+        Thread.currentThread().setContextClassLoader(loader);
+        int first;
+        do {
+            assertNotNull(Plugins.of(ValueTypeProvider.class));
+            first = loader.searches.get();
+            assertTrue(first > 0);
+            Plugins.of(ValueTypeProvider.class);
+        } while (loader.searches.get() > first);
+    }
+
+    /** One that has a plugin of its own. */
+    private static final class Owning extends ClassLoader {
+        private Owning(ClassLoader parent) {
+            super(parent);
+        }
+
+        @Override
+        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+            if (!name.equals(NoType.class.getName()) || findLoadedClass(name) != null) {
+                return super.loadClass(name, resolve);
+            }
+            try (InputStream in = getResourceAsStream(name.replace('.', '/') + ".class")) {
+                ByteArrayOutputStream code = new ByteArrayOutputStream();
+                for (int next = in.read(); next >= 0; next = in.read()) {
+                    code.write(next);
+                }
+                return defineClass(name, code.toByteArray(), 0, code.size());
+            } catch (IOException e) {
+                throw new ClassNotFoundException(name, e);
+            }
+        }
+    }
+
+    @Test
+    void whatWasFoundKeepsNoClassLoader() throws Exception {
+        Services.install(directory, ValueTypeProvider.class, NoType.class);
+        Thread.currentThread().setContextClassLoader(new Owning(Thread.currentThread().getContextClassLoader()));
+        assertEquals(1, Plugins.of(ValueTypeProvider.class).stream()
+                .filter(plugin -> plugin.getClass().getClassLoader() instanceof Owning).count());
+        WeakReference<ClassLoader> loader = new WeakReference<>(Thread.currentThread().getContextClassLoader());
+        Thread.currentThread().setContextClassLoader(before);
+        while (loader.get() != null) {
+            System.gc();
+            Thread.sleep(10);
+        }
+    }
+}
