@@ -1,6 +1,12 @@
-//! The runtime of all clients of the process.
+//! The engine's threads, which all clients of the process share.
+//!
+//! Each thread is a runtime of its own with one worker, and a client stays with the thread that it began on: its task meets no
+//! other thread's, and a process with one client has one thread. A client begins on a new thread as long as there are fewer
+//! than the machine can run at once, else where the fewest clients are.
 
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, Weak};
+use std::thread::available_parallelism;
 
 use once_cell::sync::Lazy;
 use tokio::runtime::{Builder, Handle};
@@ -8,31 +14,51 @@ use tokio::runtime::{Builder, Handle};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
-/// Alive as long as a client is.
+/// More help only where many clients have much to do at once; whoever has those says so.
+const MOST_BY_DEFAULT: usize = 4;
+/// The environment variable that says how many there may be.
+const VARIABLE: &str = "SINETSTREAM_ENGINE_THREADS";
+/// More than that are a mistake.
+const MOST: usize = 256;
+
+/// One thread, alive as long as a client is on it.
 pub(crate) struct Runtime {
     handle: Handle,
     /// `None` in the simulation, whose runtime is not ours to end.
     owned: Option<tokio::runtime::Runtime>,
 }
 
-static CURRENT: Lazy<Mutex<Weak<Runtime>>> = Lazy::new(Mutex::default);
+static CURRENT: Lazy<Mutex<Vec<Weak<Runtime>>>> = Lazy::new(Mutex::default);
 
 impl Runtime {
-    /// The running one, or a new one.
+    /// The one for another client.
+    ///
+    /// # Errors
+    ///
+    /// The environment says something else than a number of threads, or the system gives no thread.
     pub fn get() -> Result<Arc<Runtime>> {
+        let most = most(std::env::var(VARIABLE).ok().as_deref())?;
         let mut current = lock(&CURRENT);
-        if let Some(runtime) = current.upgrade() {
-            return Ok(runtime);
+        current.retain(|runtime| runtime.strong_count() > 0);
+        let running: Vec<Arc<Runtime>> = current.iter().filter_map(Weak::upgrade).collect();
+        if running.len() >= most
+            && let Some(idlest) = running.into_iter().min_by_key(Arc::strong_count)
+        {
+            return Ok(idlest);
         }
+        let started = Arc::new(Runtime::start()?);
+        current.push(Arc::downgrade(&started));
+        Ok(started)
+    }
+
+    fn start() -> Result<Runtime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("sinetstream")
             .enable_all()
             .build()
             .map_err(|e| Error::Internal(format!("the runtime can't be started: {e}")))?;
-        let runtime = Arc::new(Runtime { handle: runtime.handle().clone(), owned: Some(runtime) });
-        *current = Arc::downgrade(&runtime);
-        Ok(runtime)
+        Ok(Runtime { handle: runtime.handle().clone(), owned: Some(runtime) })
     }
 
     pub fn handle(&self) -> Handle {
@@ -46,11 +72,41 @@ impl Runtime {
     }
 }
 
+/// How many threads there may be, as the environment says.
+fn most(configured: Option<&str>) -> Result<usize> {
+    let Some(text) = configured.filter(|text| !text.is_empty()) else {
+        return Ok(available_parallelism().map_or(1, NonZero::get).min(MOST_BY_DEFAULT));
+    };
+    match text.parse() {
+        Ok(number @ 1..=MOST) => Ok(number),
+        _ => Err(Error::InvalidConfiguration(format!(
+            "{VARIABLE}: '{text}' is not a number of threads from 1 to {MOST}"
+        ))),
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         // Dropping a tokio runtime waits, and panics inside an asynchronous context; this does neither.
         if let Some(runtime) = self.owned.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_may_say_how_many_threads_there_are() {
+        assert_eq!(most(Some("1")), Ok(1));
+        assert_eq!(most(Some("256")), Ok(256));
+        assert_eq!(most(Some("")), most(None));
+        assert!((1..=MOST_BY_DEFAULT).contains(&most(None).unwrap()));
+        for wrong in ["0", "257", "two", "-1", "1.5"] {
+            let error = most(Some(wrong)).unwrap_err().to_string();
+            assert!(error.contains(VARIABLE) && error.contains(wrong) && error.contains("1 to 256"), "{error}");
         }
     }
 }

@@ -71,7 +71,7 @@ impl Signer for TokenSigner {
     }
 }
 
-/// A card can take a second. The worker of the runtime, of which there is one, gives its other tasks to another thread meanwhile;
+/// A card can take a second. The worker of the runtime, which has no other, gives its other tasks to another thread meanwhile;
 /// [`Key::turn`] sees to it that these threads are few.
 fn aside<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
