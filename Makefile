@@ -20,7 +20,7 @@ help:
 	@echo 'make test-jdks     the JUnit tests on Java 11, 17, 21, 25 and every JDK of this machine'
 	@echo 'make test-brokers  the other brokers: later Mosquittos, Aedes, Mochi MQTT, Moquette, Artemis'
 	@echo 'make release    the Maven artifacts, the crate and the commands, in build/release'
-	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
+	@echo 'make bench      the comparison with other MQTT clients; see bench/README.md'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
 	@echo 'make clean      remove what was built'

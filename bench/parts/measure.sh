@@ -15,7 +15,8 @@ program_of() {
     # shellcheck disable=SC2206
     case $1 in
         raw) program=("$tools" raw) ;;
-        sinetstream-rust) program=("$rust") ;;
+        sinetstream-rust | rumqttc) program=("$rust" --client "$1") ;;
+        libmosquitto | paho.mqtt.c) program=("$rust_c" --client "$1") ;;
         *) program=(java "${java_flags[@]}" ${JVM_ARGS:-} -cp "$java_classes" Bench --client "$1") ;;
     esac
 }

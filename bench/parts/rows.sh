@@ -1,7 +1,9 @@
 # What there is to measure. Sourced by ../run.
 # shellcheck shell=bash
 
-all_clients='raw sinetstream sinetstream-rust hivemq paho'
+all_clients='raw sinetstream sinetstream-rust rumqttc libmosquitto paho.mqtt.c hivemq paho'
+# Those that need nothing but Cargo and Gradle.
+short_clients='raw sinetstream sinetstream-rust rumqttc hivemq paho'
 
 # What `make bench` measures by default.
 short_rows=(
@@ -62,9 +64,18 @@ is_row() {
         $1 =~ ^tls/(write/q[12]/$size/w$size|blocking-write/q[12]/$size(/t$size)?)$ ]]
 }
 
-select_clients() { # select_clients CLIENT...: sets `clients`
-    local client
-    clients=("$@")
+# select_clients CLIENT...: sets `clients`. A word is `short`, `all` or a client.
+select_clients() {
+    local word client
+    clients=()
+    for word in "$@"; do
+        # shellcheck disable=SC2206
+        case $word in
+            short) clients+=($short_clients) && continue ;;
+            all) clients+=($all_clients) && continue ;;
+        esac
+        clients+=("$word")
+    done
     [ "${#clients[@]}" -gt 0 ] || give_up 'no client is asked for'
     for client in "${clients[@]}"; do
         case " $all_clients " in
@@ -74,9 +85,11 @@ select_clients() { # select_clients CLIENT...: sets `clients`
     done
 }
 
-# can CLIENT ROW: the bare bytes know neither TLS nor QoS 2, and Paho has no blocking reader.
+# can CLIENT ROW: the bare bytes know neither TLS nor QoS 2, Paho has no blocking reader, and rumqttc and the libraries for C
+# have no call that waits for a confirmation or for a message.
 can() {
     case $1:$2 in
         raw:tls/* | raw:*/q2/* | paho:*/blocking-read/*) return 1 ;;
+        rumqttc:*/blocking-* | libmosquitto:*/blocking-* | paho.mqtt.c:*/blocking-*) return 1 ;;
     esac
 }

@@ -1,5 +1,7 @@
-//! Measures one row with the Rust API, and prints one line of JSON.
+//! Measures one row with one client, and prints one line of JSON.
 
+mod client;
+mod clients;
 mod reads;
 mod target;
 mod writes;
@@ -8,8 +10,6 @@ use std::process::ExitCode;
 
 use bench_tools::Outcome;
 use bench_tools::options::Options;
-
-const CLIENT: &str = "sinetstream-rust";
 
 fn main() -> ExitCode {
     match run() {
@@ -24,7 +24,12 @@ fn main() -> ExitCode {
 fn run() -> Outcome {
     let options = Options::parse(std::env::args().skip(1))?;
     let row = options.row()?;
-    let measured = if row.is_write() { writes::measure(&options, &row)? } else { reads::measure(&options, &row)? };
-    measured.print(CLIENT, &row.name);
+    let client = client::named(options.get("client")?)?;
+    let measured = if row.is_write() {
+        writes::measure(&*client, &options, &row)?
+    } else {
+        reads::measure(&*client, &options, &row)?
+    };
+    measured.print(options.get("client")?, &row.name);
     Ok(())
 }

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use bench_tools::Outcome;
 use serde_json::Value;
 
-/// The clients in the order of the columns; the first is the limit, the last two are the peers.
-pub const CLIENTS: [&str; 5] = ["raw", JAVA, RUST, "hivemq", "paho"];
+/// The clients in the order of the columns; the first is the limit.
+pub const CLIENTS: [&str; 8] = ["raw", JAVA, "hivemq", "paho", RUST, "rumqttc", "libmosquitto", "paho.mqtt.c"];
 pub const JAVA: &str = "sinetstream";
 pub const RUST: &str = "sinetstream-rust";
-pub const PEERS: [&str; 2] = ["hivemq", "paho"];
+/// What Java's API is compared with, and what the Rust API is.
+pub const JAVA_PEERS: &[&str] = &["hivemq", "paho"];
+pub const RUST_PEERS: &[&str] = &["rumqttc", "libmosquitto", "paho.mqtt.c"];
 
 pub struct Results {
     /// In the order of measuring.

@@ -1,6 +1,6 @@
 //! One table: a line for each row, a column for each client, and how this library compares.
 
-use super::results::{JAVA, PEERS, RUST, Results};
+use super::results::{JAVA, JAVA_PEERS, RUST, RUST_PEERS, Results};
 
 pub enum Better {
     More,
@@ -48,8 +48,12 @@ impl Table {
     /// Those for which there are measurements.
     fn comparisons(&self, clients: &[&str]) -> Vec<Comparison<'_>> {
         let measured = |client: &&str| clients.contains(client);
-        let all: [(_, _, &[&str]); 3] =
-            [("Java : best peer", JAVA, &PEERS), ("Java : raw", JAVA, &["raw"]), ("Rust : raw", RUST, &["raw"])];
+        let all: [(_, _, &[&str]); 4] = [
+            ("Java : best peer", JAVA, JAVA_PEERS),
+            ("Rust : best peer", RUST, RUST_PEERS),
+            ("Java : raw", JAVA, &["raw"]),
+            ("Rust : raw", RUST, &["raw"]),
+        ];
         let Some(better) = &self.better else { return Vec::new() };
         all.into_iter()
             .filter(|(_, ours, theirs)| measured(ours) && theirs.iter().any(measured))
