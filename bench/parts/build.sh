@@ -58,7 +58,9 @@ build_java() {
     library=$(tail -n 1 "$out/build.log")
     built 'bench/java' "${GRADLE:-gradle}" --no-daemon --console=plain -q -p bench \
         --project-cache-dir "$out/gradle" classpath "-Plibrary=$library"
-    java_classes=$(tail -n 1 "$out/build.log")
+    java_bare=$(tail -n 1 "$out/build.log")
+    # The library last: it brings an SLF4J that is too old for slf4j-nop.
+    java_classes=$java_bare:$library
     java_flags=()
     # Without it, newer JDKs warn about native libraries.
     [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -lt 22 ] ||

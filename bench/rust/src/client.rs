@@ -34,6 +34,9 @@ pub trait Open: Send {
 }
 
 pub trait Writer: Open {
+    /// Starts one write, and does not wait for its end.
+    fn start(&self, value: &[u8]) -> Outcome;
+
     /// Writes without waiting, but with no more than the window of unconfirmed messages; waits at the end until all have
     /// ended. Adds the messages that did well, and what went wrong.
     fn write_for(&mut self, value: &[u8], time: Duration, into: &mut Measured);

@@ -2,6 +2,7 @@
 
 mod client;
 mod clients;
+mod many;
 mod reads;
 mod target;
 mod writes;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use bench_tools::Outcome;
 use bench_tools::options::Options;
+use bench_tools::row::Kind;
 
 fn main() -> ExitCode {
     match run() {
@@ -25,11 +27,13 @@ fn run() -> Outcome {
     let options = Options::parse(std::env::args().skip(1))?;
     let row = options.row()?;
     let client = client::named(options.get("client")?)?;
-    let measured = if row.is_write() {
-        writes::measure(&*client, &options, &row)?
-    } else {
-        reads::measure(&*client, &options, &row)?
-    };
-    measured.print(options.get("client")?, &row.name);
+    let name = options.find("label").unwrap_or(options.get("client")?);
+    match row.kind {
+        Kind::Write { .. } | Kind::BlockingWrite { .. } => {
+            writes::measure(&*client, &options, &row)?.print(name, &row.name);
+        }
+        Kind::Read | Kind::BlockingRead => reads::measure(&*client, &options, &row)?.print(name, &row.name),
+        Kind::Clients { count } => many::measure(&*client, &options, &row, count)?.print(name, &row.name),
+    }
     Ok(())
 }

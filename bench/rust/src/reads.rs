@@ -66,7 +66,7 @@ impl Counts {
         self.messages.load(Ordering::Relaxed)
     }
 
-    fn problem(&self) -> Option<&String> {
+    pub fn problem(&self) -> Option<&String> {
         self.problem.get()
     }
 }

@@ -1,10 +1,13 @@
 //! Where a client connects to, and what for.
 
+use std::sync::Arc;
+
 use bench_tools::Outcome;
 use bench_tools::options::Options;
+use bench_tools::presence::Presence;
 use bench_tools::row::Row;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Target {
     pub host: String,
     pub port: u16,
@@ -16,6 +19,10 @@ pub struct Target {
     pub qos: u8,
     /// Bytes of a value.
     pub size: usize,
+    /// Of a client among many: its number.
+    pub number: usize,
+    /// Of a client among many: it comes back by itself after a lost connection, and tells here whether it has one.
+    pub presence: Option<Arc<Presence>>,
 }
 
 impl Target {
@@ -34,11 +41,13 @@ impl Target {
             topic,
             qos: row.qos,
             size: row.size,
+            number: 0,
+            presence: None,
         })
     }
 
-    /// A client identifier that only this process has.
+    /// A client identifier that no other client has.
     pub fn client_id(&self) -> String {
-        format!("bench-{}", std::process::id())
+        format!("bench-{}-{}", std::process::id(), self.number)
     }
 }

@@ -3,9 +3,11 @@
 pub mod control;
 pub mod feeding;
 pub mod latencies;
+pub mod many;
 pub mod measured;
 pub mod meter;
 pub mod options;
+pub mod presence;
 pub mod row;
 pub mod under_way;
 

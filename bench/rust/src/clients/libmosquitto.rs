@@ -152,16 +152,17 @@ impl Open for AsyncWriter {
 }
 
 impl Writer for AsyncWriter {
+    fn start(&self, value: &[u8]) -> Outcome {
+        let (size, bytes) = (c_int::try_from(value.len())?, value.as_ptr().cast());
+        // SAFETY: the client is open; topic and value live longer than the call, which copies them.
+        succeeded("mosquitto_publish", unsafe {
+            let (client, topic) = (self.handle.client, self.topic.as_ptr());
+            ffi::mosquitto_publish(client, ptr::null_mut(), topic, size, bytes, self.qos, false)
+        })
+    }
+
     fn write_for(&mut self, value: &[u8], time: Duration, into: &mut Measured) {
-        let (client, topic, qos) = (self.handle.client, &self.topic, self.qos);
-        self.under_way.write_for(time, into, || {
-            // SAFETY: the client is open; topic and value live longer than the call, which copies them, and a value of a row
-            // has fewer bytes than an `int` counts.
-            succeeded("mosquitto_publish", unsafe {
-                let (bytes, size) = (value.as_ptr().cast(), value.len() as c_int);
-                ffi::mosquitto_publish(client, ptr::null_mut(), topic.as_ptr(), size, bytes, qos, false)
-            })
-        });
+        self.under_way.write_for(time, into, || self.start(value));
     }
 }
 

@@ -185,17 +185,18 @@ impl Open for AsyncWriter {
 }
 
 impl Writer for AsyncWriter {
-    fn write_for(&mut self, value: &[u8], time: Duration, into: &mut Measured) {
-        let (client, topic, qos) = (self.handle.client, &self.topic, self.qos);
+    fn start(&self, value: &[u8]) -> Outcome {
+        let (size, bytes) = (c_int::try_from(value.len())?, value.as_ptr().cast());
         let mut response = ffi::ResponseOptions::new(on_sent, on_failed, self.handle.context.cast());
-        self.under_way.write_for(time, into, || {
-            // SAFETY: the client is open; topic, value and options live longer than the call, which copies them, and a value of
-            // a row has fewer bytes than an `int` counts.
-            succeeded("MQTTAsync_send", unsafe {
-                let (size, bytes) = (value.len() as c_int, value.as_ptr().cast());
-                ffi::MQTTAsync_send(client, topic.as_ptr(), size, bytes, qos, 0, &mut response)
-            })
-        });
+        // SAFETY: the client is open; topic, value and options live longer than the call, which copies them.
+        succeeded("MQTTAsync_send", unsafe {
+            let (client, topic) = (self.handle.client, self.topic.as_ptr());
+            ffi::MQTTAsync_send(client, topic, size, bytes, self.qos, 0, &mut response)
+        })
+    }
+
+    fn write_for(&mut self, value: &[u8], time: Duration, into: &mut Measured) {
+        self.under_way.write_for(time, into, || self.start(value));
     }
 }
 

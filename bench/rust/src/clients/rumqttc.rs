@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use bench_tools::Outcome;
 use bench_tools::measured::Measured;
+use bench_tools::presence::Presence;
 use bytes::Bytes;
 use rumqttc::tokio_rustls::rustls::pki_types::CertificateDer;
 use rumqttc::tokio_rustls::rustls::pki_types::pem::PemObject;
 use rumqttc::tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS, TlsConfiguration, Transport,
+    AsyncClient, ClientError, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS, TlsConfiguration,
+    Transport,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Semaphore, oneshot};
@@ -30,6 +32,8 @@ const ENVELOPE: usize = 1024;
 const FEW: usize = 10;
 /// How long nothing may end before the rest is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two attempts to connect, as long as the others' shortest; without it the loop would ask without a pause.
+const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Rumqttc {
     runtime: Runtime,
@@ -69,9 +73,9 @@ impl Rumqttc {
     }
 
     /// Starts the task that polls, and waits until it says that the client is ready.
-    fn polled(&self, event_loop: EventLoop, polling: Polling) -> Outcome<JoinHandle<()>> {
+    fn polled(&self, event_loop: EventLoop, polling: Polling, back: Option<Back>) -> Outcome<JoinHandle<()>> {
         let (ready, is_ready) = oneshot::channel();
-        let task = self.runtime.spawn(polling.poll(event_loop, ready));
+        let task = self.runtime.spawn(polling.poll(event_loop, ready, back));
         is_ready.blocking_recv().map_err(|_| "rumqttc's event loop has ended")??;
         Ok(task)
     }
@@ -83,7 +87,7 @@ impl Client for Rumqttc {
         options.set_inflight(u16::try_from(window)?);
         let (client, event_loop) = new_client(options, window);
         let progress = Arc::new(Progress { room: Semaphore::new(window), problem: OnceLock::new() });
-        let task = self.polled(event_loop, Polling::Writer(progress.clone()))?;
+        let task = self.polled(event_loop, Polling::Writer(progress.clone()), Back::of(target, None))?;
         let (runtime, topic, qos) = (self.runtime.handle().clone(), target.topic.clone(), qos(target.qos));
         Ok(Box::new(AsyncWriter { runtime, client, task, topic, qos, window, progress }))
     }
@@ -91,7 +95,7 @@ impl Client for Rumqttc {
     fn reader(&self, target: &Target, counts: Arc<Counts>) -> Outcome<Box<dyn Open>> {
         let (client, event_loop) = new_client(self.options(target)?, FEW);
         client.try_subscribe(&target.topic, qos(target.qos))?;
-        let task = self.polled(event_loop, Polling::Reader(counts))?;
+        let task = self.polled(event_loop, Polling::Reader(counts), Back::of(target, Some(&client)))?;
         Ok(Box::new(Reading { runtime: self.runtime.handle().clone(), client, task }))
     }
 }
@@ -113,6 +117,28 @@ struct Progress {
     problem: OnceLock<String>,
 }
 
+/// How a client among many comes back after a lost connection: the next poll connects again.
+struct Back {
+    presence: Arc<Presence>,
+    /// A clean session has no subscription: a reader subscribes again.
+    subscription: Option<(AsyncClient, String, QoS)>,
+}
+
+impl Back {
+    fn of(target: &Target, reader: Option<&AsyncClient>) -> Option<Back> {
+        let subscription = reader.map(|client| (client.clone(), target.topic.clone(), qos(target.qos)));
+        Some(Back { presence: target.presence.clone()?, subscription })
+    }
+
+    fn connected(&self, again: bool) -> Result<(), ClientError> {
+        self.presence.connected();
+        match &self.subscription {
+            Some((client, topic, qos)) if again => client.try_subscribe(topic, *qos),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What the event loop's task does with the events.
 enum Polling {
     Writer(Arc<Progress>),
@@ -120,32 +146,45 @@ enum Polling {
 }
 
 impl Polling {
-    /// Until the client has disconnected, or the connection is lost. `ready` is told when it is connected and subscribed.
-    async fn poll(self, mut event_loop: EventLoop, ready: oneshot::Sender<Outcome>) {
+    /// Until the client has disconnected, or the connection is lost and it is not to come back. `ready` is told when it is
+    /// connected and subscribed.
+    async fn poll(self, mut event_loop: EventLoop, ready: oneshot::Sender<Outcome>, back: Option<Back>) {
         let mut ready = Some(ready);
-        let mut is_ready = |outcome| ready.take().is_some_and(|ready| ready.send(outcome).is_ok());
         loop {
-            match (event_loop.poll().await, &self) {
-                (Ok(Event::Outgoing(Outgoing::Disconnect)), _) => return,
+            let event = match event_loop.poll().await {
+                Ok(event) => event,
+                Err(error) => {
+                    let problem = error.to_string();
+                    match (ready.take(), &back) {
+                        // Whoever waits is told, or does not wait any more.
+                        (Some(ready), _) => return drop(ready.send(Err(problem.into()))),
+                        (None, None) => return self.fail(&problem),
+                        (None, Some(back)) => back.presence.lost(),
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            match (event, &self) {
+                (Event::Outgoing(Outgoing::Disconnect), _) => return,
                 // At QoS 0 a message has no confirmation: it ends when it is sent.
                 (
-                    Ok(Event::Incoming(Packet::PubAck(_) | Packet::PubComp(_)) | Event::Outgoing(Outgoing::Publish(0))),
+                    Event::Incoming(Packet::PubAck(_) | Packet::PubComp(_)) | Event::Outgoing(Outgoing::Publish(0)),
                     Polling::Writer(progress),
                 ) => progress.room.add_permits(1),
-                (Ok(Event::Incoming(Packet::Publish(message))), Polling::Reader(counts)) => {
+                (Event::Incoming(Packet::Publish(message)), Polling::Reader(counts)) => {
                     counts.add(message.payload.len());
                 }
-                (Ok(Event::Incoming(Packet::ConnAck(_))), Polling::Writer(_))
-                | (Ok(Event::Incoming(Packet::SubAck(_))), Polling::Reader(_)) => {
-                    is_ready(Ok(()));
-                }
-                (Ok(_), _) => {}
-                (Err(error), _) => {
-                    if !is_ready(Err(error.to_string().into())) {
-                        self.fail(&error.to_string());
+                (Event::Incoming(Packet::ConnAck(_)), _) => {
+                    if let Some(Err(error)) = back.as_ref().map(|back| back.connected(ready.is_none())) {
+                        return self.fail(&error.to_string());
                     }
-                    return;
+                    if matches!(self, Polling::Writer(_)) {
+                        tell(&mut ready);
+                    }
                 }
+                (Event::Incoming(Packet::SubAck(_)), _) => tell(&mut ready),
+                _ => {}
             }
         }
     }
@@ -158,6 +197,13 @@ impl Polling {
             }
             Polling::Reader(counts) => counts.fail(problem),
         }
+    }
+}
+
+/// Whoever waits is told, or does not wait any more.
+fn tell(ready: &mut Option<oneshot::Sender<Outcome>>) {
+    if let Some(ready) = ready.take() {
+        let _ = ready.send(Ok(()));
     }
 }
 
@@ -178,6 +224,10 @@ impl Open for AsyncWriter {
 }
 
 impl Writer for AsyncWriter {
+    fn start(&self, value: &[u8]) -> Outcome {
+        Ok(self.client.try_publish(&self.topic, self.qos, false, value)?)
+    }
+
     fn write_for(&mut self, value: &[u8], time: Duration, into: &mut Measured) {
         let (client, topic, qos) = (self.client.clone(), self.topic.clone(), self.qos);
         let (value, progress, window) = (Bytes::copy_from_slice(value), self.progress.clone(), self.window);

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use bench_tools::Outcome;
 use bench_tools::measured::Measured;
+use bench_tools::presence::Presence;
 use sinetstream::config::{Map, Value};
 use sinetstream::{
-    AsyncMessageReader, AsyncMessageWriter, Consistency, MessageReader, MessageReaderBuilder, MessageWriter,
-    MessageWriterBuilder,
+    AsyncMessageReader, AsyncMessageWriter, ConnectionEvent, Consistency, MessageReader, MessageReaderBuilder,
+    MessageWriter, MessageWriterBuilder,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -73,6 +74,12 @@ impl Open for AsyncWriter {
 }
 
 impl Writer for AsyncWriter {
+    fn start(&self, value: &[u8]) -> Outcome {
+        // What is sent goes on without whoever could wait for it.
+        drop(pollster::block_on(self.writer.send(value))?);
+        Ok(())
+    }
+
     fn write_for(&mut self, value: &[u8], time: Duration, into: &mut Measured) {
         pollster::block_on(write_async(&self.writer, value, self.window, time, into));
     }
@@ -164,21 +171,37 @@ impl Open for Fetching {
 }
 
 fn writers(target: &Target) -> MessageWriterBuilder<[u8]> {
-    MessageWriter::<[u8]>::builder()
+    let mut builder = MessageWriter::<[u8]>::builder()
         .no_config(true)
         .service_type("mqtt")
         .topic(&target.topic)
         .consistency(consistency(target))
-        .parameters(parameters(target))
+        .parameters(parameters(target));
+    if let Some(presence) = target.presence.clone() {
+        builder = builder.on_connection_event(move |event| tell(&presence, event));
+    }
+    builder
 }
 
 fn readers(target: &Target) -> MessageReaderBuilder<Vec<u8>> {
-    MessageReader::<Vec<u8>>::builder()
+    let mut builder = MessageReader::<Vec<u8>>::builder()
         .no_config(true)
         .service_type("mqtt")
         .topic(&target.topic)
         .consistency(consistency(target))
-        .parameters(parameters(target))
+        .parameters(parameters(target));
+    if let Some(presence) = target.presence.clone() {
+        builder = builder.on_connection_event(move |event| tell(&presence, event));
+    }
+    builder
+}
+
+fn tell(presence: &Presence, event: &ConnectionEvent) {
+    match event {
+        ConnectionEvent::Connected { .. } => presence.connected(),
+        ConnectionEvent::Lost { .. } | ConnectionEvent::Ended { .. } => presence.lost(),
+        _ => {}
+    }
 }
 
 fn parameters(target: &Target) -> Map {
