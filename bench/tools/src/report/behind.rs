@@ -42,7 +42,7 @@ fn behind(results: &Results, row: &str, ours: &str, peers: &[&'static str], figu
         return None;
     }
     let (range, peers) = (figure.range(results, row, ours)?, figure.range(results, row, peer)?);
-    let noise = if range.rounds > 1 && !range.is_apart_from(&peers) { ", within the noise" } else { "" };
+    let noise = if range.rounds > 1 && range.overlaps(&peers) { ", within the noise" } else { "" };
     let number = |value| number(value, figure.decimals);
     Some(line(&[
         row.to_owned(),

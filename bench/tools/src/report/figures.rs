@@ -74,9 +74,9 @@ pub struct Range {
 }
 
 impl Range {
-    /// True when each round of one lies on the same side of each round of the other. One round alone shows nothing.
-    pub fn is_apart_from(&self, other: &Range) -> bool {
-        self.rounds.min(other.rounds) > 1 && (self.most < other.least || other.most < self.least)
+    /// False when each round of one lies on the same side of each round of the other.
+    pub fn overlaps(&self, other: &Range) -> bool {
+        self.least <= other.most && other.least <= self.most
     }
 }
 
@@ -110,11 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_apart_when_they_do_not_overlap() {
-        let range = |least, most, rounds| Range { least, most, rounds };
-        assert!(range(1.0, 2.0, 3).is_apart_from(&range(2.1, 3.0, 3)));
-        assert!(range(2.1, 3.0, 3).is_apart_from(&range(1.0, 2.0, 3)));
-        assert!(!range(1.0, 2.0, 3).is_apart_from(&range(2.0, 3.0, 3)));
-        assert!(!range(1.0, 1.0, 1).is_apart_from(&range(2.0, 3.0, 3)), "one round");
+    fn ranges_overlap_or_are_apart() {
+        let range = |least, most| Range { least, most, rounds: 3 };
+        assert!(!range(1.0, 2.0).overlaps(&range(2.1, 3.0)));
+        assert!(!range(2.1, 3.0).overlaps(&range(1.0, 2.0)));
+        assert!(range(1.0, 2.0).overlaps(&range(2.0, 3.0)));
+        assert!(range(1.0, 9.0).overlaps(&range(2.0, 3.0)) && range(2.0, 3.0).overlaps(&range(1.0, 9.0)));
     }
 }
