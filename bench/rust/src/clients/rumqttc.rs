@@ -1,5 +1,5 @@
 //! rumqttc's asynchronous client, MQTT 3.1.1. As its documentation shows it, one task polls the event loop and another
-//! publishes; the size of its channel and its limit of messages in flight are the row's window.
+//! publishes, on one thread; the size of its channel and its limit of messages in flight are the row's window.
 
 use std::fs;
 use std::sync::{Arc, OnceLock};
