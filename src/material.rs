@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 use zeroize::Zeroizing;
@@ -18,6 +17,7 @@ use crate::kept::{Digest, Inputs, Kept};
 use crate::keys::chain;
 use crate::keys::pem::{self, Section};
 use crate::keys::private::{self, Key, Problem};
+use crate::keys::public::public_key;
 use crate::keys::token::{self, Limit};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
@@ -262,8 +262,7 @@ fn beside_token(
     let pin = read.transpose()?.or(pin);
     let chain = configured.certificate.as_ref().map(|source| {
         let chain = certificates(source, &sections(source)?)?;
-        ParsedCertificate::try_from(&chain[0])
-            .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
+        public_key(&chain[0]).ok_or_else(|| source.problem(DAMAGED.into()))?;
         Ok::<_, Error>(chain)
     });
     Ok((pin, chain.transpose()?))
@@ -327,6 +326,8 @@ pub(crate) async fn token_identity(
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
+const DAMAGED: &str = "the certificate is damaged, or is none";
+
 const LATER: &str = ", but a later one in it does; the client's own must come first";
 
 /// `place`: where the key was named.
@@ -346,10 +347,10 @@ fn certified(
     certificate_source: &Source,
 ) -> Result<Arc<CertifiedKey>> {
     let own = chain.first().ok_or_else(|| certificate_source.problem("no certificate in it".into()))?;
-    let parsed = ParsedCertificate::try_from(own)
-        .map_err(|e| certificate_source.problem(format!("the certificate is not valid: {e}")))?;
+    // Its version does not matter for that: it is the broker who looks at the certificate.
+    let public_key_of_own = public_key(own).ok_or_else(|| certificate_source.problem(DAMAGED.into()))?;
     let mismatch = |is_of_later| mismatch(&key_source.described(), certificate_source, is_of_later);
-    let completed = private::with_public_key(&key, &parsed.subject_public_key_info());
+    let completed = private::with_public_key(&key, &public_key_of_own);
     let is_completed = completed.is_some();
     // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
     let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
@@ -363,16 +364,12 @@ fn certified(
         }
     })?;
     let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        Ok(()) => Ok(Arc::new(certified)),
-        Err(_) => {
-            let spki = certified.key.public_key();
-            let is_other = certified.cert.iter().skip(1).any(|other| {
-                ParsedCertificate::try_from(other).is_ok_and(|other| Some(other.subject_public_key_info()) == spki)
-            });
-            Err(mismatch(is_other))
-        }
+    let spki = certified.key.public_key();
+    if spki.as_ref() == Some(&public_key_of_own) {
+        return Ok(Arc::new(certified));
     }
+    let is_other = certified.cert.iter().skip(1).any(|other| public_key(other).is_some_and(|key| Some(key) == spki));
+    Err(mismatch(is_other))
 }
 
 /// All certificates, at least one.

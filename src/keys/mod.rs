@@ -4,4 +4,5 @@ pub(crate) mod chain;
 mod cost;
 pub(crate) mod pem;
 pub(crate) mod private;
+pub(crate) mod public;
 pub(crate) mod token;
