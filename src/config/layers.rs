@@ -326,6 +326,24 @@ impl Parameters {
         api(upper) >= api(lower)
     }
 
+    /// The configuration file.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.origins.iter().find_map(|origin| match origin {
+            Origin::File { file, .. } => Some(file.path.clone()),
+            _ => None,
+        })
+    }
+
+    /// Lets go of all others.
+    pub fn keep(&mut self, names: &[&str]) {
+        self.entries.retain(|entry| names.contains(&entry.name.as_str()));
+    }
+
+    /// True when the configuration file has set it.
+    pub fn is_from_file(&self, entry: &Entry) -> bool {
+        matches!(self.origins[entry.layer], Origin::File { .. })
+    }
+
     /// True when a configuration server has set it.
     pub fn is_from_server(&self, entry: &Entry) -> bool {
         matches!(self.origins[entry.layer], Origin::Server { .. })

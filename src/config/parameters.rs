@@ -131,6 +131,7 @@ pub(crate) const TLS: &[(&str, Support)] = &[
     ("keyStore", Built),
     ("keyStoreType", Built),
     ("keyStorePassword", Built),
+    ("keyStoreAlias", Built),
     ("keyStore_data", Built),
     ("ciphers", Built),
     ("tls_version", Built),

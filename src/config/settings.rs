@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::broker::{self, Broker};
 use super::extractor::{Extractor, MAX_STRING};
 use super::layers::Parameters;
+use super::login_file::LoginFile;
 use super::message::MessageSettings;
 use super::mqtt::ConnectProperties;
 use super::tls::TlsSettings;
@@ -18,7 +19,7 @@ use crate::terms::{CONSISTENCY_NAMES, Consistency, MessageProperties, Version, t
 use crate::wiped::Secret;
 
 /// A login. `Debug` hides it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Credentials {
     /// MQTT 5 allows a password alone.
     pub username: Option<String>,
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
     /// `None`: MQTT without a WebSocket around it.
     pub web_socket: Option<WebSocketSettings>,
     pub credentials: Option<Credentials>,
+    /// Where the login can be read again.
+    pub login_file: Option<LoginFile>,
     /// A writer has one topic name, a reader one or more topic filters.
     pub topics: Vec<String>,
     pub client_id: String,
@@ -148,6 +151,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         tls,
         web_socket,
         credentials,
+        login_file: None,
         topics: take.topics(plugged.is_none()),
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,
@@ -290,7 +294,7 @@ impl Extractor {
         Some(id)
     }
 
-    fn credentials(&mut self, version: Version) -> Option<Credentials> {
+    pub(super) fn credentials(&mut self, version: Version) -> Option<Credentials> {
         match self.value("username_pw", &[])? {
             Value::Map(map) if map.iter().all(|(_, value)| *value == Value::Null) => {
                 self.no_effect("username_pw", "it is empty, so no user name is sent");

@@ -28,6 +28,11 @@ pub(crate) fn dates(certificate: &CertificateDer<'_>) -> Option<(Duration, Durat
     Some((validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration()))
 }
 
+/// The name of whoever has signed it, in DER.
+pub(crate) fn issuer(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    Certificate::from_der(certificate).ok()?.tbs_certificate().issuer().to_der().ok()
+}
+
 /// The certificate at this place with those that issued it, up to the authority that has signed itself, which brokers have.
 pub(crate) fn chain(own: usize, all: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
     let parsed: Vec<_> = all.iter().map(|der| Certificate::from_der(der).ok()).collect();

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::steps::Steps;
 use super::suspicion::Suspicion;
-use crate::config::Version;
+use crate::config::{Credentials, Version};
 use crate::error::{Error, Result};
 
 /// Runs a client from its opening to its end.
@@ -60,6 +60,8 @@ struct Driver<'a> {
     last_failure: Instant,
     /// An attempt was made for the sake of a close.
     tried_for_close: bool,
+    /// The login, as it was read the last time.
+    credentials: Option<Credentials>,
     suspicion: Suspicion,
 }
 
@@ -78,6 +80,7 @@ impl<'a> Driver<'a> {
             session_of: None,
             last_failure: Instant::now(),
             tried_for_close: false,
+            credentials: plan.connect.credentials.clone(),
             suspicion: Suspicion::default(),
         }
     }
@@ -200,13 +203,40 @@ impl<'a> Driver<'a> {
             let broker = self.plan.brokers[self.broker].to_string();
             self.shared.announce(ConnectionEvent::Retrying { delay, broker, cause });
             let hurried = self.pause(planned).await;
-            match self.attempt().await {
+            let mut attempt = self.attempt().await;
+            if let Err(Refused::ForGood(Error::Authentication { .. })) = &attempt
+                && self.has_another_login().await
+            {
+                attempt = self.attempt().await;
+            }
+            match attempt {
                 Ok(opened) => return Ok(opened),
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => cause = error,
             }
             // An attempt for the sake of a write is one more, and takes the place of none.
             next = (hurried && !self.tried_for_close).then_some(planned);
+        }
+    }
+
+    /// Whether the configuration file has another login by now than the one that was refused. It is shown to the broker once, so
+    /// that a wrong password does not lock the account.
+    async fn has_another_login(&mut self) -> bool {
+        let Some(file) = self.plan.login_file.clone() else { return false };
+        match tokio::task::spawn_blocking(move || file.read()).await {
+            Ok(Ok(read)) if read != self.credentials => {
+                self.credentials = read;
+                true
+            }
+            Ok(Ok(_)) => false,
+            Ok(Err(error)) => {
+                tracing::warn!("the login is refused, and the configuration can't be read again: {error}");
+                false
+            }
+            Err(error) => {
+                tracing::warn!("reading the configuration again: {error}");
+                false
+            }
         }
     }
 
@@ -244,6 +274,7 @@ impl<'a> Driver<'a> {
     async fn attempt(&mut self) -> std::result::Result<Opened, Refused> {
         let mut connect = self.plan.connect.clone();
         connect.client_id = self.shared.client_id().to_owned();
+        connect.credentials.clone_from(&self.credentials);
         let is_its_own = self.session_of == Some(self.broker);
         if connect.version == Version::V5 {
             // Where our session is, a clean start has been made already.

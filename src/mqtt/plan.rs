@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::link::{Dialer, Network, Tls};
 use super::protocol::{Connect, Will};
 use super::runtime::Runtime;
-use crate::config::{Broker, Consistency, Role, Settings, WebSocketSettings};
+use crate::config::{Broker, Consistency, LoginFile, Role, Settings, WebSocketSettings};
 use crate::error::Result;
 use crate::material::KeyMaterial;
 
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub tls: Option<Tls>,
     pub web_socket: Option<WebSocketSettings>,
     pub connect: Connect,
+    /// Where the login can be read again.
+    pub login_file: Option<LoginFile>,
     pub connection_timeout: Duration,
     /// What a reader subscribes to; empty for a writer.
     pub topics: Vec<String>,
@@ -67,6 +69,7 @@ impl Plan {
                 will,
                 properties: settings.connect_properties.clone(),
             },
+            login_file: settings.login_file.clone(),
             connection_timeout: settings.connection_timeout,
             topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
             qos: settings.consistency,

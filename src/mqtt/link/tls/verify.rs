@@ -63,6 +63,10 @@ impl Verifier {
         })
     }
 
+    pub fn roots(&self) -> Arc<Roots> {
+        self.roots.clone()
+    }
+
     /// From now on these are revoked.
     pub fn revoke(&self, lists: Vec<CertRevocationList<'static>>) {
         *lock(&self.revocations) = Some(lists);
