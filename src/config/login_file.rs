@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::extractor::Extractor;
 use super::layers::{Origin, Parameters};
-use super::settings::Credentials;
+use super::login::Credentials;
 use super::value::Map;
 use super::{BroughtAlong, Request, Role, document, find};
 use crate::error::Result;
