@@ -14,11 +14,12 @@ use crate::config::{ClientCertificate, Content, Password, Source, Store, TokenKe
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kept::{Digest, Inputs, Kept};
-use crate::keys::chain;
-use crate::keys::pem::{self, Section};
+use crate::keys::pem;
 use crate::keys::private::{self, Key, Problem};
 use crate::keys::public::public_key;
+use crate::keys::section::Section;
 use crate::keys::token::{self, Limit};
+use crate::keys::{chain, foreign};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
@@ -145,6 +146,9 @@ pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Arc<Roots>>
             ROOTS.get(digest, || {
                 let mut roots = Roots::new(digest, are_judged);
                 let sections = pem::sections(bytes.bytes()).map_err(|what| source.problem(what))?;
+                if sections.iter().any(Section::is_not_for_servers) {
+                    return Err(source.problem(NOT_FOR_SERVERS.into()));
+                }
                 for certificate in certificates(source, &sections)? {
                     let added = roots.add(certificate, false);
                     added.map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
@@ -246,8 +250,11 @@ fn pem_identity(certificate: &Source, key: Option<&Source>, password: Option<&Pa
     let chain = certificates(certificate, &sections_of_certificate)?;
     let (source, key_section) = match key {
         Some(source) => {
-            let found = sections(source)?.into_iter().find(private::is_key);
-            (source, found.ok_or_else(|| source.problem("no private key in it in PEM".into()))?)
+            let mut found = sections(source)?;
+            match found.iter().position(private::is_key) {
+                Some(place) => (source, found.swap_remove(place)),
+                None => return Err(source.problem(foreign::instead(&found, "private key"))),
+            }
         }
         None => {
             let found = sections_of_certificate.into_iter().find(private::is_key);
@@ -376,6 +383,9 @@ pub(crate) async fn token_identity(
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
+const NOT_FOR_SERVERS: &str = "a certificate in it is not to be trusted for servers, by its own words (TRUSTED CERTIFICATE); 'openssl x509 -in FILE \
+     -out NEW' leaves them out";
+
 const DAMAGED: &str = "the certificate is not valid: it is damaged, or none at all";
 
 const LATER: &str = ", but a later one in it does; the client's own must come first";
@@ -425,9 +435,9 @@ fn certified(
 /// All certificates, at least one.
 fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<CertificateDer<'static>>> {
     let found = sections.iter().filter(|section| section.is_certificate());
-    let found: Vec<_> = found.map(|section| CertificateDer::from(section.body.to_vec())).collect();
+    let found: Vec<_> = found.map(|section| CertificateDer::from(section.certificate().to_vec())).collect();
     match found.is_empty() {
-        true => Err(source.problem("no certificate in it in PEM".into())),
+        true => Err(source.problem(foreign::instead(sections, "certificate"))),
         false => Ok(found),
     }
 }

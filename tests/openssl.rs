@@ -218,6 +218,12 @@ fn a_common_name_counts_where_there_is_no_other_name() {
     assert!(warnings[0].contains("subjectAltName=DNS:localhost"), "{warnings:?}");
     refused(&certificate, &ca, "127.0.0.1", &["not for '127.0.0.1'", "subjectAltName"]);
     assert_eq!(accepted(&certificate, &ca, "127.0.0.1", false), Vec::<String>::new());
+    // An address is none by its letters.
+    let letters = folder.signed("rsa:2048", "x", "subjectAltName=DNS:127.0.0.1", "");
+    let is = ["not for '127.0.0.1' (IP address)", "it is for '127.0.0.1' (DNS name)", "subjectAltName=IP:127.0.0.1"];
+    refused(&letters, &ca, "127.0.0.1", &is);
+    let address = folder.signed("rsa:2048", "x", "subjectAltName=IP:127.0.0.1", "");
+    refused(&address, &ca, "localhost", &["not for 'localhost':", "it is for '127.0.0.1' (IP address)", "'brokers'"]);
     let other = folder.signed("rsa:2048", "other.example.org", "basicConstraints=CA:FALSE", "");
     refused(&other, &ca, "localhost", &["not for 'localhost'"]);
     let both = folder.signed("rsa:2048", "localhost", "subjectAltName=DNS:other.example.org", "");
@@ -557,6 +563,28 @@ fn what_is_revoked_is_refused() {
         }
     }
     drop(writer);
+}
+
+/// What is missing is the broker's to send; the line shows what it sends.
+#[test]
+#[cfg(feature = "cli")]
+fn check_names_the_broker_where_an_authority_in_between_is_missing() {
+    let folder = Folder::new();
+    folder.make("middle", "middle", "ca", AUTHORITY, "");
+    folder.make("server", "server", "middle", SERVER, "");
+    let server = Server::start(&folder, &folder.made("server"));
+    let brokers = format!("brokers={}", server.address());
+    let trusted = format!("tls.ca_certs={}", folder.file("ca.pem").display());
+    let ended = common::command::run(["check", "-nc", "type=mqtt", "topic=t", &brokers, &trusted]).expect(4);
+    let text = ended.text();
+    for words in ["'CN=middle'", "does not send the certificates of the authorities in between", "appends"] {
+        assert!(text.contains(words), "'{words}' is not in: {text}");
+    }
+    let line = text.split('\'').find(|part| part.starts_with("openssl s_client")).expect("a command");
+    let mut command = Command::new("openssl");
+    let output = command.args(line.split(' ').skip(1)).stdin(Stdio::null()).output().expect("openssl s_client");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("i:CN = middle") || shown.contains("i:CN=middle"), "{shown}");
 }
 
 #[test]

@@ -343,7 +343,7 @@ fn what_does_not_fit_is_told_before_connecting() {
     let der = "30820101300d06092a864886f70d0101";
     let der: Vec<u8> = (0..der.len()).step_by(2).map(|at| u8::from_str_radix(&der[at..at + 2], 16).unwrap()).collect();
     let der = broker.write("certificate.der", der).display().to_string();
-    refused(try_open(pair(&der, &key)), is_io, &["certificate.der", "is DER, but PEM is expected"]);
+    refused(try_open(pair(&der, &key)), is_io, &["certificate.der", "no certificate in it"]);
     let broken = tls([("certfile_data", "-----BEGIN CERTIFICATE-----\n"), ("keyfile_data", "x")]);
     refused(try_open(broken), is_configuration, &["'tls.certfile_data'", "END is missing"]);
     let garbage = path("garbage.pem", "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n");

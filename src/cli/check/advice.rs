@@ -23,8 +23,8 @@ pub(super) fn on_files(error: &Error) -> Advice {
     let text = error.to_string();
     if !text.contains(".pkcs11") {
         return Advice::new(
-            "a file that 'tls' names is missing, not readable, or holds something else",
-            "check the paths in 'tls'; relative ones start in the current folder",
+            "a file that 'tls' names is missing, not readable, or holds something else than the error says is expected",
+            "check the file that the error names; relative paths start in the current folder",
         );
     }
     if text.contains("PIN") {
@@ -73,8 +73,14 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     if has(&["not signed by a trusted", "unknownissuer", "unknown issuer"]) {
         return match own_authority {
             true => Advice::new(
-                "the file of 'tls.ca_certs' is not of the authority that signed the broker's certificate",
-                "get the authority's certificate (PEM) from the broker's operator and name it in 'tls.ca_certs'",
+                "'tls.ca_certs' has not the authority that signed the broker's certificate, or the broker does not send the \
+                 certificates of the authorities in between",
+                format!(
+                    "see what it sends with 'openssl s_client -connect {} -showcerts': where the last certificate's issuer ('i:') is \
+                     an authority in between, the operator appends that one's certificate to the broker's own (Mosquitto: 'certfile'); \
+                     otherwise get the certificate of that issuer (PEM) and name it in 'tls.ca_certs'",
+                    settings.brokers.first().map(ToString::to_string).unwrap_or_default()
+                ),
             ),
             false => Advice::new(
                 "an authority that this system does not know has signed the broker's certificate",
