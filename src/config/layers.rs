@@ -11,7 +11,7 @@ use super::path;
 use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
-use super::{Request, query, yaml};
+use super::{Request, lost, query, yaml};
 use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
@@ -95,6 +95,15 @@ impl Parameters {
     pub fn add_layer(&mut self, origin: Origin, map: &Map) {
         let layer = self.origins.len();
         self.origins.push(origin);
+        let commented = match &self.origins[layer] {
+            Origin::File { file, path, .. } => lost::commented(&file.text, path, map),
+            _ => Vec::new(),
+        };
+        for place in commented {
+            let message =
+                "has no value, because '#' begins a comment there; put the value in quotes, or leave the name out";
+            self.problem_at(layer, &place, message);
+        }
         let mut written = Vec::new();
         for (name, value) in map.iter() {
             match (name, value) {
@@ -194,13 +203,43 @@ impl Parameters {
 
     /// Looks at every parameter once: unknown ones are warned of, those that are not built are refused.
     pub fn check_support(&mut self) {
+        let mut variables = 0;
         for entry in std::mem::take(&mut self.entries) {
             self.check_name(PARAMETERS, &entry.name, entry.layer, &entry.written);
             self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
+            if entry.encrypted.is_none() {
+                self.look_for_variables(&entry.value, entry.layer, &mut entry.written.clone(), &mut variables);
+            }
             self.entries.push(entry);
         }
         if self.more_unknown > 0 {
             self.warnings.push(format!("{} more names are not known and are ignored", self.more_unknown));
+        }
+    }
+
+    /// Whoever writes `${NAME}` has a program in mind that puts the variable in. The value may be a secret all the same.
+    fn look_for_variables(&mut self, value: &Value, layer: usize, written: &mut Vec<String>, found: &mut usize) {
+        match value {
+            Value::Str(text) if lost::is_variable(text) && *found < MAX_UNKNOWN => {
+                *found += 1;
+                let warning = format!(
+                    "{} is of the form ${{NAME}} and is used as it stands, because variables of the environment are not put in; the \
+                     program can give the value to the builder, or 'envsubst' can write the file",
+                    self.place(layer, written)
+                );
+                self.warnings.push(warning);
+            }
+            Value::Map(map) => map.iter().for_each(|(name, value)| {
+                written.push(name.to_owned());
+                self.look_for_variables(value, layer, written, found);
+                written.pop();
+            }),
+            Value::List(items) => items.iter().enumerate().for_each(|(index, value)| {
+                written.push(index.to_string());
+                self.look_for_variables(value, layer, written, found);
+                written.pop();
+            }),
+            _ => {}
         }
     }
 

@@ -17,6 +17,7 @@ mod http;
 mod layers;
 mod login;
 mod login_file;
+mod lost;
 mod message;
 mod mqtt;
 mod named_files;

@@ -264,6 +264,43 @@ pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'
         .map(|(_, known)| known)
 }
 
+/// True for names whose values are texts that people write without quotes.
+pub(crate) fn is_text(name: &str) -> bool {
+    const TEXTS: &[&str] = &[
+        "type",
+        "brokers",
+        "topic",
+        "client_id",
+        "consistency",
+        "value_type",
+        "value_serializer",
+        "value_deserializer",
+        "protocol",
+        "transport",
+        "path",
+        "ca_certs",
+        "certfile",
+        "trustStore",
+        "trustStoreType",
+        "tls_version",
+        "ciphers",
+        "cert_reqs",
+        "module",
+        "serial",
+        "label",
+        "id",
+        "pin_file",
+        "algorithm",
+        "mode",
+        "padding",
+        "auth_method",
+        "content_type",
+        "response_topic",
+        "proxy_addr",
+    ];
+    TEXTS.contains(&canonical(name)) || name.ends_with("username")
+}
+
 /// True for names whose values are hidden from people.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
