@@ -2,7 +2,7 @@
 //! tests hold together.
 
 use crate::config::{Settings, Trust};
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::mqtt::steps::Step;
 
 /// For people.
@@ -205,17 +205,15 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
             "change the parameter that the error names",
         );
     }
+    // The broker has answered, so that the port is the right one.
+    if let Some(Cause::Refused(code)) = error.cause() {
+        return on_refusal(code);
+    }
     if has(&["version", "protocol level"]) {
         return Advice::new(
             "the broker does not speak this version of MQTT",
             "choose another 'protocol', which the broker speaks",
         );
-    }
-    if has(&["identifier", "client id"]) {
-        return Advice::new("the broker does not accept the client id", "give a 'client_id' as the broker wants it");
-    }
-    if has(&["unavailable"]) {
-        return Advice::new("the broker is up, but does not serve at the moment", "try again later");
     }
     if settings.web_socket.is_some() {
         return Advice::new(
@@ -239,6 +237,33 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
         "this is a port for TLS or for WebSocket, or not one of MQTT at all",
         "for TLS set 'tls', for WebSocket 'transport: websockets'; or use the broker's plain port (often 1883)",
     )
+}
+
+/// What a broker means that has refused the login, but not the user.
+fn on_refusal(code: u8) -> Advice {
+    match code {
+        1 | 0x84 => Advice::new(
+            "the broker does not speak this version of MQTT",
+            "choose another 'protocol', which the broker speaks",
+        ),
+        2 => Advice::new(
+            "the broker does not accept the client id, or the keep-alive (Mosquitto with 'max_keepalive' answers so to a longer one, \
+             and to none)",
+            "give a 'client_id' as the broker wants it, or a shorter 'connect.keepalive'",
+        ),
+        0x85 => Advice::new("the broker does not accept the client id", "give a 'client_id' as the broker wants it"),
+        0x9C | 0x9D => Advice::new(
+            "the broker sends its clients to another one",
+            "name that one in 'brokers'; if the error does not say which it is, ask the broker's operator",
+        ),
+        3 | 0x88 | 0x89 | 0x8B | 0x97 | 0x9F => {
+            Advice::new("the broker is up, but does not serve at the moment", "try again later")
+        }
+        _ => Advice::new(
+            "the broker speaks MQTT and refuses this client, for the reason that the error has",
+            "look into the broker's log, or ask its operator",
+        ),
+    }
 }
 
 pub(super) fn on_subscribing(error: &Error) -> Advice {
