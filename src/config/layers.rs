@@ -535,6 +535,7 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
         "will" => parameters::WILL,
         "message_properties" => parameters::MESSAGE_PROPERTIES,
         "ws_options" => parameters::WS_OPTIONS,
+        "proxy" => parameters::PROXY,
         "compression" => parameters::COMPRESSION,
         "crypto" => parameters::CRYPTO,
         "key_derivation" => parameters::KEY_DERIVATION,

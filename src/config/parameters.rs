@@ -62,7 +62,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("thread_pool_num", NoEffect("no thread pool is needed")),
     ("will", Built),
     ("ws_options", Built),
-    ("proxy", NotBuilt("connecting through a proxy")),
+    ("proxy", Built),
     ("clean_start", Built),
     ("session_expiry_interval", Built),
     ("receive_maximum", Built),
@@ -136,6 +136,7 @@ pub(crate) const TLS: &[(&str, Support)] = &[
     ("ciphers", Built),
     ("tls_version", Built),
     ("cert_reqs", Built),
+    ("alpn", Built),
 ];
 
 /// What stands inside `pkcs11` of `tls`.
@@ -157,6 +158,16 @@ pub(crate) const TLS_INSECURE: &[(&str, Support)] = &[("value", Built)];
 
 /// What stands inside `ws_options`.
 pub(crate) const WS_OPTIONS: &[(&str, Support)] = &[("path", Built), ("headers", Built)];
+
+/// What stands inside `proxy`.
+pub(crate) const PROXY: &[(&str, Support)] = &[
+    ("proxy_type", Built),
+    ("proxy_addr", Built),
+    ("proxy_port", Built),
+    ("proxy_username", Built),
+    ("proxy_password", Built),
+    ("proxy_rdns", NoEffect("the proxy looks up the names of brokers")),
+];
 
 /// What stands inside `reconnect_delay`.
 pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];

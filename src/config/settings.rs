@@ -9,6 +9,7 @@ use super::login::Credentials;
 use super::login_file::LoginFile;
 use super::message::MessageSettings;
 use super::mqtt::ConnectProperties;
+use super::proxy::ProxySettings;
 use super::tls::TlsSettings;
 use super::value::{Map, Value};
 use super::websocket::WebSocketSettings;
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub service: Option<String>,
     /// Tried in this order; at least one.
     pub brokers: Vec<Broker>,
+    /// The way to them, unless it is a direct one.
+    pub proxy: Option<ProxySettings>,
     pub tls: Option<TlsSettings>,
     /// `None`: MQTT without a WebSocket around it.
     pub web_socket: Option<WebSocketSettings>,
@@ -117,6 +120,8 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         Some(_) => Vec::new(),
         None => take.brokers(default_port(tls.is_some(), web_socket.is_some())),
     };
+    let proxy = take.proxy();
+    take.sockets(&brokers, tls.is_some());
     let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
@@ -129,10 +134,11 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         _ if connect_properties.auth_data.is_some() => Some(("auth_data", "")),
         _ => web_socket.as_ref().filter(|settings| settings.may_hold_secrets()).map(|_| ("ws_options", "headers")),
     };
-    take.in_the_clear(tls.is_some(), &brokers, secret);
+    take.in_the_clear(tls.is_some(), &brokers, proxy.as_ref(), secret);
     let mut settings = Settings {
         service,
         brokers,
+        proxy,
         tls,
         web_socket,
         credentials,
@@ -254,6 +260,14 @@ impl Extractor {
             self.parameters.problem("brokers", &[], &message);
             Vec::new()
         })
+    }
+
+    /// A certificate is for a host, which a Unix socket has not.
+    fn sockets(&mut self, brokers: &[Broker], tls: bool) {
+        if let Some(broker) = brokers.iter().find(|broker| tls && broker.socket().is_some()) {
+            let message = format!("'{broker}' is on this machine and has no name for a certificate: leave out 'tls'");
+            self.parameters.problem("brokers", &[], &message);
+        }
     }
 
     fn consistency(&mut self) -> Consistency {

@@ -56,7 +56,7 @@ impl Plan {
         environment: Environment,
     ) -> Result<Plan> {
         Ok(Plan {
-            dialer: Dialer::new(environment.network),
+            dialer: Dialer::new(environment.network, settings.proxy.clone()),
             brokers: settings.brokers.clone(),
             tls: settings.tls.as_ref().map(|tls| Tls::new(tls, material)).transpose()?,
             web_socket: settings.web_socket.clone(),

@@ -1,7 +1,7 @@
 //! What a failure is likely to come from, and what to do. It goes by the words of this crate's own errors, which the
 //! tests hold together.
 
-use crate::config::{Settings, Trust};
+use crate::config::{Broker, Settings, Trust};
 use crate::error::{Cause, Error};
 use crate::mqtt::steps::Step;
 
@@ -60,6 +60,15 @@ pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advi
         Step::Tcp => Advice::new(
             "a firewall drops the packets without a word, or the machine is switched off",
             "ask whether this port is open from this network, and for the right port",
+        ),
+        Step::Socket => Advice::new(
+            "the broker is not running, listens on another socket, or does not let this user at it",
+            "compare the path in 'brokers' with the broker's configuration (Mosquitto: 'listener 0 PATH'), and look at the socket's \
+             owner and mode",
+        ),
+        Step::Proxy => Advice::new(
+            "the proxy does not let this client through to the broker",
+            "check 'proxy', and ask the proxy's operator whether it may connect to the broker's host and port",
         ),
         Step::Tls => on_tls(&text, timed_out, settings),
         Step::WebSocket => on_web_socket(&text),
@@ -151,7 +160,7 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
 
 /// How to make one for a broker of one's own.
 fn new_certificate(settings: &Settings) -> String {
-    let host = settings.brokers.first().map_or("localhost", |broker| broker.host.as_str());
+    let host = settings.brokers.first().map_or("localhost", Broker::name);
     let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
     format!(
         "one for a broker of your own, which 'tls.ca_certs' then names itself: openssl req -x509 -newkey rsa:2048 -nodes \

@@ -295,12 +295,19 @@ impl Attempt<'_> {
 fn next_step(done: Option<Step>, settings: &Settings) -> Step {
     let transport = if settings.web_socket.is_some() { Step::WebSocket } else { Step::Login };
     match done {
+        None if settings.brokers.iter().all(|broker| broker.socket().is_some()) => Step::Socket,
         None => Step::Dns,
         Some(Step::Dns) => Step::Tcp,
-        Some(Step::Tcp) if settings.tls.is_some() => Step::Tls,
-        Some(Step::Tcp | Step::Tls) => transport,
+        Some(Step::Tcp) if is_proxied(settings) => Step::Proxy,
+        Some(Step::Tcp | Step::Proxy) if settings.tls.is_some() => Step::Tls,
+        Some(Step::Tcp | Step::Proxy | Step::Socket | Step::Tls) => transport,
         Some(Step::WebSocket | Step::Login) => Step::Login,
     }
+}
+
+/// The only broker is reached through a proxy.
+fn is_proxied(settings: &Settings) -> bool {
+    settings.proxy.as_ref().is_some_and(|proxy| settings.brokers.iter().all(|broker| proxy.serves(broker)))
 }
 
 fn first_line(text: &str) -> String {

@@ -31,6 +31,8 @@ pub(crate) struct TlsSettings {
     pub versions: Versions,
     /// Only these; `None`: all.
     pub suites: Option<Vec<SupportedCipherSuite>>,
+    /// The protocols that the client offers (RFC 7301), the best first.
+    pub alpn: Vec<String>,
 }
 
 const TLS: &str = "tls";
@@ -56,6 +58,7 @@ impl Extractor {
         self.cert_reqs();
         let versions = self.versions();
         let suites = self.suites(versions);
+        let alpn = self.alpn();
         if on {
             self.look_at_files(&trust, client_certificate.as_ref(), revocations.as_ref());
         }
@@ -68,6 +71,7 @@ impl Extractor {
             revocations,
             versions,
             suites,
+            alpn,
         })
     }
 
@@ -393,6 +397,26 @@ impl Extractor {
             self.parameters.problem(TLS, &["ciphers"], &message);
         }
         Some(suites)
+    }
+
+    fn alpn(&mut self) -> Vec<String> {
+        const EXPECTED: &str = "a name of 1 to 255 bytes, such as mqtt, or a list of them";
+        let items = match self.value(TLS, &["alpn"]) {
+            None => return Vec::new(),
+            Some(Value::List(items)) => items,
+            Some(other) => vec![other],
+        };
+        let name = |item: &Value| match item {
+            Value::Str(name) if (1..=255).contains(&name.len()) => Some(name.clone()),
+            _ => None,
+        };
+        match items.iter().map(name).collect::<Option<Vec<_>>>() {
+            Some(names) if !names.is_empty() => names,
+            _ => {
+                self.parameters.problem(TLS, &["alpn"], &format!("expected {EXPECTED}"));
+                Vec::new()
+            }
+        }
     }
 
     /// True when the parameter is given, as a file or as data.

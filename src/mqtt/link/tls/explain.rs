@@ -250,6 +250,9 @@ fn alert(description: AlertDescription) -> String {
             "it has no cipher suite in common with this client (see 'ciphers' and 'tls_version'), or a key of a kind that this \
              client does not know (P-521, DSA)"
         }
+        Alert::NoApplicationProtocol => {
+            "it speaks none of the protocols in 'tls.alpn', or wants that to name one (often mqtt)"
+        }
         Alert::UnrecognisedName => "it does not know the host name",
         _ => return format!("the broker refused: TLS alert {description:?}"),
     };

@@ -121,7 +121,7 @@ impl Tls {
         transport: Transport,
     ) -> Result<(Transport, Stream, Option<String>)> {
         let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        let name = ServerName::try_from(broker.host.clone())
+        let name = ServerName::try_from(broker.name().to_owned())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
         let outdated = self.renew().await.err();
         let common = self.common();
@@ -243,6 +243,7 @@ impl Common {
             .with_custom_certificate_verifier(verifier.clone())
             .with_client_cert_resolver(identifier.clone());
         config.resumption = Resumption::disabled();
+        config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
         let sessions = settings.revocations.is_none().then(Sessions::default);
         Ok(Common { config, sessions, identifier, verifier })
     }
@@ -261,6 +262,8 @@ fn inputs(settings: &TlsSettings, roots: &Roots, certificates: &[Own]) -> Option
     inputs.add(&pins.concat());
     let versions = settings.versions.list().iter().map(|version| version.version);
     inputs.add(&versions.flat_map(|version| u16::from(version).to_be_bytes()).collect::<Vec<_>>());
+    settings.alpn.iter().for_each(|name| inputs.add(name.as_bytes()));
+    inputs.add(b"");
     // None is all of them, and not the empty list.
     let suites = settings.suites.iter().flatten().map(|suite| u16::from(suite.suite()));
     inputs.add(&suites.flat_map(u16::to_be_bytes).collect::<Vec<_>>());

@@ -390,6 +390,7 @@ pub(crate) fn fuzz_certificate(der: &[u8]) {
         revocations: None,
         versions: Versions::default(),
         suites: None,
+        alpn: Vec::new(),
     };
     let material = KeyMaterial { anchors: Some(vec![der.to_vec()]), ..KeyMaterial::default() };
     let Ok(roots) = material::roots(&settings.trust, &material) else { return };
