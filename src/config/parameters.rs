@@ -49,6 +49,8 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("connect.keepalive", Built),
     ("connect.connection_timeout", Built),
     ("connect.automatic_reconnect", Built),
+    ("connect.retry_first", Built),
+    ("connect.retry_login", Built),
     ("connect.max_reconnect_delay", NoEffect("use 'reconnect_delay' with 'max_delay'")),
     ("connect.executor_service_timeout", NoEffect("there is no such thread pool")),
     ("connect.use_subscription_identifiers", NoEffect("a message is found by its topic")),

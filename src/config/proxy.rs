@@ -100,7 +100,7 @@ impl Extractor {
                 None
             }
             Err(message) => {
-                self.parameters.problem(PROXY, &["proxy_addr"], &message);
+                self.parameters.problem(PROXY, &["proxy_addr"], message);
                 None
             }
         }

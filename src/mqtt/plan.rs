@@ -40,6 +40,10 @@ pub(crate) struct Plan {
     pub retain: bool,
     /// Come back after a loss.
     pub reconnect: bool,
+    /// How long the opening tries again.
+    pub retry_first: Duration,
+    /// How long a refused login is tried again.
+    pub retry_login: Duration,
     pub reconnect_min: Duration,
     pub reconnect_max: Duration,
     /// Lives until the driver has ended.
@@ -75,6 +79,8 @@ impl Plan {
             qos: settings.consistency,
             retain: settings.retain,
             reconnect: settings.automatic_reconnect,
+            retry_first: settings.retry_first,
+            retry_login: settings.retry_login,
             reconnect_min: settings.reconnect_min,
             reconnect_max: settings.reconnect_max,
             runtime: environment.runtime,

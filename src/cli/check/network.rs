@@ -75,6 +75,9 @@ fn harmless(settings: &Settings, broker: &Broker, options: &Check) -> Settings {
     }
     settings.will = None;
     settings.automatic_reconnect = false;
+    // It is to say what is wrong now.
+    settings.retry_first = Duration::ZERO;
+    settings.retry_login = Duration::ZERO;
     settings.write_timeout = settings.write_timeout.min(WRITE_TIMEOUT);
     for topic in &mut settings.topics {
         if let Some((_, filter)) = topic.strip_prefix("$share/").and_then(|rest| rest.split_once('/')) {
