@@ -76,7 +76,7 @@ fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
     write_own(&file("client.key"), encrypted(&shown.key_pem, "the password"));
     events.connected();
     writer.write("after").expect("write");
-    assert!(broker.log().contains("u'after'"), "the new certificate is shown");
+    eventually("the new certificate is shown", || broker.log().contains("u'after'"));
 }
 
 #[test]
