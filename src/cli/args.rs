@@ -92,6 +92,10 @@ pub(super) struct Check {
     /// Leave out the test message on the service's topic, which its readers would get
     #[arg(long)]
     pub no_publish: bool,
+    /// Connect with the service's client id, as its program does: a program that runs with it meanwhile loses its connection. The
+    /// check then subscribes and publishes one after the other, and neither where the broker keeps the session
+    #[arg(long)]
+    pub service_client_id: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -11,7 +11,7 @@ use super::path;
 use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
-use super::{Request, query, yaml};
+use super::{Request, lost, query, yaml};
 use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
@@ -95,6 +95,15 @@ impl Parameters {
     pub fn add_layer(&mut self, origin: Origin, map: &Map) {
         let layer = self.origins.len();
         self.origins.push(origin);
+        let commented = match &self.origins[layer] {
+            Origin::File { file, path, .. } => lost::commented(&file.text, path, map),
+            _ => Vec::new(),
+        };
+        for place in commented {
+            let message =
+                "has no value, because '#' begins a comment there; put the value in quotes, or leave the name out";
+            self.problem_at(layer, &place, message);
+        }
         let mut written = Vec::new();
         for (name, value) in map.iter() {
             match (name, value) {
@@ -194,13 +203,43 @@ impl Parameters {
 
     /// Looks at every parameter once: unknown ones are warned of, those that are not built are refused.
     pub fn check_support(&mut self) {
+        let mut variables = 0;
         for entry in std::mem::take(&mut self.entries) {
             self.check_name(PARAMETERS, &entry.name, entry.layer, &entry.written);
             self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
+            if entry.encrypted.is_none() {
+                self.look_for_variables(&entry.value, entry.layer, &mut entry.written.clone(), &mut variables);
+            }
             self.entries.push(entry);
         }
         if self.more_unknown > 0 {
             self.warnings.push(format!("{} more names are not known and are ignored", self.more_unknown));
+        }
+    }
+
+    /// Whoever writes `${NAME}` has a program in mind that puts the variable in. The value may be a secret all the same.
+    fn look_for_variables(&mut self, value: &Value, layer: usize, written: &mut Vec<String>, found: &mut usize) {
+        match value {
+            Value::Str(text) if lost::is_variable(text) && *found < MAX_UNKNOWN => {
+                *found += 1;
+                let warning = format!(
+                    "{} is of the form ${{NAME}} and is used as it stands, because variables of the environment are not put in; the \
+                     program can give the value to the builder, or 'envsubst' can write the file",
+                    self.place(layer, written)
+                );
+                self.warnings.push(warning);
+            }
+            Value::Map(map) => map.iter().for_each(|(name, value)| {
+                written.push(name.to_owned());
+                self.look_for_variables(value, layer, written, found);
+                written.pop();
+            }),
+            Value::List(items) => items.iter().enumerate().for_each(|(index, value)| {
+                written.push(index.to_string());
+                self.look_for_variables(value, layer, written, found);
+                written.pop();
+            }),
+            _ => {}
         }
     }
 
@@ -324,6 +363,24 @@ impl Parameters {
     pub(crate) fn is_at_least_as_high(&self, upper: &Entry, lower: &Entry) -> bool {
         let api = |entry: &Entry| matches!(self.origins[entry.layer], Origin::Builder);
         api(upper) >= api(lower)
+    }
+
+    /// The configuration file.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.origins.iter().find_map(|origin| match origin {
+            Origin::File { file, .. } => Some(file.path.clone()),
+            _ => None,
+        })
+    }
+
+    /// Lets go of all others.
+    pub fn keep(&mut self, names: &[&str]) {
+        self.entries.retain(|entry| names.contains(&entry.name.as_str()));
+    }
+
+    /// True when the configuration file has set it.
+    pub fn is_from_file(&self, entry: &Entry) -> bool {
+        matches!(self.origins[entry.layer], Origin::File { .. })
     }
 
     /// True when a configuration server has set it.
@@ -478,6 +535,7 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
         "will" => parameters::WILL,
         "message_properties" => parameters::MESSAGE_PROPERTIES,
         "ws_options" => parameters::WS_OPTIONS,
+        "proxy" => parameters::PROXY,
         "compression" => parameters::COMPRESSION,
         "crypto" => parameters::CRYPTO,
         "key_derivation" => parameters::KEY_DERIVATION,

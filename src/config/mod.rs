@@ -15,11 +15,15 @@ mod extractor;
 mod find;
 mod http;
 mod layers;
+mod login;
+mod login_file;
+mod lost;
 mod message;
 mod mqtt;
 mod named_files;
 mod parameters;
 pub(crate) mod path;
+mod proxy;
 mod query;
 mod rights;
 mod secret;
@@ -43,9 +47,12 @@ use std::path::PathBuf;
 pub(crate) use broker::Broker;
 pub(crate) use brought::BroughtAlong;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
+pub(crate) use login::Credentials;
+pub(crate) use login_file::LoginFile;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
-pub(crate) use settings::{Credentials, Settings};
+pub(crate) use proxy::ProxySettings;
+pub(crate) use settings::Settings;
 pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, TokenKey, Trust};
 pub use value::{Map, Value};
@@ -188,5 +195,11 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
     if let Some(error) = parameters.take_error() {
         return Err(error);
     }
-    settings::extract(parameters, service, request)
+    let login_file = match (parameters.file(), &service) {
+        (Some(file), Some(service)) => LoginFile::of(request, file, service, &parameters),
+        _ => None,
+    };
+    let mut settings = settings::extract(parameters, service, request)?;
+    settings.login_file = login_file.map(|file| file.for_version(settings.version));
+    Ok(settings)
 }

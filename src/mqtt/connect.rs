@@ -159,8 +159,18 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         }
         2 | 0x85 => {
             let long = connect.version == Version::V31 && connect.client_id.len() > 23;
-            let hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" };
+            let mut hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" }.to_owned();
+            if code == 2 {
+                // Before MQTT 5 there is no code for it, so Mosquitto takes this one (max_keepalive).
+                let seconds = connect.keep_alive_s;
+                hint.push_str(&format!(
+                    "; a keep-alive that is too long for the broker is told so, too; 'connect.keepalive' is {seconds}"
+                ));
+            }
             Refused::ForGood(not_accepted(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
+        }
+        0x9C | 0x9D => {
+            Refused::ForNow(not_accepted(format!("{message}; name the broker that serves instead in 'brokers'")))
         }
         _ => Refused::ForNow(not_accepted(message)),
     }

@@ -9,6 +9,7 @@ use x509_cert::der::{Decode, Encode};
 use super::key::{Key, PublicHalf};
 use super::worker::Limit;
 use super::{Problem, signer};
+use crate::keys::public::public_key;
 use crate::tls::provider;
 
 /// The places of those that do.
@@ -62,7 +63,8 @@ impl Trial {
         let algorithms = provider::default_provider().signature_verification_algorithms;
         let mut fitting =
             algorithms.mapping.iter().filter(|(scheme, _)| *scheme == self.scheme).flat_map(|(_, all)| *all);
-        let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return false };
-        fitting.any(|one| parsed.verify_signature(*one, self.message, &self.signature).is_ok())
+        let Some(key) = public_key(certificate) else { return false };
+        let Ok(key) = webpki::RawPublicKeyEntity::try_from(&key) else { return false };
+        fitting.any(|one| key.verify_signature(*one, self.message, &self.signature).is_ok())
     }
 }

@@ -7,6 +7,7 @@ mod network;
 mod socket;
 mod tls;
 mod transport;
+mod tunnel;
 mod websocket;
 
 use std::collections::VecDeque;
