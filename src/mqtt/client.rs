@@ -1,6 +1,7 @@
 //! The handle of a client for the rest of the crate.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -293,6 +294,20 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // After a close, and after an end with its cause, everybody has been told.
+        if self.shared.close_deadline().is_none() && self.shared.refusal().is_none() {
+            let unconfirmed = self.shared.look(|session| session.outgoing.pending());
+            if unconfirmed > 0 {
+                // A subscriber that panics must not do so in a drop.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    tracing::warn!(
+                        "the writer to '{}' was dropped without a close, and messages are not confirmed that may have been \
+                         delivered: {unconfirmed}",
+                        self.topic
+                    );
+                }));
+            }
+        }
         self.shared.begin_close(Duration::ZERO);
     }
 }

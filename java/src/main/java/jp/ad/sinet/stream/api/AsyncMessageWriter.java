@@ -7,8 +7,9 @@ import org.jdeferred2.Promise;
 /**
  * Sends messages without waiting for their delivery. Any number of threads may write; messages leave in the order of
  * the calls. Callbacks of the promises run one after the other on a daemon thread of the library's, or on the executor
- * that the builder was given, in the order in which the messages ended. A writer that nobody refers to any more is
- * collected, and what it has not delivered is rejected.
+ * that the builder was given, in the order in which the messages ended. The JVM stays until every accepted message has ended
+ * and been told to its callbacks, or the writer is closed, unless the builder was given {@code daemon(true)}. A writer that nobody
+ * refers to any more is collected when its messages have ended.
  *
  * @param <T> the type of the values
  */

@@ -26,6 +26,7 @@ abstract class ClientFactory {
     private final Boolean userDataOnly;
     private final ConnectionListener connectionListener;
     private final Executor executor;
+    private final Boolean daemon;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -47,6 +48,7 @@ abstract class ClientFactory {
         userDataOnly = builder.userDataOnly;
         connectionListener = builder.connectionListener;
         executor = builder.executor;
+        daemon = Boolean.TRUE.equals(builder.daemon);
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = Boolean.TRUE.equals(builder.noConfig);
@@ -65,6 +67,7 @@ abstract class ClientFactory {
                 .configFile(configFile)
                 .noConfig(noConfig)
                 .connectionListener(connectionListener)
+                .daemon(daemon)
                 .parameters(parameters)
                 .field("type", type)
                 .field("client_id", clientId)
@@ -168,6 +171,15 @@ abstract class ClientFactory {
      */
     public ConnectionListener getConnectionListener() {
         return connectionListener;
+    }
+
+    /**
+     * Whether the JVM ends without waiting for an asynchronous client.
+     *
+     * @return true or false
+     */
+    public Boolean getDaemon() {
+        return daemon;
     }
 
     /**

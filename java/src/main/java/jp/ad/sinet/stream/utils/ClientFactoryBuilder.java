@@ -27,6 +27,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     Boolean userDataOnly;
     ConnectionListener connectionListener;
     Executor executor;
+    Boolean daemon;
     Boolean dataCompression;
     Boolean dataEncryption;
     Boolean noConfig;
@@ -159,6 +160,19 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      */
     public B executor(Executor executor) {
         this.executor = executor;
+        return self();
+    }
+
+    /**
+     * Sets whether the JVM ends without waiting for an asynchronous client: for what an asynchronous writer has accepted and the
+     * broker has not confirmed, and for a reader that has callbacks.
+     *
+     * @param daemon true: the JVM ends, and what is on its way may be lost; null or false: it stays until that is done, or the
+     *        client closed
+     * @return this builder
+     */
+    public B daemon(Boolean daemon) {
+        this.daemon = daemon;
         return self();
     }
 

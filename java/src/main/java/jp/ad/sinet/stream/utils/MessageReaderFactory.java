@@ -257,6 +257,11 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
+        public MessageReaderFactoryBuilder<T> daemon(Boolean daemon) {
+            return super.daemon(daemon);
+        }
+
+        @Override
         public MessageReaderFactoryBuilder<T> dataCompression(Boolean dataCompression) {
             return super.dataCompression(dataCompression);
         }

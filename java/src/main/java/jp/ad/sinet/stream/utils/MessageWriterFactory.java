@@ -204,6 +204,11 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         @Override
+        public MessageWriterFactoryBuilder<T> daemon(Boolean daemon) {
+            return super.daemon(daemon);
+        }
+
+        @Override
         public MessageWriterFactoryBuilder<T> dataCompression(Boolean dataCompression) {
             return super.dataCompression(dataCompression);
         }

@@ -36,6 +36,7 @@ public final class Options {
     private boolean anyValueType;
     private ConnectionListener connectionListener;
     private Executor executor;
+    private boolean daemon;
     private Duration receiveTimeout;
     private final Map<String, Object> objects = new LinkedHashMap<>();
     private InvalidConfigurationException objection;
@@ -170,6 +171,17 @@ public final class Options {
     }
 
     /**
+     * Sets whether the JVM ends without waiting for an asynchronous client.
+     *
+     * @param ends null: it waits
+     * @return this
+     */
+    public Options daemon(Boolean ends) {
+        daemon = Boolean.TRUE.equals(ends);
+        return this;
+    }
+
+    /**
      * Sets how long a read waits.
      *
      * @param timeout the time, which the engine rounds up to a millisecond; null to leave it to the configuration
@@ -196,6 +208,10 @@ public final class Options {
 
     public Executor executor() {
         return executor;
+    }
+
+    public boolean isDaemon() {
+        return daemon;
     }
 
     private void folder(String name, String property) {

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
@@ -34,6 +35,8 @@ public abstract class Client implements MessageIO {
     protected final String name;
     protected final EventPump pump;
     protected final Waiters waiters;
+    /** Keeps the JVM for an asynchronous client. */
+    protected final Stay stay;
     private final ValueType valueType;
     private final Cleaner.Cleanable lifeline;
     private final AtomicBoolean closing = new AtomicBoolean();
@@ -52,6 +55,7 @@ public abstract class Client implements MessageIO {
         this.name = name;
         this.pump = pump;
         this.waiters = waiters;
+        stay = new Stay(configured.options.isDaemon());
         this.lifeline = CLEANER.register(this, lifeline);
     }
 
@@ -97,6 +101,12 @@ public abstract class Client implements MessageIO {
             outcomes.forget(waiter);
             waiters.end(what);
         }
+    }
+
+    /** True when the last message that was accepted has ended, and been told to its callbacks: until then the JVM stays. */
+    protected final BooleanSupplier over(Outcomes outcomes) {
+        EventPump told = pump;
+        return () -> outcomes.untold() == 0 && told.callbacks().backlog() == 0;
     }
 
     protected final SinetStreamIOException timedOut(String why) {
@@ -191,6 +201,7 @@ public abstract class Client implements MessageIO {
         if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
             Log.LOGGER.warning("the " + name + " is closed, but its callbacks have not all returned");
         }
+        stay.end();
     }
 
     @Override

@@ -25,7 +25,7 @@ abstract class EngineClient extends Client {
     private volatile Snapshot last;
 
     EngineClient(Opened<?> opened) {
-        this(opened, new Lifeline(opened.configured.handle, opened.configured.name()));
+        this(opened, new Lifeline(opened.configured.handle, opened.configured.name(), opened.sink));
     }
 
     private EngineClient(Opened<?> opened, Lifeline lifeline) {
@@ -38,11 +38,13 @@ abstract class EngineClient extends Client {
         final Configured configured;
         final C codec;
         final EventPump pump;
+        private final ClientSink sink;
         private final Waiters waiters;
 
-        private Opened(Configured configured, C codec, EventPump pump, Waiters waiters) {
+        private Opened(Configured configured, C codec, ClientSink sink, EventPump pump, Waiters waiters) {
             this.configured = configured;
             this.codec = codec;
+            this.sink = sink;
             this.pump = pump;
             this.waiters = waiters;
         }
@@ -61,7 +63,7 @@ abstract class EngineClient extends Client {
                 return true;
             });
             pump.ready();
-            return client.apply(new Opened<>(configured, codec, pump, waiters));
+            return client.apply(new Opened<>(configured, codec, sink, pump, waiters));
         } catch (Throwable failure) {
             configured.release();
             Notifier.remove(handle);
@@ -191,14 +193,9 @@ abstract class EngineClient extends Client {
         last = Snapshot.of(handle).disconnected();
     }
 
-    /** How many messages there are of whose end nobody has been told. */
-    int untold() {
-        return 0;
-    }
-
     /** The thread was interrupted while the client was closing. */
     private void checkUndelivered() {
-        int left = untold();
+        int left = lifeline.sink.untold();
         if (left > 0) {
             throw new SinetStreamIOException("the " + name + ": interrupted while closing; " + left
                     + " messages are not confirmed, and may have been delivered", new InterruptedException());
@@ -213,18 +210,22 @@ abstract class EngineClient extends Client {
     private static final class Lifeline implements Runnable {
         private final long handle;
         private final String name;
+        private final ClientSink sink;
         private volatile boolean closed;
 
-        Lifeline(long handle, String name) {
+        Lifeline(long handle, String name, ClientSink sink) {
             this.handle = handle;
             this.name = name;
+            this.sink = sink;
         }
 
         @Override
         public void run() {
+            int left = closed ? 0 : sink.untold();
             Native.release(handle);
             if (!closed) {
-                Log.LOGGER.warning("a " + name + " was never closed; its connection is cut now");
+                Log.LOGGER.warning("a " + name + " was never closed; its connection is cut now" + (left == 0 ? ""
+                        : ", and messages are not confirmed that may have been delivered: " + left));
             }
             Notifier.remove(handle);
         }

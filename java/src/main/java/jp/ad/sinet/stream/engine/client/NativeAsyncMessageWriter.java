@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine.client;
 import java.lang.ref.Reference;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 
 import org.jdeferred2.Promise;
 
@@ -26,6 +27,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
 
     private final Serializing<T> serializing;
     private final Outcomes outcomes;
+    private final BooleanSupplier over;
     /** Gives the messages their order and their numbers. */
     private final ReentrantLock lock = new ReentrantLock();
     private long next;
@@ -35,6 +37,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         super(opened);
         this.serializing = new Serializing<>(opened.codec);
         this.outcomes = outcomes;
+        over = over(outcomes);
         this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
     }
 
@@ -50,11 +53,6 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         Outcomes outcomes = new Outcomes();
         return open(configured, serializer, outcomes, (Opened<Serializer<T>> opened) ->
                 new NativeAsyncMessageWriter<>(opened, outcomes));
-    }
-
-    @Override
-    int untold() {
-        return outcomes.size();
     }
 
     @Override
@@ -99,6 +97,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
                 }
                 accepted = true;
                 next++;
+                stay.begin(this, over);
             } finally {
                 if (!accepted) {
                     outcomes.remove(next);

@@ -80,7 +80,8 @@ public final class Outcomes implements ClientSink {
         return outcome;
     }
 
-    int size() {
+    @Override
+    public int untold() {
         return count;
     }
 

@@ -40,7 +40,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
         this.inbox = inbox;
         this.listen = listen;
         this.thread = thread;
-        inbox.begin(pump);
+        inbox.begin(pump, stay);
     }
 
     /**

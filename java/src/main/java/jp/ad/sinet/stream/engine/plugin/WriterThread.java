@@ -86,6 +86,11 @@ final class WriterThread implements ClientSink {
     }
 
     @Override
+    public int untold() {
+        return outcomes.untold();
+    }
+
+    @Override
     public boolean hasRest() {
         return !ended.isEmpty();
     }
