@@ -174,7 +174,10 @@ fn a_writer_that_is_dropped_with_unconfirmed_messages_warns() {
         drop(dropped);
     });
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("the writer to 't' was dropped") && warnings[0].ends_with("delivered: 3"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("the writer to 't' was dropped") && warnings[0].ends_with("delivered: 3"),
+        "{warnings:?}"
+    );
 }
 
 #[test]
