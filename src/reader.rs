@@ -17,14 +17,14 @@ use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::{Client, Delivery, Listener, MessageProperties};
+use crate::mqtt::{Client, ConnectionEvent, Delivery, Listener, MessageProperties};
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder};
 
 /// A reader of bytes: what the Rust and the Java API have in common.
 pub(crate) struct RawReader {
     pub settings: Settings,
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
     pub client: Client,
     decoder: Decoder,
 }
@@ -38,9 +38,11 @@ impl RawReader {
         listener: Option<Listener>,
     ) -> Result<RawReader> {
         let decoder = Decoder::new(&settings.message, plugin)?;
+        let counters = Arc::new(Counters::new());
+        let listener = Some(counting_the_end(counters.clone(), listener));
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
         settings.forget_key();
-        Ok(RawReader { settings, counters: Counters::new(), client, decoder })
+        Ok(RawReader { settings, counters, client, decoder })
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -65,6 +67,19 @@ impl RawReader {
         }
         decoded
     }
+}
+
+/// The end of a reader that nobody has closed is an error, however often and to whom it is told. (That of a writer is one of each
+/// write that fails.)
+fn counting_the_end(counters: Arc<Counters>, listener: Option<Listener>) -> Listener {
+    Box::new(move |event| {
+        if let ConnectionEvent::Ended { .. } = event {
+            counters.error();
+        }
+        if let Some(listener) = &listener {
+            listener(event);
+        }
+    })
 }
 
 /// A message that was read.

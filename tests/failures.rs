@@ -3,12 +3,14 @@
 mod common;
 
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::broker::{Broker, free_ports};
 use common::scripted::Scripted;
 use common::{PATIENCE, block_on, connection_timeout, next, raw, reader, within, writer};
+use futures_core::Stream;
 use proptest::prelude::*;
 use sinetstream::{AsyncMessageWriter, Consistency, Error, MessageReader, MessageWriter, Result};
 
@@ -165,6 +167,24 @@ fn a_connection_that_ends_fails_waiting_and_later_writes() {
         let metrics = writer.metrics();
         assert_eq!((metrics.msg_count_total, metrics.error_count_total), (0, 4));
     }
+}
+
+/// It is one error, however often it is told.
+#[test]
+fn the_end_of_a_reader_counts_as_an_error() {
+    let mut broker = Broker::start();
+    let address = broker.plain_address();
+    let reader = common::reader::<String>(&address, "t").open().expect("reader");
+    let mut stream = block_on(common::reader::<String>(&address, "t").open_async()).expect("reader");
+    broker.kill();
+    for _ in 0..2 {
+        io_error(reader.read(), &["lost"]);
+    }
+    common::eventually("the count", || reader.metrics().error_count_total == 1);
+    let mut next = || block_on(std::future::poll_fn(|context| Pin::new(&mut stream).poll_next(context)));
+    io_error(next().expect("an item"), &["lost"]);
+    assert!(next().is_none());
+    common::eventually("the count", || stream.metrics().error_count_total == 1);
 }
 
 /// Of five publishes the broker confirms the first three; each write ends by itself.

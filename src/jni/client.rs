@@ -517,7 +517,7 @@ impl JavaClient {
         let (decoded, counters) = match self.raw()? {
             Raw::Codec { decoder, counters, .. } => (decoder.decode(&wire, topic), counters),
             Raw::Reader(_) | Raw::Writer(_) => {
-                (self.reader()?.decode_uncounted(&wire, topic), &self.reader()?.counters)
+                (self.reader()?.decode_uncounted(&wire, topic), &*self.reader()?.counters)
             }
         };
         let packed = decoded.and_then(|decoded| {

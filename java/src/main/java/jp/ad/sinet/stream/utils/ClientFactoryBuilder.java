@@ -111,7 +111,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      *
      * @param name its name in a configuration file
      * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a
-     *        collection, array or map (with strings as keys) of such values
+     *        collection, array or map of such values, with strings, numbers, booleans or enum constants as names
      * @return this builder
      */
     public B parameter(String name, Object value) {
