@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{self, BroughtAlong, Map, Request, Role};
-use crate::error::Error;
+use crate::error::{Error, IoKind};
 use crate::mqtt::Client;
 use crate::wait::after;
 
@@ -175,5 +175,5 @@ pub(crate) fn no_answer(timeout: Duration) -> Error {
 }
 
 pub(crate) fn flush_timeout(timeout: Duration) -> Error {
-    Error::Io(format!("flush timed out after {} ms", timeout.as_millis()))
+    Error::io(IoKind::TimedOut, format!("flush timed out after {} ms", timeout.as_millis()))
 }

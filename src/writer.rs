@@ -5,14 +5,14 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
@@ -54,7 +54,8 @@ impl RawWriter {
         let most = self.client.max_message();
         let too_large = |what: String| {
             self.counters.error();
-            Err(Error::Io(format!("a message of {what} is larger than MQTT can carry ({most} bytes)")).into())
+            let message = format!("a message of {what} is larger than MQTT can carry ({most} bytes)");
+            Err(Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent).into())
         };
         let least = if self.settings.message.compression.is_some() { 0 } else { length };
         if least > most - self.encoder.overhead() {
@@ -67,7 +68,7 @@ impl RawWriter {
             Err(Failed::Fill(error)) => Err(error),
             Err(Failed::Encode(error)) => {
                 self.counters.error();
-                Err(error.into())
+                Err(error.of_message(Delivery::NotSent).into())
             }
         }
     }
@@ -98,7 +99,7 @@ impl RawWriter {
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
         let Encoded { wire, size } = self.encode(length, now_us(), fill)?;
-        Ok(self.client.submit(wire, size)?)
+        Ok(self.client.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))?)
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -138,7 +139,7 @@ impl RawWrite {
             let accepted = poll_fn(|context| self.pending.poll_accepted(Way::AtOnce, context));
             match block_until(accepted, Some(deadline)) {
                 Some(Ok(())) => {}
-                Some(Err(error)) => return Some(Err(error)),
+                Some(Err(error)) => return Some(Err(error.of_message(Delivery::NotSent))),
                 None if Instant::now() >= self.deadline => return Some(Err(self.pending.expire())),
                 None => return None,
             }
@@ -149,6 +150,8 @@ impl RawWrite {
     /// Ready at the end of the write. Until it is accepted, whoever polls keeps the time limit: see
     /// [`Unsent::poll_accepted`](crate::mqtt::Unsent::poll_accepted).
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.pending.poll_accepted(Way::AtOnce, context))
+            .map_err(|error| error.of_message(Delivery::NotSent))?;
         Pin::new(&mut self.pending).poll(context)
     }
 
@@ -167,12 +170,12 @@ impl RawWrite {
     async fn accept(&mut self, way: Way, client: &Client) -> Result<()> {
         let first = poll_fn(|context| Poll::Ready(self.pending.poll_accepted(way, context))).await;
         if let Poll::Ready(result) = first {
-            return result;
+            return result.map_err(|error| error.of_message(Delivery::NotSent));
         }
         let left = self.deadline.saturating_duration_since(Instant::now());
         let accepted = poll_fn(|context| self.pending.poll_accepted(way, context));
         match within(client, left, accepted).await {
-            Some(result) => result,
+            Some(result) => result.map_err(|error| error.of_message(Delivery::NotSent)),
             None => Err(self.pending.expire()),
         }
     }
@@ -275,7 +278,7 @@ impl<T: ?Sized> Core<T> {
     fn write(&self, value: &T, timestamp_us: i64) -> Result<RawWrite> {
         let bytes = (self.serialize)(value).map_err(|e| {
             self.raw.counters.error();
-            Error::Io(format!("the serializer failed: {e}"))
+            Error::Io(format!("the serializer failed: {e}").into()).of_message(Delivery::NotSent)
         })?;
         self.raw.write(&bytes, timestamp_us)
     }

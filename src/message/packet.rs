@@ -180,7 +180,7 @@ fn cipher_of(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Res
 }
 
 fn random(bytes: &mut [u8]) -> Result<()> {
-    getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}")))
+    getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}").into()))
 }
 
 /// Makes values of messages. Many threads may use one.

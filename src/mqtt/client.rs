@@ -23,7 +23,7 @@ use super::session::{Session, Tally};
 use super::shared::{Shared, Status, closed_error};
 use super::state::{ConnectionInfo, Listener};
 use crate::config::{Consistency, Role, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Error, IoKind, Result};
 use crate::material::KeyMaterial;
 
 /// One client. Dropping it says goodbye to the broker without waiting for anything.
@@ -279,7 +279,8 @@ impl Client {
             let ended = status.wait_for(|status| matches!(status, Status::Ended { .. })).await;
             match ended.map(|status| status.clone()) {
                 Ok(Status::Ended { undelivered }) if undelivered > 0 => {
-                    Err(Error::Io(format!("closed, but {undelivered} messages could not be delivered")))
+                    let message = format!("closed, but {undelivered} messages could not be delivered");
+                    Err(Error::io(IoKind::Closed, message))
                 }
                 _ => Ok(()),
             }

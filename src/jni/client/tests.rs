@@ -166,7 +166,7 @@ fn unpack(mut bytes: &[u8]) -> Vec<Told> {
     fn error(bytes: &mut &[u8]) {
         while take(bytes, 4) != [0; 4] {
             text(bytes);
-            take(bytes, 2);
+            take(bytes, 4);
         }
     }
     let mut told = Vec::new();

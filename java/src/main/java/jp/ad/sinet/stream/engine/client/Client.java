@@ -12,6 +12,7 @@ import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
@@ -24,10 +25,14 @@ import jp.ad.sinet.stream.engine.jvm.Log;
  */
 public abstract class Client implements MessageIO {
     protected static final String WRITING = "writing";
-    protected static final String NOT_SENT = "; the message was not sent";
     private static final String WAITING = "waiting for room in the outbox";
 
     private static final Cleaner CLEANER = Cleaner.create();
+
+    static {
+        // An application's class loader may be closed when something fails for the first time.
+        Consequence.values();
+    }
 
     protected final long handle;
     protected final Description description;
@@ -64,21 +69,20 @@ public abstract class Client implements MessageIO {
     }
 
     /** Throws when the client is closed or the thread interrupted, whose flag stays set. */
-    protected final void checkUsable(String doing, String consequence) {
+    protected final void checkUsable(String doing, Consequence consequence) {
         if (closing.get()) {
             if (doing.equals(WRITING)) {
                 lateErrors.incrementAndGet();
             }
-            throw new SinetStreamIOException("the " + name + " is closed" + consequence);
+            throw consequence.of(Reason.CLOSED, "the " + name + " is closed", null);
         }
         if (Thread.currentThread().isInterrupted()) {
             throw interrupted(doing, consequence);
         }
     }
 
-    protected final SinetStreamIOException interrupted(String doing, String consequence) {
-        return new SinetStreamIOException("the " + name + ": interrupted while " + doing + consequence,
-                new InterruptedException());
+    protected final SinetStreamIOException interrupted(String doing, Consequence consequence) {
+        return consequence.of(Reason.INTERRUPTED, "the " + name + ": interrupted while " + doing, new InterruptedException());
     }
 
     /** Who writes faster than the callbacks return waits for them, unless a callback does it. */
@@ -91,12 +95,12 @@ public abstract class Client implements MessageIO {
         Waiter waiter = waiters.begin(what);
         try {
             while (outcomes.isFull(waiter)) {
-                checkUsable(WAITING, NOT_SENT);
+                checkUsable(WAITING, Consequence.NOT_SENT);
                 if (!waiter.await(deadline) && outcomes.isFull()) {
                     throw timedOut("earlier messages have not ended, or their callbacks not returned");
                 }
             }
-            checkUsable(WAITING, NOT_SENT); // the close makes room, too
+            checkUsable(WAITING, Consequence.NOT_SENT); // the close makes room, too
         } finally {
             outcomes.forget(waiter);
             waiters.end(what);
@@ -111,7 +115,8 @@ public abstract class Client implements MessageIO {
 
     protected final SinetStreamIOException timedOut(String why) {
         Native.countError(handle);
-        return new SinetStreamIOException("write timed out after " + description.writeTimeout.toMillis() + " ms: " + why + NOT_SENT);
+        return Consequence.NOT_SENT.of(Reason.TIMED_OUT,
+                "write timed out after " + description.writeTimeout.toMillis() + " ms: " + why, null);
     }
 
     @Override

@@ -10,6 +10,8 @@ import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
@@ -75,16 +77,16 @@ abstract class EngineClient extends Client {
      * Waits for the end of what a ticket stands for; false when the time is up. The ticket is used up afterwards, also
      * by an exception.
      */
-    final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
+    final boolean await(long ticket, long timeoutNanos, String doing, Consequence consequence) {
         return await(ticket, Waiter.patience(Waiter.deadline(timeoutNanos)), timeoutNanos, false, doing, consequence);
     }
 
     /** The same for what the engine ends by itself, not before this time: then it is asked again. */
-    final void awaitEnd(long ticket, long timeoutNanos, String doing, String consequence) {
+    final void awaitEnd(long ticket, long timeoutNanos, String doing, Consequence consequence) {
         await(ticket, Native.ARMED, timeoutNanos, true, doing, consequence);
     }
 
-    private boolean await(long ticket, int first, long timeoutNanos, boolean again, String doing, String consequence) {
+    private boolean await(long ticket, int first, long timeoutNanos, boolean again, String doing, Consequence consequence) {
         return await(handle, waiters, ticket, first, timeoutNanos, again, () -> {
             checkUsable(doing, consequence);
             return true;
@@ -142,10 +144,10 @@ abstract class EngineClient extends Client {
         String doing = "waiting for an answer of the broker";
         long nanos = TimeUnit.NANOSECONDS.convert(timeout);
         try {
-            checkUsable(doing, "");
-            if (!await(Native.ping(handle), nanos, doing, "")) {
+            checkUsable(doing, Consequence.NONE);
+            if (!await(Native.ping(handle), nanos, doing, Consequence.NONE)) {
                 throw new ConnectionException("the " + name + ": no answer of the broker within "
-                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms").with(Reason.TIMED_OUT, null);
             }
         } finally {
             Reference.reachabilityFence(this);
@@ -198,7 +200,8 @@ abstract class EngineClient extends Client {
         int left = lifeline.sink.untold();
         if (left > 0) {
             throw new SinetStreamIOException("the " + name + ": interrupted while closing; " + left
-                    + " messages are not confirmed, and may have been delivered", new InterruptedException());
+                    + " messages are not confirmed, and may have been delivered", new InterruptedException())
+                    .with(Reason.INTERRUPTED, Delivery.UNKNOWN);
         }
     }
 

@@ -88,10 +88,10 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             outcomes.put(next, outcome);
             boolean accepted = false;
             try {
-                checkUsable(WRITING, NOT_SENT);
+                checkUsable(WRITING, Consequence.NOT_SENT);
                 long number = Native.submit(handle, value);
                 if (number < 0) {
-                    awaitEnd(-number, writeTimeoutNanos, WAITING, NOT_SENT);
+                    awaitEnd(-number, writeTimeoutNanos, WAITING, Consequence.NOT_SENT);
                 } else if (number != next + 1) {
                     throw new SinetStreamException("internal error: a message got the number " + number);
                 }
@@ -119,7 +119,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw interrupted(WAITING, NOT_SENT);
+            throw interrupted(WAITING, Consequence.NOT_SENT);
         }
     }
 }

@@ -84,7 +84,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     @Override
     public Message<T> read() {
         try {
-            checkUsable(WAITING, "");
+            checkUsable(WAITING, Consequence.NONE);
             if (lock.tryLock()) { // what is there already comes first, however short the timeout
                 try {
                     Message<T> message = next();
@@ -98,7 +98,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
                 return null;
             }
             try {
-                checkUsable(WAITING, "");
+                checkUsable(WAITING, Consequence.NONE);
                 Message<T> message = next();
                 return message != null ? message : await(deadline);
             } finally {
@@ -114,7 +114,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
             return lock.tryLock(Waiter.left(deadline), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw interrupted(WAITING, "");
+            throw interrupted(WAITING, Consequence.NONE);
         }
     }
 
@@ -133,7 +133,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         try {
             int how = Waiter.patience(deadline);
             do {
-                checkUsable(WAITING, "");
+                checkUsable(WAITING, Consequence.NONE);
                 if (batch.fetch(handle, how) && batch.next()) {
                     return take();
                 }
@@ -180,7 +180,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     @Override
     public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
-        checkUsable("injecting a message", "");
+        checkUsable("injecting a message", Consequence.NONE);
         injected.add(new Injected(bytes.clone(), Objects.requireNonNull(topic, "topic"), raw));
         waiters.changed(Waiters.MESSAGES);
     }

@@ -9,6 +9,8 @@ import java.util.logging.Level;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
@@ -183,7 +185,7 @@ public final class Outcomes implements ClientSink {
     public void over() {
         // All that takes memory comes first: when there is none, this is called again.
         SinetStreamException why = cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
-                + " was confirmed; it may have been delivered");
+                + " was confirmed; it may have been delivered").with(Reason.CLOSED, Delivery.UNKNOWN);
         Outcome[] older;
         Outcome[] rest;
         synchronized (this) {

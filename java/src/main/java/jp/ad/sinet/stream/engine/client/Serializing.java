@@ -4,13 +4,11 @@ import java.util.Objects;
 
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.Native;
 
 /** A writer's serializer, and what its failures are to the caller. */
 public final class Serializing<T> {
-    private static final String NOT_SENT = "; the message was not sent";
-
     public final Serializer<T> serializer;
 
     public Serializing(Serializer<T> serializer) {
@@ -22,7 +20,7 @@ public final class Serializing<T> {
         try {
             byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
             if (value == null) {
-                throw new SinetStreamIOException("the serializer returned null" + NOT_SENT);
+                throw Consequence.NOT_SENT.of(Reason.OTHER, "the serializer returned null", null);
             }
             return value;
         } catch (SinetStreamException | ClassCastException | NullPointerException e) {
@@ -30,7 +28,7 @@ public final class Serializing<T> {
             throw e;
         } catch (Exception e) {
             Native.countError(handle);
-            throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
+            throw Consequence.NOT_SENT.of(Reason.OTHER, "the serializer failed: " + e.getClass().getName(), e);
         }
     }
 }

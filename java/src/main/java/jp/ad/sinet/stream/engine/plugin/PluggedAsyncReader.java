@@ -11,6 +11,7 @@ import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
 import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
@@ -90,7 +91,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
             }
             inbox.failed(e); // to others that have been added meanwhile
             Providers.passOn(e);
-            throw closedOr(e, "");
+            throw closedOr(e, Consequence.NONE);
         }
     }
 

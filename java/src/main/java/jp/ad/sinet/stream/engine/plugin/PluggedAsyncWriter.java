@@ -14,6 +14,7 @@ import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.client.Serializing;
 import jp.ad.sinet.stream.engine.client.WritePromise;
 import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
@@ -91,7 +92,7 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                checkUsable(WRITING, NOT_SENT);
+                checkUsable(WRITING, Consequence.NOT_SENT);
                 awaitRoom(thread.outcomes);
                 thread.add(new Coded(handle, value, Timestamps.micros(Instant.now())), promise);
                 stay.begin(this, over);

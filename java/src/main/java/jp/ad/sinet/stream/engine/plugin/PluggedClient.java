@@ -11,10 +11,12 @@ import java.util.concurrent.TimeoutException;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Snapshot;
 import jp.ad.sinet.stream.engine.client.Client;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.client.Waiters;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
@@ -60,16 +62,16 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
     }
 
     /** What the program gets of what a call of the plugin has thrown. */
-    final SinetStreamException failure(Throwable thrown, String consequence) {
+    final SinetStreamException failure(Throwable thrown, Consequence consequence) {
         Native.countError(handle);
         Providers.passOn(thrown);
         return closedOr(thrown, consequence);
     }
 
     /** The same, which is counted already. */
-    final SinetStreamException closedOr(Throwable thrown, String consequence) {
-        return isClosing() ? new SinetStreamIOException("the " + name + " was closed" + consequence, thrown)
-                : Providers.failure(pluginName, thrown);
+    final SinetStreamException closedOr(Throwable thrown, Consequence consequence) {
+        return isClosing() ? consequence.of(Reason.CLOSED, "the " + name + " was closed", thrown)
+                : consequence.of(Providers.failure(pluginName, thrown));
     }
 
     @Override
@@ -140,7 +142,7 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
         } catch (ExecutionException e) {
             throw Providers.failure(pluginName, e.getCause());
         } catch (TimeoutException e) {
-            throw new SinetStreamIOException(pluginName + " failed: its close does not return", e);
+            throw new SinetStreamIOException(pluginName + " failed: its close does not return", e).with(Reason.TIMED_OUT, null);
         } catch (InterruptedException e) {
             interrupted = true;
         } finally {
