@@ -58,6 +58,7 @@ mod wait;
 mod wiped;
 mod writer;
 
+pub use builder::ClientName;
 pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};

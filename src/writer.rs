@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
+use crate::builder::{NamedListener, common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Delivery, Error, IoKind, Result};
 use crate::material::KeyMaterial;
@@ -92,13 +92,14 @@ impl RawWriter {
         })
     }
 
-    /// The same, stamped with the time of now: nobody waits for its end, which comes with the client's report.
+    /// The same: nobody waits for its end, which comes with the client's report.
     pub fn submit_with<E: From<Error>>(
         &self,
         length: usize,
+        timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
-        let Encoded { wire, size } = self.encode(length, now_us(), fill)?;
+        let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
         Ok(self.client.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))?)
     }
 
@@ -223,7 +224,7 @@ type Serialize<T> = dyn for<'a> Fn(&'a T) -> std::result::Result<Cow<'a, [u8]>, 
 /// Options of a writer. `open` makes a [`MessageWriter`], `open_async` an [`AsyncMessageWriter`].
 pub struct MessageWriterBuilder<T: ?Sized> {
     request: Request,
-    listener: Option<Listener>,
+    listener: Option<NamedListener>,
     serialize: Box<Serialize<T>>,
 }
 
@@ -262,8 +263,9 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
 
     fn start(self) -> Result<Core<T>> {
         let settings = builder::load(&self.request)?;
+        let listener = self.listener.map(|listener| builder::named(listener, &settings, Role::Writer));
         Ok(Core {
-            raw: RawWriter::start(settings, &KeyMaterial::default(), None, self.listener)?,
+            raw: RawWriter::start(settings, &KeyMaterial::default(), None, listener)?,
             serialize: self.serialize,
         })
     }
@@ -368,6 +370,17 @@ impl<T: ?Sized> MessageWriter<T> {
     pub fn close(self) -> Result<()> {
         let client = &self.core.raw.client;
         client.begin_close();
+        block_until(client.closed(), None).unwrap_or(Ok(()))
+    }
+
+    /// The same, within this time instead of `close_timeout_ms`.
+    ///
+    /// # Errors
+    ///
+    /// As `close`.
+    pub fn close_within(self, timeout: Duration) -> Result<()> {
+        let client = &self.core.raw.client;
+        client.begin_close_within(timeout);
         block_until(client.closed(), None).unwrap_or(Ok(()))
     }
 
@@ -492,6 +505,17 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     pub async fn close(self) -> Result<()> {
         let client = &self.core.raw.client;
         client.begin_close();
+        client.closed().await
+    }
+
+    /// The same, within this time instead of `close_timeout_ms`.
+    ///
+    /// # Errors
+    ///
+    /// As `close`.
+    pub async fn close_within(self, timeout: Duration) -> Result<()> {
+        let client = &self.core.raw.client;
+        client.begin_close_within(timeout);
         client.closed().await
     }
 

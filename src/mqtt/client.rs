@@ -268,7 +268,12 @@ impl Client {
 
     /// Begins an orderly close; see [`Client::closed`]. From now on nothing is accepted and nothing can be read.
     pub fn begin_close(&self) {
-        self.shared.begin_close(self.close_timeout);
+        self.begin_close_within(self.close_timeout);
+    }
+
+    /// The same, which takes this time at most instead of the configured one.
+    pub fn begin_close_within(&self, timeout: Duration) {
+        self.shared.begin_close(timeout);
     }
 
     /// Waits for the end of the close. The error says how many messages could not be delivered.

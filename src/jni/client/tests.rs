@@ -131,13 +131,13 @@ fn open(role: &str, peer: &Peer) -> JavaClient {
 
 fn submit(client: &JavaClient, messages: u64) {
     for number in 0..messages {
-        let accepted = client.submit(1, |_| Ok::<_, Error>(())).unwrap();
+        let accepted = client.submit(1, 0, |_| Ok::<_, Error>(())).unwrap();
         assert_eq!(accepted, Submitted::Accepted(number));
     }
 }
 
 fn close(client: &JavaClient) {
-    let ticket = client.close().unwrap();
+    let ticket = client.close(None).unwrap();
     await_that("the client is closed", || client.wait_for(ticket, Wait::Briefly).unwrap());
 }
 

@@ -27,6 +27,9 @@ abstract class ClientFactory {
     private final ConnectionListener connectionListener;
     private final Executor executor;
     private final Boolean daemon;
+    private final Class<?> valueClass;
+    private final String configText;
+    private final String configTextName;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -49,6 +52,9 @@ abstract class ClientFactory {
         connectionListener = builder.connectionListener;
         executor = builder.executor;
         daemon = Boolean.TRUE.equals(builder.daemon);
+        valueClass = builder.valueClass;
+        configText = builder.configText;
+        configTextName = builder.configText == null ? null : builder.configTextName;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = Boolean.TRUE.equals(builder.noConfig);
@@ -68,6 +74,8 @@ abstract class ClientFactory {
                 .noConfig(noConfig)
                 .connectionListener(connectionListener)
                 .daemon(daemon)
+                .valueClass(valueClass)
+                .configText(configText, configTextName)
                 .parameters(parameters)
                 .field("type", type)
                 .field("client_id", clientId)
@@ -218,6 +226,15 @@ abstract class ClientFactory {
      */
     public Path getConfigFile() {
         return configFile;
+    }
+
+    /**
+     * The class of the program's values.
+     *
+     * @return what the builder was given, or null
+     */
+    public Class<?> getValueClass() {
+        return valueClass;
     }
 
     /**

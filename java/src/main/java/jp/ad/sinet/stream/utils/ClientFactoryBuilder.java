@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.utils;
 
 import java.io.File;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.NoConfigException;
 import jp.ad.sinet.stream.api.ValueType;
 
 /**
@@ -28,6 +30,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     ConnectionListener connectionListener;
     Executor executor;
     Boolean daemon;
+    Class<?> valueClass;
+    String configText;
+    String configTextName;
     Boolean dataCompression;
     Boolean dataEncryption;
     Boolean noConfig;
@@ -206,6 +211,57 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      */
     public B noConfig(Boolean noConfig) {
         this.noConfig = noConfig;
+        return self();
+    }
+
+    /**
+     * Sets the class of the program's values. A value type or (de)serializer that the configuration chooses and that is for
+     * another class is then refused when the client is made.
+     *
+     * @param valueClass the class; null to believe the program
+     * @return this builder
+     */
+    public B valueClass(Class<?> valueClass) {
+        this.valueClass = valueClass;
+        return self();
+    }
+
+    /**
+     * Sets the configuration itself, instead of a file.
+     *
+     * @param configText what a configuration file would contain; paths in it start in the current directory
+     * @return this builder
+     */
+    public B configText(String configText) {
+        this.configText = configText;
+        configTextName = "configuration text";
+        return self();
+    }
+
+    /**
+     * Sets the configuration itself, instead of a file.
+     *
+     * @param stream what a configuration file would contain, in UTF-8; it is read to its end now, and not closed
+     * @return this builder
+     * @throws NoConfigException when it cannot be read
+     */
+    public B configStream(InputStream stream) {
+        configText = ConfigText.read("configuration stream", stream);
+        configTextName = "configuration stream";
+        return self();
+    }
+
+    /**
+     * Sets a configuration that is part of the program.
+     *
+     * @param name where it is on the class path of the thread's context class loader, or on that of this library:
+     *        {@code "config/sinetstream.yml"}, for instance
+     * @return this builder
+     * @throws NoConfigException when there is no such resource, or it cannot be read
+     */
+    public B configResource(String name) {
+        configText = ConfigText.resource(name);
+        configTextName = "class path resource " + name;
         return self();
     }
 

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
+import jp.ad.sinet.stream.api.AuthenticationException;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.testing.Await;
@@ -99,6 +101,17 @@ class LeftAtWorkTest {
     @Test
     void aReaderThatHasFailedIsNotWaitedFor() throws IOException {
         child("reader-ended", BROKER.open(), RETURNS, "ended");
+    }
+
+    /** It ends before it is a reader. */
+    @Test
+    void aReaderThatCanNotBeOpenedIsOneClearException() {
+        try (ScriptedBroker broker = ScriptedBroker.connack(5); LogCapture log = new LogCapture()) {
+            for (int i = 0; i < 20; i++) {
+                assertThrows(AuthenticationException.class, () -> Clients.textReader(broker.address(), "t").build().getAsyncReader());
+            }
+            assertEquals(List.of(), log.warnings());
+        }
     }
 
     @ParameterizedTest

@@ -37,6 +37,7 @@ public final class Options {
     private ConnectionListener connectionListener;
     private Executor executor;
     private boolean daemon;
+    private Class<?> valueClass;
     private Duration receiveTimeout;
     private final Map<String, Object> objects = new LinkedHashMap<>();
     private InvalidConfigurationException objection;
@@ -88,6 +89,17 @@ public final class Options {
             root.put("config_file", Parameters.file("config_file", file));
         }
         return this;
+    }
+
+    /**
+     * Gives what stands in place of a configuration file.
+     *
+     * @param text the text, or null
+     * @param name what it is, for errors
+     * @return this
+     */
+    public Options configText(String text, String name) {
+        return put("config_text", text).put("config_text_name", name);
     }
 
     /**
@@ -179,6 +191,21 @@ public final class Options {
     public Options daemon(Boolean ends) {
         daemon = Boolean.TRUE.equals(ends);
         return this;
+    }
+
+    /**
+     * Sets the class of the program's values.
+     *
+     * @param type the class, or null
+     * @return this
+     */
+    public Options valueClass(Class<?> type) {
+        valueClass = type;
+        return this;
+    }
+
+    public Class<?> valueClass() {
+        return valueClass;
     }
 
     /**
@@ -276,7 +303,7 @@ public final class Options {
     }
 
     /** "writer" or "reader". */
-    String role() {
+    public String role() {
         return role;
     }
 

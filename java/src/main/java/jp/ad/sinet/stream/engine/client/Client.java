@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Cleaner;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -25,6 +26,7 @@ import jp.ad.sinet.stream.engine.jvm.Log;
  */
 public abstract class Client implements MessageIO {
     protected static final String WRITING = "writing";
+    protected static final String FLUSHING = "waiting for the end of all writes";
     private static final String WAITING = "waiting for room in the outbox";
 
     private static final Cleaner CLEANER = Cleaner.create();
@@ -113,6 +115,30 @@ public abstract class Client implements MessageIO {
         return () -> outcomes.untold() == 0 && told.callbacks().backlog() == 0;
     }
 
+    /** Waits until every message that is there now has ended; the engine does not know of them. */
+    protected final void awaitEnds(Outcomes outcomes) {
+        long last = outcomes.lastNumber();
+        long deadline = Waiter.deadline(TimeUnit.NANOSECONDS.convert(description.writeTimeout));
+        long what = waiters.unnamed();
+        Waiter waiter = waiters.begin(what);
+        try {
+            while (!outcomes.haveEnded(last, waiter)) {
+                checkUsable(FLUSHING, Consequence.NONE);
+                if (!waiter.await(deadline) && !outcomes.haveEnded(last, waiter)) {
+                    throw stillOnTheirWay();
+                }
+            }
+        } finally {
+            outcomes.forget(waiter);
+            waiters.end(what);
+        }
+    }
+
+    protected final SinetStreamIOException stillOnTheirWay() {
+        return new SinetStreamIOException("the " + name + ": messages are still on their way after "
+                + description.writeTimeout.toMillis() + " ms").with(Reason.TIMED_OUT, null);
+    }
+
     protected final SinetStreamIOException timedOut(String why) {
         Native.countError(handle);
         return Consequence.NOT_SENT.of(Reason.TIMED_OUT,
@@ -175,35 +201,46 @@ public abstract class Client implements MessageIO {
 
     @Override
     public final void close() {
+        close(Native.AS_CONFIGURED);
+    }
+
+    @Override
+    public final void close(Duration timeout) {
+        close(Math.max(0, TimeUnit.MILLISECONDS.convert(timeout)));
+    }
+
+    private void close(long millis) {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
+        long begun = System.nanoTime();
         try {
             waiters.wakeThreads();
-            disconnect();
+            disconnect(millis);
         } finally {
             try {
                 beforeRelease();
             } finally {
-                release();
+                long left = millis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
+                release(millis < 0 ? CallbackExecutor.CLOSE_MILLIS : Math.max(0, Math.min(left, CallbackExecutor.CLOSE_MILLIS)));
             }
         }
     }
 
-    /** An orderly end, as far as there is time for it. */
-    protected abstract void disconnect();
+    /** An orderly end, as far as there is time for it: these milliseconds, or, if they are negative, the time that is usual. */
+    protected abstract void disconnect(long millis);
 
     /** The last chance to fetch something from the handle. */
     protected abstract void beforeRelease();
 
-    private void release() {
+    private void release(long callbackMillis) {
         released = true;
         try {
             pump.finish();
         } finally {
             lifeline.clean();
         }
-        if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
+        if (!pump.awaitOver(callbackMillis) && !Thread.currentThread().isInterrupted()) {
             Log.LOGGER.warning("the " + name + " is closed, but its callbacks have not all returned");
         }
         stay.end();

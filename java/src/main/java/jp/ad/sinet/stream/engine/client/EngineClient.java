@@ -154,6 +154,19 @@ abstract class EngineClient extends Client {
         }
     }
 
+    /** Waits until everything that was accepted before has ended. */
+    final void awaitFlush() {
+        long nanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+        try {
+            checkUsable(FLUSHING, Consequence.NONE);
+            if (!await(Native.flush(handle), nanos, FLUSHING, Consequence.NONE)) {
+                throw stillOnTheirWay();
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
     @Override
     public final String getClientId() {
         return description.clientId;
@@ -181,10 +194,10 @@ abstract class EngineClient extends Client {
     }
 
     @Override
-    protected final void disconnect() {
+    protected final void disconnect(long millis) {
         lifeline.closed = true;
         beforeClose();
-        long ticket = Native.close(handle);
+        long ticket = Native.close(handle, millis);
         if (!await(handle, waiters, ticket, Waiter.patience(), NO_LIMIT, false, () -> !Thread.currentThread().isInterrupted())) {
             checkUndelivered();
         }

@@ -26,12 +26,15 @@ public final class MessageCallbacks<T> implements ClientSink {
     /** Whether the callbacks have been told of that end; guarded by the pairs. */
     private boolean toldEnd;
     private EventPump pump;
+    /** Guarded by the pairs; null until the reader is open, which it may never be. */
     private Stay stay;
 
     /** The reader is open. */
     public void begin(MessageSource<T> messages, EventPump ofClient, Stay ofReader) {
         pump = ofClient;
-        stay = ofReader;
+        synchronized (pairs) {
+            stay = ofReader;
+        }
         source = messages;
     }
 
@@ -44,7 +47,9 @@ public final class MessageCallbacks<T> implements ClientSink {
     /** The JVM stays while there are callbacks that may get something. {@code reader}: null if it does not begin to stay now. */
     private void stayOrGo(Object reader) {
         synchronized (pairs) {
-            if (pairs.isEmpty() || closed || toldEnd) {
+            if (stay == null) {
+                return;
+            } else if (pairs.isEmpty() || closed || toldEnd) {
                 stay.end();
             } else if (reader != null) {
                 stay.begin(reader);

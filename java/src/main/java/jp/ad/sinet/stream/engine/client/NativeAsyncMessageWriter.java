@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Reference;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -12,6 +13,7 @@ import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Timestamps;
 
 /**
  * The asynchronous writer over the native engine. Any number of threads may write.
@@ -66,12 +68,22 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     @Override
+    public void flush() {
+        awaitFlush();
+    }
+
+    @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
+        return write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
         try {
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                submit(value, promise);
+                submit(value, timestamp, promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }
@@ -81,7 +93,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    private void submit(byte[] value, Outcome outcome) {
+    private void submit(byte[] value, long timestamp, Outcome outcome) {
         awaitRoom(outcomes);
         lock();
         try {
@@ -89,7 +101,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             boolean accepted = false;
             try {
                 checkUsable(WRITING, Consequence.NOT_SENT);
-                long number = Native.submit(handle, value);
+                long number = Native.submit(handle, value, timestamp);
                 if (number < 0) {
                     awaitEnd(-number, writeTimeoutNanos, WAITING, Consequence.NOT_SENT);
                 } else if (number != next + 1) {

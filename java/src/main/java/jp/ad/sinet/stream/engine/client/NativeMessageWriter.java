@@ -7,8 +7,6 @@ import java.util.concurrent.TimeUnit;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
-import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
@@ -20,7 +18,6 @@ import jp.ad.sinet.stream.engine.boundary.Timestamps;
  * @param <T> the type of the values
  */
 public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
-    private static final String FLUSHING = "waiting for the end of all writes";
 
     private final Serializing<T> serializing;
     private final long writeTimeoutNanos;
@@ -80,16 +77,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
 
     @Override
     public void flush() {
-        try {
-            checkUsable(FLUSHING, Consequence.NONE);
-            long ticket = Native.flush(handle);
-            if (!await(ticket, writeTimeoutNanos, FLUSHING, Consequence.NONE)) {
-                throw new SinetStreamIOException("the " + name + ": messages are still on their way after "
-                        + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms").with(Reason.TIMED_OUT, null);
-            }
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        awaitFlush();
     }
 
     @Override

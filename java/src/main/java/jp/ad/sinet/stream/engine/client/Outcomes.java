@@ -97,6 +97,29 @@ public final class Outcomes implements ClientSink {
         return isFull();
     }
 
+    synchronized long lastNumber() {
+        return last;
+    }
+
+    /** Whether no message up to this number is left; if one is, the waiter is told when some have ended. */
+    boolean haveEnded(long number, Waiter waiter) {
+        waiting.putIfAbsent(waiter, System.nanoTime() - PATIENCE_NANOS); // any end is worth a look
+        synchronized (this) {
+            if (count == 0) {
+                return true;
+            }
+            if (!aside.isEmpty() && aside.firstKey() <= number) {
+                return false;
+            }
+            for (long each = Math.max(0, last + 1 - ring.length); each <= number; each++) {
+                if (ring[index(each)] != null) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+
     void forget(Waiter waiter) {
         waiting.remove(waiter);
     }

@@ -15,6 +15,18 @@ public final class Serializing<T> {
         this.serializer = serializer;
     }
 
+    private ClassCastException explained(ClassCastException e, Object message) {
+        Class<?> taken = ValueClass.takenBy(serializer);
+        if (taken.isInstance(message)) {
+            return e; // it is the serializer's own affair
+        }
+        ClassCastException explained = new ClassCastException("the value is of class " + message.getClass().getTypeName()
+                + ", and the serializer that value_type, value_serializer or the builder has chosen, "
+                + serializer.getClass().getName() + ", takes " + taken.getTypeName());
+        explained.initCause(e);
+        return explained;
+    }
+
     /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
     public byte[] serialize(T message, long handle) {
         try {
@@ -23,7 +35,10 @@ public final class Serializing<T> {
                 throw Consequence.NOT_SENT.of(Reason.OTHER, "the serializer returned null", null);
             }
             return value;
-        } catch (SinetStreamException | ClassCastException | NullPointerException e) {
+        } catch (ClassCastException e) {
+            Native.countError(handle);
+            throw explained(e, message);
+        } catch (SinetStreamException | NullPointerException e) {
             Native.countError(handle);
             throw e;
         } catch (Exception e) {

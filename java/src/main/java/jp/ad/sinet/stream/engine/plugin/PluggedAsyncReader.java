@@ -106,10 +106,10 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     }
 
     @Override
-    void beforeClose() {
+    void beforeClose(long millis) {
         inbox.callbacks.close();
         if (thread != null) {
-            thread.close(0, INTERRUPT_MILLIS);
+            thread.close(0, Math.min(millis, INTERRUPT_MILLIS));
         }
     }
 

@@ -72,8 +72,8 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     }
 
     @Override
-    void beforeClose() {
-        thread.thread.close(CLOSE_MILLIS, INTERRUPT_MILLIS);
+    void beforeClose(long millis) {
+        thread.thread.close(millis, Math.min(millis, INTERRUPT_MILLIS));
     }
 
     @Override
@@ -88,13 +88,28 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
+        return write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public void flush() {
+        try {
+            checkUsable(FLUSHING, Consequence.NONE);
+            awaitEnds(thread.outcomes);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
         try {
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
                 checkUsable(WRITING, Consequence.NOT_SENT);
                 awaitRoom(thread.outcomes);
-                thread.add(new Coded(handle, value, Timestamps.micros(Instant.now())), promise);
+                thread.add(new Coded(handle, value, timestamp), promise);
                 stay.begin(this, over);
             } catch (SinetStreamException e) {
                 promise.settle(e);

@@ -115,25 +115,28 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
     }
 
     @Override
-    protected final void disconnect() {
-        beforeClose();
-        calls.close(INTERRUPT_MILLIS);
-        closePlugin();
+    protected final void disconnect(long millis) {
+        long begun = System.nanoTime();
+        long limit = millis < 0 ? CLOSE_MILLIS : Math.min(millis, CLOSE_MILLIS);
+        beforeClose(limit);
+        calls.close(Math.min(limit, INTERRUPT_MILLIS));
+        // The usual time is for each step, a given one for all together.
+        closePlugin(millis < 0 ? limit : Math.max(0, limit - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)));
     }
 
-    /** The plugin takes calls, still. */
-    void beforeClose() {
+    /** The plugin takes calls, still, for these milliseconds at most. */
+    void beforeClose(long millis) {
     }
 
     /** On a thread of its own, since a plugin's close may never return: what there is to tell is told all the same. */
-    private void closePlugin() {
+    private void closePlugin(long millis) {
         FutureTask<Void> closing = new FutureTask<>(plugin::close, null);
         Thread thread = threads.make(closing, "sinetstream-close");
         boolean interrupted = false;
         try {
             start(thread);
             try {
-                closing.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+                closing.get(millis, TimeUnit.MILLISECONDS);
             } catch (InterruptedException e) {
                 interrupted = true;
                 thread.interrupt();

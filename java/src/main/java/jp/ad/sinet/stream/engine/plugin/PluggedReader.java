@@ -106,6 +106,15 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
         }
     }
 
+    @Override
+    public List<Message<T>> read(int max, Duration timeout) {
+        if (max < 1) {
+            throw new IllegalArgumentException("max: " + max);
+        }
+        Message<T> message = read();
+        return message == null ? List.of() : List.of(message);
+    }
+
     private Supplier<Message<T>> next() {
         Supplier<Message<T>> first = injected.poll();
         if (first != null) {
