@@ -443,6 +443,20 @@ fn a_reader_may_ask_for_less_than_the_writer() {
     }
 }
 
+/// As a retained message is cleared.
+#[test]
+fn a_message_without_a_byte_is_called_empty() {
+    let broker = Broker::start();
+    let address = broker.plain_address();
+    let blocking = reader::<String>(&address, "t").open().expect("a reader");
+    let alone = reader::<String>(&address, "t").parameter("user_data_only", true).open().expect("a reader");
+    let clearing = writer::<str>(&address, "t").parameter("user_data_only", true).parameter("retain", true);
+    clearing.open().expect("a writer").write("").expect("written");
+    let empty = blocking.read().unwrap_err();
+    assert!(matches!(&empty, Error::InvalidMessage(what) if what.contains("it is empty")), "{empty:?}");
+    assert_eq!(next(&alone).value(), "");
+}
+
 #[test]
 fn several_messages_at_a_time() {
     let broker = Broker::start();

@@ -227,6 +227,11 @@ impl Decoder {
         if self.settings.user_data_only {
             return Ok(Decoded { timestamp_us: 0, payload: wire.clone(), size: ValueSize::same(wire.len()) });
         }
+        if wire.is_empty() {
+            let what =
+                "not a SINETStream message: it is empty, as one is that clears the retained message of its topic";
+            return Err(Error::InvalidMessage(what.into()));
+        }
         let (version, body) = match self.settings.format {
             MessageFormat::V3 if wire.starts_with(&MARKER_V3) && wire.len() >= HEADER_V3 => {
                 (Some(u16::from_be_bytes([wire[4], wire[5]])), wire.slice(HEADER_V3..))
