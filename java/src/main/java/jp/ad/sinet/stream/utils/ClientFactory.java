@@ -27,6 +27,7 @@ abstract class ClientFactory {
     private final ConnectionListener connectionListener;
     private final Executor executor;
     private final Boolean daemon;
+    private final Boolean jmx;
     private final Class<?> valueClass;
     private final String configText;
     private final String configTextName;
@@ -52,6 +53,7 @@ abstract class ClientFactory {
         connectionListener = builder.connectionListener;
         executor = builder.executor;
         daemon = Boolean.TRUE.equals(builder.daemon);
+        jmx = Boolean.TRUE.equals(builder.jmx);
         valueClass = builder.valueClass;
         configText = builder.configText;
         configTextName = builder.configText == null ? null : builder.configTextName;
@@ -74,6 +76,7 @@ abstract class ClientFactory {
                 .noConfig(noConfig)
                 .connectionListener(connectionListener)
                 .daemon(daemon)
+                .jmx(jmx)
                 .valueClass(valueClass)
                 .configText(configText, configTextName)
                 .parameters(parameters)
@@ -226,6 +229,15 @@ abstract class ClientFactory {
      */
     public Path getConfigFile() {
         return configFile;
+    }
+
+    /**
+     * Whether JMX shows the clients.
+     *
+     * @return true or false
+     */
+    public Boolean getJmx() {
+        return jmx;
     }
 
     /**

@@ -30,6 +30,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     ConnectionListener connectionListener;
     Executor executor;
     Boolean daemon;
+    Boolean jmx;
     Class<?> valueClass;
     String configText;
     String configTextName;
@@ -211,6 +212,18 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      */
     public B noConfig(Boolean noConfig) {
         this.noConfig = noConfig;
+        return self();
+    }
+
+    /**
+     * Sets whether JMX shows the clients, each as a {@link jp.ad.sinet.stream.api.ClientMXBean} with the name
+     * {@code jp.ad.sinet.stream:type=writer,service=SERVICE,client=CLIENT_ID} ({@code type=reader}), until they are closed.
+     *
+     * @param jmx true to show them; null or false not to
+     * @return this builder
+     */
+    public B jmx(Boolean jmx) {
+        this.jmx = jmx;
         return self();
     }
 

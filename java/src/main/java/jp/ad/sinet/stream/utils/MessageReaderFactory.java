@@ -278,6 +278,11 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
+        public MessageReaderFactoryBuilder<T> jmx(Boolean jmx) {
+            return super.jmx(jmx);
+        }
+
+        @Override
         public MessageReaderFactoryBuilder<T> daemon(Boolean daemon) {
             return super.daemon(daemon);
         }

@@ -225,6 +225,11 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         @Override
+        public MessageWriterFactoryBuilder<T> jmx(Boolean jmx) {
+            return super.jmx(jmx);
+        }
+
+        @Override
         public MessageWriterFactoryBuilder<T> daemon(Boolean daemon) {
             return super.daemon(daemon);
         }

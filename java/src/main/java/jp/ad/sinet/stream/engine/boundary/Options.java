@@ -37,6 +37,7 @@ public final class Options {
     private ConnectionListener connectionListener;
     private Executor executor;
     private boolean daemon;
+    private boolean jmx;
     private Class<?> valueClass;
     private Duration receiveTimeout;
     private final Map<String, Object> objects = new LinkedHashMap<>();
@@ -235,6 +236,21 @@ public final class Options {
 
     public Executor executor() {
         return executor;
+    }
+
+    /**
+     * Sets whether JMX shows the client.
+     *
+     * @param shown null: it does not
+     * @return this
+     */
+    public Options jmx(Boolean shown) {
+        jmx = Boolean.TRUE.equals(shown);
+        return this;
+    }
+
+    public boolean isJmx() {
+        return jmx;
     }
 
     public boolean isDaemon() {

@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -18,6 +19,7 @@ import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Options;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
@@ -48,6 +50,8 @@ public abstract class Client implements MessageIO {
     private final Cleaner.Cleanable lifeline;
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean released;
+    /** Takes the client away from JMX; null when it is not there. */
+    private volatile Cleaner.Cleanable shown;
     /** Writes after the close, whose counters are a snapshot. */
     private final AtomicLong lateErrors = new AtomicLong();
 
@@ -64,6 +68,17 @@ public abstract class Client implements MessageIO {
         this.waiters = waiters;
         stay = new Stay(configured.options.isDaemon());
         this.lifeline = CLEANER.register(this, lifeline);
+    }
+
+    /** The client is open: JMX shows it, if the builder was told so. A JVM without the module java.management has none of it. */
+    public final void show(Options options) {
+        if (options.isJmx()) {
+            try {
+                shown = CLEANER.register(this, ClientBean.register(this, options.role()));
+            } catch (NoClassDefFoundError e) {
+                throw new InvalidConfigurationException("jmx: the JVM has no module java.management", e);
+            }
+        }
     }
 
     protected final boolean isClosing() {
@@ -235,6 +250,10 @@ public abstract class Client implements MessageIO {
 
     private void release(long callbackMillis) {
         released = true;
+        Cleaner.Cleanable inJmx = shown;
+        if (inJmx != null) {
+            inJmx.clean();
+        }
         try {
             pump.finish();
         } finally {

@@ -15,6 +15,7 @@
  * <li>Waiting: {@link Notifier}, {@link Waiters}, {@link Waiter}.
  * <li>News: {@link EventPump} takes them; {@link MessageCallbacks}, which has a {@link MessageSource}, and {@link Outcomes} are told
  *     those of messages, with {@link Outcome} and {@link WritePromise}.
+ * <li>What JMX shows: {@link ClientBean}.
  * <li>What the JVM does not end for: {@link Stay}.
  * <li>What failures say of a message: {@link Consequence}.
  * <li>Where callbacks run: {@link CallbackExecutor}, {@link CallbackPool}.
