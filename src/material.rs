@@ -328,11 +328,15 @@ fn beside_token(
 fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
     let TokenKey { wanted, places, .. } = configured;
     match problem {
-        token::Problem::Module(what) => Error::Io(format!("{}: {}: {what}", places.module, wanted.module.display())),
+        token::Problem::Module(what) => {
+            Error::Io(format!("{}: {}: {what}", places.module, wanted.module.display()).into())
+        }
         token::Problem::Token(what) => Error::InvalidConfiguration(format!("{}: {what}", places.token)),
         token::Problem::Key(what) => Error::InvalidConfiguration(format!("{}: {what}", places.key)),
         token::Problem::Pin(what) => Error::InvalidConfiguration(format!("{}: {what}", places.pin)),
-        token::Problem::Device(what) | token::Problem::Late(what) => Error::Io(format!("{}: {what}", places.all)),
+        token::Problem::Device(what) | token::Problem::Late(what) => {
+            Error::Io(format!("{}: {what}", places.all).into())
+        }
     }
 }
 

@@ -377,6 +377,20 @@ fn a_way_without_tls_is_told_and_can_be_forbidden() {
 }
 
 #[test]
+fn the_form_of_the_will_is_told() {
+    let broker = Broker::start();
+    let address = format!("brokers={}", broker.plain_address());
+    let told = |more: &[&str]| {
+        let service = service(&[&["-nc", "type=mqtt", "topic=t", &address], more].concat(), 0);
+        service["settings"]["will"].as_str().unwrap_or_else(|| panic!("{service}")).to_owned()
+    };
+    assert_eq!(told(&[]), "none");
+    assert_eq!(told(&["will={topic: w, payload: gone}"]), "on w, QoS 0, in SINETStream's format 3");
+    let alone = "will={topic: w, payload: gone, user_data_only: true, qos: 1, retain: true}";
+    assert_eq!(told(&["user_data_only=true", alone]), "on w, QoS 1, its payload alone, retained");
+}
+
+#[test]
 fn encryption_and_compression_are_told() {
     let broker = Broker::start();
     let told = |parameters: &[&str]| {

@@ -581,6 +581,42 @@ fn the_configuration_can_be_looked_at_without_its_secrets() {
     assert_eq!(writer.client_id(), "from-file");
 }
 
+/// It stands in place of a file.
+#[test]
+fn the_configuration_can_be_a_text_or_a_stream() {
+    let broker = Scripted::open(|peer| peer.drain());
+    let text = |more: &str| {
+        let address = broker.address();
+        format!(
+            "header: {{version: 3}}\nconfig:\n  svc:\n    type: mqtt\n    brokers: '{address}'\n    topic: t\n{more}"
+        )
+    };
+    let open = |builder: sinetstream::MessageWriterBuilder<str>| {
+        builder.open().map(|writer| writer.service().map(str::to_owned))
+    };
+    assert_eq!(open(MessageWriter::builder().config_text(text(""))), Ok(Some("svc".into())));
+    let stream = MessageWriter::builder().config_stream(text("").as_bytes()).expect("it can be read");
+    assert_eq!(open(stream), Ok(Some("svc".into())));
+    let wrong = open(MessageWriter::builder().config_text(text("    qos: 7\n"))).unwrap_err();
+    assert!(wrong.to_string().starts_with("configuration text:7: service 'svc': parameter 'qos'"), "{wrong}");
+    for (other, builder) in [
+        ("no_config", MessageWriter::builder().no_config(true)),
+        ("config_file", MessageWriter::builder().config_file("config.yml")),
+        ("config_name", MessageWriter::builder().config_name("name")),
+    ] {
+        let both = open(builder.config_text(text(""))).unwrap_err();
+        assert!(both.to_string().contains(&format!("'{other}' names another one")), "{both}");
+    }
+    let too_large = MessageWriter::<str>::builder().config_stream(std::io::repeat(b'#')).expect("as much as may be");
+    assert!(
+        matches!(open(too_large), Err(Error::InvalidConfiguration(message)) if message.contains("more than 4194304 bytes"))
+    );
+    let no_text = MessageWriter::<str>::builder().config_stream([0xFF_u8].as_slice()).map(|_| ());
+    assert!(
+        matches!(no_text, Err(Error::NoConfig(message)) if message.contains("configuration stream: it can't be read"))
+    );
+}
+
 /// Users put tokens into them.
 #[test]
 fn user_properties_are_not_shown() {

@@ -111,6 +111,9 @@ pub(super) struct Write {
     /// The message
     #[arg(short, long, value_name = "MESSAGE", allow_hyphen_values = true)]
     pub message: Option<String>,
+    /// Clear the topic's retained message: write one that is empty and retained, without SINETStream's header
+    #[arg(long, conflicts_with_all = ["message", "file", "line", "raw", "text", "count", "rate"])]
+    pub clear: bool,
     /// A file, which becomes a message, or a folder, whose files become a message each, in the order of their names
     /// and without hidden ones
     #[arg(short, long, value_name = "FILE", conflicts_with = "message", value_hint = ValueHint::AnyPath)]

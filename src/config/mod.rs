@@ -42,6 +42,8 @@ mod websocket;
 mod will;
 mod yaml;
 
+use std::fmt;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
@@ -58,6 +60,8 @@ pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSetti
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
 pub(crate) use will::WillSerializer;
+
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 pub use crate::terms::Consistency;
@@ -83,6 +87,8 @@ pub(crate) struct Request {
     pub user_dir: PathBuf,
     pub user_home: Option<PathBuf>,
     pub config_file: Option<PathBuf>,
+    /// What stands in place of a file.
+    pub config_text: Option<ConfigText>,
     pub service: Option<String>,
     pub no_config: bool,
     /// Parameters by name.
@@ -90,6 +96,43 @@ pub(crate) struct Request {
     /// The builder's own fields, under their configuration names; above `parameters`.
     pub fields: Map,
     pub brought: BroughtAlong,
+}
+
+/// A configuration that the program has brought along. `Debug` does not show it.
+#[derive(Clone)]
+pub(crate) struct ConfigText {
+    /// What it is, for people.
+    pub name: String,
+    pub text: Zeroizing<String>,
+}
+
+impl ConfigText {
+    pub fn new(name: &str, text: String) -> ConfigText {
+        ConfigText { name: name.into(), text: text.into() }
+    }
+
+    pub fn read(name: &str, stream: impl Read) -> Result<ConfigText> {
+        let unreadable = |e: io::Error| Error::NoConfig(format!("{name}: it can't be read: {e}"));
+        // With this room it does not grow, and leaves no piece behind that is not wiped.
+        let mut text = Zeroizing::new(String::with_capacity(find::MAX_BYTES as usize + 1));
+        stream.take(find::MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+        Ok(ConfigText { name: name.into(), text })
+    }
+
+    fn into_file(self) -> Result<find::SourceFile> {
+        match self.text.len() as u64 > find::MAX_BYTES {
+            true => {
+                Err(Error::InvalidConfiguration(format!("{}: it has more than {} bytes", self.name, find::MAX_BYTES)))
+            }
+            false => Ok(find::SourceFile { path: self.name.into(), text: self.text, metadata: None }),
+        }
+    }
+}
+
+impl fmt::Debug for ConfigText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigText").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A configuration file as far as it is read without looking at other files: every service, each with its warnings and
@@ -147,6 +190,17 @@ fn check_builder_only(request: &Request) -> Result<()> {
     Ok(())
 }
 
+/// What names a configuration although its text is given.
+fn other_than_text(request: &Request, no_config: bool, config_name: bool) -> Option<&'static str> {
+    request.config_text.as_ref()?;
+    match (no_config, config_name, &request.config_file) {
+        (true, ..) => Some("no_config"),
+        (_, true, _) => Some("config_name"),
+        (.., Some(_)) => Some("config_file"),
+        _ => None,
+    }
+}
+
 /// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.
 pub(crate) fn load(request: &Request) -> Result<Settings> {
     check_builder_only(request)?;
@@ -159,6 +213,12 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
     };
     let given = |name: &str| request.fields.get(name).or_else(|| request.parameters.get(name)).cloned();
     let found = match given("config_name") {
+        _ if let Some(other) = other_than_text(request, no_config, given("config_name").is_some()) => {
+            return Err(Error::InvalidConfiguration(format!(
+                "builder: the configuration is given as a text or a stream, and '{other}' names another one; only one of them \
+                 is possible"
+            )));
+        }
         Some(Value::Str(_)) if no_config || request.config_file.is_some() => {
             return Err(Error::InvalidConfiguration(format!(
                 "builder: parameter 'config_name' asks for a configuration server, {}; only one of them is possible",
@@ -170,6 +230,12 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
             let server::Found { service, place, warnings } = server::fetch(&name, request, given)?;
             parameters.warnings = warnings;
             let origin = Origin::Server { place, service: service.name.clone() };
+            Some((service, origin))
+        }
+        _ if let Some(text) = &request.config_text => {
+            let file = text.clone().into_file()?;
+            let service = document::service(&file, request.service.as_deref())?;
+            let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
             Some((service, origin))
         }
         _ => {

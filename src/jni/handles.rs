@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use once_cell::sync::Lazy;
 
 use super::client::JavaClient;
-use crate::error::{Error, Result};
+use crate::error::{Error, IoKind, Result};
 use crate::lock::lock;
 
 /// Slots are used again; the generation tells a slot's tenants apart.
@@ -43,7 +43,7 @@ pub(super) fn get(handle: i64) -> Result<Arc<JavaClient>> {
     let (generation, index) = split(handle);
     let table = lock(&TABLE);
     let slot = table.slots.get(index).filter(|slot| slot.generation == generation);
-    slot.and_then(|slot| slot.client.clone()).ok_or_else(|| Error::Io("the client is closed".into()))
+    slot.and_then(|slot| slot.client.clone()).ok_or_else(|| Error::io(IoKind::Closed, "the client is closed"))
 }
 
 /// Frees the handle, once.

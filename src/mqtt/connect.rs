@@ -119,7 +119,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                 let message = format!(
                     "connect {broker}: the broker asks for a further step of authentication (AUTH), which is not supported"
                 );
-                return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C }));
+                return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C, delivery: None }));
             }
             Some(_) => return Err(failed("CONNACK", "the broker's first packet is another one".into())),
         }
@@ -145,12 +145,12 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         _ => format!("{} (CONNACK code {code})", connack_text(code)),
     };
     let message = format!("connect {broker}: the broker refused the connection: {what}");
-    let not_accepted = |message| Error::Connection { message, cause: Cause::Refused(code) };
+    let not_accepted = |message| Error::Connection { message, cause: Cause::Refused(code), delivery: None };
     match code {
         4 | 5 | 0x86 | 0x87 | 0x8A | 0x8C => {
             let message =
                 format!("{message}; {}", if code == 0x8C { "check 'auth_method'".into() } else { who(connect) });
-            Refused::ForGood(Error::Authentication { message, code })
+            Refused::ForGood(Error::Authentication { message, code, delivery: None })
         }
         // Neither the version nor the client id will please it the next time.
         1 | 0x84 => {

@@ -348,5 +348,5 @@ fn all_failed(mut failures: Vec<Error>) -> Error {
     }
     let cause = failures.iter().rev().find_map(Error::cause).unwrap_or(crate::error::Cause::Other);
     let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
-    Error::Connection { message: messages.join("; "), cause }
+    Error::Connection { message: messages.join("; "), cause, delivery: None }
 }

@@ -56,7 +56,7 @@ impl Source {
     pub fn problem(&self, what: String) -> Error {
         let message = format!("{}: {what}", self.described());
         match &self.content {
-            Content::File(_) => Error::Io(message),
+            Content::File(_) => Error::Io(message.into()),
             Content::Data(_) => Error::InvalidConfiguration(message),
         }
     }

@@ -157,5 +157,5 @@ impl Link {
 
 /// A failed step of opening a connection, for people.
 pub(crate) fn failed(broker: &Broker, step: &str, cause: Cause, why: impl std::fmt::Display) -> Error {
-    Error::Connection { message: format!("connect {broker}: {step}: {why}"), cause }
+    Error::Connection { message: format!("connect {broker}: {step}: {why}"), cause, delivery: None }
 }

@@ -464,7 +464,7 @@ fn a_refused_subscription_is_told() {
     world.connect(false);
     world.session.handle(Packet::Suback(1, vec![1, 0x80], None), world.now).unwrap();
     match world.session.take_aftermath().events.as_slice() {
-        [Event::Subscribed(Err(Error::Authorization { message, code: 0x80 }))] => assert!(message.contains("'b'")),
+        [Event::Subscribed(Err(Error::Authorization { message, code: 0x80, .. }))] => assert!(message.contains("'b'")),
         other => panic!("{other:?}"),
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::error::Error;
+use crate::error::{Error, IoKind};
 use crate::lock::lock;
 use crate::mqtt::link::Link;
 use crate::mqtt::protocol::Limits;
@@ -27,7 +27,7 @@ pub(crate) enum Status {
 
 /// What a client that was closed answers.
 pub(crate) fn closed_error() -> Error {
-    Error::Io("the client is closed".into())
+    Error::io(IoKind::Closed, "the client is closed")
 }
 
 /// See the module.
@@ -156,7 +156,8 @@ impl Shared {
             return;
         }
         let pending = cause.clone().unwrap_or_else(|| {
-            Error::Io("the client was closed before the message was confirmed; it may have been delivered".into())
+            let message = "the client was closed before the message was confirmed; it may have been delivered";
+            Error::io(IoKind::Closed, message)
         });
         let later = cause.clone().unwrap_or_else(closed_error);
         self.detach_sender();

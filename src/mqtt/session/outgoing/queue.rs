@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{Entry, Outgoing, Phase, Submission, Wire};
 use crate::config::{Consistency, Version};
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::mqtt::protocol;
 use crate::mqtt::session::ids::Holder;
 
@@ -105,9 +105,10 @@ fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
     if size <= most {
         return Ok(());
     }
-    let what = match entry.ever_sent {
-        false => "was not sent",
-        true => "is not confirmed, may have been delivered, and can't be sent again",
+    let (what, delivery) = match entry.ever_sent {
+        false => ("was not sent", Delivery::NotSent),
+        true => ("is not confirmed, may have been delivered, and can't be sent again", Delivery::Unknown),
     };
-    Err(Error::Io(format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most")))
+    let message = format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most");
+    Err(Error::io(IoKind::TooLarge, message).of_message(delivery))
 }

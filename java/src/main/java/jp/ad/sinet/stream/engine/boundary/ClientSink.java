@@ -36,6 +36,11 @@ public interface ClientSink {
     default void ended(SinetStreamException cause) {
     }
 
+    /** How many messages there are of whose end nobody has been told. For any thread. */
+    default int untold() {
+        return 0;
+    }
+
     /** Nothing more will be told. */
     default void over() {
     }

@@ -23,17 +23,38 @@ public final class MessageCallbacks<T> implements ClientSink {
     private volatile Object owner;
     /** Why the reader has ended by itself, if it has; guarded by the pairs. */
     private SinetStreamException end;
+    /** Whether the callbacks have been told of that end; guarded by the pairs. */
+    private boolean toldEnd;
     private EventPump pump;
+    /** Guarded by the pairs; null until the reader is open, which it may never be. */
+    private Stay stay;
 
     /** The reader is open. */
-    public void begin(MessageSource<T> messages, EventPump ofClient) {
+    public void begin(MessageSource<T> messages, EventPump ofClient, Stay ofReader) {
         pump = ofClient;
+        synchronized (pairs) {
+            stay = ofReader;
+        }
         source = messages;
     }
 
     public void close() {
         closed = true;
         owner = null;
+        stayOrGo(null);
+    }
+
+    /** The JVM stays while there are callbacks that may get something. {@code reader}: null if it does not begin to stay now. */
+    private void stayOrGo(Object reader) {
+        synchronized (pairs) {
+            if (stay == null) {
+                return;
+            } else if (pairs.isEmpty() || closed || toldEnd) {
+                stay.end();
+            } else if (reader != null) {
+                stay.begin(reader);
+            }
+        }
     }
 
     /** False: they were there. */
@@ -49,6 +70,7 @@ public final class MessageCallbacks<T> implements ClientSink {
             over = isNew ? end : null;
         }
         owner = closed ? null : reader;
+        stayOrGo(reader);
         if (over != null) {
             pump.callbacks().submit(() -> finish(List.of(pair), over));
         } else {
@@ -71,6 +93,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         if (pairs.isEmpty()) {
             owner = null;
         }
+        stayOrGo(null);
     }
 
     @Override
@@ -137,6 +160,10 @@ public final class MessageCallbacks<T> implements ClientSink {
             end = cause;
         }
         finish(told, cause);
+        synchronized (pairs) {
+            toldEnd = true;
+        }
+        stayOrGo(null);
     }
 
     /** Gives what is still there, and then the end. */

@@ -1,8 +1,10 @@
 package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Reference;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 
 import org.jdeferred2.Promise;
 
@@ -11,6 +13,7 @@ import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Timestamps;
 
 /**
  * The asynchronous writer over the native engine. Any number of threads may write.
@@ -26,6 +29,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
 
     private final Serializing<T> serializing;
     private final Outcomes outcomes;
+    private final BooleanSupplier over;
     /** Gives the messages their order and their numbers. */
     private final ReentrantLock lock = new ReentrantLock();
     private long next;
@@ -35,6 +39,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         super(opened);
         this.serializing = new Serializing<>(opened.codec);
         this.outcomes = outcomes;
+        over = over(outcomes);
         this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
     }
 
@@ -53,11 +58,6 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     @Override
-    int untold() {
-        return outcomes.size();
-    }
-
-    @Override
     public String getTopic() {
         return description.topic;
     }
@@ -68,12 +68,22 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     @Override
+    public void flush() {
+        awaitFlush();
+    }
+
+    @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
+        return write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
         try {
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                submit(value, promise);
+                submit(value, timestamp, promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }
@@ -83,22 +93,23 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    private void submit(byte[] value, Outcome outcome) {
+    private void submit(byte[] value, long timestamp, Outcome outcome) {
         awaitRoom(outcomes);
         lock();
         try {
             outcomes.put(next, outcome);
             boolean accepted = false;
             try {
-                checkUsable(WRITING, NOT_SENT);
-                long number = Native.submit(handle, value);
+                checkUsable(WRITING, Consequence.NOT_SENT);
+                long number = Native.submit(handle, value, timestamp);
                 if (number < 0) {
-                    awaitEnd(-number, writeTimeoutNanos, WAITING, NOT_SENT);
+                    awaitEnd(-number, writeTimeoutNanos, WAITING, Consequence.NOT_SENT);
                 } else if (number != next + 1) {
                     throw new SinetStreamException("internal error: a message got the number " + number);
                 }
                 accepted = true;
                 next++;
+                stay.begin(this, over);
             } finally {
                 if (!accepted) {
                     outcomes.remove(next);
@@ -120,7 +131,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw interrupted(WAITING, NOT_SENT);
+            throw interrupted(WAITING, Consequence.NOT_SENT);
         }
     }
 }
