@@ -24,6 +24,9 @@ pub(crate) struct LoginFile {
 impl LoginFile {
     /// `None`: the login is not from this file, or nobody can read that twice.
     pub(super) fn of(request: &Request, file: PathBuf, service: &str, parameters: &Parameters) -> Option<LoginFile> {
+        if request.config_text.is_some() {
+            return None;
+        }
         files::regular(&file).ok()?;
         parameters.get(NAMES[0]).filter(|entry| parameters.is_from_file(entry))?;
         let [parameters, fields] = [&request.parameters, &request.fields].map(|all| {
@@ -35,6 +38,7 @@ impl LoginFile {
             user_dir: request.user_dir.clone(),
             user_home: request.user_home.clone(),
             config_file: Some(file),
+            config_text: None,
             service: Some(service.to_owned()),
             no_config: false,
             parameters,
