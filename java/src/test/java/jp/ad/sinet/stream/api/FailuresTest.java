@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
+import java.io.OutputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
 import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
+import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.Broker;
@@ -27,6 +30,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Packet;
 import jp.ad.sinet.stream.testing.PacketProperties;
 import jp.ad.sinet.stream.testing.ScriptedBroker;
+import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
 /** What a program, not a person, learns from a failure. */
@@ -196,6 +200,24 @@ class FailuresTest {
             throw new IllegalStateException("on purpose");
         }).build().getWriter()) {
             is(failure(() -> writer.write("x")), Reason.OTHER, Delivery.NOT_SENT);
+        }
+    }
+
+    /** Which had the message, and does not say what became of it. */
+    @Test
+    void aPluginThatFails() {
+        OutputStream broken = new OutputStream() {
+            @Override
+            public void write(int each) throws IOException {
+                throw new IOException("on purpose");
+            }
+        };
+        MessageWriterFactory<String> writers = MessageWriterFactory.<String>builder().noConfig(true).type("iostream")
+                .valueType(SimpleValueType.TEXT).parameter("user_data_only", true)
+                .parameter("iostream", Map.of("output_stream", broken)).build();
+        try (MessageWriter<String> writer = writers.getWriter(); AsyncMessageWriter<String> asynchronous = writers.getAsyncWriter()) {
+            is(failure(() -> writer.write("x")), Reason.OTHER, Delivery.UNKNOWN);
+            is(failure(asynchronous), Reason.OTHER, Delivery.UNKNOWN);
         }
     }
 
