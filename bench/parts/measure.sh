@@ -13,18 +13,22 @@ target_of() {
     esac
 }
 
-# program_of CLIENT: sets `program`
+# What a heap holds is only seen from outside when the JVM gives back what it has freed.
+small_heap=(-Xms16m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20)
+
+# program_of CLIENT ROW: sets `program`
 program_of() {
+    local java=(java ${java_flags[@]+"${java_flags[@]}"})
+    [[ $2 != clients/* ]] || java+=("${small_heap[@]}")
     # shellcheck disable=SC2206
+    java+=(${JVM_ARGS:-})
     case $1 in
         sinetstream-rust@*) program=("$rust_other" --client "${1%@*}" --label "$1") ;;
-        sinetstream@*)
-            program=(java "${java_flags[@]}" ${JVM_ARGS:-} -cp "$java_other" Bench --client "${1%@*}" --label "$1")
-            ;;
+        sinetstream@*) program=("${java[@]}" -cp "$java_other" Bench --client "${1%@*}" --label "$1") ;;
         raw) program=("$tools" raw) ;;
         sinetstream-rust | rumqttc) program=("$rust" --client "$1") ;;
         libmosquitto | paho.mqtt.c) program=("$rust_c" --client "$1") ;;
-        *) program=(java "${java_flags[@]}" ${JVM_ARGS:-} -cp "$java_classes" Bench --client "$1") ;;
+        *) program=("${java[@]}" -cp "$java_classes" Bench --client "$1") ;;
     esac
 }
 
@@ -40,7 +44,7 @@ measure() {
         return 1
     fi
     target_of "$row"
-    program_of "$client"
+    program_of "$client" "$row"
     # Its steps have limits of their own; this is for all of them.
     [[ $row != clients/* ]] || time=$((limit + 900))
     if run "$time" "${program[@]}" --row "$row" --warm "$warm" --seconds "$seconds" "${target[@]}" \

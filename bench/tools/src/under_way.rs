@@ -62,7 +62,6 @@ impl UnderWay {
         into: &mut Measured,
         mut start: impl FnMut() -> Result<(), E>,
     ) {
-        *self.lock() = State::default();
         let end = Instant::now() + time;
         while Instant::now() < end {
             if !self.wait_for(self.width - 1) {
@@ -74,14 +73,16 @@ impl UnderWay {
             }
         }
         let ended = self.wait_for(0);
-        let state = std::mem::take(&mut *self.lock());
-        into.messages += state.succeeded;
-        into.errors += state.failed;
-        into.first_error = into.first_error.take().or(state.problem);
+        let mut state = self.lock();
         if !ended {
-            into.errors += state.under_way as u64;
-            into.first_error.get_or_insert_with(|| "some writes did not end".to_owned());
+            state.failed += std::mem::take(&mut state.under_way) as u64;
+            state.problem.get_or_insert_with(|| "some writes did not end".to_owned());
         }
+        into.messages += std::mem::take(&mut state.succeeded);
+        into.errors += std::mem::take(&mut state.failed).max(u64::from(state.broken));
+        // Once broken it stays so, and the next time must know why.
+        let problem = if state.broken { state.problem.clone() } else { state.problem.take() };
+        into.first_error = into.first_error.take().or(problem);
     }
 
     /// False when no more end.
@@ -139,6 +140,19 @@ mod tests {
         // The fourth has no end.
         assert_eq!((number, measured.messages, measured.errors), (4, 1, 3));
         assert_eq!(measured.first_error.as_deref(), Some("the second"));
+    }
+
+    #[test]
+    fn what_is_broken_stays_broken() {
+        let under_way = UnderWay::new(2);
+        under_way.write_for(FOR_EVER, &mut Measured::default(), || {
+            under_way.broken("gone");
+            Ok::<(), String>(())
+        });
+        let mut measured = Measured::default();
+        under_way.write_for(FOR_EVER, &mut measured, || panic!("nothing can be written") as Result<(), String>);
+        assert_eq!((measured.messages, measured.errors), (0, 1));
+        assert_eq!(measured.first_error.as_deref(), Some("gone"));
     }
 
     #[test]
