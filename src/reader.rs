@@ -283,10 +283,11 @@ impl<T> Core<T> {
         lock(&self.held).take().map_or(Ok(()), Err)
     }
 
-    /// This message, and those behind it that are there.
+    /// This message, and those behind it that are there now: more may come all the time.
     fn gather(&self, first: Delivery, max: usize) -> Result<Vec<Message<T>>> {
         let mut messages = vec![self.take(first)?];
-        while messages.len() < max {
+        let most = max.min(1 + self.raw.client.waiting());
+        while messages.len() < most {
             // The end of the reader is told by the next call.
             let Ok(Some(delivery)) = self.raw.client.try_receive() else { break };
             match self.take(delivery) {
@@ -361,6 +362,9 @@ impl<T> MessageReader<T> {
     ///
     /// As `read`. Of a message that can't be decoded the call after the one that returns those before it tells.
     pub fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
         self.core.held()?;
         match block_until(self.core.raw.client.receive(), Some(after(timeout))) {
             Some(delivery) => self.core.gather(delivery?, max),
@@ -507,6 +511,9 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// As [`MessageReader::read_many`].
     pub async fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
         drop(lock(&self.next).take());
         self.core.held()?;
         let client = &self.core.raw.client;

@@ -193,6 +193,11 @@ impl Client {
         self.shared.inbox.is_ready()
     }
 
+    /// How many messages are there to receive.
+    pub fn waiting(&self) -> usize {
+        self.shared.inbox.waiting()
+    }
+
     /// Waits until that may have become so.
     pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
         let shared = self.shared.clone();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -292,8 +293,13 @@ impl Connection<'_> {
         if self.shared.flush().is_ok() {
             self.link.shutdown();
             // Not a part of what waits for as long as the connection lives.
-            Box::pin(self.link.closed()).await;
+            Box::pin(self.link.closed(self.time_to_close())).await;
         }
+    }
+
+    /// Until a close has to have ended.
+    fn time_to_close(&self) -> Duration {
+        self.shared.close_deadline().map_or(Duration::MAX, |by| by.saturating_duration_since(Instant::now()))
     }
 
     fn lost(&self, cause: &str) -> Lost {

@@ -37,6 +37,8 @@ struct Entry {
     phase: Phase,
     /// A broker may have had it, perhaps in a session that is lost by now.
     ever_sent: bool,
+    /// More than once.
+    is_resent: bool,
     hearer: Hearer,
     /// When its caller gives up.
     deadline: Instant,
@@ -227,7 +229,11 @@ impl Outgoing {
         if times == MAX_SUSPICIONS {
             self.suspect = None;
             let message = format!("the message was sent {times} times, and each time {cause}");
-            self.fail(number, Error::Io(message.into()).of_message(Delivery::Unknown), now);
+            let error = match cause {
+                Error::Io(cause) => Error::Io(cause.clone().with_message(message)),
+                _ => Error::Io(message.into()),
+            };
+            self.fail(number, error.of_message(Delivery::Unknown), now);
         }
     }
 

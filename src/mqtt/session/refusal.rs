@@ -6,8 +6,14 @@ use crate::mqtt::protocol::{Publish, Reason};
 
 const NOT_AUTHORIZED: u8 = 0x87;
 
-/// How a publish ends with this acknowledgement.
-pub(super) fn outcome(publish: &Publish, broker: &str, packet: &str, reason: &Reason) -> Result<()> {
+/// How a publish ends with this acknowledgement. `is_only_copy`: it was sent once; else a broker may have delivered another.
+pub(super) fn outcome(
+    publish: &Publish,
+    is_only_copy: bool,
+    broker: &str,
+    packet: &str,
+    reason: &Reason,
+) -> Result<()> {
     if !reason.is_error() {
         return Ok(());
     }
@@ -18,7 +24,7 @@ pub(super) fn outcome(publish: &Publish, broker: &str, packet: &str, reason: &Re
         NOT_AUTHORIZED => Error::Authorization { message, code: NOT_AUTHORIZED, delivery: None },
         code => Error::io(IoKind::Refused(code), message),
     }
-    .of_message(Delivery::Refused))
+    .of_message(if is_only_copy { Delivery::Refused } else { Delivery::Unknown }))
 }
 
 /// The error for the refused ones of these topic filters, if there are any.

@@ -59,13 +59,13 @@ impl Outgoing {
         }
     }
 
-    /// Ends every publish with this error.
-    pub fn fail_all(&mut self, cause: &Error, now: Instant) {
+    /// Ends every publish with the error for what has become of it.
+    pub fn fail_all(&mut self, error: impl Fn(Delivery) -> Error, now: Instant) {
         self.has_ended = true;
         self.connection.unflushed.clear();
         for number in self.entries.numbers() {
             let delivery = self.entries.get(number).map_or(Delivery::Unknown, Entry::delivery);
-            self.end(number, Err(cause.clone().of_message(delivery)), now);
+            self.end(number, Err(error(delivery)), now);
         }
     }
 

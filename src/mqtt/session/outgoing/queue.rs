@@ -13,7 +13,8 @@ impl Outgoing {
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
         let Submission { publish, size, hearer, deadline } = submission;
         let bytes = publish.payload.len();
-        let entry = Entry { publish, phase: Phase::Queued, ever_sent: false, hearer, deadline, bytes, size };
+        let entry =
+            Entry { publish, phase: Phase::Queued, ever_sent: false, is_resent: false, hearer, deadline, bytes, size };
         let number = self.entries.push(entry);
         self.deadlines.add(number, deadline);
         self.send_queued(wire);
@@ -60,11 +61,13 @@ impl Outgoing {
             Phase::Queued | Phase::Unflushed => {
                 entry.publish.packet_id = self.ids.take(Holder::Publish(number));
                 entry.phase = Phase::Sent;
+                entry.is_resent = entry.ever_sent;
                 entry.ever_sent = true;
                 wire.output.publish(wire.version, &entry.publish);
             }
             Phase::Sent => {
                 entry.publish.dup = true;
+                entry.is_resent = true;
                 self.resent += 1;
                 wire.output.publish(wire.version, &entry.publish);
             }

@@ -142,7 +142,7 @@ public interface MessageIO extends AutoCloseable {
      * @param timeout how long to wait; zero to cut the connection at once
      * @throws SinetStreamIOException when messages could not be delivered; the client is closed all the same
      */
-    default void close(Duration timeout) {
+    default void closeWithin(Duration timeout) {
         close();
     }
 }

@@ -36,7 +36,7 @@ public interface MessageReader<T> extends MessageIO {
      * @return the messages; empty when none came in time
      * @throws UnsupportedOperationException when an implementation has no such method; the readers of this library have
      */
-    default List<Message<T>> read(int max, Duration timeout) {
+    default List<Message<T>> readMany(int max, Duration timeout) {
         throw new UnsupportedOperationException("several messages at a time");
     }
 

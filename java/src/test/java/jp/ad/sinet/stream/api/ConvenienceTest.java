@@ -140,12 +140,12 @@ class ConvenienceTest {
             AsyncMessageWriter<String> writer = Clients.textWriter(broker.address(), topic).consistency(Consistency.AT_LEAST_ONCE)
                     .parameter("close_timeout_ms", 3_600_000).parameter("write_timeout_ms", 3_600_000).build().getAsyncWriter();
             CompletableFuture<Void> written = writer.writeAsync("x");
-            assertTrue(assertThrows(SinetStreamIOException.class, () -> writer.close(Duration.ofMillis(50))).getMessage()
+            assertTrue(assertThrows(SinetStreamIOException.class, () -> writer.closeWithin(Duration.ofMillis(50))).getMessage()
                     .contains("1 messages could not be delivered"));
             assertTrue(written.isCompletedExceptionally());
             MessageWriter<String> idle = Clients.textWriter(broker.address(), topic).build().getWriter();
-            idle.close(Duration.ZERO);
-            idle.close(Duration.ofDays(1_000_000_000_000L)); // a second time it does nothing
+            idle.closeWithin(Duration.ZERO);
+            idle.closeWithin(Duration.ofDays(1_000_000_000_000L)); // a second time it does nothing
         }
     }
 
@@ -157,18 +157,18 @@ class ConvenienceTest {
                         .build().getWriter();
                 MessageWriter<String> damaging = Clients.textWriter(BROKER.open(), topic).consistency(Consistency.AT_LEAST_ONCE)
                         .userDataOnly(true).build().getWriter()) {
-            assertEquals(List.of(), reader.read(10, Duration.ZERO));
+            assertEquals(List.of(), reader.readMany(10, Duration.ZERO));
             for (String value : List.of("a", "b", "c", "damaged", "d", "e")) {
                 (value.equals("damaged") ? damaging : writer).write(value);
             }
             Await.until("all are here", () -> reader.getInfo("connection.inbox_messages").equals(6L));
-            assertEquals(List.of("a", "b"), values(reader.read(2, Clients.RECEIVE_LIMIT)));
-            assertEquals(List.of("c"), values(reader.read(100, Clients.RECEIVE_LIMIT)));
-            assertThrows(InvalidMessageException.class, () -> reader.read(100, Clients.RECEIVE_LIMIT));
-            assertEquals(List.of("d", "e"), values(reader.read(100, Clients.RECEIVE_LIMIT)));
-            assertThrows(IllegalArgumentException.class, () -> reader.read(0, Duration.ZERO));
+            assertEquals(List.of("a", "b"), values(reader.readMany(2, Clients.RECEIVE_LIMIT)));
+            assertEquals(List.of("c"), values(reader.readMany(100, Clients.RECEIVE_LIMIT)));
+            assertThrows(InvalidMessageException.class, () -> reader.readMany(100, Clients.RECEIVE_LIMIT));
+            assertEquals(List.of("d", "e"), values(reader.readMany(100, Clients.RECEIVE_LIMIT)));
+            assertThrows(IllegalArgumentException.class, () -> reader.readMany(0, Duration.ZERO));
             reader.debugInjectMsgBytes(Clients.wire(new byte[] {'i'}), topic, null);
-            assertEquals(List.of("i"), values(reader.read(100, Clients.RECEIVE_LIMIT)));
+            assertEquals(List.of("i"), values(reader.readMany(100, Clients.RECEIVE_LIMIT)));
         }
     }
 

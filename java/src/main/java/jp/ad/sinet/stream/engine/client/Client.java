@@ -220,7 +220,7 @@ public abstract class Client implements MessageIO {
     }
 
     @Override
-    public final void close(Duration timeout) {
+    public final void closeWithin(Duration timeout) {
         close(Math.max(0, TimeUnit.MILLISECONDS.convert(timeout)));
     }
 

@@ -94,7 +94,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     }
 
     @Override
-    public List<Message<T>> read(int max, Duration timeout) {
+    public List<Message<T>> readMany(int max, Duration timeout) {
         if (max < 1) {
             throw new IllegalArgumentException("max: " + max);
         }
@@ -105,21 +105,22 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
             }
             List<Message<T>> messages = new ArrayList<>();
             messages.add(first);
-            gather(messages, max);
+            gather(messages, max, Waiter.deadline(Math.max(0, TimeUnit.NANOSECONDS.convert(timeout))));
             return messages;
         } finally {
             Reference.reachabilityFence(this);
         }
     }
 
-    /** Adds what is there, unless other threads are at it, too. */
-    private void gather(List<Message<T>> messages, int max) {
+    /** Adds what is there, unless other threads are at it, too. Where more comes all the time, the time is up at some time. */
+    private void gather(List<Message<T>> messages, int max, long deadline) {
         if (!lock.tryLock()) {
             return;
         }
         try {
             Message<T> next;
-            while (messages.size() < max && (next = next(0)) != null) {
+            while (messages.size() < max && !Thread.currentThread().isInterrupted()
+                    && (batch.hasNext() || Waiter.left(deadline) > 0) && (next = next(0)) != null) {
                 messages.add(next);
             }
         } catch (Throwable e) { // the messages that are here come first

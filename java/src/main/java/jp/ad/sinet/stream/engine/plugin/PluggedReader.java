@@ -107,7 +107,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
     }
 
     @Override
-    public List<Message<T>> read(int max, Duration timeout) {
+    public List<Message<T>> readMany(int max, Duration timeout) {
         if (max < 1) {
             throw new IllegalArgumentException("max: " + max);
         }
