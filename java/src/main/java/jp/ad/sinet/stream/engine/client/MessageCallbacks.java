@@ -50,7 +50,7 @@ public final class MessageCallbacks<T> implements ClientSink {
             if (stay == null) {
                 return;
             } else if (pairs.isEmpty() || closed || toldEnd) {
-                stay.end();
+                stay.untilIdle();
             } else if (reader != null) {
                 stay.begin(reader);
             }
