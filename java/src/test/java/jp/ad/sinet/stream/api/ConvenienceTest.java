@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
@@ -290,6 +291,136 @@ class ConvenienceTest {
                 assertTrue(message.contains("the value is of class byte[]") && message.contains("value_type")
                         && message.endsWith("takes java.lang.String"), message);
             }
+        }
+    }
+
+    /** Has more methods of the name, in whatever order the JVM gives them. */
+    public static class Overloaded implements Serializer<String>, Deserializer<String> {
+        public byte[] serialize(Integer other) {
+            return null;
+        }
+
+        @Override
+        public byte[] serialize(String value) {
+            return value.getBytes(StandardCharsets.UTF_8);
+        }
+
+        public byte[] serialize(Long other) {
+            return null;
+        }
+
+        public Integer deserialize(Integer other) {
+            return other;
+        }
+
+        @Override
+        public String deserialize(byte[] bytes) {
+            return new String(bytes, StandardCharsets.UTF_8);
+        }
+
+        public Long deserialize(Long other) {
+            return other;
+        }
+    }
+
+    /** The second of these is what it takes. */
+    public abstract static class Paired<A, B> implements Serializer<B> {
+        @Override
+        public byte[] serialize(B value) {
+            return value.toString().getBytes(StandardCharsets.UTF_8);
+        }
+    }
+
+    public static class Inheriting extends Paired<Integer, String> {
+    }
+
+    private static void open(Class<?> codec, Class<?> valueClass, String broker) {
+        MessageWriterFactory.<Object>builder().noConfig(true).type("mqtt").topic("t").parameter("brokers", broker)
+                .parameter("value_serializer", codec.getName()).valueClass(valueClass).build().getWriter().close();
+        if (Deserializer.class.isAssignableFrom(codec)) {
+            MessageReaderFactory.<Object>builder().noConfig(true).type("mqtt").topic("t").parameter("brokers", broker)
+                    .parameter("value_deserializer", codec.getName()).valueClass(valueClass).build().getReader().close();
+        }
+    }
+
+    @Test
+    void theClassOfAValueIsThatOfTheInterface() throws IOException {
+        for (Class<?> codec : List.of(Overloaded.class, Inheriting.class)) {
+            open(codec, String.class, BROKER.open());
+            for (Class<?> other : List.of(Integer.class, Long.class, Object.class)) {
+                String message = assertThrows(InvalidConfigurationException.class, () -> open(codec, other, BROKER.open())).getMessage();
+                assertTrue(message.contains("takes values of class java.lang.String"), message);
+            }
+        }
+    }
+
+    /** Is not there at run time. */
+    public static class Gone {
+    }
+
+    public static class NamesMissing implements Serializer<String> {
+        @Override
+        public byte[] serialize(String value) {
+            return new byte[0];
+        }
+
+        public void other(Gone gone) {
+        }
+    }
+
+    public static class OfMissing implements Serializer<Gone> {
+        @Override
+        public byte[] serialize(Gone value) {
+            return new byte[0];
+        }
+    }
+
+    private static ClassLoader withoutGone() {
+        ClassLoader parent = ConvenienceTest.class.getClassLoader();
+        List<String> own = List.of(NamesMissing.class.getName(), OfMissing.class.getName());
+        return new ClassLoader(parent) {
+            @Override
+            protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+                if (name.equals(Gone.class.getName())) {
+                    throw new ClassNotFoundException(name);
+                }
+                return own.contains(name) ? defined(name) : super.loadClass(name, resolve);
+            }
+
+            private Class<?> defined(String name) throws ClassNotFoundException {
+                synchronized (getClassLoadingLock(name)) {
+                    Class<?> loaded = findLoadedClass(name);
+                    if (loaded != null) {
+                        return loaded;
+                    }
+                    try (InputStream in = parent.getResourceAsStream(name.replace('.', '/') + ".class")) {
+                        byte[] bytes = in.readAllBytes();
+                        return defineClass(name, bytes, 0, bytes.length);
+                    } catch (IOException e) {
+                        throw new ClassNotFoundException(name, e);
+                    }
+                }
+            }
+        };
+    }
+
+    @Test
+    void classesThatAreMissingAreNotLookedFor() throws IOException {
+        ClassLoader before = Thread.currentThread().getContextClassLoader();
+        Thread.currentThread().setContextClassLoader(withoutGone());
+        try {
+            open(NamesMissing.class, null, BROKER.open());
+            open(NamesMissing.class, String.class, BROKER.open());
+            open(OfMissing.class, null, BROKER.open());
+            open(OfMissing.class, String.class, BROKER.open());
+            try (MessageWriter<Object> writer = MessageWriterFactory.<Object>builder().noConfig(true).type("mqtt").topic("t")
+                    .parameter("brokers", BROKER.open()).parameter("value_serializer", NamesMissing.class.getName()).build()
+                    .getWriter()) {
+                String message = assertThrows(ClassCastException.class, () -> writer.write(1)).getMessage();
+                assertTrue(message.endsWith("takes java.lang.String"), message);
+            }
+        } finally {
+            Thread.currentThread().setContextClassLoader(before);
         }
     }
 }

@@ -39,10 +39,11 @@ class LeftAtWorkTest {
 
     private static final String RETURNS = "main returns";
 
-    private static void child(String what, String broker, String... lines) throws IOException {
+    private static ChildJvm.Result child(String what, String broker, String... lines) throws IOException {
         ChildJvm.Result result = new ChildJvm().run("left-at-work", broker, what);
         assertTrue(result.ended && result.exitCode == 0, result::toString);
         assertEquals(String.join(System.lineSeparator(), lines), result.out, result::toString);
+        return result;
     }
 
     @Test
@@ -118,6 +119,23 @@ class LeftAtWorkTest {
     @ValueSource(strings = {"writer", "reader"})
     void clientsOfPluginsTheSame(String which) throws IOException {
         child("plugin-" + which, BROKER.open(), RETURNS, which.equals("writer") ? "written" : "read");
+    }
+
+    /** A plugin that never gives an end, and executors that run nothing, are waited for no longer than is said. */
+    @ParameterizedTest
+    @ValueSource(strings = {"plugin-never", "executor-drops", "executor-forgets"})
+    void whatIsNeverToldIsNotWaitedForForEver(String what) throws IOException {
+        ChildJvm.Result result = child(what, BROKER.open(), RETURNS);
+        String client = what.startsWith("plugin") ? "client of" : "writer, client ";
+        assertTrue(result.err.lines().filter(line -> line.contains(client)
+                && line.contains("does not wait any longer for messages whose end is not told: 1;")).count() == 1, result::toString);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"closed", "removed", "beside", "writer"})
+    void aCallbackThatRunsReturnsFirst(String what) throws IOException {
+        ChildJvm.Result result = child("finishing-" + what, BROKER.open(), RETURNS, "result");
+        assertTrue(what.equals("writer") || result.err.contains("IllegalStateException: on purpose"), result::toString);
     }
 
     private static List<Thread> threads() {

@@ -4,6 +4,8 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
@@ -21,6 +23,7 @@ final class LeftAtWork {
 
     /** A JVM that does not stay is gone by then. */
     private static final long AFTER_THE_END_NANOS = 50_000_000;
+    private static final long LONG_AFTER_THE_END_NANOS = 500_000_000;
     private static final Thread MAIN = Thread.currentThread();
 
     private LeftAtWork() {
@@ -95,9 +98,69 @@ final class LeftAtWork {
                     plugged.clearOnMessageCallback();
                 });
                 break;
+            case "plugin-never":
+                MessageWriterFactory.<String>builder().noConfig(true).type("iostream").valueType(SimpleValueType.TEXT)
+                        .parameter("user_data_only", true).parameter("write_timeout_ms", 100)
+                        .parameter("iostream", Map.of("output_stream", new Hanging())).build().getAsyncWriter().write("x");
+                break;
+            case "executor-drops":
+                writer(broker).parameter("write_timeout_ms", 1000).executor(task -> { }).build().getAsyncWriter().write("x");
+                break;
+            case "executor-forgets":
+                writer(broker).parameter("write_timeout_ms", 1000).executor(new ConcurrentLinkedQueue<>()::add).build()
+                        .getAsyncWriter().write("x");
+                break;
             default:
-                throw new IllegalArgumentException(what);
+                finishing(what, broker);
+                break;
         }
+    }
+
+    /** A callback ends that for which the JVM stays, and has something to do afterwards. */
+    private static void finishing(String what, String broker) {
+        if (what.equals("finishing-writer")) {
+            AsyncMessageWriter<String> writer = writer(broker).build().getAsyncWriter();
+            writer.write("x").done(nothing -> {
+                awaitMain();
+                writer.close();
+                finish();
+            });
+            return;
+        }
+        AsyncMessageReader<String> reader = Clients.textReader(broker, TOPIC).build().getAsyncReader();
+        CountDownLatch begun = new CountDownLatch(1);
+        reader.addOnMessageCallback(message -> {
+            begun.countDown();
+            awaitMain();
+            switch (what) {
+                case "finishing-closed":
+                    reader.close();
+                    break;
+                case "finishing-removed":
+                    reader.clearOnMessageCallback();
+                    break;
+                case "finishing-beside":
+                    break;
+                default:
+                    throw new IllegalArgumentException(what);
+            }
+            finish();
+            throw new IllegalStateException("on purpose");
+        });
+        try (MessageWriter<String> blocking = writer(broker).build().getWriter()) {
+            blocking.write("x");
+            begun.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        if (what.equals("finishing-beside")) {
+            reader.clearOnMessageCallback();
+        }
+    }
+
+    private static void finish() {
+        LockSupport.parkNanos(LONG_AFTER_THE_END_NANOS);
+        System.out.println("result");
     }
 
     private static MessageWriterFactoryBuilder<String> writer(String broker) {
@@ -142,6 +205,16 @@ final class LeftAtWork {
         @Override
         public void flush() {
             System.out.flush();
+        }
+    }
+
+    /** Takes nothing ever. */
+    private static final class Hanging extends OutputStream {
+        @Override
+        public void write(int each) {
+            while (true) {
+                LockSupport.park();
+            }
         }
     }
 

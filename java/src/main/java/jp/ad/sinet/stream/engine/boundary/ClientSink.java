@@ -41,6 +41,11 @@ public interface ClientSink {
         return 0;
     }
 
+    /** A number that is another one after a message was accepted or has ended. For any thread. */
+    default long progress() {
+        return 0;
+    }
+
     /** Nothing more will be told. */
     default void over() {
     }

@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
@@ -66,7 +65,7 @@ public abstract class Client implements MessageIO {
         this.name = name;
         this.pump = pump;
         this.waiters = waiters;
-        stay = new Stay(configured.options.isDaemon());
+        stay = new Stay(configured.options.isDaemon(), pump, description.writeTimeout);
         this.lifeline = CLEANER.register(this, lifeline);
     }
 
@@ -122,12 +121,6 @@ public abstract class Client implements MessageIO {
             outcomes.forget(waiter);
             waiters.end(what);
         }
-    }
-
-    /** True when the last message that was accepted has ended, and been told to its callbacks: until then the JVM stays. */
-    protected final BooleanSupplier over(Outcomes outcomes) {
-        EventPump told = pump;
-        return () -> outcomes.untold() == 0 && told.callbacks().backlog() == 0;
     }
 
     /** Waits until every message that is there now has ended; the engine does not know of them. */
@@ -262,7 +255,11 @@ public abstract class Client implements MessageIO {
         if (!pump.awaitOver(callbackMillis) && !Thread.currentThread().isInterrupted()) {
             Log.LOGGER.warning("the " + name + " is closed, but its callbacks have not all returned");
         }
-        stay.end();
+        if (pump.callbacks().isWorkingHere()) {
+            stay.untilIdle(); // the callback that closes the client has not returned
+        } else {
+            stay.end();
+        }
     }
 
     @Override

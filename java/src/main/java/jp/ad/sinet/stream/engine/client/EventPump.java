@@ -117,6 +117,11 @@ public final class EventPump {
         return callbacks;
     }
 
+    /** Whose messages it tells of. */
+    ClientSink sink() {
+        return sink;
+    }
+
     /** The sink, which runs callbacks now, has done so for long enough: it leaves a rest. */
     public boolean isToGiveWay() {
         return callbacks.isToGiveWay();

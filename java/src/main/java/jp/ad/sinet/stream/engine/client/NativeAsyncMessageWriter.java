@@ -4,7 +4,6 @@ import java.lang.ref.Reference;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
 
 import org.jdeferred2.Promise;
 
@@ -29,7 +28,6 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
 
     private final Serializing<T> serializing;
     private final Outcomes outcomes;
-    private final BooleanSupplier over;
     /** Gives the messages their order and their numbers. */
     private final ReentrantLock lock = new ReentrantLock();
     private long next;
@@ -39,7 +37,6 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         super(opened);
         this.serializing = new Serializing<>(opened.codec);
         this.outcomes = outcomes;
-        over = over(outcomes);
         this.writeTimeoutNanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
     }
 
@@ -109,7 +106,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
                 }
                 accepted = true;
                 next++;
-                stay.begin(this, over);
+                stay.untilTold(this);
             } finally {
                 if (!accepted) {
                     outcomes.remove(next);

@@ -87,6 +87,12 @@ public final class Outcomes implements ClientSink {
         return count;
     }
 
+    /** How many there were, and how many of these have ended. */
+    @Override
+    public synchronized long progress() {
+        return last + (last - count);
+    }
+
     boolean isFull() {
         return count >= most;
     }

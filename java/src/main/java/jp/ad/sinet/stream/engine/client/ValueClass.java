@@ -1,6 +1,10 @@
 package jp.ad.sinet.stream.engine.client;
 
-import java.lang.reflect.Method;
+import java.lang.reflect.MalformedParameterizedTypeException;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
+import java.lang.reflect.TypeVariable;
+import java.util.List;
 
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
@@ -16,31 +20,55 @@ final class ValueClass {
 
     /** What a serializer takes; Object when that is not known, as of a lambda expression. */
     static Class<?> takenBy(Serializer<?> serializer) {
-        Method method = declared(serializer.getClass(), "serialize");
-        return method == null ? Object.class : method.getParameterTypes()[0];
+        return argument(serializer.getClass(), Serializer.class);
     }
 
     private static Class<?> givenBy(Deserializer<?> deserializer) {
-        Method method = declared(deserializer.getClass(), "deserialize");
-        return method == null ? Object.class : method.getReturnType();
+        return argument(deserializer.getClass(), Deserializer.class);
     }
 
-    /** Not the one that the compiler adds, which takes and gives objects. */
-    private static Method declared(Class<?> codec, String name) {
-        for (Class<?> each = codec; each != null; each = each.getSuperclass()) {
-            for (Method method : each.getDeclaredMethods()) {
-                if (method.getName().equals(name) && method.getParameterCount() == 1 && !method.isBridge()) {
-                    return method;
-                }
+    /** Methods are not looked at: a class may have more of the same name, and others that name classes which are missing. */
+    private static Class<?> argument(Class<?> codec, Class<?> of) {
+        try {
+            Type found = typeArgument(codec, of);
+            Type raw = found instanceof ParameterizedType ? ((ParameterizedType) found).getRawType() : found;
+            return raw instanceof Class ? (Class<?>) raw : Object.class;
+        } catch (LinkageError | TypeNotPresentException | MalformedParameterizedTypeException e) {
+            return Object.class; // it can't be known here, and may never be needed
+        }
+    }
+
+    /** What a class or interface gives for the one parameter of {@code of}, which may be a parameter of its own; null: nothing. */
+    private static Type typeArgument(Class<?> in, Class<?> of) {
+        Class<?> above = in.getSuperclass();
+        if (above != null && of.isAssignableFrom(above)) {
+            return resolved(in.getGenericSuperclass(), above, of);
+        }
+        Class<?>[] interfaces = in.getInterfaces();
+        for (int i = 0; i < interfaces.length; i++) {
+            if (of.isAssignableFrom(interfaces[i])) {
+                return resolved(in.getGenericInterfaces()[i], interfaces[i], of);
             }
         }
         return null;
     }
 
+    private static Type resolved(Type generic, Class<?> raw, Class<?> of) {
+        Type argument = raw == of ? of.getTypeParameters()[0] : typeArgument(raw, of);
+        if (!(argument instanceof TypeVariable)) {
+            return argument;
+        }
+        int index = List.of(raw.getTypeParameters()).indexOf(argument);
+        return generic instanceof ParameterizedType && index >= 0 ? ((ParameterizedType) generic).getActualTypeArguments()[index] : null;
+    }
+
     /** {@code wanted}: the class that the builder was given, or null. */
     static <T> Serializer<T> checkTaken(Serializer<T> serializer, Class<?> wanted, String chosenBy) {
+        if (wanted == null) {
+            return serializer;
+        }
         Class<?> taken = takenBy(serializer);
-        if (wanted != null && !taken.isAssignableFrom(wanted)) {
+        if (!taken.isAssignableFrom(wanted)) {
             throw unfit(chosenBy, serializer, "takes", taken, wanted);
         }
         return serializer;

@@ -2,7 +2,6 @@ package jp.ad.sinet.stream.engine.plugin;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
-import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -30,14 +29,12 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     private final Serializing<T> serializing;
     private final Supplier<String> topic;
     private final WriterThread thread;
-    private final BooleanSupplier over;
 
     private PluggedAsyncWriter(Plugged<Serializer<T>> plugged, PluginMessageIO plugin, Supplier<String> topic, WriterThread thread) {
         super(plugged, plugin, new Calls(false), thread, thread.thread::stop);
         serializing = new Serializing<>(plugged.codec);
         this.topic = topic;
         this.thread = thread;
-        over = over(thread.outcomes);
         thread.begin(pump);
     }
 
@@ -110,7 +107,7 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
                 checkUsable(WRITING, Consequence.NOT_SENT);
                 awaitRoom(thread.outcomes);
                 thread.add(new Coded(handle, value, timestamp), promise);
-                stay.begin(this, over);
+                stay.untilTold(this);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }

@@ -91,6 +91,11 @@ final class WriterThread implements ClientSink {
     }
 
     @Override
+    public long progress() {
+        return outcomes.progress();
+    }
+
+    @Override
     public boolean hasRest() {
         return !ended.isEmpty();
     }
