@@ -187,15 +187,10 @@ fn at_least_one(trust: &Trust, roots: Roots) -> Result<Roots> {
     }
 }
 
-/// Of the content of all files that these name, whatever it is.
-pub(crate) fn files_digest(trust: Option<&Trust>, certificate: Option<&ClientCertificate>) -> Result<Digest> {
-    let trusted = trust.and_then(|trust| if let Trust::Pem(source) = trust { Some(source) } else { None });
-    let (certificate, key) = match certificate {
-        Some(ClientCertificate::Pem { certificate, key, .. }) => (Some(certificate), key.as_ref()),
-        _ => (None, None),
-    };
+/// Of what these hold, whatever it is.
+pub(crate) fn digest(sources: &[Source]) -> Result<Digest> {
     let mut inputs = Inputs::default();
-    for source in [trusted, certificate, key].into_iter().flatten() {
+    for source in sources {
         inputs.add(bytes(source)?.bytes());
     }
     Ok(inputs.digest())
