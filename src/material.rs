@@ -187,15 +187,10 @@ fn at_least_one(trust: &Trust, roots: Roots) -> Result<Roots> {
     }
 }
 
-/// Of the content of all files that these name, whatever it is.
-pub(crate) fn files_digest(trust: Option<&Trust>, certificate: Option<&ClientCertificate>) -> Result<Digest> {
-    let trusted = trust.and_then(|trust| if let Trust::Pem(source) = trust { Some(source) } else { None });
-    let (certificate, key) = match certificate {
-        Some(ClientCertificate::Pem { certificate, key, .. }) => (Some(certificate), key.as_ref()),
-        _ => (None, None),
-    };
+/// Of what these hold, whatever it is.
+pub(crate) fn digest(sources: &[Source]) -> Result<Digest> {
     let mut inputs = Inputs::default();
-    for source in [trusted, certificate, key].into_iter().flatten() {
+    for source in sources {
         inputs.add(bytes(source)?.bytes());
     }
     Ok(inputs.digest())
@@ -387,8 +382,10 @@ pub(crate) async fn token_identity(
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
-const NOT_FOR_SERVERS: &str = "a certificate in it is not to be trusted for servers, by its own words (TRUSTED CERTIFICATE); 'openssl x509 -in FILE \
-     -out NEW' leaves them out";
+/// It names no command that takes the mark away: whoever followed that would trust what somebody has decided not to trust.
+const NOT_FOR_SERVERS: &str = "a certificate in it is marked as not to be trusted for servers (TRUSTED CERTIFICATE): whoever made the file decided \
+     that this authority must not vouch for a broker; ask them for a file of the authorities that may. \
+     'openssl x509 -in FILE -noout -text' shows the marks of the first one (Trusted Uses, Rejected Uses)";
 
 const DAMAGED: &str = "the certificate is not valid: it is damaged, or none at all";
 

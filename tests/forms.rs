@@ -135,9 +135,13 @@ fn a_trusted_certificate_of_openssl_counts_for_servers_only_if_it_says_so() {
         match is_for_servers {
             true => drop(opened.unwrap_or_else(|error| panic!("{trust}: {error}"))),
             false => {
-                let message = told(opened, "Io", &["'tls.ca_certs'", "trusted.pem", "TRUSTED CERTIFICATE"]);
-                folder.follow(&message, "trusted.pem", "");
-                folder.open("new", "client.pem", "client.key", None).expect("the converted one");
+                let words = ["'tls.ca_certs'", "trusted.pem", "TRUSTED CERTIFICATE", "whoever made the file"];
+                let message = told(opened, "Io", &words);
+                // Nobody is led to trust what somebody has decided not to trust.
+                assert!(!message.contains("NEW"), "{message}");
+                folder.follow(&message, "trusted.pem", " -out uses");
+                let shown = std::fs::read_to_string(folder.file("uses")).expect("read");
+                assert!(["Trusted Uses", "Rejected Uses"].iter().any(|uses| shown.contains(uses)), "{shown}");
             }
         }
     }

@@ -409,6 +409,37 @@ fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
     refused(&folder.made("witness"), &both, "localhost", &["digitalSignature"]);
 }
 
+/// What a certificate says of its own use counts with nobody else in ca_certs, too.
+#[test]
+fn a_certificate_that_stands_for_itself_has_to_be_for_servers_and_signatures() {
+    const OK: &str = "";
+    let folder = Folder::new();
+    for (basic, uses, says, openssl) in [
+        ("CA:FALSE", "extendedKeyUsage=clientAuth", "extendedKeyUsage lacks serverAuth", false),
+        ("CA:FALSE", "extendedKeyUsage=anyExtendedKeyUsage", "extendedKeyUsage lacks serverAuth", false),
+        ("CA:TRUE", "extendedKeyUsage=clientAuth", "extendedKeyUsage lacks serverAuth", false),
+        ("CA:TRUE", "keyUsage=keyCertSign", "keyUsage lacks digitalSignature", false),
+        ("CA:FALSE", "keyUsage=nonRepudiation", "keyUsage lacks digitalSignature", false),
+        ("CA:FALSE", "keyUsage=keyEncipherment", "keyUsage lacks digitalSignature", true),
+        ("CA:FALSE", "keyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth", OK, true),
+        ("CA:TRUE", "keyUsage=digitalSignature,keyCertSign", OK, true),
+    ] {
+        for signer in ["shown", "ca"] {
+            let extensions = format!("basicConstraints={basic}\nsubjectAltName=DNS:localhost\n{uses}");
+            folder.make("shown", "shown", signer, &extensions, "");
+            let shown = folder.made("shown");
+            let openssl_says =
+                folder.is_accepted_by_openssl(&shown, "shown", "localhost", " -partial_chain -purpose sslserver");
+            assert_eq!(openssl_says, openssl, "openssl: {basic} {uses}, signed by {signer}");
+            let trusted = folder.file("shown.pem");
+            match says {
+                OK => assert_eq!(accepted(&shown, &trusted, "localhost", true), Vec::<String>::new(), "{uses}"),
+                says => refused(&shown, &trusted, "localhost", &[says]),
+            }
+        }
+    }
+}
+
 #[test]
 fn a_common_name_goes_round_no_constraint() {
     let folder = Folder::new();

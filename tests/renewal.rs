@@ -3,7 +3,7 @@
 mod common;
 
 use common::broker::Broker;
-use common::certificates::{Authority, authority, server};
+use common::certificates::{Authority, Certificate, authority, server};
 use common::events::{Events, listen};
 use common::{eventually, quickly, write_own};
 use sinetstream::config::Value;
@@ -36,9 +36,11 @@ fn encrypted(key: &str, password: &str) -> String {
     std::fs::read_to_string(secret).expect("read")
 }
 
+/// The name in the client's certificate is the login.
+const LISTENER: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
+
 #[test]
 fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
-    const LISTENER: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
     let mut broker = Broker::start_with_listener(server(), LISTENER);
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);
@@ -77,6 +79,143 @@ fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
     events.connected();
     writer.write("after").expect("write");
     eventually("the new certificate is shown", || broker.log().contains("u'after'"));
+}
+
+/// A broker that wants a client's certificate, and a client whose files are in a folder.
+struct Identified {
+    broker: Broker,
+    folder: tempfile::TempDir,
+    writer: MessageWriter<str>,
+    events: Events,
+}
+
+impl Identified {
+    /// It trusts these and is called `before`.
+    fn new(trusted: &str) -> Identified {
+        let broker = Broker::start_with_listener(server(), LISTENER);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| folder.path().join(name);
+        write_own(&file("ca.pem"), trusted);
+        write_client(&folder, &authority().sign_client("before"));
+        let path = |name: &str| Value::from(file(name).display().to_string());
+        let tls = Value::from([
+            ("ca_certs", path("ca.pem")),
+            ("certfile", path("client.pem")),
+            ("keyfile", path("client.key")),
+        ]);
+        let (writer, events) = writer();
+        let writer = writer.no_config(true).service_type("mqtt").topic("t");
+        let writer = writer.parameter("brokers", broker.further_address()).parameter("tls", tls);
+        let writer = writer.open().expect("a writer");
+        events.connected();
+        Identified { broker, folder, writer, events }
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn is_restarted(&mut self) {
+        self.broker.kill();
+        self.broker.restart();
+    }
+}
+
+fn write_client(folder: &tempfile::TempDir, client: &Certificate) {
+    write_own(&folder.path().join("client.pem"), &client.pem);
+    write_own(&folder.path().join("client.key"), &client.key_pem);
+}
+
+/// The list of what an authority has revoked: nothing.
+fn revocations(authority: &Authority) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let configuration = "[ca]\ndefault_ca=it\n[it]\ndatabase=index\ncrlnumber=number\ncertificate=ca.pem\n\
+        private_key=ca.key\ndefault_md=sha256\ndefault_crl_days=30\ncrl_extensions=extensions\n[extensions]\n\
+        authorityKeyIdentifier=keyid\n";
+    let key = authority.key_pem();
+    for (name, text) in
+        [("index", ""), ("number", "01\n"), ("ca.pem", &authority.pem), ("ca.key", &key), ("ca.conf", configuration)]
+    {
+        write_own(&file(name), text);
+    }
+    let mut openssl = std::process::Command::new("openssl");
+    openssl.current_dir(folder.path()).args(["ca", "-config", "ca.conf", "-gencrl", "-out", "crl.pem"]);
+    let output = openssl.output().expect("openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read_to_string(file("crl.pem")).expect("read")
+}
+
+#[test]
+fn what_could_not_be_put_in_force_at_once_is_tried_again() {
+    let mut broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    write_own(&file("ca.pem"), &authority().pem);
+    write_own(&file("crl.pem"), revocations(authority()));
+    let path = |name: &str| Value::from(file(name).display().to_string());
+    let tls = Value::from([("ca_certs", path("ca.pem")), ("crl_file", path("crl.pem"))]);
+    let (writer, events) = writer();
+    let writer = writer.no_config(true).service_type("mqtt").topic("t").parameter("brokers", broker.tls_address());
+    let login = common::login("user01", "user01-pass");
+    let writer = writer.parameter("username_pw", login).parameter("tls", tls).open().expect("a writer");
+    events.connected();
+    let other = Authority::new("another authority");
+    let renewed = other.sign(&["localhost"]);
+    broker.kill();
+    broker.write("server.pem", &renewed.pem);
+    broker.write("server.key", &renewed.key_pem);
+    // The authority is the new one already when its list can't be used yet.
+    write_own(&file("ca.pem"), &other.pem);
+    write_own(&file("crl.pem"), "is being made");
+    broker.restart();
+    failed(&events, "no revocation list");
+    write_own(&file("crl.pem"), revocations(&other));
+    events.connected();
+    writer.write("after").expect("write");
+}
+
+#[test]
+fn an_authority_that_was_taken_out_is_not_trusted_though_the_clients_key_is_gone() {
+    let other = Authority::new("another authority");
+    let mut client = Identified::new(&(authority().pem.clone() + &other.pem));
+    // As for a daemon that has dropped its rights.
+    std::fs::remove_file(client.file("client.key")).expect("remove");
+    write_own(&client.file("ca.pem"), &other.pem);
+    client.is_restarted();
+    failed(&client.events, "not signed by a trusted authority");
+    write_own(&client.file("ca.pem"), &authority().pem);
+    client.events.connected();
+    client.writer.write("after").expect("write");
+}
+
+#[test]
+fn a_renewed_certificate_of_the_clients_is_shown_though_ca_certs_is_gone() {
+    let mut client = Identified::new(&authority().pem);
+    std::fs::remove_file(client.file("ca.pem")).expect("remove");
+    write_client(&client.folder, &authority().sign_client("after"));
+    client.is_restarted();
+    client.events.connected();
+    eventually("the new certificate is shown", || client.broker.log().contains("u'after'"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_renewed_key_that_everybody_can_write_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut client = Identified::new(&authority().pem);
+    let other = Authority::new("another authority");
+    let with_mode = |mode| std::fs::Permissions::from_mode(mode);
+    write_client(&client.folder, &other.sign_client("after"));
+    std::fs::set_permissions(client.file("client.key"), with_mode(0o666)).expect("chmod");
+    // The broker knows only the new certificate.
+    client.broker.write("ca.pem", &other.pem);
+    client.is_restarted();
+    failed(&client.events, "client.key can be written by everybody (mode 0666)");
+    std::fs::set_permissions(client.file("client.key"), with_mode(0o600)).expect("chmod");
+    client.events.connected();
+    eventually("the new certificate is shown", || client.broker.log().contains("u'after'"));
 }
 
 #[test]

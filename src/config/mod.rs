@@ -54,6 +54,7 @@ pub(crate) use login_file::LoginFile;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
 pub(crate) use proxy::ProxySettings;
+pub(crate) use rights::check_secret;
 pub(crate) use settings::Settings;
 pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, TokenKey, Trust};

@@ -11,6 +11,7 @@ use std::fs::Metadata;
 use std::path::Path;
 
 use super::environment::{self, Flag};
+use crate::error::{Error, Result};
 
 /// Allows what would be an error, for containers, whose volumes come with owners of their own.
 const VARIABLE: &str = "SINETSTREAM_ALLOW_SHARED_FILES";
@@ -44,6 +45,22 @@ pub(super) fn look_at(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<
     match faults.iter().any(|fault| fault.is_certain) && use_ != Use::Trusted {
         true => findings(faults, use_, environment::flag(VARIABLE)),
         false => findings(faults, use_, Flag::Off),
+    }
+}
+
+/// The same for a secret file that has changed since the configuration was read. What is worth a warning is logged.
+pub(crate) fn check_secret(file: &Path, place: &str) -> Result<()> {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        look_at(file, None, Use::Secret).into_iter().partition(|finding| finding.is_error);
+    for Finding { message, .. } in warnings {
+        tracing::warn!("{place}: {message}");
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => {
+            let errors: Vec<_> = errors.into_iter().map(|finding| format!("{place}: {}", finding.message)).collect();
+            Err(Error::InvalidConfiguration(errors.join("\n")))
+        }
     }
 }
 

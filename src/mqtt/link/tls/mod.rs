@@ -123,7 +123,7 @@ impl Tls {
         let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
         let name = ServerName::try_from(broker.name().to_owned())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
-        let outdated = self.renew().await.err();
+        let outdated = self.renew().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
         let common = self.common();
         self.read_revocations(&common).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
         let key = match &self.token {
@@ -159,11 +159,13 @@ impl Tls {
         };
         *lock(&self.shortcoming) = match seen.asked {
             Asked::Unable => Some(explain::UNABLE.into()),
+            // It may be the certificate of before that the broker does not take.
+            Asked::Served if seen.choice.is_none() => outdated.clone(),
             _ => seen.choice.clone(),
         };
         let (tcp, connection) = stream.map_err(|e| {
             let choice = seen.choice.map(|choice| format!("; {choice}")).unwrap_or_default();
-            let outdated = outdated.map(|why| format!("; what was read earlier is used: {why}")).unwrap_or_default();
+            let outdated = outdated.map(|why| format!("; {why}")).unwrap_or_default();
             let why = explain::handshake(&e, seen.asked, seen.facts.as_ref());
             failed(broker, "TLS", explain::kind(&e), why + &choice + &outdated)
         })?;
@@ -178,22 +180,26 @@ impl Tls {
     }
 
     /// Certificates and keys that have changed on disk are in force from the next connection on. When they can't be used, those of
-    /// before are: they may be half written, or have been needed at the beginning only.
-    async fn renew(&self) -> Result<()> {
+    /// before are, and it is said why: they may be half written, or have been needed at the beginning only.
+    async fn renew(&self) -> Result<Option<String>> {
         let Some(files) = self.files.clone().filter(|_| self.has_connected.swap(true, Ordering::Relaxed)) else {
-            return Ok(());
+            return Ok(None);
         };
-        let read = tokio::task::spawn_blocking(move || files.renewed()).await;
-        let read = read.map_err(|e| Error::Internal(format!("reading the files of 'tls' again: {e}")))?;
-        let Renewed { roots, certificates } =
-            read.inspect_err(|e| tracing::warn!("what was read earlier is used: {e}"))?;
+        let reading = files.clone();
+        let read = tokio::task::spawn_blocking(move || reading.renewed()).await;
+        let Renewed { roots, certificates, failures } =
+            read.map_err(|e| Error::Internal(format!("reading the files of 'tls' again: {e}")))?;
         if roots.is_some() || certificates.is_some() {
             let before = self.common();
-            let roots = roots.unwrap_or_else(|| before.verifier.roots());
-            let certificates = certificates.unwrap_or_else(|| before.identifier.all());
-            *lock(&self.common) = Common::shared(&self.settings, roots, certificates)?;
+            let trusted = roots.as_ref().map_or_else(|| before.verifier.roots(), |changed| changed.content.clone());
+            let own = certificates.as_ref().map_or_else(|| before.identifier.all(), |changed| changed.content.clone());
+            *lock(&self.common) = Common::shared(&self.settings, trusted, own)?;
+            files.are_in_force(roots.as_ref(), certificates.as_ref());
         }
-        Ok(())
+        let failures: Vec<String> = failures.iter().map(Error::to_string).collect();
+        let outdated =
+            (!failures.is_empty()).then(|| format!("what was read earlier is used: {}", failures.join("; ")));
+        Ok(outdated.inspect(|why| tracing::warn!("{why}")))
     }
 
     /// Anew for each connection: such a list is in force for days, a client may be for months.

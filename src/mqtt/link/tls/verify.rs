@@ -117,7 +117,8 @@ impl Verifier {
         if usage.signs { Ok(()) } else { Err(Refusal::Signs.into()) }
     }
 
-    /// One that is trusted as it is, so that nothing which others would have to vouch for counts.
+    /// One that is trusted as it is, so that nothing which others would have to vouch for counts. What it says of itself does:
+    /// rustls has looked at that only where an authority has signed it.
     fn stands_for_itself(
         &self,
         certificate: &CertificateDer<'_>,
@@ -131,6 +132,12 @@ impl Verifier {
         }
         if now > not_after {
             return Err(CertificateError::ExpiredContext { time: now, not_after });
+        }
+        if !usage.serves {
+            return Err(CertificateError::InvalidPurpose);
+        }
+        if !usage.signs {
+            return Err(Refusal::Signs.into());
         }
         if lock(&self.revocations).is_some() {
             return Err(CertificateError::UnknownRevocationStatus);
