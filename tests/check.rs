@@ -444,6 +444,11 @@ fn the_services_client_id_is_taken_when_that_is_asked_for() {
     assert!(steps(&done).contains(&("subscribe", "ok")) && steps(&done).contains(&("publish", "ok")), "{done}");
     assert!(!broker.log().contains("already connected"), "it takes its own place: {}", broker.log());
     run(["check", "-nc", "type=mqtt", "topic=t", &plain, "--service-client-id"]).expect(2);
+    // It would discard the session of the program that runs, or leave one behind.
+    let lasting = ["protocol=MQTTv5", "clean_start=true", "session_expiry_interval=600", "--service-client-id"];
+    let refused = run([&["check", "-nc", "type=mqtt", "topic=t", "client_id=dev-1", &plain][..], &lasting].concat());
+    let refused = refused.expect(2);
+    assert!(refused.stderr.contains("discards the session"), "{refused:?}");
     // A session that the broker keeps stays as it is, with what waits in it.
     let builder = || {
         reader::<String>(&broker.plain_address(), "kept")

@@ -259,3 +259,41 @@ fn a_password_that_has_changed_is_read_again_when_the_old_one_is_refused() {
     // Mosquitto writes its log when it has answered.
     eventually("both passwords are refused", || broker.log().matches("not authorised").count() == 2);
 }
+
+#[test]
+fn a_login_that_is_meant_for_another_broker_or_is_incomplete_is_not_taken() {
+    let login = "  username_pw: {username: user01, password: another-pass}\n";
+    let half = "  username_pw:\n    username: user01\n";
+    for (others, login) in [
+        ("  brokers: new.example.org\n  tls: true\n  require_tls: true\n", login),
+        ("  brokers: BROKER\n  require_tls: true\n", login),
+        ("  brokers: BROKER\n  proxy: {proxy_addr: proxy.example.org}\n", login),
+        ("  brokers: BROKER\n", half),
+        ("  brokers: BROKER\n", ""),
+    ] {
+        let mut broker = Broker::start();
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.yml");
+        let address = broker.login_address();
+        let configure = |rest: &str| {
+            write_own(&file, format!("s:\n  type: mqtt\n  topic: t\n{}", rest.replace("BROKER", &address)))
+        };
+        configure("  brokers: BROKER\n  username_pw: {username: user01, password: user01-pass}\n");
+        let (builder, events) = writer();
+        let _client = builder.config_file(&file).open().expect("a writer");
+        events.connected();
+        configure(&format!("{others}{login}"));
+        // It would be let in with this one.
+        broker.change_password("user01", "another-pass");
+        broker.kill();
+        broker.restart();
+        let end = |event: &ConnectionEvent| {
+            matches!(event, ConnectionEvent::Ended { .. } | ConnectionEvent::Connected { .. })
+        };
+        let ended = events.skip_to(end);
+        assert!(format!("{ended:?}").contains("Authentication"), "{others}{login}{ended:?}");
+        // Mosquitto writes its log when it has answered.
+        eventually("the old login is refused", || broker.log().contains("not authorised"));
+        assert_eq!(broker.log().matches("not authorised").count(), 1, "{others}{login}");
+    }
+}

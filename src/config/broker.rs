@@ -121,8 +121,11 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
             _ => return Err(format!("expected a port from 1 to 65535, found '{port}' in '{text}'")),
         },
     };
-    // In a URL the sign before the zone would be written like this (RFC 6874).
-    let host = if host.contains(':') { host.replace("%25", "%") } else { host.to_owned() };
+    // Between the brackets of a URL the sign before the zone is written like this (RFC 6874); elsewhere it is the zone's own.
+    let host = match host.split_once("%25") {
+        Some((address, zone)) if text.starts_with('[') && !zone.is_empty() => format!("{address}%{zone}"),
+        _ => host.to_owned(),
+    };
     Ok(Broker { host, port })
 }
 
@@ -158,6 +161,9 @@ mod tests {
             ("::1", "::1", 1883),
             ("fe80::1%eth0", "fe80::1%eth0", 1883),
             ("[fe80::1%eth0]:1884", "fe80::1%eth0", 1884),
+            ("fe80::1%251", "fe80::1%251", 1883),
+            ("[fe80::1%25251]:1884", "fe80::1%251", 1884),
+            ("[fe80::1%25]", "fe80::1%25", 1883),
             ("[fe80::1%25wlan0.1]", "fe80::1%wlan0.1", 1883),
         ] {
             let expected = Broker { host: host.into(), port };

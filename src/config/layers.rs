@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use zeroize::Zeroize;
 
 use super::find::SourceFile;
+use super::lost::{self, Commented};
 use super::parameters::{self, PARAMETERS, Support};
 use super::path;
 use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
-use super::{Request, lost, query, yaml};
+use super::{Request, query, yaml};
 use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
@@ -54,6 +55,8 @@ pub(crate) struct Parameters {
     /// How many names are unknown beyond those in `unknown`.
     more_unknown: usize,
     problems: Vec<String>,
+    /// Comments where a value was meant, unless a higher layer has one: the layer, the crate's name of the parameter, the place.
+    commented: Vec<(usize, String, Commented)>,
     /// How many lines were looked for; each takes another reading of the file.
     lines: Cell<usize>,
 }
@@ -99,10 +102,13 @@ impl Parameters {
             Origin::File { file, path, .. } => lost::commented(&file.text, path, map),
             _ => Vec::new(),
         };
-        for place in commented {
-            let message =
-                "has no value, because '#' begins a comment there; put the value in quotes, or leave the name out";
-            self.problem_at(layer, &place, message);
+        for found in commented {
+            let name = match found.written.iter().position(|part| part != "type_spec") {
+                Some(first) if found.written[first] == "connect" => found.written[first..].join("."),
+                Some(first) => parameters::canonical(&found.written[first]).to_owned(),
+                None => continue,
+            };
+            self.commented.push((layer, name, found));
         }
         let mut written = Vec::new();
         for (name, value) in map.iter() {
@@ -122,7 +128,20 @@ impl Parameters {
         }
         for entry in self.resolve(written) {
             self.entries.retain(|lower| lower.name != entry.name);
+            self.commented.retain(|(lower, name, _)| *lower == layer || *name != entry.name);
             self.entries.push(entry);
+        }
+    }
+
+    /// Tells of the comments where a value was meant, when all layers are there.
+    fn tell_commented(&mut self) {
+        for (layer, _, found) in std::mem::take(&mut self.commented) {
+            let what =
+                "has no value, because '#' begins a comment there; put the value in quotes, or leave the name out";
+            match found.is_value {
+                true => self.problem_at(layer, &found.written, what),
+                false => self.warnings.push(format!("{} {what}", self.place(layer, &found.written))),
+            }
         }
     }
 
@@ -279,6 +298,7 @@ impl Parameters {
 
     /// Decrypts the values that count. The private key is read only if there is one.
     pub fn open_secrets(&mut self, request: &Request, fingerprint: Option<&str>) {
+        self.tell_commented();
         let mut key = None;
         let mut count = 0;
         let mut problems = Vec::new();
@@ -376,6 +396,7 @@ impl Parameters {
     /// Lets go of all others.
     pub fn keep(&mut self, names: &[&str]) {
         self.entries.retain(|entry| names.contains(&entry.name.as_str()));
+        self.commented.retain(|(_, name, _)| names.contains(&name.as_str()));
     }
 
     /// True when the configuration file has set it.
@@ -642,6 +663,23 @@ mod tests {
         let mut parameters = Parameters::default();
         parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
         parameters
+    }
+
+    #[test]
+    fn a_comment_counts_only_where_no_higher_layer_has_a_value() {
+        let text =
+            "s:\n  topic: #t\n  client_id: # made\n  type_spec:\n    username_pw_set:\n      password: #secret\n";
+        let told = |names: &[&str]| {
+            let mut parameters = service_of(text.to_owned());
+            let map = names.iter().map(|name| (*name, Value::from("x"))).collect::<Map>();
+            parameters.add_layer(Origin::Builder, &map);
+            parameters.tell_commented();
+            parameters.take_error().map_or(0, |error| error.to_string().matches("has no value").count())
+        };
+        assert_eq!(
+            [told(&[]), told(&["topic"]), told(&["username_pw"]), told(&["topic", "username_pw"])],
+            [2, 1, 1, 0]
+        );
     }
 
     #[test]

@@ -86,15 +86,18 @@ impl Extractor {
                 None
             }
         };
-        match broker::parse(&Value::from(host), port as u16).as_deref() {
-            Ok([address]) if address.socket().is_none() => {
-                // Its port is a parameter of its own.
-                Some(ProxySettings {
-                    address: Broker { port: port as u16, ..address.clone() },
-                    login,
-                    direct: Vec::new(),
-                })
+        // Its port is a parameter of its own, so without one here it is zero.
+        match broker::parse(&Value::from(host), 0).as_deref() {
+            Ok([address]) if address.socket().is_none() && address.port > 0 => {
+                let message = "has a port in it; expected one name or address, and the port in 'proxy_port'";
+                self.parameters.problem(PROXY, &["proxy_addr"], message);
+                None
             }
+            Ok([address]) if address.socket().is_none() => Some(ProxySettings {
+                address: Broker { port: port as u16, ..address.clone() },
+                login,
+                direct: Vec::new(),
+            }),
             Ok(_) => {
                 self.parameters.problem(PROXY, &["proxy_addr"], "expected one name or address");
                 None

@@ -269,8 +269,11 @@ impl<'a> Driver<'a> {
     /// that a wrong password does not lock the account.
     async fn has_another_login(&mut self) -> bool {
         let Some(file) = self.plan.login_file.clone() else { return false };
+        // A login that has lost its password is a file that is only half written, and nobody becomes anonymous unasked.
+        let has_password = self.credentials.as_ref().is_some_and(|login| login.password.is_some());
         match tokio::task::spawn_blocking(move || file.read()).await {
-            Ok(Ok(read)) if read != self.credentials => {
+            Ok(Ok(Some(read))) if has_password && read.password.is_none() => false,
+            Ok(Ok(read @ Some(_))) if read != self.credentials => {
                 self.credentials = read;
                 true
             }

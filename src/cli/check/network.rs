@@ -34,6 +34,13 @@ pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mu
             "the check has a client id of its own, so as not to disturb a program that runs with the service's; a broker that \
              knows its clients by their ids may refuse it: --service-client-id takes the service's",
         )?,
+        (Some(_), true) if settings.clean && keeps_for_a_while(settings) => {
+            return Err(Failure::usage(
+                "--service-client-id: with 'clean_start' a connection under the service's client id discards the session of its \
+                 program, and without it leaves one behind for as long as 'session_expiry_interval' says; leave the option out, so \
+                 that the check has a client id of its own",
+            ));
+        }
         (Some(id), true) => report.note(&format!(
             "the check connects as '{id}', the service's client id: a program that runs with it loses its connection"
         ))?,
@@ -60,6 +67,11 @@ pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mu
         }
     }
     Ok(exit)
+}
+
+/// The broker keeps the session when the connection is gone (MQTT 5).
+fn keeps_for_a_while(settings: &Settings) -> bool {
+    settings.connect_properties.session_expiry_interval.is_some_and(|seconds| seconds > 0)
 }
 
 /// Settings under which the check leaves no trace but its message: it neither takes over the session of a running

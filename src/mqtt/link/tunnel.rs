@@ -12,6 +12,7 @@ use super::transport::Transport;
 use crate::config::{Broker, ProxySettings};
 use crate::error::{Cause, Result};
 use crate::strangers::harmless;
+use crate::wiped::Secret;
 
 /// No answer is longer.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -44,7 +45,7 @@ pub(super) async fn open(broker: &Broker, proxy: &ProxySettings, transport: &Tra
             }
             Err(e) => return Err(lost(e)),
         }
-        if let Some(answered) = answered(&answer, proxy.login.is_some()) {
+        if let Some(answered) = answered(&answer, proxy.login.as_ref()) {
             return answered.map_err(failed);
         }
     }
@@ -53,15 +54,32 @@ pub(super) async fn open(broker: &Broker, proxy: &ProxySettings, transport: &Tra
 fn request(broker: &Broker, proxy: &ProxySettings) -> Zeroizing<String> {
     let mut request = Zeroizing::new(format!("CONNECT {broker} HTTP/1.1\r\nHost: {broker}\r\n"));
     if let Some((username, password)) = &proxy.login {
-        let login = Zeroizing::new([username.as_bytes(), b":", password.bytes()].concat());
-        let login = Zeroizing::new(Base64::encode_string(&login));
+        let login = basic(username, password);
         request = Zeroizing::new([&request, "Proxy-Authorization: Basic ", &login, "\r\n"].concat());
     }
     Zeroizing::new([&request, "\r\n"].concat())
 }
 
+/// A login as HTTP sends it (RFC 7617).
+fn basic(username: &str, password: &Secret) -> Zeroizing<String> {
+    let login = Zeroizing::new([username.as_bytes(), b":", password.bytes()].concat());
+    Zeroizing::new(Base64::encode_string(&login))
+}
+
+/// So many bytes in a row that are the login's, too, are taken for a part of it.
+const REPEATED: usize = 4;
+
+/// Whether the proxy repeats a part of the login that was sent to it, in letters of any case.
+fn repeats(text: &str, (username, password): &(String, Secret)) -> bool {
+    let sent = basic(username, password);
+    [sent.as_bytes(), username.as_bytes(), password.bytes()].into_iter().filter(|part| !part.is_empty()).any(|part| {
+        let mut pieces = part.windows(part.len().min(REPEATED));
+        pieces.any(|piece| text.as_bytes().windows(piece.len()).any(|found| found.eq_ignore_ascii_case(piece)))
+    })
+}
+
 /// What the proxy says, once it has said it all. Whatever follows would be the broker's, which is silent until it is spoken to.
-fn answered(answer: &[u8], has_login: bool) -> Option<std::result::Result<(), String>> {
+fn answered(answer: &[u8], login: Option<&(String, Secret)>) -> Option<std::result::Result<(), String>> {
     let not_http = || Some(Err("it does not speak HTTP; is this an HTTP proxy?".to_owned()));
     let beginning = b"HTTP/1.";
     if !answer.iter().zip(beginning).all(|(found, expected)| found == expected) {
@@ -73,11 +91,15 @@ fn answered(answer: &[u8], has_login: bool) -> Option<std::result::Result<(), St
     let head = String::from_utf8_lossy(&answer[..end]);
     let status = head.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(_, status)| status);
     let code = status.split(' ').next().and_then(|code| code.parse::<u16>().ok());
-    let shown = harmless(status, 100);
+    // Proxies that do not understand a request like to repeat it.
+    let shown = match (code, login) {
+        (Some(code), Some(login)) if repeats(status, login) => code.to_string(),
+        _ => harmless(status, 100),
+    };
     Some(match code {
         Some(200..=299) if answer.len() > end + 4 => Err("it sends what nobody has asked for".into()),
         Some(200..=299) => Ok(()),
-        Some(407) if has_login => {
+        Some(407) if login.is_some() => {
             Err(format!("it refuses the login (HTTP {shown}): check 'proxy_username' and 'proxy_password'"))
         }
         Some(407) => Err(format!("it wants a login (HTTP {shown}): give 'proxy_username' and 'proxy_password'")),
@@ -96,11 +118,28 @@ mod tests {
 
     use super::*;
 
+    fn login() -> (String, Secret) {
+        ("somebody".into(), Secret::new(b"pass-word".to_vec()))
+    }
+
+    #[test]
+    fn the_login_is_not_repeated() {
+        let sent = basic("somebody", &login().1);
+        for repeated in [&*sent, &sent[5..12], "SOMEBODY", "user some, password x-word"] {
+            let answer = format!("HTTP/1.1 400 Proxy-Authorization: Basic {repeated}\r\n\r\n");
+            let why = answered(answer.as_bytes(), Some(&login())).expect("an answer").expect_err("a refusal");
+            assert_eq!(why, "it refuses (HTTP 400)");
+        }
+        let why =
+            answered(b"HTTP/1.1 400 Bad Request\r\n\r\n", Some(&login())).expect("an answer").expect_err("a refusal");
+        assert_eq!(why, "it refuses (HTTP 400 Bad Request)");
+    }
+
     #[test]
     fn an_answer_counts_when_it_is_whole() {
-        assert_eq!(answered(b"HTTP/1.", false), None);
-        assert_eq!(answered(b"HTTP/1.1 200 Connection established\r\n", false), None);
-        assert_eq!(answered(b"HTTP/1.0 200 OK\r\nVia: x\r\n\r\n", false), Some(Ok(())));
+        assert_eq!(answered(b"HTTP/1.", None), None);
+        assert_eq!(answered(b"HTTP/1.1 200 Connection established\r\n", None), None);
+        assert_eq!(answered(b"HTTP/1.0 200 OK\r\nVia: x\r\n\r\n", None), Some(Ok(())));
         for (answer, words) in [
             ("HTTP/1.1 407 Who are you\r\n\r\n", "wants a login"),
             ("HTTP/1.1 403 No\r\n\r\n", "443 only"),
@@ -110,17 +149,17 @@ mod tests {
             ("HTTP/1.1\r\n\r\n", "does not speak HTTP"),
             ("HTTP/1.1 200 OK\r\n\r\nx", "nobody has asked for"),
         ] {
-            let why = answered(answer.as_bytes(), false).expect("an answer").expect_err("a refusal");
+            let why = answered(answer.as_bytes(), None).expect("an answer").expect_err("a refusal");
             assert!(why.contains(words) && !why.contains(char::is_control), "{why:?}");
         }
         assert!(
-            answered(b"HTTP/1.1 407 No\r\n\r\n", true)
+            answered(b"HTTP/1.1 407 No\r\n\r\n", Some(&login()))
                 .expect("an answer")
                 .expect_err("no")
                 .contains("refuses the login")
         );
         assert!(
-            answered(format!("HTTP/1.1 {}", "x".repeat(MAX_ANSWER)).as_bytes(), true)
+            answered(format!("HTTP/1.1 {}", "x".repeat(MAX_ANSWER)).as_bytes(), Some(&login()))
                 .is_some_and(|answer| answer.is_err())
         );
     }
@@ -128,8 +167,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_answer_is_one(answer: Vec<u8>, code: u16) {
-            let _ = answered(&answer, true);
-            let _ = answered(&[format!("HTTP/1.1 {code} ").as_bytes(), &answer, b"\r\n\r\n"].concat(), false);
+            let _ = answered(&answer, Some(&login()));
+            let _ = answered(&[format!("HTTP/1.1 {code} ").as_bytes(), &answer, b"\r\n\r\n"].concat(), None);
         }
     }
 }
