@@ -186,6 +186,9 @@ final class LeftAtWork {
     }
 
     private static void awaitMain() {
+        if (Thread.currentThread() == MAIN) {
+            return; // a message had its end before it had its callback, which main runs then
+        }
         try {
             MAIN.join();
         } catch (InterruptedException e) {
