@@ -59,7 +59,7 @@ pub enum Error {
     Authentication {
         /// What happened, for people.
         message: String,
-        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5); 0 if a configuration server refused.
+        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5); 0 if a configuration server or a proxy refused.
         code: u8,
         /// Of a write that fails with it: what became of the message.
         delivery: Option<Delivery>,

@@ -237,9 +237,15 @@ fn a_proxy_may_want_a_login_and_refuse() {
     let user = ("proxy_username", "user");
     through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-pass")]), &plain, &[]).expect("a writer");
     let wrong = through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-other")]), &plain, &[]);
-    let message = told(wrong, "Connection", &[&plain, "proxy: 127.0.0.1", "refuses the login", "'proxy_password'"]);
+    let message = told(wrong, "Authentication", &[&plain, "proxy: 127.0.0.1", "refuses the login", "'proxy_password'"]);
     assert!(!message.contains("s3cr3t"), "{message}");
-    told(through(proxy.parameter(&[]), &plain, &[]), "Connection", &["wants a login", "'proxy_username'"]);
+    // It is shown once, however long a broker would be waited for.
+    proxy.asked.try_iter().for_each(drop);
+    let patient = ("connect", Value::from([("retry_first", 600)]));
+    let wrong = through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-other")]), &plain, &[patient]);
+    told(wrong, "Authentication", &["refuses the login"]);
+    assert_eq!(proxy.asked.try_iter().count(), 1);
+    told(through(proxy.parameter(&[]), &plain, &[]), "Authentication", &["wants a login", "'proxy_username'"]);
     let strict = HttpProxy::start(None, Some("403 Forbidden"));
     told(through(strict.parameter(&[]), &plain, &[]), "Connection", &["lets nobody through", "443"]);
     let [closed] = free_ports();

@@ -53,9 +53,12 @@ pub(crate) async fn open(
 }
 
 async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Box<Opened>, Refused> {
-    let link = Link::open(&plan.dialer, broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps)
-        .await
-        .map_err(Refused::ForNow)?;
+    let link = Link::open(&plan.dialer, broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps).await.map_err(
+        |error| match error {
+            Error::Authentication { .. } => Refused::ForGood(error),
+            _ => Refused::ForNow(error),
+        },
+    )?;
     let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Cause::Other, cause));
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();

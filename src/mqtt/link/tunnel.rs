@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::failed;
 use super::transport::Transport;
 use crate::config::{Broker, ProxySettings};
-use crate::error::{Cause, Result};
+use crate::error::{Cause, Error, Result};
 use crate::strangers::harmless;
 use crate::wiped::Secret;
 
@@ -46,7 +46,13 @@ pub(super) async fn open(broker: &Broker, proxy: &ProxySettings, transport: &Tra
             Err(e) => return Err(lost(e)),
         }
         if let Some(answered) = answered(&answer, proxy.login.as_ref()) {
-            return answered.map_err(failed);
+            return answered.map_err(|refusal| match refusal {
+                // An account must not be locked by trying again and again.
+                Refusal::Login(why) => {
+                    Error::Authentication { message: failed(why).to_string(), code: 0, delivery: None }
+                }
+                Refusal::Other(why) => failed(why),
+            });
         }
     }
 }
@@ -78,15 +84,24 @@ fn repeats(text: &str, (username, password): &(String, Secret)) -> bool {
     })
 }
 
+/// What is wrong with the proxy's answer.
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    /// It wants a login, or another one.
+    Login(String),
+    Other(String),
+}
+
 /// What the proxy says, once it has said it all. Whatever follows would be the broker's, which is silent until it is spoken to.
-fn answered(answer: &[u8], login: Option<&(String, Secret)>) -> Option<std::result::Result<(), String>> {
-    let not_http = || Some(Err("it does not speak HTTP; is this an HTTP proxy?".to_owned()));
+fn answered(answer: &[u8], login: Option<&(String, Secret)>) -> Option<std::result::Result<(), Refusal>> {
+    let other = |why: &str| Err(Refusal::Other(why.to_owned()));
+    let not_http = || Some(other("it does not speak HTTP; is this an HTTP proxy?"));
     let beginning = b"HTTP/1.";
     if !answer.iter().zip(beginning).all(|(found, expected)| found == expected) {
         return not_http();
     }
     let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
-        return (answer.len() > MAX_ANSWER).then(|| Err("its answer is too long".to_owned()));
+        return (answer.len() > MAX_ANSWER).then(|| other("its answer is too long"));
     };
     let head = String::from_utf8_lossy(&answer[..end]);
     let status = head.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(_, status)| status);
@@ -97,17 +112,17 @@ fn answered(answer: &[u8], login: Option<&(String, Secret)>) -> Option<std::resu
         _ => harmless(status, 100),
     };
     Some(match code {
-        Some(200..=299) if answer.len() > end + 4 => Err("it sends what nobody has asked for".into()),
+        Some(200..=299) if answer.len() > end + 4 => other("it sends what nobody has asked for"),
         Some(200..=299) => Ok(()),
-        Some(407) if login.is_some() => {
-            Err(format!("it refuses the login (HTTP {shown}): check 'proxy_username' and 'proxy_password'"))
-        }
-        Some(407) => Err(format!("it wants a login (HTTP {shown}): give 'proxy_username' and 'proxy_password'")),
-        Some(403 | 405) => Err(format!(
+        Some(407) => Err(Refusal::Login(match login {
+            Some(_) => format!("it refuses the login (HTTP {shown}): check 'proxy_username' and 'proxy_password'"),
+            None => format!("it wants a login (HTTP {shown}): give 'proxy_username' and 'proxy_password'"),
+        })),
+        Some(403 | 405) => other(&format!(
             "it lets nobody through to this host and port (HTTP {shown}): many proxies allow port 443 only; ask its operator"
         )),
-        Some(502..=504) => Err(format!("it does not reach the broker (HTTP {shown}): compare 'brokers'")),
-        Some(_) => Err(format!("it refuses (HTTP {shown})")),
+        Some(502..=504) => other(&format!("it does not reach the broker (HTTP {shown}): compare 'brokers'")),
+        Some(_) => other(&format!("it refuses (HTTP {shown})")),
         None => return not_http(),
     })
 }
@@ -128,11 +143,11 @@ mod tests {
         for repeated in [&*sent, &sent[5..12], "SOMEBODY", "user some, password x-word"] {
             let answer = format!("HTTP/1.1 400 Proxy-Authorization: Basic {repeated}\r\n\r\n");
             let why = answered(answer.as_bytes(), Some(&login())).expect("an answer").expect_err("a refusal");
-            assert_eq!(why, "it refuses (HTTP 400)");
+            assert_eq!(why, Refusal::Other("it refuses (HTTP 400)".into()));
         }
         let why =
             answered(b"HTTP/1.1 400 Bad Request\r\n\r\n", Some(&login())).expect("an answer").expect_err("a refusal");
-        assert_eq!(why, "it refuses (HTTP 400 Bad Request)");
+        assert_eq!(why, Refusal::Other("it refuses (HTTP 400 Bad Request)".into()));
     }
 
     #[test]
@@ -149,15 +164,12 @@ mod tests {
             ("HTTP/1.1\r\n\r\n", "does not speak HTTP"),
             ("HTTP/1.1 200 OK\r\n\r\nx", "nobody has asked for"),
         ] {
-            let why = answered(answer.as_bytes(), None).expect("an answer").expect_err("a refusal");
+            let (Refusal::Login(why) | Refusal::Other(why)) =
+                answered(answer.as_bytes(), None).expect("an answer").expect_err("a refusal");
             assert!(why.contains(words) && !why.contains(char::is_control), "{why:?}");
         }
-        assert!(
-            answered(b"HTTP/1.1 407 No\r\n\r\n", Some(&login()))
-                .expect("an answer")
-                .expect_err("no")
-                .contains("refuses the login")
-        );
+        let refused = answered(b"HTTP/1.1 407 No\r\n\r\n", Some(&login())).expect("an answer").expect_err("no");
+        assert!(matches!(&refused, Refusal::Login(why) if why.contains("refuses the login")), "{refused:?}");
         assert!(
             answered(format!("HTTP/1.1 {}", "x".repeat(MAX_ANSWER)).as_bytes(), Some(&login()))
                 .is_some_and(|answer| answer.is_err())
