@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroize;
 
+use super::document::Service;
 use super::find::SourceFile;
 use super::lost::{self, Commented};
 use super::parameters::{self, PARAMETERS, Support};
@@ -23,6 +24,13 @@ pub(crate) enum Origin {
     Server { place: String, service: String },
     /// The builder of a writer or reader.
     Builder,
+}
+
+impl Origin {
+    /// A service of this file.
+    pub fn file(file: SourceFile, service: &Service) -> Origin {
+        Origin::File { file, service: service.name.clone(), path: service.path.clone() }
+    }
 }
 
 /// A parameter's value with the place where it was written.
@@ -85,13 +93,8 @@ impl Parameters {
     }
 
     /// Notes what is worth a warning; the error has the rest.
-    pub fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
-        let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.is_error);
-        self.warnings.extend(warnings.into_iter().map(|finding| finding.message));
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(errors.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")),
-        }
+    fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
+        rights::sort_out(findings, |warning| self.warnings.push(warning))
     }
 
     /// Adds a layer above those before: its parameters replace theirs, each as a whole.

@@ -72,8 +72,7 @@ impl LoginFile {
         let service = document::service(&file, request.service.as_deref())?;
         let mut parameters = Parameters::default();
         parameters.look_at_configuration(&file, &service.parameters)?;
-        let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
-        parameters.add_layer(origin, &service.parameters);
+        parameters.add_layer(Origin::file(file, &service), &service.parameters);
         parameters.add_layer(Origin::Builder, &request.parameters);
         parameters.add_layer(Origin::Builder, &request.fields);
         let way = self.way.iter().map(|(name, _)| *name);

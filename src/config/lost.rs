@@ -1,6 +1,5 @@
-//! Values that are not what their writer meant: `password: #secret` is a comment with no value before it (`client_id: # none` is meant
-//! so), and `${NAME}` stands for
-//! a variable of the environment only where other programs read it.
+//! Values that are not what their writer meant: `password: #secret` is a comment with no value before it (`client_id: # none` is
+//! meant so), and `${NAME}` stands for a variable of the environment only where other programs read it.
 
 use super::parameters::{is_secret, is_text};
 use super::value::{Map, Value};

@@ -144,8 +144,7 @@ pub(crate) fn fuzz_yaml(text: &str) {
     let Ok(services) = document::services(&file()) else { return };
     for (name, _) in services.services.iter() {
         if let Ok(service) = document::service(&file(), Some(name)) {
-            let origin = Origin::File { file: file(), service: service.name, path: service.path };
-            fuzz_layer(origin, &service.parameters);
+            fuzz_layer(Origin::file(file(), &service), &service.parameters);
         }
     }
 }
@@ -236,14 +235,14 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         _ if let Some(text) = &request.config_text => {
             let file = text.clone().into_file()?;
             let service = document::service(&file, request.service.as_deref())?;
-            let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
+            let origin = Origin::file(file, &service);
             Some((service, origin))
         }
         _ => {
             let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
             let service = document::service(&file, request.service.as_deref())?;
             parameters.look_at_configuration(&file, &service.parameters)?;
-            let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
+            let origin = Origin::file(file, &service);
             Some((service, origin))
         }
     };

@@ -168,8 +168,8 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         clean,
         max_inflight: take.max_inflight(consistency),
         automatic_reconnect: take.flag("connect.automatic_reconnect", &[]).unwrap_or(true),
-        retry_first: take.patience("connect.retry_first"),
-        retry_login: take.patience("connect.retry_login"),
+        retry_first: take.any_seconds("connect.retry_first"),
+        retry_login: take.any_seconds("connect.retry_login"),
         reconnect_min,
         reconnect_max,
         max_queued_messages: take.max_queued_messages(),
@@ -351,25 +351,6 @@ impl Extractor {
     fn connection_timeout(&mut self) -> Duration {
         let given = self.seconds("connect.connection_timeout", &[]);
         given.unwrap_or(Duration::from_secs_f64(DEFAULT_CONNECTION_TIMEOUT_S))
-    }
-
-    /// Seconds, and as many as anybody likes.
-    fn patience(&mut self, name: &str) -> Duration {
-        let Some(value) = self.value(name, &[]) else { return Duration::ZERO };
-        let seconds = match &value {
-            Value::Int(seconds) => Some(*seconds as f64),
-            Value::Float(seconds) => Some(*seconds),
-            Value::Str(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        match seconds {
-            // What a Duration does not hold is for ever.
-            Some(seconds) if seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
-            _ => {
-                self.parameters.problem(name, &[], "expected seconds, 0 or more");
-                Duration::ZERO
-            }
-        }
     }
 
     fn reconnect_delay(&mut self) -> (Duration, Duration) {
