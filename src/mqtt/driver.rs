@@ -253,8 +253,7 @@ impl<'a> Driver<'a> {
             match attempt {
                 Ok(opened) => return Ok(opened),
                 Err(Refused::ForGood(error @ Error::Authentication { .. })) if self.for_login.left().is_some() => {
-                    self.last_failure = Instant::now();
-                    self.shared.with(|session| session.outgoing.hindered(&error));
+                    self.hindered(&error);
                     cause = error;
                 }
                 Err(Refused::ForGood(error)) => return Err(error),
@@ -335,10 +334,15 @@ impl<'a> Driver<'a> {
             false => leftover::open(self.plan, &connect, address).await,
         };
         if let Err(Refused::ForNow(error)) = &result {
-            self.last_failure = Instant::now();
-            self.shared.with(|session| session.outgoing.hindered(error));
+            self.hindered(error);
         }
         result
+    }
+
+    /// An attempt to come back has failed, and another one follows.
+    fn hindered(&mut self, cause: &Error) {
+        self.last_failure = Instant::now();
+        self.shared.with(|session| session.outgoing.hindered(cause));
     }
 }
 

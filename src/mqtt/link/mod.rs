@@ -118,8 +118,8 @@ impl Link {
         self.socket.ready(read, write).await
     }
 
-    /// After [`Link::shutdown`]: reads on until the peer closes, for this long at the most, or a second. A socket that is closed with bytes
-    /// unread is reset, and the peer would lose our last ones with it.
+    /// After [`Link::shutdown`]: reads on until the peer closes, for this long at the most, or a second. A socket that is closed
+    /// with bytes unread is reset, and the peer would lose our last ones with it.
     pub async fn closed(&self, within: Duration) {
         let mut rest = BytesMut::new();
         let until_closed = async {

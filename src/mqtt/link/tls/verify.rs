@@ -22,7 +22,7 @@ use super::handshake;
 use super::refusal::Refusal;
 use crate::config::{Pin, TlsSettings};
 use crate::error::{Error, Result};
-use crate::keys::public::public_key;
+use crate::keys::public::{has_made_signature, public_key};
 use crate::lock::lock;
 use crate::material::Roots;
 use crate::tls::Usage;
@@ -277,14 +277,13 @@ impl Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        let key = public_key(certificate).ok_or(CertificateError::BadEncoding)?;
-        let key = webpki::RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
         let known = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
         let (_, fitting) = known.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
         // In TLS 1.2 a scheme for ECDSA does not name the curve, so several algorithms come into question.
-        match fitting.iter().any(|one| key.verify_signature(*one, message, signed.signature()).is_ok()) {
-            true => Ok(HandshakeSignatureValid::assertion()),
-            false => Err(CertificateError::BadSignature.into()),
+        match has_made_signature(certificate, fitting, message, signed.signature()) {
+            Some(true) => Ok(HandshakeSignatureValid::assertion()),
+            Some(false) => Err(CertificateError::BadSignature.into()),
+            None => Err(CertificateError::BadEncoding.into()),
         }
     }
 
@@ -360,8 +359,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        match (EndEntityCert::try_from(cert), public_key(cert)) {
-            (Err(webpki::Error::UnsupportedCertVersion), Some(key)) => {
+        match EndEntityCert::try_from(cert) {
+            Err(webpki::Error::UnsupportedCertVersion) => {
+                let key = public_key(cert).ok_or(CertificateError::BadEncoding)?;
                 verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
             }
             _ => verify_tls13_signature(message, cert, dss, &self.algorithms),

@@ -108,9 +108,10 @@ fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
     if size <= most {
         return Ok(());
     }
-    let (what, delivery) = match entry.ever_sent {
-        false => ("was not sent", Delivery::NotSent),
-        true => ("is not confirmed, may have been delivered, and can't be sent again", Delivery::Unknown),
+    let delivery = entry.delivery();
+    let what = match delivery {
+        Delivery::NotSent => "was not sent",
+        Delivery::Refused | Delivery::Unknown => "is not confirmed, may have been delivered, and can't be sent again",
     };
     let message = format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most");
     Err(Error::io(IoKind::TooLarge, message).of_message(delivery))
