@@ -393,9 +393,8 @@ impl<T> MessageReader<T> {
     ///
     /// None at present.
     pub fn close(self) -> Result<()> {
-        let client = &self.core.raw.client;
-        client.begin_close();
-        block_until(client.closed(), None).unwrap_or(Ok(()))
+        let timeout = self.core.raw.settings.close_timeout;
+        self.close_within(timeout)
     }
 
     /// The same, within this time instead of `close_timeout_ms`.
@@ -539,9 +538,8 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// As [`MessageReader::close`].
     pub async fn close(self) -> Result<()> {
-        let client = &self.core.raw.client;
-        client.begin_close();
-        client.closed().await
+        let timeout = self.core.raw.settings.close_timeout;
+        self.close_within(timeout).await
     }
 
     /// The same, within this time instead of `close_timeout_ms`.

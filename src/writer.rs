@@ -368,9 +368,8 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// [`Error::Io`] with the number of messages that could not be delivered.
     pub fn close(self) -> Result<()> {
-        let client = &self.core.raw.client;
-        client.begin_close();
-        block_until(client.closed(), None).unwrap_or(Ok(()))
+        let timeout = self.core.raw.settings.close_timeout;
+        self.close_within(timeout)
     }
 
     /// The same, within this time instead of `close_timeout_ms`.
@@ -503,9 +502,8 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// As [`MessageWriter::close`].
     pub async fn close(self) -> Result<()> {
-        let client = &self.core.raw.client;
-        client.begin_close();
-        client.closed().await
+        let timeout = self.core.raw.settings.close_timeout;
+        self.close_within(timeout).await
     }
 
     /// The same, within this time instead of `close_timeout_ms`.
