@@ -29,12 +29,6 @@ fn retries(events: &Events) -> usize {
     events.0.try_iter().filter(|event| matches!(event, ConnectionEvent::Retrying { .. })).count()
 }
 
-#[track_caller]
-fn retries_for(events: &Events, words: &str) {
-    events
-        .skip_to(|event| matches!(event, ConnectionEvent::Retrying { cause, .. } if cause.to_string().contains(words)));
-}
-
 #[test]
 fn a_program_may_start_before_its_broker() {
     let mut broker = Broker::start();
@@ -42,8 +36,8 @@ fn a_program_may_start_before_its_broker() {
     broker.kill();
     let (builder, events) = writer(&address, [("retry_first", 600)].into());
     let opening = thread::spawn(move || builder.open());
-    retries_for(&events, "refused");
-    retries_for(&events, "refused");
+    events.failed("refused");
+    events.failed("refused");
     broker.restart();
     let writer = within(PATIENCE, move || opening.join().expect("no panic")).expect("a writer");
     writer.write("hello").expect("write");
@@ -60,7 +54,7 @@ fn a_program_may_start_before_its_broker() {
         .parameter("reconnect_delay", quickly())
         .on_connection_event(listener);
     let opening = thread::spawn(move || builder.open());
-    retries_for(&events, &closed.to_string());
+    events.failed(&closed.to_string());
     broker.restart();
     let reader = within(PATIENCE, move || opening.join().expect("no panic")).expect("a reader");
     writer.write("again").expect("write");
@@ -112,11 +106,11 @@ fn a_refused_login_is_tried_again_when_that_is_asked_for() {
     });
     let (builder, events) = writer(&broker.address(), [("retry_login", 600)].into());
     let writer = within(PATIENCE, move || builder.open()).expect("a writer");
-    retries_for(&events, "not authorized");
-    retries_for(&events, "not authorized");
+    events.failed("not authorized");
+    events.failed("not authorized");
     events.connected();
     events.lost();
-    retries_for(&events, "not authorized");
+    events.failed("not authorized");
     events.connected();
     drop(writer);
     // Its time is that of the refusals, and not of what was before.
@@ -147,7 +141,7 @@ fn a_login_that_is_mended_in_the_file_meanwhile_is_taken() {
     let (listener, events) = listen();
     let builder = MessageWriter::<str>::builder().config_file(&file).on_connection_event(listener);
     let opening = thread::spawn(move || builder.open());
-    retries_for(&events, "refused the connection");
+    events.failed("refused the connection");
     configure("user01-pass");
     within(PATIENCE, move || opening.join().expect("no panic")).expect("a writer");
 }

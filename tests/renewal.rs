@@ -19,13 +19,6 @@ fn writer() -> (MessageWriterBuilder<str>, Events) {
     (writer, events)
 }
 
-/// Waits for an attempt that has failed with these words.
-#[track_caller]
-fn failed(events: &Events, words: &str) {
-    events
-        .skip_to(|event| matches!(event, ConnectionEvent::Retrying { cause, .. } if cause.to_string().contains(words)));
-}
-
 fn encrypted(key: &str, password: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let (plain, secret) = (folder.path().join("plain"), folder.path().join("secret"));
@@ -68,13 +61,13 @@ fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
     broker.write("server.pem", &renewed.pem);
     broker.write("server.key", &renewed.key_pem);
     broker.restart();
-    failed(&events, "not signed by a trusted authority");
+    events.failed("not signed by a trusted authority");
     // The client has the one half of it yet, and one of the files is not whole.
     write_own(&file("ca.pem"), &other.pem);
     write_own(&file("client.pem"), &shown.pem[..shown.pem.len() / 2]);
-    failed(&events, "what was read earlier is used");
+    events.failed("what was read earlier is used");
     write_own(&file("client.pem"), &shown.pem);
-    failed(&events, "does not belong to the certificate");
+    events.failed("does not belong to the certificate");
     write_own(&file("client.key"), encrypted(&shown.key_pem, "the password"));
     events.connected();
     writer.write("after").expect("write");
@@ -169,7 +162,7 @@ fn what_could_not_be_put_in_force_at_once_is_tried_again() {
     write_own(&file("ca.pem"), &other.pem);
     write_own(&file("crl.pem"), "is being made");
     broker.restart();
-    failed(&events, "no revocation list");
+    events.failed("no revocation list");
     write_own(&file("crl.pem"), revocations(&other));
     events.connected();
     writer.write("after").expect("write");
@@ -183,7 +176,7 @@ fn an_authority_that_was_taken_out_is_not_trusted_though_the_clients_key_is_gone
     std::fs::remove_file(client.file("client.key")).expect("remove");
     write_own(&client.file("ca.pem"), &other.pem);
     client.is_restarted();
-    failed(&client.events, "not signed by a trusted authority");
+    client.events.failed("not signed by a trusted authority");
     write_own(&client.file("ca.pem"), &authority().pem);
     client.events.connected();
     client.writer.write("after").expect("write");
@@ -212,7 +205,7 @@ fn a_renewed_key_that_everybody_can_write_is_not_used() {
     // The broker knows only the new certificate.
     client.broker.write("ca.pem", &other.pem);
     client.is_restarted();
-    failed(&client.events, "client.key can be written by everybody (mode 0666)");
+    client.events.failed("client.key can be written by everybody (mode 0666)");
     std::fs::set_permissions(client.file("client.key"), with_mode(0o600)).expect("chmod");
     client.events.connected();
     eventually("the new certificate is shown", || client.broker.log().contains("u'after'"));
