@@ -7,13 +7,13 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use bench_tools::Outcome;
 use bench_tools::measured::Measured;
 use bench_tools::under_way::UnderWay;
 
+use super::callbacks::{Context, Ready, Told};
 use crate::client::{Client, Open, Writer};
 use crate::reads::Counts;
 use crate::target::Target;
@@ -21,7 +21,6 @@ use crate::target::Target;
 pub const NAME: &str = "libmosquitto";
 
 const KEEP_ALIVE_SECONDS: c_int = 60;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct LibMosquitto(());
 
@@ -36,13 +35,13 @@ impl LibMosquitto {
 impl Client for LibMosquitto {
     fn writer(&self, target: &Target, window: usize) -> Outcome<Box<dyn Writer>> {
         let under_way = Arc::new(UnderWay::new(window));
-        let mut handle = Handle::connected(target, window, Told::Writer(under_way.clone()))?;
+        let handle = Handle::connected(target, window, Told::Writer(under_way.clone()))?;
         handle.wait_until_ready()?;
         Ok(Box::new(AsyncWriter { handle, under_way, topic: CString::new(&*target.topic)?, qos: target.qos.into() }))
     }
 
     fn reader(&self, target: &Target, counts: Arc<Counts>) -> Outcome<Box<dyn Open>> {
-        let mut handle = Handle::connected(target, 1, Told::Reader(counts))?;
+        let handle = Handle::connected(target, 1, Told::Reader(counts))?;
         handle.wait_until_ready()?;
         let topic = CString::new(&*target.topic)?;
         // SAFETY: the client is open, and the topic lives longer than the call, which copies it.
@@ -54,25 +53,12 @@ impl Client for LibMosquitto {
     }
 }
 
-/// Who is told what happens.
-enum Told {
-    Writer(Arc<UnderWay>),
-    Reader(Arc<Counts>),
-}
-
-/// What the callbacks get.
-struct Context {
-    told: Told,
-    /// Told that the broker has accepted the connection, and then the subscription.
-    ready: Sender<Outcome>,
-}
-
 /// An open client.
 struct Handle {
     client: *mut ffi::Mosquitto,
     /// Lives as long as the client, whose callbacks use it; a pointer of `Box::into_raw`.
     context: *mut Context,
-    ready: Receiver<Outcome>,
+    ready: Ready,
 }
 
 // SAFETY: the library's functions may be called by any thread while its own thread runs. The context is only shared with
@@ -81,8 +67,7 @@ unsafe impl Send for Handle {}
 
 impl Handle {
     fn connected(target: &Target, window: usize, told: Told) -> Outcome<Handle> {
-        let (ready, is_ready) = channel();
-        let context = Box::into_raw(Box::new(Context { told, ready }));
+        let (context, ready) = Context::new(told);
         let id = CString::new(target.client_id())?;
         let host = CString::new(&*target.host)?;
         // SAFETY: the texts live longer than the calls, which copy them. The context lives until `drop` has destroyed the
@@ -93,7 +78,7 @@ impl Handle {
                 drop(Box::from_raw(context));
                 return Err("mosquitto_new failed".into());
             }
-            let handle = Handle { client, context, ready: is_ready };
+            let handle = Handle { client, context, ready };
             ffi::mosquitto_connect_callback_set(client, on_connect);
             ffi::mosquitto_disconnect_callback_set(client, on_disconnect);
             ffi::mosquitto_publish_callback_set(client, on_publish);
@@ -120,8 +105,8 @@ impl Handle {
         }
     }
 
-    fn wait_until_ready(&mut self) -> Outcome {
-        self.ready.recv_timeout(PATIENCE).map_err(|_| "libmosquitto: the broker did not answer")?
+    fn wait_until_ready(&self) -> Outcome {
+        self.ready.wait(NAME)
     }
 }
 
@@ -183,25 +168,18 @@ fn text(code: c_int) -> String {
     unsafe { CStr::from_ptr(ffi::mosquitto_strerror(code)) }.to_string_lossy().into_owned()
 }
 
-/// # Safety
-/// The library gives what `mosquitto_new` got, which lives until no callback can run any more.
-unsafe fn context<'a>(context: *mut c_void) -> &'a Context {
-    // SAFETY: see above.
-    unsafe { &*context.cast::<Context>() }
-}
-
 extern "C" fn on_connect(_: *mut ffi::Mosquitto, object: *mut c_void, code: c_int) {
     let outcome = if code == 0 { Ok(()) } else { Err(format!("the broker refuses with code {code}").into()) };
-    // SAFETY: the library gives the client's object. Nobody may wait any more, which is no error.
-    let _ = unsafe { context(object) }.ready.send(outcome);
+    // SAFETY: the library gives the client's object.
+    unsafe { Context::of(object) }.ended(outcome);
 }
 
 extern "C" fn on_subscribe(_: *mut ffi::Mosquitto, object: *mut c_void, _: c_int, count: c_int, granted: *const c_int) {
     // SAFETY: the library gives as many as it says.
     let refused = count < 1 || unsafe { *granted } > 2;
     let outcome = if refused { Err("the broker refuses the subscription".into()) } else { Ok(()) };
-    // SAFETY: the library gives the client's object. Nobody may wait any more, which is no error.
-    let _ = unsafe { context(object) }.ready.send(outcome);
+    // SAFETY: the library gives the client's object.
+    unsafe { Context::of(object) }.ended(outcome);
 }
 
 extern "C" fn on_disconnect(_: *mut ffi::Mosquitto, object: *mut c_void, code: c_int) {
@@ -209,26 +187,19 @@ extern "C" fn on_disconnect(_: *mut ffi::Mosquitto, object: *mut c_void, code: c
         return; // We have asked for it.
     }
     // SAFETY: the library gives the client's object.
-    match &unsafe { context(object) }.told {
-        Told::Writer(under_way) => under_way.broken(text(code)),
-        Told::Reader(counts) => counts.fail(text(code)),
-    }
+    unsafe { Context::of(object) }.lost(text(code));
 }
 
 /// At QoS 0 it is called when the message is sent, at QoS 1 and 2 when it is confirmed.
 extern "C" fn on_publish(_: *mut ffi::Mosquitto, object: *mut c_void, _: c_int) {
     // SAFETY: the library gives the client's object.
-    if let Told::Writer(under_way) = &unsafe { context(object) }.told {
-        under_way.succeeded();
-    }
+    unsafe { Context::of(object) }.sent();
 }
 
 extern "C" fn on_message(_: *mut ffi::Mosquitto, object: *mut c_void, message: *const ffi::Message) {
     // SAFETY: the library gives the client's object, and a message that lives until this returns.
-    let (context, message) = unsafe { (context(object), &*message) };
-    if let Told::Reader(counts) = &context.told {
-        counts.add(message.payload_size as usize);
-    }
+    let (context, message) = unsafe { (Context::of(object), &*message) };
+    context.received(message.payload_size as usize);
 }
 
 /// Of mosquitto.h, version 1.6 and later.

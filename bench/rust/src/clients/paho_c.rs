@@ -7,13 +7,13 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use bench_tools::Outcome;
 use bench_tools::measured::Measured;
 use bench_tools::under_way::UnderWay;
 
+use super::callbacks::{Context, Ready, Told};
 use crate::client::{Client, Open, Writer};
 use crate::reads::Counts;
 use crate::target::Target;
@@ -21,7 +21,6 @@ use crate::target::Target;
 pub const NAME: &str = "paho.mqtt.c";
 
 const KEEP_ALIVE_SECONDS: c_int = 60;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct PahoC;
 
@@ -45,25 +44,12 @@ impl Client for PahoC {
     }
 }
 
-/// Who is told what happens.
-enum Told {
-    Writer(Arc<UnderWay>),
-    Reader(Arc<Counts>),
-}
-
-/// What the callbacks get.
-struct Context {
-    told: Told,
-    /// Told how a request to connect, to subscribe or to disconnect has ended.
-    ready: Sender<Outcome>,
-}
-
 /// An open client.
 struct Handle {
     client: ffi::Client,
     /// Lives as long as the client, whose callbacks use it; a pointer of `Box::into_raw`.
     context: *mut Context,
-    ready: Receiver<Outcome>,
+    ready: Ready,
 }
 
 // SAFETY: the library's functions may be called by any thread. The context is only shared with its own threads, and its
@@ -82,15 +68,14 @@ impl Handle {
         let authority = target.authority.as_deref().map(CString::new).transpose()?;
         let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
 
-        let (ready, is_ready) = channel();
         let mut client = ptr::null_mut();
         // SAFETY: the texts live longer than the call, which copies them.
         let created = unsafe {
             ffi::MQTTAsync_create(&mut client, uri.as_ptr(), id.as_ptr(), ffi::PERSISTENCE_NONE, ptr::null_mut())
         };
         succeeded("MQTTAsync_create", created)?;
-        let context = Box::into_raw(Box::new(Context { told, ready }));
-        let handle = Handle { client, context, ready: is_ready };
+        let (context, ready) = Context::new(told);
+        let handle = Handle { client, context, ready };
         // SAFETY: the context lives until `drop` has destroyed the client; the callbacks have the types that the header says.
         succeeded("MQTTAsync_setCallbacks", unsafe {
             ffi::MQTTAsync_setCallbacks(client, context.cast(), on_lost, on_message, None)
@@ -138,7 +123,7 @@ impl Handle {
     }
 
     fn wait_until_ready(&self) -> Outcome {
-        self.ready.recv_timeout(PATIENCE).map_err(|_| "paho.mqtt.c: the broker did not answer")?
+        self.ready.wait(NAME)
     }
 
     fn disconnect(&self) -> Outcome {
@@ -223,13 +208,6 @@ fn text(code: c_int) -> String {
 }
 
 /// # Safety
-/// The library gives the context of the options or of the callbacks, which lives until no callback can run any more.
-unsafe fn context<'a>(context: *mut c_void) -> &'a Context {
-    // SAFETY: see above.
-    unsafe { &*context.cast::<Context>() }
-}
-
-/// # Safety
 /// `data` is what the library gives a callback of failures, or null.
 unsafe fn failure(data: *const ffi::Failure) -> String {
     if data.is_null() {
@@ -240,46 +218,35 @@ unsafe fn failure(data: *const ffi::Failure) -> String {
 }
 
 extern "C" fn on_ready(object: *mut c_void, _: *mut c_void) {
-    // SAFETY: the library gives the context. Nobody may wait any more, which is no error.
-    let _ = unsafe { context(object) }.ready.send(Ok(()));
+    // SAFETY: the library gives the context.
+    unsafe { Context::of(object) }.ended(Ok(()));
 }
 
 extern "C" fn on_refused(object: *mut c_void, data: *mut ffi::Failure) {
-    // SAFETY: the library gives the context, and its own data. Nobody may wait any more, which is no error.
-    let _ = unsafe { context(object).ready.send(Err(failure(data).into())) };
+    // SAFETY: the library gives the context, and its own data.
+    unsafe { Context::of(object).ended(Err(failure(data).into())) };
 }
 
 /// At QoS 0 it is called when the message is sent, at QoS 1 and 2 when it is confirmed.
 extern "C" fn on_sent(object: *mut c_void, _: *mut c_void) {
     // SAFETY: the library gives the context.
-    if let Told::Writer(under_way) = &unsafe { context(object) }.told {
-        under_way.succeeded();
-    }
+    unsafe { Context::of(object) }.sent();
 }
 
 extern "C" fn on_failed(object: *mut c_void, data: *mut ffi::Failure) {
     // SAFETY: the library gives the context, and its own data.
-    unsafe {
-        if let Told::Writer(under_way) = &context(object).told {
-            under_way.failed(failure(data));
-        }
-    }
+    unsafe { Context::of(object).not_sent(failure(data)) };
 }
 
 extern "C" fn on_lost(object: *mut c_void, _: *mut c_char) {
     // SAFETY: the library gives the context.
-    match &unsafe { context(object) }.told {
-        Told::Writer(under_way) => under_way.broken("the connection was lost"),
-        Told::Reader(counts) => counts.fail("the connection was lost"),
-    }
+    unsafe { Context::of(object) }.lost("the connection was lost");
 }
 
 extern "C" fn on_message(object: *mut c_void, topic: *mut c_char, _: c_int, mut message: *mut ffi::Message) -> c_int {
     // SAFETY: the library gives the context, and a message and a topic that are ours to free.
     unsafe {
-        if let Told::Reader(counts) = &context(object).told {
-            counts.add((*message).payload_size as usize);
-        }
+        Context::of(object).received((*message).payload_size as usize);
         ffi::MQTTAsync_freeMessage(&mut message);
         ffi::MQTTAsync_free(topic.cast());
     }
