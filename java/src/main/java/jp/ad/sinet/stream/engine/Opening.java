@@ -17,10 +17,10 @@ import jp.ad.sinet.stream.engine.client.NativeAsyncMessageReader;
 import jp.ad.sinet.stream.engine.client.NativeAsyncMessageWriter;
 import jp.ad.sinet.stream.engine.client.NativeMessageReader;
 import jp.ad.sinet.stream.engine.client.NativeMessageWriter;
+import jp.ad.sinet.stream.engine.jvm.OrClose;
 import jp.ad.sinet.stream.engine.plugin.PluggedAsyncReader;
 import jp.ad.sinet.stream.engine.plugin.PluggedAsyncWriter;
 import jp.ad.sinet.stream.engine.plugin.PluggedReader;
-import jp.ad.sinet.stream.engine.jvm.OrClose;
 import jp.ad.sinet.stream.engine.plugin.PluggedWriter;
 
 /**

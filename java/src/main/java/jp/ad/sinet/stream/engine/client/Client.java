@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
@@ -106,34 +108,28 @@ public abstract class Client implements MessageIO {
         if (!outcomes.isFull() || pump.callbacks().isWorkingHere()) {
             return;
         }
-        long deadline = Waiter.deadline(TimeUnit.NANOSECONDS.convert(description.writeTimeout));
-        long what = waiters.unnamed();
-        Waiter waiter = waiters.begin(what);
-        try {
-            while (outcomes.isFull(waiter)) {
-                checkUsable(WAITING, Consequence.NOT_SENT);
-                if (!waiter.await(deadline) && outcomes.isFull()) {
-                    throw timedOut("earlier messages have not ended, or their callbacks not returned");
-                }
-            }
-            checkUsable(WAITING, Consequence.NOT_SENT); // the close makes room, too
-        } finally {
-            outcomes.forget(waiter);
-            waiters.end(what);
-        }
+        await(outcomes, waiter -> !outcomes.isFull(waiter), WAITING, Consequence.NOT_SENT,
+                () -> timedOut("earlier messages have not ended, or their callbacks not returned"));
+        checkUsable(WAITING, Consequence.NOT_SENT); // the close makes room, too
     }
 
     /** Waits until every message that is there now has ended; the engine does not know of them. */
     protected final void awaitEnds(Outcomes outcomes) {
         long last = outcomes.lastNumber();
+        await(outcomes, waiter -> outcomes.haveEnded(last, waiter), FLUSHING, Consequence.NONE, this::stillOnTheirWay);
+    }
+
+    /** Waits, as long as a write may take, until something holds of which whoever ends messages tells the waiter. */
+    private void await(Outcomes outcomes, Predicate<Waiter> holds, String doing, Consequence consequence,
+            Supplier<SinetStreamIOException> tooLate) {
         long deadline = Waiter.deadline(TimeUnit.NANOSECONDS.convert(description.writeTimeout));
         long what = waiters.unnamed();
         Waiter waiter = waiters.begin(what);
         try {
-            while (!outcomes.haveEnded(last, waiter)) {
-                checkUsable(FLUSHING, Consequence.NONE);
-                if (!waiter.await(deadline) && !outcomes.haveEnded(last, waiter)) {
-                    throw stillOnTheirWay();
+            while (!holds.test(waiter)) {
+                checkUsable(doing, consequence);
+                if (!waiter.await(deadline) && !holds.test(waiter)) {
+                    throw tooLate.get();
                 }
             }
         } finally {

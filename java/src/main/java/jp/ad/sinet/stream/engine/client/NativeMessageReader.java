@@ -98,14 +98,16 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         if (max < 1) {
             throw new IllegalArgumentException("max: " + max);
         }
+        long nanos = Math.max(0, TimeUnit.NANOSECONDS.convert(timeout));
+        long deadline = Waiter.deadline(nanos);
         try {
-            Message<T> first = read(Math.max(0, TimeUnit.NANOSECONDS.convert(timeout)));
+            Message<T> first = read(nanos);
             if (first == null) {
                 return List.of();
             }
             List<Message<T>> messages = new ArrayList<>();
             messages.add(first);
-            gather(messages, max, Waiter.deadline(Math.max(0, TimeUnit.NANOSECONDS.convert(timeout))));
+            gather(messages, max, deadline);
             return messages;
         } finally {
             Reference.reachabilityFence(this);

@@ -18,7 +18,6 @@ import jp.ad.sinet.stream.engine.boundary.Timestamps;
  * @param <T> the type of the values
  */
 public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
-
     private final Serializing<T> serializing;
     private final long writeTimeoutNanos;
     private volatile byte[] lastMessageBytes;
