@@ -259,7 +259,8 @@ impl Drop for Taking<'_> {
 
 impl<T> Core<T> {
     fn take(&self, delivery: Delivery) -> Result<Message<T>> {
-        let _taking = Taking { client: &self.raw.client, number: delivery.number };
+        let is_taken = delivery.publish.qos == Consistency::AtMostOnce;
+        let _taking = (!is_taken).then(|| Taking { client: &self.raw.client, number: delivery.number });
         self.raw.decode(&delivery.publish.payload, &delivery.publish.topic).and_then(|decoded| {
             let value = (self.deserialize)(&decoded.payload).map_err(|e| {
                 self.raw.counters.error();

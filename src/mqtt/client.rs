@@ -149,7 +149,7 @@ impl Client {
 
     /// The next message, if one waits.
     pub fn try_receive(&self) -> Result<Option<Delivery>> {
-        self.shared.inbox.try_pop()
+        Ok(self.shared.inbox.try_pop()?.map(|popped| self.shared.popped(popped)))
     }
 
     /// Puts back messages that could not be handed over, oldest first.
@@ -159,10 +159,11 @@ impl Client {
 
     /// Waits for the next message.
     pub async fn receive(&self) -> Result<Delivery> {
-        self.shared.inbox.pop().await
+        self.poll_receive().await
     }
 
-    /// The application has taken this message: it is acknowledged, together with others if more are to be taken.
+    /// The application has taken this message: it is acknowledged, together with others if more are to be taken. (One of
+    /// QoS 0 was taken when it was received.)
     pub fn taken(&self, number: u64) {
         self.acknowledge(self.shared.inbox.taken(number));
     }
@@ -207,7 +208,10 @@ impl Client {
     /// Wakes with the next message, for those who poll.
     pub fn poll_receive(&self) -> impl Future<Output = Result<Delivery>> + Send + use<> {
         let shared = self.shared.clone();
-        async move { shared.inbox.pop().await }
+        async move {
+            let popped = shared.inbox.pop().await?;
+            Ok(shared.popped(popped))
+        }
     }
 
     /// The application waits for more: nothing that it has taken stays unacknowledged meanwhile.

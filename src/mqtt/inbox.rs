@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
 use super::protocol::Publish;
 use super::session::Receipt;
+use crate::config::Consistency;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
@@ -16,6 +18,13 @@ pub(crate) struct Delivery {
     /// Counts up; see [`Inbox::taken`].
     pub number: u64,
     pub publish: Publish,
+}
+
+/// A message that has left the inbox.
+pub(crate) struct Popped {
+    pub delivery: Delivery,
+    /// Reading from the socket can start again.
+    pub resume: bool,
 }
 
 struct State {
@@ -54,6 +63,24 @@ pub(crate) struct Taken {
 pub(crate) struct Inbox {
     state: Mutex<State>,
     arrived: Notify,
+    /// Those who wait for `arrived`: whoever takes one of several messages wakes another one only if there is one.
+    sleepers: AtomicUsize,
+}
+
+/// One who waits for a message, until it is dropped.
+struct Sleeper<'a>(&'a AtomicUsize);
+
+impl<'a> Sleeper<'a> {
+    fn new(sleepers: &'a AtomicUsize) -> Sleeper<'a> {
+        sleepers.fetch_add(1, Ordering::SeqCst);
+        Sleeper(sleepers)
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Inbox {
@@ -68,7 +95,7 @@ impl Inbox {
             last: 0,
             ended: None,
         };
-        Inbox { state: Mutex::new(state), arrived: Notify::new() }
+        Inbox { state: Mutex::new(state), arrived: Notify::new(), sleepers: AtomicUsize::new(0) }
     }
 
     /// Messages and bytes that wait, or that the application has not finished taking.
@@ -101,17 +128,23 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// The next message, if one waits; the error that ended the client after the last one.
-    pub fn try_pop(&self) -> Result<Option<Delivery>> {
+    /// The next message, if one waits; the error that ended the client after the last one. One of QoS 0 is taken with that, since
+    /// nothing of it is to be acknowledged.
+    pub fn try_pop(&self) -> Result<Option<Popped>> {
         let mut state = lock(&self.state);
         match (state.waiting.pop_front(), &state.ended) {
             (Some(delivery), _) => {
+                let had_room = state.has_room();
+                if delivery.publish.qos == Consistency::AtMostOnce {
+                    state.take(delivery.number, delivery.number, &mut Vec::new());
+                }
+                let resume = !had_room && state.has_room();
                 let more = !state.waiting.is_empty();
                 drop(state);
                 if more {
-                    self.arrived.notify_one();
+                    self.wake_another();
                 }
-                Ok(Some(delivery))
+                Ok(Some(Popped { delivery, resume }))
             }
             (None, Some(error)) => Err(error.clone()),
             (None, None) => Ok(None),
@@ -128,12 +161,24 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
+    /// Messages are left for another one who waits.
+    fn wake_another(&self) {
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            self.arrived.notify_one();
+        }
+    }
+
     /// Waits for the next message.
-    pub async fn pop(&self) -> Result<Delivery> {
+    pub async fn pop(&self) -> Result<Popped> {
         loop {
+            if let Some(popped) = self.try_pop()? {
+                return Ok(popped);
+            }
+            let _sleeper = Sleeper::new(&self.sleepers);
             let arrived = self.arrived.notified();
-            if let Some(delivery) = self.try_pop()? {
-                return Ok(delivery);
+            // One may have come before this one was known to sleep.
+            if let Some(popped) = self.try_pop()? {
+                return Ok(popped);
             }
             arrived.await;
         }
@@ -153,18 +198,8 @@ impl Inbox {
     fn take(&self, from: u64, to: u64) -> Taken {
         let mut state = lock(&self.state);
         let had_room = state.has_room();
-        let first = state.charged.front().map_or(0, |charge| charge.number);
-        for number in from.max(first)..=to {
-            let Some(charge) = state.charged.get_mut((number - first) as usize) else { break };
-            charge.taken = true;
-        }
         let mut receipts = Vec::new();
-        while state.charged.front().is_some_and(|charge| charge.taken)
-            && let Some(charge) = state.charged.pop_front()
-        {
-            state.bytes -= charge.bytes;
-            receipts.extend(charge.receipt);
-        }
+        state.take(from, to, &mut receipts);
         Taken { receipts, resume: !had_room && state.has_room(), all: state.charged.is_empty() }
     }
 
@@ -188,7 +223,7 @@ impl Inbox {
             _ => drop(state),
         }
         if more {
-            self.arrived.notify_one();
+            self.wake_another();
         }
         Ok(batch)
     }
@@ -201,6 +236,7 @@ impl Inbox {
 
     /// Waits until [`Inbox::is_ready`] may have become true.
     pub async fn arrival(&self) {
+        let _sleeper = Sleeper::new(&self.sleepers);
         self.arrived.notified().await;
     }
 
@@ -225,5 +261,20 @@ impl Inbox {
 impl State {
     fn has_room(&self) -> bool {
         self.charged.len() < self.max_messages && self.bytes < self.max_bytes
+    }
+
+    /// Messages have been taken; adds what is to be acknowledged by now.
+    fn take(&mut self, from: u64, to: u64, receipts: &mut Vec<Receipt>) {
+        let first = self.charged.front().map_or(0, |charge| charge.number);
+        for number in from.max(first)..=to {
+            let Some(charge) = self.charged.get_mut((number - first) as usize) else { break };
+            charge.taken = true;
+        }
+        while self.charged.front().is_some_and(|charge| charge.taken)
+            && let Some(charge) = self.charged.pop_front()
+        {
+            self.bytes -= charge.bytes;
+            receipts.extend(charge.receipt);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::inbox::Inbox;
+use super::inbox::{Delivery, Inbox, Popped};
 use super::session::{Aftermath, Event, Room, Session};
 use super::state::{ConnectionEvent, Listener};
 use crate::config::Settings;
@@ -86,6 +86,14 @@ impl Shared {
         if ended {
             self.progress.notify_waiters();
         }
+    }
+
+    /// The application gets this message.
+    pub fn popped(&self, popped: Popped) -> Delivery {
+        if popped.resume {
+            self.wake_driver();
+        }
+        popped.delivery
     }
 
     pub fn dispatch(&self, event: Event) {
