@@ -8,6 +8,7 @@ use super::extractor::{Extractor, MAX_STRING};
 use super::layers::Parameters;
 use super::message::MessageSettings;
 use super::mqtt::ConnectProperties;
+use super::outbox::OutboxSettings;
 use super::tls::TlsSettings;
 use super::value::{Map, Value};
 use super::websocket::WebSocketSettings;
@@ -74,7 +75,9 @@ pub(crate) struct Settings {
     pub reconnect_min: Duration,
     /// … and the longest.
     pub reconnect_max: Duration,
-    /// Bounds of the outbox.
+    /// Of a writer that keeps on disk what the broker has not confirmed.
+    pub outbox: Option<Box<OutboxSettings>>,
+    /// Bounds of the outbox in memory.
     pub max_queued_messages: usize,
     pub max_queued_bytes: u32,
     /// Bounds of the inbox.
@@ -132,6 +135,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
+    let outbox = take.outbox(consistency, client_id.is_some()).map(Box::new);
     let version = take.version();
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
@@ -171,6 +175,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         automatic_reconnect: take.flag("connect.automatic_reconnect", &[]).unwrap_or(true),
         reconnect_min,
         reconnect_max,
+        outbox,
         max_queued_messages: take.max_queued_messages(),
         max_queued_bytes: take.size("max_queued_bytes", DEFAULT_MAX_QUEUED_BYTES) as u32,
         max_received_messages: take.size("max_received_messages", DEFAULT_MAX_MESSAGES) as usize,

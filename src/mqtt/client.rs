@@ -20,7 +20,7 @@ use super::session::Ended;
 use super::session::ValueSize;
 use super::session::{Session, Tally};
 use super::shared::{Shared, Status, closed_error};
-use super::state::{ConnectionInfo, Listener};
+use super::state::{ConnectionEvent, ConnectionInfo, Listener};
 use crate::config::{Consistency, Role, Settings};
 use crate::error::{Error, Result};
 use crate::material::KeyMaterial;
@@ -108,6 +108,12 @@ impl Client {
     /// the operating system. Once it is accepted it ends by this deadline.
     pub fn publish(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
         PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
+    }
+
+    /// The same to another topic.
+    pub fn publish_to(&self, topic: ByteString, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
+        let publish = Publish { topic, ..self.outgoing(payload) };
+        PendingWrite::new(self.shared.clone(), publish, size, deadline)
     }
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
@@ -237,6 +243,26 @@ impl Client {
         Ok(async move { answer.await.map_err(|_| Error::connection("the connection was lost before the answer")) })
     }
 
+    /// True when the client has ended, and every publish with it.
+    pub fn has_ended(&self) -> bool {
+        self.shared.look(|session| session.outgoing.has_ended())
+    }
+
+    /// Why nothing is accepted any more, if so.
+    pub fn refusal(&self) -> Option<Error> {
+        self.shared.refusal()
+    }
+
+    /// The error of a write whose time is up, with what stands in its way.
+    pub fn overdue(&self, what: &str) -> Error {
+        self.shared.look(|session| session.outgoing.overdue(what))
+    }
+
+    /// Tells that something should be changed.
+    pub fn warn(&self, text: String) {
+        self.shared.announce(ConnectionEvent::Warning { text });
+    }
+
     /// The client identifier.
     pub fn client_id(&self) -> &str {
         self.shared.client_id()
@@ -259,6 +285,8 @@ impl Client {
             resent,
             outbox_messages,
             outbox_bytes,
+            outbox_age_ms: 0,
+            outbox_dropped: 0,
             in_flight,
             inbox_messages,
             inbox_bytes,
@@ -267,7 +295,12 @@ impl Client {
 
     /// Begins an orderly close; see [`Client::closed`]. From now on nothing is accepted and nothing can be read.
     pub fn begin_close(&self) {
-        self.shared.begin_close(self.close_timeout);
+        self.begin_close_within(self.close_timeout);
+    }
+
+    /// The same with this time for it.
+    pub fn begin_close_within(&self, timeout: Duration) {
+        self.shared.begin_close(timeout);
     }
 
     /// Waits for the end of the close. The error says how many messages could not be delivered.

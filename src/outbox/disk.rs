@@ -25,6 +25,8 @@ struct State {
     /// Bytes that it takes before it is full.
     room: Option<usize>,
     syncs: usize,
+    /// Nothing can be synced.
+    is_broken: bool,
 }
 
 /// See the module. Copies are the same disk.
@@ -32,6 +34,10 @@ struct State {
 pub(super) struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
+    fn of(state: State) -> Disk {
+        Disk(Arc::new(Mutex::new(state)))
+    }
+
     /// The disk as it may be found after the power has gone.
     pub fn after_power_loss(&self, random: &mut Rng) -> Disk {
         let state = lock(&self.0);
@@ -46,18 +52,22 @@ impl Disk {
             }
         }
         let files = state.files.iter().map(|file| torn(file, random)).collect();
-        Disk(Arc::new(Mutex::new(State { files, synced_names: names.clone(), names, room: None, syncs: 0 })))
+        Disk::of(State { files, synced_names: names.clone(), names, ..State::default() })
     }
 
     /// The disk after the process has died: everything that was written is there.
     pub fn after_death(&self) -> Disk {
         let state = lock(&self.0);
         let (files, names, synced_names) = (state.files.clone(), state.names.clone(), state.synced_names.clone());
-        Disk(Arc::new(Mutex::new(State { files, names, synced_names, room: None, syncs: 0 })))
+        Disk::of(State { files, names, synced_names, ..State::default() })
     }
 
     pub fn set_room(&self, room: Option<usize>) {
         lock(&self.0).room = room;
+    }
+
+    pub fn set_broken(&self, is_broken: bool) {
+        lock(&self.0).is_broken = is_broken;
     }
 
     pub fn syncs(&self) -> usize {
@@ -122,6 +132,12 @@ impl Files for Disk {
         Ok(state.files[file].bytes.clone())
     }
 
+    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
+        let mut read = self.read(name)?;
+        read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(read)
+    }
+
     fn length(&self, name: &str) -> io::Result<u64> {
         Ok(self.read(name)?.len() as u64)
     }
@@ -149,6 +165,9 @@ impl Append for Handle {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = lock(&self.disk.0);
+        if state.is_broken {
+            return Err(io::Error::other("the device has failed"));
+        }
         state.syncs += 1;
         let file = self.file;
         state.files[file].synced = state.files[file].bytes.clone();

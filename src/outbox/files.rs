@@ -1,7 +1,7 @@
 //! The files of an outbox: what the log needs of a file system, and the system's own.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A folder of files that are only appended to.
@@ -11,6 +11,8 @@ pub(crate) trait Files: Send + Sync {
     fn append(&self, name: &str) -> io::Result<Box<dyn Append>>;
     /// All that is in a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    /// The first bytes of a file, at most so many.
+    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>>;
     /// Bytes of a file.
     fn length(&self, name: &str) -> io::Result<u64>;
     fn remove(&self, name: &str) -> io::Result<()>;
@@ -62,6 +64,12 @@ impl Files for SystemFiles {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         fs::read(self.directory.join(name))
+    }
+
+    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
+        let mut read = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
+        File::open(self.directory.join(name))?.take(bytes).read_to_end(&mut read)?;
+        Ok(read)
     }
 
     fn length(&self, name: &str) -> io::Result<u64> {

@@ -25,8 +25,10 @@ pub(super) struct Log {
     files: Arc<dyn Files>,
     topic: String,
     /// In their order; the last one may be the open one.
-    segments: VecDeque<Kept>,
+    segments: VecDeque<Place>,
     open: Option<Open>,
+    /// A sync has failed, and no segment was begun since.
+    in_doubt: bool,
     /// The number of the next message.
     next: u64,
     done: Done,
@@ -35,9 +37,11 @@ pub(super) struct Log {
 }
 
 /// A segment that is there.
-struct Kept {
-    first: u64,
-    bytes: u64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Place {
+    pub first: u64,
+    /// What is behind them was not appended, or not yet.
+    pub bytes: u64,
 }
 
 /// The segment that is appended to.
@@ -55,10 +59,10 @@ struct Done {
     number: u64,
 }
 
-/// What a segment holds that was closed.
+/// What a segment holds.
 pub(super) struct Loaded {
     pub contents: Contents,
-    /// The number of the first record in the next segment.
+    /// The least number in the next segment; in the last segment the highest there is.
     pub end: u64,
 }
 
@@ -74,10 +78,11 @@ impl Log {
         names.sort_unstable();
         let mut segments = VecDeque::new();
         for (first, name) in &names {
-            segments.push_back(Kept { first: *first, bytes: files.length(name)? });
+            segments.push_back(Place { first: *first, bytes: files.length(name)? });
         }
         let done = last_done(&*files)?;
         let mut next = done.iter().flatten().copied().max().unwrap_or_default();
+        let mut empty = None;
         if let Some((first, name)) = names.last() {
             let bytes = Bytes::from(files.read(name)?);
             if let Some(version) = segment::later_version(&bytes) {
@@ -85,20 +90,29 @@ impl Log {
             }
             let contents = segment::parse(&bytes, *first);
             close(&*files, name, &bytes, contents.end, &mut warnings)?;
+            segments.iter_mut().rev().take(1).for_each(|last| last.bytes = contents.end as u64);
             match contents.records.last() {
                 Some(last) => next = next.max(last.number + 1),
                 None => {
                     // All before its name were there.
                     next = next.max(*first);
-                    files.remove(name)?;
                     segments.pop_back();
+                    empty = Some(name);
                 }
             }
         }
         let number = done.iter().flatten().copied().max();
-        let number = number.unwrap_or_else(|| segments.front().map_or(next, |segment| segment.first));
+        let number = match segments.front() {
+            // All is done, and the numbers go on, whatever the file knows of that.
+            None => next,
+            Some(first) => number.unwrap_or(first.first),
+        };
         let done = Done::begin(&*files, done, number)?;
-        let mut log = Log { files, topic: topic.to_owned(), segments, open: None, next, done, segment_bytes };
+        if let Some(name) = empty {
+            files.remove(name)?;
+        }
+        let mut log =
+            Log { files, topic: topic.to_owned(), segments, open: None, in_doubt: false, next, done, segment_bytes };
         log.forget_done()?;
         Ok((log, warnings))
     }
@@ -118,13 +132,14 @@ impl Log {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// Appends messages, whose numbers follow each other and those before. After an error those from [`Log::next`] on are not
-    /// there, and may be appended again.
+    /// Appends messages, whose numbers grow. After an error those from [`Log::next`] on are not there, and may be appended
+    /// again.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
         let mut rest = records;
+        self.check_presence()?;
         while !rest.is_empty() {
             if self.open.is_none() {
-                self.begin_segment(rest[0].number)?;
+                self.begin_segment()?;
             }
             let (Some(open), Some(kept)) = (&mut self.open, self.segments.back_mut()) else {
                 return Err(io::ErrorKind::NotFound.into());
@@ -153,7 +168,19 @@ impl Log {
         Ok(())
     }
 
-    fn begin_segment(&mut self, first: u64) -> io::Result<()> {
+    /// A file can be written to when its name is gone, but nobody would find it again.
+    fn check_presence(&mut self) -> io::Result<()> {
+        if let (Some(_), Some(kept)) = (&self.open, self.segments.back())
+            && let Err(e) = self.files.length(&segment::name(kept.first))
+        {
+            self.open = None;
+            return Err(e);
+        }
+        Ok(())
+    }
+
+    fn begin_segment(&mut self) -> io::Result<()> {
+        let first = self.next;
         let name = segment::name(first);
         let mut file = self.files.append(&name)?;
         let head = segment::head(&self.topic);
@@ -164,8 +191,13 @@ impl Log {
             let _ = self.files.remove(&name);
             return Err(e);
         }
-        self.segments.push_back(Kept { first, bytes: head.len() as u64 });
+        if self.segments.back().is_some_and(|last| last.first == first) {
+            // One in which nothing could be stored.
+            self.segments.pop_back();
+        }
+        self.segments.push_back(Place { first, bytes: head.len() as u64 });
         self.open = Some(Open { file, is_synced: false });
+        self.in_doubt = false;
         Ok(())
     }
 
@@ -175,24 +207,38 @@ impl Log {
         Ok(())
     }
 
-    /// What was appended is kept, also after a loss of power.
+    /// What was appended is kept, also after a loss of power. After an error nobody knows what of the open segment is: systems
+    /// take what they could not write for written the next time. So the next message begins another one, and until then this
+    /// fails again.
     pub fn sync(&mut self) -> io::Result<()> {
+        if self.in_doubt {
+            return Err(io::Error::other("an earlier attempt to keep the messages has failed"));
+        }
         if let Some(open) = self.open.as_mut().filter(|open| !open.is_synced) {
-            open.file.sync()?;
+            if let Err(e) = open.file.sync() {
+                self.open = None;
+                self.in_doubt = true;
+                return Err(e);
+            }
             open.is_synced = true;
         }
         Ok(())
     }
 
-    /// The messages from this number to the end of their segment, or of the first that follows. `None`: there is none that is
-    /// closed. Damage is set aside, with a warning.
+    /// True when nothing has been appended since the last [`Log::sync`].
+    pub fn is_synced(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.is_synced)
+    }
+
+    /// See [`load`].
+    #[cfg(test)]
     pub fn load(&self, number: u64, warnings: &mut Warnings) -> io::Result<Option<Loaded>> {
         load(&*self.files, &self.places(), number, warnings)
     }
 
-    /// Where the segments begin, for [`load`] without the log.
-    pub fn places(&self) -> Vec<u64> {
-        self.segments.iter().map(|segment| segment.first).collect()
+    /// The segments, for [`load`] without the log.
+    pub fn places(&self) -> Vec<Place> {
+        self.segments.iter().copied().collect()
     }
 
     /// Every message with a lower number is done, and need not be kept.
@@ -203,6 +249,8 @@ impl Log {
         if let Err(e) = self.done.file.append(&entry) {
             // A part of it would make those behind it unreadable.
             self.done.file.cut(self.done.length as u64)?;
+            // A full disk gets room by what is done, not by waiting. The last segment tells which numbers there were.
+            self.forget_all_but(1, number)?;
             return Err(e);
         }
         self.done.length += entry.len();
@@ -214,10 +262,14 @@ impl Log {
 
     /// Removes the segments of which all is done.
     fn forget_done(&mut self) -> io::Result<()> {
+        self.forget_all_but(usize::from(self.open.is_some()), self.done.number)
+    }
+
+    /// The same, but leaves so many of the last ones.
+    fn forget_all_but(&mut self, least: usize, done: u64) -> io::Result<()> {
         while let Some(front) = self.segments.front() {
-            let is_last = self.segments.len() == 1;
             let end = self.segments.get(1).map_or(self.next, |second| second.first);
-            if end > self.done.number || is_last && self.open.is_some() {
+            if end > done || self.segments.len() <= least {
                 break;
             }
             // Else numbers could come again after a loss of power.
@@ -229,25 +281,26 @@ impl Log {
     }
 }
 
-/// See [`Log::load`]; `places`: where the segments begin.
+/// The messages from this number to the end of their segment, or of the first that follows. `None`: there is none. Damage is
+/// set aside, with a warning. The last segment may be appended to meanwhile: what `places` does not know of it is not read.
 pub(super) fn load(
     files: &dyn Files,
-    places: &[u64],
+    places: &[Place],
     number: u64,
     warnings: &mut Warnings,
 ) -> io::Result<Option<Loaded>> {
-    let after = places.partition_point(|first| *first <= number);
+    let after = places.partition_point(|place| place.first <= number);
     // All before the first one is done.
-    let Some(first) = places.get(after.saturating_sub(1)) else { return Ok(None) };
-    let name = segment::name(*first);
-    let bytes = Bytes::from(files.read(&name)?);
+    let Some(Place { first, bytes }) = places.get(after.saturating_sub(1)).copied() else { return Ok(None) };
+    let name = segment::name(first);
+    let bytes = Bytes::from(files.read_first(&name, bytes)?);
     // Not of a later release: the last one would be, too, and that was looked at.
-    let mut contents = segment::parse(&bytes, *first);
+    let mut contents = segment::parse(&bytes, first);
     for damage in &contents.damaged {
         set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings)?;
     }
     contents.records.retain(|record| record.number >= number);
-    let end = places.get(after.max(1)).copied().unwrap_or(u64::MAX);
+    let end = places.get(after.max(1)).map_or(u64::MAX, |place| place.first);
     Ok(Some(Loaded { contents, end }))
 }
 

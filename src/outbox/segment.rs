@@ -1,7 +1,7 @@
 //! A file of the log: a head, then records with growing numbers.
 //!
 //! The head: eight bytes that say what it is, the last of them the version; a checksum of all that follows (u32, CRC-32); bytes
-//! of the topic (u16); the topic. The name of the file is the number of its first record, in twenty digits.
+//! of the topic (u16); the topic. The name of the file is the least number that its first record can have, in twenty digits.
 
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ pub(super) fn name(first: u64) -> String {
     format!("{first:020}{SUFFIX}")
 }
 
-/// The first number in a segment of this name.
+/// The least number in a segment of this name.
 pub(super) fn first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     (digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?

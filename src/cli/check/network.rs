@@ -176,8 +176,8 @@ impl Attempt<'_> {
             self.report.step("publish", &Outcome::Skipped(why))?;
             return Ok(Exit::Done);
         }
-        // Not retained: that would replace a program's message.
-        let settings = Settings { client_id: client_id(), retain: false, ..self.settings.clone() };
+        // Not retained: that would replace a program's message. No outbox: that is the program's, which may be running.
+        let settings = Settings { client_id: client_id(), retain: false, outbox: None, ..self.settings.clone() };
         let writer = RawWriter::start(settings, &KeyMaterial::default(), None, None)?;
         let opened = match self.stop.wait(writer.client.opened(), None) {
             Waited::Done(opened) => opened,
@@ -208,8 +208,7 @@ impl Attempt<'_> {
             return Ok(exit);
         }
         self.report.step("publish", &Outcome::Ok(time))?;
-        writer.client.begin_close();
-        let _ = self.stop.wait(writer.client.closed(), None);
+        let _ = self.stop.wait(writer.close(), None);
         match reader {
             Some(reader) => self.receive(reader, message.as_bytes(), began),
             None => Ok(Exit::Done),

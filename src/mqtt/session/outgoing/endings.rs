@@ -160,7 +160,7 @@ impl Outgoing {
     }
 
     /// The error of a write whose time is up, with what stands in its way.
-    fn overdue(&self, what: &str) -> Error {
+    pub fn overdue(&self, what: &str) -> Error {
         let millis = self.write_timeout.as_millis();
         match self.obstacle.as_ref().filter(|_| !self.connection.is_open) {
             None => Error::TimedOut { message: format!("write timed out after {millis} ms: {what}"), cause: None },
