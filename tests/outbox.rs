@@ -5,8 +5,6 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use common::broker::Broker;
 use common::certificates;
@@ -89,7 +87,7 @@ fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
     let proxy = Proxy::start(port(&broker));
     let folder = tempfile::tempdir().expect("a folder");
     let reader = reader(&broker);
-    let (mut accepted, ended) = (Vec::new(), AtomicBool::new(false));
+    let mut accepted = Vec::new();
     let mut random = fastrand::Rng::with_seed(1);
     let found = std::thread::scope(|scope| {
         let found = scope.spawn(|| {
@@ -100,13 +98,6 @@ fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
                     return found;
                 }
                 found.push(value);
-            }
-        });
-        scope.spawn(|| {
-            let mut random = fastrand::Rng::with_seed(2);
-            while !ended.load(Ordering::SeqCst) {
-                std::thread::sleep(Duration::from_millis(random.u64(20..120)));
-                proxy.cut();
             }
         });
         for run in 0..40 {
@@ -121,12 +112,13 @@ fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
                 accepted.push(value.to_owned());
                 if accepted.len() == last {
                     child.kill().expect("SIGKILL");
+                } else if random.u8(0..10) == 0 {
+                    proxy.cut();
                 }
             }
             child.wait().expect("the child's end");
             assert!(accepted.len() >= last, "{run}");
         }
-        ended.store(true, Ordering::SeqCst);
         // The one that comes after them sends what they have left.
         let last = writer::<str>(&broker.plain_address(), outbox(folder.path(), "broker", &[])).open().expect("writer");
         last.write("end").expect("write");
@@ -174,16 +166,23 @@ fn one_writer_at_a_time_has_a_directory() {
 }
 
 #[test]
-fn an_opening_that_fails_leaves_the_directory_free() {
+fn an_opening_that_fails_leaves_the_directory_free_and_its_messages_there() {
     let mut broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let open = |broker: &Broker| writer::<str>(&broker.plain_address(), outbox(folder.path(), "broker", &[])).open();
+    let open = |broker: &Broker| writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[])).open();
+    let first = open(&broker).expect("writer");
     broker.kill();
+    eventually("the loss is noticed", || !first.is_connected());
+    first.write("left").expect("write");
+    first.close().expect("close");
     for _ in 0..3 {
         told(open(&broker), "Connection", &[]);
     }
     broker.restart();
-    open(&broker).expect("writer").write("x").expect("write");
+    let reader = reader(&broker);
+    let last = open(&broker).expect("writer");
+    assert_eq!(next(&reader).value(), "left");
+    last.close().expect("close");
 }
 
 #[test]
@@ -231,11 +230,10 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
         builder.parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 100)
     };
     let writer = open().open().expect("writer");
-    writer.write("1").expect("write");
     proxy.close();
     eventually("the loss is noticed", || !writer.is_connected());
     told(
-        writer.write("2"),
+        writer.write("1"),
         "TimedOut",
         &["300 ms", "stays in the outbox", "delivered later", "there is no connection"],
     );
@@ -244,14 +242,14 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
     proxy.open();
     let writer = block_on(open().parameter("write_timeout_ms", 60_000).open_async()).expect("writer");
     block_on(async {
-        let third = writer.send("3").await.expect("send");
-        writer.write("4").await.expect("write");
-        third.await.expect("sent");
+        let second = writer.send("2").await.expect("send");
+        writer.write("3").await.expect("write");
+        second.await.expect("sent");
     });
-    assert_eq!(common::next_values(&reader, 4), ["1", "2", "3", "4"]);
+    assert_eq!(common::next_values(&reader, 3), ["1", "2", "3"]);
     proxy.close();
     eventually("the loss is noticed", || !writer.is_connected());
-    let sent = block_on(writer.send("5")).expect("send");
+    let sent = block_on(writer.send("4")).expect("send");
     told(block_on(writer.close()), "Io", &["1 messages", "stay in the outbox"]);
     told(block_on(sent), "Io", &["closed before the message was confirmed", "stays in the outbox"]);
 }
@@ -276,21 +274,23 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     let folder = tempfile::tempdir().expect("a folder");
     let more = [("max_bytes", Value::from(65_536))];
     let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "disk", &more));
-    let writer = builder.parameter("write_timeout_ms", 200).open().expect("writer");
+    let writer = block_on(builder.parameter("write_timeout_ms", 200).open_async()).expect("writer");
+    // The disk may need longer than that for the promise, which is not the question here.
+    let send = |value: &[u8]| block_on(writer.send(value)).map(drop);
     proxy.close();
     eventually("the loss is noticed", || !writer.is_connected());
     let value = vec![7; 20_000];
     for _ in 0..3 {
-        writer.write(&value).expect("write");
+        send(&value).expect("send");
     }
-    told(writer.write(&value), "TimedOut", &["is full", "was not sent", folder.path().to_str().expect("UTF-8")]);
-    told(writer.write(&[7; 70_000]), "Io", &["larger than the outbox", "65536"]);
+    told(send(&value), "TimedOut", &["is full", "was not sent", folder.path().to_str().expect("UTF-8")]);
+    told(send(&[7; 70_000]), "Io", &["larger than the outbox", "65536"]);
     // Room for one makes room for the next, also where each write waits for it.
     proxy.open();
     for _ in 0..30 {
-        eventually("there is room", || writer.write(&value).is_ok());
+        eventually("there is room", || send(&value).is_ok());
     }
-    writer.flush().expect("flush");
+    eventually("all is delivered", || block_on(writer.flush()).is_ok());
 }
 
 /// Not a test by itself: the process whose memory is looked at.

@@ -11,7 +11,7 @@ const NAME: &str = "lock";
 
 /// Has the directory as long as it lives.
 pub(super) struct Holder {
-    _file: File,
+    file: File,
 }
 
 impl Holder {
@@ -29,7 +29,19 @@ impl Holder {
         let written =
             file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(id.as_bytes()));
         written.map_err(failed)?;
-        Ok(Holder { _file: file })
+        Ok(Holder { file })
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // A program that the process has just begun to start has the file, too, until that program runs; the lock would last as
+        // long as that.
+        #[cfg(unix)]
+        let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
+        // Elsewhere files are not passed on, and closing this one is enough.
+        #[cfg(not(unix))]
+        let _ = &self.file;
     }
 }
 
@@ -74,5 +86,23 @@ fn open_locked(path: &Path) -> io::Result<Option<File>> {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.raw_os_error() == Some(ERROR_SHARING_VIOLATION) => Ok(None),
         Err(e) => Err(e),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_is_free_although_another_process_has_inherited_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = Holder::take(folder.path()).unwrap();
+        let error = Holder::take(folder.path()).err().unwrap().to_string();
+        assert!(error.contains(&format!("another writer of this process ({})", std::process::id())), "{error}");
+        // As a child has it between its beginning and its program's.
+        let inherited = holder.file.try_clone().unwrap();
+        drop(holder);
+        drop(Holder::take(folder.path()).unwrap());
+        drop(inherited);
     }
 }
