@@ -259,9 +259,7 @@ fn a_segment_is_read_as_far_as_it_is_known() {
     let records: Vec<Record> = (0..20).map(|number| record(number, &mut random)).collect();
     log.append(&records[..10]).expect("append");
     let places = log.places();
-    // In the middle of the next one.
-    disk.set_room(Some(10));
-    assert!(log.append(&records[10..]).is_err());
+    log.append(&records[10..]).expect("append");
     let mut warnings = Warnings::new();
     let loaded = load(&disk, &places, 3, &mut warnings).expect("load").expect("a segment");
     assert_eq!((loaded.contents.records, warnings), (records[3..10].to_vec(), Warnings::new()));
