@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin
 GRADLE ?= gradle
 GRADLE_RUN = $(GRADLE) --no-daemon --console=plain
 
-.PHONY: help deps build test interop deny fuzz demo examples natives test-natives test-jdks test-brokers release bench classpath publish clean
+.PHONY: help deps build test interop deny fuzz demo examples natives test-natives test-jdks test-brokers release bench bench-docs classpath publish clean
 
 help:
 	@echo 'make deps       install what building and testing needs (Debian, Ubuntu), or say what is missing'
@@ -20,7 +20,8 @@ help:
 	@echo 'make test-jdks     the JUnit tests on Java 11, 17, 21, 25 and every JDK of this machine'
 	@echo 'make test-brokers  the other brokers: later Mosquittos, Aedes, Mochi MQTT, Moquette, Artemis'
 	@echo 'make release    the Maven artifacts, the crate and the commands, in build/release'
-	@echo 'make bench      the comparison with other MQTT clients for Java; see bench/README.md'
+	@echo 'make bench      the comparison with other MQTT clients; see bench/README.md'
+	@echo 'make bench-docs the tables of the last make bench, and its graphs in docs/bench'
 	@echo 'make classpath  print the class path of the built Java package, on one line'
 	@echo 'make publish    put the Java package into the local Maven repository (~/.m2)'
 	@echo 'make clean      remove what was built'
@@ -69,6 +70,9 @@ release:
 
 bench: deps
 	@bench/run
+
+bench-docs:
+	@bench/report $(or $(RESULTS),build/bench/results.jsonl) docs/bench
 
 classpath:
 	@$(GRADLE_RUN) -q classpath >/dev/null

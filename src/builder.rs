@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::config::{self, BroughtAlong, Map, Request, Role};
-use crate::error::Error;
-use crate::mqtt::Client;
+use crate::error::{Error, IoKind};
+use crate::mqtt::{Client, ConnectionEvent, Listener};
 use crate::wait::after;
 
 /// An empty request; relative paths start in the current folder.
@@ -14,12 +14,38 @@ pub(crate) fn request(role: Role) -> Request {
         user_dir: std::env::current_dir().unwrap_or_default(),
         user_home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
         config_file: None,
+        config_text: None,
         service: None,
         no_config: false,
         parameters: Map::new(),
         fields: Map::new(),
         brought: BroughtAlong::default(),
     }
+}
+
+/// Which client it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientName {
+    /// The client identifier: the one that was given or made. (The broker may have assigned another.)
+    pub client_id: String,
+    /// The service's name; `None` when no file was read and none was given.
+    pub service: Option<String>,
+    /// `writer` or `reader`.
+    pub role: &'static str,
+}
+
+/// Is told of which client an event is.
+pub(crate) type NamedListener = Box<dyn Fn(&ClientName, &ConnectionEvent) + Send + Sync>;
+
+/// The same of one client.
+pub(crate) fn named(listener: NamedListener, settings: &config::Settings, role: Role) -> Listener {
+    let role = match role {
+        Role::Writer => "writer",
+        Role::Reader => "reader",
+    };
+    let name = ClientName { client_id: settings.client_id.clone(), service: settings.service.clone(), role };
+    Box::new(move |event| listener(&name, event))
 }
 
 /// The setters that writers and readers share.
@@ -35,6 +61,23 @@ macro_rules! common_setters {
         pub fn config_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
             self.request.config_file = Some(path.into());
             self
+        }
+
+        /// The configuration itself instead of a file: what a file would contain. Of a file that is part of the program it is
+        /// `include_str!("config.yml")`. Paths in it start in the current folder.
+        pub fn config_text(mut self, text: impl Into<String>) -> Self {
+            self.request.config_text = Some(crate::config::ConfigText::new("configuration text", text.into()));
+            self
+        }
+
+        /// The configuration from a stream, which is read to its end now.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::NoConfig`](crate::Error::NoConfig) when it can't be read.
+        pub fn config_stream(mut self, stream: impl std::io::Read) -> crate::Result<Self> {
+            self.request.config_text = Some(crate::config::ConfigText::read("configuration stream", stream)?);
+            Ok(self)
         }
 
         /// Reads no configuration file: all parameters come from the builder.
@@ -93,6 +136,15 @@ macro_rules! common_setters {
         pub fn on_connection_event(
             mut self,
             listener: impl Fn(&crate::ConnectionEvent) + Send + Sync + 'static,
+        ) -> Self {
+            self.listener = Some(Box::new(move |_, event| listener(event)));
+            self
+        }
+
+        /// The same, told which client it is: for a listener of several clients.
+        pub fn on_connection_event_of(
+            mut self,
+            listener: impl Fn(&crate::ClientName, &crate::ConnectionEvent) + Send + Sync + 'static,
         ) -> Self {
             self.listener = Some(Box::new(listener));
             self
@@ -175,5 +227,5 @@ pub(crate) fn no_answer(timeout: Duration) -> Error {
 }
 
 pub(crate) fn flush_timeout(timeout: Duration) -> Error {
-    Error::Io(format!("flush timed out after {} ms", timeout.as_millis()))
+    Error::io(IoKind::TimedOut, format!("flush timed out after {} ms", timeout.as_millis()))
 }

@@ -1,5 +1,8 @@
 //! The one error type of the crate.
 
+use std::fmt;
+use std::ops::Deref;
+
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -26,9 +29,10 @@ pub enum Error {
     /// The `type` of the service is not one that this library speaks.
     #[error("{0}")]
     UnsupportedServiceType(String),
-    /// The client is closed, a publish failed, the connection is lost for good, or a certificate can't be read.
+    /// The client is closed, a publish failed, the connection is lost for good, or a certificate can't be read:
+    /// [`IoError::kind`] says which.
     #[error("{0}")]
-    Io(String),
+    Io(IoError),
     /// The time of a write was up. The message says whether it was withdrawn or may have been delivered.
     #[error("{message}")]
     TimedOut {
@@ -37,6 +41,8 @@ pub enum Error {
         /// What stands in the way of a connection to the broker, when there was none.
         #[source]
         cause: Option<Box<Error>>,
+        /// What became of the message.
+        delivery: Delivery,
     },
     /// The broker can't be reached: DNS, TCP, TLS, a time-out, or a CONNACK that is not about the login.
     #[error("{message}")]
@@ -45,14 +51,18 @@ pub enum Error {
         message: String,
         /// What kind of obstacle it was; of several brokers, the last one's.
         cause: Cause,
+        /// Of a write that fails with it: what became of the message.
+        delivery: Option<Delivery>,
     },
     /// The broker refused the login.
     #[error("{message}")]
     Authentication {
         /// What happened, for people.
         message: String,
-        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5); 0 if a configuration server refused.
+        /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5); 0 if a configuration server or a proxy refused.
         code: u8,
+        /// Of a write that fails with it: what became of the message.
+        delivery: Option<Delivery>,
     },
     /// The broker refused a subscription or a publish to this user.
     #[error("{message}")]
@@ -61,10 +71,88 @@ pub enum Error {
         message: String,
         /// The code in the broker's SUBACK (MQTT 3.1.1, section 3.9.3: 0x80).
         code: u8,
+        /// Of a write that fails with it: what became of the message.
+        delivery: Option<Delivery>,
     },
     /// The bytes are not a SINETStream message that this reader can read.
     #[error("{0}")]
     InvalidMessage(String),
+}
+
+/// What became of a message whose write has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The broker was not sent the message, and will not be: to write it again makes no double of it.
+    NotSent,
+    /// The broker was sent the message, and has refused it.
+    Refused,
+    /// The broker was sent the message, and has not confirmed it: it may have been delivered, or not.
+    Unknown,
+}
+
+/// What an [`Error::Io`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IoKind {
+    /// The client was closed by the program.
+    Closed,
+    /// The time of a wait was up. (That of a write is an [`Error::TimedOut`].)
+    TimedOut,
+    /// The connection was lost, and is not opened again.
+    Lost,
+    /// The broker has refused, with this reason code (MQTT 5, section 2.4).
+    Refused(u8),
+    /// The message is larger than MQTT, or this broker, takes.
+    TooLarge,
+    /// Anything else: a certificate or a token can't be read, a serializer has failed.
+    Other,
+}
+
+/// What happened, for people and for programs. For people it is a text: it has `str`'s methods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IoError {
+    message: String,
+    kind: IoKind,
+    delivery: Option<Delivery>,
+}
+
+impl IoError {
+    /// What it is about.
+    pub fn kind(&self) -> IoKind {
+        self.kind
+    }
+
+    /// Of a write that has failed: what became of the message.
+    pub fn delivery(&self) -> Option<Delivery> {
+        self.delivery
+    }
+
+    /// The same with another text.
+    pub(crate) fn with_message(self, message: String) -> IoError {
+        IoError { message, ..self }
+    }
+}
+
+impl Deref for IoError {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Of a kind that has no name.
+impl<T: Into<String>> From<T> for IoError {
+    fn from(message: T) -> IoError {
+        IoError { message: message.into(), kind: IoKind::Other, delivery: None }
+    }
 }
 
 /// What a connection failed at.
@@ -90,7 +178,74 @@ pub enum Cause {
 impl Error {
     /// Of a connection that failed for none of the reasons that have a name.
     pub(crate) fn connection(message: impl Into<String>) -> Error {
-        Error::Connection { message: message.into(), cause: Cause::Other }
+        Error::Connection { message: message.into(), cause: Cause::Other, delivery: None }
+    }
+
+    pub(crate) fn io(kind: IoKind, message: impl Into<String>) -> Error {
+        Error::Io(IoError { message: message.into(), kind, delivery: None })
+    }
+
+    /// The failure of a write with a message that has gone so far, unless it says so already.
+    pub(crate) fn of_message(mut self, became: Delivery) -> Error {
+        match &mut self {
+            Error::Io(IoError { delivery, .. })
+            | Error::Connection { delivery, .. }
+            | Error::Authentication { delivery, .. }
+            | Error::Authorization { delivery, .. } => {
+                delivery.get_or_insert(became);
+            }
+            Error::TimedOut { .. }
+            | Error::Internal(_)
+            | Error::InvalidConfiguration(_)
+            | Error::NoConfig(_)
+            | Error::NoService(_)
+            | Error::UnsupportedServiceType(_)
+            | Error::InvalidMessage(_) => {}
+        }
+        self
+    }
+
+    /// Of a write that has failed: what became of the message. `None`: it is not known, or the error is not about a message.
+    pub fn delivery(&self) -> Option<Delivery> {
+        match self {
+            Error::Io(error) => error.delivery,
+            Error::TimedOut { delivery, .. } => Some(*delivery),
+            Error::Connection { delivery, .. }
+            | Error::Authentication { delivery, .. }
+            | Error::Authorization { delivery, .. } => *delivery,
+            _ => None,
+        }
+    }
+
+    /// The client was closed by the program.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Error::Io(IoError { kind: IoKind::Closed, .. }))
+    }
+
+    /// A time was up: of a write, of another wait, or of opening a connection.
+    pub fn is_timed_out(&self) -> bool {
+        matches!(
+            self,
+            Error::TimedOut { .. }
+                | Error::Io(IoError { kind: IoKind::TimedOut, .. })
+                | Error::Connection { cause: Cause::TimedOut, .. }
+        )
+    }
+
+    /// The connection was lost, and is not opened again.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Error::Io(IoError { kind: IoKind::Lost, .. }))
+    }
+
+    /// The code with which the broker has refused: of its CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP or DISCONNECT.
+    pub fn reason_code(&self) -> Option<u8> {
+        match self {
+            Error::Io(IoError { kind: IoKind::Refused(code), .. })
+            | Error::Connection { cause: Cause::Refused(code), .. }
+            | Error::Authorization { code, .. } => Some(*code),
+            Error::Authentication { code, .. } => Some(*code).filter(|code| *code != 0),
+            _ => None,
+        }
     }
 
     /// What a connection or a login failed at; `None` for other errors.

@@ -10,7 +10,7 @@ use crate::config::{
     MessageSettings, Mode, Version,
 };
 use crate::error::Error;
-use crate::keys::pem::Section;
+use crate::keys::section::Section;
 use crate::message::{Decoder, Encoder};
 use crate::mqtt;
 use crate::mqtt::protocol::{self, Connect};

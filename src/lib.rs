@@ -59,7 +59,8 @@ mod wait;
 mod wiped;
 mod writer;
 
-pub use error::{Cause, Error, Result};
+pub use builder::ClientName;
+pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};

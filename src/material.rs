@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 use zeroize::Zeroizing;
 
-use crate::config::{ClientCertificate, Content, Password, Source, TokenKey, Trust};
+use crate::config::{ClientCertificate, Content, Password, Source, Store, TokenKey, Trust};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kept::{Digest, Inputs, Kept};
-use crate::keys::chain;
-use crate::keys::pem::{self, Section};
+use crate::keys::pem;
 use crate::keys::private::{self, Key, Problem};
+use crate::keys::public::public_key;
+use crate::keys::section::Section;
 use crate::keys::token::{self, Limit};
+use crate::keys::{chain, foreign};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
@@ -29,8 +30,8 @@ pub(crate) struct KeyMaterial {
     pub anchors: Option<Vec<Vec<u8>>>,
     /// Those of them that stand for themselves only, whatever they say: beside them is their private key.
     pub alone: Vec<Vec<u8>>,
-    /// From the configured key store.
-    pub identity: Option<Identity>,
+    /// From the configured key store, in the order of their aliases.
+    pub identities: Vec<Identity>,
     /// The will's value, if a class of the program makes it.
     pub will_value: Option<Vec<u8>>,
 }
@@ -38,8 +39,24 @@ pub(crate) struct KeyMaterial {
 /// A chain of certificates, the client's own first, and its private key in PKCS #8.
 #[derive(Clone)]
 pub(crate) struct Identity {
+    /// Its name in the store.
+    pub alias: String,
     pub chain: Vec<Vec<u8>>,
     pub key: Secret,
+}
+
+/// A certificate of the client's with its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    /// Its name in the key store, if it is from one.
+    pub alias: Option<String>,
+    pub certified: Arc<CertifiedKey>,
+}
+
+impl From<Arc<CertifiedKey>> for Own {
+    fn from(certified: Arc<CertifiedKey>) -> Own {
+        Own { alias: None, certified }
+    }
 }
 
 impl fmt::Debug for KeyMaterial {
@@ -129,6 +146,9 @@ pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Arc<Roots>>
             ROOTS.get(digest, || {
                 let mut roots = Roots::new(digest, are_judged);
                 let sections = pem::sections(bytes.bytes()).map_err(|what| source.problem(what))?;
+                if sections.iter().any(Section::is_not_for_servers) {
+                    return Err(source.problem(NOT_FOR_SERVERS.into()));
+                }
                 for certificate in certificates(source, &sections)? {
                     let added = roots.add(certificate, false);
                     added.map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
@@ -167,6 +187,15 @@ fn at_least_one(trust: &Trust, roots: Roots) -> Result<Roots> {
     }
 }
 
+/// Of what these hold, whatever it is.
+pub(crate) fn digest(sources: &[Source]) -> Result<Digest> {
+    let mut inputs = Inputs::default();
+    for source in sources {
+        inputs.add(bytes(source)?.bytes());
+    }
+    Ok(inputs.digest())
+}
+
 /// Certificates that their authorities have revoked: lists in PEM, or one in DER.
 pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'static>>> {
     let secret = bytes(source)?;
@@ -194,55 +223,78 @@ pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'sta
 /// With this byte every certificate and revocation list begins: a SEQUENCE.
 const DER: u8 = 0x30;
 
-/// The client's certificate with its key; nothing while the key is in a token, which may take its time: see [`token_identity`].
-pub(crate) fn identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Option<Arc<CertifiedKey>>> {
+/// The client's certificates with their keys, several only from a key store: the broker says which of them it knows. None while
+/// the key is in a token, which may take its time: see [`token_identity`].
+pub(crate) fn identities(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Vec<Own>> {
     // ring leaves the key there on its way to its own form.
-    wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identity(configured, material))
+    wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identities(configured, material))
 }
 
-fn read_identity(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Option<Arc<CertifiedKey>>> {
-    let certified = match configured {
+fn read_identities(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Vec<Own>> {
+    match configured {
         ClientCertificate::Pem { certificate, key, password } => {
-            let sections_of_certificate = sections(certificate)?;
-            let chain = certificates(certificate, &sections_of_certificate)?;
-            let (source, key_section) = match key {
-                Some(source) => {
-                    let found = sections(source)?.into_iter().find(private::is_key);
-                    (source, found.ok_or_else(|| source.problem("no private key in it in PEM".into()))?)
-                }
-                None => {
-                    let found = sections_of_certificate.into_iter().find(private::is_key);
-                    let missing = || {
-                        Error::InvalidConfiguration(format!(
-                            "{}: holds no private key, and 'keyfile' is missing",
-                            certificate.described()
-                        ))
-                    };
-                    (certificate, found.ok_or_else(missing)?)
-                }
+            Ok(vec![pem_identity(certificate, key.as_ref(), password.as_ref())?.into()])
+        }
+        ClientCertificate::Store(store) => usable(store, &material.identities),
+        ClientCertificate::Token(_) => Ok(Vec::new()),
+    }
+}
+
+fn pem_identity(certificate: &Source, key: Option<&Source>, password: Option<&Password>) -> Result<Arc<CertifiedKey>> {
+    let sections_of_certificate = sections(certificate)?;
+    let chain = certificates(certificate, &sections_of_certificate)?;
+    let (source, key_section) = match key {
+        Some(source) => {
+            let mut found = sections(source)?;
+            match found.iter().position(private::is_key) {
+                Some(place) => (source, found.swap_remove(place)),
+                None => return Err(source.problem(foreign::instead(&found, "private key"))),
+            }
+        }
+        None => {
+            let found = sections_of_certificate.into_iter().find(private::is_key);
+            let missing = || {
+                Error::InvalidConfiguration(format!(
+                    "{}: holds no private key, and 'keyfile' is missing",
+                    certificate.described()
+                ))
             };
-            let given = password.as_ref().map(|Password { secret, .. }| secret.bytes());
-            let key = private::private_key(&key_section, given).map_err(|problem| match (problem, password) {
-                (Problem::Password(what), Some(Password { place, .. })) => {
-                    Error::InvalidConfiguration(format!("{place}: {what} ({})", source.brief()))
-                }
-                (Problem::Password(what), None) => {
-                    Error::InvalidConfiguration(format!("{}: {what}: give 'keyfilePassword'", source.described()))
-                }
-                (Problem::Key(what), _) => source.problem(what),
-            })?;
-            certified(chain, key, source, certificate)
+            (certificate, found.ok_or_else(missing)?)
         }
-        ClientCertificate::Store(store) => {
-            let identity = material.identity.as_ref();
-            let identity = identity.ok_or_else(|| Error::Internal("the key store was not handed over".into()))?;
-            let chain = identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-            let key = Zeroizing::new(PrivateKeyDer::Pkcs8(identity.key.bytes().to_vec().into()));
-            certified(chain, key, &store.source, &store.source)
-        }
-        ClientCertificate::Token(_) => return Ok(None),
     };
-    certified.map(Some)
+    let given = password.map(|Password { secret, .. }| secret.bytes());
+    let key = private::private_key(&key_section, given).map_err(|problem| match (problem, password) {
+        (Problem::Password(what), Some(Password { place, .. })) => {
+            Error::InvalidConfiguration(format!("{place}: {what} ({})", source.brief()))
+        }
+        (Problem::Password(what), None) => {
+            Error::InvalidConfiguration(format!("{}: {what}: give 'keyfilePassword'", source.described()))
+        }
+        (Problem::Key(what), _) => source.problem(what),
+    })?;
+    certified(chain, key, source, certificate)
+}
+
+/// A store may hold keys for other programs, of kinds that are not known here: only when none can be used is that an error.
+fn usable(store: &Store, identities: &[Identity]) -> Result<Vec<Own>> {
+    let mut usable = Vec::new();
+    let mut failures = Vec::new();
+    for Identity { alias, chain, key } in identities {
+        let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+        let key = Zeroizing::new(PrivateKeyDer::Pkcs8(key.bytes().to_vec().into()));
+        match certified(chain, key, &store.source, &store.source) {
+            Ok(certified) => usable.push(Own { alias: Some(alias.clone()), certified }),
+            Err(error) => {
+                tracing::debug!("the key '{alias}': {error}");
+                failures.push(error);
+            }
+        }
+    }
+    match (usable.is_empty(), failures.into_iter().next()) {
+        (false, _) => Ok(usable),
+        (true, Some(error)) => Err(error),
+        (true, None) => Err(Error::Internal("the key store was not handed over".into())),
+    }
 }
 
 /// Before a token is asked: what opens it, and the certificate if that is a file.
@@ -262,8 +314,7 @@ fn beside_token(
     let pin = read.transpose()?.or(pin);
     let chain = configured.certificate.as_ref().map(|source| {
         let chain = certificates(source, &sections(source)?)?;
-        ParsedCertificate::try_from(&chain[0])
-            .map_err(|e| source.problem(format!("the certificate is not valid: {e}")))?;
+        public_key(&chain[0]).ok_or_else(|| source.problem(DAMAGED.into()))?;
         Ok::<_, Error>(chain)
     });
     Ok((pin, chain.transpose()?))
@@ -272,11 +323,15 @@ fn beside_token(
 fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
     let TokenKey { wanted, places, .. } = configured;
     match problem {
-        token::Problem::Module(what) => Error::Io(format!("{}: {}: {what}", places.module, wanted.module.display())),
+        token::Problem::Module(what) => {
+            Error::Io(format!("{}: {}: {what}", places.module, wanted.module.display()).into())
+        }
         token::Problem::Token(what) => Error::InvalidConfiguration(format!("{}: {what}", places.token)),
         token::Problem::Key(what) => Error::InvalidConfiguration(format!("{}: {what}", places.key)),
         token::Problem::Pin(what) => Error::InvalidConfiguration(format!("{}: {what}", places.pin)),
-        token::Problem::Device(what) | token::Problem::Late(what) => Error::Io(format!("{}: {what}", places.all)),
+        token::Problem::Device(what) | token::Problem::Late(what) => {
+            Error::Io(format!("{}: {what}", places.all).into())
+        }
     }
 }
 
@@ -327,6 +382,13 @@ pub(crate) async fn token_identity(
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
+/// It names no command that takes the mark away: whoever followed that would trust what somebody has decided not to trust.
+const NOT_FOR_SERVERS: &str = "a certificate in it is marked as not to be trusted for servers (TRUSTED CERTIFICATE): whoever made the file decided \
+     that this authority must not vouch for a broker; ask them for a file of the authorities that may. \
+     'openssl x509 -in FILE -noout -text' shows the marks of the first one (Trusted Uses, Rejected Uses)";
+
+const DAMAGED: &str = "the certificate is not valid: it is damaged, or none at all";
+
 const LATER: &str = ", but a later one in it does; the client's own must come first";
 
 /// `place`: where the key was named.
@@ -346,10 +408,10 @@ fn certified(
     certificate_source: &Source,
 ) -> Result<Arc<CertifiedKey>> {
     let own = chain.first().ok_or_else(|| certificate_source.problem("no certificate in it".into()))?;
-    let parsed = ParsedCertificate::try_from(own)
-        .map_err(|e| certificate_source.problem(format!("the certificate is not valid: {e}")))?;
+    // Its version does not matter for that: it is the broker who looks at the certificate.
+    let public_key_of_own = public_key(own).ok_or_else(|| certificate_source.problem(DAMAGED.into()))?;
     let mismatch = |is_of_later| mismatch(&key_source.described(), certificate_source, is_of_later);
-    let completed = private::with_public_key(&key, &parsed.subject_public_key_info());
+    let completed = private::with_public_key(&key, &public_key_of_own);
     let is_completed = completed.is_some();
     // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
     let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
@@ -363,24 +425,20 @@ fn certified(
         }
     })?;
     let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        Ok(()) => Ok(Arc::new(certified)),
-        Err(_) => {
-            let spki = certified.key.public_key();
-            let is_other = certified.cert.iter().skip(1).any(|other| {
-                ParsedCertificate::try_from(other).is_ok_and(|other| Some(other.subject_public_key_info()) == spki)
-            });
-            Err(mismatch(is_other))
-        }
+    let spki = certified.key.public_key();
+    if spki.as_ref() == Some(&public_key_of_own) {
+        return Ok(Arc::new(certified));
     }
+    let is_other = certified.cert.iter().skip(1).any(|other| public_key(other).is_some_and(|key| Some(key) == spki));
+    Err(mismatch(is_other))
 }
 
 /// All certificates, at least one.
 fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<CertificateDer<'static>>> {
     let found = sections.iter().filter(|section| section.is_certificate());
-    let found: Vec<_> = found.map(|section| CertificateDer::from(section.body.to_vec())).collect();
+    let found: Vec<_> = found.map(|section| CertificateDer::from(section.certificate().to_vec())).collect();
     match found.is_empty() {
-        true => Err(source.problem("no certificate in it in PEM".into())),
+        true => Err(source.problem(foreign::instead(sections, "certificate"))),
         false => Ok(found),
     }
 }

@@ -26,7 +26,7 @@ pub struct Metrics {
     pub msg_size_min: Option<u64>,
     /// The largest message in bytes.
     pub msg_size_max: Option<u64>,
-    /// Writes that failed, or messages that could not be decoded.
+    /// Writes that failed, or messages that could not be decoded and the end of a reader that was not closed.
     pub error_count_total: u64,
 }
 

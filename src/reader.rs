@@ -10,21 +10,21 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::Instant;
 
-use crate::builder::{common_getters, common_setters, no_answer, within};
+use crate::builder::{NamedListener, common_getters, common_setters, no_answer, within};
 use crate::config::{Consistency, Request, Role, Settings, Value};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::{Client, ConnectionInfo, Delivery, Listener, MessageProperties};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Delivery, Listener, MessageProperties};
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder};
 
 /// A reader of bytes: what the Rust and the Java API have in common.
 pub(crate) struct RawReader {
     pub settings: Settings,
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
     pub client: Client,
     decoder: Decoder,
 }
@@ -38,9 +38,11 @@ impl RawReader {
         listener: Option<Listener>,
     ) -> Result<RawReader> {
         let decoder = Decoder::new(&settings.message, plugin)?;
+        let counters = Arc::new(Counters::new());
+        let listener = Some(counting_the_end(counters.clone(), listener));
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
         settings.forget_key();
-        Ok(RawReader { settings, counters: Counters::new(), client, decoder })
+        Ok(RawReader { settings, counters, client, decoder })
     }
 
     /// How the reader is doing.
@@ -70,6 +72,19 @@ impl RawReader {
         }
         decoded
     }
+}
+
+/// The end of a reader that nobody has closed is an error, however often and to whom it is told. (That of a writer is one of each
+/// write that fails.)
+fn counting_the_end(counters: Arc<Counters>, listener: Option<Listener>) -> Listener {
+    Box::new(move |event| {
+        if let ConnectionEvent::Ended { .. } = event {
+            counters.error();
+        }
+        if let Some(listener) = &listener {
+            listener(event);
+        }
+    })
 }
 
 /// A message that was read.
@@ -164,7 +179,7 @@ type Deserialize<T> = dyn Fn(&[u8]) -> std::result::Result<T, BoxError> + Send +
 /// Options of a reader. `open` makes a [`MessageReader`], `open_async` an [`AsyncMessageReader`].
 pub struct MessageReaderBuilder<T> {
     request: Request,
-    listener: Option<Listener>,
+    listener: Option<NamedListener>,
     topics: Vec<String>,
     deserialize: Box<Deserialize<T>>,
 }
@@ -219,9 +234,11 @@ impl<T> MessageReaderBuilder<T> {
             self.request.fields.insert("topic", Value::from(self.topics));
         }
         let settings = builder::load(&self.request)?;
+        let listener = self.listener.map(|listener| builder::named(listener, &settings, Role::Reader));
         Ok(Core {
-            raw: RawReader::start(settings, &KeyMaterial::default(), None, self.listener)?,
+            raw: RawReader::start(settings, &KeyMaterial::default(), None, listener)?,
             deserialize: self.deserialize,
+            held: Mutex::default(),
         })
     }
 }
@@ -229,6 +246,8 @@ impl<T> MessageReaderBuilder<T> {
 struct Core<T> {
     raw: RawReader,
     deserialize: Box<Deserialize<T>>,
+    /// Of a message that could not be decoded, behind others that were returned together: the next read tells it.
+    held: Mutex<Option<Error>>,
 }
 
 /// The application gets a message: at the end it is acknowledged, also when it can't be decoded or the deserializer panics.
@@ -262,6 +281,29 @@ impl<T> Core<T> {
                 properties: MessageProperties::decode(&publish.properties).map(Box::new),
             })
         })
+    }
+
+    /// What an earlier call could not tell.
+    fn held(&self) -> Result<()> {
+        lock(&self.held).take().map_or(Ok(()), Err)
+    }
+
+    /// This message, and those behind it that are there now: more may come all the time.
+    fn gather(&self, first: Delivery, max: usize) -> Result<Vec<Message<T>>> {
+        let mut messages = vec![self.take(first)?];
+        let most = max.min(1 + self.raw.client.waiting());
+        while messages.len() < most {
+            // The end of the reader is told by the next call.
+            let Ok(Some(delivery)) = self.raw.client.try_receive() else { break };
+            match self.take(delivery) {
+                Ok(message) => messages.push(message),
+                Err(error) => {
+                    *lock(&self.held) = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(messages)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -311,9 +353,27 @@ impl<T> MessageReader<T> {
     /// [`Error::InvalidMessage`] for a message that can't be decoded: it is consumed, and the next call goes on.
     /// [`Error::Io`] when the connection is lost for good; [`Error::Authentication`] when a later login was refused.
     pub fn read(&self) -> Result<Option<Message<T>>> {
+        self.core.held()?;
         match block_until(self.core.raw.client.receive(), self.core.deadline()) {
             Some(delivery) => self.core.take(delivery?).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// The next messages, as many as are there, but no more than `max`. Blocks until there is one, at most this time; then there
+    /// are none.
+    ///
+    /// # Errors
+    ///
+    /// As `read`. Of a message that can't be decoded the call after the one that returns those before it tells.
+    pub fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        self.core.held()?;
+        match block_until(self.core.raw.client.receive(), Some(after(timeout))) {
+            Some(delivery) => self.core.gather(delivery?, max),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -338,8 +398,18 @@ impl<T> MessageReader<T> {
     ///
     /// None at present.
     pub fn close(self) -> Result<()> {
+        let timeout = self.core.raw.settings.close_timeout;
+        self.close_within(timeout)
+    }
+
+    /// The same, within this time instead of `close_timeout_ms`.
+    ///
+    /// # Errors
+    ///
+    /// As `close`.
+    pub fn close_within(self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
-        client.begin_close();
+        client.begin_close_within(timeout);
         block_until(client.closed(), None).unwrap_or(Ok(()))
     }
 
@@ -380,6 +450,9 @@ impl<T> Stream for AsyncMessageReader<T> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if let Err(held) = self.core.held() {
+            return Poll::Ready(Some(Err(held)));
         }
         // Without a future of its own as long as messages are there.
         let delivery = match self.core.raw.client.try_receive() {
@@ -427,12 +500,31 @@ impl<T> AsyncMessageReader<T> {
     pub async fn read(&self) -> Result<Option<Message<T>>> {
         // The stream's wait would get the wake-up for the next message, and nobody polls it now.
         drop(lock(&self.next).take());
+        self.core.held()?;
         let client = &self.core.raw.client;
         let delivery = match self.core.raw.settings.receive_timeout {
             None => Some(client.receive().await),
             Some(timeout) => within(client, timeout, client.receive()).await,
         };
         delivery.map(|delivery| self.core.take(delivery?)).transpose()
+    }
+
+    /// The next messages, as many as are there; see [`MessageReader::read_many`]. Dropping the future loses no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageReader::read_many`].
+    pub async fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        drop(lock(&self.next).take());
+        self.core.held()?;
+        let client = &self.core.raw.client;
+        match within(client, timeout, client.receive()).await {
+            Some(delivery) => self.core.gather(delivery?, max),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Asks the broker for a sign of life; see [`MessageReader::ping`].
@@ -451,8 +543,18 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// As [`MessageReader::close`].
     pub async fn close(self) -> Result<()> {
+        let timeout = self.core.raw.settings.close_timeout;
+        self.close_within(timeout).await
+    }
+
+    /// The same, within this time instead of `close_timeout_ms`.
+    ///
+    /// # Errors
+    ///
+    /// As `close`.
+    pub async fn close_within(self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
-        client.begin_close();
+        client.begin_close_within(timeout);
         client.closed().await
     }
 

@@ -5,15 +5,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::builder::{common_getters, common_setters, flush_timeout, no_answer, within};
+use crate::builder::{NamedListener, common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
@@ -70,7 +70,8 @@ impl RawWriter {
         let most = self.client.max_message();
         let too_large = |what: String| {
             self.counters.error();
-            Err(Error::Io(format!("a message of {what} is larger than MQTT can carry ({most} bytes)")).into())
+            let message = format!("a message of {what} is larger than MQTT can carry ({most} bytes)");
+            Err(Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent).into())
         };
         let least = if self.settings.message.compression.is_some() { 0 } else { length };
         if least > most - self.encoder.overhead() {
@@ -83,7 +84,7 @@ impl RawWriter {
             Err(Failed::Fill(error)) => Err(error),
             Err(Failed::Encode(error)) => {
                 self.counters.error();
-                Err(error.into())
+                Err(error.of_message(Delivery::NotSent).into())
             }
         }
     }
@@ -111,19 +112,20 @@ impl RawWriter {
         })
     }
 
-    /// The same, stamped with the time of now: nobody waits for its end, which comes with [`RawWriter::take_report`].
+    /// The same: nobody waits for its end, which comes with [`RawWriter::take_report`].
     pub fn submit_with<E: From<Error>>(
         &self,
         length: usize,
+        timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
-        let Encoded { wire, size } = self.encode(length, now_us(), fill)?;
+        let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
         Ok(match &self.outbox {
-            None => match self.client.submit(wire, size)? {
+            None => match self.client.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
                 mqtt::Submitted::Accepted(number) => Submitted::Accepted(number),
                 mqtt::Submitted::Waits(unsent) => Submitted::Waits(Submission::Client(unsent)),
             },
-            Some(outbox) => match outbox.submit(wire, size)? {
+            Some(outbox) => match outbox.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
                 outbox::Submitted::Accepted(number) => Submitted::Accepted(number),
                 outbox::Submitted::Waits(write) => Submitted::Waits(Submission::Outbox(write)),
             },
@@ -154,15 +156,20 @@ impl RawWriter {
         }
     }
 
-    /// Begins an orderly close: its end.
+    /// Begins an orderly close that takes the configured time at most: its end.
     pub fn close(&self) -> End {
+        self.close_within(self.settings.close_timeout)
+    }
+
+    /// The same within this time.
+    pub fn close_within(&self, timeout: Duration) -> End {
         match &self.outbox {
             None => {
-                self.client.begin_close();
+                self.client.begin_close_within(timeout);
                 Box::pin(self.client.closed())
             }
             Some(outbox) => {
-                outbox.begin_close();
+                outbox.begin_close(timeout);
                 Box::pin(outbox.closed())
             }
         }
@@ -276,7 +283,7 @@ impl RawWrite {
             let accepted = poll_fn(|context| self.pending.poll_accepted(Way::AtOnce, context));
             match block_until(accepted, Some(deadline)) {
                 Some(Ok(())) => {}
-                Some(Err(error)) => return Some(Err(error)),
+                Some(Err(error)) => return Some(Err(error.of_message(Delivery::NotSent))),
                 None if Instant::now() >= self.deadline => return Some(Err(self.pending.expire())),
                 None => return None,
             }
@@ -287,6 +294,8 @@ impl RawWrite {
     /// Ready at the end of the write. Until it is accepted, whoever polls keeps the time limit: see
     /// [`Unsent::poll_accepted`](crate::mqtt::Unsent::poll_accepted).
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.pending.poll_accepted(Way::AtOnce, context))
+            .map_err(|error| error.of_message(Delivery::NotSent))?;
         Pin::new(&mut self.pending).poll(context)
     }
 
@@ -308,12 +317,12 @@ impl RawWrite {
     async fn accept(&mut self, way: Way, client: &Client) -> Result<()> {
         let first = poll_fn(|context| Poll::Ready(self.pending.poll_accepted(way, context))).await;
         if let Poll::Ready(result) = first {
-            return result;
+            return result.map_err(|error| error.of_message(Delivery::NotSent));
         }
         let left = self.deadline.saturating_duration_since(Instant::now());
         let accepted = poll_fn(|context| self.pending.poll_accepted(way, context));
         match within(client, left, accepted).await {
-            Some(result) => result,
+            Some(result) => result.map_err(|error| error.of_message(Delivery::NotSent)),
             None => Err(self.pending.expire()),
         }
     }
@@ -362,7 +371,7 @@ type Serialize<T> = dyn for<'a> Fn(&'a T) -> std::result::Result<Cow<'a, [u8]>, 
 /// Options of a writer. `open` makes a [`MessageWriter`], `open_async` an [`AsyncMessageWriter`].
 pub struct MessageWriterBuilder<T: ?Sized> {
     request: Request,
-    listener: Option<Listener>,
+    listener: Option<NamedListener>,
     serialize: Box<Serialize<T>>,
 }
 
@@ -401,8 +410,9 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
 
     fn start(self) -> Result<Core<T>> {
         let settings = builder::load(&self.request)?;
+        let listener = self.listener.map(|listener| builder::named(listener, &settings, Role::Writer));
         Ok(Core {
-            raw: RawWriter::start(settings, &KeyMaterial::default(), None, self.listener)?,
+            raw: RawWriter::start(settings, &KeyMaterial::default(), None, listener)?,
             serialize: self.serialize,
         })
     }
@@ -417,7 +427,7 @@ impl<T: ?Sized> Core<T> {
     fn write(&self, value: &T, timestamp_us: i64) -> Result<RawWrite> {
         let bytes = (self.serialize)(value).map_err(|e| {
             self.raw.counters.error();
-            Error::Io(format!("the serializer failed: {e}"))
+            Error::Io(format!("the serializer failed: {e}").into()).of_message(Delivery::NotSent)
         })?;
         self.raw.write(&bytes, timestamp_us)
     }
@@ -507,6 +517,15 @@ impl<T: ?Sized> MessageWriter<T> {
     /// [`Error::Io`] with the number of messages that could not be delivered, or that stay in the `outbox` on disk.
     pub fn close(self) -> Result<()> {
         block_until(self.core.raw.close(), None).unwrap_or(Ok(()))
+    }
+
+    /// The same, within this time instead of `close_timeout_ms`.
+    ///
+    /// # Errors
+    ///
+    /// As `close`.
+    pub fn close_within(self, timeout: Duration) -> Result<()> {
+        block_until(self.core.raw.close_within(timeout), None).unwrap_or(Ok(()))
     }
 
     /// The topic.
@@ -629,6 +648,15 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     /// As [`MessageWriter::close`].
     pub async fn close(self) -> Result<()> {
         self.core.raw.close().await
+    }
+
+    /// The same, within this time instead of `close_timeout_ms`.
+    ///
+    /// # Errors
+    ///
+    /// As `close`.
+    pub async fn close_within(self, timeout: Duration) -> Result<()> {
+        self.core.raw.close_within(timeout).await
     }
 
     /// The topic.

@@ -157,6 +157,29 @@ fn a_send_that_is_given_up_leaves_its_place() {
     assert_eq!(writer.metrics().msg_count_total, 2);
 }
 
+/// Who drops a writer does not hear how its messages end: the log says that there were some.
+#[test]
+fn a_writer_that_is_dropped_with_unconfirmed_messages_warns() {
+    let broker = broker();
+    let proxy = Proxy::start(broker.plain);
+    let ((), warnings) = common::warnings::collect(|| {
+        let confirmed = writer(&broker.plain_address(), Consistency::AtLeastOnce);
+        block_on(confirmed.write("x")).expect("confirmed");
+        drop(confirmed);
+        let dropped = writer(&proxy.address(), Consistency::AtLeastOnce);
+        proxy.stall(true);
+        for _ in 0..3 {
+            drop(block_on(dropped.send("x")).expect("accepted"));
+        }
+        drop(dropped);
+    });
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("the writer to 't' was dropped") && warnings[0].ends_with("delivered: 3"),
+        "{warnings:?}"
+    );
+}
+
 #[test]
 fn clients_can_be_shared_by_threads() {
     fn shared<T: Send + Sync>() {}

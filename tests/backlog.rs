@@ -24,9 +24,7 @@ const MESSAGES: usize = 16 * 1024;
 
 /// The memory that this process occupies, in bytes.
 fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("KiB") * 1024
+    common::process::status("VmRSS:") * 1024
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::broker::{Broker, free_ports};
-use common::certificates::{Authority, authority};
+use common::certificates::{self, Authority, authority};
 use common::command::{Ended, command, run, start};
 use common::scripted::Scripted;
 use common::{next, reader};
@@ -117,7 +117,7 @@ fn a_connection_that_fails_says_at_which_step_and_why() {
     let other = broker.write("other.pem", &Authority::new("Another").pem);
     let other = format!("tls.ca_certs={}", other.display());
     let tls_steps = ["DNS", "TCP", "TLS"];
-    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' is not of the", "PEM"]);
+    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' has not the authority", "PEM"]);
     fails(&[&tls, "tls=true"], 4, &tls_steps, ["not signed by a trusted", "this system does not know", "PEM"]);
     fails(&[&tls, "tls.ca_certs=/no/such"], 3, &["TLS files"], ["/no/such", "missing", "paths"]);
 
@@ -377,6 +377,20 @@ fn a_way_without_tls_is_told_and_can_be_forbidden() {
 }
 
 #[test]
+fn the_form_of_the_will_is_told() {
+    let broker = Broker::start();
+    let address = format!("brokers={}", broker.plain_address());
+    let told = |more: &[&str]| {
+        let service = service(&[&["-nc", "type=mqtt", "topic=t", &address], more].concat(), 0);
+        service["settings"]["will"].as_str().unwrap_or_else(|| panic!("{service}")).to_owned()
+    };
+    assert_eq!(told(&[]), "none");
+    assert_eq!(told(&["will={topic: w, payload: gone}"]), "on w, QoS 0, in SINETStream's format 3");
+    let alone = "will={topic: w, payload: gone, user_data_only: true, qos: 1, retain: true}";
+    assert_eq!(told(&["user_data_only=true", alone]), "on w, QoS 1, its payload alone, retained");
+}
+
+#[test]
 fn encryption_and_compression_are_told() {
     let broker = Broker::start();
     let told = |parameters: &[&str]| {
@@ -413,4 +427,68 @@ fn a_name_in_a_file_does_not_control_the_terminal() {
     assert!(!ended.text().contains(controls) && !ended.stderr.contains(controls), "{ended:?}");
     let ended = run(["write", "-c", &file, "-m", "x"]);
     assert!(ended.stderr.contains("\\u{1b}]0;title") && !ended.stderr.contains(controls), "{ended:?}");
+}
+
+/// Some brokers know their clients by their ids.
+#[test]
+fn the_services_client_id_is_taken_when_that_is_asked_for() {
+    let broker = Broker::start_with(certificates::server(), "clientid_prefixes dev-");
+    let plain = brokers(&broker.plain_address());
+    let service_of = |more: &[&str], code| {
+        service(&[&["-nc", "type=mqtt", "topic=t", "client_id=dev-1", &plain][..], more].concat(), code)
+    };
+    let refused = service_of(&[], 5);
+    let remedy = last_step(&refused)["remedy"].as_str().expect("a remedy");
+    assert!(remedy.contains("'dev-1'") && remedy.contains("--service-client-id"), "{remedy}");
+    let done = service_of(&["--service-client-id"], 0);
+    assert!(steps(&done).contains(&("subscribe", "ok")) && steps(&done).contains(&("publish", "ok")), "{done}");
+    assert!(!broker.log().contains("already connected"), "it takes its own place: {}", broker.log());
+    run(["check", "-nc", "type=mqtt", "topic=t", &plain, "--service-client-id"]).expect(2);
+    // It would discard the session of the program that runs, or leave one behind.
+    let lasting = ["protocol=MQTTv5", "clean_start=true", "session_expiry_interval=600", "--service-client-id"];
+    let refused = run([&["check", "-nc", "type=mqtt", "topic=t", "client_id=dev-1", &plain][..], &lasting].concat());
+    let refused = refused.expect(2);
+    assert!(refused.stderr.contains("discards the session"), "{refused:?}");
+    // A session that the broker keeps stays as it is, with what waits in it.
+    let builder = || {
+        reader::<String>(&broker.plain_address(), "kept")
+            .parameter("client_id", "dev-1")
+            .parameter("clean_session", false)
+            .parameter("qos", 1)
+    };
+    builder().open().expect("a reader").close().expect("close");
+    let writer = common::writer::<str>(&broker.plain_address(), "kept").parameter("client_id", "dev-2");
+    writer.consistency(sinetstream::Consistency::AtLeastOnce).open().expect("a writer").write("waits").expect("write");
+    let done = service_of(&["--service-client-id", "clean_session=false", "topic=kept", "qos=2"], 0);
+    assert!(
+        steps(&done).contains(&("subscribe", "skipped")) && steps(&done).contains(&("publish", "skipped")),
+        "{done}"
+    );
+    assert_eq!(next(&builder().open().expect("a reader")).value(), "waits");
+}
+
+#[test]
+fn a_broker_that_has_answered_is_not_taken_for_another_kind_of_port() {
+    let rejects = Scripted::start(|peer| peer.connack(2));
+    let address = brokers(&rejects.address());
+    for (keep_alive, words) in
+        [("connect.keepalive=60", "'connect.keepalive' is 60"), ("keepalive=0", "'connect.keepalive' is 0")]
+    {
+        fails(&[&address, keep_alive], 4, &["DNS", "TCP", "login"], [words, "max_keepalive", "shorter"]);
+    }
+    for (code, server, words) in [
+        (0x9C, true, ["use another server", "sends its clients to another", "'brokers'"]),
+        (0x9D, false, ["server moved", "sends its clients to another", "'brokers'"]),
+        (0x89, false, ["server busy", "does not serve at the moment", "later"]),
+        (0x83, false, ["implementation specific", "refuses this client", "log"]),
+    ] {
+        let elsewhere = Scripted::start(move |peer| {
+            let properties = if server { vec![(0x1C, b"\0\x05other".to_vec())] } else { Vec::new() };
+            peer.connack_v5(code, &properties);
+        });
+        let address = brokers(&elsewhere.address());
+        let error = if server { "'other'" } else { words[0] };
+        fails(&[&address, "protocol=MQTTv5"], 4, &["DNS", "TCP", "login"], [words[0], words[1], words[2]]);
+        fails(&[&address, "protocol=MQTTv5"], 4, &["DNS", "TCP", "login"], [error, words[1], words[2]]);
+    }
 }

@@ -79,6 +79,24 @@ fn raw_values_are_byte_for_byte_except_in_text_mode() {
 }
 
 #[test]
+fn a_retained_message_is_cleared() {
+    let broker = Broker::start();
+    let parameters = plain(&broker);
+    run(with(&parameters, &["write", "retain=true", "-m", "kept"])).expect(0);
+    // What a reader gets first: the broker's word to a new one, or else what is written then.
+    let first = |message: &str| {
+        let write = || run(with(&parameters, &["write", "-m", message]));
+        texts(&round_trip(&parameters, 1, write))[0].to_owned()
+    };
+    assert_eq!(first("next"), "kept");
+    // Whatever the service says: encryption would make a value of nothing.
+    let crypto = ["write", "data_encryption=true", "crypto={algorithm: AES, mode: GCM, password: p}", "--clear"];
+    run(with(&parameters, &crypto)).expect(0);
+    assert_eq!(first("next"), "next");
+    run(with(&parameters, &["write", "--clear", "-m", "x"])).expect(2);
+}
+
+#[test]
 fn lines_files_and_folders() {
     let broker = Broker::start();
     let parameters = plain(&broker);

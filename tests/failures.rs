@@ -3,14 +3,16 @@
 mod common;
 
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::broker::{Broker, free_ports};
 use common::scripted::Scripted;
 use common::{PATIENCE, block_on, connection_timeout, next, raw, reader, within, writer};
+use futures_core::Stream;
 use proptest::prelude::*;
-use sinetstream::{AsyncMessageWriter, Consistency, Error, MessageReader, MessageWriter, Result};
+use sinetstream::{AsyncMessageWriter, Consistency, Delivery, Error, MessageReader, MessageWriter, Result};
 
 fn open_writer(address: &str) -> Result<MessageWriter<str>> {
     writer(address, "t").consistency(Consistency::AtLeastOnce).open()
@@ -120,7 +122,7 @@ fn the_subscription_is_refused() {
         peer.drain();
     });
     match open_reader(&broker.address()).map(drop) {
-        Err(Error::Authorization { message, code: 0x80 }) => {
+        Err(Error::Authorization { message, code: 0x80, .. }) => {
             assert!(message.contains("'t'") && message.contains(&broker.address()), "{message}");
         }
         other => panic!("{other:?}"),
@@ -165,6 +167,64 @@ fn a_connection_that_ends_fails_waiting_and_later_writes() {
         let metrics = writer.metrics();
         assert_eq!((metrics.msg_count_total, metrics.error_count_total), (0, 4));
     }
+}
+
+/// What programs, not people, learn from a failure: Java's `FailuresTest` has more of it.
+#[test]
+fn a_failure_says_what_became_of_the_message() {
+    let broker = Scripted::open(|peer| {
+        peer.packet();
+    });
+    let writer = writer::<str>(&broker.address(), "t").consistency(Consistency::AtLeastOnce).open().expect("a writer");
+    let lost = writer.write("x").unwrap_err();
+    assert_eq!((lost.is_lost(), lost.delivery()), (true, Some(Delivery::Unknown)), "{lost:?}");
+    let later = writer.write("x").unwrap_err();
+    assert_eq!((later.is_lost(), later.delivery()), (true, Some(Delivery::NotSent)), "{later:?}");
+
+    let silent = Scripted::open(|peer| peer.drain());
+    let builder = common::writer::<str>(&silent.address(), "t").consistency(Consistency::AtLeastOnce);
+    let builder = builder.parameter("write_timeout_ms", 100).parameter("max_queued_messages", 1);
+    let writer = block_on(builder.open_async()).expect("a writer");
+    let sent = block_on(writer.send("x")).expect("accepted");
+    let late = block_on(sent).unwrap_err();
+    assert_eq!((late.is_timed_out(), late.delivery()), (true, Some(Delivery::Unknown)), "{late:?}");
+    let full = block_on(writer.send("x")).unwrap_err();
+    assert_eq!((full.is_timed_out(), full.delivery()), (true, Some(Delivery::NotSent)), "{full:?}");
+    let flush = block_on(writer.flush()).unwrap_err();
+    assert_eq!((flush.is_timed_out(), flush.delivery()), (true, None), "{flush:?}");
+    let sent = block_on(async {
+        let builder = common::writer::<str>(&silent.address(), "t").consistency(Consistency::AtLeastOnce);
+        let writer = builder.parameter("close_timeout_ms", 50).open_async().await.expect("a writer");
+        let sent = writer.send("x").await.expect("accepted");
+        let closed = writer.close().await.unwrap_err();
+        assert!(closed.is_closed(), "{closed:?}");
+        sent.await.unwrap_err()
+    });
+    assert_eq!((sent.is_closed(), sent.delivery()), (true, Some(Delivery::Unknown)), "{sent:?}");
+
+    let refusing = Scripted::open(|peer| drop(peer.packet()));
+    let failing = MessageWriter::<str>::builder_with(|_| Err("on purpose".into())).no_config(true).service_type("mqtt");
+    let failing = failing.topic("t").parameter("brokers", refusing.address()).open().expect("a writer");
+    let failed = failing.write("x").unwrap_err();
+    assert_eq!((failed.delivery(), failed.reason_code()), (Some(Delivery::NotSent), None), "{failed:?}");
+}
+
+/// It is one error, however often it is told.
+#[test]
+fn the_end_of_a_reader_counts_as_an_error() {
+    let mut broker = Broker::start();
+    let address = broker.plain_address();
+    let reader = common::reader::<String>(&address, "t").open().expect("reader");
+    let mut stream = block_on(common::reader::<String>(&address, "t").open_async()).expect("reader");
+    broker.kill();
+    for _ in 0..2 {
+        io_error(reader.read(), &["lost"]);
+    }
+    common::eventually("the count", || reader.metrics().error_count_total == 1);
+    let mut next = || block_on(std::future::poll_fn(|context| Pin::new(&mut stream).poll_next(context)));
+    io_error(next().expect("an item"), &["lost"]);
+    assert!(next().is_none());
+    common::eventually("the count", || stream.metrics().error_count_total == 1);
 }
 
 /// Of five publishes the broker confirms the first three; each write ends by itself.

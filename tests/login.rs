@@ -35,7 +35,7 @@ fn open_reader(parameters: Map) -> Result<MessageReader<String>> {
 #[track_caller]
 fn refused<T: Debug>(result: Result<T>, code: u8) -> String {
     match result {
-        Err(Error::Authentication { message, code: told }) if told == code => {
+        Err(Error::Authentication { message, code: told, .. }) if told == code => {
             assert!(message.contains(&format!("code {code}")), "{message}");
             message
         }

@@ -3,13 +3,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use common::broker::Broker;
+use common::process::{status, threads};
 use common::{eventually, holds_within, next, reader, writer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sinetstream::config::Value;
@@ -22,30 +21,12 @@ const ALL: Duration = Duration::from_secs(120);
 /// Of memory, for each client that waits for messages or for somebody to write one.
 const KIB_EACH: usize = 40;
 
-fn resident_kib() -> usize {
-    let status = fs::read_to_string("/proc/self/status").expect("status");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
-}
-
 /// Each client is a descriptor here, and one in the broker, which inherits the limit.
 fn allow_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(4096, |maximum| maximum.min(4096));
     assert!(wanted >= 2048, "a process may open {wanted} files only ('ulimit -Hn'); this needs 2048");
     setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).expect("setrlimit");
-}
-
-/// The threads of this process by their names, which are cut.
-fn threads() -> BTreeMap<String, usize> {
-    let mut threads = BTreeMap::new();
-    for thread in fs::read_dir("/proc/self/task").expect("threads").flatten() {
-        // One that has ended meanwhile has no name any more.
-        if let Ok(name) = fs::read_to_string(thread.path().join("comm")) {
-            *threads.entry(name.trim_end().to_owned()).or_default() += 1;
-        }
-    }
-    threads
 }
 
 fn exchange(pairs: &[(MessageReader<String>, MessageWriter<str>)], text: &str) {
@@ -74,9 +55,8 @@ fn a_thousand_clients_have_the_threads_of_a_few_and_come_back() {
     let alone = reader::<String>(&address, "alone").open().expect("a reader");
     assert_eq!(threads().get("sinetstream"), Some(&1), "of one client");
     let mut pairs: Vec<_> = (0..2).map(pair).collect();
-    drop(alone);
     let of_few = threads();
-    let memory_of_few = resident_kib();
+    let memory_of_few = status("VmRSS:");
     let cores = available_parallelism().map_or(1, NonZero::get);
     assert_eq!(of_few.get("sinetstream"), Some(&cores.min(4)), "{of_few:?}");
     pairs.extend((2..PAIRS).map(pair));
@@ -87,7 +67,7 @@ fn a_thousand_clients_have_the_threads_of_a_few_and_come_back() {
         exchange(pair, "before");
     }
     assert_eq!(threads(), of_few);
-    let each = resident_kib().saturating_sub(memory_of_few) / (2 * PAIRS);
+    let each = status("VmRSS:").saturating_sub(memory_of_few) / (2 * PAIRS);
     assert!(each <= KIB_EACH, "{each} KiB for each client");
 
     broker.kill();
@@ -100,6 +80,6 @@ fn a_thousand_clients_have_the_threads_of_a_few_and_come_back() {
     exchange(&pairs, "after");
     assert_eq!(threads(), of_few);
 
-    drop(pairs);
+    drop((pairs, alone));
     eventually("no thread is left", || !threads().contains_key("sinetstream"));
 }

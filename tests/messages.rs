@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use common::broker::Broker;
 use common::scripted::Scripted;
 use common::{EVERY_CONSISTENCY, PATIENCE, block_on, eventually, next, next_values, raw, reader, writer};
-use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, MessageReader, MessageWriter};
+use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, Error, Message, MessageReader, MessageWriter};
 
 fn now_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as i64
@@ -441,6 +441,93 @@ fn a_reader_may_ask_for_less_than_the_writer() {
             assert_eq!(next(&reader).value(), "mixed");
         }
     }
+}
+
+/// As a retained message is cleared.
+#[test]
+fn a_message_without_a_byte_is_called_empty() {
+    let broker = Broker::start();
+    let address = broker.plain_address();
+    let blocking = reader::<String>(&address, "t").open().expect("a reader");
+    let alone = reader::<String>(&address, "t").parameter("user_data_only", true).open().expect("a reader");
+    let clearing = writer::<str>(&address, "t").parameter("user_data_only", true).parameter("retain", true);
+    clearing.open().expect("a writer").write("").expect("written");
+    let empty = blocking.read().unwrap_err();
+    assert!(matches!(&empty, Error::InvalidMessage(what) if what.contains("it is empty")), "{empty:?}");
+    assert_eq!(next(&alone).value(), "");
+}
+
+#[test]
+fn several_messages_at_a_time() {
+    let broker = Broker::start();
+    let address = broker.plain_address();
+    let text = |topic| writer::<str>(&address, topic).consistency(Consistency::AtLeastOnce);
+    let values =
+        |messages: Vec<Message<String>>| -> Vec<String> { messages.into_iter().map(Message::into_value).collect() };
+    let blocking = reader::<String>(&address, "t").consistency(Consistency::AtLeastOnce).open().expect("a reader");
+    let builder = reader::<String>(&address, "t").consistency(Consistency::AtLeastOnce);
+    let asynchronous = block_on(builder.open_async()).expect("a reader");
+    assert!(blocking.read_many(10, Duration::ZERO).expect("nothing").is_empty());
+    let right = text("t").open().expect("a writer");
+    let damaging = text("t").parameter("user_data_only", true).open().expect("a writer");
+    for value in ["a", "b", "c", "damaged", "d", "e"] {
+        if value == "damaged" { damaging.write(value) } else { right.write(value) }.expect("written");
+    }
+    common::eventually("all are here", || {
+        (blocking.connection_info().inbox_messages, asynchronous.connection_info().inbox_messages) == (6, 6)
+    });
+    assert_eq!(values(blocking.read_many(2, PATIENCE).expect("messages")), ["a", "b"]);
+    assert_eq!(values(blocking.read_many(100, PATIENCE).expect("messages")), ["c"]);
+    assert!(matches!(blocking.read_many(100, PATIENCE), Err(Error::InvalidMessage(_))));
+    assert_eq!(values(blocking.read_many(100, PATIENCE).expect("messages")), ["d", "e"]);
+    block_on(async {
+        assert_eq!(values(asynchronous.read_many(100, PATIENCE).await.expect("messages")), ["a", "b", "c"]);
+        assert!(matches!(asynchronous.read().await, Err(Error::InvalidMessage(_))));
+        assert_eq!(values(asynchronous.read_many(100, PATIENCE).await.expect("messages")), ["d", "e"]);
+    });
+}
+
+/// The configured time is longer than a test may take.
+#[test]
+fn a_close_within_a_time_of_ones_own() {
+    let broker = Broker::start();
+    let proxy = common::proxy::Proxy::start(broker.plain);
+    let builder = || {
+        let builder = writer::<str>(&proxy.address(), "t").consistency(Consistency::AtLeastOnce);
+        builder.parameter("close_timeout_ms", 3_600_000).parameter("write_timeout_ms", 3_600_000)
+    };
+    let idle = builder().open().expect("a writer");
+    let writer = block_on(builder().open_async()).expect("a writer");
+    proxy.stall(true);
+    let sent = block_on(writer.send("x")).expect("accepted");
+    let closed = block_on(writer.close_within(Duration::from_millis(50))).unwrap_err();
+    assert!(closed.to_string().contains("1 messages could not be delivered"), "{closed}");
+    assert!(block_on(sent).is_err());
+    idle.close_within(Duration::ZERO).expect("nothing was on its way");
+}
+
+#[test]
+fn an_event_says_of_which_client_it_is() {
+    let broker = Broker::start();
+    let address = broker.plain_address();
+    let (tell, told) = std::sync::mpsc::channel();
+    let heard = tell.clone();
+    let listener = move |of: &sinetstream::ClientName, event: &sinetstream::ConnectionEvent| {
+        let _ = heard.send((of.clone(), event.to_string()));
+    };
+    let writer = writer::<str>(&address, "t").client_id("one").service("s").on_connection_event_of(listener).open();
+    let writer = writer.expect("a writer");
+    let (of, event) = told.recv_timeout(PATIENCE).expect("an event");
+    assert_eq!((of.client_id.as_str(), of.service.as_deref(), of.role), ("one", Some("s"), "writer"));
+    assert!(event.starts_with("connected"), "{event}");
+    drop(writer);
+    let listener = move |of: &sinetstream::ClientName, _: &sinetstream::ConnectionEvent| {
+        let _ = tell.send((of.clone(), String::new()));
+    };
+    let reader = reader::<String>(&address, "t").on_connection_event_of(listener).open().expect("a reader");
+    common::eventually("the reader's", || {
+        told.recv_timeout(PATIENCE).is_ok_and(|(of, _)| of.role == "reader" && of.client_id == reader.client_id())
+    });
 }
 
 #[test]

@@ -218,6 +218,12 @@ fn a_common_name_counts_where_there_is_no_other_name() {
     assert!(warnings[0].contains("subjectAltName=DNS:localhost"), "{warnings:?}");
     refused(&certificate, &ca, "127.0.0.1", &["not for '127.0.0.1'", "subjectAltName"]);
     assert_eq!(accepted(&certificate, &ca, "127.0.0.1", false), Vec::<String>::new());
+    // An address is none by its letters.
+    let letters = folder.signed("rsa:2048", "x", "subjectAltName=DNS:127.0.0.1", "");
+    let is = ["not for '127.0.0.1' (IP address)", "it is for '127.0.0.1' (DNS name)", "subjectAltName=IP:127.0.0.1"];
+    refused(&letters, &ca, "127.0.0.1", &is);
+    let address = folder.signed("rsa:2048", "x", "subjectAltName=IP:127.0.0.1", "");
+    refused(&address, &ca, "localhost", &["not for 'localhost':", "it is for '127.0.0.1' (IP address)", "'brokers'"]);
     let other = folder.signed("rsa:2048", "other.example.org", "basicConstraints=CA:FALSE", "");
     refused(&other, &ca, "localhost", &["not for 'localhost'"]);
     let both = folder.signed("rsa:2048", "localhost", "subjectAltName=DNS:other.example.org", "");
@@ -335,6 +341,103 @@ fn what_a_certificate_may_not_do_counts() {
     refused(&folder.made("other"), &folder.file("other.pem"), "localhost", &["not for 'localhost'"]);
     folder.make("late", "late", "ca", SERVER, " -days -1");
     refused(&folder.made("late"), &folder.file("late.pem"), "localhost", &["has expired"]);
+}
+
+/// Nothing that others say of a certificate counts where it is trusted as it is: not who signed it, and how, nor what the broker
+/// sends with it. What it says of itself does.
+#[test]
+fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
+    let folder = Folder::new();
+    folder.make("server", "server", "ca", SERVER, "");
+    folder.make("first", "localhost", "ca", "", "");
+    folder.make("own-first", "localhost", "own-first", "", "");
+    folder.make("other", "other", "ca", "basicConstraints=CA:FALSE", "");
+    folder.make("forged", "forged", "other", SERVER, "");
+    folder.make("old", "old", "old", AUTHORITY, " -days -1");
+    folder.make("by-old", "by-old", "old", SERVER, "");
+    // An authority with the name of the one that has signed, and another key.
+    folder.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=authority -keyout namesake.key -out namesake.pem");
+    for (trusted, shown, openssl) in [
+        ("server", "server", true),
+        ("server", "server ca", true),
+        ("server namesake", "server", true),
+        ("server", "server other", true),
+        ("first", "first", true),
+        ("first", "first ca", true),
+        ("first ca", "first", true),
+        ("own-first", "own-first", true),
+        ("forged ca", "forged other", false),
+        ("by-old old", "by-old", false),
+    ] {
+        let certificate = folder.made(shown);
+        let file = folder.write("trusted.pem", &folder.made(trusted).pem);
+        assert_eq!(
+            folder.is_accepted_by_openssl(
+                &certificate,
+                "trusted",
+                if shown.contains("first") { "" } else { "localhost" },
+                " -partial_chain"
+            ),
+            openssl,
+            "openssl: {shown}, trusted {trusted}"
+        );
+        // A name that is a common name only is accepted with a warning.
+        let warnings = accepted(&certificate, &file, "localhost", true);
+        assert_eq!(warnings.len(), usize::from(shown.contains("first")), "{shown}: {warnings:?}");
+    }
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let broker = Broker::start_with(&folder.made("first"), "");
+        let tls = Value::from([
+            ("ca_certs", Value::from(folder.file("first.pem").display().to_string())),
+            ("tls_version", version.into()),
+        ]);
+        let login = common::login("user01", "user01-pass");
+        let writer = common::writer::<str>(&format!("localhost:{}", broker.tls), "t").parameter("tls", tls);
+        writer.parameter("username_pw", login).open().expect(version);
+    }
+    // The same key and names in another certificate are not the same certificate.
+    folder.openssl("req -new -key first.key -subj /CN=localhost -out request.pem");
+    folder.openssl("x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out renewed.pem");
+    let renewed = Certificate { pem: folder.read("renewed.pem"), key_pem: folder.read("first.key") };
+    refused(&renewed, &folder.file("first.pem"), "localhost", &["not signed by a trusted authority"]);
+    // Its own words count: the dates, the name, and what its key is for, where an authority vouches for it as well.
+    folder.make("late", "localhost", "ca", "", " -days -1");
+    refused(&folder.made("late"), &folder.file("late.pem"), "localhost", &["has expired"]);
+    refused(&folder.made("first"), &folder.file("first.pem"), "127.0.0.1", &["not for '127.0.0.1'"]);
+    folder.make("witness", "witness", "ca", &format!("{SERVER}\nkeyUsage=nonRepudiation"), "");
+    let both = folder.write("both.pem", &folder.made("witness ca").pem);
+    refused(&folder.made("witness"), &both, "localhost", &["digitalSignature"]);
+}
+
+/// What a certificate says of its own use counts with nobody else in ca_certs, too.
+#[test]
+fn a_certificate_that_stands_for_itself_has_to_be_for_servers_and_signatures() {
+    const OK: &str = "";
+    let folder = Folder::new();
+    for (basic, uses, says, openssl) in [
+        ("CA:FALSE", "extendedKeyUsage=clientAuth", "extendedKeyUsage lacks serverAuth", false),
+        ("CA:FALSE", "extendedKeyUsage=anyExtendedKeyUsage", "extendedKeyUsage lacks serverAuth", false),
+        ("CA:TRUE", "extendedKeyUsage=clientAuth", "extendedKeyUsage lacks serverAuth", false),
+        ("CA:TRUE", "keyUsage=keyCertSign", "keyUsage lacks digitalSignature", false),
+        ("CA:FALSE", "keyUsage=nonRepudiation", "keyUsage lacks digitalSignature", false),
+        ("CA:FALSE", "keyUsage=keyEncipherment", "keyUsage lacks digitalSignature", true),
+        ("CA:FALSE", "keyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth", OK, true),
+        ("CA:TRUE", "keyUsage=digitalSignature,keyCertSign", OK, true),
+    ] {
+        for signer in ["shown", "ca"] {
+            let extensions = format!("basicConstraints={basic}\nsubjectAltName=DNS:localhost\n{uses}");
+            folder.make("shown", "shown", signer, &extensions, "");
+            let shown = folder.made("shown");
+            let openssl_says =
+                folder.is_accepted_by_openssl(&shown, "shown", "localhost", " -partial_chain -purpose sslserver");
+            assert_eq!(openssl_says, openssl, "openssl: {basic} {uses}, signed by {signer}");
+            let trusted = folder.file("shown.pem");
+            match says {
+                OK => assert_eq!(accepted(&shown, &trusted, "localhost", true), Vec::<String>::new(), "{uses}"),
+                says => refused(&shown, &trusted, "localhost", &[says]),
+            }
+        }
+    }
 }
 
 #[test]
@@ -491,6 +594,28 @@ fn what_is_revoked_is_refused() {
         }
     }
     drop(writer);
+}
+
+/// What is missing is the broker's to send; the line shows what it sends.
+#[test]
+#[cfg(feature = "cli")]
+fn check_names_the_broker_where_an_authority_in_between_is_missing() {
+    let folder = Folder::new();
+    folder.make("middle", "middle", "ca", AUTHORITY, "");
+    folder.make("server", "server", "middle", SERVER, "");
+    let server = Server::start(&folder, &folder.made("server"));
+    let brokers = format!("brokers={}", server.address());
+    let trusted = format!("tls.ca_certs={}", folder.file("ca.pem").display());
+    let ended = common::command::run(["check", "-nc", "type=mqtt", "topic=t", &brokers, &trusted]).expect(4);
+    let text = ended.text();
+    for words in ["'CN=middle'", "does not send the certificates of the authorities in between", "appends"] {
+        assert!(text.contains(words), "'{words}' is not in: {text}");
+    }
+    let line = text.split('\'').find(|part| part.starts_with("openssl s_client")).expect("a command");
+    let mut command = Command::new("openssl");
+    let output = command.args(line.split(' ').skip(1)).stdin(Stdio::null()).output().expect("openssl s_client");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("i:CN = middle") || shown.contains("i:CN=middle"), "{shown}");
 }
 
 #[test]

@@ -548,9 +548,7 @@ fn a_certificate_in_a_file_must_be_the_keys() {
 /// How many threads of this process have this name.
 #[cfg(target_os = "linux")]
 fn threads(name: &str) -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|found| found.trim() == name).count()
+    common::process::threads().get(name).copied().unwrap_or_default()
 }
 
 /// A client with a token that hangs in this function is not opened, whoever waits for it, and nothing is left behind.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::broker::Broker;
 use common::eventually;
+use common::process::status;
 use common::proxy::Proxy;
 use sinetstream::{Consistency, MessageWriterBuilder};
 
@@ -19,15 +20,10 @@ struct Usage {
 }
 
 fn usage() -> Usage {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let number = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of the status");
-        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-    };
     Usage {
         descriptors: std::fs::read_dir("/proc/self/fd").expect("fd").count(),
-        threads: number("Threads:"),
-        resident_kib: number("VmRSS:"),
+        threads: status("Threads:"),
+        resident_kib: status("VmRSS:"),
     }
 }
 

@@ -153,7 +153,10 @@ fn the_names_of_the_certificate_are_told() {
     let broker = Broker::start_with(&certificate, "");
     connection_error(
         open(parameters(broker.tls_address(), ca(broker.ca()))),
-        &["not for 'localhost': it is for '*.example.org', 'mqtt.example.com', '192.0.2.7'", "'check_hostname'"],
+        &[
+            "not for 'localhost': it is for '*.example.org' (DNS name), 'mqtt.example.com' (DNS name), '192.0.2.7' (IP address)",
+            "'check_hostname'",
+        ],
     );
     let nameless = Broker::start_with(&certificates::authority().sign(&[]), "");
     connection_error(

@@ -147,6 +147,35 @@ fn a_file_of_the_configuration_names_the_certificate() {
     }
 }
 
+/// The broker decides what is a login; here the certificate has only to be that of the key.
+#[test]
+fn a_certificate_of_version_1_is_a_login() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let read = |name: &str| std::fs::read_to_string(file(name)).expect("read");
+    std::fs::write(file("ca.pem"), &authority().pem).expect("write");
+    std::fs::write(file("ca.key"), authority().key_pem()).expect("write");
+    let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
+    for (key, name) in [("rsa:2048", "rsa"), ("ec -pkeyopt ec_paramgen_curve:P-256", "ec"), ("ed25519", "ed")] {
+        openssl(&format!("req -newkey {key} -nodes -subj /CN=old-{name} -keyout {} -out {}", file("k"), file("r")), "");
+        let sign =
+            format!("x509 -req -in {} -CA {} -CAkey {} -CAcreateserial", file("r"), file("ca.pem"), file("ca.key"));
+        let certificate = Certificate { pem: openssl(&sign, ""), key_pem: read("k") };
+        assert!(openssl("x509 -noout -text", &certificate.pem).contains("Version: 1"), "{name}");
+        open(broker.further_address(), inline(&certificate)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        common::eventually("it is the login", || broker.log().contains(&format!("u'old-{name}'")));
+        // Java writes keys for EC without their public half, which comes from the certificate.
+        if name == "ec" {
+            let bare = openssl("ec -no_public", &certificate.key_pem);
+            open(broker.further_address(), inline(&Certificate { key_pem: bare, ..certificate.clone() }))
+                .expect("open");
+        }
+        // It still has to be the key's.
+        let other = Certificate { key_pem: rsa_client().key_pem.clone(), ..certificate };
+        refused(open(broker.further_address(), inline(&other)), is_configuration, &["does not belong"]);
+    }
+}
+
 #[test]
 fn every_form_of_key_works() {
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
@@ -314,7 +343,7 @@ fn what_does_not_fit_is_told_before_connecting() {
     let der = "30820101300d06092a864886f70d0101";
     let der: Vec<u8> = (0..der.len()).step_by(2).map(|at| u8::from_str_radix(&der[at..at + 2], 16).unwrap()).collect();
     let der = broker.write("certificate.der", der).display().to_string();
-    refused(try_open(pair(&der, &key)), is_io, &["certificate.der", "is DER, but PEM is expected"]);
+    refused(try_open(pair(&der, &key)), is_io, &["certificate.der", "no certificate in it"]);
     let broken = tls([("certfile_data", "-----BEGIN CERTIFICATE-----\n"), ("keyfile_data", "x")]);
     refused(try_open(broken), is_configuration, &["'tls.certfile_data'", "END is missing"]);
     let garbage = path("garbage.pem", "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n");

@@ -31,6 +31,15 @@ fn returning() -> Map {
     [("connect", Value::Null), ("reconnect_delay", quickly())].into_iter().collect()
 }
 
+/// What programs call it that leave the version to the library.
+#[test]
+fn the_default_has_a_name() {
+    let broker = Broker::start();
+    let reader = reader("DEFAULT", &broker.plain_address(), "t").open().expect("reader");
+    writer("DEFAULT", &broker.plain_address(), "t").open().expect("writer").write("x").expect("written");
+    assert_eq!(next(&reader).value(), "x");
+}
+
 #[test]
 fn version_3_1_writes_and_reads_at_every_consistency() {
     let broker = Broker::start();

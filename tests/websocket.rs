@@ -54,7 +54,7 @@ fn refused(builder: MessageWriterBuilder<str>, words: &[&str]) {
 #[track_caller]
 fn lost(result: Result<()>) -> String {
     match result {
-        Err(Error::Io(message)) => message,
+        Err(Error::Io(message)) => message.to_string(),
         other => panic!("expected a lost connection: {other:?}"),
     }
 }

@@ -85,6 +85,30 @@ fn it_is_a_message_like_any_other() {
     }
 }
 
+/// The old libraries' rule, of which nobody would know who is not told.
+#[test]
+fn a_service_of_values_alone_whose_will_is_not_said_to_be_one_warns() {
+    let broker = recording_broker(false);
+    let open = |will: Map| {
+        collect(|| {
+            let builder = writer(&broker.address()).parameter("user_data_only", true).parameter("will", will);
+            will_of(&broker, builder).expect("a will").payload
+        })
+    };
+    let (payload, warnings) = open(goodbye("w"));
+    assert_eq!(payload, hex("df0300000000c3011f9c0c91eb33664f000e676f6f64627965"));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("'will.user_data_only' decides"), "{warnings:?}");
+    for alone in [true, false] {
+        let mut will = goodbye("w");
+        will.insert("user_data_only", alone);
+        let (payload, warnings) = open(will);
+        assert_eq!((payload == b"goodbye", warnings), (alone, Vec::new()));
+    }
+    let ((), warnings) = collect(|| drop(will_of(&broker, writer(&broker.address()).parameter("will", goodbye("w")))));
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
 /// What is outside of `will` is not meant for it.
 #[test]
 fn the_services_own_parameters_do_not_count() {

@@ -32,8 +32,14 @@ public final class Bench {
     }
 
     private void run() throws Exception {
+        String label = options.find("label");
+        String name = label == null ? options.get("client") : label;
+        if (row.kind.equals("clients")) {
+            System.out.println(new Many(options, row, client).measure(name));
+            return;
+        }
         Measured measured = measure();
-        System.out.println(measured.json(options.get("client"), row.name, problems));
+        System.out.println(measured.json(name, row.name, problems));
         Thread closing = new Thread(this::close);
         closing.setDaemon(true);
         closing.start();

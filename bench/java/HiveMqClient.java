@@ -90,6 +90,11 @@ final class HiveMqClient implements Client {
             builder = builder.simpleAuth().username(target.user)
                     .password(target.password.getBytes(StandardCharsets.UTF_8)).applySimpleAuth();
         }
+        if (target.presence != null) {
+            builder = builder.automaticReconnectWithDefaultConfig()
+                    .addConnectedListener(context -> target.presence.connected())
+                    .addDisconnectedListener(context -> target.presence.lost());
+        }
         Mqtt3BlockingClient client = builder.buildBlocking();
         client.connect();
         return client;

@@ -26,9 +26,24 @@ final class Meter {
 
     /** The most physical memory that the process has had (Linux). */
     static long peakKib() {
+        return status("VmHWM:");
+    }
+
+    /** The physical memory that the process has now (Linux), without what the collector can free. */
+    static long residentKib() {
+        System.gc();
+        return status("VmRSS:");
+    }
+
+    /** The threads of the process (Linux), also those of the JVM and of native libraries. */
+    static long threads() {
+        return status("Threads:");
+    }
+
+    private static long status(String field) {
         try {
             for (String line : Files.readAllLines(Paths.get("/proc/self/status"))) {
-                if (line.startsWith("VmHWM:")) return Long.parseLong(line.replaceAll("[^0-9]", ""));
+                if (line.startsWith(field)) return Long.parseLong(line.replaceAll("[^0-9]", ""));
             }
         } catch (IOException e) {
             // not Linux

@@ -1,11 +1,16 @@
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What is measured, from its name: {@code BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]}. */
+/**
+ * What is measured, from its name: {@code BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]}, or {@code clients/N/BROKER/qQOS/SIZE}.
+ */
 final class Row {
     private static final Pattern NAME = Pattern.compile(
             "(?<broker>[a-z]+)/(?<kind>write|blocking-write|read|blocking-read)/q(?<qos>[0-2])/(?<size>[0-9]+)"
                     + "(/w(?<window>[0-9]+)|/t(?<threads>[0-9]+))?");
+
+    private static final Pattern CLIENTS = Pattern.compile(
+            "(?<kind>clients)/(?<clients>[0-9]*[02468])/(?<broker>[a-z]+)/q(?<qos>[0-2])/(?<size>[0-9]+)");
 
     final String name;
     final String broker;
@@ -17,17 +22,21 @@ final class Row {
     final int window;
     /** Threads that write. */
     final int threads;
+    /** Clients in this process, half of them writers and half readers. */
+    final int clients;
 
     Row(String name) {
-        Matcher parts = NAME.matcher(name);
+        boolean many = name.startsWith("clients/");
+        Matcher parts = (many ? CLIENTS : NAME).matcher(name);
         if (!parts.matches()) throw new IllegalArgumentException(name + " is not a row");
         this.name = name;
         broker = parts.group("broker");
         kind = parts.group("kind");
         qos = Integer.parseInt(parts.group("qos"));
         size = Integer.parseInt(parts.group("size"));
-        window = number(parts.group("window"));
-        threads = number(parts.group("threads"));
+        window = number(many ? null : parts.group("window"));
+        threads = number(many ? null : parts.group("threads"));
+        clients = number(many ? parts.group("clients") : null);
     }
 
     /** Where a writer writes. Mosquitto's counting subscriber takes QoS 0 only, so it costs the other rows nothing. */

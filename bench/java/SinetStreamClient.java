@@ -5,6 +5,7 @@ import java.util.function.Consumer;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
+import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
@@ -73,14 +74,30 @@ final class SinetStreamClient implements Client {
     private static MessageWriterFactory<byte[]> writers(Target target) {
         return MessageWriterFactory.<byte[]>builder().noConfig(true).type("mqtt")
                 .topic(target.topic).consistency(Consistency.valueOf(target.qos))
-                .parameters(parameters(target)).build();
+                .parameters(parameters(target)).connectionListener(listener(target.presence)).build();
     }
 
     private static MessageReaderFactory<byte[]> readers(Target target) {
         return MessageReaderFactory.<byte[]>builder().noConfig(true).type("mqtt")
                 .topic(target.topic).consistency(Consistency.valueOf(target.qos))
                 .receiveTimeout(Duration.ofMillis(500))
-                .parameters(parameters(target)).build();
+                .parameters(parameters(target)).connectionListener(listener(target.presence)).build();
+    }
+
+    private static ConnectionListener listener(Presence presence) {
+        if (presence == null) return null;
+        return event -> {
+            switch (event.getType()) {
+                case CONNECTED:
+                    presence.connected();
+                    break;
+                case LOST:
+                case ENDED:
+                    presence.lost();
+                    break;
+                default:
+            }
+        };
     }
 
     private static Map<String, Object> parameters(Target target) {

@@ -9,8 +9,16 @@ final class Target {
     final String password;
     final String topic;
     final int qos;
+    /** Of a client among many: its number. */
+    final int number;
+    /** Of a client among many, which comes back by itself after a lost connection, and tells here whether it has one; or null. */
+    final Presence presence;
 
     Target(Options options, Row row, String topic) {
+        this(options, row, topic, 0, null);
+    }
+
+    Target(Options options, Row row, String topic, int number, Presence presence) {
         String[] broker = options.get("broker").split(":");
         host = broker[0];
         port = Integer.parseInt(broker[1]);
@@ -19,10 +27,12 @@ final class Target {
         password = options.find("password");
         this.topic = topic;
         qos = row.qos;
+        this.number = number;
+        this.presence = presence;
     }
 
-    /** A client identifier that only this process has. */
+    /** A client identifier that no other client has. */
     String clientId() {
-        return "bench-" + ProcessHandle.current().pid();
+        return "bench-" + ProcessHandle.current().pid() + "-" + number;
     }
 }

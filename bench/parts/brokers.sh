@@ -14,21 +14,18 @@ start_tool() {
 
 # start_mosquitto NAME: configuration from standard input, without the listener; sets `port`
 start_mosquitto() {
-    local name=$1 log=$work/$1.log.err attempt
-    cat >"$work/$name.common"
+    local name=$work/$1 attempt
+    cat >"$name.common"
     # Else it would become another user, who may not read the files.
-    [ "$(id -u)" -ne 0 ] || echo 'user root' >>"$work/$name.common"
+    [ "$(id -u)" -ne 0 ] || echo 'user root' >>"$name.common"
     for attempt in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 12000))
-        { echo "listener $port 127.0.0.1" && cat "$work/$name.common"; } >"$work/$name.conf"
-        serve "$work/$name.log" mosquitto -c "$work/$name.conf"
-        within 20 is_up_or_ended "$log"
-        ! is_alive "$service" || return 0
+        { echo "listener $port 127.0.0.1" && cat "$name.common"; } >"$name.conf"
+        rm -f "$name.pid"
+        ! bench/parts/restart "$name" "$port" || return 0
     done
-    give_up "Mosquitto did not start ($attempt attempts):" "$log"
+    give_up "Mosquitto did not start ($attempt attempts):" "$name.log"
 }
-is_alive() { kill -0 "$1" 2>/dev/null; }
-is_up_or_ended() { grep -q ' running$' "$1" || ! is_alive "$service"; }
 
 start_sink() {
     start_tool sink sink
@@ -50,6 +47,18 @@ END
     mosq_feeder=${addresses[0]}
 }
 
+# Of its own, since the rows with many clients restart it.
+start_many() {
+    start_mosquitto many <<'END'
+allow_anonymous true
+persistence false
+max_connections -1
+max_queued_messages 0
+END
+    many=127.0.0.1:$port
+    many_restart=$(printf '%q ' "$PWD/bench/parts/restart" "$work/many" "$port")
+}
+
 start_tls() {
     authority=$work/ca.crt
     make_certificates >"$work/certificates" 2>&1 || give_up 'The certificates could not be made:' "$work/certificates"
@@ -62,10 +71,12 @@ password_file $work/passwords
 certfile $work/server.crt
 keyfile $work/server.key
 persistence false
+max_connections -1
 max_queued_messages 0
 max_inflight_messages 1000
 END
     tls=localhost:$port
+    tls_restart=$(printf '%q ' "$PWD/bench/parts/restart" "$work/tls" "$port")
 }
 
 make_certificates() (
@@ -94,5 +105,6 @@ END
 start_for() { # start_for ROW...
     case " $*" in *' sink/'*) start_sink ;; esac
     case " $*" in *' mosq/'*) start_mosq ;; esac
-    case " $*" in *' tls/'*) start_tls ;; esac
+    case " $*" in *' tls/'* | */tls/*) start_tls ;; esac
+    case " $*" in *' clients/'*/mosq/*) start_many ;; esac
 }

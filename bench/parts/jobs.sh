@@ -12,6 +12,10 @@ stop() {
         kill "$each" 2>/dev/null
         wait "$each" 2>/dev/null
     done
+    # Those that ../parts/restart has started are no children of this script.
+    for each in "$work"/*.pid; do
+        [ ! -s "$each" ] || kill "$(cat "$each")" 2>/dev/null
+    done
     rm -rf "$work"
 }
 trap stop EXIT

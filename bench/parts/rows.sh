@@ -1,7 +1,9 @@
 # What there is to measure. Sourced by ../run.
 # shellcheck shell=bash
 
-all_clients='raw sinetstream sinetstream-rust hivemq paho'
+all_clients='raw sinetstream sinetstream-rust rumqttc libmosquitto paho.mqtt.c hivemq paho'
+# Those that need nothing but Cargo and Gradle.
+short_clients='raw sinetstream sinetstream-rust rumqttc hivemq paho'
 
 # What `make bench` measures by default.
 short_rows=(
@@ -28,6 +30,7 @@ for broker in sink mosq; do
     all_rows+=("$broker/blocking-write/q1/100" "$broker/blocking-write/q1/100/t8")
 done
 all_rows+=(tls/write/q1/100/w100 tls/blocking-write/q1/100)
+all_rows+=(clients/{1000,10000}/mosq/q1/100 clients/1000/tls/q1/100)
 
 # select_rows WORD...: sets `rows`. A word is `short`, `all`, a pattern over all rows, or a row of your own.
 select_rows() {
@@ -59,12 +62,22 @@ select_rows() {
 is_row() {
     local size='[1-9][0-9]*'
     [[ $1 =~ ^(sink|mosq)/(write/q[0-2]/$size/w$size|blocking-write/q[0-2]/$size(/t$size)?|(blocking-)?read/q[01]/$size)$ ||
-        $1 =~ ^tls/(write/q[12]/$size/w$size|blocking-write/q[12]/$size(/t$size)?)$ ]]
+        $1 =~ ^tls/(write/q[12]/$size/w$size|blocking-write/q[12]/$size(/t$size)?)$ ||
+        $1 =~ ^clients/([1-9][0-9]*[02468]|[2468])/(mosq|tls)/q[0-2]/$size$ ]]
 }
 
-select_clients() { # select_clients CLIENT...: sets `clients`
-    local client
-    clients=("$@")
+# select_clients CLIENT...: sets `clients`. A word is `short`, `all` or a client.
+select_clients() {
+    local word client
+    clients=()
+    for word in "$@"; do
+        # shellcheck disable=SC2206
+        case $word in
+            short) clients+=($short_clients) && continue ;;
+            all) clients+=($all_clients) && continue ;;
+        esac
+        clients+=("$word")
+    done
     [ "${#clients[@]}" -gt 0 ] || give_up 'no client is asked for'
     for client in "${clients[@]}"; do
         case " $all_clients " in
@@ -74,9 +87,20 @@ select_clients() { # select_clients CLIENT...: sets `clients`
     done
 }
 
-# can CLIENT ROW: the bare bytes know neither TLS nor QoS 2, and Paho has no blocking reader.
+# clients_of ROW: how many it has in one process
+clients_of() {
+    local count=1
+    [[ $1 != clients/* ]] || { count=${1#clients/} && count=${count%%/*}; }
+    echo "$count"
+}
+
+# can CLIENT ROW: the bare bytes know neither TLS nor QoS 2, Paho has no blocking reader, and rumqttc and the libraries for C
+# have no call that waits for a confirmation or for a message. Many clients are a matter for those that share their threads.
 can() {
     case $1:$2 in
+        sinetstream:clients/* | sinetstream-rust:clients/* | hivemq:clients/* | rumqttc:clients/*) ;;
+        *:clients/*) return 1 ;;
         raw:tls/* | raw:*/q2/* | paho:*/blocking-read/*) return 1 ;;
+        rumqttc:*/blocking-* | libmosquitto:*/blocking-* | paho.mqtt.c:*/blocking-*) return 1 ;;
     esac
 }

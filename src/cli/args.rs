@@ -92,6 +92,10 @@ pub(super) struct Check {
     /// Leave out the test message on the service's topic, which its readers would get
     #[arg(long)]
     pub no_publish: bool,
+    /// Connect with the service's client id, as its program does: a program that runs with it meanwhile loses its connection. The
+    /// check then subscribes and publishes one after the other, and neither where the broker keeps the session
+    #[arg(long)]
+    pub service_client_id: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -107,6 +111,9 @@ pub(super) struct Write {
     /// The message
     #[arg(short, long, value_name = "MESSAGE", allow_hyphen_values = true)]
     pub message: Option<String>,
+    /// Clear the topic's retained message: write one that is empty and retained, without SINETStream's header
+    #[arg(long, conflicts_with_all = ["message", "file", "line", "raw", "text", "count", "rate"])]
+    pub clear: bool,
     /// A file, which becomes a message, or a folder, whose files become a message each, in the order of their names
     /// and without hidden ones
     #[arg(short, long, value_name = "FILE", conflicts_with = "message", value_hint = ValueHint::AnyPath)]

@@ -37,6 +37,7 @@ impl Input {
     /// Looks at what there is, without reading it.
     pub fn new(options: &Write, text: bool) -> Result<Input> {
         let source = match (&options.message, &options.file) {
+            _ if options.clear => Source::Message(String::new()),
             (Some(message), _) => Source::Message(message.clone()),
             (None, Some(path)) => Source::Files(files(path)?),
             (None, None) => Source::Stdin,

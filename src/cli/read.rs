@@ -20,7 +20,7 @@ const BATCH: usize = 64;
 
 pub(super) fn run(options: &Read) -> Result<Exit> {
     log::show(options.common.verbose);
-    let settings = service::settings(&options.common, Role::Reader, options.text)?;
+    let settings = service::settings(&options.common, Role::Reader, &service::text(options.text))?;
     let text = settings.value_type == "text";
     let timeout = options.timeout.map(Duration::from_secs_f64).or(settings.receive_timeout);
     let topics = settings.topics.join(", ");

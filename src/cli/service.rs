@@ -4,7 +4,12 @@ use super::args::Common;
 use super::failure::{Exit, Failure, Result};
 use super::overrides;
 use crate::builder;
-use crate::config::{self, Map, Request, Role, Settings, survey};
+use crate::config::{self, Map, Request, Role, Settings, Value, survey};
+
+/// Values are text.
+pub(super) fn text(wanted: bool) -> Vec<(&'static str, Value)> {
+    if wanted { vec![("value_type", "text".into())] } else { Vec::new() }
+}
 
 /// What the options ask for.
 pub(super) fn request(common: &Common, role: Role) -> Request {
@@ -27,7 +32,8 @@ pub(super) fn check_seekable(common: &Common) -> Result<()> {
 }
 
 /// Finds, reads and checks the configuration.
-pub(super) fn settings(common: &Common, role: Role, text: bool) -> Result<Settings> {
+/// `fields` win over everything else.
+pub(super) fn settings(common: &Common, role: Role, fields: &[(&str, Value)]) -> Result<Settings> {
     let mut request = request(common, role);
     let overrides = overrides::parse(&common.parameters)?;
     let file = match overrides::need_file(&overrides) && !request.no_config {
@@ -42,8 +48,8 @@ pub(super) fn settings(common: &Common, role: Role, text: bool) -> Result<Settin
         false => Map::new(),
     };
     request.parameters = overrides::join(&overrides, &file);
-    if text {
-        request.fields.insert("value_type", "text");
+    for (name, value) in fields {
+        request.fields.insert(*name, value.clone());
     }
     config::load(&request).map_err(Failure::before_connecting)
 }

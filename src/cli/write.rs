@@ -12,7 +12,7 @@ use super::input::Input;
 use super::progress::{Progress, say};
 use super::stop::{Stop, Waited};
 use super::{log, service};
-use crate::config::Role;
+use crate::config::{Role, Value};
 use crate::material::KeyMaterial;
 use crate::metrics::now_us;
 use crate::wait::{after, block_until};
@@ -30,7 +30,8 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 
 pub(super) fn run(options: &Write) -> Result<Exit> {
     log::show(options.common.verbose);
-    let settings = service::settings(&options.common, Role::Writer, options.text)?;
+    let fields = if options.clear { clearing() } else { service::text(options.text) };
+    let settings = service::settings(&options.common, Role::Writer, &fields)?;
     let input = Input::new(options, settings.value_type == "text")?;
     let stop = Stop::listen()?;
     let writer = RawWriter::start(settings, &KeyMaterial::default(), None, None).map_err(Failure::before_connecting)?;
@@ -64,6 +65,12 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
         }
         None => closed.map(|()| Exit::Done),
     }
+}
+
+/// A message without any byte: what makes one of a value is switched off.
+fn clearing() -> Vec<(&'static str, Value)> {
+    let off = ["data_encryption", "data_compression"].map(|name| (name, Value::Bool(false)));
+    ["retain", "user_data_only"].map(|name| (name, Value::Bool(true))).into_iter().chain(off).collect()
 }
 
 struct Run<'a> {

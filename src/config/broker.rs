@@ -8,15 +8,40 @@ use super::value::Value;
 /// Where a broker listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broker {
-    /// A name or an address, without brackets.
+    /// A name or an address, without brackets; or `unix:` and the path of a socket.
     pub host: String,
+    /// Zero for a socket.
     pub port: u16,
 }
 
+const SOCKET: &str = "unix:";
+
 impl Broker {
+    /// The path of its Unix socket, if it has no port.
+    pub fn socket(&self) -> Option<&str> {
+        self.host.strip_prefix(SOCKET)
+    }
+
+    /// The host as certificates and HTTP know it: the zone of a link-local address is this machine's business (RFC 6874,
+    /// section 1).
+    pub fn name(&self) -> &str {
+        match self.host.split_once('%') {
+            Some((address, _)) if self.host.contains(':') => address,
+            _ => &self.host,
+        }
+    }
+
+    /// The network interface of a link-local address.
+    pub fn zone(&self) -> Option<&str> {
+        self.host.split_once('%').filter(|_| self.socket().is_none()).map(|(_, zone)| zone)
+    }
+
     /// On this machine, so that nobody can listen on the way.
     pub fn is_local(&self) -> bool {
-        match self.host.parse::<IpAddr>() {
+        if self.socket().is_some() {
+            return true;
+        }
+        match self.name().parse::<IpAddr>() {
             Ok(address) => address.to_canonical().is_loopback(),
             Err(_) => self.host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
         }
@@ -26,6 +51,7 @@ impl Broker {
 impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.host.contains(':') {
+            true if self.socket().is_some() => f.write_str(&self.host),
             true => write!(f, "[{}]:{}", self.host, self.port),
             false => write!(f, "{}:{}", self.host, self.port),
         }
@@ -55,6 +81,9 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
     if text.is_empty() {
         return Err("expected host or host:port, found an empty string".into());
     }
+    if let Some(path) = text.strip_prefix(SOCKET) {
+        return socket(path.strip_prefix("//").unwrap_or(path));
+    }
     if text.contains('@') {
         // Not shown: it may hold a password.
         return Err("expected host or host:port, without a user; use 'username_pw' for the login".into());
@@ -66,7 +95,7 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
     }
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or_else(|| format!("']' is missing in '{text}'"))?;
-        if host.parse::<Ipv6Addr>().is_err() {
+        if !is_ipv6(host) {
             return Err(format!("'{host}' is not an IPv6 address"));
         }
         match after.strip_prefix(':') {
@@ -74,7 +103,7 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
             None if after.is_empty() => (host, None),
             None => return Err(format!("expected ':' and the port after ']' in '{text}'")),
         }
-    } else if text.parse::<Ipv6Addr>().is_ok() {
+    } else if is_ipv6(text) {
         (text, None)
     } else {
         match text.split_once(':') {
@@ -92,7 +121,30 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
             _ => return Err(format!("expected a port from 1 to 65535, found '{port}' in '{text}'")),
         },
     };
-    Ok(Broker { host: host.to_owned(), port })
+    // Between the brackets of a URL the sign before the zone is written like this (RFC 6874); elsewhere it is the zone's own.
+    let host = match host.split_once("%25") {
+        Some((address, zone)) if text.starts_with('[') && !zone.is_empty() => format!("{address}%{zone}"),
+        _ => host.to_owned(),
+    };
+    Ok(Broker { host, port })
+}
+
+fn socket(path: &str) -> Result<Broker, String> {
+    if !cfg!(unix) {
+        return Err("a Unix socket (unix:) needs a Unix system; expected host or host:port".into());
+    }
+    // The path is one of C (sun_path), of 108 bytes with its end on Linux, and fewer elsewhere.
+    match path.starts_with('/') && !path.contains('\0') {
+        true => Ok(Broker { host: format!("{SOCKET}{path}"), port: 0 }),
+        false => Err(format!("expected the absolute path of a socket after 'unix:', found '{path}'")),
+    }
+}
+
+/// With or without a zone, which is the name of a network interface or its number (RFC 4007, section 11).
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
+    let is_zone = !zone.is_empty() && zone.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '[' | ']'));
+    address.parse::<Ipv6Addr>().is_ok() && is_zone
 }
 
 #[cfg(test)]
@@ -107,6 +159,12 @@ mod tests {
             ("[::1]:1884", "::1", 1884),
             ("[fe80::1]", "fe80::1", 1883),
             ("::1", "::1", 1883),
+            ("fe80::1%eth0", "fe80::1%eth0", 1883),
+            ("[fe80::1%eth0]:1884", "fe80::1%eth0", 1884),
+            ("fe80::1%251", "fe80::1%251", 1883),
+            ("[fe80::1%25251]:1884", "fe80::1%251", 1884),
+            ("[fe80::1%25]", "fe80::1%25", 1883),
+            ("[fe80::1%25wlan0.1]", "fe80::1%wlan0.1", 1883),
         ] {
             let expected = Broker { host: host.into(), port };
             assert_eq!(parse(&Value::from(text), 1883), Ok(vec![expected]), "{text}");
@@ -126,11 +184,32 @@ mod tests {
             "[h]:1",
             "[::1]1",
             "a b:1",
+            "fe80::1%",
+            "[fe80::1%]:1",
+            "unix:",
+            "unix:relative.sock",
         ] {
             assert!(parse(&Value::from(text), 1883).is_err(), "{text}");
         }
         assert!(parse(&Value::List(vec![]), 1883).is_err());
         assert!(parse(&Value::Int(1883), 1883).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn sockets() {
+        for text in ["unix:/run/mosquitto.sock", "unix:///run/mosquitto.sock"] {
+            let broker = parse(&Value::from(text), 1883).expect("a broker").remove(0);
+            assert_eq!((broker.socket(), broker.is_local()), (Some("/run/mosquitto.sock"), true));
+            assert_eq!(broker.to_string(), "unix:/run/mosquitto.sock");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_this_machines_business() {
+        let broker = parse(&Value::from("[fe80::1%eth0]:1884"), 1883).expect("a broker").remove(0);
+        assert_eq!((broker.name(), broker.zone()), ("fe80::1", Some("eth0")));
+        assert_eq!(broker.to_string(), "[fe80::1%eth0]:1884");
     }
 
     #[test]

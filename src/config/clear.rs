@@ -3,6 +3,7 @@
 use super::broker::{self, Broker};
 use super::environment::{self, Flag};
 use super::extractor::Extractor;
+use super::proxy::ProxySettings;
 use super::value::{Value, is_word};
 
 /// For all programs of a machine, whatever their files and builders say.
@@ -34,10 +35,20 @@ pub(super) fn check_server(address: &str, given: Option<Value>) -> Result<(), St
 impl Extractor {
     /// Warns of a secret of the login, the value of a parameter or inside it, that anybody on the way could read, and
     /// refuses every connection without TLS where that is required. A broker on this machine needs none.
-    pub fn in_the_clear(&mut self, tls: bool, brokers: &[Broker], secret: Option<(&str, &str)>) {
+    pub fn in_the_clear(
+        &mut self,
+        tls: bool,
+        brokers: &[Broker],
+        proxy: Option<&ProxySettings>,
+        secret: Option<(&str, &str)>,
+    ) {
         let by_parameter = self.flag("require_tls", &[]).unwrap_or(false);
         let by_machine = self.machine_requires_tls();
-        let Some(broker) = brokers.iter().find(|broker| !tls && !broker.is_local()) else { return };
+        // Behind a proxy this machine is the proxy's.
+        let is_local = |broker: &Broker| {
+            broker.is_local() && !proxy.is_some_and(|proxy| proxy.serves(broker) && !proxy.address.is_local())
+        };
+        let Some(broker) = brokers.iter().find(|broker| !tls && !is_local(broker)) else { return };
         let required_by = match (by_machine, by_parameter) {
             (true, _) => VARIABLE,
             (false, true) => "'require_tls'",

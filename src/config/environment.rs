@@ -1,4 +1,4 @@
-//! Switches in the environment, for all programs of a machine, whatever their files and builders say.
+//! What counts of the environment: switches, for all programs of a machine, whatever their files and builders say.
 
 use std::env;
 
@@ -12,6 +12,11 @@ pub(super) enum Flag {
     Off,
     /// Neither.
     Unclear,
+}
+
+/// The first of these variables that is set and not empty.
+pub(super) fn first<const N: usize>(variables: [&str; N]) -> Option<String> {
+    variables.iter().find_map(|variable| env::var(variable).ok().filter(|value| !value.is_empty()))
 }
 
 pub(super) fn flag(variable: &str) -> Flag {

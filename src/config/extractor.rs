@@ -151,17 +151,24 @@ impl Extractor {
 
     /// A time in seconds, which may have a fraction.
     pub fn seconds(&mut self, name: &str, inside: &[&str]) -> Option<Duration> {
-        let seconds = match self.value(name, inside)? {
-            Value::Int(seconds) => Some(seconds as f64),
-            Value::Float(seconds) => Some(seconds),
-            Value::Str(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        match seconds {
+        match as_seconds(&self.value(name, inside)?) {
             Some(seconds) if (0.001..=3600.0).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
             _ => {
                 self.parameters.problem(name, inside, "expected seconds, more than 0 and at most 3600");
                 None
+            }
+        }
+    }
+
+    /// The same without a limit, and zero as well, which is what there is without the parameter.
+    pub fn any_seconds(&mut self, name: &str) -> Duration {
+        let Some(value) = self.value(name, &[]) else { return Duration::ZERO };
+        match as_seconds(&value) {
+            // What a Duration does not hold is for ever.
+            Some(seconds) if seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
+            _ => {
+                self.parameters.problem(name, &[], "expected seconds, 0 or more");
+                Duration::ZERO
             }
         }
     }
@@ -194,5 +201,15 @@ impl Extractor {
 
     pub fn size(&mut self, name: &str, default: i64) -> i64 {
         self.integer(name, &[], 1..=i64::from(u32::MAX >> 1)).unwrap_or(default)
+    }
+}
+
+/// A number, which may also be written as a text.
+fn as_seconds(value: &Value) -> Option<f64> {
+    match value {
+        Value::Int(seconds) => Some(*seconds as f64),
+        Value::Float(seconds) => Some(*seconds),
+        Value::Str(text) => text.trim().parse().ok(),
+        _ => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::files;
 
 /// No configuration comes near this.
-const MAX_BYTES: u64 = 4 << 20;
+pub(super) const MAX_BYTES: u64 = 4 << 20;
 
 /// A configuration file and its text.
 pub(crate) struct SourceFile {

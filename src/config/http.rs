@@ -238,7 +238,7 @@ fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let found: Vec<_> = sections
         .into_iter()
         .filter(|section| section.is_certificate())
-        .map(|section| section.body.to_vec().into())
+        .map(|section| section.certificate().to_vec().into())
         .collect();
     // Each would be taken for one.
     let is_authority = |certificate| Usage::of(certificate).is_some_and(|usage| usage.is_authority);

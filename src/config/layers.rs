@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use zeroize::Zeroize;
 
+use super::document::Service;
 use super::find::SourceFile;
+use super::lost::{self, Commented};
 use super::parameters::{self, PARAMETERS, Support};
 use super::path;
 use super::rights::{self, Finding, Use};
@@ -22,6 +24,13 @@ pub(crate) enum Origin {
     Server { place: String, service: String },
     /// The builder of a writer or reader.
     Builder,
+}
+
+impl Origin {
+    /// A service of this file.
+    pub fn file(file: SourceFile, service: &Service) -> Origin {
+        Origin::File { file, service: service.name.clone(), path: service.path.clone() }
+    }
 }
 
 /// A parameter's value with the place where it was written.
@@ -54,6 +63,8 @@ pub(crate) struct Parameters {
     /// How many names are unknown beyond those in `unknown`.
     more_unknown: usize,
     problems: Vec<String>,
+    /// Comments where a value was meant, unless a higher layer has one: the layer, the crate's name of the parameter, the place.
+    commented: Vec<(usize, String, Commented)>,
     /// How many lines were looked for; each takes another reading of the file.
     lines: Cell<usize>,
 }
@@ -82,19 +93,26 @@ impl Parameters {
     }
 
     /// Notes what is worth a warning; the error has the rest.
-    pub fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
-        let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.is_error);
-        self.warnings.extend(warnings.into_iter().map(|finding| finding.message));
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(errors.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")),
-        }
+    fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
+        rights::sort_out(findings, |warning| self.warnings.push(warning))
     }
 
     /// Adds a layer above those before: its parameters replace theirs, each as a whole.
     pub fn add_layer(&mut self, origin: Origin, map: &Map) {
         let layer = self.origins.len();
         self.origins.push(origin);
+        let commented = match &self.origins[layer] {
+            Origin::File { file, path, .. } => lost::commented(&file.text, path, map),
+            _ => Vec::new(),
+        };
+        for found in commented {
+            let name = match found.written.iter().position(|part| part != "type_spec") {
+                Some(first) if found.written[first] == "connect" => found.written[first..].join("."),
+                Some(first) => parameters::canonical(&found.written[first]).to_owned(),
+                None => continue,
+            };
+            self.commented.push((layer, name, found));
+        }
         let mut written = Vec::new();
         for (name, value) in map.iter() {
             match (name, value) {
@@ -113,7 +131,20 @@ impl Parameters {
         }
         for entry in self.resolve(written) {
             self.entries.retain(|lower| lower.name != entry.name);
+            self.commented.retain(|(lower, name, _)| *lower == layer || *name != entry.name);
             self.entries.push(entry);
+        }
+    }
+
+    /// Tells of the comments where a value was meant, when all layers are there.
+    fn tell_commented(&mut self) {
+        for (layer, _, found) in std::mem::take(&mut self.commented) {
+            let what =
+                "has no value, because '#' begins a comment there; put the value in quotes, or leave the name out";
+            match found.is_value {
+                true => self.problem_at(layer, &found.written, what),
+                false => self.warnings.push(format!("{} {what}", self.place(layer, &found.written))),
+            }
         }
     }
 
@@ -194,13 +225,43 @@ impl Parameters {
 
     /// Looks at every parameter once: unknown ones are warned of, those that are not built are refused.
     pub fn check_support(&mut self) {
+        let mut variables = 0;
         for entry in std::mem::take(&mut self.entries) {
             self.check_name(PARAMETERS, &entry.name, entry.layer, &entry.written);
             self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
+            if entry.encrypted.is_none() {
+                self.look_for_variables(&entry.value, entry.layer, &mut entry.written.clone(), &mut variables);
+            }
             self.entries.push(entry);
         }
         if self.more_unknown > 0 {
             self.warnings.push(format!("{} more names are not known and are ignored", self.more_unknown));
+        }
+    }
+
+    /// Whoever writes `${NAME}` has a program in mind that puts the variable in. The value may be a secret all the same.
+    fn look_for_variables(&mut self, value: &Value, layer: usize, written: &mut Vec<String>, found: &mut usize) {
+        match value {
+            Value::Str(text) if lost::is_variable(text) && *found < MAX_UNKNOWN => {
+                *found += 1;
+                let warning = format!(
+                    "{} is of the form ${{NAME}} and is used as it stands, because variables of the environment are not put in; the \
+                     program can give the value to the builder, or 'envsubst' can write the file",
+                    self.place(layer, written)
+                );
+                self.warnings.push(warning);
+            }
+            Value::Map(map) => map.iter().for_each(|(name, value)| {
+                written.push(name.to_owned());
+                self.look_for_variables(value, layer, written, found);
+                written.pop();
+            }),
+            Value::List(items) => items.iter().enumerate().for_each(|(index, value)| {
+                written.push(index.to_string());
+                self.look_for_variables(value, layer, written, found);
+                written.pop();
+            }),
+            _ => {}
         }
     }
 
@@ -240,6 +301,7 @@ impl Parameters {
 
     /// Decrypts the values that count. The private key is read only if there is one.
     pub fn open_secrets(&mut self, request: &Request, fingerprint: Option<&str>) {
+        self.tell_commented();
         let mut key = None;
         let mut count = 0;
         let mut problems = Vec::new();
@@ -324,6 +386,25 @@ impl Parameters {
     pub(crate) fn is_at_least_as_high(&self, upper: &Entry, lower: &Entry) -> bool {
         let api = |entry: &Entry| matches!(self.origins[entry.layer], Origin::Builder);
         api(upper) >= api(lower)
+    }
+
+    /// The configuration file.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.origins.iter().find_map(|origin| match origin {
+            Origin::File { file, .. } => Some(file.path.clone()),
+            _ => None,
+        })
+    }
+
+    /// Lets go of all others.
+    pub fn keep(&mut self, names: &[&str]) {
+        self.entries.retain(|entry| names.contains(&entry.name.as_str()));
+        self.commented.retain(|(_, name, _)| names.contains(&name.as_str()));
+    }
+
+    /// True when the configuration file has set it.
+    pub fn is_from_file(&self, entry: &Entry) -> bool {
+        matches!(self.origins[entry.layer], Origin::File { .. })
     }
 
     /// True when a configuration server has set it.
@@ -479,6 +560,7 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
         "will" => parameters::WILL,
         "message_properties" => parameters::MESSAGE_PROPERTIES,
         "ws_options" => parameters::WS_OPTIONS,
+        "proxy" => parameters::PROXY,
         "compression" => parameters::COMPRESSION,
         "crypto" => parameters::CRYPTO,
         "key_derivation" => parameters::KEY_DERIVATION,
@@ -585,6 +667,23 @@ mod tests {
         let mut parameters = Parameters::default();
         parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
         parameters
+    }
+
+    #[test]
+    fn a_comment_counts_only_where_no_higher_layer_has_a_value() {
+        let text =
+            "s:\n  topic: #t\n  client_id: # made\n  type_spec:\n    username_pw_set:\n      password: #secret\n";
+        let told = |names: &[&str]| {
+            let mut parameters = service_of(text.to_owned());
+            let map = names.iter().map(|name| (*name, Value::from("x"))).collect::<Map>();
+            parameters.add_layer(Origin::Builder, &map);
+            parameters.tell_commented();
+            parameters.take_error().map_or(0, |error| error.to_string().matches("has no value").count())
+        };
+        assert_eq!(
+            [told(&[]), told(&["topic"]), told(&["username_pw"]), told(&["topic", "username_pw"])],
+            [2, 1, 1, 0]
+        );
     }
 
     #[test]

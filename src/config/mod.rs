@@ -15,12 +15,16 @@ mod extractor;
 mod find;
 mod http;
 mod layers;
+mod login;
+mod login_file;
+mod lost;
 mod message;
 mod mqtt;
 mod named_files;
 mod outbox;
 mod parameters;
 pub(crate) mod path;
+mod proxy;
 mod query;
 mod rights;
 mod secret;
@@ -39,20 +43,28 @@ mod websocket;
 mod will;
 mod yaml;
 
+use std::fmt;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
 pub(crate) use brought::BroughtAlong;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
+pub(crate) use login::Credentials;
+pub(crate) use login_file::LoginFile;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
 pub(crate) use outbox::{AcceptedBy, OutboxSettings, SyncRule};
-pub(crate) use settings::{Credentials, Settings};
+pub(crate) use proxy::ProxySettings;
+pub(crate) use rights::check_secret;
+pub(crate) use settings::Settings;
 pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, TokenKey, Trust};
 pub use value::{Map, Value};
 pub(crate) use websocket::WebSocketSettings;
 pub(crate) use will::WillSerializer;
+
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 pub use crate::terms::Consistency;
@@ -78,6 +90,8 @@ pub(crate) struct Request {
     pub user_dir: PathBuf,
     pub user_home: Option<PathBuf>,
     pub config_file: Option<PathBuf>,
+    /// What stands in place of a file.
+    pub config_text: Option<ConfigText>,
     pub service: Option<String>,
     pub no_config: bool,
     /// Parameters by name.
@@ -85,6 +99,43 @@ pub(crate) struct Request {
     /// The builder's own fields, under their configuration names; above `parameters`.
     pub fields: Map,
     pub brought: BroughtAlong,
+}
+
+/// A configuration that the program has brought along. `Debug` does not show it.
+#[derive(Clone)]
+pub(crate) struct ConfigText {
+    /// What it is, for people.
+    pub name: String,
+    pub text: Zeroizing<String>,
+}
+
+impl ConfigText {
+    pub fn new(name: &str, text: String) -> ConfigText {
+        ConfigText { name: name.into(), text: text.into() }
+    }
+
+    pub fn read(name: &str, stream: impl Read) -> Result<ConfigText> {
+        let unreadable = |e: io::Error| Error::NoConfig(format!("{name}: it can't be read: {e}"));
+        // With this room it does not grow, and leaves no piece behind that is not wiped.
+        let mut text = Zeroizing::new(String::with_capacity(find::MAX_BYTES as usize + 1));
+        stream.take(find::MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+        Ok(ConfigText { name: name.into(), text })
+    }
+
+    fn into_file(self) -> Result<find::SourceFile> {
+        match self.text.len() as u64 > find::MAX_BYTES {
+            true => {
+                Err(Error::InvalidConfiguration(format!("{}: it has more than {} bytes", self.name, find::MAX_BYTES)))
+            }
+            false => Ok(find::SourceFile { path: self.name.into(), text: self.text, metadata: None }),
+        }
+    }
+}
+
+impl fmt::Debug for ConfigText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigText").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A configuration file as far as it is read without looking at other files: every service, each with its warnings and
@@ -95,8 +146,7 @@ pub(crate) fn fuzz_yaml(text: &str) {
     let Ok(services) = document::services(&file()) else { return };
     for (name, _) in services.services.iter() {
         if let Ok(service) = document::service(&file(), Some(name)) {
-            let origin = Origin::File { file: file(), service: service.name, path: service.path };
-            fuzz_layer(origin, &service.parameters);
+            fuzz_layer(Origin::file(file(), &service), &service.parameters);
         }
     }
 }
@@ -142,6 +192,17 @@ fn check_builder_only(request: &Request) -> Result<()> {
     Ok(())
 }
 
+/// What names a configuration although its text is given.
+fn other_than_text(request: &Request, no_config: bool, config_name: bool) -> Option<&'static str> {
+    request.config_text.as_ref()?;
+    match (no_config, config_name, &request.config_file) {
+        (true, ..) => Some("no_config"),
+        (_, true, _) => Some("config_name"),
+        (.., Some(_)) => Some("config_file"),
+        _ => None,
+    }
+}
+
 /// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.
 pub(crate) fn load(request: &Request) -> Result<Settings> {
     check_builder_only(request)?;
@@ -154,6 +215,12 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
     };
     let given = |name: &str| request.fields.get(name).or_else(|| request.parameters.get(name)).cloned();
     let found = match given("config_name") {
+        _ if let Some(other) = other_than_text(request, no_config, given("config_name").is_some()) => {
+            return Err(Error::InvalidConfiguration(format!(
+                "builder: the configuration is given as a text or a stream, and '{other}' names another one; only one of them \
+                 is possible"
+            )));
+        }
         Some(Value::Str(_)) if no_config || request.config_file.is_some() => {
             return Err(Error::InvalidConfiguration(format!(
                 "builder: parameter 'config_name' asks for a configuration server, {}; only one of them is possible",
@@ -167,11 +234,17 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
             let origin = Origin::Server { place, service: service.name.clone() };
             Some((service, origin))
         }
+        _ if let Some(text) = &request.config_text => {
+            let file = text.clone().into_file()?;
+            let service = document::service(&file, request.service.as_deref())?;
+            let origin = Origin::file(file, &service);
+            Some((service, origin))
+        }
         _ => {
             let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
             let service = document::service(&file, request.service.as_deref())?;
             parameters.look_at_configuration(&file, &service.parameters)?;
-            let origin = Origin::File { file, service: service.name.clone(), path: service.path.clone() };
+            let origin = Origin::file(file, &service);
             Some((service, origin))
         }
     };
@@ -190,5 +263,11 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
     if let Some(error) = parameters.take_error() {
         return Err(error);
     }
-    settings::extract(parameters, service, request)
+    let login_file = match (parameters.file(), &service) {
+        (Some(file), Some(service)) => LoginFile::of(request, file, service, &parameters),
+        _ => None,
+    };
+    let mut settings = settings::extract(parameters, service, request)?;
+    settings.login_file = login_file.map(|file| file.for_version(settings.version));
+    Ok(settings)
 }

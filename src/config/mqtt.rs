@@ -49,7 +49,8 @@ const MAX_PACKET: i64 = 5 + 268_435_455;
 impl Extractor {
     pub fn version(&mut self) -> Version {
         match self.text("protocol", &[]).as_deref() {
-            None | Some("MQTTv311") => Version::V311,
+            // What programs call it that leave it to the library.
+            None | Some("MQTTv311" | "DEFAULT") => Version::V311,
             Some("MQTTv5") => Version::V5,
             Some("MQTTv31") => Version::V31,
             Some(_) => {

@@ -49,6 +49,8 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("connect.keepalive", Built),
     ("connect.connection_timeout", Built),
     ("connect.automatic_reconnect", Built),
+    ("connect.retry_first", Built),
+    ("connect.retry_login", Built),
     ("connect.max_reconnect_delay", NoEffect("use 'reconnect_delay' with 'max_delay'")),
     ("connect.executor_service_timeout", NoEffect("there is no such thread pool")),
     ("connect.use_subscription_identifiers", NoEffect("a message is found by its topic")),
@@ -63,7 +65,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("thread_pool_num", NoEffect("no thread pool is needed")),
     ("will", Built),
     ("ws_options", Built),
-    ("proxy", NotBuilt("connecting through a proxy")),
+    ("proxy", Built),
     ("clean_start", Built),
     ("session_expiry_interval", Built),
     ("receive_maximum", Built),
@@ -132,10 +134,12 @@ pub(crate) const TLS: &[(&str, Support)] = &[
     ("keyStore", Built),
     ("keyStoreType", Built),
     ("keyStorePassword", Built),
+    ("keyStoreAlias", Built),
     ("keyStore_data", Built),
     ("ciphers", Built),
     ("tls_version", Built),
     ("cert_reqs", Built),
+    ("alpn", Built),
 ];
 
 /// What stands inside `pkcs11` of `tls`.
@@ -157,6 +161,16 @@ pub(crate) const TLS_INSECURE: &[(&str, Support)] = &[("value", Built)];
 
 /// What stands inside `ws_options`.
 pub(crate) const WS_OPTIONS: &[(&str, Support)] = &[("path", Built), ("headers", Built)];
+
+/// What stands inside `proxy`.
+pub(crate) const PROXY: &[(&str, Support)] = &[
+    ("proxy_type", Built),
+    ("proxy_addr", Built),
+    ("proxy_port", Built),
+    ("proxy_username", Built),
+    ("proxy_password", Built),
+    ("proxy_rdns", NoEffect("the proxy looks up the names of brokers")),
+];
 
 /// What stands inside `reconnect_delay`.
 pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];
@@ -266,6 +280,43 @@ pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'
         .filter(|(distance, known)| *distance <= most(known))
         .min()
         .map(|(_, known)| known)
+}
+
+/// True for names whose values are texts that people write without quotes.
+pub(crate) fn is_text(name: &str) -> bool {
+    const TEXTS: &[&str] = &[
+        "type",
+        "brokers",
+        "topic",
+        "client_id",
+        "consistency",
+        "value_type",
+        "value_serializer",
+        "value_deserializer",
+        "protocol",
+        "transport",
+        "path",
+        "ca_certs",
+        "certfile",
+        "trustStore",
+        "trustStoreType",
+        "tls_version",
+        "ciphers",
+        "cert_reqs",
+        "module",
+        "serial",
+        "label",
+        "id",
+        "pin_file",
+        "algorithm",
+        "mode",
+        "padding",
+        "auth_method",
+        "content_type",
+        "response_topic",
+        "proxy_addr",
+    ];
+    TEXTS.contains(&canonical(name)) || name.ends_with("username")
 }
 
 /// True for names whose values are hidden from people.

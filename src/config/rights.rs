@@ -11,6 +11,7 @@ use std::fs::Metadata;
 use std::path::Path;
 
 use super::environment::{self, Flag};
+use crate::error::{Error, Result};
 
 /// Allows what would be an error, for containers, whose volumes come with owners of their own.
 const VARIABLE: &str = "SINETSTREAM_ALLOW_SHARED_FILES";
@@ -45,6 +46,23 @@ pub(super) fn look_at(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<
         true => findings(faults, use_, environment::flag(VARIABLE)),
         false => findings(faults, use_, Flag::Off),
     }
+}
+
+/// What is an error, a line for each finding; `warn` gets the rest.
+pub(super) fn sort_out(findings: Vec<Finding>, mut warn: impl FnMut(String)) -> std::result::Result<(), String> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.is_error);
+    warnings.into_iter().for_each(|finding| warn(finding.message));
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(errors.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+/// [`look_at`] for a secret file that has changed since the configuration was read. What is worth a warning is logged.
+pub(crate) fn check_secret(file: &Path, place: &str) -> Result<()> {
+    let at_place = |finding: Finding| Finding { message: format!("{place}: {}", finding.message), ..finding };
+    let findings = look_at(file, None, Use::Secret).into_iter().map(at_place).collect();
+    sort_out(findings, |warning| tracing::warn!("{warning}")).map_err(Error::InvalidConfiguration)
 }
 
 /// Something that the rights of a file, or of its folder, allow.

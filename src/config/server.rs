@@ -149,6 +149,7 @@ fn authenticate(http: &Http, auth: &Auth, file: &Path) -> Result<Zeroizing<Strin
         401 | 403 => Err(Error::Authentication {
             message: format!("{what}: the login of user '{}' in {} is refused", auth.user, file.display()),
             code: 0,
+            delivery: None,
         }),
         status => Err(unexpected(&what, status)),
     }
@@ -170,7 +171,7 @@ impl Server {
             200 => answer.json(),
             401 | 403 => {
                 let message = format!("{}: this user may not read it, or the token has expired", answer.what());
-                Err(Error::Authentication { message, code: 0 })
+                Err(Error::Authentication { message, code: 0, delivery: None })
             }
             404 => Err(Error::NoConfig(format!("{}: {missing}", answer.what()))),
             status => Err(unexpected(answer.what(), status)),

@@ -1,14 +1,16 @@
 //! Typed settings, each value checked.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::broker::{self, Broker};
-use super::extractor::{Extractor, MAX_STRING};
+use super::extractor::Extractor;
 use super::layers::Parameters;
+use super::login::Credentials;
+use super::login_file::LoginFile;
 use super::message::MessageSettings;
 use super::mqtt::ConnectProperties;
 use super::outbox::OutboxSettings;
+use super::proxy::ProxySettings;
 use super::tls::TlsSettings;
 use super::value::{Map, Value};
 use super::websocket::WebSocketSettings;
@@ -16,21 +18,6 @@ use super::will::WillSettings;
 use super::{Request, Role};
 use crate::error::{Error, Result};
 use crate::terms::{CONSISTENCY_NAMES, Consistency, MessageProperties, Version, topic};
-use crate::wiped::Secret;
-
-/// A login. `Debug` hides it.
-#[derive(Clone)]
-pub(crate) struct Credentials {
-    /// MQTT 5 allows a password alone.
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials")
-    }
-}
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
@@ -38,10 +25,14 @@ pub(crate) struct Settings {
     pub service: Option<String>,
     /// Tried in this order; at least one.
     pub brokers: Vec<Broker>,
+    /// The way to them, unless it is a direct one.
+    pub proxy: Option<ProxySettings>,
     pub tls: Option<TlsSettings>,
     /// `None`: MQTT without a WebSocket around it.
     pub web_socket: Option<WebSocketSettings>,
     pub credentials: Option<Credentials>,
+    /// Where the login can be read again.
+    pub login_file: Option<LoginFile>,
     /// A writer has one topic name, a reader one or more topic filters.
     pub topics: Vec<String>,
     pub client_id: String,
@@ -71,6 +62,10 @@ pub(crate) struct Settings {
     /// How many QoS 1 and 2 publishes may be without their acknowledgement at a time.
     pub max_inflight: u16,
     pub automatic_reconnect: bool,
+    /// How long the opening tries again to find a broker; zero: not at all.
+    pub retry_first: Duration,
+    /// How long a refused login is tried again; zero: not at all.
+    pub retry_login: Duration,
     /// The first delay before an attempt to come back …
     pub reconnect_min: Duration,
     /// … and the longest.
@@ -132,6 +127,8 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         Some(_) => Vec::new(),
         None => take.brokers(default_port(tls.is_some(), web_socket.is_some())),
     };
+    let proxy = take.proxy();
+    take.sockets(&brokers, tls.is_some());
     let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
@@ -145,13 +142,15 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         _ if connect_properties.auth_data.is_some() => Some(("auth_data", "")),
         _ => web_socket.as_ref().filter(|settings| settings.may_hold_secrets()).map(|_| ("ws_options", "headers")),
     };
-    take.in_the_clear(tls.is_some(), &brokers, secret);
+    take.in_the_clear(tls.is_some(), &brokers, proxy.as_ref(), secret);
     let mut settings = Settings {
         service,
         brokers,
+        proxy,
         tls,
         web_socket,
         credentials,
+        login_file: None,
         topics: take.topics(plugged.is_none()),
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,
@@ -173,6 +172,8 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         clean,
         max_inflight: take.max_inflight(consistency),
         automatic_reconnect: take.flag("connect.automatic_reconnect", &[]).unwrap_or(true),
+        retry_first: take.any_seconds("connect.retry_first"),
+        retry_login: take.any_seconds("connect.retry_login"),
         reconnect_min,
         reconnect_max,
         outbox,
@@ -272,6 +273,14 @@ impl Extractor {
         })
     }
 
+    /// A certificate is for a host, which a Unix socket has not.
+    fn sockets(&mut self, brokers: &[Broker], tls: bool) {
+        if let Some(broker) = brokers.iter().find(|broker| tls && broker.socket().is_some()) {
+            let message = format!("'{broker}' is on this machine and has no name for a certificate: leave out 'tls'");
+            self.parameters.problem("brokers", &[], &message);
+        }
+    }
+
     fn consistency(&mut self) -> Consistency {
         let consistency = self.text("consistency", &[]).and_then(|name| match name.parse() {
             Ok(consistency) => Some(consistency),
@@ -293,32 +302,6 @@ impl Extractor {
         let id = self.text("client_id", &[]).filter(|id| !id.trim().is_empty())?;
         self.check_mqtt_string("client_id", &[], &id);
         Some(id)
-    }
-
-    fn credentials(&mut self, version: Version) -> Option<Credentials> {
-        match self.value("username_pw", &[])? {
-            Value::Map(map) if map.iter().all(|(_, value)| *value == Value::Null) => {
-                self.no_effect("username_pw", "it is empty, so no user name is sent");
-                return None;
-            }
-            Value::Map(_) => {}
-            other => {
-                self.wrong("username_pw", &[], "a map with 'username' and 'password'", &other);
-                return None;
-            }
-        }
-        let username = self.text("username_pw", &["username"]);
-        let password = self.secret("username_pw", &["password"]);
-        if let Some(username) = &username {
-            self.check_mqtt_string("username_pw", &["username"], username);
-        } else if self.value("username_pw", &["username"]).is_none() && version != Version::V5 {
-            self.parameters.problem("username_pw", &["username"], "is missing; expected a string");
-        }
-        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_STRING) {
-            let message = format!("longer than {MAX_STRING} bytes, which MQTT can't carry");
-            self.parameters.problem("username_pw", &["password"], &message);
-        }
-        Some(Credentials { username, password })
     }
 
     /// `mqtt`: by its rules; other messaging systems have their own.

@@ -65,16 +65,32 @@ impl Extractor {
             self.no_effect_inside("will", "delay_interval", "it needs 'protocol: MQTTv5'");
             self.no_effect_inside("will", "message_properties", "it needs 'protocol: MQTTv5'");
         }
+        let message = self.message(&["will"], &BroughtAlong::default());
+        self.look_at_the_form();
         Some(WillSettings {
             topic: topic.unwrap_or_default(),
             value,
             serializer,
-            message: self.message(&["will"], &BroughtAlong::default()),
+            message,
             qos: self.will_qos(),
             retain: self.flag("will", &["retain"]).unwrap_or(false),
             delay_interval,
             properties,
         })
+    }
+
+    /// The service's `user_data_only` does not count for the will, as in all SINETStream libraries: who has the one and does not say
+    /// what of the other gets two forms on the broker, perhaps without knowing.
+    fn look_at_the_form(&mut self) {
+        let alone = self.value("user_data_only", &[]) == Some(Value::Bool(true));
+        if let (true, None, Some(entry)) = (alone, self.value("will", &["user_data_only"]), self.parameters.get("will"))
+        {
+            let place = self.parameters.place_of(entry, &[]);
+            self.parameters.warnings.push(format!(
+                "{place}: the will goes out in SINETStream's format although 'user_data_only' is true; \
+                 'will.user_data_only' decides for it: true, or false to keep it so"
+            ));
+        }
     }
 
     /// Wins over `value_type`, as in a writer.

@@ -244,6 +244,10 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
         self.visit_str(&name.to_string())
     }
 
+    fn visit_f64<E: de::Error>(self, name: f64) -> Result<String, E> {
+        self.visit_str(&name.to_string())
+    }
+
     fn visit_bool<E: de::Error>(self, name: bool) -> Result<String, E> {
         self.visit_str(&name.to_string())
     }

@@ -15,7 +15,9 @@ use super::batch::Batch;
 use super::events::{self, EventQueue};
 use super::packing::{self, Records};
 use super::{paths, signals, stores, tree};
-use crate::config::{self, Algorithm, BroughtAlong, Encryption, Map, Request, Role, Settings, Value, WillSerializer};
+use crate::config::{
+    self, Algorithm, BroughtAlong, ConfigText, Encryption, Map, Request, Role, Settings, Value, WillSerializer,
+};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
@@ -162,6 +164,8 @@ impl JavaClient {
             user_home: paths::folder(options.get("user_home"), std::env::home_dir()),
             config_file: paths::given(options.get("config_file")),
             service: text("service"),
+            config_text: text("config_text")
+                .map(|written| ConfigText { name: text("config_text_name").unwrap_or_default(), text: written.into() }),
             no_config: flag("no_config"),
             parameters: map("parameters"),
             fields: map("fields"),
@@ -365,9 +369,10 @@ impl JavaClient {
     pub fn submit<E: From<Error>>(
         &self,
         length: usize,
+        timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
-        Ok(match self.writer()?.submit_with(length, fill)? {
+        Ok(match self.writer()?.submit_with(length, timestamp_us, fill)? {
             writer::Submitted::Accepted(number) => Submitted::Accepted(number),
             writer::Submitted::Waits(waits) => Submitted::Waits(self.keep(Operation::Submission(waits))),
         })
@@ -543,7 +548,7 @@ impl JavaClient {
         let (decoded, counters) = match self.raw()? {
             Raw::Codec(codec) => (codec.decoder.decode(&wire, topic), &codec.counters),
             Raw::Reader(_) | Raw::Writer(_) => {
-                (self.reader()?.decode_uncounted(&wire, topic), &self.reader()?.counters)
+                (self.reader()?.decode_uncounted(&wire, topic), &*self.reader()?.counters)
             }
         };
         let packed = decoded.and_then(|decoded| {
@@ -611,13 +616,16 @@ impl JavaClient {
         Ok(())
     }
 
-    /// Begins the orderly close: a ticket for its end.
-    pub fn close(&self) -> Result<i64> {
+    /// Begins the orderly close, which takes this time at most, or the configured one: a ticket for its end.
+    pub fn close(&self, within: Option<Duration>) -> Result<i64> {
         Ok(self.keep(Operation::Other(match self.raw()? {
-            Raw::Writer(writer) => writer.close(),
+            Raw::Writer(writer) => writer.close_within(within.unwrap_or(writer.settings.close_timeout)),
             Raw::Reader(_) | Raw::Codec(_) => {
                 let client = self.client()?;
-                client.begin_close();
+                match within {
+                    Some(timeout) => client.begin_close_within(timeout),
+                    None => client.begin_close(),
+                }
                 Box::pin(client.closed())
             }
         })))

@@ -12,7 +12,7 @@ use jni::refs::{Global, LoaderContext, Reference};
 use jni::strings::JNIString;
 use jni::{Env, jni_sig, jni_str};
 
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Delivery, Error, IoKind};
 
 /// What an export can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -87,15 +87,15 @@ fn fail(env: &mut Env<'_>, native: &JClass<'_>, error: &Error) -> jni::errors::R
 }
 
 /// An error as `engine.boundary.Errors` reads it, big endian: its code (i32), 0 for none; then its text with the length (u32),
-/// the number of its cause and the broker's code (u8 each), and in the same form the error behind it.
+/// the numbers of its cause, of the broker's code, of its reason and of what became of the message (u8 each), and in the same
+/// form the error behind it.
 pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
     let Some(error) = error else { return to.extend_from_slice(&[0; 4]) };
     let text = error.to_string();
     to.extend_from_slice(&error.code().to_be_bytes());
     to.extend_from_slice(&(text.len() as u32).to_be_bytes());
     to.extend_from_slice(text.as_bytes());
-    let (cause, refusal) = cause(error);
-    to.extend_from_slice(&[cause, refusal]);
+    to.extend_from_slice(&[cause(error), error.reason_code().unwrap_or(0), reason(error), delivery(error)]);
     let behind = match error {
         Error::TimedOut { cause, .. } => cause.as_deref(),
         _ => None,
@@ -121,17 +121,40 @@ pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
     Ok(())
 }
 
-/// The number by which `engine.boundary.Errors` knows a cause, and the broker's code; 0 is none.
-fn cause(error: &Error) -> (u8, u8) {
+/// The number by which `engine.boundary.Errors` knows a cause; 0 is none.
+fn cause(error: &Error) -> u8 {
     match error.cause() {
-        None => (0, 0),
-        Some(Cause::UnknownHost) => (1, 0),
-        Some(Cause::Unreachable) => (2, 0),
-        Some(Cause::TimedOut) => (3, 0),
-        Some(Cause::Tls) => (4, 0),
-        Some(Cause::Certificate) => (5, 0),
-        Some(Cause::Refused(code)) => (6, code),
-        Some(Cause::Other) => (7, 0),
+        None => 0,
+        Some(Cause::UnknownHost) => 1,
+        Some(Cause::Unreachable) => 2,
+        Some(Cause::TimedOut) => 3,
+        Some(Cause::Tls) => 4,
+        Some(Cause::Certificate) => 5,
+        Some(Cause::Refused(_)) => 6,
+        Some(Cause::Other) => 7,
+    }
+}
+
+/// The number by which it knows the reason; 0 is one that has no name.
+fn reason(error: &Error) -> u8 {
+    match error {
+        _ if error.is_closed() => 1,
+        _ if error.is_timed_out() => 2,
+        _ if error.is_lost() => 3,
+        Error::Authentication { .. } => 4,
+        _ if error.reason_code().is_some() => 4,
+        Error::Io(error) if error.kind() == IoKind::TooLarge => 5,
+        _ => 0,
+    }
+}
+
+/// The number by which it knows what became of a message; 0 is none.
+fn delivery(error: &Error) -> u8 {
+    match error.delivery() {
+        None => 0,
+        Some(Delivery::NotSent) => 1,
+        Some(Delivery::Refused) => 2,
+        Some(Delivery::Unknown) => 3,
     }
 }
 

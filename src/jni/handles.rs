@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use once_cell::sync::Lazy;
 
 use super::client::JavaClient;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lock::lock;
+use crate::mqtt::closed_error;
 
 /// Slots are used again; the generation tells a slot's tenants apart.
 #[derive(Default)]
@@ -43,7 +44,7 @@ pub(super) fn get(handle: i64) -> Result<Arc<JavaClient>> {
     let (generation, index) = split(handle);
     let table = lock(&TABLE);
     let slot = table.slots.get(index).filter(|slot| slot.generation == generation);
-    slot.and_then(|slot| slot.client.clone()).ok_or_else(|| Error::Io("the client is closed".into()))
+    slot.and_then(|slot| slot.client.clone()).ok_or_else(closed_error)
 }
 
 /// Frees the handle, once.

@@ -24,6 +24,7 @@ mod stores;
 mod tree;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jni::objects::{JByteArray, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
@@ -61,7 +62,7 @@ fn on<T>(handle: jlong, call: impl FnOnce(&JavaClient) -> Result<T>) -> Result<T
     impl Drop for CloseOnPanic {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                let _ = self.0.close();
+                let _ = self.0.close(None);
             }
         }
     }
@@ -221,11 +222,12 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_submit0<'a
     native: JClass<'a>,
     handle: jlong,
     value: JByteArray<'a>,
+    timestamp: jlong,
 ) -> jlong {
     export(&mut env, &native, |env| {
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        let submitted = on(handle, |client| client.submit(length, fill))?;
+        let submitted = on(handle, |client| client.submit(length, timestamp, fill))?;
         Ok::<_, Failure>(match submitted {
             Submitted::Accepted(number) => number as jlong + 1,
             Submitted::Waits(ticket) => -ticket,
@@ -461,8 +463,10 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_close0<'a>
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
+    millis: jlong,
 ) -> jlong {
-    export(&mut env, &native, |_| on(handle, |client| Ok(client.close()?)))
+    let within = u64::try_from(millis).ok().map(Duration::from_millis);
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.close(within)?)))
 }
 
 #[unsafe(no_mangle)]

@@ -77,7 +77,8 @@ fn message(env: &mut Env<'_>, thrown: &JThrowable<'_>) -> super::Result<String> 
 
 impl Plugin for JavaPlugin {
     fn compress(&self, value: &[u8]) -> Result<Vec<u8>> {
-        let call = Call { name: jni_str!("compress"), signature: jni_sig!("([B)[B"), error: Error::Io };
+        let call =
+            Call { name: jni_str!("compress"), signature: jni_sig!("([B)[B"), error: |what| Error::Io(what.into()) };
         self.call(call, value, &[])
     }
 
@@ -87,7 +88,8 @@ impl Plugin for JavaPlugin {
     }
 
     fn encrypt(&self, record: &[u8]) -> Result<(u16, Vec<u8>)> {
-        let call = Call { name: jni_str!("encrypt"), signature: jni_sig!("([B)[B"), error: Error::Io };
+        let call =
+            Call { name: jni_str!("encrypt"), signature: jni_sig!("([B)[B"), error: |what| Error::Io(what.into()) };
         let mut found = self.call(call, record, &[])?;
         let Some(version) = found.last_chunk().copied() else {
             return Err(Error::Internal("no key version from a plugin".into()));

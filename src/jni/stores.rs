@@ -1,7 +1,7 @@
 //! What only Java can open: the JVM's trusted certificates, and key stores.
 
 use super::{paths, tree};
-use crate::config::{ClientCertificate, Content, Password, Store, TlsSettings, Trust, Value};
+use crate::config::{ClientCertificate, Content, Map, Password, Store, TlsSettings, Trust, Value};
 use crate::error::{Error, Result};
 use crate::material::{Identity, KeyMaterial};
 use crate::wiped::Secret;
@@ -37,14 +37,16 @@ fn describe(store: &Store) -> Value {
         ("type", store.kind.as_deref().map_or(Value::Null, Value::from)),
         ("password", password),
         ("password_place", password_place),
+        ("alias", store.alias.as_ref().map_or(Value::Null, |alias| Value::from(alias.name.as_str()))),
+        ("alias_place", store.alias.as_ref().map_or(Value::Null, |alias| Value::from(alias.place.as_str()))),
     ])
 }
 
-/// Reads what Java hands over: a map with lists of DER certificates `anchors`, `alone` and `chain`, and the `key`.
+/// Reads what Java hands over: a map with lists of DER certificates `anchors` and `alone`, and the `identities`.
 pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
     let malformed = || Error::Internal("malformed key material".into());
     let Value::Map(map) = tree::decode(material)? else { return Err(malformed()) };
-    let certificates = |name: &str| match map.get(name) {
+    let certificates = |map: &Map, name: &str| match map.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::List(items)) => {
             let items = items.iter().map(|item| match item {
@@ -55,16 +57,25 @@ pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
         }
         Some(_) => Err(malformed()),
     };
-    let identity = match (certificates("chain")?, map.get("key")) {
-        (Some(chain), Some(Value::Bytes(key))) => Some(Identity { chain, key: Secret::new(key.clone()) }),
-        (None, None | Some(Value::Null)) => None,
-        _ => return Err(malformed()),
+    let identity = |item: &Value| -> Result<Identity> {
+        let Value::Map(item) = item else { return Err(malformed()) };
+        match (item.get("alias"), certificates(item, "chain")?, item.get("key")) {
+            (Some(Value::Str(alias)), Some(chain), Some(Value::Bytes(key))) => {
+                Ok(Identity { alias: alias.clone(), chain, key: Secret::new(key.clone()) })
+            }
+            _ => Err(malformed()),
+        }
+    };
+    let identities = match map.get("identities") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::List(items)) => items.iter().map(identity).collect::<Result<_>>()?,
+        Some(_) => return Err(malformed()),
     };
     let will_value = match map.get("will_value") {
         None | Some(Value::Null) => None,
         Some(Value::Bytes(value)) => Some(value.clone()),
         Some(_) => return Err(malformed()),
     };
-    let alone = certificates("alone")?.unwrap_or_default();
-    Ok(KeyMaterial { anchors: certificates("anchors")?, alone, identity, will_value })
+    let alone = certificates(&map, "alone")?.unwrap_or_default();
+    Ok(KeyMaterial { anchors: certificates(&map, "anchors")?, alone, identities, will_value })
 }

@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode, Reader, SliceReader, asn1::AnyRef};
 
+use super::public::public_key;
 use crate::tls::provider;
 
 /// Of those at these places the one that is valid now, of several the newest, and of equal ones the first. `now` is counted from
@@ -25,6 +26,11 @@ pub(crate) fn dates(certificate: &CertificateDer<'_>) -> Option<(Duration, Durat
     let certificate = Certificate::from_der(certificate).ok()?;
     let validity = certificate.tbs_certificate().validity();
     Some((validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration()))
+}
+
+/// The name of whoever has signed it, in DER.
+pub(crate) fn issuer(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    Certificate::from_der(certificate).ok()?.tbs_certificate().issuer().to_der().ok()
 }
 
 /// The certificate at this place with those that issued it, up to the authority that has signed itself, which brokers have.
@@ -61,7 +67,8 @@ fn has_signed(issuer: &CertificateDer<'_>, certificate: &CertificateDer<'_>) -> 
     let signed = SliceReader::new(outer.value()).ok()?.tlv_bytes().ok()?;
     let algorithm = parsed.signature_algorithm().to_der().ok()?;
     let algorithm = AnyRef::from_der(&algorithm).ok()?;
-    let issuer = webpki::EndEntityCert::try_from(issuer).ok()?;
+    let key = public_key(issuer)?;
+    let issuer = webpki::RawPublicKeyEntity::try_from(&key).ok()?;
     let WebPkiSupportedAlgorithms { all, .. } = provider::default_provider().signature_verification_algorithms;
     let fitting = all.iter().filter(|known| known.signature_alg_id().as_ref() == algorithm.value());
     let results = fitting.filter_map(|known| {

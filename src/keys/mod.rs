@@ -2,6 +2,10 @@
 
 pub(crate) mod chain;
 mod cost;
+mod der;
+pub(crate) mod foreign;
 pub(crate) mod pem;
 pub(crate) mod private;
+pub(crate) mod public;
+pub(crate) mod section;
 pub(crate) mod token;

@@ -3,35 +3,50 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-/// What stands between a BEGIN and its END.
-pub(crate) struct Section {
-    pub label: String,
-    /// `Name: value`.
-    pub headers: Vec<(String, String)>,
-    /// It may be a private key.
-    pub body: Zeroizing<Vec<u8>>,
-}
+use super::section::Section;
+use super::{der, foreign};
 
-impl Section {
-    pub fn is_certificate(&self) -> bool {
-        matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
-    }
-
-    pub fn is_revocation_list(&self) -> bool {
-        self.label == "X509 CRL"
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// Every section of a text; what stands around them is skipped.
+/// Every section of a text; what stands around them is skipped. DER is taken as well, and what editors, shells and variables of
+/// the environment make of PEM.
 pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
-    if bytes.starts_with(&[0x30, 0x82]) {
-        return Err("is DER, but PEM is expected ('openssl … -inform DER' converts it)".into());
+    if let Some(found) = der::sections(bytes) {
+        return found;
     }
-    let text: Zeroizing<String> = String::from_utf8_lossy(bytes).into_owned().into();
+    if let Some(what) = foreign::other(bytes) {
+        return Err(what.into());
+    }
+    let text = text(bytes);
+    let found = sections_of(&text)?;
+    match found.is_empty() {
+        // Base64 without the lines around it.
+        true => match Base64::decode_vec(&Zeroizing::new(text.split_whitespace().collect::<String>())) {
+            Ok(der) => der::sections(&Zeroizing::new(der)).unwrap_or(Ok(found)),
+            Err(_) => Ok(found),
+        },
+        false => Ok(found),
+    }
+}
+
+fn text(bytes: &[u8]) -> Zeroizing<String> {
+    let wide = |from_bytes: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|pair| from_bytes([pair[0], pair[1]]));
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
+    };
+    let text = match bytes {
+        // PowerShell writes UTF-16.
+        [0xFF, 0xFE, ..] | [b'-', 0, ..] => wide(u16::from_le_bytes),
+        [0xFE, 0xFF, ..] | [0, b'-', ..] => wide(u16::from_be_bytes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let text = Zeroizing::new(text);
+    // As it stands in JSON, or in one line of a variable. PEM itself has no backslash.
+    match text.contains("-----\\n") || text.contains("-----\\r\\n") {
+        true => Zeroizing::new(text.replace("\\r", "").replace("\\n", "\n").replace('"', "")),
+        false => text,
+    }
+}
+
+fn sections_of(text: &str) -> Result<Vec<Section>, String> {
     let mut lines = text.lines().map(str::trim).enumerate();
     let mut sections = Vec::new();
     while let Some((number, line)) = lines.next() {
@@ -82,7 +97,7 @@ mod tests {
             assert!(sections(text.as_bytes()).err().expect("an error").contains("line 2"), "{text}");
         }
         assert!(sections(b"-----BEGIN A-----\n-----BEGIN A-----\n-----END A-----").is_err());
-        assert!(sections(&[0x30, 0x82, 1, 0]).err().expect("an error").contains("DER"));
+        assert!(sections(&[0x30, 2, 5, 0]).err().expect("an error").contains("DER"));
     }
 
     proptest! {

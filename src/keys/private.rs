@@ -12,7 +12,7 @@ use sec1::{EcParameters, EcPrivateKey};
 use zeroize::Zeroizing;
 
 use super::cost;
-use super::pem::Section;
+use super::section::Section;
 use crate::wiped;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");

@@ -64,7 +64,7 @@ impl Compressor {
 
     /// Appends the compressed value to `to`.
     pub fn compress(&self, value: &[u8], to: &mut Vec<u8>) -> Result<()> {
-        let failed = |what: String| Error::Io(format!("the value can't be compressed: {what}"));
+        let failed = |what: String| Error::Io(format!("the value can't be compressed: {what}").into());
         match self.settings.algorithm {
             Algorithm::Gzip => self.gzip(value, to).map_err(failed),
             Algorithm::Zstd => self.zstd(value, to).map_err(|e| failed(e.to_string())),

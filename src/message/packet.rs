@@ -180,7 +180,7 @@ fn cipher_of(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Res
 }
 
 fn random(bytes: &mut [u8]) -> Result<()> {
-    getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}")))
+    getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}").into()))
 }
 
 /// Makes values of messages. Many threads may use one.
@@ -226,6 +226,11 @@ impl Decoder {
     pub fn decode(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
         if self.settings.user_data_only {
             return Ok(Decoded { timestamp_us: 0, payload: wire.clone(), size: ValueSize::same(wire.len()) });
+        }
+        if wire.is_empty() {
+            let what =
+                "not a SINETStream message: it is empty, as one is that clears the retained message of its topic";
+            return Err(Error::InvalidMessage(what.into()));
         }
         let (version, body) = match self.settings.format {
             MessageFormat::V3 if wire.starts_with(&MARKER_V3) && wire.len() >= HEADER_V3 => {

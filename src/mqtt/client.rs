@@ -1,6 +1,7 @@
 //! The handle of a client for the rest of the crate.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use super::session::{Session, Tally};
 use super::shared::{Shared, Status, closed_error};
 use super::state::{ConnectionEvent, ConnectionInfo, Listener};
 use crate::config::{Consistency, Role, Settings};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 
 /// One client. Dropping it says goodbye to the broker without waiting for anything.
@@ -198,6 +199,11 @@ impl Client {
         self.shared.inbox.is_ready()
     }
 
+    /// How many messages are there to receive.
+    pub fn waiting(&self) -> usize {
+        self.shared.inbox.waiting()
+    }
+
     /// Waits until that may have become so.
     pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
         let shared = self.shared.clone();
@@ -254,8 +260,8 @@ impl Client {
     }
 
     /// The error of a write whose time is up, with what stands in its way.
-    pub fn overdue(&self, what: &str) -> Error {
-        self.shared.look(|session| session.outgoing.overdue(what))
+    pub fn overdue(&self, what: &str, delivery: error::Delivery) -> Error {
+        self.shared.look(|session| session.outgoing.overdue(what, delivery))
     }
 
     /// Tells that something should be changed.
@@ -298,7 +304,7 @@ impl Client {
         self.begin_close_within(self.close_timeout);
     }
 
-    /// The same with this time for it.
+    /// The same, which takes this time at most instead of the configured one.
     pub fn begin_close_within(&self, timeout: Duration) {
         self.shared.begin_close(timeout);
     }
@@ -311,7 +317,8 @@ impl Client {
             let ended = status.wait_for(|status| matches!(status, Status::Ended { .. })).await;
             match ended.map(|status| status.clone()) {
                 Ok(Status::Ended { undelivered }) if undelivered > 0 => {
-                    Err(Error::Io(format!("closed, but {undelivered} messages could not be delivered")))
+                    let message = format!("closed, but {undelivered} messages could not be delivered");
+                    Err(Error::io(IoKind::Closed, message))
                 }
                 _ => Ok(()),
             }
@@ -326,6 +333,20 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // After a close, and after an end with its cause, everybody has been told.
+        if self.shared.close_deadline().is_none() && self.shared.refusal().is_none() {
+            let unconfirmed = self.shared.look(|session| session.outgoing.pending());
+            if unconfirmed > 0 {
+                // A subscriber that panics must not do so in a drop.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    tracing::warn!(
+                        "the writer to '{}' was dropped without a close, and messages are not confirmed that may have been \
+                         delivered: {unconfirmed}",
+                        self.topic
+                    );
+                }));
+            }
+        }
         self.shared.begin_close(Duration::ZERO);
     }
 }

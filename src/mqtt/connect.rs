@@ -53,9 +53,12 @@ pub(crate) async fn open(
 }
 
 async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Steps) -> Result<Box<Opened>, Refused> {
-    let link = Link::open(&plan.dialer, broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps)
-        .await
-        .map_err(Refused::ForNow)?;
+    let link = Link::open(&plan.dialer, broker, plan.tls.as_ref(), plan.web_socket.as_ref(), steps).await.map_err(
+        |error| match error {
+            Error::Authentication { .. } => Refused::ForGood(error),
+            _ => Refused::ForNow(error),
+        },
+    )?;
     let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Cause::Other, cause));
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();
@@ -119,7 +122,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                 let message = format!(
                     "connect {broker}: the broker asks for a further step of authentication (AUTH), which is not supported"
                 );
-                return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C }));
+                return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C, delivery: None }));
             }
             Some(_) => return Err(failed("CONNACK", "the broker's first packet is another one".into())),
         }
@@ -145,12 +148,12 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         _ => format!("{} (CONNACK code {code})", connack_text(code)),
     };
     let message = format!("connect {broker}: the broker refused the connection: {what}");
-    let not_accepted = |message| Error::Connection { message, cause: Cause::Refused(code) };
+    let not_accepted = |message| Error::Connection { message, cause: Cause::Refused(code), delivery: None };
     match code {
         4 | 5 | 0x86 | 0x87 | 0x8A | 0x8C => {
             let message =
                 format!("{message}; {}", if code == 0x8C { "check 'auth_method'".into() } else { who(connect) });
-            Refused::ForGood(Error::Authentication { message, code })
+            Refused::ForGood(Error::Authentication { message, code, delivery: None })
         }
         // Neither the version nor the client id will please it the next time.
         1 | 0x84 => {
@@ -159,8 +162,18 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         }
         2 | 0x85 => {
             let long = connect.version == Version::V31 && connect.client_id.len() > 23;
-            let hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" };
+            let mut hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" }.to_owned();
+            if code == 2 {
+                // Before MQTT 5 there is no code for it, so Mosquitto takes this one (max_keepalive).
+                let seconds = connect.keep_alive_s;
+                hint.push_str(&format!(
+                    "; a keep-alive that is too long for the broker is told so, too; 'connect.keepalive' is {seconds}"
+                ));
+            }
             Refused::ForGood(not_accepted(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
+        }
+        0x9C | 0x9D => {
+            Refused::ForNow(not_accepted(format!("{message}; name the broker that serves instead in 'brokers'")))
         }
         _ => Refused::ForNow(not_accepted(message)),
     }

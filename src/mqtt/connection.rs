@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use super::shared::Shared;
 use super::spare;
 use super::state::ConnectionEvent;
 use crate::config::Broker;
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, IoKind};
 use crate::wait::after;
 
 /// How many reads are done before other clients get their turn.
@@ -268,16 +269,21 @@ impl Connection<'_> {
                 "{message}; another client has connected with the client id '{}'",
                 self.shared.client_id()
             ))),
-            0x87 => Lost::ForGood(Error::Authorization { message, code: reason.code }),
-            _ => Lost::Connection(Error::Io(message)),
+            0x87 => Lost::ForGood(Error::Authorization { message, code: reason.code, delivery: None }),
+            _ => Lost::Connection(Error::io(IoKind::Refused(reason.code), message)),
         }
     }
 
     fn at_broker(&self, error: Error) -> Error {
         let at = |message: String| format!("broker {}: {message}", self.broker);
         match error {
-            Error::Authorization { message, code } => Error::Authorization { message: at(message), code },
-            Error::Io(message) => Error::Io(at(message)),
+            Error::Authorization { message, code, delivery } => {
+                Error::Authorization { message: at(message), code, delivery }
+            }
+            Error::Io(error) => {
+                let message = at(error.to_string());
+                Error::Io(error.with_message(message))
+            }
             other => other,
         }
     }
@@ -287,8 +293,13 @@ impl Connection<'_> {
         if self.shared.flush().is_ok() {
             self.link.shutdown();
             // Not a part of what waits for as long as the connection lives.
-            Box::pin(self.link.closed()).await;
+            Box::pin(self.link.closed(self.time_to_close())).await;
         }
+    }
+
+    /// Until a close has to have ended.
+    fn time_to_close(&self) -> Duration {
+        self.shared.close_deadline().map_or(Duration::MAX, |by| by.saturating_duration_since(Instant::now()))
     }
 
     fn lost(&self, cause: &str) -> Lost {
@@ -307,6 +318,6 @@ impl Connection<'_> {
     }
 
     fn lost_error(&self, cause: &str) -> Error {
-        Error::Io(format!("the connection to {} is lost: {cause}", self.broker))
+        Error::io(IoKind::Lost, format!("the connection to {} is lost: {cause}", self.broker))
     }
 }

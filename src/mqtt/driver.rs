@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::backoff::{Backoff, STABLE};
 use super::connect::{self, Opened, Refused};
 use super::connection::{self, Lost};
 use super::leftover;
+use super::patience::Patience;
 use super::plan::Plan;
+use super::protocol::Connect;
 use super::session::Session;
 use super::shared::Shared;
 use super::state::ConnectionEvent;
 use super::steps::Steps;
 use super::suspicion::Suspicion;
-use crate::config::Version;
+use crate::config::{Credentials, Version};
 use crate::error::{Error, Result};
 
 /// Runs a client from its opening to its end.
@@ -60,11 +62,23 @@ struct Driver<'a> {
     last_failure: Instant,
     /// An attempt was made for the sake of a close.
     tried_for_close: bool,
+    /// The login, as it was read the last time.
+    credentials: Option<Credentials>,
+    /// For a broker that refuses the login.
+    for_login: Patience,
     suspicion: Suspicion,
 }
 
 /// The client has been closed in good order.
 struct Closed;
+
+/// What became of an attempt to open the client.
+enum First {
+    /// It was open until its connection was lost, or it was closed.
+    Ended(std::result::Result<Error, Closed>),
+    /// The next attempt may do better.
+    Failed(Error),
+}
 
 impl<'a> Driver<'a> {
     fn new(shared: &'a Shared, plan: &'a Plan) -> Driver<'a> {
@@ -78,6 +92,8 @@ impl<'a> Driver<'a> {
             session_of: None,
             last_failure: Instant::now(),
             tried_for_close: false,
+            credentials: plan.connect.credentials.clone(),
+            for_login: Patience::new(plan.retry_login),
             suspicion: Suspicion::default(),
         }
     }
@@ -109,8 +125,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Opens the client with the first broker that does all that is needed for it, and serves that connection until it is
-    /// lost. A refused login or subscription is final: no next broker is asked.
+    /// Opens the client and serves its first connection until that is lost. As long as the plan says it is tried again.
     async fn open(&mut self) -> Result<std::result::Result<Error, Closed>> {
         tokio::select! {
             biased;
@@ -121,21 +136,49 @@ impl<'a> Driver<'a> {
             }
             () = self.shared.closing() => return Ok(Err(Closed)),
         }
+        let mut for_broker = Patience::new(self.plan.retry_first);
+        loop {
+            let cause = match self.open_once().await? {
+                First::Ended(end) => return Ok(end),
+                First::Failed(error) => error,
+            };
+            let is_login = matches!(cause, Error::Authentication { .. });
+            let left = if is_login { self.for_login.left() } else { for_broker.left() };
+            let Some(left) = left else { return Err(cause) };
+            if is_login {
+                self.has_another_login().await;
+            }
+            let delay = self.delay().min(left);
+            let broker = self.plan.brokers[0].to_string();
+            self.shared.announce(ConnectionEvent::Retrying { delay, broker, cause });
+            tokio::select! {
+                biased;
+                () = self.shared.closing() => return Ok(Err(Closed)),
+                () = sleep(delay) => {}
+            }
+        }
+    }
+
+    /// Opens the client with the first broker that does all that is needed for it. After a refused login no next broker is asked,
+    /// and a refused subscription is final.
+    async fn open_once(&mut self) -> Result<First> {
         let mut failures = Vec::new();
         for broker in 0..self.plan.brokers.len() {
             self.broker = broker;
+            let connect = Connect { credentials: self.credentials.clone(), ..self.plan.connect.clone() };
             let opened = tokio::select! {
                 biased;
-                opened = leftover::open(self.plan, &self.plan.connect, &self.plan.brokers[broker]) => opened,
-                () = self.shared.closing() => return Ok(Err(Closed)),
+                opened = leftover::open(self.plan, &connect, &self.plan.brokers[broker]) => opened,
+                () = self.shared.closing() => return Ok(First::Ended(Err(Closed))),
             };
             let failure = match opened {
                 Ok(opened) => match self.serve(opened).await {
-                    Ok(()) => return Ok(Err(Closed)),
+                    Ok(()) => return Ok(First::Ended(Err(Closed))),
                     Err(Lost::ForGood(error)) => return Err(error),
                     Err(Lost::Connection(error) | Lost::Closed(error)) if self.shared.is_opening() => error,
-                    Err(Lost::Connection(error) | Lost::Closed(error)) => return Ok(Ok(error)),
+                    Err(Lost::Connection(error) | Lost::Closed(error)) => return Ok(First::Ended(Ok(error))),
                 },
+                Err(Refused::ForGood(error @ Error::Authentication { .. })) => return Ok(First::Failed(error)),
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => error,
             };
@@ -144,12 +187,13 @@ impl<'a> Driver<'a> {
             self.shared.with(Session::start_over);
             failures.push(failure);
         }
-        Err(all_failed(failures))
+        Ok(First::Failed(all_failed(failures)))
     }
 
     /// Serves a connection until the client is closed or the connection is lost.
     async fn serve(&mut self, mut opened: Box<Opened>) -> std::result::Result<(), Lost> {
         let (shared, plan) = (self.shared, self.plan);
+        self.for_login.renew();
         // Another broker's session is not this one, even if it has one under the same client id.
         let resumes = match self.session_of {
             None => opened.session_present,
@@ -200,13 +244,47 @@ impl<'a> Driver<'a> {
             let broker = self.plan.brokers[self.broker].to_string();
             self.shared.announce(ConnectionEvent::Retrying { delay, broker, cause });
             let hurried = self.pause(planned).await;
-            match self.attempt().await {
+            let mut attempt = self.attempt().await;
+            if let Err(Refused::ForGood(Error::Authentication { .. })) = &attempt
+                && self.has_another_login().await
+            {
+                attempt = self.attempt().await;
+            }
+            match attempt {
                 Ok(opened) => return Ok(opened),
+                Err(Refused::ForGood(error @ Error::Authentication { .. })) if self.for_login.left().is_some() => {
+                    self.hindered(&error);
+                    cause = error;
+                }
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => cause = error,
             }
             // An attempt for the sake of a write is one more, and takes the place of none.
             next = (hurried && !self.tried_for_close).then_some(planned);
+        }
+    }
+
+    /// Whether the configuration file has another login by now than the one that was refused. It is shown to the broker once, so
+    /// that a wrong password does not lock the account.
+    async fn has_another_login(&mut self) -> bool {
+        let Some(file) = self.plan.login_file.clone() else { return false };
+        // A login that has lost its password is a file that is only half written, and nobody becomes anonymous unasked.
+        let has_password = self.credentials.as_ref().is_some_and(|login| login.password.is_some());
+        match tokio::task::spawn_blocking(move || file.read()).await {
+            Ok(Ok(Some(read))) if has_password && read.password.is_none() => false,
+            Ok(Ok(read @ Some(_))) if read != self.credentials => {
+                self.credentials = read;
+                true
+            }
+            Ok(Ok(_)) => false,
+            Ok(Err(error)) => {
+                tracing::warn!("the login is refused, and the configuration can't be read again: {error}");
+                false
+            }
+            Err(error) => {
+                tracing::warn!("reading the configuration again: {error}");
+                false
+            }
         }
     }
 
@@ -244,6 +322,7 @@ impl<'a> Driver<'a> {
     async fn attempt(&mut self) -> std::result::Result<Box<Opened>, Refused> {
         let mut connect = self.plan.connect.clone();
         connect.client_id = self.shared.client_id().to_owned();
+        connect.credentials.clone_from(&self.credentials);
         let is_its_own = self.session_of == Some(self.broker);
         if connect.version == Version::V5 {
             // Where our session is, a clean start has been made already.
@@ -255,10 +334,15 @@ impl<'a> Driver<'a> {
             false => leftover::open(self.plan, &connect, address).await,
         };
         if let Err(Refused::ForNow(error)) = &result {
-            self.last_failure = Instant::now();
-            self.shared.with(|session| session.outgoing.hindered(error));
+            self.hindered(error);
         }
         result
+    }
+
+    /// An attempt to come back has failed, and another one follows.
+    fn hindered(&mut self, cause: &Error) {
+        self.last_failure = Instant::now();
+        self.shared.with(|session| session.outgoing.hindered(cause));
     }
 }
 
@@ -271,5 +355,5 @@ fn all_failed(mut failures: Vec<Error>) -> Error {
     }
     let cause = failures.iter().rev().find_map(Error::cause).unwrap_or(crate::error::Cause::Other);
     let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
-    Error::Connection { message: messages.join("; "), cause }
+    Error::Connection { message: messages.join("; "), cause, delivery: None }
 }

@@ -77,6 +77,11 @@ impl Inbox {
         (state.charged.len(), state.bytes)
     }
 
+    /// Messages that wait.
+    pub fn waiting(&self) -> usize {
+        lock(&self.state).waiting.len()
+    }
+
     /// False: stop reading from the socket.
     pub fn has_room(&self) -> bool {
         lock(&self.state).has_room()

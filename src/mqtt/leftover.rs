@@ -4,6 +4,8 @@
 //! message under one of them for the old one, or have no room for new ones, and MQTT 3.1.1 has no words for that. There is
 //! nothing else in it for a writer, so it is discarded. Readers go on with theirs.
 
+use std::time::Duration;
+
 use super::connect::{self, Opened, Refused};
 use super::plan::Plan;
 use super::protocol::Connect;
@@ -38,5 +40,5 @@ pub(crate) fn keeps_untold(connect: &Connect) -> bool {
 
 async fn hang_up(opened: Box<Opened>) {
     connect::say_goodbye(&opened.link);
-    opened.link.closed().await;
+    opened.link.closed(Duration::MAX).await;
 }

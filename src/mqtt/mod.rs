@@ -16,6 +16,7 @@ mod driver;
 mod inbox;
 mod leftover;
 mod link;
+mod patience;
 mod plan;
 #[cfg(feature = "cli")]
 pub(crate) mod probe;

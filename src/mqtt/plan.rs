@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::link::{Dialer, Network, Tls};
 use super::protocol::{Connect, Will};
 use super::runtime::Runtime;
-use crate::config::{Broker, Consistency, Role, Settings, WebSocketSettings};
+use crate::config::{Broker, Consistency, LoginFile, Role, Settings, WebSocketSettings};
 use crate::error::Result;
 use crate::material::KeyMaterial;
 
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub tls: Option<Tls>,
     pub web_socket: Option<WebSocketSettings>,
     pub connect: Connect,
+    /// Where the login can be read again.
+    pub login_file: Option<LoginFile>,
     pub connection_timeout: Duration,
     /// What a reader subscribes to; empty for a writer.
     pub topics: Vec<String>,
@@ -38,6 +40,10 @@ pub(crate) struct Plan {
     pub retain: bool,
     /// Come back after a loss.
     pub reconnect: bool,
+    /// How long the opening tries again.
+    pub retry_first: Duration,
+    /// How long a refused login is tried again.
+    pub retry_login: Duration,
     pub reconnect_min: Duration,
     pub reconnect_max: Duration,
     /// Lives until the driver has ended.
@@ -54,7 +60,7 @@ impl Plan {
         environment: Environment,
     ) -> Result<Plan> {
         Ok(Plan {
-            dialer: Dialer::new(environment.network),
+            dialer: Dialer::new(environment.network, settings.proxy.clone()),
             brokers: settings.brokers.clone(),
             tls: settings.tls.as_ref().map(|tls| Tls::new(tls, material)).transpose()?,
             web_socket: settings.web_socket.clone(),
@@ -67,11 +73,14 @@ impl Plan {
                 will,
                 properties: settings.connect_properties.clone(),
             },
+            login_file: settings.login_file.clone(),
             connection_timeout: settings.connection_timeout,
             topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
             qos: settings.consistency,
             retain: settings.retain,
             reconnect: settings.automatic_reconnect,
+            retry_first: settings.retry_first,
+            retry_login: settings.retry_login,
             reconnect_min: settings.reconnect_min,
             reconnect_max: settings.reconnect_max,
             runtime: environment.runtime,

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use bytes::BytesMut;
 
-use super::link::READ;
+use super::link::{MAX_READ, READ};
 
 thread_local! {
     static SPARE: Cell<BytesMut> = Cell::default();
@@ -23,7 +23,8 @@ pub(crate) fn borrow(input: &mut BytesMut) {
 pub(crate) fn give_back(input: &mut BytesMut) {
     if input.is_empty() {
         let mut buffer = std::mem::take(input);
-        if buffer.try_reclaim(READ) {
+        // One that a large packet needed is not kept for what usually comes.
+        if buffer.try_reclaim(READ) && buffer.capacity() <= MAX_READ {
             SPARE.set(buffer);
         }
     }
@@ -54,5 +55,10 @@ mod tests {
         assert_eq!(other.capacity(), 0);
         borrow(&mut one);
         assert!(one.capacity() >= READ, "the buffer of the other connection");
+
+        one.reserve(2 * MAX_READ);
+        give_back(&mut one);
+        borrow(&mut other);
+        assert_eq!(other.capacity(), 0, "a large one is not kept");
     }
 }

@@ -10,6 +10,10 @@ use tokio::time::Instant;
 pub(crate) enum Step {
     Dns,
     Tcp,
+    /// A Unix socket, in place of both.
+    Socket,
+    /// The proxy has connected to the broker.
+    Proxy,
     Tls,
     WebSocket,
     /// CONNECT and its CONNACK.
@@ -21,6 +25,8 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Step::Dns => "DNS",
             Step::Tcp => "TCP",
+            Step::Socket => "socket",
+            Step::Proxy => "proxy",
             Step::Tls => "TLS",
             Step::WebSocket => "WebSocket",
             Step::Login => "login",

@@ -16,7 +16,7 @@ use super::log::{self, Loaded, Place};
 use super::refused::Refused;
 use super::shared::{Life, Message, Shared, State};
 use crate::config::AcceptedBy;
-use crate::error::Error;
+use crate::error::{Delivery, Error, IoKind};
 use crate::metrics::now_us;
 use crate::mqtt::{Client, PendingWrite, ValueSize, Way, closed_error};
 use crate::wait::after;
@@ -255,7 +255,7 @@ impl<'a> Feeder<'a> {
             "the message was dropped: it has been in the outbox for longer than 'max_age' ({:?})",
             self.max_age()
         );
-        self.shared.give_up(message.record.number, Error::Io(why));
+        self.shared.give_up(message.record.number, Error::io(IoKind::TimedOut, why));
         let now = Instant::now();
         if self.expiry_told.is_none_or(|told| now - told >= TOLD_AGAIN) {
             self.expiry_told = Some(now);
@@ -407,14 +407,12 @@ impl<'a> Feeder<'a> {
         await_keeper(self.shared, |state| state.stored == state.next || state.life == Life::Ended).await;
         let stays = self.shared.stays();
         self.shared.fail_waiting(&match (closing, self.shared.accepted_by) {
-            (_, AcceptedBy::Disk) => Error::Io(format!(
+            (_, AcceptedBy::Disk) => closed(format!(
                 "the client was closed before the disk has taken the message for the outbox '{}'; it may be sent all the same",
                 self.shared.directory.display()
             )),
-            (Some(_), _) => {
-                Error::Io(format!("the client was closed before the message was confirmed; {stays}"))
-            }
-            (None, _) => noted(refusal, &stays),
+            (Some(_), _) => closed(format!("the client was closed before the message was confirmed; {stays}")),
+            (None, _) => noted(refusal, &stays).of_message(Delivery::Unknown),
         });
         self.shared.end();
         await_keeper(self.shared, |state| state.life == Life::Ended).await;
@@ -432,13 +430,22 @@ async fn await_keeper(shared: &Shared, wanted: fn(&State) -> bool) {
     let _ = timeout(shared.close_timeout, reached).await;
 }
 
+fn closed(message: String) -> Error {
+    Error::io(IoKind::Closed, message).of_message(Delivery::Unknown)
+}
+
 /// The same error, and what becomes of the message.
 fn noted(error: Error, note: &str) -> Error {
     match error {
-        Error::Io(message) => Error::Io(format!("{message}; {note}")),
-        Error::Connection { message, cause } => Error::Connection { message: format!("{message}; {note}"), cause },
-        Error::Authentication { message, code } => {
-            Error::Authentication { message: format!("{message}; {note}"), code }
+        Error::Io(error) => {
+            let message = format!("{error}; {note}");
+            Error::Io(error.with_message(message))
+        }
+        Error::Connection { message, cause, delivery } => {
+            Error::Connection { message: format!("{message}; {note}"), cause, delivery }
+        }
+        Error::Authentication { message, code, delivery } => {
+            Error::Authentication { message: format!("{message}; {note}"), code, delivery }
         }
         other => other,
     }
@@ -455,7 +462,7 @@ async fn keep_time(shared: &Shared, client: &Client) -> Infallible {
                 true => "the message is not confirmed; it stays in the outbox, and is delivered later",
                 false => "the disk has not taken the message; it may be delivered all the same",
             };
-            shared.expire(number, &client.overdue(what));
+            shared.expire(number, &client.overdue(what, Delivery::Unknown));
         }
         let next = shared.with(|state| {
             let close = state.closing.map(|closing| closing.deadline);

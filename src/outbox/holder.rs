@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, IoKind, Result};
 
 const NAME: &str = "lock";
 
@@ -18,7 +18,10 @@ impl Holder {
     pub fn take(directory: &Path) -> Result<Holder> {
         let file = directory.join(NAME);
         let failed = |e: io::Error| {
-            Error::Io(format!("the outbox '{}' can't be opened: '{NAME}' can't be locked: {e}", directory.display()))
+            Error::io(
+                IoKind::Other,
+                format!("the outbox '{}' can't be opened: '{NAME}' can't be locked: {e}", directory.display()),
+            )
         };
         let mut file = match open_locked(&file) {
             Ok(Some(locked)) => locked,
@@ -54,10 +57,11 @@ fn in_use(directory: &Path, file: &Path) -> Error {
         Some(id) => format!("process {id}"),
         None => "another process".to_owned(),
     };
-    Error::Io(format!(
-        "the outbox '{}' is in use by {owner}; each writer needs an 'outbox.directory' of its own",
-        directory.display()
-    ))
+    let directory = directory.display();
+    Error::io(
+        IoKind::Other,
+        format!("the outbox '{directory}' is in use by {owner}; each writer needs an 'outbox.directory' of its own"),
+    )
 }
 
 /// `None`: somebody else has it.

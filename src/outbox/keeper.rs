@@ -10,7 +10,7 @@ use super::log::Log;
 use super::record::Record;
 use super::shared::{Life, Message, Shared};
 use crate::config::SyncRule;
-use crate::error::Error;
+use crate::error::{Delivery, Error, IoKind};
 use crate::lock::lock;
 
 /// What is done is written down at most that often: after the death of the process what was confirmed meanwhile is sent again.
@@ -112,10 +112,13 @@ impl Keeper<'_> {
             self.sync_at.get_or_insert(Instant::now() + time);
         }
         let directory = self.shared.directory.display();
-        let refused =
-            |e: &std::io::Error, what| Error::Io(format!("the outbox '{directory}' can't be written: {e}; {what}"));
-        let failure = appended.as_ref().err().map(|e| refused(e, "the message was not sent"));
-        let doubt = synced.as_ref().err().map(|e| refused(e, "the message may be delivered all the same"));
+        let refused = |e: &std::io::Error, what, became| {
+            let message = format!("the outbox '{directory}' can't be written: {e}; {what}");
+            Error::io(IoKind::Other, message).of_message(became)
+        };
+        let failure = appended.as_ref().err().map(|e| refused(e, "the message was not sent", Delivery::NotSent));
+        let doubt =
+            synced.as_ref().err().map(|e| refused(e, "the message may be delivered all the same", Delivery::Unknown));
         self.note(appended.err().or(synced.err()).map(|e| format!("the disk refuses messages: {e}")));
         self.shared.stored(batch, lost, failure, doubt, || self.log.places());
     }

@@ -25,12 +25,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::config::{AcceptedBy, OutboxSettings, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Error, IoKind, Result};
 use crate::metrics::{Counters, now_us};
 use crate::mqtt::{Client, ConnectionInfo, Ended, Listener, ValueSize, Way, closed_error};
 use crate::wait::after;
@@ -65,8 +66,9 @@ impl Outbox {
         listener: Option<Listener>,
         connect: impl FnOnce(Listener) -> Result<Client>,
     ) -> Result<(Outbox, Arc<Client>)> {
-        let failed =
-            |e: std::io::Error| Error::Io(format!("the outbox '{}' can't be opened: {e}", of.directory.display()));
+        let failed = |e: std::io::Error| {
+            Error::io(IoKind::Other, format!("the outbox '{}' can't be opened: {e}", of.directory.display()))
+        };
         let files: Arc<dyn Files> = Arc::new(SystemFiles::new(&of.directory).map_err(failed)?);
         let holder = Holder::take(&of.directory)?;
         let topic = settings.written_topic();
@@ -139,9 +141,9 @@ impl Outbox {
         }
     }
 
-    /// Begins an orderly close; see [`Outbox::closed`]. From now on nothing is accepted.
-    pub fn begin_close(&self) {
-        let deadline = after(self.shared.close_timeout);
+    /// Begins an orderly close, which takes this time at most; see [`Outbox::closed`]. From now on nothing is accepted.
+    pub fn begin_close(&self, timeout: Duration) {
+        let deadline = after(timeout);
         self.shared.begin_close(Closing { deadline, dropped: false }, closed_error());
     }
 
@@ -156,10 +158,11 @@ impl Outbox {
                     (false, _) => progress.await,
                     (true, AcceptedBy::Broker) if left > 0 => {
                         let directory = shared.directory.display();
-                        return Err(Error::Io(format!(
+                        let what = format!(
                             "closed, but {left} messages are not confirmed; they stay in the outbox '{directory}', and are \
                              sent when that is opened again"
-                        )));
+                        );
+                        return Err(Error::io(IoKind::TimedOut, what));
                     }
                     (true, _) => return Ok(()),
                 }

@@ -15,7 +15,7 @@ use super::log::Place;
 use super::queue::Queue;
 use super::record::Record;
 use crate::config::{AcceptedBy, OutboxSettings, SyncRule};
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::lock::lock;
 use crate::metrics::Counters;
 use crate::mqtt::{ConnectionEvent, Listener, ValueSize};
@@ -273,7 +273,8 @@ impl Shared {
 
     fn too_large(&self, bytes: u64) -> Error {
         let (directory, most) = (self.directory.display(), self.max_bytes);
-        Error::Io(format!("a message of {bytes} bytes is larger than the outbox '{directory}' ({most} bytes)"))
+        let message = format!("a message of {bytes} bytes is larger than the outbox '{directory}' ({most} bytes)");
+        Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent)
     }
 
     /// Who waits for room leaves the queue.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::hearers::Hearer;
 use super::shared::Shared;
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, Result};
 use crate::metrics::now_us;
 use crate::mqtt::{Client, ValueSize, Way};
 
@@ -83,7 +83,7 @@ impl Write {
         self.leave();
         self.shared.counters.error();
         let directory = self.shared.directory.display();
-        self.client.overdue(&format!("the outbox '{directory}' is full; the message was not sent"))
+        self.client.overdue(&format!("the outbox '{directory}' is full; the message was not sent"), Delivery::NotSent)
     }
 
     /// Nobody will ask how it ended. If it was accepted, it stays in the outbox.

@@ -26,6 +26,11 @@ impl Authority {
         Authority { pem, issuer: Issuer::new(params, key) }
     }
 
+    /// Its private key, for what only openssl makes.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A server's certificate that is valid for these names.
     pub fn sign(&self, names: &[&str]) -> Certificate {
         self.sign_params(server_params(names))

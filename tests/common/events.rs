@@ -46,4 +46,12 @@ impl Events {
             other => unreachable!("{other:?}"),
         }
     }
+
+    /// Waits for an attempt to connect that has failed with these words.
+    #[track_caller]
+    pub fn failed(&self, words: &str) {
+        self.skip_to(
+            |event| matches!(event, ConnectionEvent::Retrying { cause, .. } if cause.to_string().contains(words)),
+        );
+    }
 }

@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod command;
 pub mod events;
 pub mod http;
+pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod scripted;

@@ -30,11 +30,22 @@ pub struct Negotiated {
     pub chain: usize,
     /// A session of before was taken up again.
     pub is_resumed: bool,
+    /// Of ALPN.
+    pub protocol: Option<String>,
 }
 
 impl TlsPeer {
     /// Lets any client in, and asks for a certificate of the run's authority without insisting on it.
     pub fn start(certificate: &Certificate, versions: &[&'static SupportedProtocolVersion]) -> TlsPeer {
+        TlsPeer::start_with_protocols(certificate, versions, &[])
+    }
+
+    /// With a choice of protocols (ALPN).
+    pub fn start_with_protocols(
+        certificate: &Certificate,
+        versions: &[&'static SupportedProtocolVersion],
+        protocols: &[&str],
+    ) -> TlsPeer {
         let provider = Arc::new(ring::default_provider());
         let certificates =
             |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).map(|der| der.expect("PEM")).collect::<Vec<_>>();
@@ -45,12 +56,13 @@ impl TlsPeer {
             .build()
             .expect("a verifier");
         let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes()).expect("a key");
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("versions")
             .with_client_cert_verifier(verifier)
             .with_single_cert(certificates(&certificate.pem), key)
             .expect("a configuration");
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (tell, seen) = channel();
@@ -84,6 +96,7 @@ fn serve(tcp: TcpStream, config: Arc<ServerConfig>, tell: &Sender<Negotiated>) {
         version: stream.conn.protocol_version().expect("a version"),
         suite: format!("{:?}", suite.suite()),
         chain: stream.conn.peer_certificates().map_or(0, <[_]>::len),
+        protocol: stream.conn.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
         is_resumed: stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
     };
     let _ = tell.send(negotiated);

@@ -1,5 +1,8 @@
-//! Measures one row with the Rust API, and prints one line of JSON.
+//! Measures one row with one client, and prints one line of JSON.
 
+mod client;
+mod clients;
+mod many;
 mod reads;
 mod target;
 mod writes;
@@ -8,8 +11,7 @@ use std::process::ExitCode;
 
 use bench_tools::Outcome;
 use bench_tools::options::Options;
-
-const CLIENT: &str = "sinetstream-rust";
+use bench_tools::row::Kind;
 
 fn main() -> ExitCode {
     match run() {
@@ -24,7 +26,14 @@ fn main() -> ExitCode {
 fn run() -> Outcome {
     let options = Options::parse(std::env::args().skip(1))?;
     let row = options.row()?;
-    let measured = if row.is_write() { writes::measure(&options, &row)? } else { reads::measure(&options, &row)? };
-    measured.print(CLIENT, &row.name);
+    let client = client::named(options.get("client")?)?;
+    let name = options.find("label").unwrap_or(options.get("client")?);
+    match row.kind {
+        Kind::Write { .. } | Kind::BlockingWrite { .. } => {
+            writes::measure(&*client, &options, &row)?.print(name, &row.name);
+        }
+        Kind::Read | Kind::BlockingRead => reads::measure(&*client, &options, &row)?.print(name, &row.name),
+        Kind::Clients { count } => many::measure(&*client, &options, &row, count)?.print(name, &row.name),
+    }
     Ok(())
 }

@@ -1,26 +1,53 @@
-//! Where to connect to: the parameters that writers and readers share.
+//! Where a client connects to, and what for.
+
+use std::sync::Arc;
 
 use bench_tools::Outcome;
 use bench_tools::options::Options;
+use bench_tools::presence::Presence;
 use bench_tools::row::Row;
-use sinetstream::Consistency;
-use sinetstream::config::{Map, Value};
 
-pub fn parameters(options: &Options) -> Outcome<Map> {
-    let mut parameters: Vec<(&str, Value)> = vec![("brokers", options.get("broker")?.into())];
-    if let Some(authority) = options.find("ca") {
-        parameters.push(("tls", [("ca_certs", authority)].into()));
-    }
-    if let Some(user) = options.find("user") {
-        parameters.push(("username_pw", [("username", user), ("password", options.get("password")?)].into()));
-    }
-    Ok(parameters.into_iter().collect())
+#[derive(Clone)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+    /// The authority of a broker with TLS, a PEM file; `None` without TLS.
+    pub authority: Option<String>,
+    /// The name and the password, when the broker asks for them.
+    pub login: Option<(String, String)>,
+    pub topic: String,
+    pub qos: u8,
+    /// Bytes of a value.
+    pub size: usize,
+    /// Of a client among many: its number.
+    pub number: usize,
+    /// Of a client among many: it comes back by itself after a lost connection, and tells here whether it has one.
+    pub presence: Option<Arc<Presence>>,
 }
 
-pub fn consistency(row: &Row) -> Consistency {
-    match row.qos {
-        0 => Consistency::AtMostOnce,
-        1 => Consistency::AtLeastOnce,
-        _ => Consistency::ExactlyOnce,
+impl Target {
+    pub fn new(options: &Options, row: &Row, topic: String) -> Outcome<Target> {
+        let broker = options.get("broker")?;
+        let (host, port) = broker.rsplit_once(':').ok_or_else(|| format!("--broker {broker} has no port"))?;
+        let login = match options.find("user") {
+            Some(user) => Some((user.to_owned(), options.get("password")?.to_owned())),
+            None => None,
+        };
+        Ok(Target {
+            host: host.to_owned(),
+            port: port.parse().map_err(|e| format!("--broker {broker}: {e}"))?,
+            authority: options.find("ca").map(str::to_owned),
+            login,
+            topic,
+            qos: row.qos,
+            size: row.size,
+            number: 0,
+            presence: None,
+        })
+    }
+
+    /// A client identifier that no other client has.
+    pub fn client_id(&self) -> String {
+        format!("bench-{}-{}", std::process::id(), self.number)
     }
 }

@@ -1,6 +1,5 @@
 //! Writes: warm up, reset, write, and count what has arrived.
 
-use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,39 +10,28 @@ use bench_tools::measured::Measured;
 use bench_tools::meter::Meter;
 use bench_tools::options::Options;
 use bench_tools::row::{Kind, Row};
-use sinetstream::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder};
 
-use crate::target;
+use crate::client::{BlockingWriter, Client};
+use crate::target::Target;
 
-pub fn measure(options: &Options, row: &Row) -> Outcome<Measured> {
+pub fn measure(client: &dyn Client, options: &Options, row: &Row) -> Outcome<Measured> {
     let value = vec![b'v'; row.size];
-    let builder = builder(options, row)?;
+    let target = Target::new(options, row, row.write_topic())?;
     match row.kind {
         Kind::BlockingWrite { threads } => {
-            let writer = builder.open()?;
-            let measured = frame(options, row, |time, into| write_blocking(&writer, &value, threads, time, into))?;
+            let writer = client.blocking_writer(&target)?;
+            let measured = frame(options, row, |time, into| write_blocking(&*writer, &value, threads, time, into))?;
             writer.close()?;
             Ok(measured)
         }
         Kind::Write { window } => {
-            let writer = pollster::block_on(builder.open_async())?;
-            let measured = frame(options, row, |time, into| {
-                pollster::block_on(write_async(&writer, &value, window, time, into));
-            })?;
-            pollster::block_on(writer.close())?;
+            let mut writer = client.writer(&target, window)?;
+            let measured = frame(options, row, |time, into| writer.write_for(&value, time, into))?;
+            writer.close()?;
             Ok(measured)
         }
-        Kind::Read | Kind::BlockingRead => unreachable!("not a row of writes"),
+        _ => Err("not a row of writes".into()),
     }
-}
-
-fn builder(options: &Options, row: &Row) -> Outcome<MessageWriterBuilder<[u8]>> {
-    Ok(MessageWriter::<[u8]>::builder()
-        .no_config(true)
-        .service_type("mqtt")
-        .topic(row.write_topic())
-        .consistency(target::consistency(row))
-        .parameters(target::parameters(options)?))
 }
 
 /// `write` adds the messages that did well, and what went wrong.
@@ -71,38 +59,8 @@ fn frame(options: &Options, row: &Row, mut write: impl FnMut(Duration, &mut Meas
     Ok(measured)
 }
 
-/// One task writes without waiting, but with no more than a window of unconfirmed messages.
-async fn write_async(
-    writer: &AsyncMessageWriter<[u8]>,
-    value: &[u8],
-    window: usize,
-    time: Duration,
-    into: &mut Measured,
-) {
-    let mut count = |result: sinetstream::Result<()>| match result {
-        Ok(()) => into.messages += 1,
-        Err(error) => into.error(error),
-    };
-    let mut under_way = VecDeque::with_capacity(window);
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        if under_way.len() == window
-            && let Some(sent) = under_way.pop_front()
-        {
-            count(sent.await);
-        }
-        match writer.send(value).await {
-            Ok(sent) => under_way.push_back(sent),
-            Err(error) => count(Err(error)),
-        }
-    }
-    for sent in under_way {
-        count(sent.await);
-    }
-}
-
 /// Threads that write to one writer, each message when the one before is confirmed.
-fn write_blocking(writer: &MessageWriter<[u8]>, value: &[u8], threads: usize, time: Duration, into: &mut Measured) {
+fn write_blocking(writer: &dyn BlockingWriter, value: &[u8], threads: usize, time: Duration, into: &mut Measured) {
     let end = Instant::now() + time;
     let parts: Vec<Measured> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| write_until(writer, value, end))).collect();
@@ -116,7 +74,7 @@ fn write_blocking(writer: &MessageWriter<[u8]>, value: &[u8], threads: usize, ti
     }
 }
 
-fn write_until(writer: &MessageWriter<[u8]>, value: &[u8], end: Instant) -> Measured {
+fn write_until(writer: &dyn BlockingWriter, value: &[u8], end: Instant) -> Measured {
     let mut part = Measured { latencies: Latencies::default(), ..Measured::default() };
     let mut before = Instant::now();
     while before < end {

@@ -18,7 +18,7 @@ const USAGE: &str = "usage: bench-tools sink
        bench-tools feed --broker HOST:PORT
        bench-tools raw --row ROW --broker HOST:PORT --warm SECONDS --seconds SECONDS
                        [--counter HOST:PORT] [--feeder HOST:PORT]
-       bench-tools report FILE";
+       bench-tools report FILE [FOLDER]";
 
 fn main() -> ExitCode {
     match run() {
@@ -34,7 +34,7 @@ fn run() -> Outcome {
     let mut words = std::env::args().skip(1);
     let command = words.next().unwrap_or_default();
     if command == "report" {
-        return report::run(&words.next().ok_or(USAGE)?);
+        return report::run(&words.next().ok_or(USAGE)?, words.next().as_deref());
     }
     let options = Options::parse(words)?;
     match command.as_str() {

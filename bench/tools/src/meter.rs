@@ -36,8 +36,22 @@ fn cpu() -> Duration {
 
 /// The most physical memory that the process has had.
 pub fn peak_kib() -> u64 {
+    status("VmHWM:")
+}
+
+/// The physical memory that the process has now.
+pub fn resident_kib() -> u64 {
+    status("VmRSS:")
+}
+
+/// The threads of the process.
+pub fn threads() -> u64 {
+    status("Threads:")
+}
+
+fn status(field: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
@@ -52,6 +66,7 @@ mod tests {
             std::hint::black_box(vec![1u8; 1 << 16]);
         }
         assert!(meter.elapsed() >= TICK);
-        assert!(peak_kib() > 100);
+        assert!(peak_kib() >= resident_kib() && resident_kib() > 100);
+        assert!(threads() >= 1);
     }
 }

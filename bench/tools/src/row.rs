@@ -1,4 +1,4 @@
-//! What a row measures, from its name: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`.
+//! What a row measures, from its name: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`, or `clients/N/BROKER/qQOS/SIZE`.
 
 use std::str::FromStr;
 
@@ -14,6 +14,8 @@ pub enum Kind {
     Read,
     /// A thread fetches messages.
     BlockingRead,
+    /// So many clients in one process, half of them writers and half readers.
+    Clients { count: usize },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +29,6 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn is_write(&self) -> bool {
-        matches!(self.kind, Kind::Write { .. } | Kind::BlockingWrite { .. })
-    }
-
     /// Where a writer writes. Mosquitto's counting subscriber takes QoS 0 only, so it costs the other rows nothing.
     pub fn write_topic(&self) -> String {
         format!("bench/{}", self.qos)
@@ -49,15 +47,27 @@ impl FromStr for Row {
     type Err = Box<dyn std::error::Error + Send + Sync>;
 
     fn from_str(name: &str) -> Outcome<Row> {
-        let wrong = || format!("{name} is not a row; rows are BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]");
+        let wrong = || {
+            format!(
+                "{name} is not a row; rows are BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS] and clients/N/BROKER/qQOS/SIZE"
+            )
+        };
         let parts: Vec<&str> = name.split('/').collect();
-        let [broker, kind, qos, size, more @ ..] = &parts[..] else { return Err(wrong().into()) };
+        let (broker, kind, qos, size, more) = match &parts[..] {
+            ["clients", count, broker, qos, size] => (broker, &"clients", qos, size, std::slice::from_ref(count)),
+            [broker, kind, qos, size, more @ ..] => (broker, kind, qos, size, more),
+            _ => return Err(wrong().into()),
+        };
         let kind = match (*kind, more) {
             ("write", [window]) => Kind::Write { window: after("w", window).ok_or_else(wrong)? },
             ("blocking-write", []) => Kind::BlockingWrite { threads: 1 },
             ("blocking-write", [threads]) => Kind::BlockingWrite { threads: after("t", threads).ok_or_else(wrong)? },
             ("read", []) => Kind::Read,
             ("blocking-read", []) => Kind::BlockingRead,
+            ("clients", [count]) => {
+                let even = after("", count).filter(|count| *count > 0 && count % 2 == 0);
+                Kind::Clients { count: even.ok_or_else(wrong)? }
+            }
             _ => return Err(wrong().into()),
         };
         let qos = after("q", qos).filter(|qos| *qos <= 2).ok_or_else(wrong)? as u8;
@@ -82,11 +92,21 @@ mod tests {
         assert_eq!(row.kind, Kind::BlockingWrite { threads: 8 });
         let row: Row = "sink/read/q0/1024".parse().unwrap();
         assert_eq!(row.read_topic(), "flood/0/1024");
+        let row: Row = "clients/1000/tls/q1/100".parse().unwrap();
+        assert_eq!((row.broker.as_str(), row.kind), ("tls", Kind::Clients { count: 1000 }));
     }
 
     #[test]
     fn what_is_no_row_is_refused() {
-        for name in ["", "sink", "sink/write/q1/100", "sink/write/q3/100/w1", "sink/read/q1/big", "sink/read/q1/1/w1"] {
+        for name in [
+            "",
+            "sink",
+            "sink/write/q1/100",
+            "sink/write/q3/100/w1",
+            "sink/read/q1/big",
+            "sink/read/q1/1/w1",
+            "clients/3/mosq/q1/1",
+        ] {
             assert!(name.parse::<Row>().is_err(), "{name}");
         }
     }

@@ -1,8 +1,8 @@
 //! What a failure is likely to come from, and what to do. It goes by the words of this crate's own errors, which the
 //! tests hold together.
 
-use crate::config::{Settings, Trust};
-use crate::error::Error;
+use crate::config::{Broker, Settings, Trust};
+use crate::error::{Cause, Error};
 use crate::mqtt::steps::Step;
 
 /// For people.
@@ -23,8 +23,8 @@ pub(super) fn on_files(error: &Error) -> Advice {
     let text = error.to_string();
     if !text.contains(".pkcs11") {
         return Advice::new(
-            "a file that 'tls' names is missing, not readable, or holds something else",
-            "check the paths in 'tls'; relative ones start in the current folder",
+            "a file that 'tls' names is missing, not readable, or holds something else than the error says is expected",
+            "check the file that the error names; relative paths start in the current folder",
         );
     }
     if text.contains("PIN") {
@@ -61,6 +61,15 @@ pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advi
             "a firewall drops the packets without a word, or the machine is switched off",
             "ask whether this port is open from this network, and for the right port",
         ),
+        Step::Socket => Advice::new(
+            "the broker is not running, listens on another socket, or does not let this user at it",
+            "compare the path in 'brokers' with the broker's configuration (Mosquitto: 'listener 0 PATH'), and look at the socket's \
+             owner and mode",
+        ),
+        Step::Proxy => Advice::new(
+            "the proxy does not let this client through to the broker",
+            "check 'proxy', and ask the proxy's operator whether it may connect to the broker's host and port",
+        ),
         Step::Tls => on_tls(&text, timed_out, settings),
         Step::WebSocket => on_web_socket(&text),
         Step::Login => on_login(error, &text, timed_out, settings),
@@ -73,8 +82,14 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     if has(&["not signed by a trusted", "unknownissuer", "unknown issuer"]) {
         return match own_authority {
             true => Advice::new(
-                "the file of 'tls.ca_certs' is not of the authority that signed the broker's certificate",
-                "get the authority's certificate (PEM) from the broker's operator and name it in 'tls.ca_certs'",
+                "'tls.ca_certs' has not the authority that signed the broker's certificate, or the broker does not send the \
+                 certificates of the authorities in between",
+                format!(
+                    "see what it sends with 'openssl s_client -connect {} -showcerts': where the last certificate's issuer ('i:') is \
+                     an authority in between, the operator appends that one's certificate to the broker's own (Mosquitto: 'certfile'); \
+                     otherwise get the certificate of that issuer (PEM) and name it in 'tls.ca_certs'",
+                    settings.brokers.first().map(ToString::to_string).unwrap_or_default()
+                ),
             ),
             false => Advice::new(
                 "an authority that this system does not know has signed the broker's certificate",
@@ -145,7 +160,7 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
 
 /// How to make one for a broker of one's own.
 fn new_certificate(settings: &Settings) -> String {
-    let host = settings.brokers.first().map_or("localhost", |broker| broker.host.as_str());
+    let host = settings.brokers.first().map_or("localhost", Broker::name);
     let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
     format!(
         "one for a broker of your own, which 'tls.ca_certs' then names itself: openssl req -x509 -newkey rsa:2048 -nodes \
@@ -199,17 +214,15 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
             "change the parameter that the error names",
         );
     }
+    // The broker has answered, so that the port is the right one.
+    if let Some(Cause::Refused(code)) = error.cause() {
+        return on_refusal(code);
+    }
     if has(&["version", "protocol level"]) {
         return Advice::new(
             "the broker does not speak this version of MQTT",
             "choose another 'protocol', which the broker speaks",
         );
-    }
-    if has(&["identifier", "client id"]) {
-        return Advice::new("the broker does not accept the client id", "give a 'client_id' as the broker wants it");
-    }
-    if has(&["unavailable"]) {
-        return Advice::new("the broker is up, but does not serve at the moment", "try again later");
     }
     if settings.web_socket.is_some() {
         return Advice::new(
@@ -233,6 +246,33 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
         "this is a port for TLS or for WebSocket, or not one of MQTT at all",
         "for TLS set 'tls', for WebSocket 'transport: websockets'; or use the broker's plain port (often 1883)",
     )
+}
+
+/// What a broker means that has refused the login, but not the user.
+fn on_refusal(code: u8) -> Advice {
+    match code {
+        1 | 0x84 => Advice::new(
+            "the broker does not speak this version of MQTT",
+            "choose another 'protocol', which the broker speaks",
+        ),
+        2 => Advice::new(
+            "the broker does not accept the client id, or the keep-alive (Mosquitto with 'max_keepalive' answers so to a longer one, \
+             and to none)",
+            "give a 'client_id' as the broker wants it, or a shorter 'connect.keepalive'",
+        ),
+        0x85 => Advice::new("the broker does not accept the client id", "give a 'client_id' as the broker wants it"),
+        0x9C | 0x9D => Advice::new(
+            "the broker sends its clients to another one",
+            "name that one in 'brokers'; if the error does not say which it is, ask the broker's operator",
+        ),
+        3 | 0x88 | 0x89 | 0x8B | 0x97 | 0x9F => {
+            Advice::new("the broker is up, but does not serve at the moment", "try again later")
+        }
+        _ => Advice::new(
+            "the broker speaks MQTT and refuses this client, for the reason that the error has",
+            "look into the broker's log, or ask its operator",
+        ),
+    }
 }
 
 pub(super) fn on_subscribing(error: &Error) -> Advice {

@@ -8,7 +8,7 @@ use super::outcome::Outcome;
 use super::report::Report;
 use super::understand::{Service, given};
 use crate::cli::args::Check;
-use crate::cli::failure::{Exit, Result, exit_of, reworded};
+use crate::cli::failure::{Exit, Failure, Result, exit_of, reworded};
 use crate::cli::stop::{Stop, Waited};
 use crate::config::{Broker, Settings};
 use crate::error::Error;
@@ -29,10 +29,25 @@ const ROUND_TRIP: Duration = Duration::from_secs(3);
 /// Tries every broker of the service. Returns the exit code of the first failure.
 pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mut Report) -> Result<Exit> {
     let Ok(settings) = &service.settings else { return Ok(Exit::Done) };
-    if given(settings, "client_id").is_some() {
-        report.note(
-            "the check has a client id of its own, so as not to disturb a program that runs with the service's",
-        )?;
+    match (given(settings, "client_id"), options.service_client_id) {
+        (Some(_), false) => report.note(
+            "the check has a client id of its own, so as not to disturb a program that runs with the service's; a broker that \
+             knows its clients by their ids may refuse it: --service-client-id takes the service's",
+        )?,
+        (Some(_), true) if settings.clean && keeps_for_a_while(settings) => {
+            return Err(Failure::usage(
+                "--service-client-id: with 'clean_start' a connection under the service's client id discards the session of its \
+                 program, and without it leaves one behind for as long as 'session_expiry_interval' says; leave the option out, so \
+                 that the check has a client id of its own",
+            ));
+        }
+        (Some(id), true) => report.note(&format!(
+            "the check connects as '{id}', the service's client id: a program that runs with it loses its connection"
+        ))?,
+        (None, true) => {
+            return Err(Failure::usage("--service-client-id: the service has no 'client_id', so that each client has another"));
+        }
+        (None, false) => {}
     }
     if !options.no_publish && service.not_writable.is_none() {
         let topic = settings.topics.first().map_or("", String::as_str);
@@ -42,7 +57,7 @@ pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mu
     let mut exit = Exit::Done;
     for broker in &settings.brokers {
         report.broker(&broker.to_string())?;
-        let settings = harmless(settings, broker);
+        let settings = harmless(settings, broker, options);
         let ended = Attempt { settings, broker, service, options, stop, report }.run()?;
         if let Some(asked) = stop.asked() {
             return Ok(asked);
@@ -54,16 +69,27 @@ pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mu
     Ok(exit)
 }
 
+/// The broker keeps the session when the connection is gone (MQTT 5).
+fn keeps_for_a_while(settings: &Settings) -> bool {
+    settings.connect_properties.session_expiry_interval.is_some_and(|seconds| seconds > 0)
+}
+
 /// Settings under which the check leaves no trace but its message: it neither takes over the session of a running
 /// program, nor takes messages from the readers of a shared subscription.
-fn harmless(settings: &Settings, broker: &Broker) -> Settings {
+fn harmless(settings: &Settings, broker: &Broker, options: &Check) -> Settings {
     let mut settings = settings.clone();
     settings.brokers = vec![broker.clone()];
-    settings.client_id = client_id();
-    settings.clean = true;
-    settings.connect_properties.session_expiry_interval = None;
+    // Under the service's client id the session is that of its program, and stays as it is.
+    if !options.service_client_id {
+        settings.client_id = client_id();
+        settings.clean = true;
+        settings.connect_properties.session_expiry_interval = None;
+    }
     settings.will = None;
     settings.automatic_reconnect = false;
+    // It is to say what is wrong now.
+    settings.retry_first = Duration::ZERO;
+    settings.retry_login = Duration::ZERO;
     settings.write_timeout = settings.write_timeout.min(WRITE_TIMEOUT);
     for topic in &mut settings.topics {
         if let Some((_, filter)) = topic.strip_prefix("$share/").and_then(|rest| rest.split_once('/')) {
@@ -93,12 +119,22 @@ impl Attempt<'_> {
         if exit != Exit::Done || self.stop.asked().is_some() {
             return Ok(exit);
         }
+        if self.keeps_a_session() {
+            let why = "the session of the service's client id, which the broker keeps, is left alone";
+            self.report.step("subscribe", &Outcome::Skipped(why.into()))?;
+            self.report.step("publish", &Outcome::Skipped(why.into()))?;
+            return Ok(Exit::Done);
+        }
         let (reader, subscribed) = self.subscribe()?;
         if self.stop.asked().is_some() {
             return Ok(subscribed);
         }
         let published = self.publish(reader.as_ref())?;
         Ok(if subscribed == Exit::Done { published } else { subscribed })
+    }
+
+    fn keeps_a_session(&self) -> bool {
+        self.options.service_client_id && !self.settings.clean
     }
 
     fn open(&mut self) -> Result<Exit> {
@@ -129,7 +165,18 @@ impl Attempt<'_> {
         }
         let Some((time, error)) = probed.failed else { return Ok(Exit::Done) };
         let step = next_step(probed.done.last().map(|(step, _)| *step), &self.settings);
-        let advice = advice::on_opening(step, &error, &self.settings);
+        let mut advice = advice::on_opening(step, &error, &self.settings);
+        if step == Step::Login
+            && !self.options.service_client_id
+            && let Ok(settings) = &self.service.settings
+            && let Some(id) = given(settings, "client_id")
+        {
+            advice.remedy.push_str(&format!(
+                "; the check's client id is '{}', and not '{id}', the service's: where the broker lets only some ids in, \
+                 --service-client-id takes that one (a program that runs with it loses its connection)",
+                self.settings.client_id
+            ));
+        }
         self.failed(&step.to_string(), time, &error, advice)
     }
 
@@ -159,6 +206,12 @@ impl Attempt<'_> {
         match opened {
             Ok(()) => {
                 self.report.step("subscribe", &Outcome::Ok(time))?;
+                if self.options.service_client_id {
+                    // The next connection under this client id would end it.
+                    reader.client.begin_close();
+                    let _ = self.stop.wait(reader.client.closed(), None);
+                    return Ok((None, Exit::Done));
+                }
                 Ok((Some(reader), Exit::Done))
             }
             Err(error) => Ok((None, self.failed("subscribe", time, &error, advice::on_subscribing(&error))?)),
@@ -177,7 +230,10 @@ impl Attempt<'_> {
             return Ok(Exit::Done);
         }
         // Not retained: that would replace a program's message. No outbox: that is the program's, which may be running.
-        let settings = Settings { client_id: client_id(), retain: false, outbox: None, ..self.settings.clone() };
+        let mut settings = Settings { retain: false, outbox: None, ..self.settings.clone() };
+        if !self.options.service_client_id {
+            settings.client_id = client_id();
+        }
         let writer = RawWriter::start(settings, &KeyMaterial::default(), None, None)?;
         let opened = match self.stop.wait(writer.client.opened(), None) {
             Waited::Done(opened) => opened,
@@ -253,12 +309,19 @@ impl Attempt<'_> {
 fn next_step(done: Option<Step>, settings: &Settings) -> Step {
     let transport = if settings.web_socket.is_some() { Step::WebSocket } else { Step::Login };
     match done {
+        None if settings.brokers.iter().all(|broker| broker.socket().is_some()) => Step::Socket,
         None => Step::Dns,
         Some(Step::Dns) => Step::Tcp,
-        Some(Step::Tcp) if settings.tls.is_some() => Step::Tls,
-        Some(Step::Tcp | Step::Tls) => transport,
+        Some(Step::Tcp) if is_proxied(settings) => Step::Proxy,
+        Some(Step::Tcp | Step::Proxy) if settings.tls.is_some() => Step::Tls,
+        Some(Step::Tcp | Step::Proxy | Step::Socket | Step::Tls) => transport,
         Some(Step::WebSocket | Step::Login) => Step::Login,
     }
+}
+
+/// The only broker is reached through a proxy.
+fn is_proxied(settings: &Settings) -> bool {
+    settings.proxy.as_ref().is_some_and(|proxy| settings.brokers.iter().all(|broker| proxy.serves(broker)))
 }
 
 fn first_line(text: &str) -> String {

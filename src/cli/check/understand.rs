@@ -143,7 +143,25 @@ pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str
         ("compression", compression(settings)),
         ("encryption", encryption(settings)),
         ("value type", settings.value_type.clone()),
+        ("will", will(settings)),
     ]
+}
+
+/// In which form it goes out.
+fn will(settings: &Settings) -> String {
+    let Some(will) = &settings.will else { return "none".into() };
+    let form = match (&will.message.format, will.message.user_data_only) {
+        (_, true) => "its payload alone".to_owned(),
+        (MessageFormat::V2, false) => "in SINETStream's format 2".to_owned(),
+        (MessageFormat::V3, false) => "in SINETStream's format 3".to_owned(),
+    };
+    let stages = [
+        (will.message.compression.is_some(), ", compressed"),
+        (will.message.encryption.is_some(), ", encrypted"),
+        (will.retain, ", retained"),
+    ];
+    let stages: String = stages.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect();
+    format!("on {}, QoS {}, {form}{stages}", will.topic, will.qos.qos())
 }
 
 pub(super) fn has_topic(service: &Service) -> bool {

@@ -12,7 +12,7 @@ use super::rights::Use;
 use super::value::{Value, is_word};
 use crate::tls::{self, Versions};
 use crate::wiped::Secret;
-pub(crate) use source::{ClientCertificate, Content, Password, Source, Store, TokenKey, Trust};
+pub(crate) use source::{Alias, ClientCertificate, Content, Password, Source, Store, TokenKey, Trust};
 
 /// SHA-256.
 pub(crate) type Pin = [u8; 32];
@@ -31,6 +31,8 @@ pub(crate) struct TlsSettings {
     pub versions: Versions,
     /// Only these; `None`: all.
     pub suites: Option<Vec<SupportedCipherSuite>>,
+    /// The protocols that the client offers (RFC 7301), the best first.
+    pub alpn: Vec<String>,
 }
 
 const TLS: &str = "tls";
@@ -56,6 +58,7 @@ impl Extractor {
         self.cert_reqs();
         let versions = self.versions();
         let suites = self.suites(versions);
+        let alpn = self.alpn();
         if on {
             self.look_at_files(&trust, client_certificate.as_ref(), revocations.as_ref());
         }
@@ -68,6 +71,7 @@ impl Extractor {
             revocations,
             versions,
             suites,
+            alpn,
         })
     }
 
@@ -128,7 +132,7 @@ impl Extractor {
 
     fn trust(&mut self, request: &Request) -> Trust {
         let pem = self.pem("ca_certs", "ca_certs_data", request);
-        let store = self.store(["trustStore", "trustStore_data", "trustStoreType", "trustStorePassword"], request);
+        let store = self.store("trustStore", request);
         match (pem, store) {
             (Some(pem), None) => Trust::Pem(pem),
             (Some(pem), Some(_)) => {
@@ -147,7 +151,7 @@ impl Extractor {
         let certificate = self.pem("certfile", "certfile_data", request);
         let key = self.pem("keyfile", "keyfile_data", request);
         let password = self.key_password();
-        let store = self.store(["keyStore", "keyStore_data", "keyStoreType", "keyStorePassword"], request);
+        let store = self.store("keyStore", request);
         self.refuse_uris();
         if self.value(TLS, &["pkcs11"]).is_some() {
             return self.token_key(certificate, request);
@@ -197,12 +201,21 @@ impl Extractor {
         self.source(name, data_name, data, "a PEM file", request)
     }
 
-    fn store(&mut self, names: [&str; 4], request: &Request) -> Option<Store> {
-        let [name, data_name, kind_name, password_name] = names;
+    /// `name`: `trustStore` or `keyStore`.
+    fn store(&mut self, name: &str, request: &Request) -> Option<Store> {
+        let [data_name, kind_name, password_name, alias_name] =
+            ["_data", "Type", "Password", "Alias"].map(|ending| format!("{name}{ending}"));
+        let [data_name, kind_name, password_name, alias_name] =
+            [&data_name, &kind_name, &password_name, &alias_name].map(String::as_str);
         let kind = self.text(TLS, &[kind_name]).filter(|kind| !kind.is_empty());
         let password = self.password(password_name);
+        let alias = match name {
+            "keyStore" => self.alias(alias_name),
+            // All certificates in a trust store count.
+            _ => None,
+        };
         if !self.has(name) {
-            for lonely in [kind_name, password_name] {
+            for lonely in [kind_name, password_name, alias_name] {
                 self.has_no_effect(lonely, &format!("there is no '{name}'"));
             }
             return None;
@@ -224,7 +237,15 @@ impl Extractor {
             }
         };
         let source = self.source(name, data_name, data, "a key store", request)?;
-        Some(Store { source, kind, password })
+        Some(Store { source, kind, password, alias })
+    }
+
+    fn alias(&mut self, name: &str) -> Option<Alias> {
+        let alias = self.text(TLS, &[name])?;
+        if alias.is_empty() {
+            self.parameters.problem(TLS, &[name], "is empty; fill it in, or leave it out");
+        }
+        Some(Alias { name: alias, place: self.place(&[name]) })
     }
 
     /// The data wins over the file.
@@ -376,6 +397,26 @@ impl Extractor {
             self.parameters.problem(TLS, &["ciphers"], &message);
         }
         Some(suites)
+    }
+
+    fn alpn(&mut self) -> Vec<String> {
+        const EXPECTED: &str = "a name of 1 to 255 bytes, such as mqtt, or a list of them";
+        let items = match self.value(TLS, &["alpn"]) {
+            None => return Vec::new(),
+            Some(Value::List(items)) => items,
+            Some(other) => vec![other],
+        };
+        let name = |item: &Value| match item {
+            Value::Str(name) if (1..=255).contains(&name.len()) => Some(name.clone()),
+            _ => None,
+        };
+        match items.iter().map(name).collect::<Option<Vec<_>>>() {
+            Some(names) if !names.is_empty() => names,
+            _ => {
+                self.parameters.problem(TLS, &["alpn"], &format!("expected {EXPECTED}"));
+                Vec::new()
+            }
+        }
     }
 
     /// True when the parameter is given, as a file or as data.

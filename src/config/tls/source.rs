@@ -32,6 +32,10 @@ impl fmt::Debug for Content {
 }
 
 impl Source {
+    pub fn is_file(&self) -> bool {
+        matches!(self.content, Content::File(_))
+    }
+
     /// The place, and the file if it is one.
     pub fn described(&self) -> String {
         match &self.content {
@@ -52,7 +56,7 @@ impl Source {
     pub fn problem(&self, what: String) -> Error {
         let message = format!("{}: {what}", self.described());
         match &self.content {
-            Content::File(_) => Error::Io(message),
+            Content::File(_) => Error::Io(message.into()),
             Content::Data(_) => Error::InvalidConfiguration(message),
         }
     }
@@ -73,6 +77,16 @@ pub(crate) struct Store {
     /// As `java.security.KeyStore` calls it; `None`: Java's default.
     pub kind: Option<String>,
     pub password: Option<Password>,
+    /// Of a key store: the only key that counts.
+    pub alias: Option<Alias>,
+}
+
+/// The name of a key in a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Alias {
+    pub name: String,
+    /// Where it was written.
+    pub place: String,
 }
 
 /// Which certificates are trusted.

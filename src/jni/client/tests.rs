@@ -131,13 +131,13 @@ fn open(role: &str, peer: &Peer) -> JavaClient {
 
 fn submit(client: &JavaClient, messages: u64) {
     for number in 0..messages {
-        let accepted = client.submit(1, |_| Ok::<_, Error>(())).unwrap();
+        let accepted = client.submit(1, 0, |_| Ok::<_, Error>(())).unwrap();
         assert_eq!(accepted, Submitted::Accepted(number));
     }
 }
 
 fn close(client: &JavaClient) {
-    let ticket = client.close().unwrap();
+    let ticket = client.close(None).unwrap();
     await_that("the client is closed", || client.wait_for(ticket, Wait::Briefly).unwrap());
 }
 
@@ -166,7 +166,7 @@ fn unpack(mut bytes: &[u8]) -> Vec<Told> {
     fn error(bytes: &mut &[u8]) {
         while take(bytes, 4) != [0; 4] {
             text(bytes);
-            take(bytes, 2);
+            take(bytes, 4);
         }
     }
     let mut told = Vec::new();

@@ -9,6 +9,7 @@ use x509_cert::der::{Decode, Encode};
 use super::key::{Key, PublicHalf};
 use super::worker::Limit;
 use super::{Problem, signer};
+use crate::keys::public::has_made_signature;
 use crate::tls::provider;
 
 /// The places of those that do.
@@ -60,9 +61,7 @@ impl Trial {
     /// Whether the certificate's key has made it.
     fn is_by(&self, certificate: &CertificateDer<'_>) -> bool {
         let algorithms = provider::default_provider().signature_verification_algorithms;
-        let mut fitting =
-            algorithms.mapping.iter().filter(|(scheme, _)| *scheme == self.scheme).flat_map(|(_, all)| *all);
-        let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return false };
-        fitting.any(|one| parsed.verify_signature(*one, self.message, &self.signature).is_ok())
+        let known = algorithms.mapping.iter().find(|(scheme, _)| *scheme == self.scheme);
+        known.is_some_and(|(_, all)| has_made_signature(certificate, all, self.message, &self.signature) == Some(true))
     }
 }

@@ -1,4 +1,4 @@
-//! DNS and TCP: opens a connection to whichever address of a broker's name answers first.
+//! DNS and TCP, a Unix socket, or the way through a proxy: opens a connection to whichever address of a broker's name answers first.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,7 +12,8 @@ use tokio::time::sleep;
 use super::failed;
 use super::network::Network;
 use super::transport::Transport;
-use crate::config::Broker;
+use super::tunnel;
+use crate::config::{Broker, ProxySettings};
 use crate::error::{Cause, Error, Result};
 use crate::lock::lock;
 use crate::mqtt::steps::{Step, Steps};
@@ -23,12 +24,13 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// See the module. It remembers which address has answered, so that the next connection begins there.
 pub(crate) struct Dialer {
     network: Network,
+    proxy: Option<ProxySettings>,
     answered: Mutex<HashMap<String, SocketAddr>>,
 }
 
 impl Dialer {
-    pub fn new(network: Network) -> Dialer {
-        Dialer { network, answered: Mutex::default() }
+    pub fn new(network: Network, proxy: Option<ProxySettings>) -> Dialer {
+        Dialer { network, proxy, answered: Mutex::default() }
     }
 
     /// A number from 0 to 1, see [`Network::random`].
@@ -38,9 +40,39 @@ impl Dialer {
 
     /// Connects to the broker. The caller sets the deadline.
     pub async fn connect(&self, broker: &Broker, steps: &mut Steps) -> Result<Transport> {
-        let name = broker.to_string();
-        let found = self.network.lookup(&broker.host, broker.port).await;
-        let found = found.map_err(|e| failed(broker, "DNS", Cause::UnknownHost, e))?;
+        if let Some(path) = broker.socket() {
+            let stream = self.network.connect_socket(path).await;
+            let stream = stream.map_err(|e| failed(broker, "socket", Cause::Unreachable, explain_socket(&e)))?;
+            steps.done(Step::Socket);
+            return Ok(stream);
+        }
+        let Some(proxy) = self.proxy.as_ref().filter(|proxy| proxy.serves(broker)) else {
+            return self.connect_directly(broker, "", broker, steps).await;
+        };
+        let at = &proxy.address;
+        let stream = self.connect_directly(at, &format!("the proxy {at}: "), broker, steps).await?;
+        tunnel::open(broker, proxy, &stream).await?;
+        steps.done(Step::Proxy);
+        Ok(stream)
+    }
+
+    /// `who` is connected to for the sake of the broker, and `whose` says who that is.
+    async fn connect_directly(
+        &self,
+        who: &Broker,
+        whose: &str,
+        broker: &Broker,
+        steps: &mut Steps,
+    ) -> Result<Transport> {
+        let name = who.to_string();
+        let found = self.network.lookup(&who.host, who.port).await;
+        let found = found.map_err(|e| {
+            let hint = who
+                .zone()
+                .map(|zone| format!("; is '{zone}' a network interface of this machine?"))
+                .unwrap_or_default();
+            failed(broker, "DNS", Cause::UnknownHost, format!("{whose}{e}{hint}"))
+        })?;
         steps.done(Step::Dns);
         let last_time = lock(&self.answered).get(&name).copied();
         match self.race(in_turn(found, last_time)).await {
@@ -49,7 +81,7 @@ impl Dialer {
                 steps.done(Step::Tcp);
                 Ok(stream)
             }
-            Err(failures) => Err(unreachable(broker, &failures)),
+            Err(failures) => Err(unreachable(broker, whose, &failures)),
         }
     }
 
@@ -105,9 +137,9 @@ fn in_turn(found: Vec<SocketAddr>, last_time: Option<SocketAddr>) -> Vec<SocketA
 }
 
 /// No address has answered. They are named when they failed in different ways.
-fn unreachable(broker: &Broker, failures: &[(SocketAddr, io::Error)]) -> Error {
+fn unreachable(broker: &Broker, whose: &str, failures: &[(SocketAddr, io::Error)]) -> Error {
     let Some((_, last)) = failures.last() else {
-        return failed(broker, "DNS", Cause::UnknownHost, "the name has no address");
+        return failed(broker, "DNS", Cause::UnknownHost, format!("{whose}the name has no address"));
     };
     let cause = if last.kind() == io::ErrorKind::TimedOut { Cause::TimedOut } else { Cause::Unreachable };
     let same = failures.iter().all(|(_, e)| e.to_string() == last.to_string());
@@ -115,7 +147,16 @@ fn unreachable(broker: &Broker, failures: &[(SocketAddr, io::Error)]) -> Error {
         true => last.to_string(),
         false => failures.iter().map(|(address, e)| format!("{address}: {e}")).collect::<Vec<_>>().join("; "),
     };
-    failed(broker, "TCP", cause, why)
+    failed(broker, "TCP", cause, format!("{whose}{why}"))
+}
+
+fn explain_socket(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("{error}; is the broker running, and does it listen there?"),
+        io::ErrorKind::ConnectionRefused => format!("{error}; nobody listens there any more: is the broker running?"),
+        io::ErrorKind::PermissionDenied => format!("{error}; this user needs the right to write to the socket"),
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]

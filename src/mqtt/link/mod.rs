@@ -7,6 +7,7 @@ mod network;
 mod socket;
 mod tls;
 mod transport;
+mod tunnel;
 mod websocket;
 
 use std::collections::VecDeque;
@@ -42,7 +43,7 @@ pub(crate) const TLS_ALERT: [u8; 2] = [0x15, 3];
 /// One read takes at most this much, unless a larger packet is under way.
 pub(crate) const READ: usize = 64 * 1024;
 /// A packet's announced length is believed in steps of this size.
-const MAX_READ: usize = 1024 * 1024;
+pub(crate) const MAX_READ: usize = 1024 * 1024;
 /// How long the broker has to close the connection after our DISCONNECT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -117,9 +118,9 @@ impl Link {
         self.socket.ready(read, write).await
     }
 
-    /// After [`Link::shutdown`]: reads on until the peer closes, for a second at the most. A socket that is closed with bytes
-    /// unread is reset, and the peer would lose our last ones with it.
-    pub async fn closed(&self) {
+    /// After [`Link::shutdown`]: reads on until the peer closes, for this long at the most, or a second. A socket that is closed
+    /// with bytes unread is reset, and the peer would lose our last ones with it.
+    pub async fn closed(&self, within: Duration) {
         let mut rest = BytesMut::new();
         let until_closed = async {
             loop {
@@ -140,7 +141,7 @@ impl Link {
                 }
             }
         };
-        if tokio::time::timeout(GOODBYE, until_closed).await.is_err() {
+        if tokio::time::timeout(within.min(GOODBYE), until_closed).await.is_err() {
             tracing::debug!("the broker did not close the connection after DISCONNECT");
         }
     }
@@ -156,5 +157,5 @@ impl Link {
 
 /// A failed step of opening a connection, for people.
 pub(crate) fn failed(broker: &Broker, step: &str, cause: Cause, why: impl std::fmt::Display) -> Error {
-    Error::Connection { message: format!("connect {broker}: {step}: {why}"), cause }
+    Error::Connection { message: format!("connect {broker}: {step}: {why}"), cause, delivery: None }
 }

@@ -45,6 +45,18 @@ impl Network {
         }
     }
 
+    /// Opens a connection to a Unix socket. The caller sets the deadline.
+    pub async fn connect_socket(&self, path: &str) -> io::Result<Transport> {
+        match self {
+            #[cfg(unix)]
+            Network::System => tokio::net::UnixStream::connect(path).await.map(Transport::Unix),
+            #[cfg(not(unix))]
+            Network::System => Err(io::Error::new(io::ErrorKind::Unsupported, format!("{path}: not on this system"))),
+            #[cfg(test)]
+            Network::Simulated(_) => Err(io::Error::new(io::ErrorKind::Unsupported, path)),
+        }
+    }
+
     /// A number from 0 to 1 that nobody can foresee; it need not be a good one.
     pub fn random(&self) -> f64 {
         match self {

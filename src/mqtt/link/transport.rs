@@ -5,6 +5,8 @@ use std::io;
 use bytes::BytesMut;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 #[cfg(test)]
 use crate::mqtt::simulation::Pipe;
@@ -12,6 +14,8 @@ use crate::mqtt::simulation::Pipe;
 /// Every operation but [`Transport::ready`] is non-blocking. Reading and writing may happen on different threads at a time.
 pub(crate) enum Transport {
     Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
     /// A connection of the simulation.
     #[cfg(test)]
     Memory(Pipe),
@@ -22,6 +26,8 @@ macro_rules! of_either {
     ($self:ident, $transport:ident => $call:expr) => {
         match $self {
             Transport::Tcp($transport) => $call,
+            #[cfg(unix)]
+            Transport::Unix($transport) => $call,
             #[cfg(test)]
             Transport::Memory($transport) => $call,
         }
@@ -59,6 +65,8 @@ impl Transport {
             Transport::Tcp(tcp) => drop(tcp.set_quickack(true)),
             #[cfg(not(any(target_os = "linux", target_os = "android")))]
             Transport::Tcp(_) => {}
+            #[cfg(unix)]
+            Transport::Unix(_) => {}
             #[cfg(test)]
             Transport::Memory(_) => {}
         }
@@ -68,6 +76,8 @@ impl Transport {
     pub fn let_others_append(&self) {
         match self {
             Transport::Tcp(_) => std::thread::yield_now(),
+            #[cfg(unix)]
+            Transport::Unix(_) => std::thread::yield_now(),
             #[cfg(test)]
             Transport::Memory(_) => {}
         }
@@ -77,6 +87,8 @@ impl Transport {
     pub fn into_tcp(self) -> io::Result<TcpStream> {
         match self {
             Transport::Tcp(tcp) => Ok(tcp),
+            #[cfg(unix)]
+            Transport::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
             #[cfg(test)]
             Transport::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }

@@ -16,7 +16,7 @@ use super::ends::{Ends, Hearer, ValueSize};
 use super::ids::Ids;
 use super::output::Output;
 use crate::config::{Consistency, Version};
-use crate::error::Error;
+use crate::error::{Delivery, Error};
 use crate::mqtt::protocol::{Limits, Publish};
 
 mod deadlines;
@@ -37,6 +37,8 @@ struct Entry {
     phase: Phase,
     /// A broker may have had it, perhaps in a session that is lost by now.
     ever_sent: bool,
+    /// More than once.
+    is_resent: bool,
     hearer: Hearer,
     /// When its caller gives up.
     deadline: Instant,
@@ -49,6 +51,14 @@ impl Entry {
     /// True when its end has been told before the broker's word.
     fn is_given_up(&self) -> bool {
         matches!(self.hearer, Hearer::GivenUp)
+    }
+
+    /// What became of the message, if its write fails now.
+    fn delivery(&self) -> Delivery {
+        match self.ever_sent || self.phase == Phase::Unflushed {
+            false => Delivery::NotSent,
+            true => Delivery::Unknown,
+        }
     }
 
     /// Something of it that a broker may end the connection for is on the wire: the PUBLISH, or a PUBREL that it does not
@@ -187,7 +197,7 @@ impl Outgoing {
         self.stop();
         self.obstacle = Some(cause.clone());
         for (_, number) in std::mem::take(&mut self.connection.unflushed) {
-            self.end(number, Err(cause.clone()), now);
+            self.end(number, Err(cause.clone().of_message(Delivery::Unknown)), now);
         }
     }
 
@@ -219,7 +229,11 @@ impl Outgoing {
         if times == MAX_SUSPICIONS {
             self.suspect = None;
             let message = format!("the message was sent {times} times, and each time {cause}");
-            self.fail(number, Error::Io(message), now);
+            let error = match cause {
+                Error::Io(cause) => Error::Io(cause.clone().with_message(message)),
+                _ => Error::Io(message.into()),
+            };
+            self.fail(number, error.of_message(Delivery::Unknown), now);
         }
     }
 

@@ -1,13 +1,19 @@
 //! What a broker's refusals mean for the application.
 
 use crate::config::Version;
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::mqtt::protocol::{Publish, Reason};
 
 const NOT_AUTHORIZED: u8 = 0x87;
 
-/// How a publish ends with this acknowledgement.
-pub(super) fn outcome(publish: &Publish, broker: &str, packet: &str, reason: &Reason) -> Result<()> {
+/// How a publish ends with this acknowledgement. `is_only_copy`: it was sent once; else a broker may have delivered another.
+pub(super) fn outcome(
+    publish: &Publish,
+    is_only_copy: bool,
+    broker: &str,
+    packet: &str,
+    reason: &Reason,
+) -> Result<()> {
     if !reason.is_error() {
         return Ok(());
     }
@@ -15,9 +21,10 @@ pub(super) fn outcome(publish: &Publish, broker: &str, packet: &str, reason: &Re
     let message =
         format!("broker {broker}: the broker refused a message to the topic '{topic}' with {packet}: {reason}");
     Err(match reason.code {
-        NOT_AUTHORIZED => Error::Authorization { message, code: NOT_AUTHORIZED },
-        _ => Error::Io(message),
-    })
+        NOT_AUTHORIZED => Error::Authorization { message, code: NOT_AUTHORIZED, delivery: None },
+        code => Error::io(IoKind::Refused(code), message),
+    }
+    .of_message(if is_only_copy { Delivery::Refused } else { Delivery::Unknown }))
 }
 
 /// The error for the refused ones of these topic filters, if there are any.
@@ -33,7 +40,7 @@ pub(super) fn subscription(version: Version, filters: &[String], codes: &[u8], t
     let message = format!("the broker refused the subscription to '{}': {why}", names.join("', '"));
     // Before MQTT 5 one code stands for every reason, and it usually is this one.
     match code == NOT_AUTHORIZED || version != Version::V5 {
-        true => Err(Error::Authorization { message, code }),
-        false => Err(Error::Io(message)),
+        true => Err(Error::Authorization { message, code, delivery: None }),
+        false => Err(Error::io(IoKind::Refused(code), message)),
     }
 }

@@ -9,6 +9,7 @@ use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::Packet as Wire;
 
 use super::*;
+use crate::error::Delivery;
 use crate::mqtt::protocol::Reason;
 
 /// A session with room for all that a test publishes.
@@ -464,7 +465,7 @@ fn a_refused_subscription_is_told() {
     world.connect(false);
     world.session.handle(Packet::Suback(1, vec![1, 0x80], None), world.now).unwrap();
     match world.session.take_aftermath().events.as_slice() {
-        [Event::Subscribed(Err(Error::Authorization { message, code: 0x80 }))] => assert!(message.contains("'b'")),
+        [Event::Subscribed(Err(Error::Authorization { message, code: 0x80, .. }))] => assert!(message.contains("'b'")),
         other => panic!("{other:?}"),
     }
 }
@@ -488,6 +489,47 @@ fn under_mqtt_5_the_code_tells_why_a_subscription_is_refused() {
     assert!(matches!(full, Error::Io(_)), "{full}");
     let text = full.to_string();
     assert!(text.contains("'b'") && text.contains("quota exceeded") && text.contains("because"), "{text}");
+}
+
+/// The broker may have delivered the first copy before the connection was lost.
+#[test]
+fn of_a_publish_that_was_sent_again_a_refusal_says_nothing_of_the_first_copy() {
+    for session_present in [true, false] {
+        for sent in [1, 2] {
+            let mut world = World::new(1);
+            world.connect(false);
+            world.publish(Consistency::AtLeastOnce);
+            for _ in 1..sent {
+                world.session.disconnected(&Error::Io("cut".into()), world.now);
+                world.connect(session_present);
+            }
+            let id = world.session.outgoing.ids.any().unwrap();
+            world.session.handle(Packet::Puback(id, Reason::of(0x97)), world.now).unwrap();
+            world.events();
+            let confirmation = world.confirmations.pop().unwrap();
+            let error = world.result(confirmation).unwrap().unwrap_err();
+            let expected = if sent == 1 { Delivery::Refused } else { Delivery::Unknown };
+            assert_eq!((error.delivery(), error.reason_code()), (Some(expected), Some(0x97)), "{error}");
+        }
+    }
+}
+
+/// What ends a client tells of each message whether it was sent.
+#[test]
+fn a_close_tells_what_became_of_each_message() {
+    let mut world = World::new(1);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.publish(Consistency::AtLeastOnce);
+    world
+        .session
+        .outgoing
+        .fail_all(|delivery| Error::Io(format!("{delivery:?}").into()).of_message(delivery), world.now);
+    world.events();
+    let told = world.confirmations.split_off(0).into_iter().map(|confirmation| world.result(confirmation).unwrap());
+    let told: Vec<_> =
+        told.map(|result| result.unwrap_err()).map(|error| (error.to_string(), error.delivery())).collect();
+    assert_eq!(told, [("Unknown".into(), Some(Delivery::Unknown)), ("NotSent".into(), Some(Delivery::NotSent))]);
 }
 
 #[test]

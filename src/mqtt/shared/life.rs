@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::error::Error;
+use crate::error::{Delivery, Error, IoKind};
 use crate::lock::lock;
 use crate::mqtt::link::Link;
 use crate::mqtt::protocol::Limits;
@@ -27,7 +27,7 @@ pub(crate) enum Status {
 
 /// What a client that was closed answers.
 pub(crate) fn closed_error() -> Error {
-    Error::Io("the client is closed".into())
+    Error::io(IoKind::Closed, "the client is closed")
 }
 
 /// See the module.
@@ -155,9 +155,16 @@ impl Shared {
         if matches!(*self.life.status.borrow(), Status::Ended { .. }) {
             return;
         }
-        let pending = cause.clone().unwrap_or_else(|| {
-            Error::Io("the client was closed before the message was confirmed; it may have been delivered".into())
-        });
+        let pending = |delivery| {
+            let closed = || {
+                let what = match delivery {
+                    Delivery::NotSent => "sent",
+                    Delivery::Refused | Delivery::Unknown => "confirmed; it may have been delivered",
+                };
+                Error::io(IoKind::Closed, format!("the client was closed before the message was {what}"))
+            };
+            cause.clone().unwrap_or_else(closed).of_message(delivery)
+        };
         let later = cause.clone().unwrap_or_else(closed_error);
         self.detach_sender();
         let now = Instant::now();
@@ -165,8 +172,8 @@ impl Shared {
             // Without a close, every write tells its failure itself.
             let undelivered = if self.close_deadline().is_some() { session.outgoing.pending() } else { 0 };
             session.refuse(later.clone());
-            session.disconnected(&pending, now);
-            session.outgoing.fail_all(&pending, now);
+            session.disconnected(&pending(Delivery::Unknown), now);
+            session.outgoing.fail_all(pending, now);
             (undelivered, session.outgoing.room.close())
         });
         // After that, so that whoever sees it learns the cause with the next call.

@@ -269,7 +269,7 @@ pub(super) async fn read_all(
     loop {
         let delivery = match client.receive().await {
             Ok(delivery) => delivery,
-            Err(Error::Io(text)) if text == "the client is closed" => return Ok(()),
+            Err(Error::Io(text)) if &*text == "the client is closed" => return Ok(()),
             Err(error) => return Err(error),
         };
         let pause = pause();

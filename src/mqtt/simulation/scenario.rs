@@ -347,7 +347,7 @@ async fn close(world: &World, who: &str, client: &Client, within: Duration, call
     let result = timeout(FOR_EVER, client.closed()).await;
     let took = began.elapsed();
     world.history.tell(format!("{who}: closed after {took:?}: {result:?}"));
-    if took > within + GOODBYE + SLACK {
+    if took > within + SLACK {
         world.history.fault(format!("the {who} closed after {took:?}, though {within:?} were allowed"));
     }
 }

@@ -22,6 +22,7 @@ pub fn run(options: &Options) -> Outcome {
         // As many under way as there are threads.
         Kind::BlockingWrite { threads } => write::measure(options, &row, threads)?,
         Kind::Read | Kind::BlockingRead => read::measure(options, &row)?,
+        Kind::Clients { .. } => return Err("there are no raw rows with many clients".into()),
     };
     measured.print(CLIENT, &row.name);
     Ok(())

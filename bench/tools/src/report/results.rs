@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use bench_tools::Outcome;
 use serde_json::Value;
 
-/// The clients in the order of the columns; the first is the limit, the last two are the peers.
-pub const CLIENTS: [&str; 5] = ["raw", JAVA, RUST, "hivemq", "paho"];
+/// The clients in the order of the columns; the first is the limit.
+pub const CLIENTS: [&str; 8] = ["raw", JAVA, "hivemq", "paho", RUST, "rumqttc", "libmosquitto", "paho.mqtt.c"];
 pub const JAVA: &str = "sinetstream";
 pub const RUST: &str = "sinetstream-rust";
-pub const PEERS: [&str; 2] = ["hivemq", "paho"];
+/// What Java's API is compared with, and what the Rust API is.
+pub const JAVA_PEERS: &[&str] = &["hivemq", "paho"];
+pub const RUST_PEERS: &[&str] = &["rumqttc", "libmosquitto", "paho.mqtt.c"];
 
 pub struct Results {
     /// In the order of measuring.
@@ -33,17 +35,32 @@ impl Results {
         Ok(results)
     }
 
-    pub fn clients(&self) -> Vec<&'static str> {
-        let measured = |client: &&str| self.lines.keys().any(|(_, each)| each == client);
-        CLIENTS.into_iter().filter(measured).collect()
+    /// Those that were measured, in the order of the columns. After one of ours stand those of another commit,
+    /// `CLIENT@COMMIT`.
+    pub fn clients(&self) -> Vec<String> {
+        let mut names: Vec<&String> = self.lines.keys().map(|(_, client)| client).collect();
+        names.sort_unstable();
+        names.dedup();
+        let is_of = |name: &str, client| name == client || base(name) == Some(client);
+        CLIENTS
+            .iter()
+            .flat_map(|client| names.iter().filter(|name| is_of(name, client)))
+            .map(|n| (*n).clone())
+            .collect()
     }
 
     /// The median of a field over the rounds.
     pub fn median(&self, row: &str, client: &str, field: &str) -> Option<f64> {
-        let mut values: Vec<f64> = self.of(row, client).iter().filter_map(|line| line[field].as_f64()).collect();
-        values.sort_unstable_by(f64::total_cmp);
+        let values = self.values(row, client, field);
         let last = values.len().checked_sub(1)?;
         Some((values[last / 2] + values[values.len() / 2]) / 2.0)
+    }
+
+    /// A field in all rounds, sorted.
+    pub fn values(&self, row: &str, client: &str, field: &str) -> Vec<f64> {
+        let mut values: Vec<f64> = self.of(row, client).iter().filter_map(|line| line[field].as_f64()).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values
     }
 
     /// Runs that failed, and messages that did.
@@ -52,7 +69,7 @@ impl Results {
         for row in &self.rows {
             for client in self.clients() {
                 problems
-                    .extend(self.of(row, client).iter().filter_map(problem).map(|p| format!("{row} {client}: {p}")));
+                    .extend(self.of(row, &client).iter().filter_map(problem).map(|p| format!("{row} {client}: {p}")));
             }
         }
         problems
@@ -63,17 +80,25 @@ impl Results {
     }
 }
 
+/// The client of which `CLIENT@COMMIT` is another commit.
+pub fn base(client: &str) -> Option<&str> {
+    client.split_once('@').map(|(base, _)| base)
+}
+
 fn problem(line: &Value) -> Option<String> {
     if line["failed"] == true {
-        return Some("no result".to_owned());
+        let why = line["why"].as_str().filter(|why| !why.is_empty()).map(|why| format!(": {why}"));
+        return Some(format!("no result{}", why.unwrap_or_default()));
     }
     let count = |field: &str| line[field].as_u64().unwrap_or(0);
     let (errors, lost) = (count("errors"), count("lost"));
     if errors + lost == 0 {
         return None;
     }
+    // The rows with many clients tell of no messages.
+    let of = line["messages"].as_u64().map(|messages| format!(", of {}", messages + errors + lost)).unwrap_or_default();
     let first = line["first_error"].as_str().map(|first| format!(" ({first})")).unwrap_or_default();
-    Some(format!("{errors} errors, {lost} lost, of {}{first}", count("messages") + errors + lost))
+    Some(format!("{errors} errors, {lost} lost{of}{first}"))
 }
 
 #[cfg(test)]
@@ -83,13 +108,24 @@ mod tests {
     #[test]
     fn medians_and_problems() {
         let line = |rate: u32| format!(r#"{{"row":"r","client":"paho","per_second":{rate},"lost":0,"errors":0}}"#);
-        let failed = r#"{"row":"r","client":"hivemq","failed":true}"#;
+        let failed = r#"{"row":"r","client":"hivemq","failed":true,"why":"why"}"#;
         let results = Results::parse(&format!("{}\n{}\n{}\n{failed}\n", line(1), line(9), line(2))).unwrap();
         assert_eq!(results.median("r", "paho", "per_second"), Some(2.0));
         assert_eq!(results.median("r", "hivemq", "per_second"), None);
         assert_eq!(results.clients(), ["hivemq", "paho"]);
-        assert_eq!(results.problems(), ["r hivemq: no result"]);
+        assert_eq!(results.problems(), ["r hivemq: no result: why"]);
         let even = Results::parse(&format!("{}\n{}", line(1), line(2))).unwrap();
         assert_eq!(even.median("r", "paho", "per_second"), Some(1.5));
+        assert_eq!(even.values("r", "paho", "per_second"), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn another_commit_stands_beside() {
+        let line = |client: &str| format!(r#"{{"row":"r","client":"{client}"}}"#);
+        let names = ["hivemq", "sinetstream-rust@abc", "sinetstream@abc", "sinetstream-rust", "sinetstream"];
+        let results = Results::parse(&names.map(line).join("\n")).unwrap();
+        let expected = ["sinetstream", "sinetstream@abc", "hivemq", "sinetstream-rust", "sinetstream-rust@abc"];
+        assert_eq!(results.clients(), expected);
+        assert_eq!(base("sinetstream@abc"), Some("sinetstream"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use super::certificate::{Facts, date};
@@ -114,12 +115,22 @@ pub(crate) fn certificate(who: &str, reason: &CertificateError, facts: Option<&F
         ),
         CertificateError::NotValidForName => format!("{who} is for another name; check 'brokers'{about}"),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<String> = presented.iter().map(|name| plain(name)).collect();
+            let names: Vec<String> = presented.iter().map(|name| with_kind(name)).collect();
             let names = match names.is_empty() {
                 true => "it has no name at all (subjectAltName)".to_owned(),
                 false => format!("it is for {}", names.join(", ")),
             };
-            format!("{who} is not for '{}': {names}; check 'brokers', or see 'check_hostname'", expected.to_str())
+            let host = expected.to_str();
+            let is_address = matches!(expected, ServerName::IpAddress(_));
+            let remedy = match presented.iter().any(|name| plain(name) == format!("'{host}'")) {
+                // RFC 6125, appendix B.2: each kind of name counts for its own kind only.
+                true if is_address => {
+                    format!("an IP address counts only as such: it has to be made with subjectAltName=IP:{host}")
+                }
+                _ => "check 'brokers', or see 'check_hostname'".into(),
+            };
+            let kind = if is_address { " (IP address)" } else { "" };
+            format!("{who} is not for '{host}'{kind}: {names}; {remedy}")
         }
         CertificateError::BadSignature => match facts.and_then(|facts| facts.rsa_bits) {
             Some(bits) if bits < 2048 => {
@@ -201,6 +212,16 @@ fn special(error: &webpki::Error) -> &'static str {
     }
 }
 
+/// A name and what it is.
+fn with_kind(name: &str) -> String {
+    let kind = match name.split_once('(') {
+        Some(("DnsName", _)) => " (DNS name)",
+        Some(("IpAddress", _)) => " (IP address)",
+        _ => "",
+    };
+    format!("{}{kind}", plain(name))
+}
+
 /// `DnsName("x")` and `IpAddress(x)` without what is around the name.
 fn plain(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
@@ -228,6 +249,9 @@ fn alert(description: AlertDescription) -> String {
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             "it has no cipher suite in common with this client (see 'ciphers' and 'tls_version'), or a key of a kind that this \
              client does not know (P-521, DSA)"
+        }
+        Alert::NoApplicationProtocol => {
+            "it speaks none of the protocols in 'tls.alpn', or wants that to name one (often mqtt)"
         }
         Alert::UnrecognisedName => "it does not know the host name",
         _ => return format!("the broker refused: TLS alert {description:?}"),

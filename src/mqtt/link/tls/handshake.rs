@@ -18,6 +18,8 @@ pub(super) struct Seen {
     pub warning: Option<String>,
     /// Of the client's certificate.
     pub asked: Asked,
+    /// Which of several it got, where nothing spoke for that one.
+    pub choice: Option<String>,
 }
 
 tokio::task_local! {

@@ -1,5 +1,6 @@
 //! Who the client is for the broker.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use super::certificate::date;
 use super::handshake;
 use crate::keys::chain;
 use crate::lock::lock;
+use crate::material::Own;
+use crate::strangers::harmless;
 
 /// Gives the client's certificate to a broker that asks for one, and notes that it has asked.
 #[derive(Debug)]
 pub(super) struct Identifier {
-    /// One whose key is in a token is there when that has been asked for it, and may be renewed.
-    certificate: Mutex<Option<Arc<CertifiedKey>>>,
+    /// One whose key is in a token is there when that has been asked for it, and may be renewed. A key store may have several.
+    certificates: Mutex<Vec<Own>>,
 }
 
 /// What a broker asked for and what it got.
@@ -34,41 +37,71 @@ pub(super) enum Asked {
 }
 
 impl Identifier {
-    pub fn new(certificate: Option<Arc<CertifiedKey>>) -> Identifier {
-        Identifier { certificate: Mutex::new(certificate) }
+    pub fn new(certificates: Vec<Own>) -> Identifier {
+        Identifier { certificates: Mutex::new(certificates) }
+    }
+
+    pub fn all(&self) -> Vec<Own> {
+        lock(&self.certificates).clone()
     }
 
     /// The certificate has been found.
     pub fn becomes(&self, certificate: Arc<CertifiedKey>) {
-        *lock(&self.certificate) = Some(certificate);
+        *lock(&self.certificates) = vec![certificate.into()];
     }
 
-    fn certificate(&self) -> Option<Arc<CertifiedKey>> {
-        lock(&self.certificate).clone()
-    }
-
-    /// That the certificate is not valid now, in words. It is the broker that decides what becomes of it.
+    /// That no certificate is valid now, in words. It is the broker that decides what becomes of it.
     pub fn out_of_date(&self, now: UnixTime) -> Option<String> {
-        let (from, until) = chain::dates(self.certificate()?.cert.first()?)?;
-        let now = Duration::from_secs(now.as_secs());
-        let date = |time| date(UnixTime::since_unix_epoch(time));
-        if now > until {
-            return Some(format!(
-                "the client's certificate has expired: it was valid until {}; brokers refuse it until it is renewed",
-                date(until)
-            ));
+        let certificates = lock(&self.certificates);
+        let mut all = certificates.iter().map(|own| out_of_date(&own.certified, now));
+        let first = all.next()??;
+        all.all(|other| other.is_some()).then_some(first)
+    }
+
+    /// The one for a broker that names these authorities and takes these kinds of signatures. A broker that names none, or not
+    /// ours, may take it all the same: many name too few.
+    fn choose(&self, authorities: &[&[u8]], schemes: &[SignatureScheme], now: UnixTime) -> Option<Arc<CertifiedKey>> {
+        let certificates = lock(&self.certificates);
+        let is_known = |certificate: &CertifiedKey| {
+            let mut issuers = certificate.cert.iter().filter_map(chain::issuer);
+            issuers.any(|issuer| authorities.iter().any(|named| **named == *issuer))
+        };
+        let chosen = certificates.iter().enumerate().max_by_key(|(index, Own { certified, .. })| {
+            let signs = certified.key.choose_scheme(schemes).is_some();
+            (signs, is_known(certified), out_of_date(certified, now).is_none(), Reverse(*index))
+        });
+        let (_, Own { alias, certified }) = chosen?;
+        if certificates.len() > 1 && !is_known(certified) {
+            let alias = harmless(alias.as_deref().unwrap_or_default(), 100);
+            let choice = format!(
+                "of the keys in 'keyStore' the broker got '{alias}', since it names the authority of none of them; \
+                 'keyStoreAlias' chooses another"
+            );
+            handshake::note(|seen| seen.choice = Some(choice));
         }
-        (now < from).then(|| {
-            let from = date(from);
-            format!("the client's certificate is not valid yet: it will be from {from}; is this machine's clock right?")
-        })
+        Some(certified.clone())
     }
 }
 
+fn out_of_date(certificate: &CertifiedKey, now: UnixTime) -> Option<String> {
+    let (from, until) = chain::dates(certificate.cert.first()?)?;
+    let now = Duration::from_secs(now.as_secs());
+    let date = |time| date(UnixTime::since_unix_epoch(time));
+    if now > until {
+        return Some(format!(
+            "the client's certificate has expired: it was valid until {}; brokers refuse it until it is renewed",
+            date(until)
+        ));
+    }
+    (now < from).then(|| {
+        let from = date(from);
+        format!("the client's certificate is not valid yet: it will be from {from}; is this machine's clock right?")
+    })
+}
+
 impl ResolvesClientCert for Identifier {
-    /// Whatever authorities the broker names: many name too few, and it is the broker that decides.
-    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let certificate = self.certificate();
+    fn resolve(&self, authorities: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let certificate = self.choose(authorities, schemes, UnixTime::now());
         let asked = match certificate.as_ref().map(|certificate| certificate.key.choose_scheme(schemes)) {
             None => Asked::InVain,
             Some(None) => Asked::Unable,
@@ -79,6 +112,75 @@ impl ResolvesClientCert for Identifier {
     }
 
     fn has_certs(&self) -> bool {
-        self.certificate().is_some()
+        !lock(&self.certificates).is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ED25519, date_time_ymd};
+
+    use super::*;
+
+    struct Authority(Issuer<'static, KeyPair>, Vec<u8>);
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    }
+
+    fn authority(name: &str) -> Authority {
+        let mut params = params(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let own = params.self_signed(&key).expect("a certificate");
+        let name = chain::issuer(own.der()).expect("a name");
+        Authority(Issuer::new(params, key), name)
+    }
+
+    fn own(alias: &str, key: KeyPair, until: i32, by: &Authority) -> Own {
+        let mut params = params(alias);
+        params.not_after = date_time_ymd(until, 1, 1);
+        let certificate = params.signed_by(&key, &by.0).expect("a certificate").der().clone();
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key");
+        Own { alias: Some(alias.into()), certified: Arc::new(CertifiedKey::new(vec![certificate], key)) }
+    }
+
+    /// As Java's key managers choose.
+    #[test]
+    fn of_several_the_one_is_shown_whose_authority_the_broker_names() {
+        let ec = || KeyPair::generate().expect("a key");
+        let ed = || KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let [one, other, strange] = ["one", "other", "strange"].map(authority);
+        let all = [
+            own("expired", ec(), 2020, &one),
+            own("first", ec(), 2100, &one),
+            own("second", ec(), 2100, &other),
+            own("ed", ed(), 2100, &one),
+            own("old", ec(), 2020, &other),
+        ];
+        let identifier = Identifier::new(all.to_vec());
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
+        let any = [SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ED25519];
+        for (named, schemes, expected) in [
+            (&[&one.1][..], &any[..], "first"),
+            (&[&other.1], &any, "second"),
+            (&[&strange.1, &other.1], &any, "second"),
+            (&[&one.1, &other.1], &any, "first"),
+            // None that it can check does not help, whoever has issued it.
+            (&[&other.1], &any[1..], "ed"),
+            (&[], &any, "first"),
+            (&[&strange.1], &any, "first"),
+        ] {
+            let named: Vec<&[u8]> = named.iter().map(|name| &name[..]).collect();
+            let chosen = identifier.choose(&named, schemes, now).expect("one");
+            let chosen = all.iter().find(|own| Arc::ptr_eq(&own.certified, &chosen)).expect("one of them");
+            assert_eq!(chosen.alias.as_deref(), Some(expected));
+        }
+        assert_eq!(identifier.out_of_date(now), None);
+        assert!(Identifier::new(vec![all[0].clone(), all[4].clone()]).out_of_date(now).is_some());
+        assert!(Identifier::new(Vec::new()).choose(&[&one.1], &any, now).is_none());
     }
 }

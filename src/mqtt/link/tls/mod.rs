@@ -6,32 +6,34 @@ mod handshake;
 mod identify;
 mod in_token;
 mod refusal;
+mod renewed;
 mod sessions;
 mod stream;
 mod verify;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsConnector;
 
 use super::failed;
 use super::transport::Transport;
-use crate::config::{Broker, ClientCertificate, Source, TlsSettings};
+use crate::config::{Broker, ClientCertificate, TlsSettings, Trust};
 use crate::error::{Cause, Error, Result};
 use crate::kept::{Digest, Inputs, Kept};
 use crate::keys::token::Key;
 use crate::lock::lock;
-use crate::material::{self, KeyMaterial, Roots};
+use crate::material::{self, KeyMaterial, Own, Roots};
 use crate::tls::provider;
 pub(crate) use explain::explain;
 use handshake::Seen;
 use identify::{Asked, Identifier};
 use in_token::{InToken, InTurn};
+use renewed::{Files, Renewed};
 use sessions::Sessions;
 pub(crate) use stream::Stream;
 use verify::Verifier;
@@ -40,12 +42,16 @@ pub(crate) use verify::fuzz_certificate;
 
 /// A client's TLS configuration.
 pub(crate) struct Tls {
-    common: Arc<Common>,
+    common: Mutex<Arc<Common>>,
+    /// What it is made of beside the files.
+    settings: TlsSettings,
+    files: Option<Arc<Files>>,
+    /// The files were read for it.
+    has_connected: AtomicBool,
     /// The client's key, if it is in a token.
     token: Option<Arc<InToken>>,
-    revocations: Option<Source>,
-    /// In the last handshake.
-    asked: Mutex<Asked>,
+    /// See [`Tls::shortcoming`].
+    shortcoming: Mutex<Option<String>>,
 }
 
 /// What clients with the same parameters share, and with it the TLS sessions that their brokers let them take up again:
@@ -63,28 +69,31 @@ static COMMON: Kept<Common> = Kept::new();
 impl Tls {
     /// Reads the certificates and keys and makes the configuration.
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
+        let files = Files::new(settings).map(Arc::new);
         let roots = material::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
         let token = match certificate {
             Some(ClientCertificate::Token(configured)) => Some(Arc::new(InToken::new(configured))),
             _ => None,
         };
-        let certificate =
-            certificate.map(|certificate| material::identity(certificate, material)).transpose()?.flatten();
-        let common = match inputs(settings, &roots, certificate.as_deref()) {
-            Some(inputs) => COMMON.get(inputs, || Common::new(settings, roots, certificate))?,
-            None => Arc::new(Common::new(settings, roots, certificate)?),
-        };
-        Ok(Tls { common, token, revocations: settings.revocations.clone(), asked: Mutex::default() })
+        let certificates = certificate.map(|certificate| material::identities(certificate, material)).transpose()?;
+        let certificates = certificates.unwrap_or_default();
+        let common = Mutex::new(Common::shared(settings, roots, certificates)?);
+        // The secrets in it are with those who need them.
+        let is_token = |certificate: &ClientCertificate| matches!(certificate, ClientCertificate::Token(_));
+        let client_certificate = settings.client_certificate.clone().filter(is_token);
+        let settings = TlsSettings { trust: Trust::Default, client_certificate, ..settings.clone() };
+        let has_connected = AtomicBool::new(false);
+        Ok(Tls { common, settings, files, has_connected, token, shortcoming: Mutex::default() })
     }
 
     /// Asks the token that has the client's key for it, before the first connection. It may take this long, and each signature
     /// may, too. What about the client's certificate should be changed.
     pub async fn identify(&self, patience: Duration) -> Result<Option<String>> {
         if let Some(token) = &self.token {
-            self.common.identifier.becomes(token.find(patience).await?);
+            self.common().identifier.becomes(token.find(patience).await?);
         }
-        Ok(self.common.identifier.out_of_date(UnixTime::now()))
+        Ok(self.common().identifier.out_of_date(UnixTime::now()))
     }
 
     /// The key in a token.
@@ -99,10 +108,10 @@ impl Tls {
         }
     }
 
-    /// Why the broker has no certificate of the client's from the last handshake, if it wanted one: under TLS 1.3 it says so only
-    /// afterwards.
-    pub fn shortcoming(&self) -> Option<&'static str> {
-        (*lock(&self.asked) == Asked::Unable).then_some(explain::UNABLE)
+    /// Why the broker, if it wanted a certificate of the client's in the last handshake, has none, or perhaps the wrong one: under
+    /// TLS 1.3 it says so only afterwards.
+    pub fn shortcoming(&self) -> Option<String> {
+        lock(&self.shortcoming).clone()
     }
 
     /// Besides the connection, what about the broker's certificate should be changed.
@@ -112,16 +121,18 @@ impl Tls {
         transport: Transport,
     ) -> Result<(Transport, Stream, Option<String>)> {
         let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
-        let name = ServerName::try_from(broker.host.clone())
+        let name = ServerName::try_from(broker.name().to_owned())
             .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
-        self.read_revocations().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+        let outdated = self.renew().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+        let common = self.common();
+        self.read_revocations(&common).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
         let key = match &self.token {
-            Some(token) => Some(self.renewed_key(token).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?),
+            Some(token) => Some(renewed_key(&common, token).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?),
             None => None,
         };
         let now = UnixTime::now();
-        let mut config = self.common.config.clone();
-        let session = self.common.sessions.as_ref().map(|sessions| sessions.with(broker, now));
+        let mut config = common.config.clone();
+        let session = common.sessions.as_ref().map(|sessions| sessions.with(broker, now));
         if let Some(session) = &session {
             config.resumption = session.resumption();
         }
@@ -146,10 +157,17 @@ impl Tls {
                 .await
             }
         };
-        *lock(&self.asked) = seen.asked;
+        *lock(&self.shortcoming) = match seen.asked {
+            Asked::Unable => Some(explain::UNABLE.into()),
+            // It may be the certificate of before that the broker does not take.
+            Asked::Served if seen.choice.is_none() => outdated.clone(),
+            _ => seen.choice.clone(),
+        };
         let (tcp, connection) = stream.map_err(|e| {
+            let choice = seen.choice.map(|choice| format!("; {choice}")).unwrap_or_default();
+            let outdated = outdated.map(|why| format!("; {why}")).unwrap_or_default();
             let why = explain::handshake(&e, seen.asked, seen.facts.as_ref());
-            failed(broker, "TLS", explain::kind(&e), why)
+            failed(broker, "TLS", explain::kind(&e), why + &choice + &outdated)
         })?;
         if let (Some(session), Some(not_after)) = (session, seen.not_after) {
             session.began(now, not_after);
@@ -157,30 +175,64 @@ impl Tls {
         Ok((tcp.into(), Stream(Mutex::new(connection)), seen.warning))
     }
 
-    async fn renewed_key(&self, token: &InToken) -> Result<Arc<Key>> {
-        if let Some(certificate) = token.renewed().await? {
-            self.common.identifier.becomes(certificate);
-            if let Some(sessions) = &self.common.sessions {
-                sessions.forget(); // they began with the one before
-            }
+    fn common(&self) -> Arc<Common> {
+        lock(&self.common).clone()
+    }
+
+    /// Certificates and keys that have changed on disk are in force from the next connection on. When they can't be used, those of
+    /// before are, and it is said why: they may be half written, or have been needed at the beginning only.
+    async fn renew(&self) -> Result<Option<String>> {
+        let Some(files) = self.files.clone().filter(|_| self.has_connected.swap(true, Ordering::Relaxed)) else {
+            return Ok(None);
+        };
+        let reading = files.clone();
+        let read = tokio::task::spawn_blocking(move || reading.renewed()).await;
+        let Renewed { roots, certificates, failures } =
+            read.map_err(|e| Error::Internal(format!("reading the files of 'tls' again: {e}")))?;
+        if roots.is_some() || certificates.is_some() {
+            let before = self.common();
+            let trusted = roots.as_ref().map_or_else(|| before.verifier.roots(), |changed| changed.content.clone());
+            let own = certificates.as_ref().map_or_else(|| before.identifier.all(), |changed| changed.content.clone());
+            *lock(&self.common) = Common::shared(&self.settings, trusted, own)?;
+            files.are_in_force(roots.as_ref(), certificates.as_ref());
         }
-        let key = token.key().ok_or_else(|| Error::Internal("the token was not asked for the key".into()))?;
-        key.forget();
-        Ok(key)
+        let failures: Vec<String> = failures.iter().map(Error::to_string).collect();
+        let outdated =
+            (!failures.is_empty()).then(|| format!("what was read earlier is used: {}", failures.join("; ")));
+        Ok(outdated.inspect(|why| tracing::warn!("{why}")))
     }
 
     /// Anew for each connection: such a list is in force for days, a client may be for months.
-    async fn read_revocations(&self) -> Result<()> {
-        let Some(source) = self.revocations.clone() else { return Ok(()) };
+    async fn read_revocations(&self, common: &Common) -> Result<()> {
+        let Some(source) = self.settings.revocations.clone() else { return Ok(()) };
         let read = tokio::task::spawn_blocking(move || material::revocations(&source)).await;
-        self.common.verifier.revoke(read.map_err(|e| Error::Internal(format!("reading revocation lists: {e}")))??);
+        common.verifier.revoke(read.map_err(|e| Error::Internal(format!("reading revocation lists: {e}")))??);
         Ok(())
     }
 }
 
+async fn renewed_key(common: &Common, token: &InToken) -> Result<Arc<Key>> {
+    if let Some(certificate) = token.renewed().await? {
+        common.identifier.becomes(certificate);
+        if let Some(sessions) = &common.sessions {
+            sessions.forget(); // they began with the one before
+        }
+    }
+    let key = token.key().ok_or_else(|| Error::Internal("the token was not asked for the key".into()))?;
+    key.forget();
+    Ok(key)
+}
+
 impl Common {
-    fn new(settings: &TlsSettings, roots: Arc<Roots>, certificate: Option<Arc<CertifiedKey>>) -> Result<Common> {
-        let identifier = Arc::new(Identifier::new(certificate));
+    fn shared(settings: &TlsSettings, roots: Arc<Roots>, certificates: Vec<Own>) -> Result<Arc<Common>> {
+        match inputs(settings, &roots, &certificates) {
+            Some(inputs) => COMMON.get(inputs, || Common::new(settings, roots, certificates)),
+            None => Ok(Arc::new(Common::new(settings, roots, certificates)?)),
+        }
+    }
+
+    fn new(settings: &TlsSettings, roots: Arc<Roots>, certificates: Vec<Own>) -> Result<Common> {
+        let identifier = Arc::new(Identifier::new(certificates));
         let mut provider = provider::default_provider();
         if let Some(suites) = &settings.suites {
             provider.cipher_suites.clone_from(suites);
@@ -197,6 +249,7 @@ impl Common {
             .with_custom_certificate_verifier(verifier.clone())
             .with_client_cert_resolver(identifier.clone());
         config.resumption = Resumption::disabled();
+        config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
         let sessions = settings.revocations.is_none().then(Sessions::default);
         Ok(Common { config, sessions, identifier, verifier })
     }
@@ -204,7 +257,7 @@ impl Common {
 
 /// Of everything that makes two configurations the same. `None`: it is a client's own, since its verifier changes with the
 /// lists of what is revoked, or the key is in a token and may be gone at the next moment.
-fn inputs(settings: &TlsSettings, roots: &Roots, certificate: Option<&CertifiedKey>) -> Option<Digest> {
+fn inputs(settings: &TlsSettings, roots: &Roots, certificates: &[Own]) -> Option<Digest> {
     let TlsSettings { trust: _, client_certificate, check_hostname, allow_common_name, pins, .. } = settings;
     if settings.revocations.is_some() || matches!(client_certificate, Some(ClientCertificate::Token(_))) {
         return None;
@@ -215,10 +268,12 @@ fn inputs(settings: &TlsSettings, roots: &Roots, certificate: Option<&CertifiedK
     inputs.add(&pins.concat());
     let versions = settings.versions.list().iter().map(|version| version.version);
     inputs.add(&versions.flat_map(|version| u16::from(version).to_be_bytes()).collect::<Vec<_>>());
+    settings.alpn.iter().for_each(|name| inputs.add(name.as_bytes()));
+    inputs.add(b"");
     // None is all of them, and not the empty list.
     let suites = settings.suites.iter().flatten().map(|suite| u16::from(suite.suite()));
     inputs.add(&suites.flat_map(u16::to_be_bytes).collect::<Vec<_>>());
-    if let Some(certificate) = certificate {
+    for Own { certified: certificate, .. } in certificates {
         // The key belongs to the certificate, whose public half is enough to tell it from others.
         inputs.add(certificate.key.public_key()?.as_ref());
         certificate.cert.iter().for_each(|der| inputs.add(der));

@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
 use sha2::{Digest, Sha256};
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
@@ -19,6 +22,7 @@ use super::handshake;
 use super::refusal::Refusal;
 use crate::config::{Pin, TlsSettings};
 use crate::error::{Error, Result};
+use crate::keys::public::{has_made_signature, public_key};
 use crate::lock::lock;
 use crate::material::Roots;
 use crate::tls::Usage;
@@ -59,6 +63,10 @@ impl Verifier {
         })
     }
 
+    pub fn roots(&self) -> Arc<Roots> {
+        self.roots.clone()
+    }
+
     /// From now on these are revoked.
     pub fn revoke(&self, lists: Vec<CertRevocationList<'static>>) {
         *lock(&self.revocations) = Some(lists);
@@ -84,23 +92,33 @@ impl Verifier {
             Err(other) => return Err(other),
         };
         let usage = Usage::of(end_entity).ok_or(CertificateError::BadEncoding)?;
-        match verdict {
-            Err(error) if is_without_authority(&error) && self.roots.has(end_entity) => {
+        match self.vouched_for(verdict, end_entity, intermediates, &usage, server_name, now) {
+            Err(error) if is_of_others(&error) && self.roots.has(end_entity) => {
                 self.stands_for_itself(end_entity, &usage, server_name, now)?;
             }
-            verdict => {
-                let by_common_name = self.name_fits(verdict, end_entity, &usage, server_name)?;
-                self.chain_fits(end_entity, intermediates, by_common_name, now)?;
-                if !usage.signs {
-                    return Err(CertificateError::from(Refusal::Signs).into());
-                }
-            }
+            verdict => verdict?,
         }
         self.pin_fits(end_entity)?;
         Ok(())
     }
 
-    /// One that is trusted as it is, so that nothing which others would have to vouch for counts.
+    /// One that an authority has signed.
+    fn vouched_for(
+        &self,
+        verdict: Verdict,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        usage: &Usage,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Verdict {
+        let by_common_name = self.name_fits(verdict, end_entity, usage, server_name)?;
+        self.chain_fits(end_entity, intermediates, by_common_name, now)?;
+        if usage.signs { Ok(()) } else { Err(Refusal::Signs.into()) }
+    }
+
+    /// One that is trusted as it is, so that nothing which others would have to vouch for counts. What it says of itself does:
+    /// rustls has looked at that only where an authority has signed it.
     fn stands_for_itself(
         &self,
         certificate: &CertificateDer<'_>,
@@ -115,16 +133,30 @@ impl Verifier {
         if now > not_after {
             return Err(CertificateError::ExpiredContext { time: now, not_after });
         }
+        if !usage.serves {
+            return Err(CertificateError::InvalidPurpose);
+        }
+        if !usage.signs {
+            return Err(Refusal::Signs.into());
+        }
         if lock(&self.revocations).is_some() {
             return Err(CertificateError::UnknownRevocationStatus);
         }
-        let parsed = EndEntityCert::try_from(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        let named = parsed.verify_is_valid_for_subject_name(server_name).map_err(|error| match error {
-            webpki::Error::CertNotValidForName(context) => {
-                CertificateError::NotValidForNameContext { expected: context.expected, presented: context.presented }
-            }
-            other => special(other),
-        });
+        let named = match EndEntityCert::try_from(certificate) {
+            Ok(parsed) => parsed.verify_is_valid_for_subject_name(server_name).map_err(|error| match error {
+                webpki::Error::CertNotValidForName(context) => CertificateError::NotValidForNameContext {
+                    expected: context.expected,
+                    presented: context.presented,
+                },
+                other => special(other),
+            }),
+            // It has no extensions, so no names but the common one.
+            Err(webpki::Error::UnsupportedCertVersion) => Err(CertificateError::NotValidForNameContext {
+                expected: server_name.to_owned(),
+                presented: Vec::new(),
+            }),
+            Err(other) => Err(special(other)),
+        };
         self.name_fits(named, certificate, usage, server_name).map(drop)
     }
 
@@ -238,24 +270,52 @@ impl Verifier {
         verdict
     }
 
+    /// The signature of a handshake of TLS 1.2, for which rustls takes no certificate of version 1.
+    fn verify_by_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        let known = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+        let (_, fitting) = known.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        // In TLS 1.2 a scheme for ECDSA does not name the curve, so several algorithms come into question.
+        match has_made_signature(certificate, fitting, message, signed.signature()) {
+            Some(true) => Ok(HandshakeSignatureValid::assertion()),
+            Some(false) => Err(CertificateError::BadSignature.into()),
+            None => Err(CertificateError::BadEncoding.into()),
+        }
+    }
+
     fn pin_fits(&self, end_entity: &CertificateDer<'_>) -> Verdict {
         if self.pins.is_empty() {
             return Ok(());
         }
-        let parsed = EndEntityCert::try_from(end_entity).map_err(|_| CertificateError::BadEncoding)?;
-        let pin: Pin = Sha256::digest(parsed.subject_public_key_info().as_ref()).into();
+        let key = public_key(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let pin: Pin = Sha256::digest(&key).into();
         if self.pins.contains(&pin) { Ok(()) } else { Err(Refusal::Pin(pin).into()) }
     }
 }
 
-/// It is not signed by an authority that is trusted, or is an authority's own (CA:TRUE; RFC 5280, section 4.2.1.9).
-fn is_without_authority(error: &CertificateError) -> bool {
+/// Nobody that is trusted vouches for it, or not in a way that counts; which says nothing against a certificate that is trusted
+/// as it is. What a certificate says of itself stays, and what an authority has taken back.
+fn is_of_others(error: &CertificateError) -> bool {
     match error {
-        CertificateError::UnknownIssuer => true,
-        CertificateError::Other(OtherError(other)) => {
-            matches!(other.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
-        }
-        _ => false,
+        CertificateError::NotValidForName
+        | CertificateError::NotValidForNameContext { .. }
+        | CertificateError::InvalidPurpose
+        | CertificateError::InvalidPurposeContext { .. }
+        | CertificateError::UnhandledCriticalExtension
+        | CertificateError::BadEncoding
+        | CertificateError::Revoked
+        | CertificateError::UnknownRevocationStatus
+        | CertificateError::ExpiredRevocationList
+        | CertificateError::ExpiredRevocationListContext { .. } => false,
+        CertificateError::Other(OtherError(other)) => match other.downcast_ref::<Refusal>() {
+            Some(Refusal::Signs | Refusal::CommonName | Refusal::ConstrainedCommonName | Refusal::Pin(_)) => false,
+            Some(_) | None => true,
+        },
+        _ => true,
     }
 }
 
@@ -287,7 +347,10 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        match EndEntityCert::try_from(cert) {
+            Err(webpki::Error::UnsupportedCertVersion) => self.verify_by_key(message, cert, dss),
+            _ => verify_tls12_signature(message, cert, dss, &self.algorithms),
+        }
     }
 
     fn verify_tls13_signature(
@@ -296,7 +359,13 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        match EndEntityCert::try_from(cert) {
+            Err(webpki::Error::UnsupportedCertVersion) => {
+                let key = public_key(cert).ok_or(CertificateError::BadEncoding)?;
+                verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
+            }
+            _ => verify_tls13_signature(message, cert, dss, &self.algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -328,6 +397,7 @@ pub(crate) fn fuzz_certificate(der: &[u8]) {
         revocations: None,
         versions: Versions::default(),
         suites: None,
+        alpn: Vec::new(),
     };
     let material = KeyMaterial { anchors: Some(vec![der.to_vec()]), ..KeyMaterial::default() };
     let Ok(roots) = material::roots(&settings.trust, &material) else { return };

@@ -97,8 +97,11 @@ pub(crate) fn fuzz_answer(input: &[u8]) {
 
 fn request(broker: &Broker, settings: &WebSocketSettings, tls: bool) -> tungstenite::Result<Request> {
     let default_port = if tls { 443 } else { 80 };
-    let address = broker.to_string();
-    let host = match broker.port == default_port {
+    let address = match broker.socket() {
+        Some(_) => "localhost".into(),
+        None => Broker { host: broker.name().to_owned(), port: broker.port }.to_string(),
+    };
+    let host = match broker.port == default_port && broker.socket().is_none() {
         true => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host),
         false => &address,
     };
@@ -159,7 +162,9 @@ fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
             "the server wants other credentials than 'ws_options.headers' gives, or none may use the path".into()
         }
         404 | 405 | 410 => "check 'ws_options.path'".into(),
-        407 => "a proxy in between asks for a login, which is not supported".into(),
+        407 => {
+            "a proxy in between asks for a login: name it in 'proxy', with 'proxy_username' and 'proxy_password'".into()
+        }
         500..=599 => "the server, or a gateway before it, can't serve at the moment".into(),
         _ => "check 'ws_options', and whether this is a WebSocket port".into(),
     };

@@ -4,8 +4,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use super::{Outgoing, Phase};
-use crate::error::{Error, Result};
+use super::{Entry, Outgoing, Phase};
+use crate::error::{Delivery, Error, Result};
 use crate::mqtt::session::ends::{EndedPublish, Hearer};
 
 impl Outgoing {
@@ -59,12 +59,13 @@ impl Outgoing {
         }
     }
 
-    /// Ends every publish with this error.
-    pub fn fail_all(&mut self, cause: &Error, now: Instant) {
+    /// Ends every publish with the error for what has become of it.
+    pub fn fail_all(&mut self, error: impl Fn(Delivery) -> Error, now: Instant) {
         self.has_ended = true;
         self.connection.unflushed.clear();
         for number in self.entries.numbers() {
-            self.end(number, Err(cause.clone()), now);
+            let delivery = self.entries.get(number).map_or(Delivery::Unknown, Entry::delivery);
+            self.end(number, Err(error(delivery)), now);
         }
     }
 
@@ -135,12 +136,13 @@ impl Outgoing {
 
     fn expire_one(&mut self, number: u64, now: Instant) {
         let Some(entry) = self.entries.get(number).filter(|entry| !entry.is_given_up()) else { return };
-        let what = match entry.ever_sent || entry.phase == Phase::Unflushed {
-            false => "the message was not sent",
-            true => "the message is not confirmed, and may have been delivered",
+        let delivery = entry.delivery();
+        let what = match delivery {
+            Delivery::NotSent => "the message was not sent",
+            Delivery::Refused | Delivery::Unknown => "the message is not confirmed, and may have been delivered",
         };
         let is_queued = entry.phase == Phase::Queued;
-        let error = self.overdue(what);
+        let error = self.overdue(what, delivery);
         if is_queued {
             self.end(number, Err(error), now);
         } else {
@@ -156,17 +158,20 @@ impl Outgoing {
 
     /// The error of a write that has not found room in time.
     pub fn no_room(&self) -> Error {
-        self.overdue("the outbox is full; the message was not sent")
+        self.overdue("the outbox is full; the message was not sent", Delivery::NotSent)
     }
 
     /// The error of a write whose time is up, with what stands in its way.
-    pub fn overdue(&self, what: &str) -> Error {
+    pub fn overdue(&self, what: &str, delivery: Delivery) -> Error {
         let millis = self.write_timeout.as_millis();
         match self.obstacle.as_ref().filter(|_| !self.connection.is_open) {
-            None => Error::TimedOut { message: format!("write timed out after {millis} ms: {what}"), cause: None },
+            None => {
+                Error::TimedOut { message: format!("write timed out after {millis} ms: {what}"), cause: None, delivery }
+            }
             Some(obstacle) => Error::TimedOut {
                 message: format!("write timed out after {millis} ms: {what}; there is no connection: {obstacle}"),
                 cause: Some(Box::new(obstacle.clone())),
+                delivery,
             },
         }
     }

@@ -13,7 +13,7 @@ impl Outgoing {
     pub(in crate::mqtt::session) fn puback(&mut self, id: u16, reason: &Reason, wire: &mut Wire<'_>) -> Handled {
         match self.awaiting(id) {
             Some((number, entry)) if entry.publish.qos == Consistency::AtLeastOnce => {
-                let result = refusal::outcome(&entry.publish, wire.broker, "PUBACK", reason);
+                let result = refusal::outcome(&entry.publish, !entry.is_resent, wire.broker, "PUBACK", reason);
                 self.acknowledged(number, result, wire);
             }
             Some(_) => return Err(ProtocolError(format!("PUBACK for the QoS 2 publish {id}"))),
@@ -27,7 +27,7 @@ impl Outgoing {
             Some((number, entry)) if entry.publish.qos == Consistency::ExactlyOnce => {
                 if reason.is_error() {
                     // The end of it; no PUBREL follows (MQTT 5, section 4.3.3).
-                    let result = refusal::outcome(&entry.publish, wire.broker, "PUBREC", reason);
+                    let result = refusal::outcome(&entry.publish, !entry.is_resent, wire.broker, "PUBREC", reason);
                     self.acknowledged(number, result, wire);
                     return Ok(());
                 }

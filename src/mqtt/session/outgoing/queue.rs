@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{Entry, Outgoing, Phase, Submission, Wire};
 use crate::config::{Consistency, Version};
-use crate::error::{Error, Result};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::mqtt::protocol;
 use crate::mqtt::session::ids::Holder;
 
@@ -13,7 +13,8 @@ impl Outgoing {
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
         let Submission { publish, size, hearer, deadline } = submission;
         let bytes = publish.payload.len();
-        let entry = Entry { publish, phase: Phase::Queued, ever_sent: false, hearer, deadline, bytes, size };
+        let entry =
+            Entry { publish, phase: Phase::Queued, ever_sent: false, is_resent: false, hearer, deadline, bytes, size };
         let number = self.entries.push(entry);
         self.deadlines.add(number, deadline);
         self.send_queued(wire);
@@ -60,11 +61,13 @@ impl Outgoing {
             Phase::Queued | Phase::Unflushed => {
                 entry.publish.packet_id = self.ids.take(Holder::Publish(number));
                 entry.phase = Phase::Sent;
+                entry.is_resent = entry.ever_sent;
                 entry.ever_sent = true;
                 wire.output.publish(wire.version, &entry.publish);
             }
             Phase::Sent => {
                 entry.publish.dup = true;
+                entry.is_resent = true;
                 self.resent += 1;
                 wire.output.publish(wire.version, &entry.publish);
             }
@@ -105,9 +108,11 @@ fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
     if size <= most {
         return Ok(());
     }
-    let what = match entry.ever_sent {
-        false => "was not sent",
-        true => "is not confirmed, may have been delivered, and can't be sent again",
+    let delivery = entry.delivery();
+    let what = match delivery {
+        Delivery::NotSent => "was not sent",
+        Delivery::Refused | Delivery::Unknown => "is not confirmed, may have been delivered, and can't be sent again",
     };
-    Err(Error::Io(format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most")))
+    let message = format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most");
+    Err(Error::io(IoKind::TooLarge, message).of_message(delivery))
 }

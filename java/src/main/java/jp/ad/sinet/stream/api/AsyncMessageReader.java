@@ -9,7 +9,8 @@ import java.util.function.Consumer;
  * with the broker; one that throws is logged and harms nobody else. A callback may use every client, close this one too.
  *
  * <p>A message is acknowledged when its last callback has returned or thrown. What arrives before the first callback
- * waits for it. A reader with callbacks is in use: it is not collected as garbage, and must be closed.
+ * waits for it. A reader with callbacks is in use: it is not collected as garbage, must be closed, and until then, or until it has
+ * failed for good, the JVM stays, unless the builder was given {@code daemon(true)}.
  *
  * @param <T> the type of the values
  */

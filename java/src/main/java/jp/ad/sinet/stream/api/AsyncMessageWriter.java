@@ -7,8 +7,9 @@ import org.jdeferred2.Promise;
 /**
  * Sends messages without waiting for their delivery. Any number of threads may write; messages leave in the order of
  * the calls. Callbacks of the promises run one after the other on a daemon thread of the library's, or on the executor
- * that the builder was given, in the order in which the messages ended. A writer that nobody refers to any more is
- * collected, and what it has not delivered is rejected.
+ * that the builder was given, in the order in which the messages ended. The JVM stays until every accepted message has ended
+ * and been told to its callbacks, or the writer is closed, unless the builder was given {@code daemon(true)}. A writer that nobody
+ * refers to any more is collected when its messages have ended.
  *
  * @param <T> the type of the values
  */
@@ -28,6 +29,44 @@ public interface AsyncMessageWriter<T> extends MessageIO {
      * @throws ClassCastException when the value does not have the class that the serializer needs
      */
     Promise<?, ? extends Throwable, ?> write(T message);
+
+    /**
+     * Like {@link #write(Object)}, with a time of your own.
+     *
+     * @param message the value, not null
+     * @param timestamp microseconds since 1970-01-01T00:00Z, sent as it is; 0 means unknown
+     * @return as of {@code write}
+     * @throws UnsupportedOperationException when an implementation has no such method; the writers of this library have
+     */
+    default Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
+        throw new UnsupportedOperationException("a time of one's own");
+    }
+
+    /**
+     * Waits until all messages that any thread has written before have ended, delivered or not, at most for the
+     * configured time limit ({@code write_timeout_ms}). Their callbacks may still be about to run. In a callback of a writer of a
+     * plugin it waits in vain.
+     *
+     * @throws SinetStreamIOException when the time is up; when the writer has failed or is closed; when the thread is
+     *         interrupted (its interrupt flag is set again)
+     * @throws UnsupportedOperationException when an implementation has no such method; the writers of this library have
+     */
+    default void flush() {
+        throw new UnsupportedOperationException("flush");
+    }
+
+    /**
+     * Like {@link #writeAsync(Object)}, with a time of your own.
+     *
+     * @param message the value, not null
+     * @param timestamp as of {@link #write(Object, long)}
+     * @return as of {@code writeAsync}
+     */
+    default CompletableFuture<Void> writeAsync(T message, long timestamp) {
+        CompletableFuture<Void> future = new CompletableFuture<>();
+        write(message, timestamp).done(nothing -> future.complete(null)).fail(future::completeExceptionally);
+        return future;
+    }
 
     /**
      * Like {@link #write(Object)}, for programs that prefer the JDK's futures.

@@ -10,6 +10,9 @@ public final class ConnectionEvent {
     private final boolean sessionPresent;
     private final Duration delay;
     private final SinetStreamException cause;
+    private final String clientId;
+    private final String service;
+    private final String role;
 
     /** What happened. */
     public enum Type {
@@ -27,6 +30,14 @@ public final class ConnectionEvent {
 
     private ConnectionEvent(Type type, String broker, boolean sessionPresent, Duration delay,
             SinetStreamException cause) {
+        this(type, broker, sessionPresent, delay, cause, null, null, null);
+    }
+
+    private ConnectionEvent(Type type, String broker, boolean sessionPresent, Duration delay, SinetStreamException cause,
+            String clientId, String service, String role) {
+        this.clientId = clientId;
+        this.service = service;
+        this.role = role;
         this.type = type;
         this.broker = broker;
         this.sessionPresent = sessionPresent;
@@ -88,6 +99,45 @@ public final class ConnectionEvent {
     }
 
     /**
+     * Makes the same event, of a client.
+     *
+     * @param clientId its client identifier
+     * @param service its service in the configuration file, or null
+     * @param role {@code "writer"} or {@code "reader"}
+     * @return the event
+     */
+    public ConnectionEvent of(String clientId, String service, String role) {
+        return new ConnectionEvent(type, broker, sessionPresent, delay, cause, clientId, service, role);
+    }
+
+    /**
+     * The client whose connection has changed.
+     *
+     * @return its client identifier, as {@link MessageIO#getClientId} tells it; null if the event is of no client
+     */
+    public String getClientId() {
+        return clientId;
+    }
+
+    /**
+     * The service of the client.
+     *
+     * @return its name in the configuration file; null when no file is used
+     */
+    public String getService() {
+        return service;
+    }
+
+    /**
+     * Whether the client writes or reads.
+     *
+     * @return {@code "writer"} or {@code "reader"}; null if the event is of no client
+     */
+    public String getRole() {
+        return role;
+    }
+
+    /**
      * What happened.
      *
      * @return the type of the event
@@ -142,6 +192,9 @@ public final class ConnectionEvent {
             details = ", broker=" + broker + ", delay=" + delay + ", cause=" + cause;
         } else if (cause != null) {
             details = ", cause=" + cause;
+        }
+        if (clientId != null) {
+            details += ", " + role + (service == null ? "" : " of service " + service) + ", client " + clientId;
         }
         return "ConnectionEvent(type=" + type + details + ")";
     }

@@ -136,4 +136,15 @@ public interface MessageIO extends AutoCloseable {
      */
     @Override
     void close();
+
+    /**
+     * Like {@link #close()}, within a time of your own instead of {@code close_timeout_ms}. It is also the longest that this waits for
+     * callbacks.
+     *
+     * @param timeout how long to wait; zero to cut the connection at once
+     * @throws SinetStreamIOException when messages could not be delivered; the client is closed all the same
+     */
+    default void closeWithin(Duration timeout) {
+        close();
+    }
 }

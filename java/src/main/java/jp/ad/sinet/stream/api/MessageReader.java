@@ -27,6 +27,20 @@ public interface MessageReader<T> extends MessageIO {
     Message<T> read();
 
     /**
+     * Receives several messages at a time: those that are there, when there is one. If one of them cannot be decoded, those before
+     * it are returned, and the next call, of this method or of {@link #read()}, throws because of it.
+     *
+     * @param max the most messages that are wanted, at least 1
+     * @param timeout how long to wait for the first one, instead of the receive timeout. The reader of a plugin waits as long as
+     *        the plugin does, and brings one message at a time
+     * @return the messages; empty when none came in time
+     * @throws UnsupportedOperationException when an implementation has no such method; the readers of this library have
+     */
+    default List<Message<T>> readMany(int max, Duration timeout) {
+        throw new UnsupportedOperationException("several messages at a time");
+    }
+
+    /**
      * The messages from now on, as a lazy sequential stream that calls {@link #read} and ends at the first receive
      * timeout. Closing the stream does not close the reader.
      *

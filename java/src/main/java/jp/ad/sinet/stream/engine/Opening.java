@@ -5,16 +5,19 @@ import java.util.function.Function;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Options;
+import jp.ad.sinet.stream.engine.client.Client;
 import jp.ad.sinet.stream.engine.client.Codecs;
 import jp.ad.sinet.stream.engine.client.NativeAsyncMessageReader;
 import jp.ad.sinet.stream.engine.client.NativeAsyncMessageWriter;
 import jp.ad.sinet.stream.engine.client.NativeMessageReader;
 import jp.ad.sinet.stream.engine.client.NativeMessageWriter;
+import jp.ad.sinet.stream.engine.jvm.OrClose;
 import jp.ad.sinet.stream.engine.plugin.PluggedAsyncReader;
 import jp.ad.sinet.stream.engine.plugin.PluggedAsyncWriter;
 import jp.ad.sinet.stream.engine.plugin.PluggedReader;
@@ -93,16 +96,21 @@ public final class Opening {
         });
     }
 
-    private static <R> R open(Options options, Object givenCodec, Function<Configured, R> client) {
+    private static <R extends MessageIO> R open(Options options, Object givenCodec, Function<Configured, R> client) {
         if (givenCodec != null) {
             options.anyValueType();
         }
         Configured configured = Configured.of(options);
+        R opened;
         try {
-            return client.apply(configured);
+            opened = client.apply(configured);
         } catch (Throwable failure) {
             configured.release();
             throw failure;
         }
+        return OrClose.orClose(opened::close, () -> {
+            ((Client) opened).show(options);
+            return opened;
+        });
     }
 }

@@ -26,6 +26,11 @@ abstract class ClientFactory {
     private final Boolean userDataOnly;
     private final ConnectionListener connectionListener;
     private final Executor executor;
+    private final Boolean daemon;
+    private final Boolean jmx;
+    private final Class<?> valueClass;
+    private final String configText;
+    private final String configTextName;
     private final Boolean dataCompression;
     private final Boolean dataEncryption;
     private final Boolean noConfig;
@@ -47,6 +52,11 @@ abstract class ClientFactory {
         userDataOnly = builder.userDataOnly;
         connectionListener = builder.connectionListener;
         executor = builder.executor;
+        daemon = Boolean.TRUE.equals(builder.daemon);
+        jmx = Boolean.TRUE.equals(builder.jmx);
+        valueClass = builder.valueClass;
+        configText = builder.configText;
+        configTextName = builder.configText == null ? null : builder.configTextName;
         dataCompression = builder.dataCompression;
         dataEncryption = builder.dataEncryption;
         noConfig = Boolean.TRUE.equals(builder.noConfig);
@@ -65,6 +75,10 @@ abstract class ClientFactory {
                 .configFile(configFile)
                 .noConfig(noConfig)
                 .connectionListener(connectionListener)
+                .daemon(daemon)
+                .jmx(jmx)
+                .valueClass(valueClass)
+                .configText(configText, configTextName)
                 .parameters(parameters)
                 .field("type", type)
                 .field("client_id", clientId)
@@ -171,6 +185,15 @@ abstract class ClientFactory {
     }
 
     /**
+     * Whether the JVM ends without waiting for an asynchronous client.
+     *
+     * @return true or false
+     */
+    public Boolean getDaemon() {
+        return daemon;
+    }
+
+    /**
      * Whether values are compressed.
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
@@ -206,6 +229,24 @@ abstract class ClientFactory {
      */
     public Path getConfigFile() {
         return configFile;
+    }
+
+    /**
+     * Whether JMX shows the clients.
+     *
+     * @return true or false
+     */
+    public Boolean getJmx() {
+        return jmx;
+    }
+
+    /**
+     * The class of the program's values.
+     *
+     * @return what the builder was given, or null
+     */
+    public Class<?> getValueClass() {
+        return valueClass;
     }
 
     /**

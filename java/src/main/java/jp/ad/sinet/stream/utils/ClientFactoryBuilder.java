@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.utils;
 
 import java.io.File;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.NoConfigException;
 import jp.ad.sinet.stream.api.ValueType;
 
 /**
@@ -27,6 +29,11 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     Boolean userDataOnly;
     ConnectionListener connectionListener;
     Executor executor;
+    Boolean daemon;
+    Boolean jmx;
+    Class<?> valueClass;
+    String configText;
+    String configTextName;
     Boolean dataCompression;
     Boolean dataEncryption;
     Boolean noConfig;
@@ -110,7 +117,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      *
      * @param name its name in a configuration file
      * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a
-     *        collection, array or map (with strings as keys) of such values
+     *        collection, array or map of such values, with strings, numbers, booleans or enum constants as names
      * @return this builder
      */
     public B parameter(String name, Object value) {
@@ -163,6 +170,19 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
+     * Sets whether the JVM ends without waiting for an asynchronous client: for what an asynchronous writer has accepted and the
+     * broker has not confirmed, and for a reader that has callbacks.
+     *
+     * @param daemon true: the JVM ends, and what is on its way may be lost; null or false: it stays until that is done, or the
+     *        client closed
+     * @return this builder
+     */
+    public B daemon(Boolean daemon) {
+        this.daemon = daemon;
+        return self();
+    }
+
+    /**
      * Sets whether values are compressed.
      *
      * @param dataCompression whether values are compressed
@@ -192,6 +212,69 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      */
     public B noConfig(Boolean noConfig) {
         this.noConfig = noConfig;
+        return self();
+    }
+
+    /**
+     * Sets whether JMX shows the clients, each as a {@link jp.ad.sinet.stream.api.ClientMXBean} with the name
+     * {@code jp.ad.sinet.stream:type=writer,service=SERVICE,client=CLIENT_ID} ({@code type=reader}), until they are closed.
+     *
+     * @param jmx true to show them; null or false not to
+     * @return this builder
+     */
+    public B jmx(Boolean jmx) {
+        this.jmx = jmx;
+        return self();
+    }
+
+    /**
+     * Sets the class of the program's values. A value type or (de)serializer that the configuration chooses and that is for
+     * another class is then refused when the client is made.
+     *
+     * @param valueClass the class; null to believe the program
+     * @return this builder
+     */
+    public B valueClass(Class<?> valueClass) {
+        this.valueClass = valueClass;
+        return self();
+    }
+
+    /**
+     * Sets the configuration itself, instead of a file.
+     *
+     * @param configText what a configuration file would contain; paths in it start in the current directory
+     * @return this builder
+     */
+    public B configText(String configText) {
+        this.configText = configText;
+        configTextName = "configuration text";
+        return self();
+    }
+
+    /**
+     * Sets the configuration itself, instead of a file.
+     *
+     * @param stream what a configuration file would contain, in UTF-8; it is read to its end now, and not closed
+     * @return this builder
+     * @throws NoConfigException when it cannot be read
+     */
+    public B configStream(InputStream stream) {
+        configText = ConfigText.read("configuration stream", stream);
+        configTextName = "configuration stream";
+        return self();
+    }
+
+    /**
+     * Sets a configuration that is part of the program.
+     *
+     * @param name where it is on the class path of the thread's context class loader, or on that of this library:
+     *        {@code "config/sinetstream.yml"}, for instance
+     * @return this builder
+     * @throws NoConfigException when there is no such resource, or it cannot be read
+     */
+    public B configResource(String name) {
+        configText = ConfigText.resource(name);
+        configTextName = "class path resource " + name;
         return self();
     }
 

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.utils;
 
 import java.io.File;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -254,6 +255,36 @@ public class MessageReaderFactory<T> extends ClientFactory {
         @Override
         public MessageReaderFactoryBuilder<T> executor(Executor executor) {
             return super.executor(executor);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> valueClass(Class<?> valueClass) {
+            return super.valueClass(valueClass);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> configText(String configText) {
+            return super.configText(configText);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> configStream(InputStream stream) {
+            return super.configStream(stream);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> configResource(String name) {
+            return super.configResource(name);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> jmx(Boolean jmx) {
+            return super.jmx(jmx);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> daemon(Boolean daemon) {
+            return super.daemon(daemon);
         }
 
         @Override

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.utils;
 
 import java.io.File;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -201,6 +202,36 @@ public class MessageWriterFactory<T> extends ClientFactory {
         @Override
         public MessageWriterFactoryBuilder<T> executor(Executor executor) {
             return super.executor(executor);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> valueClass(Class<?> valueClass) {
+            return super.valueClass(valueClass);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> configText(String configText) {
+            return super.configText(configText);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> configStream(InputStream stream) {
+            return super.configStream(stream);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> configResource(String name) {
+            return super.configResource(name);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> jmx(Boolean jmx) {
+            return super.jmx(jmx);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> daemon(Boolean daemon) {
+            return super.daemon(daemon);
         }
 
         @Override

@@ -252,7 +252,7 @@ class ConfigurationTest {
     // ---- what is known, but not there
 
     @ParameterizedTest
-    @ValueSource(strings = {"proxy"})
+    @ValueSource(strings = {"http_transport"})
     void whatIsNotBuiltIsRefusedByName(String name) throws IOException {
         Map<String, Object> service = service(name, SECRET);
         invalid(() -> openWriter(service), name, "not supported");

@@ -137,6 +137,8 @@ class OutboxTest {
             for (int i = 0; i < count; i++) {
                 assertArrives(Integer.toString(i));
             }
+            // The next writer would send again what is not confirmed.
+            writer.flush();
         }
         // Numbers on disk go on; those of the promises begin anew.
         try (AsyncMessageWriter<String> writer = writer(accept).build().getAsyncWriter()) {

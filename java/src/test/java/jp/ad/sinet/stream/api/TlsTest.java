@@ -21,6 +21,14 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLServerSocket;
+import javax.net.ssl.SSLSocket;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -33,6 +41,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.engine.boundary.EngineAccess;
+import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.Clients;
@@ -192,12 +201,50 @@ class TlsTest {
         works(bytes);
     }
 
-    @Test
-    void theFirstOfSeveralKeysIsUsedWithAWarning() throws IOException, GeneralSecurityException {
-        String keys = file("keys", Certificates.get().keyStore("PKCS12", PASSWORD, "second", "first"));
-        works(null, service("tls", with(stores("PKCS12"), "keyStore", keys)));
-        assertTrue(log.warnings().stream().anyMatch(each -> each.contains("'tls.keyStore'")
-                && each.contains("[first, second]") && each.contains("'first' is used")), log.warnings()::toString);
+    /** Mosquitto does not name the authorities that it knows. */
+    @ParameterizedTest
+    @CsvSource({"PKCS12, TLSv1.2", "PKCS12, TLSv1.3", "JKS, TLSv1.3"})
+    void anAliasChoosesOneOfSeveralKeys(String type, String version) throws IOException, GeneralSecurityException {
+        String keys = file("keys", Certificates.get().storeOfTwoKeys(type, PASSWORD));
+        Map<String, Object> tls = with(with(stores(type), "keyStore", keys), "tls_version", version);
+        ConnectionException e = assertThrows(ConnectionException.class, () -> open(tls));
+        assertTrue(e.getMessage().contains("'a-stranger'") && e.getMessage().contains("'keyStoreAlias'"),
+                e::getMessage);
+        works(null, service("tls", with(tls, "keyStoreAlias", "own")));
+        works(null, service("tls", with(tls, "keyStoreAlias", "OWN")));
+        refused(InvalidConfigurationException.class, with(tls, "keyStoreAlias", "other"), "'tls.keyStoreAlias'",
+                "'other'", "[a-stranger, own]", keys);
+        refused(InvalidConfigurationException.class, with(tls, "keyStoreAlias", ""), "'tls.keyStoreAlias'", "is empty");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"TLSv1.2", "TLSv1.3"})
+    void ofSeveralKeysTheOneIsShownWhoseAuthorityTheBrokerNames(String version)
+            throws IOException, GeneralSecurityException, ExecutionException, InterruptedException, TimeoutException {
+        SSLContext context = Certificates.get().serverThatKnowsTheAuthority();
+        String keys = file("keys", Certificates.get().storeOfTwoKeys("PKCS12", PASSWORD));
+        try (SSLServerSocket server = (SSLServerSocket) context.getServerSocketFactory().createServerSocket(0)) {
+            server.setNeedClientAuth(true);
+            CompletableFuture<String> shown = new CompletableFuture<>();
+            Background.run(() -> {
+                try (SSLSocket socket = (SSLSocket) server.accept()) {
+                    socket.startHandshake();
+                    shown.complete(socket.getSession().getPeerPrincipal().getName());
+                    socket.getInputStream().read();
+                    socket.getOutputStream().write(new byte[] {0x20, 2, 0, 0});
+                    while (socket.getInputStream().read() >= 0) {
+                        continue;
+                    }
+                } catch (IOException e) {
+                    shown.completeExceptionally(e);
+                }
+            });
+            Map<String, Object> tls = with(with(stores("PKCS12"), "keyStore", keys), "tls_version", version);
+            Map<String, Object> service = service("tls", tls);
+            service.put("brokers", "localhost:" + server.getLocalPort());
+            MessageWriterFactory.<byte[]>builder().noConfig(true).parameters(service).build().getWriter().close();
+            assertEquals("CN=client-by-certificate", shown.get(Clients.RECEIVE_LIMIT.toMillis(), TimeUnit.MILLISECONDS));
+        }
     }
 
     @ParameterizedTest

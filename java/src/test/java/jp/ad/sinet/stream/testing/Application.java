@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -122,11 +123,23 @@ final class Application {
         /** Sends a message, and meets errors of the engine, of each kind that has a cause of its own. */
         public static String exchange(String broker) {
             Child.exchange(broker);
+            exchangeAsynchronously(broker);
             try {
                 Clients.textWriter("127.0.0.1:1", "t").build().getWriter();
                 return "connected";
             } catch (RuntimeException e) {
                 return e.getClass().getSimpleName() + ", " + e.getCause().getClass().getSimpleName();
+            }
+        }
+
+        /** The JVM stays for both clients meanwhile. */
+        private static void exchangeAsynchronously(String broker) {
+            CompletableFuture<String> read = new CompletableFuture<>();
+            try (AsyncMessageReader<String> reader = Clients.textReader(broker, "redeployed").build().getAsyncReader();
+                    AsyncMessageWriter<String> writer = Clients.textWriter(broker, "redeployed").build().getAsyncWriter()) {
+                reader.addOnMessageCallback(message -> read.complete(message.getValue()));
+                writer.writeAsync("x").join();
+                read.join();
             }
         }
 

@@ -15,6 +15,10 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+
 /** A certificate authority, a server certificate for localhost and 127.0.0.1 and a client certificate, made once per JVM by keytool. */
 public final class Certificates {
     public static final String STORE_PASSWORD = "changeit";
@@ -126,6 +130,39 @@ public final class Certificates {
             own.setKeyEntry(alias, keys.getKey("client", STORE_PASSWORD.toCharArray()), password.toCharArray(), chain);
         }
         return bytes(own, password);
+    }
+
+    /** A store with a stranger's key, which is the first by its alias, and the client's. */
+    public byte[] storeOfTwoKeys(String type, String password) throws IOException, GeneralSecurityException {
+        Certificate[] chain = {clientCertificate, keys.getCertificate("ca")};
+        KeyStore own = KeyStore.getInstance(type);
+        own.load(null, null);
+        own.setKeyEntry("a-stranger", keys.getKey("server", STORE_PASSWORD.toCharArray()), password.toCharArray(),
+                new Certificate[] {keys.getCertificate("server")});
+        own.setKeyEntry("own", keys.getKey("client", STORE_PASSWORD.toCharArray()), password.toCharArray(), chain);
+        return bytes(own, password);
+    }
+
+    /** What a server needs that has the server's certificate and lets in whom the authority has signed. */
+    public SSLContext serverThatKnowsTheAuthority() throws IOException, GeneralSecurityException {
+        KeyStore own = KeyStore.getInstance("PKCS12");
+        own.load(null, null);
+        Certificate certificate;
+        try (InputStream in = Files.newInputStream(server)) {
+            certificate = CertificateFactory.getInstance("X.509").generateCertificate(in);
+        }
+        own.setKeyEntry("server", keys.getKey("server", STORE_PASSWORD.toCharArray()), new char[0],
+                new Certificate[] {certificate});
+        KeyStore trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        trusted.setCertificateEntry("ca", keys.getCertificate("ca"));
+        KeyManagerFactory identities = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        identities.init(own, new char[0]);
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(trusted);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(identities.getKeyManagers(), trust.getTrustManagers(), null);
+        return context;
     }
 
     private static byte[] bytes(KeyStore store, String password) throws IOException, GeneralSecurityException {

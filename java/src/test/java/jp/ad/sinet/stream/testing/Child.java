@@ -132,6 +132,9 @@ public final class Child {
                     System.out.println("connected, " + tls.getMetrics().getErrorCountTotal() + " errors");
                 }
                 break;
+            case "left-at-work":
+                LeftAtWork.begin(arguments[2], broker);
+                break;
             default:
                 throw new IllegalArgumentException(arguments[0]);
         }
@@ -184,8 +187,9 @@ public final class Child {
         AsyncMessageWriter<String> writer = Clients.textWriter(broker, "child/async").build().getAsyncWriter();
         AsyncMessageReader<String> reader = Clients.textReader(broker, "child/async").build().getAsyncReader();
         reader.addOnMessageCallback(message -> { });
-        kept = writer; // the reader is kept by its callback
+        kept = writer;
         writer.writeAsync("x").join();
+        reader.clearOnMessageCallback(); // for one that has some the JVM stays
     }
 
     private static void lostConnection() {

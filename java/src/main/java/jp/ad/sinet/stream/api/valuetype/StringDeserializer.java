@@ -27,12 +27,12 @@ public class StringDeserializer implements Deserializer<String> {
     /**
      * Decodes a string.
      *
-     * @param bytes the bytes
-     * @return the string, with U+FFFD in place of bytes that cannot be decoded
+     * @param bytes the bytes, or null
+     * @return null for null, else the string, with U+FFFD in place of bytes that cannot be decoded
      */
     @Override
     public String deserialize(byte[] bytes) {
-        return new String(bytes, charset);
+        return bytes == null ? null : new String(bytes, charset);
     }
 
     @Override

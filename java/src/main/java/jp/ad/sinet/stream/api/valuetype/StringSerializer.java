@@ -33,12 +33,15 @@ public class StringSerializer implements Serializer<String> {
     /**
      * Encodes a string.
      *
-     * @param data the string
-     * @return its bytes
+     * @param data the string, or null
+     * @return its bytes; null for null, which no writer takes
      * @throws InvalidMessageException when a character cannot be encoded, such as half of a surrogate pair
      */
     @Override
     public byte[] serialize(String data) {
+        if (data == null) {
+            return null;
+        }
         if (charset == StandardCharsets.UTF_8 && !hasSurrogate(data)) {
             return data.getBytes(StandardCharsets.UTF_8);
         }

@@ -36,6 +36,16 @@ public interface ClientSink {
     default void ended(SinetStreamException cause) {
     }
 
+    /** How many messages there are of whose end nobody has been told. For any thread. */
+    default int untold() {
+        return 0;
+    }
+
+    /** A number that is another one after a message was accepted or has ended. For any thread. */
+    default long progress() {
+        return 0;
+    }
+
     /** Nothing more will be told. */
     default void over() {
     }

@@ -7,6 +7,7 @@ import java.util.function.Function;
 
 import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
@@ -121,7 +122,7 @@ public final class Configured {
         if (Thread.currentThread().isInterrupted()) {
             throw new ConnectionException("interrupted while connecting"
                     + (description.service == null ? "" : " service " + description.service) + " to "
-                    + description.config.get("brokers"), new InterruptedException());
+                    + description.config.get("brokers"), new InterruptedException()).with(Reason.INTERRUPTED, null);
         }
     }
 

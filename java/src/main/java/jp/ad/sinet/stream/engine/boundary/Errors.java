@@ -18,6 +18,8 @@ import jp.ad.sinet.stream.api.NoConfigException;
 import jp.ad.sinet.stream.api.NoServiceException;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
 
 /** The one table from the error codes of the native library to exceptions. */
@@ -51,8 +53,8 @@ final class Errors {
     }
 
     /**
-     * Takes an error of the native library; null when none is there. It has its code, its text, the number of its cause, the
-     * code of the broker's CONNACK, and the error behind it.
+     * Takes an error of the native library; null when none is there. It has its code, its text, the numbers of its cause, of the
+     * broker's refusal, of its reason and of what became of the message, and the error behind it.
      */
     static SinetStreamException read(Bytes in) {
         return read(in, message -> null);
@@ -67,22 +69,61 @@ final class Errors {
         String message = in.string();
         int cause = in.u8();
         int refusal = in.u8();
+        int reason = in.u8();
+        int delivery = in.u8();
         SinetStreamException behind = read(in);
         Throwable thrown = known.apply(message);
         if (thrown == null) {
             thrown = behind != null ? behind : cause(message, cause, refusal);
         }
-        return of(code, message, thrown);
+        return told(of(code, message, thrown), reason, delivery, refusal);
     }
 
     /** Makes one of each, so that no class is missing when it is needed. */
     static void rehearse() {
         for (int each = 0; each < ALL; each++) {
-            of(each, "", cause("", each, 1));
+            told(of(each, "", cause("", each, 1)), each, each, 1);
         }
         create(new byte[Integer.BYTES]);
         read(new Bytes(new byte[Integer.BYTES]));
         PluginFailures.takeCause("");
+    }
+
+    private static SinetStreamException told(SinetStreamException error, int reason, int delivery, int code) {
+        if (error instanceof SinetStreamIOException) {
+            ((SinetStreamIOException) error).with(reason(reason), delivery(delivery)).withReasonCode(code);
+        }
+        return error;
+    }
+
+    private static Reason reason(int number) {
+        switch (number) {
+            case 1:
+                return Reason.CLOSED;
+            case 2:
+                return Reason.TIMED_OUT;
+            case 3:
+                return Reason.CONNECTION_LOST;
+            case 4:
+                return Reason.REFUSED;
+            case 5:
+                return Reason.TOO_LARGE;
+            default:
+                return Reason.OTHER;
+        }
+    }
+
+    private static Delivery delivery(int number) {
+        switch (number) {
+            case 1:
+                return Delivery.NOT_SENT;
+            case 2:
+                return Delivery.REFUSED;
+            case 3:
+                return Delivery.UNKNOWN;
+            default:
+                return null;
+        }
     }
 
     /** With the cause where there is one. */

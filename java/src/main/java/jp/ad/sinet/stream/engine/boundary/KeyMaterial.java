@@ -1,7 +1,9 @@
 package jp.ad.sinet.stream.engine.boundary;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** What of TLS only Java can open: the certificates that the JVM trusts, and key stores. */
@@ -11,10 +13,11 @@ final class KeyMaterial {
 
     /**
      * Opens what a description asks for. The result is a tree with lists of DER certificates {@code anchors}, those of
-     * them that stand {@code alone}, and {@code chain}, and {@code key} in PKCS #8, each only where it was asked for.
+     * them that stand {@code alone}, and {@code identities}, each only where it was asked for.
      */
     static byte[] open(Map<?, ?> wanted, byte[] willValue) {
         Map<String, Object> material = new LinkedHashMap<>();
+        List<Map<String, Object>> identities = Collections.emptyList();
         if (wanted != null) {
             if (Boolean.TRUE.equals(wanted.get("jvm_anchors")) || wanted.get("trust_store") instanceof Map) {
                 DisabledAlgorithms.warn();
@@ -31,9 +34,8 @@ final class KeyMaterial {
             }
             if (wanted.get("key_store") instanceof Map) {
                 try (StoreFile store = new StoreFile((Map<?, ?>) wanted.get("key_store"))) {
-                    StoreFile.Identity identity = store.identity();
-                    material.put("chain", identity.chain);
-                    material.put("key", identity.key);
+                    identities = store.identities();
+                    material.put("identities", identities);
                 }
             }
         }
@@ -43,8 +45,8 @@ final class KeyMaterial {
         try {
             return Tree.encode(material);
         } finally {
-            if (material.get("key") instanceof byte[]) {
-                Arrays.fill((byte[]) material.get("key"), (byte) 0);
+            for (Map<String, Object> identity : identities) {
+                Arrays.fill((byte[]) identity.get("key"), (byte) 0);
             }
         }
     }

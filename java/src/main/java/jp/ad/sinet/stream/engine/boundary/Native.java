@@ -23,6 +23,8 @@ public final class Native {
     public static final int BRIEFLY = 2;
     /** The same, but first waits for ten milliseconds. */
     public static final int PATIENTLY = 3;
+    /** Of {@link #close}. */
+    public static final long AS_CONFIGURED = -1;
     /** Of {@link #write}. */
     public static final long CONFIRMED = -1;
 
@@ -110,15 +112,15 @@ public final class Native {
     private static native long write0(long handle, byte[] value, long timestampMicros, int how);
 
     /**
-     * Accepts a message, as of now, without waiting for its confirmation: its number, counted from 1 in the order of the
+     * Accepts a message without waiting for its confirmation: its number, counted from 1 in the order of the
      * calls. When the outbox is full: the negative of a ticket, which ends with the acceptance. The message's end comes with
      * {@link #events}.
      */
-    public static long submit(long handle, byte[] value) {
-        return Returned.number(submit0(handle, value));
+    public static long submit(long handle, byte[] value, long timestampMicros) {
+        return Returned.number(submit0(handle, value, timestampMicros));
     }
 
-    private static native long submit0(long handle, byte[] value);
+    private static native long submit0(long handle, byte[] value, long timestampMicros);
 
     /** A ticket for the end of all messages that were accepted before. */
     public static long flush(long handle) {
@@ -224,12 +226,15 @@ public final class Native {
 
     private static native void countError0(long handle);
 
-    /** Begins an orderly end: a ticket for that, which fails when messages could not be delivered. */
-    public static long close(long handle) {
-        return Returned.number(close0(handle));
+    /**
+     * Begins an orderly end, which takes these milliseconds at most, or, if they are negative, the configured time: a ticket
+     * for that, which fails when messages could not be delivered.
+     */
+    public static long close(long handle, long millis) {
+        return Returned.number(close0(handle, millis));
     }
 
-    private static native long close0(long handle);
+    private static native long close0(long handle, long millis);
 
     /** Frees the handle; a client that is still open is cut off. */
     public static native void release(long handle);

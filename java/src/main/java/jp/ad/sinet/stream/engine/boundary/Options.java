@@ -36,6 +36,9 @@ public final class Options {
     private boolean anyValueType;
     private ConnectionListener connectionListener;
     private Executor executor;
+    private boolean daemon;
+    private boolean jmx;
+    private Class<?> valueClass;
     private Duration receiveTimeout;
     private final Map<String, Object> objects = new LinkedHashMap<>();
     private InvalidConfigurationException objection;
@@ -87,6 +90,17 @@ public final class Options {
             root.put("config_file", Parameters.file("config_file", file));
         }
         return this;
+    }
+
+    /**
+     * Gives what stands in place of a configuration file.
+     *
+     * @param text the text, or null
+     * @param name what it is, for errors
+     * @return this
+     */
+    public Options configText(String text, String name) {
+        return put("config_text", text).put("config_text_name", name);
     }
 
     /**
@@ -170,6 +184,32 @@ public final class Options {
     }
 
     /**
+     * Sets whether the JVM ends without waiting for an asynchronous client.
+     *
+     * @param ends null: it waits
+     * @return this
+     */
+    public Options daemon(Boolean ends) {
+        daemon = Boolean.TRUE.equals(ends);
+        return this;
+    }
+
+    /**
+     * Sets the class of the program's values.
+     *
+     * @param type the class, or null
+     * @return this
+     */
+    public Options valueClass(Class<?> type) {
+        valueClass = type;
+        return this;
+    }
+
+    public Class<?> valueClass() {
+        return valueClass;
+    }
+
+    /**
      * Sets how long a read waits.
      *
      * @param timeout the time, which the engine rounds up to a millisecond; null to leave it to the configuration
@@ -196,6 +236,25 @@ public final class Options {
 
     public Executor executor() {
         return executor;
+    }
+
+    /**
+     * Sets whether JMX shows the client.
+     *
+     * @param shown null: it does not
+     * @return this
+     */
+    public Options jmx(Boolean shown) {
+        jmx = Boolean.TRUE.equals(shown);
+        return this;
+    }
+
+    public boolean isJmx() {
+        return jmx;
+    }
+
+    public boolean isDaemon() {
+        return daemon;
     }
 
     private void folder(String name, String property) {
@@ -260,7 +319,7 @@ public final class Options {
     }
 
     /** "writer" or "reader". */
-    String role() {
+    public String role() {
         return role;
     }
 

@@ -62,6 +62,11 @@ public final class Packed {
         in = Bytes.withLength(records);
     }
 
+    /** Whether there is another record without fetching. */
+    public boolean hasNext() {
+        return in.hasRemaining();
+    }
+
     /** Starts with the next records of a reader; false when there are none. {@code how}: as of {@link Native#read}. */
     public boolean fetch(long handle, int how) {
         in = NO_RECORDS; // large ones make room for the next

@@ -40,14 +40,28 @@ final class Parameters {
         enter(path);
         Map<String, Object> copy = new LinkedHashMap<>();
         map.forEach((key, value) -> {
-            if (!(key instanceof String)) {
-                throw invalid(path, "the name of a parameter must be a string, not " + className(key));
+            String name = name(path, key);
+            if (copy.containsKey(name)) {
+                throw invalid(path, "the name '" + name + "' is given twice, as objects of different classes");
             }
-            String name = string(path, (String) key);
             copy.put(name, value(path.isEmpty() ? name : path + "." + name, value));
         });
         depth--;
         return copy;
+    }
+
+    /** As YAML makes names of all scalars. */
+    private static String name(String path, Object key) {
+        if (key instanceof CharSequence || key instanceof Character || key instanceof Boolean) {
+            return string(path, key.toString());
+        } else if (key instanceof Enum) {
+            return ((Enum<?>) key).name();
+        } else if (key instanceof Number) {
+            Object number = number(path, (Number) key);
+            return number instanceof Double && (Double) number == ((Double) number).longValue()
+                    ? String.valueOf(((Double) number).longValue()) : number.toString();
+        }
+        throw invalid(path, "the name of a parameter must be a string or a number, not " + className(key));
     }
 
     Object value(String path, Object value) {

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,7 +27,6 @@ import java.util.Set;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
-import jp.ad.sinet.stream.engine.jvm.Log;
 
 /** A key store of the configuration: a file, or its content. Messages name it, never its password. */
 final class StoreFile implements AutoCloseable {
@@ -40,17 +40,9 @@ final class StoreFile implements AutoCloseable {
     private final String type;
     private final char[] password;
     private final String passwordPlace;
-
-    /** A certificate chain, the client's own first, and its key in PKCS #8. */
-    static final class Identity {
-        final List<byte[]> chain;
-        final byte[] key;
-
-        private Identity(List<byte[]> chain, byte[] key) {
-            this.chain = chain;
-            this.key = key;
-        }
-    }
+    /** The only key that is asked for; null: any. */
+    private final String alias;
+    private final String aliasPlace;
 
     /** Certificates in DER: all that are trusted, and those of them that are no authority's, whatever they say. */
     static final class Trusted {
@@ -71,6 +63,8 @@ final class StoreFile implements AutoCloseable {
         byte[] secret = (byte[]) description.get("password");
         password = secret == null ? null : characters(secret);
         passwordPlace = (String) description.get("password_place");
+        alias = (String) description.get("alias");
+        aliasPlace = (String) description.get("alias_place");
     }
 
     /** The password in the form that key stores take, in no other place than that. */
@@ -127,40 +121,74 @@ final class StoreFile implements AutoCloseable {
         return alone;
     }
 
-    /** The first private key, by the order of the aliases. */
-    Identity identity() {
+    /**
+     * The private keys, by the order of the aliases: maps with {@code alias}, the certificates of a {@code chain}, the
+     * client's own first, and {@code key} in PKCS #8, which the caller wipes. The engine shows the broker one of them.
+     */
+    List<Map<String, Object>> identities() {
         KeyStore store = load();
+        List<Map<String, Object>> identities = new ArrayList<>();
         try {
-            List<String> aliases = new ArrayList<>();
-            for (String alias : Collections.list(store.aliases())) {
-                // without its password a store may show a key and hide the certificates
-                if (store.isKeyEntry(alias) && store.getCertificateChain(alias) != null) {
-                    aliases.add(alias);
+            List<String> aliases = keyed(store);
+            UnrecoverableKeyException closed = null;
+            for (String each : aliases) {
+                try {
+                    identities.add(identity(store, each));
+                } catch (UnrecoverableKeyException e) {
+                    // a store may hold keys with other passwords for other programs
+                    closed = e;
                 }
             }
-            Collections.sort(aliases);
-            if (aliases.isEmpty()) {
-                throw nothing("it holds no private key with a certificate", "keyStorePassword", "");
+            if (identities.isEmpty()) {
+                throw wrongPassword("does not open the private key in", closed);
             }
-            String alias = aliases.get(0);
-            if (aliases.size() > 1) {
-                Log.LOGGER.warning(where() + ": it holds several private keys " + aliases + "; '" + alias
-                        + "' is used");
-            }
-            Key key = store.getKey(alias, password == null ? new char[0] : password);
-            if (!(key instanceof PrivateKey) || !"PKCS#8".equals(key.getFormat()) || key.getEncoded() == null) {
-                throw problem("its key '" + alias + "' cannot be taken out of it", null);
-            }
-            List<byte[]> chain = new ArrayList<>();
-            for (Certificate certificate : store.getCertificateChain(alias)) {
-                chain.add(certificate.getEncoded());
-            }
-            return new Identity(chain, key.getEncoded());
-        } catch (UnrecoverableKeyException e) {
-            throw wrongPassword("does not open the private key in", e);
+            return identities;
         } catch (GeneralSecurityException e) {
             throw problem("its key cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /** The aliases of the keys in question; at least one. */
+    private List<String> keyed(KeyStore store) throws GeneralSecurityException {
+        List<String> aliases = new ArrayList<>();
+        for (String each : Collections.list(store.aliases())) {
+            // without its password a store may show a key and hide the certificates
+            if (store.isKeyEntry(each) && store.getCertificateChain(each) != null) {
+                aliases.add(each);
+            }
+        }
+        Collections.sort(aliases);
+        if (aliases.isEmpty()) {
+            throw nothing("it holds no private key with a certificate", "keyStorePassword", "");
+        }
+        if (alias == null) {
+            return aliases;
+        }
+        for (String each : aliases) {
+            // the stores of the JDK do not tell capitals from small letters
+            if (each.equalsIgnoreCase(alias)) {
+                return Collections.singletonList(each);
+            }
+        }
+        throw new InvalidConfigurationException(aliasPlace + ": the store "
+                + (path == null ? "" : HostPath.shown(path) + " ") + "has no private key under '" + alias
+                + "'; it has " + aliases);
+    }
+
+    private Map<String, Object> identity(KeyStore store, String name) throws GeneralSecurityException {
+        Key key = store.getKey(name, password == null ? new char[0] : password);
+        if (!(key instanceof PrivateKey) || !"PKCS#8".equals(key.getFormat()) || key.getEncoded() == null) {
+            throw problem("its key '" + name + "' cannot be taken out of it", null);
+        }
+        List<byte[]> chain = new ArrayList<>();
+        for (Certificate certificate : store.getCertificateChain(name)) {
+            chain.add(certificate.getEncoded());
+        }
+        Map<String, Object> identity = new LinkedHashMap<>();
+        identity.put("alias", name);
+        identity.put("chain", chain);
+        identity.put("key", key.getEncoded());
+        return identity;
     }
 
     private KeyStore load() {

@@ -45,9 +45,18 @@ final class CallbackExecutor {
         turn.begun.set(true); // nothing is there for it
     }
 
+    String name() {
+        return name;
+    }
+
     /** True on a thread that runs callbacks now. */
     boolean isWorkingHere() {
         return turn.worker == Thread.currentThread();
+    }
+
+    /** Whether a thread runs callbacks now. */
+    boolean isWorking() {
+        return turn.worker != null;
     }
 
     /** Whether callbacks run on a thread of this library, with nobody waiting for it. */

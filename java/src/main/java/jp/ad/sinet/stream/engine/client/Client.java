@@ -1,20 +1,26 @@
 package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Cleaner;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Options;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
@@ -23,10 +29,15 @@ import jp.ad.sinet.stream.engine.jvm.Log;
  */
 public abstract class Client implements MessageIO {
     protected static final String WRITING = "writing";
-    protected static final String NOT_SENT = "; the message was not sent";
+    protected static final String FLUSHING = "waiting for the end of all writes";
     private static final String WAITING = "waiting for room in the outbox";
 
     private static final Cleaner CLEANER = Cleaner.create();
+
+    static {
+        // An application's class loader may be closed when something fails for the first time.
+        Consequence.values();
+    }
 
     protected final long handle;
     protected final Description description;
@@ -34,10 +45,14 @@ public abstract class Client implements MessageIO {
     protected final String name;
     protected final EventPump pump;
     protected final Waiters waiters;
+    /** Keeps the JVM for an asynchronous client. */
+    protected final Stay stay;
     private final ValueType valueType;
     private final Cleaner.Cleanable lifeline;
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean released;
+    /** Takes the client away from JMX; null when it is not there. */
+    private volatile Cleaner.Cleanable shown;
     /** Writes after the close, whose counters are a snapshot. */
     private final AtomicLong lateErrors = new AtomicLong();
 
@@ -52,7 +67,19 @@ public abstract class Client implements MessageIO {
         this.name = name;
         this.pump = pump;
         this.waiters = waiters;
+        stay = new Stay(configured.options.isDaemon(), pump, description.writeTimeout);
         this.lifeline = CLEANER.register(this, lifeline);
+    }
+
+    /** The client is open: JMX shows it, if the builder was told so. A JVM without the module java.management has none of it. */
+    public final void show(Options options) {
+        if (options.isJmx()) {
+            try {
+                shown = CLEANER.register(this, ClientBean.register(this, options.role()));
+            } catch (NoClassDefFoundError e) {
+                throw new InvalidConfigurationException("jmx: the JVM has no module java.management", e);
+            }
+        }
     }
 
     protected final boolean isClosing() {
@@ -60,21 +87,20 @@ public abstract class Client implements MessageIO {
     }
 
     /** Throws when the client is closed or the thread interrupted, whose flag stays set. */
-    protected final void checkUsable(String doing, String consequence) {
+    protected final void checkUsable(String doing, Consequence consequence) {
         if (closing.get()) {
             if (doing.equals(WRITING)) {
                 lateErrors.incrementAndGet();
             }
-            throw new SinetStreamIOException("the " + name + " is closed" + consequence);
+            throw consequence.of(Reason.CLOSED, "the " + name + " is closed", null);
         }
         if (Thread.currentThread().isInterrupted()) {
             throw interrupted(doing, consequence);
         }
     }
 
-    protected final SinetStreamIOException interrupted(String doing, String consequence) {
-        return new SinetStreamIOException("the " + name + ": interrupted while " + doing + consequence,
-                new InterruptedException());
+    protected final SinetStreamIOException interrupted(String doing, Consequence consequence) {
+        return consequence.of(Reason.INTERRUPTED, "the " + name + ": interrupted while " + doing, new InterruptedException());
     }
 
     /** Who writes faster than the callbacks return waits for them, unless a callback does it. */
@@ -82,26 +108,45 @@ public abstract class Client implements MessageIO {
         if (!outcomes.isFull() || pump.callbacks().isWorkingHere()) {
             return;
         }
+        await(outcomes, waiter -> !outcomes.isFull(waiter), WAITING, Consequence.NOT_SENT,
+                () -> timedOut("earlier messages have not ended, or their callbacks not returned"));
+        checkUsable(WAITING, Consequence.NOT_SENT); // the close makes room, too
+    }
+
+    /** Waits until every message that is there now has ended; the engine does not know of them. */
+    protected final void awaitEnds(Outcomes outcomes) {
+        long last = outcomes.lastNumber();
+        await(outcomes, waiter -> outcomes.haveEnded(last, waiter), FLUSHING, Consequence.NONE, this::stillOnTheirWay);
+    }
+
+    /** Waits, as long as a write may take, until something holds of which whoever ends messages tells the waiter. */
+    private void await(Outcomes outcomes, Predicate<Waiter> holds, String doing, Consequence consequence,
+            Supplier<SinetStreamIOException> tooLate) {
         long deadline = Waiter.deadline(TimeUnit.NANOSECONDS.convert(description.writeTimeout));
         long what = waiters.unnamed();
         Waiter waiter = waiters.begin(what);
         try {
-            while (outcomes.isFull(waiter)) {
-                checkUsable(WAITING, NOT_SENT);
-                if (!waiter.await(deadline) && outcomes.isFull()) {
-                    throw timedOut("earlier messages have not ended, or their callbacks not returned");
+            while (!holds.test(waiter)) {
+                checkUsable(doing, consequence);
+                if (!waiter.await(deadline) && !holds.test(waiter)) {
+                    throw tooLate.get();
                 }
             }
-            checkUsable(WAITING, NOT_SENT); // the close makes room, too
         } finally {
             outcomes.forget(waiter);
             waiters.end(what);
         }
     }
 
+    protected final SinetStreamIOException stillOnTheirWay() {
+        return new SinetStreamIOException("the " + name + ": messages are still on their way after "
+                + description.writeTimeout.toMillis() + " ms").with(Reason.TIMED_OUT, null);
+    }
+
     protected final SinetStreamIOException timedOut(String why) {
         Native.countError(handle);
-        return new SinetStreamIOException("write timed out after " + description.writeTimeout.toMillis() + " ms: " + why + NOT_SENT);
+        return Consequence.NOT_SENT.of(Reason.TIMED_OUT,
+                "write timed out after " + description.writeTimeout.toMillis() + " ms: " + why, null);
     }
 
     @Override
@@ -160,36 +205,56 @@ public abstract class Client implements MessageIO {
 
     @Override
     public final void close() {
+        close(Native.AS_CONFIGURED);
+    }
+
+    @Override
+    public final void closeWithin(Duration timeout) {
+        close(Math.max(0, TimeUnit.MILLISECONDS.convert(timeout)));
+    }
+
+    private void close(long millis) {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
+        long begun = System.nanoTime();
         try {
             waiters.wakeThreads();
-            disconnect();
+            disconnect(millis);
         } finally {
             try {
                 beforeRelease();
             } finally {
-                release();
+                long left = millis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
+                release(millis < 0 ? CallbackExecutor.CLOSE_MILLIS : Math.max(0, Math.min(left, CallbackExecutor.CLOSE_MILLIS)));
             }
         }
     }
 
-    /** An orderly end, as far as there is time for it. */
-    protected abstract void disconnect();
+    /** An orderly end, as far as there is time for it: these milliseconds, or, if they are negative, the time that is usual. */
+    protected abstract void disconnect(long millis);
 
     /** The last chance to fetch something from the handle. */
     protected abstract void beforeRelease();
 
-    private void release() {
+    private void release(long callbackMillis) {
         released = true;
+        Cleaner.Cleanable inJmx = shown;
+        if (inJmx != null) {
+            inJmx.clean();
+        }
         try {
             pump.finish();
         } finally {
             lifeline.clean();
         }
-        if (!pump.awaitOver(CallbackExecutor.CLOSE_MILLIS) && !Thread.currentThread().isInterrupted()) {
+        if (!pump.awaitOver(callbackMillis) && !Thread.currentThread().isInterrupted()) {
             Log.LOGGER.warning("the " + name + " is closed, but its callbacks have not all returned");
+        }
+        if (pump.callbacks().isWorkingHere()) {
+            stay.untilIdle(); // the callback that closes the client has not returned
+        } else {
+            stay.end();
         }
     }
 

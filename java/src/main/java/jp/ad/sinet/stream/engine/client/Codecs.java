@@ -23,10 +23,13 @@ public final class Codecs {
             return given;
         }
         Description description = configured.description;
+        Class<?> wanted = configured.options.valueClass();
         if (description.valueSerializer != null) {
-            return instantiate("value_serializer", description.valueSerializer, Serializer.class);
+            Serializer<T> named = instantiate("value_serializer", description.valueSerializer, Serializer.class);
+            return ValueClass.checkTaken(named, wanted, "value_serializer");
         }
-        return present(valueType(configured)::getSerializer, description, "serializer");
+        Serializer<T> ofType = present(valueType(configured)::getSerializer, description, "serializer");
+        return ValueClass.checkTaken(ofType, wanted, "value_type: " + description.valueType);
     }
 
     @SuppressWarnings("unchecked")
@@ -39,8 +42,9 @@ public final class Codecs {
                 ? instantiate("value_deserializer", description.valueDeserializer, Deserializer.class)
                 : present(valueType(configured)::getDeserializer, description, "deserializer");
         // Neither a value type nor a class name knows the parameter.
-        return (Deserializer<T>) (found.getClass() == ImageDeserializer.class
-                ? new ImageDeserializer(description.maxImagePixels) : found);
+        return ValueClass.checkGiven((Deserializer<T>) (found.getClass() == ImageDeserializer.class
+                ? new ImageDeserializer(description.maxImagePixels) : found), configured.options.valueClass(),
+                description.valueDeserializer != null ? "value_deserializer" : "value_type: " + description.valueType);
     }
 
     /** What the configured class makes of a will's payload; null when there is no such class. */

@@ -10,6 +10,8 @@ import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
@@ -25,7 +27,7 @@ abstract class EngineClient extends Client {
     private volatile Snapshot last;
 
     EngineClient(Opened<?> opened) {
-        this(opened, new Lifeline(opened.configured.handle, opened.configured.name()));
+        this(opened, new Lifeline(opened.configured.handle, opened.configured.name(), opened.sink));
     }
 
     private EngineClient(Opened<?> opened, Lifeline lifeline) {
@@ -38,11 +40,13 @@ abstract class EngineClient extends Client {
         final Configured configured;
         final C codec;
         final EventPump pump;
+        private final ClientSink sink;
         private final Waiters waiters;
 
-        private Opened(Configured configured, C codec, EventPump pump, Waiters waiters) {
+        private Opened(Configured configured, C codec, ClientSink sink, EventPump pump, Waiters waiters) {
             this.configured = configured;
             this.codec = codec;
+            this.sink = sink;
             this.pump = pump;
             this.waiters = waiters;
         }
@@ -61,7 +65,7 @@ abstract class EngineClient extends Client {
                 return true;
             });
             pump.ready();
-            return client.apply(new Opened<>(configured, codec, pump, waiters));
+            return client.apply(new Opened<>(configured, codec, sink, pump, waiters));
         } catch (Throwable failure) {
             configured.release();
             Notifier.remove(handle);
@@ -73,16 +77,16 @@ abstract class EngineClient extends Client {
      * Waits for the end of what a ticket stands for; false when the time is up. The ticket is used up afterwards, also
      * by an exception.
      */
-    final boolean await(long ticket, long timeoutNanos, String doing, String consequence) {
+    final boolean await(long ticket, long timeoutNanos, String doing, Consequence consequence) {
         return await(ticket, Waiter.patience(Waiter.deadline(timeoutNanos)), timeoutNanos, false, doing, consequence);
     }
 
     /** The same for what the engine ends by itself, not before this time: then it is asked again. */
-    final void awaitEnd(long ticket, long timeoutNanos, String doing, String consequence) {
+    final void awaitEnd(long ticket, long timeoutNanos, String doing, Consequence consequence) {
         await(ticket, Native.ARMED, timeoutNanos, true, doing, consequence);
     }
 
-    private boolean await(long ticket, int first, long timeoutNanos, boolean again, String doing, String consequence) {
+    private boolean await(long ticket, int first, long timeoutNanos, boolean again, String doing, Consequence consequence) {
         return await(handle, waiters, ticket, first, timeoutNanos, again, () -> {
             checkUsable(doing, consequence);
             return true;
@@ -140,10 +144,23 @@ abstract class EngineClient extends Client {
         String doing = "waiting for an answer of the broker";
         long nanos = TimeUnit.NANOSECONDS.convert(timeout);
         try {
-            checkUsable(doing, "");
-            if (!await(Native.ping(handle), nanos, doing, "")) {
+            checkUsable(doing, Consequence.NONE);
+            if (!await(Native.ping(handle), nanos, doing, Consequence.NONE)) {
                 throw new ConnectionException("the " + name + ": no answer of the broker within "
-                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+                        + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms").with(Reason.TIMED_OUT, null);
+            }
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    /** Waits until everything that was accepted before has ended. */
+    final void awaitFlush() {
+        long nanos = TimeUnit.NANOSECONDS.convert(description.writeTimeout);
+        try {
+            checkUsable(FLUSHING, Consequence.NONE);
+            if (!await(Native.flush(handle), nanos, FLUSHING, Consequence.NONE)) {
+                throw stillOnTheirWay();
             }
         } finally {
             Reference.reachabilityFence(this);
@@ -177,10 +194,10 @@ abstract class EngineClient extends Client {
     }
 
     @Override
-    protected final void disconnect() {
+    protected final void disconnect(long millis) {
         lifeline.closed = true;
         beforeClose();
-        long ticket = Native.close(handle);
+        long ticket = Native.close(handle, millis);
         if (!await(handle, waiters, ticket, Waiter.patience(), NO_LIMIT, false, () -> !Thread.currentThread().isInterrupted())) {
             checkUndelivered();
         }
@@ -191,17 +208,13 @@ abstract class EngineClient extends Client {
         last = Snapshot.of(handle).disconnected();
     }
 
-    /** How many messages there are of whose end nobody has been told. */
-    int untold() {
-        return 0;
-    }
-
     /** The thread was interrupted while the client was closing. */
     private void checkUndelivered() {
-        int left = untold();
+        int left = lifeline.sink.untold();
         if (left > 0) {
             throw new SinetStreamIOException("the " + name + ": interrupted while closing; " + left
-                    + " messages are not confirmed, and may have been delivered", new InterruptedException());
+                    + " messages are not confirmed, and may have been delivered", new InterruptedException())
+                    .with(Reason.INTERRUPTED, Delivery.UNKNOWN);
         }
     }
 
@@ -213,18 +226,22 @@ abstract class EngineClient extends Client {
     private static final class Lifeline implements Runnable {
         private final long handle;
         private final String name;
+        private final ClientSink sink;
         private volatile boolean closed;
 
-        Lifeline(long handle, String name) {
+        Lifeline(long handle, String name, ClientSink sink) {
             this.handle = handle;
             this.name = name;
+            this.sink = sink;
         }
 
         @Override
         public void run() {
+            int left = closed ? 0 : sink.untold();
             Native.release(handle);
             if (!closed) {
-                Log.LOGGER.warning("a " + name + " was never closed; its connection is cut now");
+                Log.LOGGER.warning("a " + name + " was never closed; its connection is cut now" + (left == 0 ? ""
+                        : ", and messages are not confirmed that may have been delivered: " + left));
             }
             Notifier.remove(handle);
         }

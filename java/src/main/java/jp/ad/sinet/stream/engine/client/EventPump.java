@@ -92,8 +92,19 @@ public final class EventPump {
         long handle = configured.handle;
         Options options = configured.options;
         String full = configured.name() + ", client " + configured.description.clientId;
-        return new EventPump(how -> Native.events(handle, sink.wantsMessages(), how), full, options.connectionListener(), sink,
-                new CallbackExecutor(options.executor(), full), () -> Native.close(handle));
+        return new EventPump(how -> Native.events(handle, sink.wantsMessages(), how), full, named(options.connectionListener(), configured),
+                sink, new CallbackExecutor(options.executor(), full), () -> Native.close(handle, Native.AS_CONFIGURED));
+    }
+
+    /** The listener hears of which client each event is. */
+    private static ConnectionListener named(ConnectionListener listener, Configured configured) {
+        if (listener == null) {
+            return null;
+        }
+        String clientId = configured.description.clientId;
+        String service = configured.description.service;
+        String role = configured.options.role();
+        return event -> listener.onConnectionEvent(event.of(clientId, service, role));
     }
 
     /** Of a client whose messages go through a plugin: all its news is the sink's own, see {@link ClientSink#hasRest}. */
@@ -104,6 +115,11 @@ public final class EventPump {
     /** Where callbacks run. */
     CallbackExecutor callbacks() {
         return callbacks;
+    }
+
+    /** Whose messages it tells of. */
+    ClientSink sink() {
+        return sink;
     }
 
     /** The sink, which runs callbacks now, has done so for long enough: it leaves a rest. */

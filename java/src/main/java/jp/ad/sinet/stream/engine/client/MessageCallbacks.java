@@ -23,17 +23,40 @@ public final class MessageCallbacks<T> implements ClientSink {
     private volatile Object owner;
     /** Why the reader has ended by itself, if it has; guarded by the pairs. */
     private SinetStreamException end;
+    /** Those that are still to be told of that end; only used where news is given, one at a time. */
+    private Iterator<Pair<T>> toTell;
+    /** Whether the callbacks have been told of that end; guarded by the pairs. */
+    private boolean toldEnd;
     private EventPump pump;
+    /** Guarded by the pairs; null until the reader is open, which it may never be. */
+    private Stay stay;
 
     /** The reader is open. */
-    public void begin(MessageSource<T> messages, EventPump ofClient) {
+    public void begin(MessageSource<T> messages, EventPump ofClient, Stay ofReader) {
         pump = ofClient;
+        synchronized (pairs) {
+            stay = ofReader;
+        }
         source = messages;
     }
 
     public void close() {
         closed = true;
         owner = null;
+        stayOrGo(null);
+    }
+
+    /** The JVM stays while there are callbacks that may get something. {@code reader}: null if it does not begin to stay now. */
+    private void stayOrGo(Object reader) {
+        synchronized (pairs) {
+            if (stay == null) {
+                return;
+            } else if (pairs.isEmpty() || closed || toldEnd) {
+                stay.untilIdle();
+            } else if (reader != null) {
+                stay.begin(reader);
+            }
+        }
     }
 
     /** False: they were there. */
@@ -49,8 +72,11 @@ public final class MessageCallbacks<T> implements ClientSink {
             over = isNew ? end : null;
         }
         owner = closed ? null : reader;
+        stayOrGo(reader);
         if (over != null) {
-            pump.callbacks().submit(() -> finish(List.of(pair), over));
+            Iterator<Pair<T>> told = List.of(pair).iterator();
+            Runnable telling = () -> finish(told, over);
+            pump.callbacks().submit(() -> EventPump.persist(telling));
         } else {
             pump.news(); // it may have waited for other news only, or not have been told for want of memory
         }
@@ -71,6 +97,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         if (pairs.isEmpty()) {
             owner = null;
         }
+        stayOrGo(null);
     }
 
     @Override
@@ -102,49 +129,76 @@ public final class MessageCallbacks<T> implements ClientSink {
     private void handOver(Iterator<Pair<T>> listeners) {
         try {
             Message<T> message = source.message();
-            listeners.forEachRemaining(pair -> run(() -> pair.onMessage.accept(message)));
+            while (listeners.hasNext()) {
+                call(listeners.next().onMessage, message);
+            }
         } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
-            listeners.forEachRemaining(pair -> fail(pair, failure));
+            fail(listeners, failure);
         } finally {
             source.taken();
         }
     }
 
-    private static void fail(Pair<?> pair, Throwable failure) {
-        if (pair.onFailure != null) {
-            run(() -> pair.onFailure.accept(failure));
+    /** Needs no memory of its own. Who has heard of it is not among the rest, whatever happens then. */
+    private void fail(Iterator<Pair<T>> listeners, Throwable failure) {
+        while (listeners.hasNext()) {
+            Consumer<Throwable> onFailure = listeners.next().onFailure;
+            if (onFailure != null) {
+                call(onFailure, failure);
+            }
         }
     }
 
-    private static void run(Runnable callback) {
+    private static <V> void call(Consumer<V> callback, V value) {
         try {
-            callback.run();
+            callback.accept(value);
         } catch (Throwable e) {
-            Log.LOGGER.log(Level.WARNING, "a callback of a reader failed", e);
+            log("a callback of a reader failed", e);
         }
         Thread.interrupted(); // an interrupt is the callback's own affair
         ClientThreads.restoreLoader();
     }
 
+    private static void log(String what, Throwable why) {
+        try {
+            Log.LOGGER.log(Level.WARNING, what, why);
+        } catch (OutOfMemoryError e) {
+            // There is no memory to say so, and the others are still to be told.
+        }
+    }
+
+    /** When there is no memory for it, this is called again, and goes on where it has stopped. */
     @Override
     public void ended(SinetStreamException cause) {
-        List<Pair<T>> told;
         synchronized (pairs) {
-            if (end != null) {
+            if (toldEnd) {
                 return;
             }
-            told = List.copyOf(pairs);
-            end = cause;
+            if (end == null) {
+                toTell = pairs.iterator();
+                end = cause;
+            }
         }
-        finish(told, cause);
+        finish(toTell, end);
+        synchronized (pairs) {
+            toldEnd = true;
+        }
+        stayOrGo(null);
     }
 
     /** Gives what is still there, and then the end. */
-    private void finish(List<Pair<T>> told, SinetStreamException cause) {
-        if (!closed) {
-            messages(true);
-            told.forEach(pair -> fail(pair, cause));
+    private void finish(Iterator<Pair<T>> told, SinetStreamException cause) {
+        if (closed) {
+            return;
         }
+        try {
+            messages(true);
+        } catch (OutOfMemoryError e) {
+            throw e; // they are given when there is some
+        } catch (Throwable e) { // the end is to be told all the same
+            log("the last messages of a reader could not be given to its callbacks", e);
+        }
+        fail(told, cause);
     }
 
     /** Callbacks that belong together. */

@@ -24,7 +24,7 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
         super(opened);
         this.deserializer = opened.codec;
         this.callbacks = callbacks;
-        callbacks.begin(new Received<>(handle, new Deserializing<>(deserializer, handle)), opened.pump);
+        callbacks.begin(new Received<>(handle, new Deserializing<>(deserializer, handle)), opened.pump, stay);
     }
 
     /**

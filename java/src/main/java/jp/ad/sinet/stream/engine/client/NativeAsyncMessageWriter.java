@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Reference;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -11,6 +12,7 @@ import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Timestamps;
 
 /**
  * The asynchronous writer over the native engine. Any number of threads may write.
@@ -53,11 +55,6 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     @Override
-    int untold() {
-        return outcomes.size();
-    }
-
-    @Override
     public String getTopic() {
         return description.topic;
     }
@@ -68,12 +65,22 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     }
 
     @Override
+    public void flush() {
+        awaitFlush();
+    }
+
+    @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
+        return write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
         try {
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                submit(value, promise);
+                submit(value, timestamp, promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }
@@ -83,22 +90,23 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    private void submit(byte[] value, Outcome outcome) {
+    private void submit(byte[] value, long timestamp, Outcome outcome) {
         awaitRoom(outcomes);
         lock();
         try {
             outcomes.put(next, outcome);
             boolean accepted = false;
             try {
-                checkUsable(WRITING, NOT_SENT);
-                long number = Native.submit(handle, value);
+                checkUsable(WRITING, Consequence.NOT_SENT);
+                long number = Native.submit(handle, value, timestamp);
                 if (number < 0) {
-                    awaitEnd(-number, writeTimeoutNanos, WAITING, NOT_SENT);
+                    awaitEnd(-number, writeTimeoutNanos, WAITING, Consequence.NOT_SENT);
                 } else if (number != next + 1) {
                     throw new SinetStreamException("internal error: a message got the number " + number);
                 }
                 accepted = true;
                 next++;
+                stay.untilTold(this);
             } finally {
                 if (!accepted) {
                     outcomes.remove(next);
@@ -120,7 +128,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw interrupted(WAITING, NOT_SENT);
+            throw interrupted(WAITING, Consequence.NOT_SENT);
         }
     }
 }

@@ -2,6 +2,7 @@ package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
@@ -37,6 +38,8 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
     private final ReentrantLock lock = new ReentrantLock();
     private final Packed batch = new Packed();
+    /** What stood behind messages that were returned together; guarded by the lock, too. */
+    private Throwable held;
 
     private final Duration receiveTimeout;
 
@@ -84,28 +87,71 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     @Override
     public Message<T> read() {
         try {
-            checkUsable(WAITING, "");
-            if (lock.tryLock()) { // what is there already comes first, however short the timeout
-                try {
-                    Message<T> message = next();
-                    return message != null || timeoutNanos == 0 ? message : await(Waiter.deadline(timeoutNanos));
-                } finally {
-                    lock.unlock();
-                }
+            return read(timeoutNanos);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    @Override
+    public List<Message<T>> readMany(int max, Duration timeout) {
+        if (max < 1) {
+            throw new IllegalArgumentException("max: " + max);
+        }
+        long nanos = Math.max(0, TimeUnit.NANOSECONDS.convert(timeout));
+        long deadline = Waiter.deadline(nanos);
+        try {
+            Message<T> first = read(nanos);
+            if (first == null) {
+                return List.of();
             }
-            long deadline = Waiter.deadline(timeoutNanos);
-            if (!lock(deadline)) {
-                return null;
+            List<Message<T>> messages = new ArrayList<>();
+            messages.add(first);
+            gather(messages, max, deadline);
+            return messages;
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    /** Adds what is there, unless other threads are at it, too. Where more comes all the time, the time is up at some time. */
+    private void gather(List<Message<T>> messages, int max, long deadline) {
+        if (!lock.tryLock()) {
+            return;
+        }
+        try {
+            Message<T> next;
+            while (messages.size() < max && !Thread.currentThread().isInterrupted()
+                    && (batch.hasNext() || Waiter.left(deadline) > 0) && (next = next(0)) != null) {
+                messages.add(next);
             }
+        } catch (Throwable e) { // the messages that are here come first
+            held = e;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Message<T> read(long nanos) {
+        checkUsable(WAITING, Consequence.NONE);
+        if (lock.tryLock()) { // what is there already comes first, however short the timeout
             try {
-                checkUsable(WAITING, "");
-                Message<T> message = next();
-                return message != null ? message : await(deadline);
+                Message<T> message = next(nanos);
+                return message != null || nanos == 0 ? message : await(Waiter.deadline(nanos));
             } finally {
                 lock.unlock();
             }
+        }
+        long deadline = Waiter.deadline(nanos);
+        if (!lock(deadline)) {
+            return null;
+        }
+        try {
+            checkUsable(WAITING, Consequence.NONE);
+            Message<T> message = next(nanos);
+            return message != null ? message : await(deadline);
         } finally {
-            Reference.reachabilityFence(this);
+            lock.unlock();
         }
     }
 
@@ -114,17 +160,28 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
             return lock.tryLock(Waiter.left(deadline), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw interrupted(WAITING, "");
+            throw interrupted(WAITING, Consequence.NONE);
         }
     }
 
     /** The next message without a wait; null when there is none. */
-    private Message<T> next() {
+    private Message<T> next(long nanos) {
+        tellHeld();
         Injected first = injected.poll();
         if (first != null) {
             return decode(first);
         }
-        return batch.next() || timeoutNanos == 0 && batch.fetch(handle, Native.LOOK) && batch.next() ? take() : null;
+        return batch.next() || nanos == 0 && batch.fetch(handle, Native.LOOK) && batch.next() ? take() : null;
+    }
+
+    private void tellHeld() {
+        Throwable failure = held;
+        held = null;
+        if (failure instanceof Error) {
+            throw (Error) failure;
+        } else if (failure != null) {
+            throw (RuntimeException) failure;
+        }
     }
 
     /** The next message from the engine, or an injected one; null when none comes in time. */
@@ -133,7 +190,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         try {
             int how = Waiter.patience(deadline);
             do {
-                checkUsable(WAITING, "");
+                checkUsable(WAITING, Consequence.NONE);
                 if (batch.fetch(handle, how) && batch.next()) {
                     return take();
                 }
@@ -180,7 +237,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
 
     @Override
     public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
-        checkUsable("injecting a message", "");
+        checkUsable("injecting a message", Consequence.NONE);
         injected.add(new Injected(bytes.clone(), Objects.requireNonNull(topic, "topic"), raw));
         waiters.changed(Waiters.MESSAGES);
     }

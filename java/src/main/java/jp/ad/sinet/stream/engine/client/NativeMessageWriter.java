@@ -7,7 +7,6 @@ import java.util.concurrent.TimeUnit;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
@@ -19,9 +18,6 @@ import jp.ad.sinet.stream.engine.boundary.Timestamps;
  * @param <T> the type of the values
  */
 public final class NativeMessageWriter<T> extends EngineClient implements MessageWriter<T> {
-    private static final String FLUSHING = "waiting for the end of all writes";
-    private static final String UNKNOWN = "; the message may or may not have been delivered";
-
     private final Serializing<T> serializing;
     private final long writeTimeoutNanos;
     private volatile byte[] lastMessageBytes;
@@ -67,11 +63,11 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     @Override
     public void write(T message, long timestamp) {
         try {
-            checkUsable(WRITING, NOT_SENT);
+            checkUsable(WRITING, Consequence.NOT_SENT);
             byte[] value = serializing.serialize(message, handle);
             long ticket = Native.write(handle, value, timestamp, Waiter.patience());
             if (ticket != Native.CONFIRMED) {
-                awaitEnd(ticket, writeTimeoutNanos, "waiting for the confirmation of a message", UNKNOWN);
+                awaitEnd(ticket, writeTimeoutNanos, "waiting for the confirmation of a message", Consequence.UNKNOWN);
             }
         } finally {
             Reference.reachabilityFence(this);
@@ -80,16 +76,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
 
     @Override
     public void flush() {
-        try {
-            checkUsable(FLUSHING, "");
-            long ticket = Native.flush(handle);
-            if (!await(ticket, writeTimeoutNanos, FLUSHING, "")) {
-                throw new SinetStreamIOException("the " + name + ": messages are still on their way after "
-                        + TimeUnit.NANOSECONDS.toMillis(writeTimeoutNanos) + " ms");
-            }
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        awaitFlush();
     }
 
     @Override

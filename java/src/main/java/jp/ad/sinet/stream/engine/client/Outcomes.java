@@ -9,6 +9,8 @@ import java.util.logging.Level;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
@@ -80,8 +82,15 @@ public final class Outcomes implements ClientSink {
         return outcome;
     }
 
-    int size() {
+    @Override
+    public int untold() {
         return count;
+    }
+
+    /** How many there were, and how many of these have ended. */
+    @Override
+    public synchronized long progress() {
+        return last + (last - count);
     }
 
     boolean isFull() {
@@ -92,6 +101,29 @@ public final class Outcomes implements ClientSink {
     boolean isFull(Waiter waiter) {
         waiting.putIfAbsent(waiter, System.nanoTime());
         return isFull();
+    }
+
+    synchronized long lastNumber() {
+        return last;
+    }
+
+    /** Whether no message up to this number is left; if one is, the waiter is told when some have ended. */
+    boolean haveEnded(long number, Waiter waiter) {
+        waiting.putIfAbsent(waiter, System.nanoTime() - PATIENCE_NANOS); // any end is worth a look
+        synchronized (this) {
+            if (count == 0) {
+                return true;
+            }
+            if (!aside.isEmpty() && aside.firstKey() <= number) {
+                return false;
+            }
+            for (long each = Math.max(0, last + 1 - ring.length); each <= number; each++) {
+                if (ring[index(each)] != null) {
+                    return false;
+                }
+            }
+            return true;
+        }
     }
 
     void forget(Waiter waiter) {
@@ -182,7 +214,7 @@ public final class Outcomes implements ClientSink {
     public void over() {
         // All that takes memory comes first: when there is none, this is called again.
         SinetStreamException why = cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
-                + " was confirmed; it may have been delivered");
+                + " was confirmed; it may have been delivered").with(Reason.CLOSED, Delivery.UNKNOWN);
         Outcome[] older;
         Outcome[] rest;
         synchronized (this) {

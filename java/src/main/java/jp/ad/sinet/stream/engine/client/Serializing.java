@@ -4,17 +4,27 @@ import java.util.Objects;
 
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.Native;
 
 /** A writer's serializer, and what its failures are to the caller. */
 public final class Serializing<T> {
-    private static final String NOT_SENT = "; the message was not sent";
-
     public final Serializer<T> serializer;
 
     public Serializing(Serializer<T> serializer) {
         this.serializer = serializer;
+    }
+
+    private ClassCastException explained(ClassCastException e, Object message) {
+        Class<?> taken = ValueClass.takenBy(serializer);
+        if (taken.isInstance(message)) {
+            return e; // it is the serializer's own affair
+        }
+        ClassCastException explained = new ClassCastException("the value is of class " + message.getClass().getTypeName()
+                + ", and the serializer that value_type, value_serializer or the builder has chosen, "
+                + serializer.getClass().getName() + ", takes " + taken.getTypeName());
+        explained.initCause(e);
+        return explained;
     }
 
     /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
@@ -22,15 +32,18 @@ public final class Serializing<T> {
         try {
             byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));
             if (value == null) {
-                throw new SinetStreamIOException("the serializer returned null" + NOT_SENT);
+                throw Consequence.NOT_SENT.of(Reason.OTHER, "the serializer returned null", null);
             }
             return value;
-        } catch (SinetStreamException | ClassCastException | NullPointerException e) {
+        } catch (ClassCastException e) {
+            Native.countError(handle);
+            throw explained(e, message);
+        } catch (SinetStreamException | NullPointerException e) {
             Native.countError(handle);
             throw e;
         } catch (Exception e) {
             Native.countError(handle);
-            throw new SinetStreamIOException("the serializer failed: " + e.getClass().getName() + NOT_SENT, e);
+            throw Consequence.NOT_SENT.of(Reason.OTHER, "the serializer failed: " + e.getClass().getName(), e);
         }
     }
 }

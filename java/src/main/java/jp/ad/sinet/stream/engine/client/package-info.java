@@ -10,10 +10,14 @@
  * <ul>
  * <li>The clients: {@link Client}, {@link EngineClient}, {@link NativeMessageWriter}, {@link NativeMessageReader},
  *     {@link NativeAsyncMessageWriter}, {@link NativeAsyncMessageReader}.
- * <li>Their values: {@link Codecs} chooses, {@link Serializing} and {@link Deserializing} use what was chosen.
+ * <li>Their values: {@link Codecs} chooses, {@link Serializing} and {@link Deserializing} use what was chosen, and {@link ValueClass} sees whether
+ *     it is for the program's values.
  * <li>Waiting: {@link Notifier}, {@link Waiters}, {@link Waiter}.
  * <li>News: {@link EventPump} takes them; {@link MessageCallbacks}, which has a {@link MessageSource}, and {@link Outcomes} are told
  *     those of messages, with {@link Outcome} and {@link WritePromise}.
+ * <li>What JMX shows: {@link ClientBean}.
+ * <li>What the JVM does not end for: {@link Stay}.
+ * <li>What failures say of a message: {@link Consequence}.
  * <li>Where callbacks run: {@link CallbackExecutor}, {@link CallbackPool}.
  * </ul>
  */

@@ -4,7 +4,7 @@ import java.security.AccessController;
 import java.security.PrivilegedAction;
 
 /**
- * Makes the threads of this library: daemons that have the context class loader of the thread that builds the client, and
+ * Makes the threads of this library: daemons, but for one kind, that have the context class loader of the thread that builds the client, and
  * nothing else of it. What threads inherit by themselves differs between JDKs, and by who happens to start them.
  */
 public final class ClientThreads {
@@ -21,6 +21,13 @@ public final class ClientThreads {
      */
     public static Thread shared(Runnable work, String name) {
         return AccessController.doPrivileged((PrivilegedAction<Thread>) () -> new Own(work, name, null));
+    }
+
+    /** The same, for which the JVM waits: it is no daemon. */
+    public static Thread staying(Runnable work, String name) {
+        Thread thread = shared(work, name);
+        thread.setDaemon(false);
+        return thread;
     }
 
     /**

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.ServiceLoader.Provider;
 import java.util.WeakHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -22,52 +23,65 @@ public final class Plugins {
     /** How long what was found is used again: a program that opens many clients searches its class path once a second. */
     private static final long KEPT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    /** By the context class loader, which must be free to go: its plugins, which hold it, are held weakly. */
+    /** By the context class loader, which must be free to go: its classes, which hold it, are held weakly. */
     private static final Map<ClassLoader, Map<Class<?>, Found>> FOUND = new WeakHashMap<>();
 
     private Plugins() {
     }
 
+    /** Where the plugins of a kind are. */
     private static final class Found {
         private final long at = System.nanoTime();
-        private final Reference<List<?>> plugins;
+        private final Reference<List<? extends Provider<?>>> plugins;
 
-        private Found(List<?> plugins) {
+        private Found(List<? extends Provider<?>> plugins) {
             this.plugins = new WeakReference<>(plugins);
         }
 
-        private List<?> ifRecent() {
+        private List<? extends Provider<?>> ifRecent() {
             return System.nanoTime() - at < KEPT_NANOS ? plugins.get() : null;
         }
     }
 
     /**
-     * Finds all plugins of a kind. What was found for the same context class loader less than a second ago may be found again.
+     * Makes all plugins of a kind: new ones for each client, since one may keep what it was given. Which there are, for the same
+     * context class loader, may have been found up to a second ago.
      *
      * @param kind the interface
      * @param <P> the interface
      * @return one of each class; those that can't be loaded are left out, with a warning
      */
-    @SuppressWarnings("unchecked") // Under a kind are only plugins of that kind.
     public static <P> List<P> of(Class<P> kind) {
+        List<P> plugins = new ArrayList<>();
+        for (Provider<?> found : find(kind)) {
+            try {
+                plugins.add(kind.cast(found.get()));
+            } catch (ServiceConfigurationError | LinkageError e) {
+                cannotBeLoaded(e);
+            }
+        }
+        return plugins;
+    }
+
+    private static List<? extends Provider<?>> find(Class<?> kind) {
         ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
         synchronized (FOUND) {
             Found found = FOUND.getOrDefault(ofThread, Collections.emptyMap()).get(kind);
-            List<?> plugins = found == null ? null : found.ifRecent();
+            List<? extends Provider<?>> plugins = found == null ? null : found.ifRecent();
             if (plugins != null) {
-                return (List<P>) plugins;
+                return plugins;
             }
         }
-        // Without the lock, since it runs code of the plugins.
-        List<P> plugins = Collections.unmodifiableList(search(kind, ofThread));
+        // Without the lock, since class loaders may be the application's.
+        List<Provider<?>> plugins = search(kind, ofThread);
         synchronized (FOUND) {
             FOUND.computeIfAbsent(ofThread, loader -> new HashMap<>()).put(kind, new Found(plugins));
         }
         return plugins;
     }
 
-    private static <P> List<P> search(Class<P> kind, ClassLoader ofThread) {
-        List<P> found = new ArrayList<>();
+    private static List<Provider<?>> search(Class<?> kind, ClassLoader ofThread) {
+        List<Provider<?>> found = new ArrayList<>();
         ClassLoader own = Plugins.class.getClassLoader();
         if (ofThread != null && knows(ofThread, kind)) {
             collect(kind, ofThread, found);
@@ -87,23 +101,27 @@ public final class Plugins {
         }
     }
 
-    private static <P> void collect(Class<P> kind, ClassLoader loader, List<P> found) {
-        Iterator<P> plugins = ServiceLoader.load(kind, loader).iterator();
+    private static void collect(Class<?> kind, ClassLoader loader, List<Provider<?>> found) {
+        Iterator<? extends Provider<?>> plugins = ServiceLoader.load(kind, loader).stream().iterator();
         // A damaged file of services could go on for ever.
         for (int failures = 0; failures < 100;) {
             try {
                 if (!plugins.hasNext()) {
                     return;
                 }
-                P plugin = plugins.next();
-                if (found.stream().noneMatch(known -> known.getClass() == plugin.getClass())) {
+                Provider<?> plugin = plugins.next();
+                if (found.stream().noneMatch(known -> known.type() == plugin.type())) {
                     found.add(plugin);
                 }
             } catch (ServiceConfigurationError | LinkageError e) {
                 failures++;
-                Log.LOGGER.log(Level.WARNING, "a plugin can't be loaded: " + e.getMessage(), e);
+                cannotBeLoaded(e);
             }
         }
+    }
+
+    private static void cannotBeLoaded(Throwable e) {
+        Log.LOGGER.log(Level.WARNING, "a plugin can't be loaded: " + e.getMessage(), e);
     }
 
     /**

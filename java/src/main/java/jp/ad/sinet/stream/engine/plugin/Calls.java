@@ -8,6 +8,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 
 /**
  * The calls of a plugin that may block, whatever thread makes them. No lock that another thread needs without a limit is held
@@ -33,7 +35,8 @@ final class Calls {
             return (had ? plugin : late).get();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new SinetStreamIOException("interrupted while another thread was in the plugin", e);
+            throw new SinetStreamIOException("interrupted while another thread was in the plugin", e)
+                    .with(Reason.INTERRUPTED, Delivery.NOT_SENT);
         } finally {
             if (had && turn != null) {
                 turn.unlock();
@@ -46,7 +49,7 @@ final class Calls {
 
     private synchronized boolean begin() {
         if (closed) {
-            throw new SinetStreamIOException("the client is closed");
+            throw new SinetStreamIOException("the client is closed").with(Reason.CLOSED, Delivery.NOT_SENT);
         }
         return inside.putIfAbsent(Thread.currentThread(), false) == null;
     }

@@ -11,6 +11,7 @@ import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.client.MessageCallbacks;
 import jp.ad.sinet.stream.engine.client.MessageSource;
+import jp.ad.sinet.stream.engine.client.Stay;
 import jp.ad.sinet.stream.engine.jvm.Log;
 import jp.ad.sinet.stream.spi.PluginMessageIO;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
@@ -38,9 +39,9 @@ final class Inbox<T> implements MessageSource<T> {
         this.hungry = hungry;
     }
 
-    void begin(EventPump ofClient) {
+    void begin(EventPump ofClient, Stay stay) {
         pump = ofClient;
-        callbacks.begin(this, ofClient);
+        callbacks.begin(this, ofClient, stay);
     }
 
     /** For any thread; waits for nobody. */

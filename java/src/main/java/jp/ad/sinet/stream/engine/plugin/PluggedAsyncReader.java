@@ -11,6 +11,7 @@ import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.engine.boundary.Configured;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
 import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
@@ -40,7 +41,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
         this.inbox = inbox;
         this.listen = listen;
         this.thread = thread;
-        inbox.begin(pump);
+        inbox.begin(pump, stay);
     }
 
     /**
@@ -90,7 +91,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
             }
             inbox.failed(e); // to others that have been added meanwhile
             Providers.passOn(e);
-            throw closedOr(e, "");
+            throw closedOr(e, Consequence.NONE);
         }
     }
 
@@ -105,10 +106,10 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     }
 
     @Override
-    void beforeClose() {
+    void beforeClose(long millis) {
         inbox.callbacks.close();
         if (thread != null) {
-            thread.close(0, INTERRUPT_MILLIS);
+            thread.close(0, Math.min(millis, INTERRUPT_MILLIS));
         }
     }
 

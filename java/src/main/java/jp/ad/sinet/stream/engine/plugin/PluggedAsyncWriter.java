@@ -13,6 +13,7 @@ import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.client.Serializing;
 import jp.ad.sinet.stream.engine.client.WritePromise;
 import jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
@@ -68,8 +69,8 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     }
 
     @Override
-    void beforeClose() {
-        thread.thread.close(CLOSE_MILLIS, INTERRUPT_MILLIS);
+    void beforeClose(long millis) {
+        thread.thread.close(millis, Math.min(millis, INTERRUPT_MILLIS));
     }
 
     @Override
@@ -84,13 +85,29 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
+        return write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public void flush() {
+        try {
+            checkUsable(FLUSHING, Consequence.NONE);
+            awaitEnds(thread.outcomes);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
         try {
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                checkUsable(WRITING, NOT_SENT);
+                checkUsable(WRITING, Consequence.NOT_SENT);
                 awaitRoom(thread.outcomes);
-                thread.add(new Coded(handle, value, Timestamps.micros(Instant.now())), promise);
+                thread.add(new Coded(handle, value, timestamp), promise);
+                stay.untilTold(this);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }

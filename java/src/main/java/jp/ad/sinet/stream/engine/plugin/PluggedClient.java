@@ -11,10 +11,12 @@ import java.util.concurrent.TimeoutException;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Snapshot;
 import jp.ad.sinet.stream.engine.client.Client;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.client.Waiters;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
@@ -60,16 +62,16 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
     }
 
     /** What the program gets of what a call of the plugin has thrown. */
-    final SinetStreamException failure(Throwable thrown, String consequence) {
+    final SinetStreamException failure(Throwable thrown, Consequence consequence) {
         Native.countError(handle);
         Providers.passOn(thrown);
         return closedOr(thrown, consequence);
     }
 
     /** The same, which is counted already. */
-    final SinetStreamException closedOr(Throwable thrown, String consequence) {
-        return isClosing() ? new SinetStreamIOException("the " + name + " was closed" + consequence, thrown)
-                : Providers.failure(pluginName, thrown);
+    final SinetStreamException closedOr(Throwable thrown, Consequence consequence) {
+        return isClosing() ? consequence.of(Reason.CLOSED, "the " + name + " was closed", thrown)
+                : consequence.of(Providers.failure(pluginName, thrown));
     }
 
     @Override
@@ -113,25 +115,28 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
     }
 
     @Override
-    protected final void disconnect() {
-        beforeClose();
-        calls.close(INTERRUPT_MILLIS);
-        closePlugin();
+    protected final void disconnect(long millis) {
+        long begun = System.nanoTime();
+        long limit = millis < 0 ? CLOSE_MILLIS : Math.min(millis, CLOSE_MILLIS);
+        beforeClose(limit);
+        calls.close(Math.min(limit, INTERRUPT_MILLIS));
+        // The usual time is for each step, a given one for all together.
+        closePlugin(millis < 0 ? limit : Math.max(0, limit - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)));
     }
 
-    /** The plugin takes calls, still. */
-    void beforeClose() {
+    /** The plugin takes calls, still, for these milliseconds at most. */
+    void beforeClose(long millis) {
     }
 
     /** On a thread of its own, since a plugin's close may never return: what there is to tell is told all the same. */
-    private void closePlugin() {
+    private void closePlugin(long millis) {
         FutureTask<Void> closing = new FutureTask<>(plugin::close, null);
         Thread thread = threads.make(closing, "sinetstream-close");
         boolean interrupted = false;
         try {
             start(thread);
             try {
-                closing.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+                closing.get(millis, TimeUnit.MILLISECONDS);
             } catch (InterruptedException e) {
                 interrupted = true;
                 thread.interrupt();
@@ -140,7 +145,7 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
         } catch (ExecutionException e) {
             throw Providers.failure(pluginName, e.getCause());
         } catch (TimeoutException e) {
-            throw new SinetStreamIOException(pluginName + " failed: its close does not return", e);
+            throw new SinetStreamIOException(pluginName + " failed: its close does not return", e).with(Reason.TIMED_OUT, null);
         } catch (InterruptedException e) {
             interrupted = true;
         } finally {

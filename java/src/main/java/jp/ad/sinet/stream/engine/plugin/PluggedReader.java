@@ -15,6 +15,7 @@ import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.spi.MessageReaderProvider;
 import jp.ad.sinet.stream.spi.PluginMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
@@ -92,17 +93,26 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
     @Override
     public Message<T> read() {
         try {
-            checkUsable(WAITING, "");
+            checkUsable(WAITING, Consequence.NONE);
             Supplier<Message<T>> next;
             try {
                 next = calls.call(this::next, description.receiveTimeout, () -> null);
             } catch (Throwable e) { // a plugin can throw anything
-                throw failure(e, "");
+                throw failure(e, Consequence.NONE);
             }
             return next == null ? null : next.get();
         } finally {
             Reference.reachabilityFence(this);
         }
+    }
+
+    @Override
+    public List<Message<T>> readMany(int max, Duration timeout) {
+        if (max < 1) {
+            throw new IllegalArgumentException("max: " + max);
+        }
+        Message<T> message = read();
+        return message == null ? List.of() : List.of(message);
     }
 
     private Supplier<Message<T>> next() {
@@ -121,7 +131,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public void debugInjectMsgBytes(byte[] bytes, String topic, Object raw) {
-        checkUsable("injecting a message", "");
+        checkUsable("injecting a message", Consequence.NONE);
         byte[] copy = bytes.clone();
         Objects.requireNonNull(topic, "topic");
         injected.add(() -> decoding.message(copy, topic, raw));

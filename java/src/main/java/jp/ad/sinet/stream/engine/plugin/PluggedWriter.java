@@ -9,6 +9,7 @@ import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.client.Serializing;
 import jp.ad.sinet.stream.spi.MessageWriterProvider;
 import jp.ad.sinet.stream.spi.PluginMessageWriter;
@@ -82,7 +83,7 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
     @Override
     public void write(T message, long timestamp) {
         try {
-            checkUsable(WRITING, NOT_SENT);
+            checkUsable(WRITING, Consequence.NOT_SENT);
             Coded coded = new Coded(handle, serializing.serialize(message, handle), timestamp);
             boolean given;
             try {
@@ -91,7 +92,7 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
                     return true;
                 }, description.writeTimeout, () -> false);
             } catch (Throwable e) { // a plugin can throw anything
-                throw failure(e, "; the message may have been delivered");
+                throw failure(e, Consequence.SENT);
             }
             if (!given) {
                 throw timedOut("other threads are in the plugin");

@@ -9,9 +9,10 @@ import java.util.function.Function;
 import org.jdeferred2.Promise;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
-import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.client.Consequence;
 import jp.ad.sinet.stream.engine.client.EventPump;
 import jp.ad.sinet.stream.engine.client.Outcome;
 import jp.ad.sinet.stream.engine.client.Outcomes;
@@ -28,7 +29,6 @@ import jp.ad.sinet.stream.utils.Timestamped;
 final class WriterThread implements ClientSink {
     private static final int MAX_UNTOLD = 10_000;
     private static final String CLOSED = "the writer was closed";
-    private static final String NOT_SENT = "; the message was not sent";
 
     final Outcomes outcomes = new Outcomes(MAX_UNTOLD);
     final SerialThread thread = new SerialThread("sinetstream-writer");
@@ -62,7 +62,7 @@ final class WriterThread implements ClientSink {
             accepted = true;
             next++;
         } catch (RejectedExecutionException e) {
-            throw new SinetStreamIOException(CLOSED + NOT_SENT, e);
+            throw Consequence.NOT_SENT.of(Reason.CLOSED, CLOSED, e);
         } finally {
             if (!accepted) {
                 outcomes.remove(next);
@@ -86,6 +86,16 @@ final class WriterThread implements ClientSink {
     }
 
     @Override
+    public int untold() {
+        return outcomes.untold();
+    }
+
+    @Override
+    public long progress() {
+        return outcomes.progress();
+    }
+
+    @Override
     public boolean hasRest() {
         return !ended.isEmpty();
     }
@@ -102,7 +112,7 @@ final class WriterThread implements ClientSink {
 
     @Override
     public void over() {
-        notSent = new SinetStreamIOException(CLOSED + NOT_SENT);
+        notSent = Consequence.NOT_SENT.of(Reason.CLOSED, CLOSED, null);
         while (hasRest()) {
             messages();
         }
@@ -142,8 +152,8 @@ final class WriterThread implements ClientSink {
         }
 
         private void failed(Throwable cause) {
-            end(thread.isStopped() ? new SinetStreamIOException(CLOSED + "; the message may have been delivered", cause)
-                    : Providers.failure(pluginName, cause));
+            end(thread.isStopped() ? Consequence.SENT.of(Reason.CLOSED, CLOSED, cause)
+                    : Consequence.SENT.of(Providers.failure(pluginName, cause)));
         }
 
         /** Only the first end counts, and none after that of the writer. */

@@ -43,7 +43,7 @@ public final class EventBytes {
     /** An error; the one behind it follows. */
     private EventBytes error(int code, String message, int cause) {
         byte[] encoded = message.getBytes(StandardCharsets.UTF_8);
-        out.writeBytes(ByteBuffer.allocate(10 + encoded.length).putInt(code).putInt(encoded.length).put(encoded)
+        out.writeBytes(ByteBuffer.allocate(12 + encoded.length).putInt(code).putInt(encoded.length).put(encoded)
                 .put((byte) cause).put((byte) 0).array());
         return this;
     }

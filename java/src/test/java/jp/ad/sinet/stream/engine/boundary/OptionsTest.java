@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -85,7 +86,7 @@ class OptionsTest {
         String message = refused(Map.of("tls", Map.of("certs", List.of(1, object))));
         assertTrue(message.contains("tls.certs[1]") && message.contains(object.getClass().getName()), message);
         assertTrue(refused(Map.of("big", BigInteger.ONE.shiftLeft(63))).contains("big"));
-        assertTrue(refused(Map.of("will", Map.of(1, SECRET))).contains("will"));
+        assertTrue(refused(Map.of("will", Map.of(List.of(1), SECRET))).contains("will"));
         assertTrue(refused(Map.of("will", Collections.singletonMap(null, SECRET))).contains("will"));
     }
 
@@ -95,6 +96,21 @@ class OptionsTest {
         String message = refused(Map.of("password", SECRET + "\uDFB7"));
         assertTrue(message.contains("parameter password: unpaired surrogate at index 7"), message);
         assertTrue(refused(Map.of("password", "\uD842x")).contains("index 0"));
+    }
+
+    /** YAML makes names of all scalars. */
+    @Test
+    void namesMayBeScalars() {
+        Map<Object, Object> written = new LinkedHashMap<>();
+        for (Object name : List.of(1, 2L, '3', true, 1.5, 7.0f, new StringBuilder("text"), Consistency.AT_MOST_ONCE,
+                new BigDecimal("8.00"))) {
+            written.put(name, 0);
+        }
+        assertEquals(List.of("1", "2", "3", "true", "1.5", "7", "text", "AT_MOST_ONCE", "8"),
+                new ArrayList<>(((Map<?, ?>) crossed(written)).keySet()));
+        Map<Object, Object> twice = new LinkedHashMap<>(Map.of(1, SECRET, "1", SECRET));
+        assertTrue(refused(Map.of("p", twice)).contains("parameter p: the name '1' is given twice"));
+        assertTrue(refused(Map.of("p", Collections.singletonMap(null, SECRET))).contains("not null"));
     }
 
     @Test

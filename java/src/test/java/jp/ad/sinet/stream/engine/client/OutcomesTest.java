@@ -28,7 +28,7 @@ class OutcomesTest {
         outcomes.over();
         assertSame(cause, ends.get(0));
         assertEquals(1, ends.size());
-        assertEquals(0, outcomes.size());
+        assertEquals(0, outcomes.untold());
     }
 
     @Test
@@ -58,7 +58,7 @@ class OutcomesTest {
         order.clear();
         outcomes.over();
         assertEquals(left, order);
-        assertEquals(0, outcomes.size());
+        assertEquals(0, outcomes.untold());
     }
 
     @Test
@@ -73,7 +73,7 @@ class OutcomesTest {
         outcomes.delivered(501, 1000);
         assertEquals(1000, ends.size());
         assertEquals(1, ends.stream().filter(end -> end != null).count());
-        assertEquals(0, outcomes.size());
+        assertEquals(0, outcomes.untold());
     }
 
     /** A plugin may never tell of one, and the others go on for as long as the program does. */
@@ -88,14 +88,14 @@ class OutcomesTest {
             }
         }
         assertEquals(Outcomes.LARGEST_SIZE, outcomes.ring.length);
-        assertEquals(2, outcomes.size());
+        assertEquals(2, outcomes.untold());
         left.clear();
         outcomes.end(1, null);
         outcomes.end(1, null);
         outcomes.put(3L * Outcomes.LARGEST_SIZE, end -> left.add(2L));
         outcomes.over();
         assertEquals(List.of(1L, 0L, 2L), left);
-        assertEquals(0, outcomes.size());
+        assertEquals(0, outcomes.untold());
     }
 
     /** Whoever waits for room may do so for as long as a message may take. */

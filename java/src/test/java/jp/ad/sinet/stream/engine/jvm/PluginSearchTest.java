@@ -11,7 +11,10 @@ import java.lang.ref.WeakReference;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Enumeration;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.AfterEach;
@@ -99,6 +102,18 @@ class PluginSearchTest {
                 throw new ClassNotFoundException(name, e);
             }
         }
+    }
+
+    /** A plugin may keep what it was given. */
+    @Test
+    void everyClientHasPluginsOfItsOwn() throws Exception {
+        Services.install(directory, ValueTypeProvider.class, NoType.class);
+        List<ValueTypeProvider> all = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            Plugins.of(ValueTypeProvider.class).stream().filter(NoType.class::isInstance).forEach(all::add);
+        }
+        assertEquals(100, all.size());
+        assertEquals(100, Set.copyOf(all).size());
     }
 
     @Test

@@ -1,0 +1,189 @@
+package jp.ad.sinet.stream.engine.client;
+
+import java.lang.management.ManagementFactory;
+import java.lang.ref.WeakReference;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.ToLongFunction;
+
+import javax.management.InstanceAlreadyExistsException;
+import javax.management.InstanceNotFoundException;
+import javax.management.JMException;
+import javax.management.MalformedObjectNameException;
+import javax.management.ObjectName;
+import javax.management.StandardMBean;
+
+import jp.ad.sinet.stream.api.ClientMXBean;
+import jp.ad.sinet.stream.api.MessageIO;
+import jp.ad.sinet.stream.api.Metrics;
+import jp.ad.sinet.stream.api.SinetStreamException;
+
+/** A client in JMX, which does not keep it from being collected. Each attribute is asked of the client anew. */
+final class ClientBean implements ClientMXBean {
+    private static final String DOMAIN = "jp.ad.sinet.stream";
+    /** Clients of other class loaders may have the same name. */
+    private static final int MOST_OF_A_NAME = 1000;
+
+    private final WeakReference<MessageIO> client;
+
+    private ClientBean(MessageIO client) {
+        this.client = new WeakReference<>(client);
+    }
+
+    /** Shows the client; what is returned takes it away again, and does not refer to it. */
+    static Runnable register(MessageIO client, String role) {
+        try {
+            StandardMBean bean = new StandardMBean(new ClientBean(client), ClientMXBean.class, true);
+            for (int number = 1; number < MOST_OF_A_NAME; number++) {
+                ObjectName name = name(client, role, number);
+                try {
+                    ManagementFactory.getPlatformMBeanServer().registerMBean(bean, name);
+                    return () -> unregister(name);
+                } catch (InstanceAlreadyExistsException e) {
+                    // the next one
+                }
+            }
+            throw new SinetStreamException("jmx: there are too many clients of this name");
+        } catch (JMException e) {
+            throw new SinetStreamException("jmx: the client can't be registered: " + e, e);
+        }
+    }
+
+    private static ObjectName name(MessageIO client, String role, int number) throws MalformedObjectNameException {
+        return new ObjectName(DOMAIN + ":type=" + role + (client.getService() == null ? "" : ",service=" + value(client.getService()))
+                + ",client=" + value(client.getClientId()) + (number == 1 ? "" : ",number=" + number));
+    }
+
+    /** In quotes where JMX needs them. */
+    private static String value(String text) {
+        return text != null && text.matches("[\\w.-]+") ? text : ObjectName.quote(String.valueOf(text));
+    }
+
+    private static void unregister(ObjectName name) {
+        try {
+            ManagementFactory.getPlatformMBeanServer().unregisterMBean(name);
+        } catch (InstanceNotFoundException e) {
+            // somebody else has done it
+        } catch (JMException e) {
+            throw new SinetStreamException("jmx: the client can't be taken away: " + e, e);
+        }
+    }
+
+    private <V> V ask(Function<MessageIO, V> question, V otherwise) {
+        MessageIO asked = client.get();
+        return asked == null ? otherwise : question.apply(asked);
+    }
+
+    private long counted(ToLongFunction<Metrics> counter) {
+        return ask(asked -> counter.applyAsLong(asked.getMetrics()), 0L);
+    }
+
+    private long connection(String name) {
+        Object info = ask(asked -> asked.getInfo("connection"), null);
+        Object value = info instanceof Map ? ((Map<?, ?>) info).get(name) : null;
+        return value instanceof Long ? (Long) value : 0;
+    }
+
+    @Override
+    public String getClientId() {
+        return ask(MessageIO::getClientId, null);
+    }
+
+    @Override
+    public String getService() {
+        return ask(MessageIO::getService, null);
+    }
+
+    @Override
+    public String getTopic() {
+        return ask(MessageIO::getTopic, null);
+    }
+
+    @Override
+    public boolean isConnected() {
+        return ask(MessageIO::isConnected, false);
+    }
+
+    @Override
+    public long getStartTimeMillis() {
+        return counted(Metrics::getStartTimeMillis);
+    }
+
+    @Override
+    public long getMessagesTotal() {
+        return counted(Metrics::getMsgCountTotal);
+    }
+
+    @Override
+    public long getBytesTotal() {
+        return counted(Metrics::getMsgBytesTotal);
+    }
+
+    @Override
+    public long getUncompressedBytesTotal() {
+        return counted(Metrics::getMsgUncompressedBytesTotal);
+    }
+
+    @Override
+    public long getCompressedBytesTotal() {
+        return counted(Metrics::getMsgCompressedBytesTotal);
+    }
+
+    @Override
+    public long getErrorsTotal() {
+        return counted(Metrics::getErrorCountTotal);
+    }
+
+    @Override
+    public long getReconnectsTotal() {
+        return connection("reconnects");
+    }
+
+    @Override
+    public long getResentTotal() {
+        return connection("resent");
+    }
+
+    @Override
+    public long getOutboxMessages() {
+        return connection("outbox_messages");
+    }
+
+    @Override
+    public long getOutboxBytes() {
+        return connection("outbox_bytes");
+    }
+
+    @Override
+    public long getOutboxAgeMillis() {
+        return connection("outbox_age_ms");
+    }
+
+    @Override
+    public long getOutboxDroppedTotal() {
+        return connection("outbox_dropped");
+    }
+
+    @Override
+    public long getInFlight() {
+        return connection("in_flight");
+    }
+
+    @Override
+    public long getInboxMessages() {
+        return connection("inbox_messages");
+    }
+
+    @Override
+    public long getInboxBytes() {
+        return connection("inbox_bytes");
+    }
+
+    @Override
+    public void resetMetrics() {
+        MessageIO asked = client.get();
+        if (asked != null) {
+            asked.resetMetrics();
+        }
+    }
+}

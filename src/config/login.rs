@@ -1,0 +1,50 @@
+//! The login, `username_pw`.
+
+use std::fmt;
+
+use super::extractor::{Extractor, MAX_STRING};
+use super::value::Value;
+use crate::terms::Version;
+use crate::wiped::Secret;
+
+/// A login. `Debug` hides it.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Credentials {
+    /// MQTT 5 allows a password alone.
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+impl Extractor {
+    pub fn credentials(&mut self, version: Version) -> Option<Credentials> {
+        match self.value("username_pw", &[])? {
+            Value::Map(map) if map.iter().all(|(_, value)| *value == Value::Null) => {
+                self.no_effect("username_pw", "it is empty, so no user name is sent");
+                return None;
+            }
+            Value::Map(_) => {}
+            other => {
+                self.wrong("username_pw", &[], "a map with 'username' and 'password'", &other);
+                return None;
+            }
+        }
+        let username = self.text("username_pw", &["username"]);
+        let password = self.secret("username_pw", &["password"]);
+        if let Some(username) = &username {
+            self.check_mqtt_string("username_pw", &["username"], username);
+        } else if self.value("username_pw", &["username"]).is_none() && version != Version::V5 {
+            self.parameters.problem("username_pw", &["username"], "is missing; expected a string");
+        }
+        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_STRING) {
+            let message = format!("longer than {MAX_STRING} bytes, which MQTT can't carry");
+            self.parameters.problem("username_pw", &["password"], &message);
+        }
+        Some(Credentials { username, password })
+    }
+}

@@ -1,0 +1,28 @@
+//! The public key of a certificate, of whatever version: it is needed to compare keys, and to check signatures by one that is
+//! trusted as it is. `webpki` takes no certificate of version 1, whose key is as good as any.
+
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode};
+
+/// `None`: this is not a certificate that can be read.
+pub(crate) fn public_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
+    if let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) {
+        return Some(parsed.subject_public_key_info().into_owned());
+    }
+    let parsed = Certificate::from_der(certificate).ok()?;
+    let der = parsed.tbs_certificate().subject_public_key_info().to_der().ok()?;
+    Some(SubjectPublicKeyInfoDer::from(der))
+}
+
+/// Whether the certificate's key has made the signature, by any of these algorithms. `None`: the key can't be read.
+pub(crate) fn has_made_signature(
+    certificate: &CertificateDer<'_>,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    message: &[u8],
+    signature: &[u8],
+) -> Option<bool> {
+    let key = public_key(certificate)?;
+    let key = webpki::RawPublicKeyEntity::try_from(&key).ok()?;
+    Some(algorithms.iter().any(|one| key.verify_signature(*one, message, signature).is_ok()))
+}
