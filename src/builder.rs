@@ -188,7 +188,7 @@ macro_rules! common_getters {
 
         /// How the client is doing: queues, reconnects.
         pub fn connection_info(&self) -> crate::ConnectionInfo {
-            self.$($part).+.client.info()
+            self.$($part).+.info()
         }
 
         /// The counters.

@@ -50,6 +50,7 @@ mod material;
 mod message;
 mod metrics;
 mod mqtt;
+mod outbox;
 mod reader;
 mod strangers;
 mod terms;

@@ -17,7 +17,7 @@ use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::{Client, ConnectionEvent, Delivery, Listener, MessageProperties};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Delivery, Listener, MessageProperties};
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder};
 
@@ -43,6 +43,11 @@ impl RawReader {
         let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
         settings.forget_key();
         Ok(RawReader { settings, counters, client, decoder })
+    }
+
+    /// How the reader is doing.
+    pub fn info(&self) -> ConnectionInfo {
+        self.client.info()
     }
 
     pub fn metrics(&self) -> Metrics {

@@ -5,9 +5,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::builder::{NamedListener, common_getters, common_setters, flush_timeout, no_answer, within};
@@ -16,8 +17,8 @@ use crate::error::{Delivery, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
-use crate::mqtt::Submitted;
-use crate::mqtt::{Client, Listener, PendingWrite, Way};
+use crate::mqtt::{self, Client, ConnectionInfo, Ended, Listener, PendingWrite, Unsent, Way};
+use crate::outbox::{self, Outbox};
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder, message};
 
@@ -25,10 +26,15 @@ use crate::{BoxError, builder, message};
 pub(crate) struct RawWriter {
     pub settings: Settings,
     /// Of what fails before it comes to the engine, which counts the rest.
-    pub counters: Counters,
-    pub client: Client,
+    pub counters: Arc<Counters>,
+    pub client: Arc<Client>,
+    /// Between the callers and the client, if there is one.
+    outbox: Option<Outbox>,
     encoder: Encoder,
 }
+
+/// The end of a flush or of a close.
+pub(crate) type End = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 impl RawWriter {
     /// Starts to connect; `client.opened()` tells how that ends.
@@ -39,9 +45,19 @@ impl RawWriter {
         listener: Option<Listener>,
     ) -> Result<RawWriter> {
         let encoder = Encoder::new(&settings.message, settings.written_topic(), plugin)?;
-        let client = Client::start(&settings, Role::Writer, message::will(&settings)?, material, listener)?;
+        let will = message::will(&settings)?;
+        let connect = |listener| Client::start(&settings, Role::Writer, will, material, listener);
+        let counters = Arc::new(Counters::new());
+        let (outbox, client) = match &settings.outbox {
+            None => (None, Arc::new(connect(listener)?)),
+            Some(of) => {
+                let connect = |listener| connect(Some(listener));
+                let (outbox, client) = Outbox::start(of, &settings, counters.clone(), listener, connect)?;
+                (Some(outbox), client)
+            }
+        };
         settings.forget_key();
-        Ok(RawWriter { settings, counters: Counters::new(), client, encoder })
+        Ok(RawWriter { settings, counters, client, outbox, encoder })
     }
 
     /// Encodes a value of `length` bytes that `fill` writes.
@@ -82,7 +98,11 @@ impl RawWriter {
     ) -> std::result::Result<RawWrite, E> {
         let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
         let deadline = after(self.settings.write_timeout);
-        Ok(RawWrite { pending: self.client.publish(wire, size, deadline), deadline })
+        let pending = match &self.outbox {
+            None => Pending::Client(self.client.publish(wire, size, deadline)),
+            Some(outbox) => Pending::Outbox(outbox.write(wire, size, deadline)),
+        };
+        Ok(RawWrite { pending, deadline })
     }
 
     fn write(&self, value: &[u8], timestamp_us: i64) -> Result<RawWrite> {
@@ -92,7 +112,7 @@ impl RawWriter {
         })
     }
 
-    /// The same: nobody waits for its end, which comes with the client's report.
+    /// The same: nobody waits for its end, which comes with [`RawWriter::take_report`].
     pub fn submit_with<E: From<Error>>(
         &self,
         length: usize,
@@ -100,7 +120,66 @@ impl RawWriter {
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
         let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
-        Ok(self.client.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))?)
+        Ok(match &self.outbox {
+            None => match self.client.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
+                mqtt::Submitted::Accepted(number) => Submitted::Accepted(number),
+                mqtt::Submitted::Waits(unsent) => Submitted::Waits(Submission::Client(unsent)),
+            },
+            Some(outbox) => match outbox.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
+                outbox::Submitted::Accepted(number) => Submitted::Accepted(number),
+                outbox::Submitted::Waits(write) => Submitted::Waits(Submission::Outbox(write)),
+            },
+        })
+    }
+
+    /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.
+    pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
+        match &self.outbox {
+            None => self.client.take_report(waker),
+            Some(outbox) => outbox.take_report(waker),
+        }
+    }
+
+    /// The wire bytes of the message accepted last.
+    pub fn last_message(&self) -> Option<Bytes> {
+        match &self.outbox {
+            None => self.client.last_message(),
+            Some(outbox) => outbox.last_message(),
+        }
+    }
+
+    /// Waits until everything accepted so far has ended, which with an outbox on disk is when the broker has it.
+    pub fn flushed(&self) -> End {
+        match &self.outbox {
+            None => Box::pin(self.client.flushed()),
+            Some(outbox) => Box::pin(outbox.flushed()),
+        }
+    }
+
+    /// Begins an orderly close that takes the configured time at most: its end.
+    pub fn close(&self) -> End {
+        self.close_within(self.settings.close_timeout)
+    }
+
+    /// The same within this time.
+    pub fn close_within(&self, timeout: Duration) -> End {
+        match &self.outbox {
+            None => {
+                self.client.begin_close_within(timeout);
+                Box::pin(self.client.closed())
+            }
+            Some(outbox) => {
+                outbox.begin_close(timeout);
+                Box::pin(outbox.closed())
+            }
+        }
+    }
+
+    /// How the writer is doing.
+    pub fn info(&self) -> ConnectionInfo {
+        let mut info = self.client.info();
+        self.outbox.iter().for_each(|outbox| outbox.describe(&mut info));
+        info
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -126,9 +205,73 @@ impl<E> From<Error> for Failed<E> {
     }
 }
 
+/// A message for whose end nobody waits.
+pub(crate) enum Submitted {
+    /// It has this number.
+    Accepted(u64),
+    /// The outbox is full.
+    Waits(Submission),
+}
+
+/// A message that waits for room in the outbox, in memory or on disk.
+pub(crate) enum Submission {
+    Client(Unsent),
+    Outbox(outbox::Write),
+}
+
+impl Submission {
+    /// Ready when it is accepted, or has failed; see [`Unsent::poll_accepted`].
+    pub fn poll_accepted(&mut self, context: &Context<'_>) -> Poll<Result<()>> {
+        match self {
+            Submission::Client(unsent) => unsent.poll_accepted(Way::Reported, context).map_ok(|_| ()),
+            Submission::Outbox(write) => write.poll_accepted(Way::Reported, context),
+        }
+    }
+}
+
+/// A message on its way to the client, or to the outbox on disk.
+enum Pending {
+    Client(PendingWrite),
+    Outbox(outbox::Write),
+}
+
+impl Pending {
+    fn poll_accepted(&mut self, way: Way, context: &Context<'_>) -> Poll<Result<()>> {
+        match self {
+            Pending::Client(pending) => pending.poll_accepted(way, context),
+            Pending::Outbox(write) => write.poll_accepted(way, context),
+        }
+    }
+
+    fn is_accepted(&self) -> bool {
+        match self {
+            Pending::Client(pending) => pending.is_accepted(),
+            Pending::Outbox(write) => write.is_accepted(),
+        }
+    }
+
+    fn expire(&mut self) -> Error {
+        match self {
+            Pending::Client(pending) => pending.expire(),
+            Pending::Outbox(write) => write.expire(),
+        }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        match &mut *self {
+            Pending::Client(pending) => Pin::new(pending).poll(context),
+            Pending::Outbox(write) => Pin::new(write).poll(context),
+        }
+    }
+}
+
 /// A message on its way, with its deadline. Once it is accepted, the engine keeps that.
 pub(crate) struct RawWrite {
-    pending: PendingWrite,
+    pending: Pending,
     deadline: Instant,
 }
 
@@ -162,9 +305,12 @@ impl RawWrite {
         self.pending.is_accepted()
     }
 
-    /// Nobody waits for it any more, and it is not sent again after a reconnect.
-    pub fn give_up(mut self) {
-        self.pending.leave(true);
+    /// Nobody waits for it any more, and it is not sent again after a reconnect, unless an outbox on disk has it.
+    pub fn give_up(self) {
+        match self.pending {
+            Pending::Client(mut pending) => pending.leave(true),
+            Pending::Outbox(mut write) => write.leave(),
+        }
     }
 
     /// Waits for room in the outbox.
@@ -183,9 +329,10 @@ impl RawWrite {
 }
 
 /// A message that the writer has accepted: a future of its confirmation by the broker (at QoS 0: of its being with the
-/// operating system). It ends at the latest after `write_timeout_ms`. Dropping it does not take the message back.
+/// operating system; with `outbox.accept: disk`, of its being on disk). It ends at the latest after `write_timeout_ms`. Dropping
+/// it does not take the message back.
 #[must_use = "it tells whether the message was delivered"]
-pub struct Sent(PendingWrite);
+pub struct Sent(Pending);
 
 impl Future for Sent {
     type Output = Result<()>;
@@ -322,7 +469,8 @@ impl<T: ?Sized> MessageWriter<T> {
     }
 
     /// Writes a value with the current time. Blocks until the broker has confirmed it (at QoS 0: until it is with
-    /// the operating system), at most `write_timeout_ms` milliseconds (60,000).
+    /// the operating system; with an `outbox` on disk that accepts: until it is there), at most `write_timeout_ms` milliseconds
+    /// (60,000).
     ///
     /// # Errors
     ///
@@ -349,7 +497,7 @@ impl<T: ?Sized> MessageWriter<T> {
     /// [`Error::Io`] when the time is up; the error that ended the writer otherwise.
     pub fn flush(&self) -> Result<()> {
         let timeout = self.core.raw.settings.write_timeout;
-        block_until(self.core.raw.client.flushed(), Some(after(timeout))).unwrap_or_else(|| Err(flush_timeout(timeout)))
+        block_until(self.core.raw.flushed(), Some(after(timeout))).unwrap_or_else(|| Err(flush_timeout(timeout)))
     }
 
     /// Asks the broker for a sign of life, without publishing anything. Blocks until the answer, at most `timeout`.
@@ -366,10 +514,9 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] with the number of messages that could not be delivered.
+    /// [`Error::Io`] with the number of messages that could not be delivered, or that stay in the `outbox` on disk.
     pub fn close(self) -> Result<()> {
-        let timeout = self.core.raw.settings.close_timeout;
-        self.close_within(timeout)
+        block_until(self.core.raw.close(), None).unwrap_or(Ok(()))
     }
 
     /// The same, within this time instead of `close_timeout_ms`.
@@ -378,9 +525,7 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// As `close`.
     pub fn close_within(self, timeout: Duration) -> Result<()> {
-        let client = &self.core.raw.client;
-        client.begin_close_within(timeout);
-        block_until(client.closed(), None).unwrap_or(Ok(()))
+        block_until(self.core.raw.close_within(timeout), None).unwrap_or(Ok(()))
     }
 
     /// The topic.
@@ -483,7 +628,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     pub async fn flush(&self) -> Result<()> {
         let timeout = self.core.raw.settings.write_timeout;
         let client = &self.core.raw.client;
-        within(client, timeout, client.flushed()).await.unwrap_or_else(|| Err(flush_timeout(timeout)))
+        within(client, timeout, self.core.raw.flushed()).await.unwrap_or_else(|| Err(flush_timeout(timeout)))
     }
 
     /// Asks the broker for a sign of life; see [`MessageWriter::ping`].
@@ -502,8 +647,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// As [`MessageWriter::close`].
     pub async fn close(self) -> Result<()> {
-        let timeout = self.core.raw.settings.close_timeout;
-        self.close_within(timeout).await
+        self.core.raw.close().await
     }
 
     /// The same, within this time instead of `close_timeout_ms`.
@@ -512,9 +656,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// As `close`.
     pub async fn close_within(self, timeout: Duration) -> Result<()> {
-        let client = &self.core.raw.client;
-        client.begin_close_within(timeout);
-        client.closed().await
+        self.core.raw.close_within(timeout).await
     }
 
     /// The topic.

@@ -192,8 +192,7 @@ impl Run<'_> {
 
     /// Waits for confirmations up to the close's own time-out, and counts what came.
     fn close(&mut self) -> Result<()> {
-        self.writer.client.begin_close();
-        let closed = block_until(self.writer.client.closed(), None).unwrap_or(Ok(()));
+        let closed = block_until(self.writer.close(), None).unwrap_or(Ok(()));
         // Those that failed are in the close's error.
         while let Some((mut write, bytes)) = self.pending.pop_front() {
             if let Some(Ok(())) = write.wait_until(Some(Instant::now())) {

@@ -555,6 +555,7 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
         "tls_insecure" => parameters::TLS_INSECURE,
         "max_inflight_messages" => parameters::MAX_INFLIGHT_MESSAGES,
         "max_queued_messages" => parameters::MAX_QUEUED_MESSAGES,
+        "outbox" => parameters::OUTBOX,
         "reconnect_delay" => parameters::RECONNECT_DELAY,
         "will" => parameters::WILL,
         "message_properties" => parameters::MESSAGE_PROPERTIES,

@@ -56,6 +56,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("connect.use_subscription_identifiers", NoEffect("a message is found by its topic")),
     ("connect.send_reason_messages", NoEffect("a client has no reasons to give")),
     ("reconnect_delay", Built),
+    ("outbox", Built),
     ("max_queued_messages", Built),
     ("max_queued_bytes", Built),
     ("max_received_messages", Built),
@@ -173,6 +174,10 @@ pub(crate) const PROXY: &[(&str, Support)] = &[
 
 /// What stands inside `reconnect_delay`.
 pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];
+
+/// What stands inside `outbox`.
+pub(crate) const OUTBOX: &[(&str, Support)] =
+    &[("directory", Built), ("accept", Built), ("sync", Built), ("max_bytes", Built), ("max_age", Built)];
 
 /// What stands inside `max_queued_messages`.
 pub(crate) const MAX_QUEUED_MESSAGES: &[(&str, Support)] = &[("queue_size", Built)];

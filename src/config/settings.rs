@@ -9,6 +9,7 @@ use super::login::Credentials;
 use super::login_file::LoginFile;
 use super::message::MessageSettings;
 use super::mqtt::ConnectProperties;
+use super::outbox::OutboxSettings;
 use super::proxy::ProxySettings;
 use super::tls::TlsSettings;
 use super::value::{Map, Value};
@@ -69,7 +70,9 @@ pub(crate) struct Settings {
     pub reconnect_min: Duration,
     /// … and the longest.
     pub reconnect_max: Duration,
-    /// Bounds of the outbox.
+    /// Of a writer that keeps on disk what the broker has not confirmed.
+    pub outbox: Option<Box<OutboxSettings>>,
+    /// Bounds of the outbox in memory.
     pub max_queued_messages: usize,
     pub max_queued_bytes: u32,
     /// Bounds of the inbox.
@@ -129,6 +132,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let (reconnect_min, reconnect_max) = take.reconnect_delay();
     let consistency = take.consistency();
     let client_id = take.client_id();
+    let outbox = take.outbox(consistency, client_id.is_some()).map(Box::new);
     let version = take.version();
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
@@ -172,6 +176,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         retry_login: take.any_seconds("connect.retry_login"),
         reconnect_min,
         reconnect_max,
+        outbox,
         max_queued_messages: take.max_queued_messages(),
         max_queued_bytes: take.size("max_queued_bytes", DEFAULT_MAX_QUEUED_BYTES) as u32,
         max_received_messages: take.size("max_received_messages", DEFAULT_MAX_MESSAGES) as usize,

@@ -22,10 +22,10 @@ use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::{self, Client, ConnectionEvent, ConnectionInfo, Unsent, ValueSize, Way};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Ended, ValueSize};
 use crate::reader::RawReader;
 use crate::wait::block_until;
-use crate::writer::{RawWrite, RawWriter};
+use crate::writer::{self, RawWrite, RawWriter, Submission};
 
 /// What a call does when it finds nothing yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,14 +72,16 @@ pub(super) struct JavaClient {
 type Arrival = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum Raw {
-    Writer(RawWriter),
-    Reader(RawReader),
+    Writer(Box<RawWriter>),
+    Reader(Box<RawReader>),
     /// The messaging system is Java's; what it carries is coded here.
-    Codec {
-        encoder: Encoder,
-        decoder: Decoder,
-        counters: Counters,
-    },
+    Codec(Box<Codec>),
+}
+
+struct Codec {
+    encoder: Encoder,
+    decoder: Decoder,
+    counters: Counters,
 }
 
 impl Raw {
@@ -87,7 +89,7 @@ impl Raw {
         match self {
             Raw::Writer(writer) => Some(&writer.client),
             Raw::Reader(reader) => Some(&reader.client),
-            Raw::Codec { .. } => None,
+            Raw::Codec(_) => None,
         }
     }
 }
@@ -102,7 +104,7 @@ struct Pending {
 enum Operation {
     Write(RawWrite),
     /// A message that waits for room in the outbox, in its place in the order of all.
-    Submission(Unsent),
+    Submission(Submission),
     /// Java keeps the time.
     Other(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
 }
@@ -111,7 +113,7 @@ impl Operation {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         match self {
             Operation::Write(write) => write.poll_end(context),
-            Operation::Submission(unsent) => unsent.poll_accepted(Way::Reported, context).map_ok(|_| ()),
+            Operation::Submission(submission) => submission.poll_accepted(context),
             Operation::Other(future) => future.as_mut().poll(context),
         }
     }
@@ -265,7 +267,7 @@ impl JavaClient {
         if settings.plugged.is_some() {
             let encoder = Encoder::new(&settings.message, settings.written_topic(), plugin.clone())?;
             let decoder = Decoder::new(&settings.message, plugin)?;
-            let codec = Raw::Codec { encoder, decoder, counters: Counters::new() };
+            let codec = Raw::Codec(Box::new(Codec { encoder, decoder, counters: Counters::new() }));
             return self.raw.set(codec).map_err(|_| opened_before());
         }
         let material = material.map(|bytes| stores::decode(&bytes)).transpose()?.unwrap_or_default();
@@ -275,8 +277,8 @@ impl JavaClient {
         let events = self.events.clone();
         let listener = Box::new(move |event: &ConnectionEvent| events.push(event));
         let raw = match self.role {
-            Role::Writer => Raw::Writer(RawWriter::start(settings, &material, plugin, Some(listener))?),
-            Role::Reader => Raw::Reader(RawReader::start(settings, &material, plugin, Some(listener))?),
+            Role::Writer => Raw::Writer(Box::new(RawWriter::start(settings, &material, plugin, Some(listener))?)),
+            Role::Reader => Raw::Reader(Box::new(RawReader::start(settings, &material, plugin, Some(listener))?)),
         };
         self.raw.set(raw).map_err(|_| opened_before())?;
         // The first look at the news arms its signal.
@@ -309,7 +311,10 @@ impl JavaClient {
 
     /// Starts to wait until all that was written before has ended.
     pub fn flush(&self) -> Result<i64> {
-        Ok(self.keep(Operation::Other(Box::pin(self.client()?.flushed()))))
+        Ok(self.keep(Operation::Other(match self.raw()? {
+            Raw::Writer(writer) => writer.flushed(),
+            Raw::Reader(_) | Raw::Codec(_) => Box::pin(self.client()?.flushed()),
+        })))
     }
 
     /// Asks the broker for a sign of life.
@@ -368,13 +373,24 @@ impl JavaClient {
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
         Ok(match self.writer()?.submit_with(length, timestamp_us, fill)? {
-            mqtt::Submitted::Accepted(number) => Submitted::Accepted(number),
-            mqtt::Submitted::Waits(unsent) => Submitted::Waits(self.keep(Operation::Submission(unsent))),
+            writer::Submitted::Accepted(number) => Submitted::Accepted(number),
+            writer::Submitted::Waits(waits) => Submitted::Waits(self.keep(Operation::Submission(waits))),
         })
     }
 
     pub fn info(&self) -> Result<ConnectionInfo> {
-        Ok(self.client()?.info())
+        Ok(match self.raw()? {
+            Raw::Writer(writer) => writer.info(),
+            Raw::Reader(_) | Raw::Codec(_) => self.client()?.info(),
+        })
+    }
+
+    /// What has ended of the messages that a writer was given.
+    fn take_report(&self, waker: &Waker) -> Vec<Ended> {
+        match self.raw.get() {
+            Some(Raw::Writer(writer)) => writer.take_report(waker),
+            Some(Raw::Reader(_) | Raw::Codec(_)) | None => Vec::new(),
+        }
     }
 
     /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
@@ -407,7 +423,7 @@ impl JavaClient {
         let mut acknowledged = false;
         let news = self.look(signals::NEWS, wait, |context| {
             let mut packed = Vec::new();
-            client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut packed, ended));
+            self.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut packed, ended));
             if let Some(arrival) = &mut arrival {
                 // The wake-up for the next message is asked for before the look at those that are there.
                 if arrival.as_mut().poll(context).is_ready() {
@@ -424,7 +440,7 @@ impl JavaClient {
             match self.events.poll(context.waker()) {
                 Poll::Ready(changes) => {
                     let mut late = Vec::new();
-                    client.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut late, ended));
+                    self.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut late, ended));
                     packed.extend(late);
                     packed.extend(changes);
                     Poll::Ready(packed)
@@ -455,7 +471,7 @@ impl JavaClient {
     }
 
     pub fn last_message(&self) -> Result<Option<Bytes>> {
-        Ok(self.writer()?.client.last_message())
+        Ok(self.writer()?.last_message())
     }
 
     /// Hands over the messages that are there, packed, up to a number and a size; no records: there are none yet.
@@ -530,7 +546,7 @@ impl JavaClient {
         let wire = Bytes::from(wire);
         let topic = &String::from_utf8_lossy(topic);
         let (decoded, counters) = match self.raw()? {
-            Raw::Codec { decoder, counters, .. } => (decoder.decode(&wire, topic), counters),
+            Raw::Codec(codec) => (codec.decoder.decode(&wire, topic), &codec.counters),
             Raw::Reader(_) | Raw::Writer(_) => {
                 (self.reader()?.decode_uncounted(&wire, topic), &*self.reader()?.counters)
             }
@@ -552,21 +568,21 @@ impl JavaClient {
 
     /// The bytes of a message for a messaging system of Java's; it is counted when that has taken it.
     pub fn encode(&self, value: &[u8], timestamp_us: i64) -> Result<Encoded> {
-        let Raw::Codec { encoder, counters, .. } = self.raw()? else {
+        let Raw::Codec(codec) = self.raw()? else {
             return Err(Error::Internal("not a codec".into()));
         };
         let fill = |place: &mut [u8]| {
             place.copy_from_slice(value);
             Ok::<_, Error>(())
         };
-        encoder.encode(value.len(), timestamp_us, fill).inspect_err(|_| counters.error())
+        codec.encoder.encode(value.len(), timestamp_us, fill).inspect_err(|_| codec.counters.error())
     }
 
     /// Counts a message that was encoded, and taken.
     pub fn count(&self, wire: usize, size: ValueSize) -> Result<()> {
         match self.raw()? {
-            Raw::Codec { counters, .. } => {
-                counters.message(wire, size);
+            Raw::Codec(codec) => {
+                codec.counters.message(wire, size);
                 Ok(())
             }
             Raw::Writer(_) | Raw::Reader(_) => Err(Error::Internal("not a codec".into())),
@@ -575,7 +591,7 @@ impl JavaClient {
 
     pub fn metrics(&self) -> Result<Metrics> {
         Ok(match self.raw()? {
-            Raw::Codec { counters, .. } => counters.snapshot(),
+            Raw::Codec(codec) => codec.counters.snapshot(),
             Raw::Writer(writer) => writer.metrics(),
             Raw::Reader(reader) => reader.metrics(),
         })
@@ -583,7 +599,7 @@ impl JavaClient {
 
     pub fn reset_metrics(&self) -> Result<()> {
         match self.raw()? {
-            Raw::Codec { counters, .. } => counters.reset(),
+            Raw::Codec(codec) => codec.counters.reset(),
             Raw::Writer(writer) => writer.reset_metrics(),
             Raw::Reader(reader) => reader.reset_metrics(),
         }
@@ -593,7 +609,7 @@ impl JavaClient {
     /// Counts an error that happened in Java.
     pub fn count_error(&self) -> Result<()> {
         match self.raw()? {
-            Raw::Codec { counters, .. } => counters.error(),
+            Raw::Codec(codec) => codec.counters.error(),
             Raw::Writer(writer) => writer.counters.error(),
             Raw::Reader(reader) => reader.counters.error(),
         }
@@ -602,12 +618,17 @@ impl JavaClient {
 
     /// Begins the orderly close, which takes this time at most, or the configured one: a ticket for its end.
     pub fn close(&self, within: Option<Duration>) -> Result<i64> {
-        let client = self.client()?;
-        match within {
-            Some(timeout) => client.begin_close_within(timeout),
-            None => client.begin_close(),
-        }
-        Ok(self.keep(Operation::Other(Box::pin(client.closed()))))
+        Ok(self.keep(Operation::Other(match self.raw()? {
+            Raw::Writer(writer) => writer.close_within(within.unwrap_or(writer.settings.close_timeout)),
+            Raw::Reader(_) | Raw::Codec(_) => {
+                let client = self.client()?;
+                match within {
+                    Some(timeout) => client.begin_close_within(timeout),
+                    None => client.begin_close(),
+                }
+                Box::pin(client.closed())
+            }
+        })))
     }
 
     fn raw(&self) -> Result<&Raw> {
@@ -621,14 +642,14 @@ impl JavaClient {
     fn writer(&self) -> Result<&RawWriter> {
         match self.raw()? {
             Raw::Writer(writer) => Ok(writer),
-            Raw::Reader(_) | Raw::Codec { .. } => Err(Error::Internal("a reader does not write".into())),
+            Raw::Reader(_) | Raw::Codec(_) => Err(Error::Internal("a reader does not write".into())),
         }
     }
 
     fn reader(&self) -> Result<&RawReader> {
         match self.raw()? {
             Raw::Reader(reader) => Ok(reader),
-            Raw::Writer(_) | Raw::Codec { .. } => Err(Error::Internal("a writer does not read".into())),
+            Raw::Writer(_) | Raw::Codec(_) => Err(Error::Internal("a writer does not read".into())),
         }
     }
 }

@@ -293,6 +293,8 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_info0<'a>(
             info.resent as i64,
             info.outbox_messages as i64,
             info.outbox_bytes as i64,
+            info.outbox_age_ms as i64,
+            info.outbox_dropped as i64,
             info.in_flight as i64,
             info.inbox_messages as i64,
             info.inbox_bytes as i64,

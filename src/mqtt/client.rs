@@ -21,9 +21,9 @@ use super::session::Ended;
 use super::session::ValueSize;
 use super::session::{Session, Tally};
 use super::shared::{Shared, Status, closed_error};
-use super::state::{ConnectionInfo, Listener};
+use super::state::{ConnectionEvent, ConnectionInfo, Listener};
 use crate::config::{Consistency, Role, Settings};
-use crate::error::{Error, IoKind, Result};
+use crate::error::{self, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 
 /// One client. Dropping it says goodbye to the broker without waiting for anything.
@@ -109,6 +109,12 @@ impl Client {
     /// the operating system. Once it is accepted it ends by this deadline.
     pub fn publish(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
         PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
+    }
+
+    /// The same to another topic.
+    pub fn publish_to(&self, topic: ByteString, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
+        let publish = Publish { topic, ..self.outgoing(payload) };
+        PendingWrite::new(self.shared.clone(), publish, size, deadline)
     }
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
@@ -247,6 +253,26 @@ impl Client {
         Ok(async move { answer.await.map_err(|_| Error::connection("the connection was lost before the answer")) })
     }
 
+    /// True when the client has ended, and every publish with it.
+    pub fn has_ended(&self) -> bool {
+        self.shared.look(|session| session.outgoing.has_ended())
+    }
+
+    /// Why nothing is accepted any more, if so.
+    pub fn refusal(&self) -> Option<Error> {
+        self.shared.refusal()
+    }
+
+    /// The error of a write whose time is up, with what stands in its way.
+    pub fn overdue(&self, what: &str, delivery: error::Delivery) -> Error {
+        self.shared.look(|session| session.outgoing.overdue(what, delivery))
+    }
+
+    /// Tells that something should be changed.
+    pub fn warn(&self, text: String) {
+        self.shared.announce(ConnectionEvent::Warning { text });
+    }
+
     /// The client identifier.
     pub fn client_id(&self) -> &str {
         self.shared.client_id()
@@ -269,6 +295,8 @@ impl Client {
             resent,
             outbox_messages,
             outbox_bytes,
+            outbox_age_ms: 0,
+            outbox_dropped: 0,
             in_flight,
             inbox_messages,
             inbox_bytes,

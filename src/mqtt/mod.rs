@@ -46,7 +46,6 @@ pub(crate) use publishing::{Submitted, Unsent};
 pub(crate) use runtime::Runtime;
 pub(crate) use session::Ended;
 pub(crate) use session::{Tally, ValueSize};
-#[cfg(feature = "jni")]
 pub(crate) use shared::closed_error;
 pub(crate) use state::Listener;
 pub use state::{ConnectionEvent, ConnectionInfo};

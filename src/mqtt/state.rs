@@ -72,10 +72,14 @@ pub struct ConnectionInfo {
     pub reconnects: u64,
     /// Publishes that were sent again.
     pub resent: u64,
-    /// Publishes in the outbox: accepted and not confirmed.
+    /// Publishes in the outbox, in memory or on disk: accepted and not confirmed.
     pub outbox_messages: usize,
     /// Their bytes.
     pub outbox_bytes: usize,
+    /// For how long the oldest message has been in the outbox on disk, in milliseconds; 0 without one.
+    pub outbox_age_ms: u64,
+    /// Messages that the outbox on disk has given up since the writer was opened: older than `max_age`, or refused by the broker.
+    pub outbox_dropped: u64,
     /// Those of them that wait for an acknowledgement of the broker.
     pub in_flight: usize,
     /// Messages in the inbox: arrived and not taken by the application.

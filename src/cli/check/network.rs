@@ -229,8 +229,8 @@ impl Attempt<'_> {
             self.report.step("publish", &Outcome::Skipped(why))?;
             return Ok(Exit::Done);
         }
-        // Not retained: that would replace a program's message.
-        let mut settings = Settings { retain: false, ..self.settings.clone() };
+        // Not retained: that would replace a program's message. No outbox: that is the program's, which may be running.
+        let mut settings = Settings { retain: false, outbox: None, ..self.settings.clone() };
         if !self.options.service_client_id {
             settings.client_id = client_id();
         }
@@ -264,8 +264,7 @@ impl Attempt<'_> {
             return Ok(exit);
         }
         self.report.step("publish", &Outcome::Ok(time))?;
-        writer.client.begin_close();
-        let _ = self.stop.wait(writer.client.closed(), None);
+        let _ = self.stop.wait(writer.close(), None);
         match reader {
             Some(reader) => self.receive(reader, message.as_bytes(), began),
             None => Ok(Exit::Done),

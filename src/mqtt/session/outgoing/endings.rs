@@ -162,7 +162,7 @@ impl Outgoing {
     }
 
     /// The error of a write whose time is up, with what stands in its way.
-    fn overdue(&self, what: &str, delivery: Delivery) -> Error {
+    pub fn overdue(&self, what: &str, delivery: Delivery) -> Error {
         let millis = self.write_timeout.as_millis();
         match self.obstacle.as_ref().filter(|_| !self.connection.is_open) {
             None => {

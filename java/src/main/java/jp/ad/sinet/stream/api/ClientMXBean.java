@@ -104,6 +104,20 @@ public interface ClientMXBean {
     long getOutboxBytes();
 
     /**
+     * How long the oldest message has been in the outbox on disk.
+     *
+     * @return milliseconds now; 0 without such an outbox, and when nothing waits
+     */
+    long getOutboxAgeMillis();
+
+    /**
+     * Messages that the outbox on disk has given up: too old, dropped for newer ones, or refused by the broker.
+     *
+     * @return the number since the client was opened
+     */
+    long getOutboxDroppedTotal();
+
+    /**
      * Those of them that have been sent.
      *
      * @return their number now

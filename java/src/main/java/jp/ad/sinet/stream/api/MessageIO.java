@@ -82,7 +82,9 @@ public interface MessageIO extends AutoCloseable {
      * <li>{@code connected} (Boolean): whether there is a connection now,
      * <li>{@code reconnects} (Long, as all that follow): how often the connection came back,
      * <li>{@code resent}: messages sent again because of that,
-     * <li>{@code outbox_messages}, {@code outbox_bytes}: written, but not confirmed yet,
+     * <li>{@code outbox_messages}, {@code outbox_bytes}: written, but not confirmed yet, in memory or on disk,
+     * <li>{@code outbox_age_ms}: how long the oldest of them has been in the outbox on disk; 0 without one,
+     * <li>{@code outbox_dropped}: given up by the outbox on disk, too old or refused by the broker,
      * <li>{@code in_flight}: those among them that have been sent,
      * <li>{@code inbox_messages}, {@code inbox_bytes}: received, but not read yet.
      * </ul>

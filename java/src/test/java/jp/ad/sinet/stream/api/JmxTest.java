@@ -88,7 +88,7 @@ class JmxTest {
                 }
             });
             for (String attribute : new String[] {"ErrorsTotal", "ReconnectsTotal", "ResentTotal", "OutboxMessages", "OutboxBytes",
-                "InFlight"}) {
+                "OutboxAgeMillis", "OutboxDroppedTotal", "InFlight"}) {
                 assertEquals(0L, attribute(writing, attribute), attribute);
             }
             SERVER.invoke(new ObjectName(writing), "resetMetrics", null, null);

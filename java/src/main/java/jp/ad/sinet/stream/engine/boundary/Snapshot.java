@@ -10,7 +10,8 @@ import jp.ad.sinet.stream.api.Metrics;
 public final class Snapshot {
     private static final String CONNECTION = "connection";
     private static final String[] NUMBERS = {
-        "reconnects", "resent", "outbox_messages", "outbox_bytes", "in_flight", "inbox_messages", "inbox_bytes"
+        "reconnects", "resent", "outbox_messages", "outbox_bytes", "outbox_age_ms", "outbox_dropped", "in_flight",
+        "inbox_messages", "inbox_bytes"
     };
 
     private final long[] counters;

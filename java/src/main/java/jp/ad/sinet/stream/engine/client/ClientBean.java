@@ -155,6 +155,16 @@ final class ClientBean implements ClientMXBean {
     }
 
     @Override
+    public long getOutboxAgeMillis() {
+        return connection("outbox_age_ms");
+    }
+
+    @Override
+    public long getOutboxDroppedTotal() {
+        return connection("outbox_dropped");
+    }
+
+    @Override
     public long getInFlight() {
         return connection("in_flight");
     }

@@ -14,10 +14,11 @@ import jp.ad.sinet.stream.api.Metrics;
 
 class SnapshotTest {
     private static final Map<String, Object> CONNECTION = Map.of("connected", true, "reconnects", 2L, "resent", 3L,
-            "outbox_messages", 4L, "outbox_bytes", 5L, "in_flight", 6L, "inbox_messages", 7L, "inbox_bytes", 8L);
+            "outbox_messages", 4L, "outbox_bytes", 5L, "outbox_age_ms", 6L, "outbox_dropped", 7L, "in_flight", 8L,
+            "inbox_messages", 9L, "inbox_bytes", 10L);
 
     private final Snapshot snapshot = new Snapshot(new long[] {10, 20, 1, 2, 3, 4, -1, 6, 7},
-            new long[] {1, 2, 3, 4, 5, 6, 7, 8});
+            new long[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
 
     @Test
     void informationIsFoundByName() {

@@ -1,0 +1,183 @@
+//! A disk that loses power: what was synced stays, of the rest a random part.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use fastrand::Rng;
+
+use super::files::{Append, Files};
+use crate::lock::lock;
+
+#[derive(Default, Clone)]
+struct Contents {
+    bytes: Vec<u8>,
+    /// What is kept for certain.
+    synced: Vec<u8>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Every file that has a name, or had one that may come back.
+    files: Vec<Contents>,
+    names: BTreeMap<String, usize>,
+    synced_names: BTreeMap<String, usize>,
+    /// Bytes that it takes before it is full.
+    room: Option<usize>,
+    syncs: usize,
+    /// Nothing can be synced.
+    is_broken: bool,
+}
+
+/// See the module. Copies are the same disk.
+#[derive(Default, Clone)]
+pub(super) struct Disk(Arc<Mutex<State>>);
+
+impl Disk {
+    fn of(state: State) -> Disk {
+        Disk(Arc::new(Mutex::new(state)))
+    }
+
+    /// The disk as it may be found after the power has gone.
+    pub fn after_power_loss(&self, random: &mut Rng) -> Disk {
+        let state = lock(&self.0);
+        let mut names = state.synced_names.clone();
+        for name in state.names.keys().chain(state.synced_names.keys()) {
+            // A change of the folder that was not synced is there or not.
+            if random.bool() {
+                match state.names.get(name) {
+                    Some(file) => names.insert(name.clone(), *file),
+                    None => names.remove(name),
+                };
+            }
+        }
+        let files = state.files.iter().map(|file| torn(file, random)).collect();
+        Disk::of(State { files, synced_names: names.clone(), names, ..State::default() })
+    }
+
+    /// The disk after the process has died: everything that was written is there.
+    pub fn after_death(&self) -> Disk {
+        let state = lock(&self.0);
+        let (files, names, synced_names) = (state.files.clone(), state.names.clone(), state.synced_names.clone());
+        Disk::of(State { files, names, synced_names, ..State::default() })
+    }
+
+    pub fn set_room(&self, room: Option<usize>) {
+        lock(&self.0).room = room;
+    }
+
+    pub fn set_broken(&self, is_broken: bool) {
+        lock(&self.0).is_broken = is_broken;
+    }
+
+    pub fn syncs(&self) -> usize {
+        lock(&self.0).syncs
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        lock(&self.0).names.keys().cloned().collect()
+    }
+
+    /// Changes the bytes of a file, as a failing disk does.
+    pub fn damage(&self, name: &str, damage: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = lock(&self.0);
+        let file = state.names[name];
+        damage(&mut state.files[file].bytes);
+        state.files[file].synced = state.files[file].bytes.clone();
+    }
+}
+
+/// What was synced, then a part of what was not, of which bytes may be missing (zeros).
+fn torn(file: &Contents, random: &mut Rng) -> Contents {
+    let kept = file.synced.len().min(file.bytes.len());
+    let length = random.usize(kept..=file.bytes.len());
+    let mut bytes = file.bytes[..length].to_vec();
+    bytes[..kept].copy_from_slice(&file.synced[..kept]);
+    if length > kept && random.bool() {
+        let from = random.usize(kept..length);
+        let to = random.usize(from..=length);
+        bytes[from..to].fill(0);
+    }
+    Contents { synced: bytes.clone(), bytes }
+}
+
+struct Handle {
+    disk: Disk,
+    file: usize,
+}
+
+impl Files for Disk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.names())
+    }
+
+    fn append(&self, name: &str) -> io::Result<Box<dyn Append>> {
+        let mut state = lock(&self.0);
+        let known = state.names.get(name).copied();
+        if known.is_none() && state.room == Some(0) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let file = known.unwrap_or_else(|| {
+            state.files.push(Contents::default());
+            let file = state.files.len() - 1;
+            state.names.insert(name.to_owned(), file);
+            file
+        });
+        Ok(Box::new(Handle { disk: self.clone(), file }))
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let state = lock(&self.0);
+        let file = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(state.files[file].bytes.clone())
+    }
+
+    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
+        let mut read = self.read(name)?;
+        read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(read)
+    }
+
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(self.read(name)?.len() as u64)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        lock(&self.0).names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        let mut state = lock(&self.0);
+        state.synced_names = state.names.clone();
+        Ok(())
+    }
+}
+
+impl Append for Handle {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = lock(&self.disk.0);
+        let fits = state.room.map_or(bytes.len(), |room| room.min(bytes.len()));
+        state.room = state.room.map(|room| room - fits);
+        let file = self.file;
+        state.files[file].bytes.extend_from_slice(&bytes[..fits]);
+        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = lock(&self.disk.0);
+        if state.is_broken {
+            return Err(io::Error::other("the device has failed"));
+        }
+        state.syncs += 1;
+        let file = self.file;
+        state.files[file].synced = state.files[file].bytes.clone();
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        let mut state = lock(&self.disk.0);
+        let file = self.file;
+        state.files[file].bytes.truncate(length as usize);
+        Ok(())
+    }
+}

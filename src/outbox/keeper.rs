@@ -1,0 +1,145 @@
+//! The thread that writes to the disk. It takes all that has gathered, appends it, and syncs once for all of it.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::holder::Holder;
+use super::log::Log;
+use super::record::Record;
+use super::shared::{Life, Message, Shared};
+use crate::config::SyncRule;
+use crate::error::{Delivery, Error, IoKind};
+use crate::lock::lock;
+
+/// What is done is written down at most that often: after the death of the process what was confirmed meanwhile is sent again.
+const SAVING: Duration = Duration::from_millis(20);
+/// The next attempt of what the disk has refused.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Keeps messages until the outbox ends. The directory is free before that is told.
+pub(super) fn run(shared: &Shared, log: Log, holder: Holder) {
+    let end = End(shared);
+    let mut keeper = Keeper { shared, log, sync_at: None, save_at: None, is_refused: false };
+    while keeper.turn() {}
+    drop(keeper);
+    drop(holder);
+    drop(end);
+}
+
+/// Should the thread panic, nobody may wait for ever.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = Error::Internal("the outbox's thread has stopped".into());
+            self.0.refuse(error.clone());
+            self.0.fail_waiting(&error);
+        }
+        self.0.ended();
+    }
+}
+
+struct Keeper<'a> {
+    shared: &'a Shared,
+    log: Log,
+    /// When what was appended is to be synced.
+    sync_at: Option<Instant>,
+    /// When what is done is to be written down.
+    save_at: Option<Instant>,
+    /// The disk has refused something, which was told.
+    is_refused: bool,
+}
+
+struct Work {
+    batch: Vec<Message>,
+    done: u64,
+    is_last: bool,
+}
+
+impl Keeper<'_> {
+    /// False: it was the last one.
+    fn turn(&mut self) -> bool {
+        let Work { batch, done, is_last } = self.wait();
+        if !batch.is_empty() {
+            self.store(batch);
+        }
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| is_last || at.is_some_and(|at| at <= now);
+        if self.shared.sync != SyncRule::Never && is_due(self.sync_at) {
+            self.sync_at = None;
+            let synced = self.log.sync();
+            self.note(synced.as_ref().err().map(|e| format!("what was stored last may be lost with the power: {e}")));
+        }
+        if is_due(self.save_at) && done > self.log.done() {
+            self.save(done, now);
+        }
+        !is_last
+    }
+
+    fn wait(&mut self) -> Work {
+        let shared = self.shared;
+        let mut state = lock(shared.state());
+        loop {
+            let now = Instant::now();
+            if state.is_done_unsaved {
+                self.save_at.get_or_insert(now + SAVING);
+            }
+            let due = self.sync_at.into_iter().chain(self.save_at).min();
+            let is_last = state.life != Life::Open || state.closing.is_some_and(|closing| closing.dropped);
+            if is_last || !state.pending.is_empty() || due.is_some_and(|due| due <= now) {
+                return Work { batch: std::mem::take(&mut state.pending), done: state.done, is_last };
+            }
+            state = match due {
+                None => shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => shared.work.wait_timeout(state, due - now).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+
+    fn store(&mut self, batch: Vec<Message>) {
+        let records: Vec<Record> = batch.iter().map(|message| message.record.clone()).collect();
+        let (first, end) = (records[0].number, records[records.len() - 1].number + 1);
+        let appended = self.log.append(&records);
+        drop(records);
+        let lost = if appended.is_ok() { end } else { self.log.next().clamp(first, end) };
+        let synced = if self.shared.sync == SyncRule::Always && lost > first { self.log.sync() } else { Ok(()) };
+        if let SyncRule::Every(time) = self.shared.sync
+            && !self.log.is_synced()
+        {
+            self.sync_at.get_or_insert(Instant::now() + time);
+        }
+        let directory = self.shared.directory.display();
+        let refused = |e: &std::io::Error, what, became| {
+            let message = format!("the outbox '{directory}' can't be written: {e}; {what}");
+            Error::io(IoKind::Other, message).of_message(became)
+        };
+        let failure = appended.as_ref().err().map(|e| refused(e, "the message was not sent", Delivery::NotSent));
+        let doubt =
+            synced.as_ref().err().map(|e| refused(e, "the message may be delivered all the same", Delivery::Unknown));
+        self.note(appended.err().or(synced.err()).map(|e| format!("the disk refuses messages: {e}")));
+        self.shared.stored(batch, lost, failure, doubt, || self.log.places());
+    }
+
+    /// Writes down what is done, and removes what need not be kept any more.
+    fn save(&mut self, done: u64, now: Instant) {
+        let saved = self.log.set_done(done);
+        self.shared.with(|state| state.is_done_unsaved = state.done != done || saved.is_err());
+        self.save_at = saved.is_err().then(|| now + AGAIN);
+        self.note(saved.err().map(|e| format!("what is delivered can't be noted, and may be sent again: {e}")));
+    }
+
+    /// Warns when the disk begins to refuse.
+    fn note(&mut self, trouble: Option<String>) {
+        let was_refused = std::mem::replace(&mut self.is_refused, trouble.is_some());
+        if let Some(trouble) = trouble.filter(|_| !was_refused) {
+            self.shared.warn(format!("the outbox '{}': {trouble}", self.shared.directory.display()));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

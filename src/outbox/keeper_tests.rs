@@ -1,0 +1,158 @@
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::super::disk::Disk;
+use super::super::files::Files;
+use super::super::hearers::Hearer;
+use super::super::log::{Log, SEGMENT, Warnings};
+use super::super::segment;
+use super::super::shared::Found;
+use super::*;
+use crate::config::{AcceptedBy, OutboxSettings};
+use crate::error::Result;
+use crate::metrics::Counters;
+use crate::mqtt::ValueSize;
+use crate::wait::{after, block_until};
+
+/// A keeper over a simulated disk, and what it shares. The lock is in a real folder.
+struct Kept {
+    shared: Arc<Shared>,
+    disk: Disk,
+    folder: TempDir,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Kept {
+    fn new() -> Kept {
+        let (disk, folder) = (Disk::default(), tempfile::tempdir().unwrap());
+        let settings = OutboxSettings {
+            directory: folder.path().to_owned(),
+            accepted_by: AcceptedBy::Disk,
+            sync: SyncRule::Always,
+            max_bytes: 1 << 20,
+            max_age: None,
+        };
+        let found = Found { next: 0, done: 0, bytes: 0, places: Vec::new(), warnings: Vec::new() };
+        let times = (Duration::from_secs(60), Duration::from_secs(60));
+        let shared = Shared::new(&settings, times, Arc::new(disk.clone()), found, Arc::new(Counters::new()), None);
+        Kept { shared: Arc::new(shared), disk, folder, keeper: None }
+    }
+
+    fn begin(mut self) -> Kept {
+        let (shared, holder) = (self.shared.clone(), Holder::take(self.folder.path()).unwrap());
+        let (log, _) = Log::open(Arc::new(self.disk.clone()), "t", SEGMENT).unwrap();
+        self.keeper = Some(std::thread::spawn(move || run(&shared, log, holder)));
+        self
+    }
+
+    fn accept(&self) -> u64 {
+        let message = (Bytes::from_static(b"hello"), ValueSize::same(5));
+        let hearing = (after(Duration::from_secs(600)), Hearer::Caller(None));
+        self.shared.accept(&mut Some(message), 0, hearing, &mut None, None).unwrap().unwrap()
+    }
+
+    fn end_of(&self, number: u64) -> Result<()> {
+        let end = poll_fn(|context| self.shared.with(|state| state.hearers.poll(number, context)));
+        block_until(end, Some(after(Duration::from_secs(60)))).expect("it does not end")
+    }
+
+    fn write(&self) -> Result<()> {
+        self.end_of(self.accept())
+    }
+
+    /// What a refused write is told.
+    fn refusal(&self) -> String {
+        let error = self.write().unwrap_err().to_string();
+        assert!(error.contains(&self.folder.path().display().to_string()), "{error}");
+        error
+    }
+
+    /// The numbers that wait for the feeder.
+    fn ready(&self) -> Vec<u64> {
+        self.shared.with(|state| state.ready.iter().map(|message| message.record.number).collect())
+    }
+
+    /// The numbers that are there when the process has died.
+    fn left(&self) -> Vec<u64> {
+        let (log, _) = Log::open(Arc::new(self.disk.after_death()), "t", SEGMENT).unwrap();
+        let (mut numbers, mut number) = (Vec::new(), 0);
+        while let Some(loaded) = log.load(number, &mut Warnings::new()).unwrap() {
+            numbers.extend(loaded.contents.records.iter().map(|record| record.number));
+            number = loaded.end;
+            if number == u64::MAX {
+                break;
+            }
+        }
+        numbers
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.shared.end();
+        if let Some(keeper) = self.keeper.take() {
+            let ended = keeper.join();
+            assert!(ended.is_ok() || std::thread::panicking());
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_fails_writes_at_once_and_they_go_on_when_there_is_room() {
+    let kept = Kept::new().begin();
+    assert_eq!(kept.write(), Ok(()));
+    kept.disk.set_room(Some(10));
+    for _ in 0..3 {
+        let error = kept.refusal();
+        assert!(error.contains("no storage space") && error.contains("was not sent"), "{error}");
+    }
+    kept.disk.set_room(None);
+    assert_eq!(kept.write(), Ok(()));
+    assert_eq!((kept.ready(), kept.left()), (vec![0, 4], vec![0, 4]));
+    let warnings = kept.shared.with(|state| state.warnings.clone());
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(kept.shared.counters.snapshot().error_count_total, 3);
+    let used = kept.shared.with(|state| (state.pending_bytes, state.bytes, state.stored));
+    assert_eq!(used, (0, 2 * 29, 5), "what was refused takes no room");
+}
+
+#[test]
+fn one_sync_is_for_all_who_wait() {
+    let kept = Kept::new();
+    let numbers: Vec<u64> = (0..100).map(|_| kept.accept()).collect();
+    let kept = kept.begin();
+    let before = Kept::new().begin();
+    assert_eq!(before.write(), Ok(()));
+    numbers.into_iter().for_each(|number| assert_eq!(kept.end_of(number), Ok(())));
+    assert_eq!(kept.disk.syncs(), before.disk.syncs(), "a hundred need as many as one");
+}
+
+/// Systems take what they could not write for written the next time, so that the next sync proves nothing of it.
+#[test]
+fn a_failed_sync_is_told_and_what_comes_next_is_elsewhere() {
+    let kept = Kept::new().begin();
+    assert_eq!(kept.write(), Ok(()));
+    kept.disk.set_broken(true);
+    let error = kept.refusal();
+    assert!(error.contains("may be delivered all the same"), "{error}");
+    kept.disk.set_broken(false);
+    assert_eq!(kept.write(), Ok(()));
+    assert_eq!(kept.left(), [0, 1, 2]);
+    let segments = kept.disk.names().into_iter().filter_map(|name| segment::first(&name));
+    assert_eq!(segments.collect::<Vec<_>>(), [0, 2]);
+}
+
+#[test]
+fn a_file_that_is_gone_is_noticed() {
+    let kept = Kept::new().begin();
+    assert_eq!(kept.write(), Ok(()));
+    kept.disk.remove(&segment::name(0)).unwrap();
+    let error = kept.refusal();
+    assert!(error.contains("entity not found") && error.contains("was not sent"), "{error}");
+    assert_eq!(kept.write(), Ok(()));
+    assert_eq!(kept.left(), [2]);
+}

@@ -1,0 +1,399 @@
+//! The messages that are kept, in segments: appended at the end, taken away at the front.
+//!
+//! A process never appends to the segment of an earlier one. What it has confirmed is in a file of its own, `done`: the number
+//! before which all is done, again and again, with a checksum (u64, u32, little endian). The last good one counts.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+
+use super::files::{Append, Files};
+use super::record::Record;
+use super::segment::{self, Contents};
+
+/// The usual size of a segment, all of which is in memory when its messages are read.
+pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
+const DONE: [&str; 2] = ["done-0", "done-1"];
+const DONE_ENTRY: usize = 12;
+/// The file of what is done is begun anew at this length.
+const DONE_BYTES: usize = 64 * 1024;
+
+/// See the module.
+pub(super) struct Log {
+    files: Arc<dyn Files>,
+    topic: String,
+    /// In their order; the last one may be the open one.
+    segments: VecDeque<Place>,
+    open: Option<Open>,
+    /// A sync has failed, and no segment was begun since.
+    in_doubt: bool,
+    /// The number of the next message.
+    next: u64,
+    done: Done,
+    /// A segment is closed when it has this many bytes.
+    segment_bytes: u64,
+}
+
+/// A segment that is there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Place {
+    pub first: u64,
+    /// What is behind them was not appended, or not yet.
+    pub bytes: u64,
+}
+
+/// The segment that is appended to.
+struct Open {
+    file: Box<dyn Append>,
+    is_synced: bool,
+}
+
+struct Done {
+    file: Box<dyn Append>,
+    is_synced: bool,
+    /// Which of the two names it has.
+    name: usize,
+    length: usize,
+    number: u64,
+}
+
+/// What a segment holds.
+pub(super) struct Loaded {
+    pub contents: Contents,
+    /// The least number in the next segment; in the last segment the highest there is.
+    pub end: u64,
+}
+
+/// What was found at the opening, for the log.
+pub(super) type Warnings = Vec<String>;
+
+impl Log {
+    /// Takes up what an earlier process has left.
+    pub fn open(files: Arc<dyn Files>, topic: &str, segment_bytes: u64) -> io::Result<(Log, Warnings)> {
+        let mut warnings = Vec::new();
+        let mut names: Vec<(u64, String)> =
+            files.list()?.into_iter().filter_map(|name| Some((segment::first(&name)?, name))).collect();
+        names.sort_unstable();
+        let mut segments = VecDeque::new();
+        for (first, name) in &names {
+            segments.push_back(Place { first: *first, bytes: files.length(name)? });
+        }
+        let done = last_done(&*files)?;
+        let mut next = done.iter().flatten().copied().max().unwrap_or_default();
+        let mut empty = None;
+        if let Some((first, name)) = names.last() {
+            let bytes = Bytes::from(files.read(name)?);
+            if let Some(version) = segment::later_version(&bytes) {
+                return Err(later_version(name, version));
+            }
+            let contents = segment::parse(&bytes, *first);
+            close(&*files, name, &bytes, contents.end, &mut warnings)?;
+            segments.iter_mut().rev().take(1).for_each(|last| last.bytes = contents.end as u64);
+            match contents.records.last() {
+                Some(last) => next = next.max(last.number + 1),
+                None => {
+                    // All before its name were there.
+                    next = next.max(*first);
+                    segments.pop_back();
+                    empty = Some(name);
+                }
+            }
+        }
+        let number = done.iter().flatten().copied().max();
+        let number = match segments.front() {
+            // All is done, and the numbers go on, whatever the file knows of that.
+            None => next,
+            Some(first) => number.unwrap_or(first.first),
+        };
+        let done = Done::begin(&*files, done, number)?;
+        if let Some(name) = empty {
+            files.remove(name)?;
+        }
+        let mut log =
+            Log { files, topic: topic.to_owned(), segments, open: None, in_doubt: false, next, done, segment_bytes };
+        log.forget_done()?;
+        Ok((log, warnings))
+    }
+
+    /// The number of the next message.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Every message with a lower number is done.
+    pub fn done(&self) -> u64 {
+        self.done.number
+    }
+
+    /// Bytes in all segments.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Appends messages, whose numbers grow. After an error those from [`Log::next`] on are not there, and may be appended
+    /// again.
+    pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
+        let mut rest = records;
+        self.check_presence()?;
+        while !rest.is_empty() {
+            if self.open.is_none() {
+                self.begin_segment()?;
+            }
+            let (Some(open), Some(kept)) = (&mut self.open, self.segments.back_mut()) else {
+                return Err(io::ErrorKind::NotFound.into());
+            };
+            let mut bytes = Vec::new();
+            let mut count = 0;
+            while count < rest.len() && (count == 0 || kept.bytes + (bytes.len() as u64) < self.segment_bytes) {
+                rest[count].encode(&mut bytes);
+                count += 1;
+            }
+            if let Err(e) = open.file.append(&bytes) {
+                // What is there of it must not stand before what follows.
+                if open.file.cut(kept.bytes).is_err() {
+                    self.open = None;
+                }
+                return Err(e);
+            }
+            open.is_synced = false;
+            kept.bytes += bytes.len() as u64;
+            self.next = rest[count - 1].number + 1;
+            rest = &rest[count..];
+            if kept.bytes >= self.segment_bytes {
+                self.close_segment()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file can be written to when its name is gone, but nobody would find it again.
+    fn check_presence(&mut self) -> io::Result<()> {
+        if let (Some(_), Some(kept)) = (&self.open, self.segments.back())
+            && let Err(e) = self.files.length(&segment::name(kept.first))
+        {
+            self.open = None;
+            return Err(e);
+        }
+        Ok(())
+    }
+
+    fn begin_segment(&mut self) -> io::Result<()> {
+        let first = self.next;
+        let name = segment::name(first);
+        let mut file = self.files.append(&name)?;
+        let head = segment::head(&self.topic);
+        // An attempt before may have left something.
+        file.cut(0)?;
+        // The topic must not be lost before the messages are.
+        if let Err(e) = file.append(&head).and_then(|()| file.sync()).and_then(|()| self.files.sync_names()) {
+            let _ = self.files.remove(&name);
+            return Err(e);
+        }
+        if self.segments.back().is_some_and(|last| last.first == first) {
+            // One in which nothing could be stored.
+            self.segments.pop_back();
+        }
+        self.segments.push_back(Place { first, bytes: head.len() as u64 });
+        self.open = Some(Open { file, is_synced: false });
+        self.in_doubt = false;
+        Ok(())
+    }
+
+    fn close_segment(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.open = None;
+        Ok(())
+    }
+
+    /// What was appended is kept, also after a loss of power. After an error nobody knows what of the open segment is: systems
+    /// take what they could not write for written the next time. So the next message begins another one, and until then this
+    /// fails again.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.in_doubt {
+            return Err(io::Error::other("an earlier attempt to keep the messages has failed"));
+        }
+        if let Some(open) = self.open.as_mut().filter(|open| !open.is_synced) {
+            if let Err(e) = open.file.sync() {
+                self.open = None;
+                self.in_doubt = true;
+                return Err(e);
+            }
+            open.is_synced = true;
+        }
+        Ok(())
+    }
+
+    /// True when nothing has been appended since the last [`Log::sync`].
+    pub fn is_synced(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.is_synced)
+    }
+
+    /// See [`load`].
+    #[cfg(test)]
+    pub fn load(&self, number: u64, warnings: &mut Warnings) -> io::Result<Option<Loaded>> {
+        load(&*self.files, &self.places(), number, warnings)
+    }
+
+    /// The segments, for [`load`] without the log.
+    pub fn places(&self) -> Vec<Place> {
+        self.segments.iter().copied().collect()
+    }
+
+    /// Every message with a lower number is done, and need not be kept.
+    pub fn set_done(&mut self, number: u64) -> io::Result<()> {
+        self.done.number = number;
+        let entry = done_entry(number);
+        self.done.is_synced = false;
+        if let Err(e) = self.done.file.append(&entry) {
+            // A part of it would make those behind it unreadable.
+            self.done.file.cut(self.done.length as u64)?;
+            // A full disk gets room by what is done, not by waiting. The last segment tells which numbers there were.
+            self.forget_all_but(1, number)?;
+            return Err(e);
+        }
+        self.done.length += entry.len();
+        if self.done.length >= DONE_BYTES {
+            self.done.anew(&*self.files)?;
+        }
+        self.forget_done()
+    }
+
+    /// Removes the segments of which all is done.
+    fn forget_done(&mut self) -> io::Result<()> {
+        self.forget_all_but(usize::from(self.open.is_some()), self.done.number)
+    }
+
+    /// The same, but leaves so many of the last ones.
+    fn forget_all_but(&mut self, least: usize, done: u64) -> io::Result<()> {
+        while let Some(front) = self.segments.front() {
+            let end = self.segments.get(1).map_or(self.next, |second| second.first);
+            if end > done || self.segments.len() <= least {
+                break;
+            }
+            // Else numbers could come again after a loss of power.
+            self.done.sync()?;
+            self.files.remove(&segment::name(front.first))?;
+            self.segments.pop_front();
+        }
+        Ok(())
+    }
+}
+
+/// The messages from this number to the end of their segment, or of the first that follows. `None`: there is none. Damage is
+/// set aside, with a warning. The last segment may be appended to meanwhile: what `places` does not know of it is not read.
+pub(super) fn load(
+    files: &dyn Files,
+    places: &[Place],
+    number: u64,
+    warnings: &mut Warnings,
+) -> io::Result<Option<Loaded>> {
+    let after = places.partition_point(|place| place.first <= number);
+    // All before the first one is done.
+    let Some(Place { first, bytes }) = places.get(after.saturating_sub(1)).copied() else { return Ok(None) };
+    let name = segment::name(first);
+    let bytes = Bytes::from(files.read_first(&name, bytes)?);
+    // Not of a later release: the last one would be, too, and that was looked at.
+    let mut contents = segment::parse(&bytes, first);
+    for damage in &contents.damaged {
+        set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings)?;
+    }
+    contents.records.retain(|record| record.number >= number);
+    let end = places.get(after.max(1)).map_or(u64::MAX, |place| place.first);
+    Ok(Some(Loaded { contents, end }))
+}
+
+/// Keeps what can't be read for whoever may want to look at it, once.
+fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &mut Warnings) -> io::Result<()> {
+    let aside = format!("damaged-{name}-{at}");
+    if !files.list()?.contains(&aside) {
+        let mut file = files.append(&aside)?;
+        file.append(bytes)?;
+        file.sync()?;
+        warnings.push(format!("{} bytes of {name} are damaged, and were set aside as {aside}", bytes.len()));
+    }
+    Ok(())
+}
+
+fn later_version(name: &str, version: u8) -> io::Error {
+    let most = segment::VERSION;
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("{name} was written by a later release: it has version {version}, and this one knows {most} at most"),
+    )
+}
+
+/// What each of the two files says.
+fn last_done(files: &dyn Files) -> io::Result<[Option<u64>; 2]> {
+    let names = files.list()?;
+    let mut last = [None; 2];
+    for (name, last) in DONE.iter().zip(&mut last).filter(|(name, _)| names.iter().any(|there| there == *name)) {
+        let bytes = files.read(name)?;
+        let good = bytes.chunks_exact(DONE_ENTRY).filter_map(|entry| {
+            let (mut number, mut checksum) = entry.split_at(8);
+            (crc32fast::hash(number) == checksum.get_u32_le()).then(|| number.get_u64_le())
+        });
+        *last = good.max();
+    }
+    Ok(last)
+}
+
+/// Makes the last segment of an earlier process a closed one: what was not synced is now, and what an unfinished write has left
+/// at the end goes. That may also be damage, and is not thrown away.
+fn close(files: &dyn Files, name: &str, bytes: &[u8], end: usize, warnings: &mut Warnings) -> io::Result<()> {
+    let rest = &bytes[end..];
+    if rest.iter().any(|byte| *byte != 0) {
+        set_aside(files, name, end, rest, warnings)?;
+    }
+    let mut file = files.append(name)?;
+    if !rest.is_empty() {
+        file.cut(end as u64)?;
+    }
+    file.sync()?;
+    files.sync_names()
+}
+
+impl Done {
+    /// `last`: what the two files say.
+    fn begin(files: &dyn Files, last: [Option<u64>; 2], number: u64) -> io::Result<Done> {
+        // The one that says more stays until the other one does.
+        let more = usize::from(last[1] > last[0]);
+        let mut done = Done { file: files.append(DONE[more])?, is_synced: true, name: more, length: 0, number };
+        done.anew(files)?;
+        Ok(done)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if !self.is_synced {
+            self.file.sync()?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+
+    /// Goes on in the other file, from the present number alone.
+    fn anew(&mut self, files: &dyn Files) -> io::Result<()> {
+        let old = self.name;
+        self.name = 1 - old;
+        self.file = files.append(DONE[self.name])?;
+        self.file.cut(0)?;
+        let entry = done_entry(self.number);
+        self.file.append(&entry)?;
+        self.file.sync()?;
+        self.is_synced = true;
+        files.sync_names()?;
+        self.length = entry.len();
+        files.remove(DONE[old])
+    }
+}
+
+fn done_entry(number: u64) -> Vec<u8> {
+    let mut entry = number.to_le_bytes().to_vec();
+    entry.extend_from_slice(&crc32fast::hash(&entry).to_le_bytes());
+    entry
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -1,0 +1,266 @@
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use super::super::disk::Disk;
+use super::*;
+
+const TOPIC: &str = "sensors/7";
+/// Small, so that there are many.
+const SMALL: u64 = 400;
+
+fn open(disk: &Disk) -> (Log, Warnings) {
+    Log::open(Arc::new(disk.clone()), TOPIC, SMALL).expect("open")
+}
+
+fn some_bytes(most: usize, random: &mut Rng) -> Vec<u8> {
+    let length = random.usize(0..most);
+    std::iter::repeat_with(|| random.u8(..)).take(length).collect()
+}
+
+fn record(number: u64, random: &mut Rng) -> Record {
+    let payload = some_bytes(120, random);
+    Record { number, time_us: random.i64(..), payload: payload.into() }
+}
+
+/// All that is kept and not done, in the order of reading.
+fn all(log: &Log, warnings: &mut Warnings) -> Vec<Record> {
+    let mut records: Vec<Record> = Vec::new();
+    let mut number = log.done();
+    while number < log.next() {
+        let Some(loaded) = log.load(number, warnings).expect("load") else { break };
+        assert_eq!(loaded.contents.topic.as_deref(), Some(TOPIC));
+        records.extend(loaded.contents.records);
+        number = loaded.end;
+    }
+    assert!(records.iter().map(|record| record.number).is_sorted_by(|one, next| one < next), "order");
+    records
+}
+
+/// What is known to whoever has used the log.
+#[derive(Default)]
+struct Model {
+    /// Every message that was ever appended.
+    appended: BTreeMap<u64, Record>,
+    /// Those with lower numbers survive everything.
+    synced: u64,
+    done: u64,
+}
+
+impl Model {
+    /// All that is below `kept_to` must be there. What is above it is there or not, and stays so.
+    fn check(&mut self, log: &Log, kept_to: u64, seed: u64) {
+        let mut warnings = Warnings::new();
+        let found = all(log, &mut warnings);
+        for record in &found {
+            assert_eq!(Some(record), self.appended.get(&record.number), "seed {seed}: something was invented");
+        }
+        let numbers: Vec<u64> = found.iter().map(|record| record.number).collect();
+        for number in self.appended.range(self.done..).map(|(number, _)| *number).filter(|number| *number < kept_to) {
+            assert!(numbers.contains(&number), "seed {seed}: {number} is missing among {numbers:?}");
+        }
+        assert!(log.next() >= kept_to, "seed {seed}: numbers come again");
+        self.synced = self.synced.min(log.next());
+        self.done = self.done.min(log.next());
+        self.appended.retain(|number, _| *number < self.done || numbers.contains(number));
+    }
+}
+
+/// Appends, syncs, confirmations, full disks, deaths and losses of power in a random order.
+fn history(seed: u64) {
+    let mut random = Rng::with_seed(seed);
+    let mut disk = Disk::default();
+    let (mut log, _) = open(&disk);
+    let mut model = Model::default();
+    for _ in 0..random.usize(1..40) {
+        match random.u8(0..100) {
+            0..50 => {
+                // Those that the disk has refused leave gaps.
+                let first = log.next() + random.u64(0..3);
+                let records: Vec<Record> =
+                    (first..first + random.u64(1..6)).map(|number| record(number, &mut random)).collect();
+                let result = log.append(&records);
+                let there = records.iter().take_while(|record| record.number < log.next());
+                model.appended.extend(there.map(|record| (record.number, record.clone())));
+                assert!(result.is_err() || log.next() == first + records.len() as u64, "seed {seed}");
+            }
+            50..70 => {
+                if log.sync().is_ok() {
+                    model.synced = log.next();
+                }
+            }
+            70..85 => {
+                model.done = random.u64(model.done..=log.next());
+                // A full disk does not take it, so that more may come again.
+                let _ = log.set_done(model.done);
+            }
+            85..88 => disk.set_room(Some(random.usize(0..600))),
+            88..92 => disk.set_room(None),
+            92..96 => {
+                disk = disk.after_death();
+                let next = log.next();
+                log = open(&disk).0;
+                model.check(&log, next, seed);
+            }
+            _ => {
+                disk = disk.after_power_loss(&mut random);
+                log = open(&disk).0;
+                model.check(&log, model.synced, seed);
+            }
+        }
+    }
+    disk.set_room(None);
+    model.check(&open(&disk.after_death()).0, log.next(), seed);
+}
+
+#[test]
+fn whatever_happens_what_was_synced_is_there_and_nothing_is_invented() {
+    (0..4000).for_each(history);
+}
+
+fn filled(count: u64) -> (Disk, Vec<Record>) {
+    let disk = Disk::default();
+    let mut random = Rng::with_seed(1);
+    let records: Vec<Record> = (0..count).map(|number| record(number, &mut random)).collect();
+    let (mut log, _) = open(&disk);
+    log.append(&records).expect("append");
+    log.sync().expect("sync");
+    (disk, records)
+}
+
+fn segments(disk: &Disk) -> Vec<String> {
+    disk.names().into_iter().filter(|name| segment::first(name).is_some()).collect()
+}
+
+#[test]
+fn damage_is_set_aside_and_all_else_is_read() {
+    let (disk, records) = filled(60);
+    let random = &mut Rng::with_seed(2);
+    let names = segments(&disk);
+    assert!(names.len() > 5, "{names:?}");
+    for _ in 0..500 {
+        let disk = disk.after_death();
+        let name = names[random.usize(..names.len())].clone();
+        disk.damage(&name, |bytes| {
+            let at = random.usize(..bytes.len());
+            bytes[at] ^= 1 << random.u8(0..8);
+        });
+        let mut warnings = Warnings::new();
+        let log = match Log::open(Arc::new(disk.clone()), TOPIC, SMALL) {
+            Ok((log, found)) => {
+                warnings.extend(found);
+                log
+            }
+            // The one bit that makes it a file of the next version.
+            Err(e) => {
+                assert!(e.to_string().contains("later release"), "{e}");
+                continue;
+            }
+        };
+        let mut number = 0;
+        let mut found = Vec::new();
+        while let Some(loaded) = log.load(number, &mut warnings).expect("load") {
+            found.extend(loaded.contents.records);
+            number = loaded.end;
+            if number == u64::MAX {
+                break;
+            }
+        }
+        assert!(found.len() >= records.len() - 1, "{} of {}: {warnings:?}", found.len(), records.len());
+        assert!(found.iter().all(|record| records.contains(record)), "something was invented");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(disk.names().iter().any(|name| name.starts_with("damaged-")), "{:?}", disk.names());
+    }
+}
+
+#[test]
+fn a_segment_of_a_later_release_is_told_and_left_alone() {
+    let (disk, _) = filled(5);
+    let names = segments(&disk);
+    disk.damage(names.last().expect("a segment"), |bytes| bytes[7] = 9);
+    let before = disk.names();
+    let error = Log::open(Arc::new(disk.clone()), TOPIC, SMALL).err().expect("an error").to_string();
+    assert!(error.contains("later release") && error.contains("version 9"), "{error}");
+    assert_eq!(disk.names(), before);
+}
+
+#[test]
+fn segments_whose_messages_are_done_are_removed() {
+    let (disk, records) = filled(60);
+    let (mut log, warnings) = open(&disk);
+    assert_eq!(warnings, Warnings::new());
+    for done in 0..=records.len() as u64 {
+        log.set_done(done).expect("done");
+        assert_eq!(all(&log, &mut Warnings::new()), records[done as usize..]);
+    }
+    assert_eq!(segments(&disk), Vec::<String>::new());
+    assert_eq!(log.bytes(), 0);
+    assert_eq!(open(&disk).0.next(), records.len() as u64, "numbers go on");
+}
+
+#[test]
+fn one_sync_is_enough_for_all_that_have_gathered() {
+    let disk = Disk::default();
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
+    let mut random = Rng::with_seed(3);
+    let records: Vec<Record> = (0..1000).map(|number| record(number, &mut random)).collect();
+    // The segment is there.
+    log.append(&records[..1]).and_then(|()| log.sync()).expect("append");
+    let before = disk.syncs();
+    log.append(&records[1..]).expect("append");
+    log.sync().expect("sync");
+    log.sync().expect("sync");
+    assert_eq!(disk.syncs() - before, 1);
+}
+
+#[test]
+fn random_files_are_no_messages() {
+    let random = &mut Rng::with_seed(4);
+    for _ in 0..300 {
+        let disk = Disk::default();
+        let name = segment::name(random.u64(0..5));
+        let bytes = some_bytes(2000, random);
+        disk.append(&name).and_then(|mut file| file.append(&bytes)).expect("append");
+        let (log, _) = open(&disk);
+        assert_eq!(all(&log, &mut Warnings::new()), []);
+    }
+}
+
+#[test]
+fn what_is_done_is_known_again_after_a_full_disk() {
+    let (disk, _) = filled(60);
+    let (mut log, _) = open(&disk);
+    for number in 1..10 {
+        disk.set_room(Some(number as usize));
+        assert!(log.set_done(number).is_err());
+        disk.set_room(None);
+        log.set_done(number).expect("done");
+        assert_eq!(open(&disk.after_death()).0.done(), number);
+    }
+}
+
+#[test]
+fn what_is_done_makes_room_on_a_full_disk() {
+    let (disk, records) = filled(60);
+    let (mut log, _) = open(&disk);
+    let before = segments(&disk).len();
+    disk.set_room(Some(0));
+    assert!(log.set_done(records.len() as u64).is_err());
+    assert_eq!((segments(&disk).len(), before > 5), (1, true), "the last one tells which numbers there were");
+    assert_eq!(open(&disk.after_death()).0.next(), records.len() as u64);
+}
+
+#[test]
+fn a_segment_is_read_as_far_as_it_is_known() {
+    let (disk, records) = filled(0);
+    assert_eq!(records, []);
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
+    let mut random = Rng::with_seed(5);
+    let records: Vec<Record> = (0..20).map(|number| record(number, &mut random)).collect();
+    log.append(&records[..10]).expect("append");
+    let places = log.places();
+    log.append(&records[10..]).expect("append");
+    let mut warnings = Warnings::new();
+    let loaded = load(&disk, &places, 3, &mut warnings).expect("load").expect("a segment");
+    assert_eq!((loaded.contents.records, warnings), (records[3..10].to_vec(), Warnings::new()));
+}

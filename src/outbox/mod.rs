@@ -1,0 +1,200 @@
+//! The outbox on disk: what a writer has accepted survives the death of the process, a loss of power and days without a network.
+//!
+//! Callers put messages into memory (`write`, `shared`), where each gets its number. The `keeper`, a thread, writes all that has
+//! gathered to the `log` and syncs once. The `feeder`, a task of the client's engine thread, publishes what is stored in its
+//! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. `hearers` are told
+//! how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder` keeps others off the
+//! directory, `refused` what the broker does not take.
+
+#[cfg(test)]
+mod disk;
+mod feeder;
+mod files;
+mod hearers;
+mod holder;
+mod keeper;
+mod log;
+mod queue;
+mod record;
+mod refused;
+mod segment;
+mod shared;
+mod write;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Waker;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::config::{AcceptedBy, OutboxSettings, Settings};
+use crate::error::{Error, IoKind, Result};
+use crate::metrics::{Counters, now_us};
+use crate::mqtt::{Client, ConnectionInfo, Ended, Listener, ValueSize, Way, closed_error};
+use crate::wait::after;
+use files::{Files, SystemFiles};
+use holder::Holder;
+use log::Log;
+use shared::{Closing, Found, Life, Shared};
+pub(crate) use write::Write;
+
+/// A message whose end is told by the report.
+pub(crate) enum Submitted {
+    /// It has this number.
+    Accepted(u64),
+    /// The outbox is full.
+    Waits(Write),
+}
+
+/// See the module. Dropping it waits for the disk, so that nothing accepted is lost and the directory is free, and not for the
+/// broker.
+pub(crate) struct Outbox {
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Outbox {
+    /// Opens the directory, and has `connect` start the client, which is told the listener.
+    pub fn start(
+        of: &OutboxSettings,
+        settings: &Settings,
+        counters: Arc<Counters>,
+        listener: Option<Listener>,
+        connect: impl FnOnce(Listener) -> Result<Client>,
+    ) -> Result<(Outbox, Arc<Client>)> {
+        let failed = |e: std::io::Error| {
+            Error::io(IoKind::Other, format!("the outbox '{}' can't be opened: {e}", of.directory.display()))
+        };
+        let files: Arc<dyn Files> = Arc::new(SystemFiles::new(&of.directory).map_err(failed)?);
+        let holder = Holder::take(&of.directory)?;
+        let topic = settings.written_topic();
+        // Room comes by whole segments.
+        let segment = log::SEGMENT.min(of.max_bytes / 4);
+        let (log, warnings) = Log::open(files.clone(), topic, segment).map_err(failed)?;
+        let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
+        let found = Found {
+            next: log.next(),
+            done: log.done(),
+            bytes: log.bytes(),
+            places: log.places(),
+            warnings: warnings.collect(),
+        };
+        let times = (settings.write_timeout, settings.close_timeout);
+        let shared = Arc::new(Shared::new(of, times, files, found, counters, listener));
+        let client = Arc::new(connect({
+            let shared = shared.clone();
+            Box::new(move |event| shared.tell(event))
+        })?);
+        let keeper = std::thread::Builder::new().name("sinetstream-outbox".into()).spawn({
+            let shared = shared.clone();
+            move || keeper::run(&shared, log, holder)
+        });
+        let keeper = keeper.map_err(|e| Error::Internal(format!("the outbox's thread can't be started: {e}")))?;
+        client.runtime().spawn(feeder::run(shared.clone(), client.clone(), topic.into()));
+        Ok((Outbox { shared, client: client.clone(), keeper: Some(keeper) }, client))
+    }
+
+    /// A message with the deadline of its caller, who asks how it ended.
+    pub fn write(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> Write {
+        Write::new(self.shared.clone(), self.client.clone(), payload, size, deadline)
+    }
+
+    /// A message that nobody waits for: its end comes with [`Outbox::take_report`].
+    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Submitted> {
+        let mut write = self.write(payload, size, after(self.shared.write_timeout));
+        Ok(match write.accept(Way::Reported, None)? {
+            Some(number) => Submitted::Accepted(number),
+            None => Submitted::Waits(write),
+        })
+    }
+
+    /// What has ended of the submissions; otherwise the waker is called when something has.
+    pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
+        let first = self.shared.first;
+        let report = self.shared.with(|state| state.hearers.take_report(waker));
+        let counted = report.into_iter().map(|ended| match ended {
+            Ended::Done(from, end) => Ended::Done(from - first, end - first),
+            Ended::Failed(number, error) => Ended::Failed(number - first, error),
+        });
+        counted.collect()
+    }
+
+    /// Waits until the broker has confirmed everything accepted so far, and what was there before.
+    pub fn flushed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let shared = self.shared.clone();
+        let target = shared.with(|state| state.next);
+        async move {
+            loop {
+                let progress = shared.progress.notified();
+                let (done, refusal) =
+                    shared.with(|state| (state.done, state.refusal.clone().filter(|_| state.is_over)));
+                match refusal {
+                    _ if done >= target => return Ok(()),
+                    Some(refusal) => return Err(refusal),
+                    None => progress.await,
+                }
+            }
+        }
+    }
+
+    /// Begins an orderly close, which takes this time at most; see [`Outbox::closed`]. From now on nothing is accepted.
+    pub fn begin_close(&self, timeout: Duration) {
+        let deadline = after(timeout);
+        self.shared.begin_close(Closing { deadline, dropped: false }, closed_error());
+    }
+
+    /// Waits for the end of the close. What was to be accepted by the broker and stays is an error that says how many there are.
+    pub fn closed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let shared = self.shared.clone();
+        async move {
+            loop {
+                let progress = shared.progress.notified();
+                let (is_over, left) = shared.with(|state| (state.is_over, state.next - state.done));
+                match (is_over, shared.accepted_by) {
+                    (false, _) => progress.await,
+                    (true, AcceptedBy::Broker) if left > 0 => {
+                        let directory = shared.directory.display();
+                        let what = format!(
+                            "closed, but {left} messages are not confirmed; they stay in the outbox '{directory}', and are \
+                             sent when that is opened again"
+                        );
+                        return Err(Error::io(IoKind::TimedOut, what));
+                    }
+                    (true, _) => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Tells of the messages that wait on disk and in memory.
+    pub fn describe(&self, info: &mut ConnectionInfo) {
+        self.shared.with(|state| {
+            info.outbox_messages = usize::try_from(state.next - state.done).unwrap_or(usize::MAX);
+            info.outbox_bytes = usize::try_from(state.bytes).unwrap_or(usize::MAX);
+            let age_us = state.oldest_us.map_or(0, |oldest| now_us().saturating_sub(oldest));
+            info.outbox_age_ms = u64::try_from(age_us / 1000).unwrap_or_default();
+            info.outbox_dropped = state.dropped;
+        });
+    }
+
+    /// The wire bytes of the message accepted last.
+    pub fn last_message(&self) -> Option<Bytes> {
+        self.shared.with(|state| state.last_message.clone())
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let is_open = self.shared.with(|state| state.life == Life::Open);
+        if is_open {
+            self.shared.begin_close(Closing { deadline: Instant::now(), dropped: true }, closed_error());
+        }
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}

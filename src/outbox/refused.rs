@@ -1,0 +1,56 @@
+//! Messages that the broker has refused for good: they are kept in a file beside the log, in the form of a segment, for whoever
+//! may want to look at them. Nothing of this library reads them again.
+
+use std::io;
+use std::sync::Arc;
+
+use super::files::{Append, Files};
+use super::record::Record;
+use super::segment;
+
+/// The file of this process, begun with the first message that is refused.
+pub(super) struct Refused {
+    files: Arc<dyn Files>,
+    open: Option<Open>,
+}
+
+struct Open {
+    name: String,
+    topic: String,
+    file: Box<dyn Append>,
+    length: u64,
+}
+
+impl Refused {
+    pub fn new(files: Arc<dyn Files>) -> Refused {
+        Refused { files, open: None }
+    }
+
+    /// Keeps a message, also for a loss of power. The name of its file.
+    pub fn keep(&mut self, topic: &str, record: &Record) -> io::Result<String> {
+        if self.open.as_ref().is_none_or(|open| open.topic != topic) {
+            self.open = Some(self.begin(topic, record.number)?);
+        }
+        let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
+        let mut bytes = Vec::new();
+        record.encode(&mut bytes);
+        if let Err(e) = open.file.append(&bytes).and_then(|()| open.file.sync()) {
+            // The next attempt begins where this one did.
+            open.file.cut(open.length)?;
+            return Err(e);
+        }
+        open.length += bytes.len() as u64;
+        Ok(open.name.clone())
+    }
+
+    fn begin(&self, topic: &str, number: u64) -> io::Result<Open> {
+        let name = format!("refused-{}", segment::name(number));
+        let mut file = self.files.append(&name)?;
+        let head = segment::head(topic);
+        // An attempt before may have left something.
+        file.cut(0)?;
+        file.append(&head)?;
+        self.files.sync_names()?;
+        Ok(Open { name, topic: topic.to_owned(), file, length: head.len() as u64 })
+    }
+}

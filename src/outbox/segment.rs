@@ -1,0 +1,92 @@
+//! A file of the log: a head, then records with growing numbers.
+//!
+//! The head: eight bytes that say what it is, the last of them the version; a checksum of all that follows (u32, CRC-32); bytes
+//! of the topic (u16); the topic. The name of the file is the least number that its first record can have, in twenty digits.
+
+use std::ops::Range;
+
+use bytes::{Buf, Bytes};
+
+use super::record::{self, Record};
+
+const MAGIC: &[u8; 7] = b"SINETOB";
+pub(super) const VERSION: u8 = 1;
+/// Bytes before the topic.
+const HEAD: usize = 14;
+const SUFFIX: &str = ".log";
+
+/// What is in a segment.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Contents {
+    /// `None` when the head is damaged.
+    pub topic: Option<String>,
+    pub records: Vec<Record>,
+    /// Bytes that are no record.
+    pub damaged: Vec<Range<usize>>,
+    /// Where the last record ends.
+    pub end: usize,
+}
+
+pub(super) fn name(first: u64) -> String {
+    format!("{first:020}{SUFFIX}")
+}
+
+/// The least number in a segment of this name.
+pub(super) fn first(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    (digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
+}
+
+/// The head of a segment whose messages are for this topic. MQTT's topics have 65,535 bytes at most.
+pub(super) fn head(topic: &str) -> Vec<u8> {
+    let mut rest = (topic.len() as u16).to_le_bytes().to_vec();
+    rest.extend_from_slice(topic.as_bytes());
+    let mut head = MAGIC.to_vec();
+    head.push(VERSION);
+    head.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
+    head.extend_from_slice(&rest);
+    head
+}
+
+/// The version of a segment of a later release.
+pub(super) fn later_version(bytes: &[u8]) -> Option<u8> {
+    bytes.strip_prefix(MAGIC)?.first().copied().filter(|version| *version > VERSION)
+}
+
+/// Reads a whole segment of this version. Damage loses only what is damaged.
+pub(super) fn parse(bytes: &Bytes, first: u64) -> Contents {
+    let topic = topic(bytes);
+    let mut at = topic.as_ref().map_or(0, |topic| HEAD + topic.len());
+    let mut contents = Contents { topic, end: at, ..Contents::default() };
+    let mut least = first;
+    while let Some((from, record)) = next(bytes, at, least) {
+        if from > at {
+            contents.damaged.push(at..from);
+        }
+        at = from + record.size();
+        least = record.number + 1;
+        contents.end = at;
+        contents.records.push(record);
+    }
+    if at < bytes.len() {
+        contents.damaged.push(at..bytes.len());
+    }
+    contents
+}
+
+fn topic(bytes: &[u8]) -> Option<String> {
+    let (head, rest) = bytes.split_at_checked(HEAD)?;
+    let (magic, mut fields) = head.split_at(MAGIC.len() + 1);
+    let expected = fields.get_u32_le();
+    let topic = rest.get(..usize::from(fields.get_u16_le()))?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&head[MAGIC.len() + 5..]);
+    hasher.update(topic);
+    let is_good = magic.starts_with(MAGIC) && magic.ends_with(&[VERSION]) && hasher.finalize() == expected;
+    String::from_utf8(topic.to_vec()).ok().filter(|_| is_good)
+}
+
+/// The next record from here on, and where it begins.
+fn next(bytes: &Bytes, at: usize, least: u64) -> Option<(usize, Record)> {
+    (at..bytes.len()).find_map(|from| record::decode(bytes, from, least).map(|record| (from, record)))
+}

@@ -1,0 +1,501 @@
+//! What the callers, the keeper and the feeder of an outbox share.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::files::Files;
+use super::hearers::{Hearer, Hearers};
+use super::log::Place;
+use super::queue::Queue;
+use super::record::Record;
+use crate::config::{AcceptedBy, OutboxSettings, SyncRule};
+use crate::error::{Delivery, Error, IoKind, Result};
+use crate::lock::lock;
+use crate::metrics::Counters;
+use crate::mqtt::{ConnectionEvent, Listener, ValueSize};
+
+/// Bytes that may wait in memory for the disk.
+const MAX_PENDING: u64 = 16 << 20;
+/// Bytes in memory that are stored and wait for the feeder. It reads from the disk what does not fit.
+const MAX_READY: u64 = 16 << 20;
+
+/// A message in memory.
+#[derive(Clone)]
+pub(super) struct Message {
+    pub record: Record,
+    /// Bytes of the value inside, for the metrics.
+    pub size: ValueSize,
+}
+
+impl Message {
+    pub fn bytes(&self) -> u64 {
+        self.record.size() as u64
+    }
+}
+
+/// An orderly close, or a writer that was dropped.
+#[derive(Clone, Copy)]
+pub(super) struct Closing {
+    pub deadline: Instant,
+    /// Nobody waits for the end.
+    pub dropped: bool,
+}
+
+/// Where an outbox is in its life.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Life {
+    Open,
+    /// The client has ended: the keeper stores what waits for it and ends, too.
+    Ending,
+    /// The files are closed, and somebody else can have the directory.
+    Ended,
+}
+
+pub(super) struct State {
+    /// The number of the next message.
+    pub next: u64,
+    /// Accepted, and not with the keeper yet.
+    pub pending: Vec<Message>,
+    /// Bytes of those, and of those that the keeper is about to store.
+    pub pending_bytes: u64,
+    /// Every message with a lower number is stored, as surely as the configuration wants it, or has failed.
+    pub stored: u64,
+    /// Stored messages for the feeder, contiguous with what it had before.
+    pub ready: VecDeque<Message>,
+    pub ready_bytes: u64,
+    /// Everything stored that the feeder has not had is in `ready`.
+    pub is_all_ready: bool,
+    /// The segments, when the feeder has to read them.
+    pub places: Vec<Place>,
+    /// Every message with a lower number is confirmed, or has failed.
+    pub done: u64,
+    /// The keeper does not know of that yet.
+    pub is_done_unsaved: bool,
+    /// Bytes of all that is not done.
+    pub bytes: u64,
+    /// When the oldest of them was accepted, in microseconds since 1970.
+    pub oldest_us: Option<i64>,
+    pub dropped: u64,
+    pub queue: Queue,
+    pub hearers: Hearers,
+    /// Why nothing is accepted any more.
+    pub refusal: Option<Error>,
+    pub closing: Option<Closing>,
+    pub life: Life,
+    /// The feeder has ended.
+    pub is_over: bool,
+    /// Wakes the feeder.
+    pub feeder: Option<Waker>,
+    /// The next moment that is watched by the feeder's clock.
+    pub watched: Option<Instant>,
+    /// For the listener.
+    pub warnings: Vec<String>,
+    /// The end of the client, which is told after the ends of the messages.
+    pub last_event: Option<ConnectionEvent>,
+    pub last_message: Option<bytes::Bytes>,
+    wakes: Vec<Waker>,
+    moment_is_earlier: bool,
+    has_progressed: bool,
+}
+
+/// See the module.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Wakes the keeper.
+    pub work: Condvar,
+    /// Wakes the feeder's clock.
+    pub earlier: Notify,
+    /// Tells that messages are done, or the outbox has ended.
+    pub progress: Notify,
+    pub files: Arc<dyn Files>,
+    pub directory: PathBuf,
+    pub accepted_by: AcceptedBy,
+    pub sync: SyncRule,
+    pub max_bytes: u64,
+    pub max_age: Option<Duration>,
+    pub write_timeout: Duration,
+    pub close_timeout: Duration,
+    /// The number of this process's first message.
+    pub first: u64,
+    pub counters: Arc<Counters>,
+    pub listener: Option<Listener>,
+}
+
+/// What is there when the outbox is opened.
+pub(super) struct Found {
+    pub next: u64,
+    pub done: u64,
+    pub bytes: u64,
+    pub places: Vec<Place>,
+    pub warnings: Vec<String>,
+}
+
+impl Shared {
+    pub fn new(
+        settings: &OutboxSettings,
+        (write_timeout, close_timeout): (Duration, Duration),
+        files: Arc<dyn Files>,
+        found: Found,
+        counters: Arc<Counters>,
+        listener: Option<Listener>,
+    ) -> Shared {
+        let state = State {
+            next: found.next,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            stored: found.next,
+            ready: VecDeque::new(),
+            ready_bytes: 0,
+            is_all_ready: found.done >= found.next,
+            places: found.places,
+            done: found.done,
+            is_done_unsaved: false,
+            bytes: if found.done >= found.next { 0 } else { found.bytes },
+            oldest_us: None,
+            dropped: 0,
+            queue: Queue::default(),
+            hearers: Hearers::default(),
+            refusal: None,
+            closing: None,
+            life: Life::Open,
+            is_over: false,
+            feeder: None,
+            watched: None,
+            warnings: found.warnings,
+            last_event: None,
+            last_message: None,
+            wakes: Vec::new(),
+            moment_is_earlier: false,
+            has_progressed: false,
+        };
+        Shared {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            earlier: Notify::new(),
+            progress: Notify::new(),
+            files,
+            directory: settings.directory.clone(),
+            accepted_by: settings.accepted_by,
+            sync: settings.sync,
+            max_bytes: settings.max_bytes,
+            max_age: settings.max_age,
+            write_timeout,
+            close_timeout,
+            first: found.next,
+            counters,
+            listener,
+        }
+    }
+
+    /// Does something with the state; whoever is to be woken by that is woken without the lock.
+    pub fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = lock(&self.state);
+        let result = change(&mut state);
+        let mut wakes = std::mem::take(&mut state.wakes);
+        wakes.extend(state.hearers.take_wakes());
+        let is_earlier = std::mem::take(&mut state.moment_is_earlier);
+        let has_progressed = std::mem::take(&mut state.has_progressed);
+        drop(state);
+        wakes.into_iter().for_each(Waker::wake);
+        if is_earlier {
+            self.earlier.notify_one();
+        }
+        if has_progressed {
+            self.progress.notify_waiters();
+        }
+        result
+    }
+
+    /// For the keeper, which waits for work.
+    pub fn state(&self) -> &Mutex<State> {
+        &self.state
+    }
+
+    /// Accepts a message if there is room and nobody waits before it: its number. `None`: the waker is called when there may be;
+    /// without one it does not join the queue.
+    pub fn accept(
+        &self,
+        message: &mut Option<(bytes::Bytes, ValueSize)>,
+        time_us: i64,
+        (deadline, hearer): (Instant, Hearer),
+        ticket: &mut Option<u64>,
+        waker: Option<&Waker>,
+    ) -> Result<Option<u64>> {
+        let number = self.with(|state| {
+            if let Some(refusal) = &state.refusal {
+                return Err(refusal.clone());
+            }
+            let Some((payload, size)) = message.as_ref() else {
+                return Err(Error::Internal("a message was written twice".into()));
+            };
+            let record = Record { number: state.next, time_us, payload: payload.clone() };
+            let new = Message { record, size: *size };
+            let bytes = new.bytes();
+            if bytes > self.max_bytes {
+                return Err(self.too_large(bytes));
+            }
+            if !state.queue.is_turn_of(*ticket) || bytes > self.room(state) {
+                if let Some(waker) = waker {
+                    state.queue.join(ticket, bytes, waker);
+                    self.call_next(state);
+                }
+                return Ok(None);
+            }
+            if let Some(ticket) = ticket.take() {
+                state.queue.leave(ticket);
+            }
+            *message = None;
+            let number = state.next;
+            state.next += 1;
+            state.bytes += bytes;
+            state.pending_bytes += bytes;
+            state.oldest_us.get_or_insert(time_us);
+            state.last_message = Some(new.record.payload.clone());
+            state.pending.push(new);
+            state.hearers.add(number, deadline, hearer);
+            state.watch(deadline);
+            self.call_next(state);
+            Ok(Some(number))
+        });
+        match &number {
+            Ok(Some(_)) => self.work.notify_one(),
+            Ok(None) => {}
+            Err(_) => self.counters.error(),
+        }
+        number
+    }
+
+    fn too_large(&self, bytes: u64) -> Error {
+        let (directory, most) = (self.directory.display(), self.max_bytes);
+        let message = format!("a message of {bytes} bytes is larger than the outbox '{directory}' ({most} bytes)");
+        Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent)
+    }
+
+    /// Who waits for room leaves the queue.
+    pub fn leave_queue(&self, ticket: u64) {
+        self.with(|state| {
+            state.queue.leave(ticket);
+            // The next one may have waited for this one only.
+            self.call_next(state);
+        });
+    }
+
+    /// Bytes that have room now.
+    fn room(&self, state: &State) -> u64 {
+        let in_memory = match state.pending_bytes {
+            // A large one may wait alone.
+            0 => u64::MAX,
+            pending => MAX_PENDING.saturating_sub(pending),
+        };
+        self.max_bytes.saturating_sub(state.bytes).min(in_memory)
+    }
+
+    /// Wakes those who wait for room, as far as there is some.
+    fn call_next(&self, state: &mut State) {
+        if !state.queue.is_empty() {
+            let called = state.queue.call(self.room(state));
+            state.wakes.extend(called);
+        }
+    }
+
+    /// The keeper has stored messages, or could not. `batch`: all of them; from `lost` on they are not there, for this reason, and
+    /// those before are perhaps not kept, if there is a doubt.
+    pub fn stored(
+        &self,
+        batch: Vec<Message>,
+        lost: u64,
+        failure: Option<Error>,
+        doubt: Option<Error>,
+        places: impl FnOnce() -> Vec<Place>,
+    ) {
+        self.with(|state| {
+            let bytes: u64 = batch.iter().map(Message::bytes).sum();
+            state.pending_bytes -= bytes;
+            for message in batch {
+                let number = message.record.number;
+                state.stored = number + 1;
+                if number >= lost {
+                    state.bytes = state.bytes.saturating_sub(message.bytes());
+                    self.fail(state, number, failure.as_ref());
+                } else {
+                    self.fail(state, number, doubt.as_ref());
+                    state.make_ready(message);
+                }
+            }
+            if self.accepted_by == AcceptedBy::Disk {
+                state.hearers.succeed_before(state.stored);
+            }
+            if !state.is_all_ready {
+                state.places = places();
+            }
+            self.call_next(state);
+            state.wake_feeder();
+        });
+    }
+
+    fn fail(&self, state: &mut State, number: u64, error: Option<&Error>) {
+        if let Some(error) = error
+            && state.hearers.fail(number, error.clone())
+        {
+            self.counters.error();
+        }
+    }
+
+    /// A message is given up: false if nobody hears of that. The client has counted it.
+    pub fn give_up(&self, number: u64, error: Error) -> bool {
+        self.with(|state| {
+            state.dropped += 1;
+            state.hearers.fail(number, error)
+        })
+    }
+
+    /// Somebody waits for a message no longer.
+    pub fn expire(&self, number: u64, error: &Error) {
+        self.with(|state| self.fail(state, number, Some(error)));
+    }
+
+    /// For the listener.
+    pub fn warn(&self, text: String) {
+        self.with(|state| {
+            state.warnings.push(text);
+            state.wake_feeder();
+        });
+    }
+
+    /// The client's end is told after the ends of its messages; all else at once.
+    pub fn tell(&self, event: &ConnectionEvent) {
+        let is_last = matches!(event, ConnectionEvent::Ended { .. } | ConnectionEvent::Closed);
+        let is_kept = is_last
+            && self.with(|state| {
+                if !state.is_over {
+                    state.last_event = Some(event.clone());
+                }
+                !state.is_over
+            });
+        if let Some(listener) = self.listener.as_ref().filter(|_| !is_kept) {
+            listener(event);
+        }
+    }
+
+    /// The feeder has ended: who waits for the end of the outbox waits for nothing more.
+    pub fn over(&self) {
+        let last_event = self.with(|state| {
+            state.is_over = true;
+            state.has_progressed = true;
+            state.last_event.take()
+        });
+        if let (Some(event), Some(listener)) = (last_event, &self.listener) {
+            listener(&event);
+        }
+    }
+
+    /// Every message below this number is done, which were so many bytes; the time of the oldest that is not.
+    pub fn done(&self, number: u64, bytes: u64, oldest_us: Option<i64>) {
+        let is_news = self.with(|state| {
+            let is_news = !std::mem::replace(&mut state.is_done_unsaved, true);
+            state.done = number;
+            state.bytes = state.bytes.saturating_sub(bytes);
+            state.oldest_us = oldest_us.or_else(|| state.oldest_in_memory());
+            if number == state.next {
+                state.bytes = 0;
+                state.oldest_us = None;
+            }
+            if self.accepted_by == AcceptedBy::Broker {
+                state.hearers.succeed_before(number);
+            }
+            state.has_progressed = true;
+            self.call_next(state);
+            is_news
+        });
+        if is_news {
+            self.work.notify_one();
+        }
+    }
+
+    /// Those who still wait for the end of a message are told this.
+    pub fn fail_waiting(&self, error: &Error) {
+        self.with(|state| {
+            for number in state.hearers.numbers() {
+                self.fail(state, number, Some(error));
+            }
+        });
+    }
+
+    /// From now on nothing is accepted.
+    pub fn refuse(&self, error: Error) {
+        self.with(|state| {
+            state.refusal.get_or_insert(error);
+            let waiting = state.queue.close();
+            state.wakes.extend(waiting);
+        });
+    }
+
+    pub fn begin_close(&self, closing: Closing, refusal: Error) {
+        self.refuse(refusal);
+        self.with(|state| {
+            let known = state.closing.get_or_insert(closing);
+            known.dropped |= closing.dropped;
+            state.watch(closing.deadline);
+            state.wake_feeder();
+        });
+        self.work.notify_one();
+    }
+
+    /// The keeper is to end, after it has stored what waits.
+    pub fn end(&self) {
+        self.with(|state| {
+            if state.life == Life::Open {
+                state.life = Life::Ending;
+            }
+        });
+        self.work.notify_one();
+    }
+
+    /// The keeper has ended, and nothing is stored any more.
+    pub fn ended(&self) {
+        self.with(|state| {
+            state.life = Life::Ended;
+            state.has_progressed = true;
+            state.wake_feeder();
+        });
+    }
+
+    /// What is told when messages stay.
+    pub fn stays(&self) -> String {
+        format!("it stays in the outbox '{}', and is sent when that is opened again", self.directory.display())
+    }
+}
+
+impl State {
+    /// For the feeder, as far as there is room.
+    fn make_ready(&mut self, message: Message) {
+        let bytes = message.bytes();
+        self.is_all_ready &= self.ready.is_empty() || self.ready_bytes + bytes <= MAX_READY;
+        if self.is_all_ready {
+            self.ready_bytes += bytes;
+            self.ready.push_back(message);
+        }
+    }
+
+    pub fn wake_feeder(&mut self) {
+        self.wakes.extend(self.feeder.take());
+    }
+
+    /// The feeder's clock has something to do then.
+    fn watch(&mut self, moment: Instant) {
+        if self.watched.is_none_or(|watched| moment < watched) {
+            self.watched = Some(moment);
+            self.moment_is_earlier = true;
+        }
+    }
+
+    fn oldest_in_memory(&self) -> Option<i64> {
+        self.ready.front().or(self.pending.first()).map(|message| message.record.time_us)
+    }
+}

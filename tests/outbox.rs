@@ -1,0 +1,520 @@
+//! The outbox on disk: what was accepted arrives, whatever becomes of the process, the network and the broker.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use common::broker::Broker;
+use common::certificates;
+use common::events::listen;
+use common::proxy::Proxy;
+use common::{PATIENCE, block_on, eventually, login, next, quickly, told, within};
+use sinetstream::config::Value;
+use sinetstream::{
+    ConnectionEvent, Consistency, Error, MessageReader, MessageWriter, MessageWriterBuilder, WriteValue,
+};
+
+const TOPIC: &str = "t";
+
+/// The parameter `outbox`.
+fn outbox(directory: &Path, accept: &str, more: &[(&str, Value)]) -> Value {
+    let mut entries = vec![("directory", directory.to_str().expect("UTF-8").into()), ("accept", accept.into())];
+    entries.extend_from_slice(more);
+    Value::Map(entries.into_iter().collect())
+}
+
+/// A writer that comes back quickly.
+fn writer<T: WriteValue + ?Sized>(address: &str, outbox: Value) -> MessageWriterBuilder<T> {
+    common::writer(address, TOPIC)
+        .parameter("connect", [("automatic_reconnect", true)])
+        .parameter("reconnect_delay", quickly())
+        .consistency(Consistency::AtLeastOnce)
+        .client_id("sensor")
+        .parameter("outbox", outbox)
+}
+
+fn reader(broker: &Broker) -> MessageReader<String> {
+    common::reader(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce).open().expect("reader")
+}
+
+fn port(broker: &Broker) -> u16 {
+    broker.plain_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+}
+
+/// This program again, as a process of its own that runs one of its tests.
+fn child(test: &str, variables: &[(&str, &str)]) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", test, "--nocapture"])
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the child");
+    let output = BufReader::new(child.stdout.take().expect("stdout"));
+    (child, output)
+}
+
+fn told_by(output: &mut BufReader<ChildStdout>, word: &str) -> Option<String> {
+    output.lines().map_while(std::result::Result::ok).find_map(|line| line.strip_prefix(word).map(str::to_owned))
+}
+
+/// Not a test by itself: the process that is killed. It tells every value that was accepted.
+#[test]
+fn killed_child() {
+    let Ok(directory) = std::env::var("OUTBOX_KILLED") else { return };
+    let (address, run) = (std::env::var("ADDRESS").expect("ADDRESS"), std::env::var("RUN").expect("RUN"));
+    let writer = loop {
+        // The network may be cut just then.
+        match writer::<str>(&address, outbox(Path::new(&directory), "disk", &[])).open() {
+            Ok(writer) => break writer,
+            Err(Error::Connection { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for number in 0u64.. {
+        let value = format!("{run}-{number}");
+        writer.write(&value).expect("write");
+        println!("accepted {value}");
+    }
+}
+
+#[test]
+fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = reader(&broker);
+    let mut accepted = Vec::new();
+    let mut random = fastrand::Rng::with_seed(1);
+    let found = std::thread::scope(|scope| {
+        let found = scope.spawn(|| {
+            let mut found = Vec::new();
+            loop {
+                let value = next(&reader).into_value();
+                if value == "end" {
+                    return found;
+                }
+                found.push(value);
+            }
+        });
+        for run in 0..40 {
+            let run = run.to_string();
+            let directory = folder.path().to_str().expect("UTF-8");
+            let variables = [("OUTBOX_KILLED", directory), ("ADDRESS", &proxy.address()), ("RUN", &run)];
+            let (mut child, output) = child("killed_child", &variables);
+            let last = accepted.len() + random.usize(1..60);
+            for line in output.lines() {
+                let line = line.expect("a line");
+                let Some(value) = line.strip_prefix("accepted ") else { continue };
+                accepted.push(value.to_owned());
+                if accepted.len() == last {
+                    child.kill().expect("SIGKILL");
+                } else if random.u8(0..10) == 0 {
+                    proxy.cut();
+                }
+            }
+            child.wait().expect("the child's end");
+            assert!(accepted.len() >= last, "{run}");
+        }
+        // The one that comes after them sends what they have left.
+        let last = writer::<str>(&broker.plain_address(), outbox(folder.path(), "broker", &[])).open().expect("writer");
+        last.write("end").expect("write");
+        last.close().expect("close");
+        found.join().expect("the reader")
+    });
+    // Whoever died did not know what is confirmed, so some come again. The first time they come in their order.
+    let mut known = std::collections::HashSet::new();
+    let mut firsts = found.iter().filter(|value| known.insert((*value).clone()));
+    for value in &accepted {
+        assert!(firsts.any(|found| found == value), "{value} is missing, or out of its order");
+    }
+    assert!(proxy.connections() > 40, "{}", proxy.connections());
+}
+
+/// Not a test by itself: the process that has a directory. It ends with its input.
+#[test]
+fn holding_child() {
+    let Ok(directory) = std::env::var("OUTBOX_HELD") else { return };
+    let address = std::env::var("ADDRESS").expect("ADDRESS");
+    let _writer = writer::<str>(&address, outbox(Path::new(&directory), "disk", &[])).open().expect("writer");
+    println!("\nholding");
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+#[test]
+fn one_writer_at_a_time_has_a_directory() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[])).open();
+    let directory = folder.path().to_str().expect("UTF-8");
+    let variables = [("OUTBOX_HELD", directory), ("ADDRESS", &broker.plain_address())];
+    let (mut other, mut output) = child("holding_child", &variables);
+    told_by(&mut output, "holding").expect("the child holds it");
+    told(open(), "Io", &[directory, &format!("in use by process {}", other.id())]);
+    drop(other.stdin.take());
+    other.wait().expect("the child's end");
+
+    let first = open().expect("writer");
+    told(open(), "Io", &[directory, &format!("another writer of this process ({})", std::process::id())]);
+    drop(first);
+    // Dropped or closed, the directory is free.
+    open().expect("writer").close().expect("close");
+    open().expect("writer").close().expect("close");
+}
+
+#[test]
+fn an_opening_that_fails_leaves_the_directory_free_and_its_messages_there() {
+    let mut broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |broker: &Broker| writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[])).open();
+    let first = open(&broker).expect("writer");
+    broker.kill();
+    eventually("the loss is noticed", || !first.is_connected());
+    first.write("left").expect("write");
+    first.close().expect("close");
+    for _ in 0..3 {
+        told(open(&broker), "Connection", &[]);
+    }
+    broker.restart();
+    let reader = reader(&broker);
+    let last = open(&broker).expect("writer");
+    assert_eq!(next(&reader).value(), "left");
+    last.close().expect("close");
+}
+
+#[test]
+fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = reader(&broker);
+    let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[]));
+    let writer = builder.parameter("close_timeout_ms", 3_600_000).open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    for value in ["1", "2", "3"] {
+        writer.write(value).expect("write");
+    }
+    let info = writer.connection_info();
+    assert_eq!(info.outbox_messages, 3, "{info:?}");
+    assert!(info.outbox_bytes > 0, "{info:?}");
+    eventually("the oldest gets older", || writer.connection_info().outbox_age_ms > 0);
+    proxy.open();
+    writer.flush().expect("flush");
+    assert_eq!(common::next_values(&reader, 3), ["1", "2", "3"]);
+    let info = writer.connection_info();
+    assert_eq!((info.outbox_messages, info.outbox_bytes, info.outbox_age_ms), (0, 0, 0));
+
+    // A close does not wait for the broker either, and what is left is sent by the next one without its writing anything.
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    writer.write("4").expect("write");
+    within(PATIENCE, || writer.close()).expect("close");
+    proxy.open();
+    let opened = self::writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[])).open().expect("writer");
+    assert_eq!(next(&reader).value(), "4");
+    opened.close().expect("close");
+}
+
+#[test]
+fn what_the_broker_has_not_accepted_in_time_stays() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = reader(&broker);
+    let open = || {
+        let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "broker", &[]));
+        builder.parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 100)
+    };
+    let writer = open().open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    told(
+        writer.write("1"),
+        "TimedOut",
+        &["300 ms", "stays in the outbox", "delivered later", "there is no connection"],
+    );
+    assert_eq!(writer.metrics().error_count_total, 1);
+    told(writer.close(), "Io", &["1 messages", "stay in the outbox", folder.path().to_str().expect("UTF-8")]);
+    proxy.open();
+    let writer = block_on(open().parameter("write_timeout_ms", 60_000).open_async()).expect("writer");
+    block_on(async {
+        let second = writer.send("2").await.expect("send");
+        writer.write("3").await.expect("write");
+        second.await.expect("sent");
+    });
+    assert_eq!(common::next_values(&reader, 3), ["1", "2", "3"]);
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let sent = block_on(writer.send("4")).expect("send");
+    told(block_on(writer.close()), "Io", &["1 messages", "stay in the outbox"]);
+    told(block_on(sent), "Io", &["closed before the message was confirmed", "stays in the outbox"]);
+}
+
+#[test]
+fn whoever_does_not_wait_is_told_when_the_time_is_up() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "broker", &[]));
+    let writer = block_on(builder.parameter("write_timeout_ms", 300).open_async()).expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let sent = block_on(writer.send("1")).expect("send");
+    told(block_on(sent), "TimedOut", &["stays in the outbox"]);
+}
+
+#[test]
+fn a_full_outbox_makes_a_write_wait_and_then_fail() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = [("max_bytes", Value::from(65_536))];
+    let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "disk", &more));
+    let writer = block_on(builder.parameter("write_timeout_ms", 200).open_async()).expect("writer");
+    // The disk may need longer than that for the promise, which is not the question here.
+    let send = |value: &[u8]| block_on(writer.send(value)).map(drop);
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let value = vec![7; 20_000];
+    for _ in 0..3 {
+        send(&value).expect("send");
+    }
+    told(send(&value), "TimedOut", &["is full", "was not sent", folder.path().to_str().expect("UTF-8")]);
+    told(send(&[7; 70_000]), "Io", &["larger than the outbox", "65536"]);
+    // Room for one makes room for the next, also where each write waits for it.
+    proxy.open();
+    for _ in 0..30 {
+        eventually("there is room", || send(&value).is_ok());
+    }
+    eventually("all is delivered", || block_on(writer.flush()).is_ok());
+}
+
+/// Not a test by itself: the process whose memory is looked at.
+#[test]
+fn large_child() {
+    let Ok(directory) = std::env::var("OUTBOX_LARGE") else { return };
+    let address = std::env::var("ADDRESS").expect("ADDRESS");
+    let outbox = outbox(Path::new(&directory), "disk", &[("sync", "never".into())]);
+    let writer = writer::<[u8]>(&address, outbox).parameter("write_timeout_ms", 600_000).open().expect("writer");
+    println!("\nopen");
+    let _ = std::io::stdin().read_line(&mut String::new());
+    eventually("the loss is noticed", || !writer.is_connected());
+    let mut value = vec![7; LARGE];
+    for number in 0..LARGE_COUNT {
+        value[..8].copy_from_slice(&number.to_le_bytes());
+        writer.write(&value).expect("write");
+    }
+    println!("written {}", most_resident());
+    let _ = std::io::stdin().read_line(&mut String::new());
+    writer.flush().expect("flush");
+    println!("delivered {}", most_resident());
+}
+
+const LARGE: usize = 64 * 1024;
+/// 200 MiB.
+const LARGE_COUNT: u64 = 3200;
+
+/// The most memory that this process has ever occupied, in MiB.
+fn most_resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("KiB") / 1024
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_backlog_is_on_disk_and_not_in_memory() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = common::reader::<Vec<u8>>(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce);
+    let reader = reader.open().expect("reader");
+    let directory = folder.path().to_str().expect("UTF-8");
+    let (mut child, mut output) = child("large_child", &[("OUTBOX_LARGE", directory), ("ADDRESS", &proxy.address())]);
+    told_by(&mut output, "open").expect("the child is open");
+    proxy.close();
+    let mut input = child.stdin.take().expect("stdin");
+    writeln!(input).expect("the child");
+    let resident: usize = told_by(&mut output, "written ").and_then(|mib| mib.parse().ok()).expect("MiB");
+    assert!(resident < 100, "{resident} MiB");
+    proxy.open();
+    writeln!(input).expect("the child");
+    for number in 0..LARGE_COUNT {
+        let value = next(&reader).into_value();
+        assert_eq!((value.len(), &value[..8]), (LARGE, &number.to_le_bytes()[..]));
+    }
+    let resident: usize = told_by(&mut output, "delivered ").and_then(|mib| mib.parse().ok()).expect("MiB");
+    assert!(resident < 100, "{resident} MiB");
+    child.wait().expect("the child's end");
+}
+
+#[test]
+fn what_is_too_old_is_dropped_and_told() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = reader(&broker);
+    let (listener, events) = listen();
+    let more = [("max_age", Value::from(0.2))];
+    let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &more)).on_connection_event(listener);
+    let first = builder.open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !first.is_connected());
+    first.write("old").expect("write");
+    let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
+    assert!(warning.contains("'max_age'") && warning.contains("200ms"), "{warning}");
+    eventually("it is gone", || first.connection_info().outbox_messages == 0);
+    assert_eq!(first.connection_info().outbox_dropped, 1);
+    first.close().expect("close");
+    proxy.open();
+    let second = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[])).open().expect("writer");
+    second.write("new").expect("write");
+    assert_eq!(next(&reader).value(), "new");
+}
+
+/// Under MQTT 5 the broker tells that it does not take a message.
+#[test]
+fn what_the_broker_refuses_is_told_or_kept_aside() {
+    let broker = Broker::start_with(certificates::server(), "max_queued_messages 1000");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (listener, events) = listen();
+    let open = |accept: &str| {
+        common::writer::<str>(&broker.acl_address(), "acl/t")
+            .parameter("username_pw", login("user02", "user02-pass"))
+            .parameter("protocol", "MQTTv5")
+            .consistency(Consistency::AtLeastOnce)
+            .client_id("sensor")
+            .parameter("outbox", outbox(folder.path(), accept, &[]))
+    };
+    let writer = open("broker").open().expect("writer");
+    told(writer.write("1"), "Authorization", &["'acl/t'", "not authorized"]);
+    writer.close().expect("close");
+    let kept = || {
+        let names = std::fs::read_dir(folder.path()).expect("the directory");
+        let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+        names.filter(|name| name.starts_with("refused-")).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(), [""; 0]);
+    let writer = open("disk").on_connection_event(listener).open().expect("writer");
+    writer.write("in the file").expect("write");
+    let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
+    let names = kept();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(warning.contains(&names[0]) && warning.contains("not authorized"), "{warning}");
+    let bytes = std::fs::read(folder.path().join(&names[0])).expect("the file");
+    assert!(String::from_utf8_lossy(&bytes).contains("in the file"));
+    writer.close().expect("close");
+    // It is not sent again.
+    let left = open("disk").open().expect("writer").connection_info().outbox_messages;
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_refused_login_leaves_everything_in_the_outbox() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = broker.login_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = Proxy::start(port);
+    let open = |password: &str| {
+        let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "broker", &[]));
+        builder.parameter("username_pw", login("user01", password)).open()
+    };
+    let writer = open("user01-pass").expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    broker.change_password("user01", "another");
+    broker.reload();
+    let message = std::thread::scope(|scope| {
+        let write = scope.spawn(|| told(writer.write("1"), "Authentication", &["stays in the outbox"]));
+        eventually("it is in the outbox", || writer.connection_info().outbox_messages == 1);
+        proxy.open();
+        write.join().expect("the writing thread")
+    });
+    assert!(message.contains("127.0.0.1"), "{message}");
+    told(writer.write("2"), "Authentication", &[]);
+    // The directory is free, although the old writer was not closed.
+    let reader = common::reader::<String>(&broker.plain_address(), TOPIC).open().expect("reader");
+    let mut next_one = None;
+    eventually("the directory is free", || {
+        next_one = open("another").ok();
+        next_one.is_some()
+    });
+    assert_eq!(next(&reader).value(), "1");
+}
+
+#[test]
+fn each_way_to_sync_delivers() {
+    let broker = Broker::start();
+    let reader = reader(&broker);
+    for sync in [Value::from("always"), Value::from("never"), Value::from(0.01)] {
+        for accept in ["disk", "broker"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let outbox = outbox(folder.path(), accept, &[("sync", sync.clone())]);
+            let writer = writer::<str>(&broker.plain_address(), outbox).open().expect("writer");
+            writer.write("1").expect("write");
+            writer.flush().expect("flush");
+            assert_eq!(next(&reader).value(), "1");
+            writer.close().expect("close");
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn nobody_else_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("a/b");
+    let writer = writer::<str>(&broker.plain_address(), outbox(&directory, "disk", &[])).open().expect("writer");
+    writer.write("1").expect("write");
+    let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    for entry in std::fs::read_dir(&directory).expect("the directory") {
+        let path = entry.expect("an entry").path();
+        // Segments come and go.
+        if path.exists() {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = || outbox(folder.path(), "disk", &[]);
+    let base = || common::writer::<str>("127.0.0.1:1", TOPIC).parameter("outbox", good());
+    let wrong = |builder: MessageWriterBuilder<str>, words: &[&str]| {
+        told(builder.open(), "InvalidConfiguration", words);
+    };
+    let named = || base().client_id("sensor");
+    wrong(named(), &["'outbox'", "AT_LEAST_ONCE", "AT_MOST_ONCE"]);
+    wrong(named().consistency(Consistency::ExactlyOnce), &["'outbox'", "not yet", "EXACTLY_ONCE"]);
+    wrong(base().consistency(Consistency::AtLeastOnce), &["'outbox'", "needs 'client_id'"]);
+    let with = |outbox: Value| named().consistency(Consistency::AtLeastOnce).parameter("outbox", outbox);
+    wrong(with("disk".into()), &["'outbox'", "a map with 'directory'"]);
+    wrong(with([("accept", "disk")].into()), &["directory", "is missing"]);
+    wrong(with(outbox(folder.path(), "paper", &[])), &["accept", "'disk' or 'broker'"]);
+    for (name, value, expected) in [
+        ("sync", Value::from("sometimes"), "'always', 'never', or seconds"),
+        ("sync", Value::from(0), "'always', 'never', or seconds"),
+        ("max_bytes", Value::from(10), "65536"),
+        ("max_age", Value::from(-1), "seconds"),
+    ] {
+        wrong(with(outbox(folder.path(), "disk", &[(name, value)])), &[name, expected]);
+    }
+    let reader = common::reader::<String>("127.0.0.1:1", TOPIC).parameter("outbox", good());
+    told(reader.open(), "InvalidConfiguration", &["'outbox'", "a reader has no outbox"]);
+    // Nothing was made.
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the directory").count(), 0);
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("write");
+    let builder =
+        MessageWriter::<str>::builder().no_config(true).service_type("mqtt").parameter("brokers", "127.0.0.1:1");
+    let builder = builder.topic(TOPIC).client_id("sensor").consistency(Consistency::AtLeastOnce);
+    told(builder.parameter("outbox", outbox(&file, "disk", &[])).open(), "Io", &["outbox", "can't be opened"]);
+}
