@@ -33,11 +33,11 @@ pub(crate) struct RawWriter {
     encoder: Encoder,
 }
 
-/// The end of a flush or of a close.
+/// The end of an opening, of a flush or of a close.
 pub(crate) type End = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 impl RawWriter {
-    /// Starts to connect; `client.opened()` tells how that ends.
+    /// Starts to connect; see [`RawWriter::opened`].
     pub fn start(
         mut settings: Settings,
         material: &KeyMaterial,
@@ -58,6 +58,14 @@ impl RawWriter {
         };
         settings.forget_key();
         Ok(RawWriter { settings, counters, client, outbox, encoder })
+    }
+
+    /// Waits until the writer is open, or could not be opened.
+    pub fn opened(&self) -> End {
+        match &self.outbox {
+            None => Box::pin(self.client.opened()),
+            Some(outbox) => Box::pin(outbox.opened()),
+        }
     }
 
     /// Encodes a value of `length` bytes that `fill` writes.
@@ -393,7 +401,7 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
     pub fn open(self) -> Result<MessageWriter<T>> {
         let core = self.start()?;
         // The driver keeps the deadline.
-        block_until(core.raw.client.opened(), None).unwrap_or(Ok(()))?;
+        block_until(core.raw.opened(), None).unwrap_or(Ok(()))?;
         Ok(MessageWriter { core })
     }
 
@@ -404,7 +412,7 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
     /// As `open`.
     pub async fn open_async(self) -> Result<AsyncMessageWriter<T>> {
         let core = self.start()?;
-        core.raw.client.opened().await?;
+        core.raw.opened().await?;
         Ok(AsyncMessageWriter { core })
     }
 

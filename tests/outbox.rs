@@ -169,7 +169,11 @@ fn one_writer_at_a_time_has_a_directory() {
 fn an_opening_that_fails_leaves_the_directory_free_and_its_messages_there() {
     let mut broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let open = |broker: &Broker| writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[])).open();
+    let open = |broker: &Broker| {
+        writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[]))
+            .parameter("connect", [("automatic_reconnect", Value::from(true)), ("retry_first", 0.into())])
+            .open()
+    };
     let first = open(&broker).expect("writer");
     broker.kill();
     eventually("the loss is noticed", || !first.is_connected());
@@ -183,6 +187,55 @@ fn an_opening_that_fails_leaves_the_directory_free_and_its_messages_there() {
     let last = open(&broker).expect("writer");
     assert_eq!(next(&reader).value(), "left");
     last.close().expect("close");
+}
+
+#[test]
+fn a_writer_for_the_disk_opens_without_a_broker() {
+    let mut broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = broker.plain_address();
+    let open = |accept: &str| writer::<str>(&address, outbox(folder.path(), accept, &[])).open();
+    broker.kill();
+    told(open("broker"), "Connection", &[]);
+    let first = open("disk").expect("writer");
+    assert!(!first.is_connected());
+    first.write("1").expect("write");
+    first.close().expect("close");
+    let writer = open("disk").expect("writer");
+    writer.write("2").expect("write");
+    broker.restart();
+    let reader = reader(&broker);
+    writer.flush().expect("flush");
+    // What came before the reader is gone; the outbox has let go of everything.
+    assert_eq!(writer.connection_info().outbox_messages, 0);
+    writer.write("3").expect("write");
+    eventually("the last one arrives", || next(&reader).value() == "3");
+    writer.close().expect("close");
+}
+
+#[test]
+fn a_login_that_is_refused_later_ends_a_writer_that_opened_without_a_broker() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = broker.login_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = Proxy::start(port);
+    let open = |password: &str| {
+        let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[]));
+        builder.parameter("username_pw", login("user01", password)).open()
+    };
+    // Where the broker answers, the opening tells.
+    told(open("wrong"), "Authentication", &[]);
+    proxy.close();
+    let writer = open("wrong").expect("writer");
+    writer.write("kept").expect("write");
+    proxy.open();
+    eventually("the login is refused", || writer.write("refused").is_err());
+    told(writer.write("refused"), "Authentication", &["127.0.0.1"]);
+    drop(writer);
+    let reader = common::reader::<String>(&broker.plain_address(), TOPIC).open().expect("reader");
+    let next_one = open("user01-pass").expect("writer");
+    assert_eq!(next(&reader).value(), "kept");
+    next_one.close().expect("close");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
     let input = Input::new(options, settings.value_type == "text")?;
     let stop = Stop::listen()?;
     let writer = RawWriter::start(settings, &KeyMaterial::default(), None, None).map_err(Failure::before_connecting)?;
-    match stop.wait(writer.client.opened(), None) {
+    match stop.wait(writer.opened(), None) {
         Waited::Done(opened) => opened?,
         Waited::Stopped(exit) => return Ok(exit),
         Waited::TimedOut => {}

@@ -38,6 +38,7 @@ pub(crate) struct OutboxSettings {
 }
 
 const NAME: &str = "outbox";
+const RETRY_FIRST: &str = "connect.retry_first";
 const DEFAULT_MAX_BYTES: i64 = 1 << 30;
 const MIN_MAX_BYTES: i64 = 64 << 10;
 const MAX_MAX_BYTES: i64 = 1 << 50;
@@ -90,6 +91,15 @@ impl Extractor {
             max_bytes: max_bytes.unwrap_or(DEFAULT_MAX_BYTES) as u64,
             max_age: self.max_age(),
         })
+    }
+
+    /// With an outbox that accepts for the disk a program can work without a broker from its beginning.
+    pub fn retry_first(&mut self, outbox: Option<&OutboxSettings>) -> Duration {
+        let is_for_disk = outbox.is_some_and(|outbox| outbox.accepted_by == AcceptedBy::Disk);
+        match self.parameters.get(RETRY_FIRST) {
+            None if is_for_disk => Duration::MAX,
+            _ => self.any_seconds(RETRY_FIRST),
+        }
     }
 
     fn outbox_directory(&mut self) -> Option<PathBuf> {

@@ -172,7 +172,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         clean,
         max_inflight: take.max_inflight(consistency),
         automatic_reconnect: take.flag("connect.automatic_reconnect", &[]).unwrap_or(true),
-        retry_first: take.any_seconds("connect.retry_first"),
+        retry_first: take.retry_first(outbox.as_deref()),
         retry_login: take.any_seconds("connect.retry_login"),
         reconnect_min,
         reconnect_max,

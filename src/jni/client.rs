@@ -288,7 +288,10 @@ impl JavaClient {
 
     /// A ticket for the end of the opening.
     pub fn opened(&self) -> Result<i64> {
-        Ok(self.keep(Operation::Other(Box::pin(self.client()?.opened()))))
+        Ok(self.keep(Operation::Other(match self.raw()? {
+            Raw::Writer(writer) => writer.opened(),
+            Raw::Reader(_) | Raw::Codec(_) => Box::pin(self.client()?.opened()),
+        })))
     }
 
     /// Starts a write of `length` bytes that `fill` provides. The ticket under which it goes on; `None`: it is confirmed.

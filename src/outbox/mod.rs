@@ -98,6 +98,19 @@ impl Outbox {
         Ok((Outbox { shared, client: client.clone(), keeper: Some(keeper) }, client))
     }
 
+    /// Waits until the writer is open, or could not be opened. One whose messages are accepted by the disk is open when the broker
+    /// can't be reached at first: the client goes on trying.
+    pub fn opened(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (shared, opened) = (self.shared.clone(), self.client.opened());
+        async move {
+            tokio::select! {
+                biased;
+                opened = opened => opened,
+                () = shared.opened_offline() => Ok(()),
+            }
+        }
+    }
+
     /// A message with the deadline of its caller, who asks how it ended.
     pub fn write(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> Write {
         Write::new(self.shared.clone(), self.client.clone(), payload, size, deadline)

@@ -90,6 +90,8 @@ pub(super) struct State {
     pub life: Life,
     /// The feeder has ended.
     pub is_over: bool,
+    /// The broker could not be reached.
+    pub is_offline: bool,
     /// Wakes the feeder.
     pub feeder: Option<Waker>,
     /// The next moment that is watched by the feeder's clock.
@@ -165,6 +167,7 @@ impl Shared {
             closing: None,
             life: Life::Open,
             is_over: false,
+            is_offline: false,
             feeder: None,
             watched: None,
             warnings: found.warnings,
@@ -368,8 +371,27 @@ impl Shared {
         });
     }
 
+    /// Waits until the broker could not be reached, where that is no obstacle.
+    pub async fn opened_offline(&self) {
+        loop {
+            let progress = self.progress.notified();
+            if self.accepted_by == AcceptedBy::Disk && self.with(|state| state.is_offline) {
+                return;
+            }
+            progress.await;
+        }
+    }
+
     /// The client's end is told after the ends of its messages; all else at once.
     pub fn tell(&self, event: &ConnectionEvent) {
+        if let ConnectionEvent::Retrying { cause, .. } = event
+            && !matches!(cause, Error::Authentication { .. })
+        {
+            self.with(|state| {
+                state.is_offline = true;
+                state.has_progressed = true;
+            });
+        }
         let is_last = matches!(event, ConnectionEvent::Ended { .. } | ConnectionEvent::Closed);
         let is_kept = is_last
             && self.with(|state| {

@@ -107,6 +107,18 @@ class OutboxTest {
     }
 
     @Test
+    void aWriterForTheDiskOpensWithoutABroker() throws IOException {
+        proxy.shut(true);
+        assertThrows(ConnectionException.class, () -> writer("broker").build().getWriter());
+        try (MessageWriter<String> writer = writer("disk").build().getWriter()) {
+            writer.write("1");
+            assertEquals(1L, info(writer, "outbox_messages"));
+            proxy.shut(false);
+            assertArrives("1");
+        }
+    }
+
+    @Test
     void whatTheBrokerHasNotConfirmedStays() {
         MessageWriter<String> writer = writer("broker").parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 100)
                 .build().getWriter();
