@@ -503,10 +503,14 @@ fn a_refused_login_leaves_everything_in_the_outbox() {
 fn each_way_to_sync_delivers() {
     let broker = Broker::start();
     let reader = reader(&broker);
-    for sync in [Value::from("always"), Value::from("never"), Value::from(0.01)] {
+    for sync in [Value::from("always"), Value::from("never"), Value::from(0.01), Value::from("20 ms")] {
         for accept in ["disk", "broker"] {
             let folder = tempfile::tempdir().expect("a folder");
-            let outbox = outbox(folder.path(), accept, &[("sync", sync.clone())]);
+            let outbox = outbox(
+                folder.path(),
+                accept,
+                &[("sync", sync.clone()), ("max_bytes", "1 MiB".into()), ("max_age", "1 h".into())],
+            );
             let writer = writer::<str>(&broker.plain_address(), outbox).open().expect("writer");
             writer.write("1").expect("write");
             writer.flush().expect("flush");
@@ -553,10 +557,12 @@ fn a_wrong_configuration_is_told() {
     wrong(with([("accept", "disk")].into()), &["directory", "is missing"]);
     wrong(with(outbox(folder.path(), "paper", &[])), &["accept", "'disk' or 'broker'"]);
     for (name, value, expected) in [
-        ("sync", Value::from("sometimes"), "'always', 'never', or seconds"),
-        ("sync", Value::from(0), "'always', 'never', or seconds"),
-        ("max_bytes", Value::from(10), "65536"),
-        ("max_age", Value::from(-1), "seconds"),
+        ("sync", Value::from("sometimes"), "'always', 'never', or a time"),
+        ("sync", Value::from(0), "'50 ms'"),
+        ("max_bytes", Value::from(10), "64 KiB"),
+        ("max_bytes", Value::from("1 gib"), "'1 GiB'"),
+        ("max_age", Value::from(-1), "'7 days'"),
+        ("max_age", Value::from("7 GiB"), "'7 days'"),
     ] {
         wrong(with(outbox(folder.path(), "disk", &[(name, value)])), &[name, expected]);
     }

@@ -25,6 +25,7 @@ mod outbox;
 mod parameters;
 pub(crate) mod path;
 mod proxy;
+mod quantity;
 mod query;
 mod rights;
 mod secret;

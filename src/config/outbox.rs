@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Role;
 use super::extractor::Extractor;
 use super::path;
+use super::quantity;
 use super::value::Value;
 use crate::terms::Consistency;
 
@@ -42,9 +43,10 @@ const RETRY_FIRST: &str = "connect.retry_first";
 const DEFAULT_MAX_BYTES: i64 = 1 << 30;
 const MIN_MAX_BYTES: i64 = 64 << 10;
 const MAX_MAX_BYTES: i64 = 1 << 50;
+const LEAST_TIME: Duration = Duration::from_millis(1);
 /// Ten years.
-const MAX_AGE_S: f64 = 315_360_000.0;
-const MAX_SYNC_S: f64 = 3600.0;
+const MAX_AGE: Duration = Duration::from_secs(315_360_000);
+const MAX_SYNC: Duration = Duration::from_secs(3600);
 
 impl Extractor {
     pub fn outbox(&mut self, consistency: Consistency, has_client_id: bool) -> Option<OutboxSettings> {
@@ -83,12 +85,11 @@ impl Extractor {
                 AcceptedBy::Broker
             }
         };
-        let max_bytes = self.integer(NAME, &["max_bytes"], MIN_MAX_BYTES..=MAX_MAX_BYTES);
         Some(OutboxSettings {
             directory: directory?,
             accepted_by,
             sync: self.sync_rule(),
-            max_bytes: max_bytes.unwrap_or(DEFAULT_MAX_BYTES) as u64,
+            max_bytes: self.outbox_bytes().unwrap_or(DEFAULT_MAX_BYTES) as u64,
             max_age: self.max_age(),
         })
     }
@@ -117,37 +118,46 @@ impl Extractor {
         }
     }
 
+    fn outbox_bytes(&mut self) -> Option<i64> {
+        let inside = &["max_bytes"];
+        let value = self.value(NAME, inside)?;
+        let found = quantity::bytes(&value).filter(|bytes| (MIN_MAX_BYTES..=MAX_MAX_BYTES).contains(bytes));
+        match found {
+            Some(bytes) => self.parameters.understood(NAME, inside, Value::Int(bytes)),
+            None => self.wrong(NAME, inside, "bytes, from 65536 (64 KiB) to 1 PiB, such as '1 GiB'", &value),
+        }
+        found
+    }
+
     fn sync_rule(&mut self) -> SyncRule {
         match self.value(NAME, &["sync"]) {
             None => return SyncRule::Always,
             Some(Value::Str(text)) if text == "always" => return SyncRule::Always,
             Some(Value::Str(text)) if text == "never" => return SyncRule::Never,
             Some(value) => {
-                if let Some(seconds) = seconds(&value, MAX_SYNC_S) {
-                    return SyncRule::Every(seconds);
+                if let Some(time) = time(&value, MAX_SYNC) {
+                    return SyncRule::Every(time);
                 }
             }
         }
-        let expected = "expected 'always', 'never', or seconds, more than 0 and at most 3600";
+        let expected = "expected 'always', 'never', or a time, more than 0 and at most an hour, such as '50 ms'";
         self.parameters.problem(NAME, &["sync"], expected);
         SyncRule::Always
     }
 
     fn max_age(&mut self) -> Option<Duration> {
-        let found = seconds(&self.value(NAME, &["max_age"])?, MAX_AGE_S);
+        let found = time(&self.value(NAME, &["max_age"])?, MAX_AGE);
         if found.is_none() {
-            self.parameters.problem(NAME, &["max_age"], "expected seconds, more than 0 and at most 315360000");
+            self.parameters.problem(
+                NAME,
+                &["max_age"],
+                "expected a time, more than 0 and at most ten years, such as '7 days'",
+            );
         }
         found
     }
 }
 
-fn seconds(value: &Value, most: f64) -> Option<Duration> {
-    let seconds = match value {
-        Value::Int(seconds) => *seconds as f64,
-        Value::Float(seconds) => *seconds,
-        Value::Str(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    (0.001..=most).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+fn time(value: &Value, most: Duration) -> Option<Duration> {
+    quantity::time(value).filter(|time| (LEAST_TIME..=most).contains(time))
 }
