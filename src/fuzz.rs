@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::{
     self, Algorithm, CompressionSettings, ConnectProperties, CryptoSettings, Encryption, Keys, Map, MessageFormat,
-    MessageSettings, Mode, Version,
+    MessageSettings, Mode, Padding, Version,
 };
 use crate::error::Error;
 use crate::keys::section::Section;
@@ -29,11 +29,12 @@ struct Codec {
 fn codecs() -> &'static [Codec] {
     static CODECS: OnceLock<Vec<Codec>> = OnceLock::new();
     CODECS.get_or_init(|| {
-        let modes = [None, Some(Mode::Cbc), Some(Mode::Ofb), Some(Mode::Ctr), Some(Mode::Eax), Some(Mode::Gcm)];
+        let modes = [Mode::Cbc, Mode::Cfb, Mode::Cfb8, Mode::Ofb, Mode::Ctr, Mode::Eax, Mode::Gcm];
+        let modes = || std::iter::once(None).chain(modes.map(Some));
         let mut codecs = Vec::new();
         for format in [MessageFormat::V2, MessageFormat::V3] {
             for algorithm in [None, Some(Algorithm::Gzip), Some(Algorithm::Zstd), Some(Algorithm::Lz4)] {
-                codecs.extend(modes.map(|mode| codec(format, algorithm, mode)));
+                codecs.extend(modes().map(|mode| codec(format, algorithm, mode)));
             }
         }
         codecs
@@ -49,14 +50,14 @@ fn codec(format: MessageFormat, algorithm: Option<Algorithm>, mode: Option<Mode>
     });
     let encryption = mode.map(|mode| {
         let keys = Keys::Direct([(1, Secret::new(vec![7; 16]))].into());
-        let padding = mode == Mode::Cbc;
+        let padding = if mode == Mode::Cbc { Padding::Pkcs7 } else { Padding::None };
         Encryption::Aes(CryptoSettings { mode, padding, key_length: 16, salt_bytes: 8, bind_topic: false, keys })
     });
     let settings = MessageSettings { format, user_data_only: false, compression, encryption };
     Codec {
         encoder: Encoder::new(&settings, TOPIC, None).expect("an encoder"),
         decoder: Decoder::new(&settings, None).expect("a decoder"),
-        authenticated: matches!(mode, Some(Mode::Eax | Mode::Gcm)),
+        authenticated: mode.is_some_and(Mode::has_tag),
     }
 }
 

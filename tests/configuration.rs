@@ -352,9 +352,17 @@ fn parameters_without_effect_say_so() {
         ("password: p, key_derivation: {salt_bytes: 4}", "key_derivation.salt_bytes", &["weak", "8"]),
         ("password: p, key_derivation: {prf: HMAC-SHA512}", "key_derivation.prf", &["not by its Java library"]),
         ("password: p, data_encryption: true", "data_encryption", &["no effect", "beside 'crypto'"]),
+        ("password: p, segment_bits: 8", "segment_bits", &["no effect", "CFB"]),
         ("password: p, key_lenght: 256", "key_lenght", &["not known", "'key_length'"]),
     ] {
         let lines = format!("crypto: {{algorithm: AES, mode: GCM, {inside}}}\ndata_encryption: true");
+        warned(&lines, &format!("crypto.{name}"), words);
+    }
+    for (inside, name, words) in [
+        ("mode: CFB", "mode", &["128 bits", "'segment_bits: 8'"][..]),
+        ("mode: OFB, padding: ISO7816", "padding", &["not by its Python library"]),
+    ] {
+        let lines = format!("crypto: {{algorithm: AES, password: p, {inside}}}\ndata_encryption: true");
         warned(&lines, &format!("crypto.{name}"), words);
     }
     warned("compression: {algorithm: lz4, level: 3}\ndata_compression: true", "compression.level", &["no effect"]);

@@ -205,12 +205,17 @@ fn every_combination_can_be_read_back_and_no_changed_bit_goes_unnoticed() {
     let mut publisher = raw::Client::connect(broker.plain);
     let mut number = 0;
     for format in [2, 3] {
-        for mode in ["CBC", "OFB", "CTR", "EAX", "GCM"] {
+        for mode in ["CBC", "CFB", "CFB, segment_bits: 8", "OFB", "CTR", "EAX", "GCM"] {
             for key_length in [128, 192, 256] {
                 for compression in [None, Some("gzip"), Some("zstd"), Some("lz4")] {
                     number += 1;
                     let topic = format!("combination/{number}");
-                    let padding = if mode == "CBC" || (mode == "OFB" && format == 2) { "pkcs7" } else { "none" };
+                    let padding = match (mode, format) {
+                        ("CBC", 3) => ["pkcs7", "iso7816", "x923"][number % 3],
+                        ("CBC", _) | ("OFB", 2) => "pkcs7",
+                        ("CFB", 2) => "x923",
+                        _ => "none",
+                    };
                     let file = files.write(&format!(
                         "svc:
   {{type: mqtt, brokers: '{address}', topic: {topic}, consistency: AT_LEAST_ONCE, message_format: {format}, data_encryption: true,

@@ -18,10 +18,33 @@ use crate::wiped::Secret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Cbc,
+    /// With segments of a whole block, as SINETStream's Java library has them.
+    Cfb,
+    /// With segments of a byte, as its Python library has them.
+    Cfb8,
     Ofb,
     Ctr,
     Eax,
     Gcm,
+}
+
+impl Mode {
+    /// Whether it has a tag, which notices changes.
+    pub fn has_tag(self) -> bool {
+        matches!(self, Mode::Eax | Mode::Gcm)
+    }
+}
+
+/// How a text is made whole blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Padding {
+    None,
+    /// RFC 5652, section 6.3.
+    Pkcs7,
+    /// ISO/IEC 7816-4: a bit 1, then 0.
+    Iso7816,
+    /// ANSI X9.23: its length in the last byte.
+    X923,
 }
 
 /// The hash function inside PBKDF2's HMAC.
@@ -52,8 +75,7 @@ pub(crate) enum Encryption {
 #[derive(Debug, Clone)]
 pub(crate) struct CryptoSettings {
     pub mode: Mode,
-    /// PKCS#7 (RFC 5652, section 6.3).
-    pub padding: bool,
+    pub padding: Padding,
     /// In bytes: 16, 24 or 32.
     pub key_length: usize,
     /// Random bytes at the start of each message, of which the key is made; also there when it is not.
@@ -63,7 +85,7 @@ pub(crate) struct CryptoSettings {
     pub keys: Keys,
 }
 
-const MODES: [&str; 5] = ["CBC", "OFB", "CTR", "EAX", "GCM"];
+const MODES: [&str; 6] = ["CBC", "CFB", "OFB", "CTR", "EAX", "GCM"];
 const DEFAULT_KEY_BITS: i64 = 128;
 const DEFAULT_SALT_BYTES: i64 = 8;
 const MAX_SALT_BYTES: i64 = 1024;
@@ -137,6 +159,10 @@ impl Extractor {
         }
         let key_length = key_bits as usize / 8;
         let mode = self.mode(under);
+        let path = ["crypto", "segment_bits"];
+        if mode.is_some_and(|mode| !matches!(mode, Mode::Cfb | Mode::Cfb8)) && self.value_in(under, &path).is_some() {
+            self.warn_in(under, &path, "has no effect, since the mode is not CFB");
+        }
         let padding = self.padding(under, mode);
         let bind_topic = self.bind_topic(under, mode);
         let derivation = self.key_derivation(under);
@@ -147,7 +173,7 @@ impl Extractor {
 
     fn mode(&mut self, under: Under) -> Option<Mode> {
         let path = ["crypto", "mode"];
-        const NAMES: &str = "expected GCM, EAX, CBC, CTR or OFB";
+        const NAMES: &str = "expected GCM, EAX, CBC, CFB, CTR or OFB";
         let name = match self.text_in(under, &path) {
             Some(name) => name,
             None => {
@@ -159,15 +185,12 @@ impl Extractor {
         };
         match name.as_str() {
             "CBC" => return Some(Mode::Cbc),
+            "CFB" => return self.cfb(under),
             "OFB" => return Some(Mode::Ofb),
             "CTR" => return Some(Mode::Ctr),
             "EAX" => return Some(Mode::Eax),
             "GCM" => return Some(Mode::Gcm),
             "ECB" => self.problem_in(under, &path, &format!("ECB shows which messages are alike; {NAMES}")),
-            "CFB" => {
-                let why = "CFB is not the same in SINETStream's Java and Python libraries";
-                self.problem_in(under, &path, &format!("{why}; {NAMES}"));
-            }
             other if MODES.contains(&other.to_uppercase().as_str()) => {
                 self.problem_in(under, &path, &format!("{NAMES}, in capital letters"));
             }
@@ -176,24 +199,52 @@ impl Extractor {
         None
     }
 
-    fn padding(&mut self, under: Under, mode: Option<Mode>) -> bool {
+    /// SINETStream's libraries do not agree on the length of a segment.
+    fn cfb(&mut self, under: Under) -> Option<Mode> {
+        let path = ["crypto", "segment_bits"];
+        let bits = match self.value_in(under, &path) {
+            Some(_) => self.integer_in(under, &path, 8..=128)?,
+            None => {
+                let note = "is CFB with segments of 128 bits, as SINETStream for Java has it; SINETStream for Python has 8, \
+                            which is 'segment_bits: 8'";
+                self.warn_in(under, &["crypto", "mode"], note);
+                128
+            }
+        };
+        match bits {
+            128 => Some(Mode::Cfb),
+            8 => Some(Mode::Cfb8),
+            _ => {
+                self.problem_in(under, &path, "expected 128 (as in SINETStream for Java) or 8 (for Python)");
+                None
+            }
+        }
+    }
+
+    fn padding(&mut self, under: Under, mode: Option<Mode>) -> Padding {
         let path = ["crypto", "padding"];
         let padding = match self.text_in(under, &path).map(|name| name.to_lowercase()).as_deref() {
-            None | Some("none" | "nopadding") => false,
-            Some("pkcs7" | "pkcs7padding" | "pkcs5padding") => true,
+            None | Some("none" | "nopadding") => Padding::None,
+            Some("pkcs7" | "pkcs7padding" | "pkcs5padding") => Padding::Pkcs7,
+            Some("iso7816" | "iso7816-4padding") => Padding::Iso7816,
+            Some("x923" | "x923padding" | "x9.23padding") => Padding::X923,
             Some(_) => {
-                self.problem_in(under, &path, "expected none or pkcs7");
-                return false;
+                self.problem_in(under, &path, "expected none, pkcs7, iso7816 or x923");
+                return Padding::None;
             }
         };
         match (mode, padding) {
-            (Some(Mode::Cbc), false) => {
+            (Some(Mode::Cbc), Padding::None) => {
                 self.problem_in(under, &path, "CBC needs 'padding: pkcs7', since it encrypts whole blocks only");
             }
-            (Some(Mode::Eax | Mode::Gcm), true) => {
+            (_, Padding::None) => {}
+            (Some(Mode::Eax | Mode::Gcm), _) => {
                 self.warn_in(under, &path, "is needless with EAX and GCM, and refused by SINETStream for Java");
             }
-            _ => {}
+            (_, Padding::Iso7816 | Padding::X923) => {
+                self.warn_in(under, &path, "is understood by SINETStream for Java, but not by its Python library");
+            }
+            (_, Padding::Pkcs7) => {}
         }
         padding
     }
@@ -201,7 +252,7 @@ impl Extractor {
     fn bind_topic(&mut self, under: Under, mode: Option<Mode>) -> bool {
         let path = ["crypto", "bind_topic"];
         let bind_topic = self.flag_in(under, &path).unwrap_or(false);
-        if bind_topic && matches!(mode, Some(Mode::Cbc | Mode::Ofb | Mode::Ctr)) {
+        if bind_topic && mode.is_some_and(|mode| !mode.has_tag()) {
             self.problem_in(under, &path, "needs the mode GCM or EAX, whose tag covers the topic, too");
         }
         bind_topic

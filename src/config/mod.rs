@@ -50,7 +50,7 @@ use std::path::PathBuf;
 
 pub(crate) use broker::Broker;
 pub(crate) use brought::BroughtAlong;
-pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Prf};
+pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Padding, Prf};
 pub(crate) use login::Credentials;
 pub(crate) use login_file::LoginFile;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};

@@ -219,6 +219,7 @@ pub(crate) const CRYPTO: &[(&str, Support)] = &[
     ("algorithm", Built),
     ("key_length", Built),
     ("mode", Built),
+    ("segment_bits", Built),
     ("padding", Built),
     ("bind_topic", Built),
     ("key_derivation", Built),

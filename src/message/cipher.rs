@@ -1,4 +1,5 @@
 //! AES in the modes that SINETStream knows (NIST SP 800-38A and 800-38D; EAX: Bellare, Rogaway and Wagner), with one key.
+//! The `padding` before it has a file of its own.
 
 use std::borrow::Cow;
 
@@ -12,25 +13,25 @@ use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::aead::AeadInOut;
 use zeroize::Zeroizing;
 
-use crate::config::Mode;
+use super::padding;
+use crate::config::{Mode, Padding};
 use crate::error::{Error, Result};
 use crate::wiped::{self, LARGE, SMALL};
 
 /// Initialisation vector, nonce or first counter block.
 pub(super) const IV: usize = 16;
-const BLOCK: usize = 16;
 pub(super) const MAX_TAG: usize = 16;
 
 /// A key in use.
 pub(super) struct Cipher {
     mode: Mode,
-    padding: bool,
+    padding: Padding,
     aes: Box<dyn Aes + Send + Sync>,
 }
 
 impl Cipher {
     /// `key` has 16, 24 or 32 bytes.
-    pub fn new(mode: Mode, padding: bool, key: &[u8]) -> Result<Cipher> {
+    pub fn new(mode: Mode, padding: Padding, key: &[u8]) -> Result<Cipher> {
         // On its way to the heap the key leaves copies behind.
         let aes: Box<dyn Aes + Send + Sync> = wiped::on_the_stack::<LARGE, _>(|| match key.len() {
             16 => keyed::<Aes128>(mode, key),
@@ -43,7 +44,7 @@ impl Cipher {
 
     /// How many bytes come on top of a text at most.
     pub fn overhead(&self) -> usize {
-        MAX_TAG.max(BLOCK)
+        MAX_TAG.max(padding::BLOCK)
     }
 
     /// Encrypts what stands in `buffer` from `start` on, and appends the tag. The initialisation vector is the bytes before
@@ -54,14 +55,13 @@ impl Cipher {
     }
 
     fn sealed(&self, buffer: &mut Vec<u8>, aad: usize, start: usize, topic: Option<&str>) -> Result<()> {
-        if self.padding {
-            let rest = BLOCK - (buffer.len() - start) % BLOCK;
-            buffer.resize(buffer.len() + rest, rest as u8);
-        }
+        padding::pad(self.padding, buffer, start);
         let (head, text) = buffer.split_at_mut(start);
         let (head, iv) = (&head[aad..], last_block(head)?);
         match self.mode {
             Mode::Cbc => self.aes.cbc_encrypt(&iv, text),
+            Mode::Cfb => self.aes.cfb_encrypt(&iv, text),
+            Mode::Cfb8 => self.aes.cfb8_encrypt(&iv, text),
             Mode::Ofb => self.aes.ofb(&iv, text),
             Mode::Ctr => self.aes.ctr(&iv, text),
             Mode::Eax | Mode::Gcm => {
@@ -86,6 +86,8 @@ impl Cipher {
         let (head, iv) = (&head[aad..], last_block(head)?);
         let whole = match self.mode {
             Mode::Cbc => self.aes.cbc_decrypt(&iv, text).map(|()| text.len()),
+            Mode::Cfb => self.aes.cfb_decrypt(&iv, text).map(|()| text.len()),
+            Mode::Cfb8 => self.aes.cfb8_decrypt(&iv, text).map(|()| text.len()),
             Mode::Ofb => self.aes.ofb(&iv, text).map(|()| text.len()),
             Mode::Ctr => self.aes.ctr(&iv, text).map(|()| text.len()),
             Mode::Eax | Mode::Gcm => self.aes.open(&iv, &with_topic(head, topic), text),
@@ -100,10 +102,8 @@ impl Cipher {
             ),
             _ => invalid("it is not whole blocks"),
         })?;
-        if self.padding {
-            return unpadded(&text[..length]).ok_or_else(|| invalid("another key, or a damaged message"));
-        }
-        Ok(length)
+        padding::unpadded(self.padding, &text[..length])
+            .ok_or_else(|| invalid("another key, another padding, or a damaged message"))
     }
 }
 
@@ -123,17 +123,14 @@ fn last_block(head: &[u8]) -> Result<[u8; IV]> {
     head.last_chunk().copied().ok_or_else(|| Error::Internal("no initialisation vector".into()))
 }
 
-/// The length without PKCS#7's padding (RFC 5652, section 6.3).
-fn unpadded(text: &[u8]) -> Option<usize> {
-    let last = *text.last()?;
-    let rest = text.len().checked_sub(usize::from(last)).filter(|_| (1..=BLOCK as u8).contains(&last))?;
-    text[rest..].iter().all(|byte| *byte == last).then_some(rest)
-}
-
 /// What the modes need, for every length of key. `None`: the text has the wrong length, or the tag is wrong.
 trait Aes {
     fn cbc_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn cbc_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
+    fn cfb_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
+    fn cfb_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
+    fn cfb8_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
+    fn cfb8_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn ofb(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn ctr(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn seal(&self, nonce: &[u8; IV], aad: &[u8], text: &mut [u8]) -> Option<Vec<u8>>;
@@ -168,7 +165,7 @@ where
     let aead = match mode {
         Mode::Gcm => Aead::Gcm(Box::new(aes.clone().into())),
         Mode::Eax => Aead::Eax(Zeroizing::new(key.to_vec())),
-        Mode::Cbc | Mode::Ofb | Mode::Ctr => Aead::None,
+        Mode::Cbc | Mode::Cfb | Mode::Cfb8 | Mode::Ofb | Mode::Ctr => Aead::None,
     };
     Ok(Box::new(Keyed { aes, aead }))
 }
@@ -189,6 +186,26 @@ where
 
     fn cbc_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
         cbc::Decryptor::inner_iv_init(&self.aes, iv.into()).decrypt_blocks(blocks(text)?);
+        Some(())
+    }
+
+    fn cfb_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
+        cfb_mode::Encryptor::inner_iv_init(self.aes.clone(), iv.into()).encrypt(text);
+        Some(())
+    }
+
+    fn cfb_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
+        cfb_mode::Decryptor::inner_iv_init(self.aes.clone(), iv.into()).decrypt(text);
+        Some(())
+    }
+
+    fn cfb8_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
+        cfb8::Encryptor::inner_iv_init(self.aes.clone(), iv.into()).encrypt(text);
+        Some(())
+    }
+
+    fn cfb8_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()> {
+        cfb8::Decryptor::inner_iv_init(self.aes.clone(), iv.into()).decrypt(text);
         Some(())
     }
 
@@ -227,6 +244,33 @@ where
                 let length = text.len();
                 gcm.decrypt_inout_detached(nonce.into(), aad, text.into(), (&*tag).into()).ok().map(|()| length)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal")).collect()
+    }
+
+    /// NIST SP 800-38A, sections F.3.13 and F.3.7.
+    #[test]
+    fn cfb_gives_the_published_bytes() {
+        let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
+        let text = bytes("6bc1bee22e409f96e93d7e117393172aae2d");
+        let iv: Vec<u8> = (0..16).collect();
+        for (mode, expected) in
+            [(Mode::Cfb, "3b3fd92eb72dad20333449f8e83cfb4ac8a6"), (Mode::Cfb8, "3b79424c9c0dd436bace9e0ed4586a4f32b9")]
+        {
+            let cipher = Cipher::new(mode, Padding::None, &key).expect("a cipher");
+            let mut buffer = [iv.as_slice(), &text].concat();
+            cipher.seal(&mut buffer, 0, 16, None).expect("encrypted");
+            assert_eq!(buffer[16..], bytes(expected), "{mode:?}");
+            assert_eq!(cipher.open(&mut buffer, 0, 16, None).expect("decrypted"), text.len());
+            assert_eq!(buffer[16..], text, "{mode:?}");
         }
     }
 }

@@ -232,14 +232,20 @@ fn derive(prf: Prf, password: &[u8], salt: &[u8], iterations: u32, key: &mut [u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Mode;
+    use crate::config::{Mode, Padding};
     use crate::wiped::Secret;
 
     fn ring(budget: Duration) -> KeyRing {
         let password = Secret::new(b"secret".to_vec());
         let keys = Keys::Password { password, prf: Prf::Sha256, iterations: 1, budget };
-        let settings =
-            CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 16, salt_bytes: 8, bind_topic: false, keys };
+        let settings = CryptoSettings {
+            mode: Mode::Gcm,
+            padding: Padding::None,
+            key_length: 16,
+            salt_bytes: 8,
+            bind_topic: false,
+            keys,
+        };
         KeyRing::new(&settings).unwrap()
     }
 

@@ -7,6 +7,7 @@ mod cipher;
 mod compress;
 mod keys;
 mod packet;
+mod padding;
 mod plugin;
 
 use bytes::Bytes;

@@ -227,6 +227,8 @@ fn encryption(settings: &Settings) -> String {
     };
     let mode = match aes.mode {
         Mode::Cbc => "CBC",
+        Mode::Cfb => "CFB",
+        Mode::Cfb8 => "CFB8",
         Mode::Ofb => "OFB",
         Mode::Ctr => "CTR",
         Mode::Eax => "EAX",
@@ -239,9 +241,9 @@ fn encryption(settings: &Settings) -> String {
             format!("with a key, version {}", versions.join(", "))
         }
     };
-    let changes = match aes.mode {
-        Mode::Eax | Mode::Gcm => "",
-        Mode::Cbc | Mode::Ofb | Mode::Ctr => "; changes on the way are not noticed, as they are with GCM",
+    let changes = match aes.mode.has_tag() {
+        true => "",
+        false => "; changes on the way are not noticed, as they are with GCM",
     };
     let bound = if aes.bind_topic { ", bound to the topic" } else { "" };
     format!("AES-{}-{mode}, {key}{bound}{changes}", aes.key_length * 8)
