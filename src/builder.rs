@@ -131,6 +131,28 @@ macro_rules! common_setters {
             self
         }
 
+        /// What gives the login, in place of `username_pw`: it is asked before each attempt to connect, so that a token that
+        /// expires, or a password that changes, is always one of now. It runs on a thread where it may block, for
+        /// `connect.connection_timeout` at most; an error of its is a failed attempt like a broker that can't be reached.
+        ///
+        /// ```no_run
+        /// use sinetstream::{Login, MessageWriter};
+        ///
+        /// # fn new_token() -> std::io::Result<String> { Ok(String::new()) }
+        /// let writer = MessageWriter::<str>::builder()
+        ///     .service("service-mqtt-password")
+        ///     .login_with(|| Ok(Login::new("user01", new_token()?)))
+        ///     .open()?;
+        /// # Ok::<(), sinetstream::Error>(())
+        /// ```
+        pub fn login_with(
+            mut self,
+            login: impl Fn() -> std::result::Result<crate::Login, crate::BoxError> + Send + Sync + 'static,
+        ) -> Self {
+            self.request.brought.login = Some(crate::config::LoginSource::new(login));
+            self
+        }
+
         /// Is called with every change of the connection, in order, from the client's own task: it must return quickly
         /// and must not call a method that blocks.
         pub fn on_connection_event(

@@ -60,6 +60,7 @@ mod wiped;
 mod writer;
 
 pub use builder::ClientName;
+pub use config::Login;
 pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};

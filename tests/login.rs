@@ -3,13 +3,16 @@
 mod common;
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use common::broker::{Broker, USERS};
+use common::proxy::Proxy;
 use common::scripted::Scripted;
-use common::{next, raw, reader, within, writer};
+use common::{eventually, next, quickly, raw, reader, told, within, writer};
 use sinetstream::config::{Map, Value};
-use sinetstream::{Error, MessageReader, MessageWriter, Result};
+use sinetstream::{BoxError, Consistency, Error, Login, MessageReader, MessageWriter, MessageWriterBuilder, Result};
 
 /// With a user name and a password, over TLS (with the run's authority) or without.
 fn parameters(broker: &Broker, tls: bool, login: Option<(&str, &str)>) -> Map {
@@ -250,4 +253,88 @@ fn a_closed_connection_is_not_taken_for_a_refused_login() {
         writer::<str>(&address, "t").parameter("username_pw", common::login("me", "pw")).open().map(drop)
     });
     assert!(matches!(result, Err(Error::Connection { .. })), "{result:?}");
+}
+
+/// A writer that comes back quickly, whose login is given by the program.
+fn given(
+    address: &str,
+    login: impl Fn() -> std::result::Result<Login, BoxError> + Send + Sync + 'static,
+) -> MessageWriterBuilder<str> {
+    let connect = [("automatic_reconnect", true.into()), ("connection_timeout", Value::from(10))];
+    let builder = common::writer(address, "t").consistency(Consistency::AtLeastOnce);
+    builder.parameter("connect", connect).parameter("reconnect_delay", quickly()).login_with(login)
+}
+
+#[test]
+fn a_program_gives_a_login_of_now_for_each_connection() {
+    let broker = Broker::start();
+    let proxy =
+        Proxy::start(broker.login_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port"));
+    let password = Arc::new(Mutex::new("user01-pass".to_owned()));
+    let (asked, given_now) = (Arc::new(AtomicUsize::new(0)), password.clone());
+    let count = asked.clone();
+    let login = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(Login::new("user01", given_now.lock().expect("the password").clone()))
+    };
+    // What the configuration says does not count beside it.
+    let builder = given(&proxy.address(), login).parameter("username_pw", common::login("user01", "wrong"));
+    let writer = builder.open().expect("writer");
+    writer.write("before").expect("write");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    *password.lock().expect("the password") = "renewed".into();
+    broker.change_password("user01", "renewed");
+    broker.reload();
+    proxy.cut();
+    writer.write("after").expect("write");
+    assert!(asked.load(Ordering::Relaxed) > 1);
+    // A login that is refused is final, whoever gives it.
+    *password.lock().expect("the password") = "wrong".into();
+    proxy.cut();
+    eventually("the login is refused", || writer.write("refused").is_err());
+    told(writer.write("refused"), "Authentication", &["127.0.0.1"]);
+}
+
+#[test]
+fn a_login_that_can_t_be_had_is_a_failed_attempt() {
+    let broker = Broker::start();
+    let address = broker.login_address();
+    let opened = given(&address, || Err("the vault is sealed".into())).open();
+    told(opened, "Connection", &["gave no login", "the vault is sealed"]);
+    let opened = given(&address, || panic!("defect")).open();
+    told(opened, "Connection", &["gave no login", "panicked"]);
+    told(given(&address, || Ok(Login::token("t"))).open(), "Connection", &["gave no login", "MQTT 5"]);
+    told(given(&address, || Ok(Login::new("a\0b", "t"))).open(), "Connection", &["gave no login", "control"]);
+    // As long as the opening may try, the login may come late.
+    let left = AtomicUsize::new(3);
+    let login = move || match left.fetch_sub(1, Ordering::Relaxed) {
+        1 => Ok(Login::new("user01", "user01-pass")),
+        _ => Err("not yet".into()),
+    };
+    let connect = [("retry_first", Value::from(600))];
+    given(&address, login).parameter("connect", connect).open().expect("writer").close().expect("close");
+}
+
+#[test]
+fn a_login_that_never_comes_takes_no_longer_than_a_connection_and_no_close() {
+    let broker = Broker::start();
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let never = move || {
+        let _ = held.lock().expect("the channel").recv();
+        Err("too late".into())
+    };
+    let builder = given(&broker.login_address(), never).parameter("connect", common::connection_timeout(0.2));
+    told(builder.open(), "Connection", &["no login within 200 ms"]);
+    drop(release);
+}
+
+#[test]
+fn a_login_that_the_program_gives_is_told_to_go_in_the_clear() {
+    let opened = common::writer::<str>("192.0.2.1:1883", "t").parameter("require_tls", true);
+    told(
+        opened.login_with(|| Ok(Login::new("u", "p"))).open(),
+        "InvalidConfiguration",
+        &["the password", "without TLS"],
+    );
 }

@@ -57,10 +57,10 @@ impl Extractor {
                 let inside = [inside].into_iter().filter(|inside| !inside.is_empty()).collect::<Vec<_>>();
                 let place = self.parameters.get(name).map(|entry| self.parameters.place_of(entry, &inside));
                 let what = if name == "ws_options" { "what they say" } else { "the password" };
+                let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
                 self.parameters.warnings.push(format!(
-                    "{}: {what} goes to {broker} without TLS, where anybody on the way can read it: set 'tls', and \
-                     'require_tls: true' to make this an error",
-                    place.unwrap_or_default()
+                    "{place}{what} goes to {broker} without TLS, where anybody on the way can read it: set 'tls', and \
+                     'require_tls: true' to make this an error"
                 ));
                 return;
             }

@@ -17,6 +17,7 @@ mod http;
 mod layers;
 mod login;
 mod login_file;
+mod login_source;
 mod lost;
 mod message;
 mod mqtt;
@@ -53,6 +54,8 @@ pub(crate) use brought::BroughtAlong;
 pub(crate) use crypto::{CryptoSettings, Encryption, Keys, Mode, Padding, Prf};
 pub(crate) use login::Credentials;
 pub(crate) use login_file::LoginFile;
+pub use login_source::Login;
+pub(crate) use login_source::LoginSource;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
 pub(crate) use outbox::{AcceptedBy, OutboxSettings, SyncRule};
@@ -269,6 +272,7 @@ pub(crate) fn load(request: &Request) -> Result<Settings> {
         _ => None,
     };
     let mut settings = settings::extract(parameters, service, request)?;
-    settings.login_file = login_file.map(|file| file.for_version(settings.version));
+    settings.login_file =
+        login_file.filter(|_| settings.login_source.is_none()).map(|file| file.for_version(settings.version));
     Ok(settings)
 }

@@ -7,6 +7,7 @@ use super::extractor::Extractor;
 use super::layers::Parameters;
 use super::login::Credentials;
 use super::login_file::LoginFile;
+use super::login_source::LoginSource;
 use super::message::MessageSettings;
 use super::mqtt::ConnectProperties;
 use super::outbox::OutboxSettings;
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub credentials: Option<Credentials>,
     /// Where the login can be read again.
     pub login_file: Option<LoginFile>,
+    /// What gives the login, which is asked before each attempt to connect.
+    pub login_source: Option<LoginSource>,
     /// A writer has one topic name, a reader one or more topic filters.
     pub topics: Vec<String>,
     pub client_id: String,
@@ -136,8 +139,9 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let version = take.version();
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
-    let credentials = take.credentials(version);
+    let credentials = take.credentials(version).filter(|_| request.brought.login.is_none());
     let secret = match &credentials {
+        _ if request.brought.login.is_some() => Some(("", "")),
         Some(Credentials { password: Some(_), .. }) => Some(("username_pw", "password")),
         _ if connect_properties.auth_data.is_some() => Some(("auth_data", "")),
         _ => web_socket.as_ref().filter(|settings| settings.may_hold_secrets()).map(|_| ("ws_options", "headers")),
@@ -151,6 +155,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         web_socket,
         credentials,
         login_file: None,
+        login_source: request.brought.login.clone(),
         topics: take.topics(plugged.is_none()),
         client_id: client_id.unwrap_or_else(|| new_client_id(version)),
         consistency,

@@ -13,10 +13,11 @@ use zeroize::Zeroizing;
 
 use super::batch::Batch;
 use super::events::{self, EventQueue};
+use super::login::LoginDesk;
 use super::packing::{self, Records};
 use super::{paths, signals, stores, tree};
 use crate::config::{
-    self, Algorithm, BroughtAlong, ConfigText, Encryption, Map, Request, Role, Settings, Value, WillSerializer,
+    self, Algorithm, BroughtAlong, ConfigText, Encryption, Login, Map, Request, Role, Settings, Value, WillSerializer,
 };
 use crate::error::{Error, Result};
 use crate::lock::lock;
@@ -63,6 +64,8 @@ pub(super) struct JavaClient {
     /// What Java has yet to hear the end of.
     pending: Mutex<Pending>,
     events: Arc<EventQueue>,
+    /// Where the program is asked for logins.
+    logins: Arc<LoginDesk>,
     /// Events that Java could not take.
     untold: Mutex<Vec<u8>>,
     /// What wakes Java when messages arrive, if it asked for that.
@@ -158,6 +161,7 @@ impl JavaClient {
             _ => Err(Error::Internal(format!("the options have no {name}"))),
         };
         let flag = |name: &str| options.get(name) == Some(&Value::Bool(true));
+        let logins = Arc::new(LoginDesk::default());
         let request = Request {
             role,
             user_dir: paths::folder(options.get("user_dir"), std::env::current_dir().ok()).unwrap_or_default(),
@@ -173,6 +177,7 @@ impl JavaClient {
                 value_types: names("value_types")?,
                 compressions: names("compressions")?,
                 service_types: names("service_types")?,
+                login: flag("login").then(|| logins.source()),
                 ciphers: flag("ciphers"),
                 key_stores: true,
                 serializers: true,
@@ -188,13 +193,37 @@ impl JavaClient {
             untold: Mutex::default(),
             arrival: Mutex::default(),
             handle: OnceLock::new(),
+            logins,
         })
     }
 
     /// What Java will know this client by.
     pub fn named(self, handle: i64) -> JavaClient {
         let _ = self.handle.set(handle);
+        self.logins.named(handle);
         self
+    }
+
+    /// The program gives a login: a tree with `username`, if there is one, and `password`, or with the `problem` that it has.
+    pub fn login(&self, answer: &[u8]) -> Result<()> {
+        let answer = Zeroizing::new(tree::decode(answer)?);
+        let Value::Map(answer) = &*answer else {
+            return Err(Error::Internal("the login is not a map".into()));
+        };
+        let text = |name: &str| match answer.get(name) {
+            Some(Value::Str(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let password = match answer.get("password") {
+            Some(Value::Bytes(password)) => password.clone(),
+            _ => Vec::new(),
+        };
+        self.logins.answer(match (text("problem"), text("username")) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(username)) => Ok(Login::new(username, password)),
+            (None, None) => Ok(Login::token(password)),
+        });
+        Ok(())
     }
 
     fn waker(&self, what: i64) -> Waker {
@@ -471,6 +500,7 @@ impl JavaClient {
     /// The handle is gone: nobody may wait on.
     pub fn released(&self) {
         self.events.close();
+        self.logins.close();
     }
 
     pub fn last_message(&self) -> Result<Option<Bytes>> {

@@ -16,6 +16,7 @@ mod client;
 mod events;
 mod failure;
 mod handles;
+mod login;
 mod packing;
 mod paths;
 mod plugin;
@@ -168,6 +169,19 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_connect<'a
         let material = if key_material.is_null() { None } else { Some(to_vec(env, &key_material)?.into()) };
         let plugin = JavaPlugin::of(env, &stages)?;
         on(handle, |client| Ok(client.connect(material, plugin)?))
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_login<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    handle: jlong,
+    answer: JByteArray<'a>,
+) {
+    export(&mut env, &native, |env| {
+        let answer = Zeroizing::new(to_vec(env, &answer)?);
+        on(handle, |client| Ok(client.login(&answer)?))
     })
 }
 

@@ -13,6 +13,8 @@ use crate::lock::lock;
 pub(super) const NEWS: i64 = 0;
 /// Messages can be read.
 pub(super) const MESSAGES: i64 = -1;
+/// The program is asked for a login.
+pub(super) const LOGIN: i64 = i64::MIN;
 
 /// One thing at one client that somebody in Java waits for.
 struct Signal {

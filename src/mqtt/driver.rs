@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::{Backoff, STABLE};
 use super::connect::{self, Opened, Refused};
@@ -18,7 +19,7 @@ use super::state::ConnectionEvent;
 use super::steps::Steps;
 use super::suspicion::Suspicion;
 use crate::config::{Credentials, Version};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 
 /// Runs a client from its opening to its end.
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
@@ -64,6 +65,8 @@ struct Driver<'a> {
     tried_for_close: bool,
     /// The login, as it was read the last time.
     credentials: Option<Credentials>,
+    /// The program is asked for a login, perhaps since an earlier attempt.
+    login_asked: Option<JoinHandle<Result<Credentials>>>,
     /// For a broker that refuses the login.
     for_login: Patience,
     suspicion: Suspicion,
@@ -93,6 +96,7 @@ impl<'a> Driver<'a> {
             last_failure: Instant::now(),
             tried_for_close: false,
             credentials: plan.connect.credentials.clone(),
+            login_asked: None,
             for_login: Patience::new(plan.retry_login),
             suspicion: Suspicion::default(),
         }
@@ -165,11 +169,11 @@ impl<'a> Driver<'a> {
         let mut failures = Vec::new();
         for broker in 0..self.plan.brokers.len() {
             self.broker = broker;
-            let connect = Connect { credentials: self.credentials.clone(), ..self.plan.connect.clone() };
+            let shared = self.shared;
             let opened = tokio::select! {
                 biased;
-                opened = leftover::open(self.plan, &connect, &self.plan.brokers[broker]) => opened,
-                () = self.shared.closing() => return Ok(First::Ended(Err(Closed))),
+                opened = self.first_attempt() => opened,
+                () = shared.closing() => return Ok(First::Ended(Err(Closed))),
             };
             let failure = match opened {
                 Ok(opened) => match self.serve(opened).await {
@@ -188,6 +192,32 @@ impl<'a> Driver<'a> {
             failures.push(failure);
         }
         Ok(First::Failed(all_failed(failures)))
+    }
+
+    async fn first_attempt(&mut self) -> std::result::Result<Box<Opened>, Refused> {
+        self.renew_login().await.map_err(Refused::ForNow)?;
+        let connect = Connect { credentials: self.credentials.clone(), ..self.plan.connect.clone() };
+        leftover::open(self.plan, &connect, &self.plan.brokers[self.broker]).await
+    }
+
+    /// Asks the program for a login, if it gives them, within the time that a connection may take.
+    async fn renew_login(&mut self) -> Result<()> {
+        let Some(source) = self.plan.login_source.clone() else { return Ok(()) };
+        let (version, most) = (self.plan.connect.version, self.plan.connection_timeout);
+        let asked = || tokio::task::spawn_blocking(move || source.ask(version));
+        let answer = timeout(most, self.login_asked.get_or_insert_with(asked)).await;
+        if answer.is_ok() {
+            self.login_asked = None;
+        }
+        self.credentials = Some(match answer {
+            Ok(Ok(login)) => login?,
+            Ok(Err(_)) => return Err(Error::connection("the program gave no login: its function has panicked")),
+            Err(_) => {
+                let message = format!("the program gave no login within {} ms", most.as_millis());
+                return Err(Error::Connection { message, cause: Cause::TimedOut, delivery: None });
+            }
+        });
+        Ok(())
     }
 
     /// Serves a connection until the client is closed or the connection is lost.
@@ -320,6 +350,10 @@ impl<'a> Driver<'a> {
     }
 
     async fn attempt(&mut self) -> std::result::Result<Box<Opened>, Refused> {
+        if let Err(error) = self.renew_login().await {
+            self.hindered(&error);
+            return Err(Refused::ForNow(error));
+        }
         let mut connect = self.plan.connect.clone();
         connect.client_id = self.shared.client_id().to_owned();
         connect.credentials.clone_from(&self.credentials);
@@ -353,7 +387,7 @@ fn all_failed(mut failures: Vec<Error>) -> Error {
     {
         return only;
     }
-    let cause = failures.iter().rev().find_map(Error::cause).unwrap_or(crate::error::Cause::Other);
+    let cause = failures.iter().rev().find_map(Error::cause).unwrap_or(Cause::Other);
     let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
     Error::Connection { message: messages.join("; "), cause, delivery: None }
 }

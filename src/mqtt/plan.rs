@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::link::{Dialer, Network, Tls};
 use super::protocol::{Connect, Will};
 use super::runtime::Runtime;
-use crate::config::{Broker, Consistency, LoginFile, Role, Settings, WebSocketSettings};
+use crate::config::{Broker, Consistency, LoginFile, LoginSource, Role, Settings, WebSocketSettings};
 use crate::error::Result;
 use crate::material::KeyMaterial;
 
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub connect: Connect,
     /// Where the login can be read again.
     pub login_file: Option<LoginFile>,
+    /// What gives it anew.
+    pub login_source: Option<LoginSource>,
     pub connection_timeout: Duration,
     /// What a reader subscribes to; empty for a writer.
     pub topics: Vec<String>,
@@ -74,6 +76,7 @@ impl Plan {
                 properties: settings.connect_properties.clone(),
             },
             login_file: settings.login_file.clone(),
+            login_source: settings.login_source.clone(),
             connection_timeout: settings.connection_timeout,
             topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
             qos: settings.consistency,

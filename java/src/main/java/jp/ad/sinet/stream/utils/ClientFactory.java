@@ -6,11 +6,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Options;
@@ -25,6 +27,7 @@ abstract class ClientFactory {
     private final ValueType valueType;
     private final Boolean userDataOnly;
     private final ConnectionListener connectionListener;
+    private final Callable<Login> login;
     private final Executor executor;
     private final Boolean daemon;
     private final Boolean jmx;
@@ -51,6 +54,7 @@ abstract class ClientFactory {
         valueType = builder.valueType;
         userDataOnly = builder.userDataOnly;
         connectionListener = builder.connectionListener;
+        login = builder.login;
         executor = builder.executor;
         daemon = Boolean.TRUE.equals(builder.daemon);
         jmx = Boolean.TRUE.equals(builder.jmx);
@@ -75,6 +79,7 @@ abstract class ClientFactory {
                 .configFile(configFile)
                 .noConfig(noConfig)
                 .connectionListener(connectionListener)
+                .login(login)
                 .daemon(daemon)
                 .jmx(jmx)
                 .valueClass(valueClass)

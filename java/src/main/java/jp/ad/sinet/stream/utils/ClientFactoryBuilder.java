@@ -6,10 +6,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.NoConfigException;
 import jp.ad.sinet.stream.api.ValueType;
 
@@ -28,6 +30,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     ValueType valueType;
     Boolean userDataOnly;
     ConnectionListener connectionListener;
+    Callable<Login> login;
     Executor executor;
     Boolean daemon;
     Boolean jmx;
@@ -154,6 +157,20 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      */
     public B connectionListener(ConnectionListener connectionListener) {
         this.connectionListener = connectionListener;
+        return self();
+    }
+
+    /**
+     * Sets what gives the login, in place of {@code username_pw}: it is asked before each attempt to connect, so that a token that
+     * expires, or a password that changes, is always one of now. It runs on one of the threads for callbacks, where it may block
+     * for {@code connect.connection_timeout}; what it throws is a failed attempt, as if the broker could not be reached. A login
+     * that the broker refuses is an AuthenticationException all the same.
+     *
+     * @param login for instance {@code () -> Login.of("user01", vault.newToken())}; null: the configuration has the login
+     * @return this builder
+     */
+    public B login(Callable<Login> login) {
+        this.login = login;
         return self();
     }
 
@@ -350,7 +367,8 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
         return name + "(type=" + type + ", service=" + service + ", consistency=" + consistency + ", clientId=" + clientId
                 + ", valueType=" + (valueType == null ? null : valueType.getName()) + ", userDataOnly=" + userDataOnly
                 + ", dataCompression=" + dataCompression + ", dataEncryption=" + dataEncryption + ", parameters="
-                + parameters.keySet() + ", connectionListener=" + (connectionListener == null ? null : "set") + ", noConfig="
+                + parameters.keySet() + ", connectionListener=" + (connectionListener == null ? null : "set")
+                + ", login=" + (login == null ? null : "set") + ", noConfig="
                 + noConfig + ", configFile=" + configFile + ", configName=" + configName + ", authFile=" + authFile
                 + ", privKeyFile=" + privKeyFile + own + ")";
     }

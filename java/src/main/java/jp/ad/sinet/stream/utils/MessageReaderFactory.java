@@ -10,12 +10,14 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.Deserializer;
+import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
@@ -250,6 +252,11 @@ public class MessageReaderFactory<T> extends ClientFactory {
         @Override
         public MessageReaderFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
             return super.connectionListener(connectionListener);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> login(Callable<Login> login) {
+            return super.login(login);
         }
 
         @Override

@@ -7,11 +7,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
+import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.ValueType;
@@ -197,6 +199,11 @@ public class MessageWriterFactory<T> extends ClientFactory {
         @Override
         public MessageWriterFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
             return super.connectionListener(connectionListener);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> login(Callable<Login> login) {
+            return super.login(login);
         }
 
         @Override

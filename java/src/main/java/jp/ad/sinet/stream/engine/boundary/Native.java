@@ -84,6 +84,9 @@ public final class Native {
     /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}; {@code stages} may be null. */
     static native void connect(long handle, byte[] keyMaterial, PluginStages stages);
 
+    /** The program's login: a tree, see {@link LoginSource}. */
+    static native void login(long handle, byte[] answer);
+
     /**
      * Waits until something has changed at any client, without a limit of time: handles, each with what has changed there (a
      * ticket, or one of the constants of {@code Waiters}). Empty after {@link #interruptChanges}.

@@ -7,10 +7,12 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
+import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.api.valuetype.ValueTypeFactory;
@@ -35,6 +37,7 @@ public final class Options {
     private final String role;
     private boolean anyValueType;
     private ConnectionListener connectionListener;
+    private Callable<Login> login;
     private Executor executor;
     private boolean daemon;
     private boolean jmx;
@@ -173,6 +176,21 @@ public final class Options {
     }
 
     /**
+     * Sets what gives the login.
+     *
+     * @param source is asked before each attempt to connect; null: the configuration has the login
+     * @return this
+     */
+    public Options login(Callable<Login> source) {
+        login = source;
+        return this;
+    }
+
+    Callable<Login> login() {
+        return login;
+    }
+
+    /**
      * Sets where callbacks of an asynchronous client run.
      *
      * @param where the executor; null for the client's own thread
@@ -294,6 +312,7 @@ public final class Options {
         }
         Map<String, Object> all = new LinkedHashMap<>(root);
         all.put("fields", fields);
+        all.put("login", login != null);
         all.put("value_types", names);
         all.put("compressions", Plugins.names(CompressionProvider.class, CompressionProvider::getName));
         all.put("service_types", serviceTypes());

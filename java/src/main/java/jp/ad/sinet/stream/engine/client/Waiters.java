@@ -15,15 +15,25 @@ public final class Waiters {
     /** Messages can be read. */
     static final long MESSAGES = -1;
 
+    /** The program is asked for a login. */
+    static final long LOGIN = Long.MIN_VALUE;
+
     private static final long END_MILLIS = 1000;
 
     private final Map<Long, Waiter> waiting = new ConcurrentHashMap<>();
     private final AtomicLong lastUnnamed = new AtomicLong(MESSAGES);
     private final Runnable pump;
+    private final Runnable login;
 
     /** {@code pump}: returns at once. */
     public Waiters(Runnable pump) {
+        this(pump, () -> { });
+    }
+
+    /** {@code login}: has the program give a login; returns at once. */
+    Waiters(Runnable pump, Runnable login) {
         this.pump = pump;
+        this.login = login;
     }
 
     /** The calling thread waits for this from now on, until {@link #end}. It comes before the look at what is waited for. */
@@ -46,6 +56,10 @@ public final class Waiters {
     void changed(long what) {
         if (what == NEWS) {
             news();
+            return;
+        }
+        if (what == LOGIN) {
+            login.run();
             return;
         }
         Waiter waiter = waiting.get(what);

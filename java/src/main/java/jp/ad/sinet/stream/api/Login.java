@@ -1,0 +1,73 @@
+package jp.ad.sinet.stream.api;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+
+/**
+ * A user name and password for the broker, as a program gives them with {@code login} of the builders. Immutable;
+ * {@link #toString} hides both.
+ */
+public final class Login {
+    private final String username;
+    private final byte[] password;
+
+    private Login(String username, byte[] password) {
+        this.username = username;
+        this.password = password;
+    }
+
+    /**
+     * A user name and a password.
+     *
+     * @param username the name
+     * @param password the password, which goes to the broker in UTF-8
+     * @return the login
+     */
+    public static Login of(String username, String password) {
+        return of(username, password.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /**
+     * A user name and a password.
+     *
+     * @param username the name
+     * @param password the password; the array is copied
+     * @return the login
+     */
+    public static Login of(String username, byte[] password) {
+        return new Login(Objects.requireNonNull(username, "username"), password.clone());
+    }
+
+    /**
+     * A password, or token, without a user name, which MQTT 5 allows.
+     *
+     * @param token the token, which goes to the broker in UTF-8
+     * @return the login
+     */
+    public static Login token(String token) {
+        return new Login(null, token.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /**
+     * Returns the user name.
+     *
+     * @return the name, or null when there is none
+     */
+    public String getUsername() {
+        return username;
+    }
+
+    /**
+     * Returns the password.
+     *
+     * @return a copy of it
+     */
+    public byte[] getPassword() {
+        return password.clone();
+    }
+
+    @Override
+    public String toString() {
+        return "Login";
+    }
+}

@@ -1,0 +1,73 @@
+//! A login that the program gives anew for each attempt to connect: a token that expires, a password from a vault.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::login::Credentials;
+use crate::BoxError;
+use crate::error::{Error, Result};
+use crate::terms::Version;
+use crate::wiped::Secret;
+
+/// Bytes of a name or a password (MQTT 3.1.1 and 5, section 1.5).
+const MOST: usize = u16::MAX as usize;
+
+/// A user name and password for the broker. `Debug` hides both, and dropping it wipes the password.
+#[derive(Clone)]
+pub struct Login(Credentials);
+
+impl Login {
+    /// A user name and password.
+    pub fn new(username: impl Into<String>, password: impl Into<Vec<u8>>) -> Login {
+        Login(Credentials { username: Some(username.into()), password: Some(Secret::new(password.into())) })
+    }
+
+    /// A password, or token, without a user name, which MQTT 5 allows.
+    pub fn token(password: impl Into<Vec<u8>>) -> Login {
+        Login(Credentials { username: None, password: Some(Secret::new(password.into())) })
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+type Give = dyn Fn() -> std::result::Result<Login, BoxError> + Send + Sync;
+
+/// The program's function that gives it.
+#[derive(Clone)]
+pub(crate) struct LoginSource(Arc<Give>);
+
+impl LoginSource {
+    pub fn new(give: impl Fn() -> std::result::Result<Login, BoxError> + Send + Sync + 'static) -> LoginSource {
+        LoginSource(Arc::new(give))
+    }
+
+    /// Asks the program, which may take its time.
+    pub fn ask(&self, version: Version) -> Result<Credentials> {
+        let problem = |what: &str| Err(Error::connection(format!("the program gave no login: {what}")));
+        let Login(credentials) = match (self.0)() {
+            Ok(login) => login,
+            Err(error) => return problem(&error.to_string()),
+        };
+        let Credentials { username, password } = &credentials;
+        if username.is_none() && version != Version::V5 {
+            return problem("a password without a user name needs MQTT 5");
+        }
+        if username.as_ref().is_some_and(|name| name.len() > MOST || name.contains(char::is_control)) {
+            return problem("the user name is longer than 65535 bytes, or has control characters");
+        }
+        if password.as_ref().is_some_and(|password| password.bytes().len() > MOST) {
+            return problem("the password is longer than 65535 bytes, which MQTT can't carry");
+        }
+        Ok(credentials)
+    }
+}
+
+impl fmt::Debug for LoginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginSource")
+    }
+}
