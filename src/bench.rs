@@ -11,6 +11,7 @@ use crate::config::{
 };
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoder};
+use crate::mqtt::Earlier;
 use crate::mqtt::ValueSize;
 use crate::mqtt::protocol::{Limits, Packet, Publish, Reason};
 use crate::mqtt::session::{Hearer, Room, Session, Submission};
@@ -97,8 +98,13 @@ impl Connected {
             };
             let deadline = self.now + Duration::from_secs(60);
             let _ = self.session.outgoing.room.try_take(payload.len());
-            let submission =
-                Submission { publish, size: ValueSize::same(payload.len()), hearer: Hearer::Nobody, deadline };
+            let submission = Submission {
+                publish,
+                earlier: Earlier::Nothing,
+                size: ValueSize::same(payload.len()),
+                hearer: Hearer::Nobody,
+                deadline,
+            };
             self.session.publish(submission, self.now);
         }
         let bytes = self.session.output.take().iter().map(Bytes::len).sum();

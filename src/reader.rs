@@ -40,7 +40,7 @@ impl RawReader {
         let decoder = Decoder::new(&settings.message, plugin)?;
         let counters = Arc::new(Counters::new());
         let listener = Some(counting_the_end(counters.clone(), listener));
-        let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener)?;
+        let client = Client::start(&settings, Role::Reader, message::will(&settings)?, material, listener, None)?;
         settings.forget_key();
         Ok(RawReader { settings, counters, client, decoder })
     }

@@ -46,12 +46,12 @@ impl RawWriter {
     ) -> Result<RawWriter> {
         let encoder = Encoder::new(&settings.message, settings.written_topic(), plugin)?;
         let will = message::will(&settings)?;
-        let connect = |listener| Client::start(&settings, Role::Writer, will, material, listener);
+        let connect = |listener, kept| Client::start(&settings, Role::Writer, will, material, listener, kept);
         let counters = Arc::new(Counters::new());
         let (outbox, client) = match &settings.outbox {
-            None => (None, Arc::new(connect(listener)?)),
+            None => (None, Arc::new(connect(listener, None)?)),
             Some(of) => {
-                let connect = |listener| connect(Some(listener));
+                let connect = |listener, kept| connect(Some(listener), kept);
                 let (outbox, client) = Outbox::start(of, &settings, counters.clone(), listener, connect)?;
                 (Some(outbox), client)
             }

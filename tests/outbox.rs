@@ -134,6 +134,98 @@ fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
     assert!(proxy.connections() > 40, "{}", proxy.connections());
 }
 
+/// A writer whose session at the broker outlives it.
+fn exact(address: &str, outbox: Value) -> MessageWriterBuilder<str> {
+    writer(address, outbox).consistency(Consistency::ExactlyOnce).parameter("clean_session", false)
+}
+
+/// Not a test by itself: the process that is killed at QoS 2.
+#[test]
+fn exact_child() {
+    let Ok(directory) = std::env::var("OUTBOX_EXACT") else { return };
+    let (address, run) = (std::env::var("ADDRESS").expect("ADDRESS"), std::env::var("RUN").expect("RUN"));
+    let writer = loop {
+        // The network may be cut just then.
+        match exact(&address, outbox(Path::new(&directory), "disk", &[])).open() {
+            Ok(writer) => break writer,
+            Err(Error::Connection { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for number in 0u64.. {
+        let value = format!("{run}-{number}");
+        writer.write(&value).expect("write");
+        println!("accepted {value}");
+    }
+}
+
+/// Run and number of a value.
+fn place(value: &str) -> (u32, u64) {
+    let (run, number) = value.split_once('-').expect("run and number");
+    (run.parse().expect("a run"), number.parse().expect("a number"))
+}
+
+#[test]
+fn what_was_accepted_at_qos_2_arrives_once_whenever_the_process_dies() {
+    let kills: u32 = std::env::var("OUTBOX_KILLS").map_or(40, |kills| kills.parse().expect("a number"));
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = common::reader::<String>(&broker.plain_address(), TOPIC).consistency(Consistency::ExactlyOnce);
+    let reader = reader.open().expect("reader");
+    let mut accepted = Vec::new();
+    let seed = std::env::var("OUTBOX_SEED").map_or(1, |seed| seed.parse().expect("a number"));
+    let mut random = fastrand::Rng::with_seed(seed);
+    let found = std::thread::scope(|scope| {
+        let found = scope.spawn(|| {
+            let mut found = Vec::new();
+            loop {
+                let value = next(&reader).into_value();
+                if value == "end" {
+                    return found;
+                }
+                found.push(value);
+            }
+        });
+        for run in 0..kills {
+            let run = run.to_string();
+            let directory = folder.path().to_str().expect("UTF-8");
+            let variables = [("OUTBOX_EXACT", directory), ("ADDRESS", &proxy.address()), ("RUN", &run)];
+            let (mut child, output) = child("exact_child", &variables);
+            let last = accepted.len() + random.usize(1..100);
+            let mut is_killed = false;
+            for line in output.lines() {
+                let line = line.expect("a line");
+                let Some(value) = line.strip_prefix("accepted ") else { continue };
+                accepted.push(value.to_owned());
+                if accepted.len() >= last && !is_killed {
+                    // Some die while they write, others between the packets of a handshake.
+                    std::thread::sleep(std::time::Duration::from_micros(random.u64(0..5000)));
+                    child.kill().expect("SIGKILL");
+                    is_killed = true;
+                } else if random.u8(0..30) == 0 {
+                    proxy.cut();
+                }
+            }
+            child.wait().expect("the child's end");
+            assert!(is_killed, "{run} has ended by itself");
+        }
+        // The one that comes after them sends what they have left.
+        let last = exact(&proxy.address(), outbox(folder.path(), "broker", &[])).open().expect("writer");
+        last.write("end").expect("write");
+        last.close().expect("close");
+        found.join().expect("the reader")
+    });
+    let places: Vec<(u32, u64)> = found.iter().map(|value| place(value)).collect();
+    if let Some(at) = places.windows(2).position(|pair| pair[0] >= pair[1]) {
+        let around = &places[at.saturating_sub(40)..places.len().min(at + 40)];
+        panic!("{:?} came after {:?}: doubled, or out of its order, in {around:?}", places[at + 1], places[at]);
+    }
+    let missing = accepted.iter().find(|value| places.binary_search(&place(value)).is_err());
+    assert_eq!(missing, None, "of {} accepted and {} found", accepted.len(), found.len());
+    assert!(proxy.connections() > kills as usize, "{}", proxy.connections());
+}
+
 /// Not a test by itself: the process that has a directory. It ends with its input.
 #[test]
 fn holding_child() {
@@ -550,7 +642,6 @@ fn a_wrong_configuration_is_told() {
     };
     let named = || base().client_id("sensor");
     wrong(named(), &["'outbox'", "AT_LEAST_ONCE", "AT_MOST_ONCE"]);
-    wrong(named().consistency(Consistency::ExactlyOnce), &["'outbox'", "not yet", "EXACTLY_ONCE"]);
     wrong(base().consistency(Consistency::AtLeastOnce), &["'outbox'", "needs 'client_id'"]);
     let with = |outbox: Value| named().consistency(Consistency::AtLeastOnce).parameter("outbox", outbox);
     wrong(with("disk".into()), &["'outbox'", "a map with 'directory'"]);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::Role;
 use super::extractor::Extractor;
+use super::mqtt::ConnectProperties;
 use super::path;
 use super::quantity;
 use super::value::Value;
-use crate::terms::Consistency;
+use crate::terms::{Consistency, Version};
 
 /// What a `write` waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) enum SyncRule {
     Never,
 }
 
-/// An outbox on disk, of a writer at QoS 1.
+/// An outbox on disk, of a writer at QoS 1 or 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutboxSettings {
     pub directory: PathBuf,
@@ -63,15 +64,13 @@ impl Extractor {
         }
         let obstacle = match consistency {
             Consistency::AtMostOnce => Some(
-                "needs 'consistency: AT_LEAST_ONCE'; at AT_MOST_ONCE the broker confirms nothing, so nothing could ever leave it",
+                "needs 'consistency: AT_LEAST_ONCE' or EXACTLY_ONCE; at AT_MOST_ONCE the broker confirms nothing, so nothing could \
+                 ever leave it",
             ),
-            Consistency::ExactlyOnce => Some(
-                "needs 'consistency: AT_LEAST_ONCE'; it is not yet possible with EXACTLY_ONCE, which would have to outlive the process",
-            ),
-            Consistency::AtLeastOnce if !has_client_id => {
+            _ if !has_client_id => {
                 Some("needs 'client_id'; without it each process would be another client to the broker")
             }
-            Consistency::AtLeastOnce => None,
+            _ => None,
         };
         if let Some(obstacle) = obstacle {
             self.parameters.problem(NAME, &[], obstacle);
@@ -100,6 +99,28 @@ impl Extractor {
         match self.parameters.get(RETRY_FIRST) {
             None if is_for_disk => Duration::MAX,
             _ => self.any_seconds(RETRY_FIRST),
+        }
+    }
+
+    /// Exactly once outlives the process only together with the broker's session, and with a broker that tells whether it has that.
+    pub fn warn_of_lost_handshakes(&mut self, version: Version, clean: bool, properties: &ConnectProperties) {
+        let obstacle = match version {
+            Version::V31 => {
+                "MQTT 3.1 does not tell whether the broker has kept the session; expected a later 'protocol'"
+            }
+            Version::V5 if clean || properties.session_expiry_interval.unwrap_or_default() == 0 => {
+                "the broker keeps no session; expected 'clean_session: false', or 'clean_start: false' and a \
+                 'session_expiry_interval' above 0"
+            }
+            Version::V311 if clean => "the broker keeps no session; expected 'clean_session: false'",
+            _ => return,
+        };
+        if let Some(entry) = self.parameters.get(NAME) {
+            let place = self.parameters.place_of(entry, &[]);
+            self.parameters.warnings.push(format!(
+                "{place} can't deliver exactly once beyond the process: {obstacle}. When the process dies, messages may be \
+                 delivered twice"
+            ));
         }
     }
 

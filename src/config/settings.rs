@@ -139,6 +139,9 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     let version = take.version();
     let mut connect_properties = take.connect_properties(version);
     let clean = take.clean(version, client_id.is_none(), &mut connect_properties);
+    if outbox.is_some() && consistency == Consistency::ExactlyOnce {
+        take.warn_of_lost_handshakes(version, clean, &connect_properties);
+    }
     let credentials = take.credentials(version).filter(|_| request.brought.login.is_none());
     let secret = match &credentials {
         _ if request.brought.login.is_some() => Some(("", "")),

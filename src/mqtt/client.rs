@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::driver;
 use super::inbox::{Delivery, Taken};
+use super::kept_session::{Earlier, KeptSession};
 use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
 use super::publishing::PendingWrite;
@@ -47,8 +48,9 @@ impl Client {
         will: Option<Will>,
         material: &KeyMaterial,
         listener: Option<Listener>,
+        kept: Option<Arc<dyn KeptSession>>,
     ) -> Result<Client> {
-        Client::start_in(Environment::system()?, settings, role, will, material, listener)
+        Client::start_in(Environment::system()?, settings, role, will, material, (listener, kept))
     }
 
     /// The same in an environment of one's own.
@@ -58,11 +60,11 @@ impl Client {
         role: Role,
         will: Option<Will>,
         material: &KeyMaterial,
-        listener: Option<Listener>,
+        (listener, kept): (Option<Listener>, Option<Arc<dyn KeptSession>>),
     ) -> Result<Client> {
         let plan = Plan::new(settings, role, will, material, environment)?;
         let runtime = plan.runtime.clone();
-        let shared = Arc::new(Shared::new(settings, listener));
+        let shared = Arc::new(Shared::new(settings, listener, kept));
         runtime.handle().spawn(driver::drive(shared.clone(), plan));
         let topic = settings.topics.first().cloned().unwrap_or_default();
         let properties = settings.message_properties.as_ref().map(MessageProperties::encode).unwrap_or_default();
@@ -111,10 +113,29 @@ impl Client {
         PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
     }
 
-    /// The same to another topic.
-    pub fn publish_to(&self, topic: ByteString, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
-        let publish = Publish { topic, ..self.outgoing(payload) };
-        PendingWrite::new(self.shared.clone(), publish, size, deadline)
+    /// The same to another topic, under this packet identifier, which no other publish under way may have, and going on from what
+    /// an earlier process has done.
+    pub fn publish_left(
+        &self,
+        (topic, payload): (ByteString, Bytes),
+        packet_id: u16,
+        earlier: Earlier,
+        size: ValueSize,
+        deadline: Instant,
+    ) -> PendingWrite {
+        let publish = Publish { topic, packet_id, ..self.outgoing(payload) };
+        PendingWrite::left(self.shared.clone(), publish, earlier, size, deadline)
+    }
+
+    /// The packet identifiers of messages whose PUBREL waits until that is kept; see [`KeptSession::received`].
+    pub fn take_received(&self) -> Vec<u16> {
+        self.shared.with(|session| session.outgoing.take_received())
+    }
+
+    /// It is kept: their PUBREL follows.
+    pub fn release(&self, packet_ids: &[u16]) {
+        self.shared.with(|session| session.release(packet_ids, Instant::now()));
+        self.shared.send_soon();
     }
 
     /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that

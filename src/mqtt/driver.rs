@@ -186,9 +186,11 @@ impl<'a> Driver<'a> {
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => error,
             };
-            // The next one may have a session of its own, with the same identifiers.
-            self.session_of = None;
-            self.shared.with(Session::start_over);
+            // The next one may have a session of its own, with the same identifiers. Whoever has kept one knows of which broker it is.
+            if self.shared.kept.is_none() {
+                self.session_of = None;
+                self.shared.with(Session::start_over);
+            }
             failures.push(failure);
         }
         Ok(First::Failed(all_failed(failures)))
@@ -197,7 +199,7 @@ impl<'a> Driver<'a> {
     async fn first_attempt(&mut self) -> std::result::Result<Box<Opened>, Refused> {
         self.renew_login().await.map_err(Refused::ForNow)?;
         let connect = Connect { credentials: self.credentials.clone(), ..self.plan.connect.clone() };
-        leftover::open(self.plan, &connect, &self.plan.brokers[self.broker]).await
+        leftover::open(self.plan, &connect, &self.plan.brokers[self.broker], self.shared.kept.as_deref()).await
     }
 
     /// Asks the program for a login, if it gives them, within the time that a connection may take.
@@ -225,8 +227,10 @@ impl<'a> Driver<'a> {
         let (shared, plan) = (self.shared, self.plan);
         self.for_login.renew();
         // Another broker's session is not this one, even if it has one under the same client id.
+        let client_id = shared.client_id().to_owned();
+        let broker = opened.broker.to_string();
         let resumes = match self.session_of {
-            None => opened.session_present,
+            None => opened.session_present && shared.kept.as_ref().is_none_or(|kept| kept.is_of(&client_id, &broker)),
             Some(of) => of == self.broker && (opened.session_present || leftover::keeps_untold(&plan.connect)),
         };
         if self.session_of.is_none() {
@@ -234,7 +238,6 @@ impl<'a> Driver<'a> {
                 shared.announce(ConnectionEvent::Warning { text });
             }
         }
-        self.session_of = Some(self.broker);
         if let Some(id) = &opened.limits.assigned_client_id {
             shared.assign_client_id(id);
         }
@@ -242,7 +245,32 @@ impl<'a> Driver<'a> {
             tracing::info!("the broker's response information: {text:?}");
         }
         let since = Instant::now();
-        let result = connection::serve(shared, plan, opened, resumes).await;
+        let begun = match shared.kept.as_ref().filter(|_| !resumes) {
+            None => Ok(()),
+            Some(kept) => {
+                // Before that, so that what was received in the session before is not kept for this one.
+                shared.with(Session::start_over);
+                tokio::select! {
+                    biased;
+                    begun = kept.begin(&client_id, &broker) => begun,
+                    () = shared.reconnecting_is_useless() => {
+                        connect::say_goodbye(&opened.link);
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        let result = match begun {
+            Ok(()) => {
+                self.session_of = Some(self.broker);
+                connection::serve(shared, plan, opened, resumes).await
+            }
+            Err(error) => {
+                self.session_of = None;
+                connect::say_goodbye(&opened.link);
+                Err(Lost::Connection(error))
+            }
+        };
         if let Err(Lost::Connection(error) | Lost::Closed(error)) = &result {
             self.last_failure = Instant::now();
             let lasted = self.last_failure - since;
@@ -365,7 +393,7 @@ impl<'a> Driver<'a> {
         let address = &self.plan.brokers[self.broker];
         let result = match is_its_own {
             true => connect::open(self.plan, &connect, address, &mut Steps::begin()).await,
-            false => leftover::open(self.plan, &connect, address).await,
+            false => leftover::open(self.plan, &connect, address, self.shared.kept.as_deref()).await,
         };
         if let Err(Refused::ForNow(error)) = &result {
             self.hindered(error);

@@ -2,22 +2,31 @@
 //!
 //! A writer at QoS 2 does not know the packet identifiers in it, which wait for a PUBREL: the broker would take a new
 //! message under one of them for the old one, or have no room for new ones, and MQTT 3.1.1 has no words for that. There is
-//! nothing else in it for a writer, so it is discarded. Readers go on with theirs.
+//! nothing else in it for a writer, so it is discarded. Readers go on with theirs, and so do writers whose outbox on disk has kept it.
 
 use std::time::Duration;
 
 use super::connect::{self, Opened, Refused};
+use super::kept_session::KeptSession;
 use super::plan::Plan;
 use super::protocol::Connect;
 use super::steps::Steps;
 use crate::config::{Broker, Consistency, Version};
 
 /// Connects a client that knows nothing of a session that it may have there.
-pub(crate) async fn open(plan: &Plan, connect: &Connect, broker: &Broker) -> Result<Box<Opened>, Refused> {
+pub(crate) async fn open(
+    plan: &Plan,
+    connect: &Connect,
+    broker: &Broker,
+    kept: Option<&dyn KeptSession>,
+) -> Result<Box<Opened>, Refused> {
     let opened = connect::open(plan, connect, broker, &mut Steps::begin()).await?;
     let is_writer = plan.topics.is_empty();
     let is_there = opened.session_present || keeps_untold(connect);
-    if !(is_writer && plan.qos == Consistency::ExactlyOnce && is_there) {
+    // What MQTT 3.1 has for a new client may be another session than the one that was kept.
+    let is_kept =
+        opened.session_present && kept.is_some_and(|kept| kept.is_of(&connect.client_id, &broker.to_string()));
+    if !(is_writer && plan.qos == Consistency::ExactlyOnce && is_there) || is_kept {
         return Ok(opened);
     }
     tracing::info!("{broker}: what an earlier process has left under the client id is discarded");

@@ -3,8 +3,8 @@
 //! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
 //! per client, the `driver`, joins them: `connect` logs in, `leftover` discards what an earlier process has left at the
 //! broker, `connection` serves an open connection, `backoff` paces the attempts to come back, `suspicion` explains
-//! brokers that only hang up. `inbox` bounds what waits to
-//! be read, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
+//! brokers that only hang up. `kept_session` is what the outbox on disk keeps of
+//! a session beyond the process. `inbox` bounds what waits to be read, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
 //! connection came about. `shared` is what the driver and the callers have in common, `publishing` a publish from the
 //! caller's side, `client` the handle for the rest of the crate.
 
@@ -14,6 +14,7 @@ mod connect;
 mod connection;
 mod driver;
 mod inbox;
+mod kept_session;
 mod leftover;
 mod link;
 mod patience;
@@ -35,6 +36,7 @@ mod suspicion;
 
 pub(crate) use client::Client;
 pub(crate) use inbox::Delivery;
+pub(crate) use kept_session::{Earlier, KeptSession};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use link::{fuzz_answer, fuzz_certificate};
 pub(crate) use protocol::MessageProperties;

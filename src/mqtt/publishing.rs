@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
+use super::kept_session::Earlier;
 use super::protocol::Publish;
 use super::session::{Hearer, Submission, Ticket, ValueSize};
 use super::shared::{Shared, closed_error};
@@ -23,6 +24,8 @@ enum Stage {
     New(Box<Unsent>),
     /// In the outbox, under this number.
     Accepted(u64),
+    /// It has failed, under this number.
+    Failed(u64),
     Done,
 }
 
@@ -31,6 +34,7 @@ enum Stage {
 pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
     shared: S,
     publish: Option<Publish>,
+    earlier: Earlier,
     bytes: usize,
     size: ValueSize,
     deadline: Instant,
@@ -40,7 +44,8 @@ pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
 
 impl<S: Deref<Target = Shared>> Unsent<S> {
     pub fn new(shared: S, publish: Publish, size: ValueSize, deadline: Instant) -> Unsent<S> {
-        Unsent { shared, bytes: publish.payload.len(), publish: Some(publish), size, deadline, ticket: None }
+        let (bytes, earlier) = (publish.payload.len(), Earlier::default());
+        Unsent { shared, bytes, publish: Some(publish), earlier, size, deadline, ticket: None }
     }
 
     /// Accepts it if there is room and nobody waits before it: its number. Otherwise the waker is called when there may be
@@ -49,7 +54,8 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         let now = Instant::now();
         match self.accept(way, now, Some(context)) {
             Ok(Some(number)) => Poll::Ready(Ok(number)),
-            Ok(None) if now >= self.deadline => Poll::Ready(Err(self.expire())),
+            // What may be with the broker has to be told to the session, be it overdue or not.
+            Ok(None) if now >= self.deadline && self.earlier == Earlier::Nothing => Poll::Ready(Err(self.expire())),
             Ok(None) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -61,6 +67,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         let bytes = self.bytes;
         let shared = &*self.shared;
         let (publish, ticket, size, deadline) = (&mut self.publish, &mut self.ticket, self.size, self.deadline);
+        let earlier = self.earlier;
         let number = shared.with(|session| {
             if let Some(refusal) = session.refusal().cloned() {
                 session.outgoing.ends.count_error();
@@ -90,7 +97,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
             *ticket = None;
             session.outgoing.wake_next(now);
             let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
-            let submission = Submission { publish, size, hearer, deadline };
+            let submission = Submission { publish, earlier, size, hearer, deadline };
             Ok(session.publish(submission, now))
         })?;
         if number.is_some() {
@@ -129,7 +136,15 @@ impl Unsent<&Shared> {
     /// The same for one that has to wait.
     pub fn keeping(mut self, shared: Arc<Shared>) -> Unsent {
         let (publish, ticket) = (self.publish.take(), self.ticket.take());
-        Unsent { shared, publish, bytes: self.bytes, size: self.size, deadline: self.deadline, ticket }
+        Unsent {
+            shared,
+            publish,
+            earlier: self.earlier,
+            bytes: self.bytes,
+            size: self.size,
+            deadline: self.deadline,
+            ticket,
+        }
     }
 }
 
@@ -160,7 +175,19 @@ pub(crate) enum Way {
 
 impl PendingWrite {
     pub fn new(shared: Arc<Shared>, publish: Publish, size: ValueSize, deadline: Instant) -> PendingWrite {
-        let new = Unsent::new(shared.clone(), publish, size, deadline);
+        PendingWrite::left(shared, publish, Earlier::Nothing, size, deadline)
+    }
+
+    /// The same for one with which an earlier process has done something.
+    pub fn left(
+        shared: Arc<Shared>,
+        publish: Publish,
+        earlier: Earlier,
+        size: ValueSize,
+        deadline: Instant,
+    ) -> PendingWrite {
+        let mut new = Unsent::new(shared.clone(), publish, size, deadline);
+        new.earlier = earlier;
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 
@@ -189,7 +216,9 @@ impl PendingWrite {
     pub fn expire(&mut self) -> Error {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(mut new) => new.expire(),
-            Stage::Accepted(_) | Stage::Done => Error::Internal("a message was accepted before it expired".into()),
+            Stage::Accepted(_) | Stage::Failed(_) | Stage::Done => {
+                Error::Internal("a message was accepted before it expired".into())
+            }
         }
     }
 
@@ -202,7 +231,15 @@ impl PendingWrite {
                 let now = Instant::now();
                 self.shared.with(|session| session.outgoing.abandon(number, give_up, now));
             }
-            Stage::Done => {}
+            Stage::Failed(_) | Stage::Done => {}
+        }
+    }
+
+    /// Ready when nothing of it is under way any more, although it has failed; never when the client ends before.
+    pub fn poll_gone(&mut self, context: &Context<'_>) -> Poll<()> {
+        match self.stage {
+            Stage::Failed(number) => self.shared.with(|session| session.outgoing.poll_gone(number, context)),
+            _ => Poll::Ready(()),
         }
     }
 }
@@ -221,8 +258,10 @@ impl Future for PendingWrite {
             return Poll::Ready(Err(Error::Internal("a write was awaited twice".into())));
         };
         let end = self.shared.with(|session| session.outgoing.poll_end(number, context));
-        if end.is_ready() {
-            self.stage = Stage::Done;
+        match &end {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.stage = Stage::Done,
+            Poll::Ready(Err(_)) => self.stage = Stage::Failed(number),
         }
         end
     }

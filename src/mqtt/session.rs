@@ -58,6 +58,8 @@ pub(crate) struct Aftermath {
     pub wakes: Vec<Waker>,
     /// Publishes have ended.
     pub ended: bool,
+    /// [`Outgoing::take_received`] has something.
+    pub received: bool,
     /// [`Outgoing::expire`] has something to do then.
     pub watch: Option<Instant>,
 }
@@ -67,6 +69,7 @@ impl Aftermath {
         self.events.extend(other.events);
         self.wakes.extend(other.wakes);
         self.ended |= other.ended;
+        self.received |= other.received;
         self.watch = self.watch.into_iter().chain(other.watch).min();
     }
 }
@@ -138,7 +141,8 @@ impl Session {
         let (wakes, ended) = self.outgoing.ends.take_news();
         // Who is woken to take room has a deadline for that.
         let watch = if wakes.is_empty() { None } else { self.outgoing.room.deadline() };
-        Aftermath { events: std::mem::take(&mut self.events), wakes, ended, watch }
+        let received = self.outgoing.has_received();
+        Aftermath { events: std::mem::take(&mut self.events), wakes, ended, received, watch }
     }
 
     fn sending(&mut self, now: Instant) -> (&mut Outgoing, Wire<'_>) {
@@ -217,6 +221,12 @@ impl Session {
         }
         let (outgoing, mut wire) = self.sending(now);
         Some(outgoing.push(submission, &mut wire))
+    }
+
+    /// It is kept beyond the process that these publishes were received: PUBREL follows.
+    pub fn release(&mut self, ids: &[u16], now: Instant) {
+        let (outgoing, mut wire) = self.sending(now);
+        outgoing.release(ids, &mut wire);
     }
 
     /// From now on no publish is accepted.

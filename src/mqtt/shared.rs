@@ -2,12 +2,13 @@
 //! each. The `life` of the client, from its opening to its end, and what is told of it; the `sending` of what the session
 //! has for the broker; the `deadlines` of publishes; `closing` in good order.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::inbox::{Delivery, Inbox, Popped};
+use super::kept_session::KeptSession;
 use super::session::{Aftermath, Event, Room, Session};
 use super::state::{ConnectionEvent, Listener};
 use crate::config::Settings;
@@ -31,15 +32,17 @@ pub(crate) struct Shared {
     sending: Sending,
     watch: Watch,
     closing: Closing,
+    /// Keeps the session beyond the process.
+    pub kept: Option<Arc<dyn KeptSession>>,
     /// Tells that publishes have ended, or the client.
     progress: Notify,
 }
 
 impl Shared {
-    pub fn new(settings: &Settings, listener: Option<Listener>) -> Shared {
+    pub fn new(settings: &Settings, listener: Option<Listener>, kept: Option<Arc<dyn KeptSession>>) -> Shared {
         let now = Instant::now();
         let room = Room::new(settings.max_queued_messages, settings.max_queued_bytes as usize);
-        let session = Session::new(
+        let mut session = Session::new(
             settings.version,
             settings.max_inflight,
             settings.keep_alive,
@@ -47,6 +50,9 @@ impl Shared {
             settings.write_timeout,
             now,
         );
+        if kept.is_some() {
+            session.outgoing.keep();
+        }
         Shared {
             session: Mutex::new(session),
             inbox: Inbox::new(settings.max_received_messages, settings.max_received_bytes),
@@ -54,6 +60,7 @@ impl Shared {
             sending: Sending::default(),
             watch: Watch::new(now),
             closing: Closing::default(),
+            kept,
             progress: Notify::new(),
         }
     }
@@ -79,10 +86,13 @@ impl Shared {
 
     /// Does what follows from a change of the session.
     pub fn settle(&self, aftermath: Aftermath) {
-        let Aftermath { events, wakes, ended, watch } = aftermath;
+        let Aftermath { events, wakes, ended, received, watch } = aftermath;
         events.into_iter().for_each(|event| self.dispatch(event));
         watch.into_iter().for_each(|at| self.watch(at));
         wakes.into_iter().for_each(std::task::Waker::wake);
+        if let Some(kept) = self.kept.as_ref().filter(|_| received) {
+            kept.received();
+        }
         if ended {
             self.progress.notify_waiters();
         }

@@ -12,13 +12,15 @@ use std::time::Duration;
 use bytestring::ByteString;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::handshakes::RESERVED;
+use super::identifiers::identifier;
 use super::log::{self, Loaded, Place};
 use super::refused::Refused;
 use super::shared::{Life, Message, Shared, State};
 use crate::config::AcceptedBy;
 use crate::error::{Delivery, Error, IoKind};
 use crate::metrics::now_us;
-use crate::mqtt::{Client, PendingWrite, ValueSize, Way, closed_error};
+use crate::mqtt::{Client, Earlier, PendingWrite, ValueSize, Way, closed_error};
 use crate::wait::after;
 
 /// What may be with the client at a time.
@@ -63,6 +65,8 @@ struct Sent {
     write: PendingWrite,
     message: Message,
     topic: ByteString,
+    /// It has failed, which was told; at QoS 2 its handshake has still to come to its end.
+    is_settled: bool,
 }
 
 struct Feeder<'a> {
@@ -92,6 +96,8 @@ struct Feeder<'a> {
     expired: u64,
     expiry_told: Option<Instant>,
     is_unreadable: bool,
+    /// At QoS 2 messages below this number may be sent, as far as that is known here.
+    reserved: u64,
 }
 
 /// Why a turn of the feeder ends.
@@ -124,6 +130,7 @@ impl<'a> Feeder<'a> {
             expired: 0,
             expiry_told: None,
             is_unreadable: false,
+            reserved: 0,
         }
     }
 
@@ -157,6 +164,7 @@ impl<'a> Feeder<'a> {
                     }
                     Poll::Ready(Err(Error::TimedOut { .. })) => {
                         if let Some(joining) = self.joining.take() {
+                            self.done_bytes += joining.message.bytes();
                             self.expire(&joining.message);
                         }
                     }
@@ -173,6 +181,9 @@ impl<'a> Feeder<'a> {
             }
             if self.loaded.is_empty() && !self.take_ready() {
                 break self.fed >= self.shared.with(|state| state.stored);
+            }
+            if self.is_held_back() {
+                break true;
             }
             if let Some(message) = self.loaded.pop_front() {
                 published += 1;
@@ -198,11 +209,15 @@ impl<'a> Feeder<'a> {
     fn confirm(&mut self, context: &mut Context<'_>) -> bool {
         while self.failure.is_none()
             && let Some(first) = self.window.front_mut()
-            && let Poll::Ready(end) = Pin::new(&mut first.write).poll(context)
         {
+            let end = match first.is_settled {
+                true => first.write.poll_gone(context).map(Ok),
+                false => Pin::new(&mut first.write).poll(context),
+            };
             match end {
-                Ok(()) => self.leave_window(),
-                Err(error) => self.failure = Some(error),
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) => self.leave_window(),
+                Poll::Ready(Err(error)) => self.failure = Some(error),
             }
         }
         self.failure.is_some()
@@ -237,19 +252,57 @@ impl<'a> Feeder<'a> {
         !self.loaded.is_empty()
     }
 
+    /// At QoS 2: whether the next message has to wait until more numbers are reserved.
+    fn is_held_back(&mut self) -> bool {
+        let Some(number) = self.loaded.front().map(|next| next.record.number).filter(|_| self.shared.is_exact) else {
+            return false;
+        };
+        // There may be many missing before it, which are no reason to wait.
+        self.fed = number;
+        if number + RESERVED / 2 >= self.reserved {
+            self.reserved = self.shared.reserved(number);
+        }
+        number >= self.reserved
+    }
+
+    /// What an earlier process has done with a message.
+    fn earlier(&self, number: u64) -> Earlier {
+        if self.shared.released.contains(&number) {
+            Earlier::Released
+        } else if number < self.shared.perhaps_published {
+            Earlier::PerhapsPublished
+        } else {
+            Earlier::Nothing
+        }
+    }
+
     fn publish(&mut self, message: Message) {
         let age = now_us().saturating_sub(message.record.time_us);
         let age = Duration::from_micros(u64::try_from(age).unwrap_or_default());
         let left = self.shared.max_age.map_or(Some(Duration::MAX), |most| most.checked_sub(age));
-        let Some(left) = left else { return self.expire(&message) };
+        let earlier = self.earlier(message.record.number);
+        let left = match earlier {
+            // The broker has it.
+            Earlier::Released => Duration::MAX,
+            // The broker may have it, and has to let go of its identifier: the session sees to that.
+            Earlier::PerhapsPublished if self.shared.is_exact => left.unwrap_or_default(),
+            _ => match left {
+                Some(left) => left,
+                None => {
+                    self.done_bytes += message.bytes();
+                    return self.expire(&message);
+                }
+            },
+        };
         let topic = self.loaded_topic.clone();
-        let write = self.client.publish_to(topic.clone(), message.record.payload.clone(), message.size, after(left));
-        self.joining = Some(Sent { write, message, topic });
+        let wire = (topic.clone(), message.record.payload.clone());
+        let write =
+            self.client.publish_left(wire, identifier(message.record.number), earlier, message.size, after(left));
+        self.joining = Some(Sent { write, message, topic, is_settled: false });
     }
 
     /// A message has become too old.
     fn expire(&mut self, message: &Message) {
-        self.done_bytes += message.bytes();
         self.expired += 1;
         let why = format!(
             "the message was dropped: it has been in the outbox for longer than 'max_age' ({:?})",
@@ -360,10 +413,8 @@ impl<'a> Feeder<'a> {
         let (Some(error), Some(first)) = (self.failure.clone(), self.window.front()) else { return };
         let message = first.message.clone();
         if matches!(error, Error::TimedOut { .. }) {
-            self.window.pop_front();
-            self.window_bytes -= message.bytes();
-            self.failure = None;
-            return self.expire(&message);
+            self.expire(&message);
+            return self.settled();
         }
         let number = message.record.number;
         if !self.shared.give_up(number, error.clone()) {
@@ -383,8 +434,17 @@ impl<'a> Feeder<'a> {
             };
             self.warn(&format!("a message was refused, and is kept in '{name}': {error}"));
         }
+        self.settled();
+    }
+
+    /// What the first message of the window has failed for was told. At QoS 2 the broker may still hold its identifier; that must
+    /// not come again before.
+    fn settled(&mut self) {
         self.failure = None;
-        self.leave_window();
+        match self.window.front_mut() {
+            Some(first) if self.shared.is_exact => first.is_settled = true,
+            _ => self.leave_window(),
+        }
     }
 
     /// The client ends, or has ended: what is confirmed until then is done, and who still waits is told that the rest stays.

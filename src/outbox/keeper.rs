@@ -1,11 +1,14 @@
 //! The thread that writes to the disk. It takes all that has gathered, appends it, and syncs once for all of it.
 
+use std::io;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::handshakes::{Beginning, Releases};
 use super::holder::Holder;
+use super::identifiers;
 use super::log::Log;
 use super::record::Record;
 use super::shared::{Life, Message, Shared};
@@ -19,9 +22,9 @@ const SAVING: Duration = Duration::from_millis(20);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Keeps messages until the outbox ends. The directory is free before that is told.
-pub(super) fn run(shared: &Shared, log: Log, holder: Holder) {
+pub(super) fn run(shared: &Shared, log: Log, holder: Holder, client: &dyn Releases) {
     let end = End(shared);
-    let mut keeper = Keeper { shared, log, sync_at: None, save_at: None, is_refused: false };
+    let mut keeper = Keeper::new(shared, log, client);
     while keeper.turn() {}
     drop(keeper);
     drop(holder);
@@ -45,6 +48,11 @@ impl Drop for End<'_> {
 struct Keeper<'a> {
     shared: &'a Shared,
     log: Log,
+    client: &'a dyn Releases,
+    /// Packet identifiers of messages whose PUBREL waits until that is written down.
+    releasing: Vec<u16>,
+    /// When the disk has refused something of the handshakes: the next attempt.
+    again_at: Option<Instant>,
     /// When what was appended is to be synced.
     sync_at: Option<Instant>,
     /// When what is done is to be written down.
@@ -56,15 +64,33 @@ struct Keeper<'a> {
 struct Work {
     batch: Vec<Message>,
     done: u64,
+    has_received: bool,
+    beginning: Option<Beginning>,
     is_last: bool,
 }
 
-impl Keeper<'_> {
+impl<'a> Keeper<'a> {
+    fn new(shared: &'a Shared, log: Log, client: &'a dyn Releases) -> Keeper<'a> {
+        Keeper {
+            shared,
+            log,
+            client,
+            releasing: Vec::new(),
+            again_at: None,
+            sync_at: None,
+            save_at: None,
+            is_refused: false,
+        }
+    }
+
     /// False: it was the last one.
     fn turn(&mut self) -> bool {
-        let Work { batch, done, is_last } = self.wait();
+        let Work { batch, done, has_received, beginning, is_last } = self.wait();
         if !batch.is_empty() {
             self.store(batch);
+        }
+        if self.shared.is_exact {
+            self.keep_handshakes(has_received, beginning);
         }
         let now = Instant::now();
         let is_due = |at: Option<Instant>| is_last || at.is_some_and(|at| at <= now);
@@ -87,10 +113,19 @@ impl Keeper<'_> {
             if state.is_done_unsaved {
                 self.save_at.get_or_insert(now + SAVING);
             }
-            let due = self.sync_at.into_iter().chain(self.save_at).min();
+            let due = self.sync_at.into_iter().chain(self.save_at).chain(self.again_at).min();
             let is_last = state.life != Life::Open || state.closing.is_some_and(|closing| closing.dropped);
-            if is_last || !state.pending.is_empty() || due.is_some_and(|due| due <= now) {
-                return Work { batch: std::mem::take(&mut state.pending), done: state.done, is_last };
+            let handshakes = &state.handshakes;
+            let is_reserving = self.again_at.is_none() && self.log.reservable(handshakes.wanted) > handshakes.reserved;
+            let has_handshakes = handshakes.has_received || handshakes.beginning.is_some() || is_reserving;
+            if is_last || !state.pending.is_empty() || has_handshakes || due.is_some_and(|due| due <= now) {
+                return Work {
+                    batch: std::mem::take(&mut state.pending),
+                    done: state.done,
+                    has_received: std::mem::take(&mut state.handshakes.has_received),
+                    beginning: state.handshakes.beginning.take(),
+                    is_last,
+                };
             }
             state = match due {
                 None => shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -121,6 +156,65 @@ impl Keeper<'_> {
             synced.as_ref().err().map(|e| refused(e, "the message may be delivered all the same", Delivery::Unknown));
         self.note(appended.err().or(synced.err()).map(|e| format!("the disk refuses messages: {e}")));
         self.shared.stored(batch, lost, failure, doubt, || self.log.places());
+    }
+
+    /// Writes down how far the handshakes are, and has the client go on with them.
+    fn keep_handshakes(&mut self, has_received: bool, beginning: Option<Beginning>) {
+        if has_received {
+            self.releasing.extend(self.client.take_received());
+        }
+        if let Some(beginning) = beginning {
+            self.begin_session(beginning);
+        }
+        let now = Instant::now();
+        if self.again_at.is_some_and(|at| at > now) {
+            return;
+        }
+        self.again_at = None;
+        if let Err(e) = self.release().and_then(|()| self.reserve()) {
+            self.again_at = Some(now + AGAIN);
+            self.note(Some(format!("messages can't be sent, which is tried again, since that can't be noted: {e}")));
+        }
+    }
+
+    /// What was received in another session means nothing in this one.
+    fn begin_session(&mut self, Beginning { session, told }: Beginning) {
+        self.releasing.clear();
+        let begun = self.log.begin_session(Some(session));
+        if begun.is_ok() {
+            self.shared.with(|state| state.handshakes.session = Some(session));
+        }
+        let directory = self.shared.directory.display();
+        let begun = begun.map_err(|e| {
+            let message = format!("the outbox '{directory}' can't note that the broker has a new session: {e}");
+            Error::io(IoKind::Other, message)
+        });
+        // Whoever has asked may be gone.
+        let _ = told.send(begun);
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        if self.releasing.is_empty() {
+            return Ok(());
+        }
+        let done = self.log.done();
+        let numbers: Vec<u64> = self.releasing.iter().map(|id| identifiers::number(*id, done)).collect();
+        self.log.release(&numbers, self.shared.sync == SyncRule::Always)?;
+        self.client.release(&std::mem::take(&mut self.releasing));
+        Ok(())
+    }
+
+    fn reserve(&mut self) -> io::Result<()> {
+        let wanted = self.shared.with(|state| state.handshakes.wanted);
+        if self.log.reservable(wanted) > self.log.noted().reserved {
+            self.log.reserve(wanted)?;
+            let reserved = self.log.noted().reserved;
+            self.shared.with(|state| {
+                state.handshakes.reserved = reserved;
+                state.wake_feeder();
+            });
+        }
+        Ok(())
     }
 
     /// Writes down what is done, and removes what need not be kept any more.

@@ -1,5 +1,5 @@
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::super::disk::Disk;
 use super::super::files::Files;
 use super::super::hearers::Hearer;
+use super::super::journal::Noted;
 use super::super::log::{Log, SEGMENT, Warnings};
 use super::super::segment;
 use super::super::shared::Found;
@@ -18,8 +19,26 @@ use crate::metrics::Counters;
 use crate::mqtt::ValueSize;
 use crate::wait::{after, block_until};
 
+/// A client as the keeper sees it.
+#[derive(Default)]
+struct Released {
+    received: Mutex<Vec<u16>>,
+    released: Mutex<Vec<u16>>,
+}
+
+impl Releases for Released {
+    fn take_received(&self) -> Vec<u16> {
+        std::mem::take(&mut *lock(&self.received))
+    }
+
+    fn release(&self, packet_ids: &[u16]) {
+        lock(&self.released).extend(packet_ids);
+    }
+}
+
 /// A keeper over a simulated disk, and what it shares. The lock is in a real folder.
 struct Kept {
+    client: Arc<Released>,
     shared: Arc<Shared>,
     disk: Disk,
     folder: TempDir,
@@ -28,6 +47,10 @@ struct Kept {
 
 impl Kept {
     fn new() -> Kept {
+        Kept::at(false)
+    }
+
+    fn at(is_exact: bool) -> Kept {
         let (disk, folder) = (Disk::default(), tempfile::tempdir().unwrap());
         let settings = OutboxSettings {
             directory: folder.path().to_owned(),
@@ -36,16 +59,26 @@ impl Kept {
             max_bytes: 1 << 20,
             max_age: None,
         };
-        let found = Found { next: 0, done: 0, bytes: 0, places: Vec::new(), warnings: Vec::new() };
+        let found = Found {
+            next: 0,
+            skipped: 0..0,
+            done: 0,
+            bytes: 0,
+            places: Vec::new(),
+            noted: Noted::default(),
+            warnings: Vec::new(),
+        };
         let times = (Duration::from_secs(60), Duration::from_secs(60));
-        let shared = Shared::new(&settings, times, Arc::new(disk.clone()), found, Arc::new(Counters::new()), None);
-        Kept { shared: Arc::new(shared), disk, folder, keeper: None }
+        let shared =
+            Shared::new(&settings, times, Arc::new(disk.clone()), found, is_exact, (Arc::new(Counters::new()), None));
+        Kept { client: Arc::default(), shared: Arc::new(shared), disk, folder, keeper: None }
     }
 
     fn begin(mut self) -> Kept {
         let (shared, holder) = (self.shared.clone(), Holder::take(self.folder.path()).unwrap());
         let (log, _) = Log::open(Arc::new(self.disk.clone()), "t", SEGMENT).unwrap();
-        self.keeper = Some(std::thread::spawn(move || run(&shared, log, holder)));
+        let client = self.client.clone();
+        self.keeper = Some(std::thread::spawn(move || run(&shared, log, holder, &*client)));
         self
     }
 

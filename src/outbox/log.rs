@@ -1,24 +1,23 @@
 //! The messages that are kept, in segments: appended at the end, taken away at the front.
 //!
-//! A process never appends to the segment of an earlier one. What it has confirmed is in a file of its own, `done`: the number
-//! before which all is done, again and again, with a checksum (u64, u32, little endian). The last good one counts.
+//! A process never appends to the segment of an earlier one. What is done is in the `journal`, which also knows the handshakes of
+//! QoS 2.
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::files::{Append, Files};
+use super::identifiers::FURTHEST_AHEAD;
+use super::journal::{Journal, Noted};
 use super::record::Record;
 use super::segment::{self, Contents};
 
 /// The usual size of a segment, all of which is in memory when its messages are read.
 pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
-const DONE: [&str; 2] = ["done-0", "done-1"];
-const DONE_ENTRY: usize = 12;
-/// The file of what is done is begun anew at this length.
-const DONE_BYTES: usize = 64 * 1024;
 
 /// See the module.
 pub(super) struct Log {
@@ -31,7 +30,9 @@ pub(super) struct Log {
     in_doubt: bool,
     /// The number of the next message.
     next: u64,
-    done: Done,
+    /// Numbers before this process's first that no message has.
+    skipped: Range<u64>,
+    journal: Journal,
     /// A segment is closed when it has this many bytes.
     segment_bytes: u64,
 }
@@ -48,15 +49,6 @@ pub(super) struct Place {
 struct Open {
     file: Box<dyn Append>,
     is_synced: bool,
-}
-
-struct Done {
-    file: Box<dyn Append>,
-    is_synced: bool,
-    /// Which of the two names it has.
-    name: usize,
-    length: usize,
-    number: u64,
 }
 
 /// What a segment holds.
@@ -80,8 +72,8 @@ impl Log {
         for (first, name) in &names {
             segments.push_back(Place { first: *first, bytes: files.length(name)? });
         }
-        let done = last_done(&*files)?;
-        let mut next = done.iter().flatten().copied().max().unwrap_or_default();
+        let read = Journal::read(&*files)?;
+        let mut next = read.noted.done.unwrap_or_default();
         let mut empty = None;
         if let Some((first, name)) = names.last() {
             let bytes = Bytes::from(files.read(name)?);
@@ -101,19 +93,28 @@ impl Log {
                 }
             }
         }
-        let number = done.iter().flatten().copied().max();
-        let number = match segments.front() {
-            // All is done, and the numbers go on, whatever the file knows of that.
+        let done = match segments.front() {
+            // All is done, and the numbers go on, whatever the journal knows of that.
             None => next,
-            Some(first) => number.unwrap_or(first.first),
+            Some(first) => read.noted.done.unwrap_or(first.first),
         };
-        let done = Done::begin(&*files, done, number)?;
+        let journal = Journal::begin(files.clone(), read, done)?;
         if let Some(name) = empty {
             files.remove(name)?;
         }
-        let mut log =
-            Log { files, topic: topic.to_owned(), segments, open: None, in_doubt: false, next, done, segment_bytes };
+        let mut log = Log {
+            files,
+            topic: topic.to_owned(),
+            segments,
+            open: None,
+            in_doubt: false,
+            next,
+            skipped: next..next,
+            journal,
+            segment_bytes,
+        };
         log.forget_done()?;
+        log.skip_lost_numbers()?;
         Ok((log, warnings))
     }
 
@@ -122,9 +123,51 @@ impl Log {
         self.next
     }
 
+    /// A message that was sent at QoS 2 and is lost, as a loss of power may do without a sync, may still be with the broker: none
+    /// may come under its number, which is its packet identifier.
+    fn skip_lost_numbers(&mut self) -> io::Result<()> {
+        self.next = self.next.max(self.journal.noted().reserved);
+        self.skipped.end = self.next;
+        if self.segments.is_empty() && self.done() < self.next {
+            self.journal.set_done(self.next)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers that were skipped, since messages with them may have been sent and lost; the next message comes after them.
+    pub fn skipped(&self) -> Range<u64> {
+        self.skipped.clone()
+    }
+
     /// Every message with a lower number is done.
     pub fn done(&self) -> u64 {
-        self.done.number
+        self.noted().done.unwrap_or_default()
+    }
+
+    /// What is known of the messages besides their bytes.
+    pub fn noted(&self) -> &Noted {
+        self.journal.noted()
+    }
+
+    /// How far [`Log::reserve`] can go for messages below this number, so that no two that may be with the broker have the same
+    /// packet identifier.
+    pub fn reservable(&self, wanted: u64) -> u64 {
+        wanted.min(self.done() + FURTHEST_AHEAD)
+    }
+
+    /// See [`Journal::reserve`].
+    pub fn reserve(&mut self, wanted: u64) -> io::Result<()> {
+        self.journal.reserve(self.reservable(wanted))
+    }
+
+    /// See [`Journal::release`].
+    pub fn release(&mut self, numbers: &[u64], for_power: bool) -> io::Result<()> {
+        self.journal.release(numbers, for_power)
+    }
+
+    /// See [`Journal::begin_session`].
+    pub fn begin_session(&mut self, session: Option<u64>) -> io::Result<()> {
+        self.journal.begin_session(session)
     }
 
     /// Bytes in all segments.
@@ -243,26 +286,17 @@ impl Log {
 
     /// Every message with a lower number is done, and need not be kept.
     pub fn set_done(&mut self, number: u64) -> io::Result<()> {
-        self.done.number = number;
-        let entry = done_entry(number);
-        self.done.is_synced = false;
-        if let Err(e) = self.done.file.append(&entry) {
-            // A part of it would make those behind it unreadable.
-            self.done.file.cut(self.done.length as u64)?;
+        if let Err(e) = self.journal.set_done(number) {
             // A full disk gets room by what is done, not by waiting. The last segment tells which numbers there were.
             self.forget_all_but(1, number)?;
             return Err(e);
-        }
-        self.done.length += entry.len();
-        if self.done.length >= DONE_BYTES {
-            self.done.anew(&*self.files)?;
         }
         self.forget_done()
     }
 
     /// Removes the segments of which all is done.
     fn forget_done(&mut self) -> io::Result<()> {
-        self.forget_all_but(usize::from(self.open.is_some()), self.done.number)
+        self.forget_all_but(usize::from(self.open.is_some()), self.done())
     }
 
     /// The same, but leaves so many of the last ones.
@@ -273,7 +307,7 @@ impl Log {
                 break;
             }
             // Else numbers could come again after a loss of power.
-            self.done.sync()?;
+            self.journal.sync()?;
             self.files.remove(&segment::name(front.first))?;
             self.segments.pop_front();
         }
@@ -324,21 +358,6 @@ fn later_version(name: &str, version: u8) -> io::Error {
     )
 }
 
-/// What each of the two files says.
-fn last_done(files: &dyn Files) -> io::Result<[Option<u64>; 2]> {
-    let names = files.list()?;
-    let mut last = [None; 2];
-    for (name, last) in DONE.iter().zip(&mut last).filter(|(name, _)| names.iter().any(|there| there == *name)) {
-        let bytes = files.read(name)?;
-        let good = bytes.chunks_exact(DONE_ENTRY).filter_map(|entry| {
-            let (mut number, mut checksum) = entry.split_at(8);
-            (crc32fast::hash(number) == checksum.get_u32_le()).then(|| number.get_u64_le())
-        });
-        *last = good.max();
-    }
-    Ok(last)
-}
-
 /// Makes the last segment of an earlier process a closed one: what was not synced is now, and what an unfinished write has left
 /// at the end goes. That may also be damage, and is not thrown away.
 fn close(files: &dyn Files, name: &str, bytes: &[u8], end: usize, warnings: &mut Warnings) -> io::Result<()> {
@@ -352,46 +371,6 @@ fn close(files: &dyn Files, name: &str, bytes: &[u8], end: usize, warnings: &mut
     }
     file.sync()?;
     files.sync_names()
-}
-
-impl Done {
-    /// `last`: what the two files say.
-    fn begin(files: &dyn Files, last: [Option<u64>; 2], number: u64) -> io::Result<Done> {
-        // The one that says more stays until the other one does.
-        let more = usize::from(last[1] > last[0]);
-        let mut done = Done { file: files.append(DONE[more])?, is_synced: true, name: more, length: 0, number };
-        done.anew(files)?;
-        Ok(done)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        if !self.is_synced {
-            self.file.sync()?;
-            self.is_synced = true;
-        }
-        Ok(())
-    }
-
-    /// Goes on in the other file, from the present number alone.
-    fn anew(&mut self, files: &dyn Files) -> io::Result<()> {
-        let old = self.name;
-        self.name = 1 - old;
-        self.file = files.append(DONE[self.name])?;
-        self.file.cut(0)?;
-        let entry = done_entry(self.number);
-        self.file.append(&entry)?;
-        self.file.sync()?;
-        self.is_synced = true;
-        files.sync_names()?;
-        self.length = entry.len();
-        files.remove(DONE[old])
-    }
-}
-
-fn done_entry(number: u64) -> Vec<u8> {
-    let mut entry = number.to_le_bytes().to_vec();
-    entry.extend_from_slice(&crc32fast::hash(&entry).to_le_bytes());
-    entry
 }
 
 #[cfg(test)]

@@ -2,22 +2,26 @@
 //!
 //! Callers put messages into memory (`write`, `shared`), where each gets its number. The `keeper`, a thread, writes all that has
 //! gathered to the `log` and syncs once. The `feeder`, a task of the client's engine thread, publishes what is stored in its
-//! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. `hearers` are told
-//! how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder` keeps others off the
+//! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. At QoS 2 the
+//! `handshakes` have their journal there, too, under `identifiers` that follow from the numbers. `hearers` are told how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder` keeps others off the
 //! directory, `refused` what the broker does not take.
 
 #[cfg(test)]
 mod disk;
 mod feeder;
 mod files;
+mod handshakes;
 mod hearers;
 mod holder;
+mod identifiers;
+mod journal;
 mod keeper;
 mod log;
 mod queue;
 mod record;
 mod refused;
 mod segment;
+mod session;
 mod shared;
 mod write;
 
@@ -30,10 +34,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::{AcceptedBy, OutboxSettings, Settings};
+use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings};
 use crate::error::{Error, IoKind, Result};
 use crate::metrics::{Counters, now_us};
-use crate::mqtt::{Client, ConnectionInfo, Ended, Listener, ValueSize, Way, closed_error};
+use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSize, Way, closed_error};
 use crate::wait::after;
 use files::{Files, SystemFiles};
 use holder::Holder;
@@ -64,7 +68,7 @@ impl Outbox {
         settings: &Settings,
         counters: Arc<Counters>,
         listener: Option<Listener>,
-        connect: impl FnOnce(Listener) -> Result<Client>,
+        connect: impl FnOnce(Listener, Option<Arc<dyn KeptSession>>) -> Result<Client>,
     ) -> Result<(Outbox, Arc<Client>)> {
         let failed = |e: std::io::Error| {
             Error::io(IoKind::Other, format!("the outbox '{}' can't be opened: {e}", of.directory.display()))
@@ -74,24 +78,30 @@ impl Outbox {
         let topic = settings.written_topic();
         // Room comes by whole segments.
         let segment = log::SEGMENT.min(of.max_bytes / 4);
-        let (log, warnings) = Log::open(files.clone(), topic, segment).map_err(failed)?;
+        let (mut log, warnings) = Log::open(files.clone(), topic, segment).map_err(failed)?;
+        let is_exact = settings.consistency == Consistency::ExactlyOnce;
+        if !is_exact && log.noted().session.is_some() {
+            // QoS 1 ends no handshakes, so that a later process at QoS 2 can't go on with them.
+            log.begin_session(None).map_err(failed)?;
+        }
         let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
         let found = Found {
             next: log.next(),
+            skipped: log.skipped(),
             done: log.done(),
             bytes: log.bytes(),
             places: log.places(),
+            noted: log.noted().clone(),
             warnings: warnings.collect(),
         };
         let times = (settings.write_timeout, settings.close_timeout);
-        let shared = Arc::new(Shared::new(of, times, files, found, counters, listener));
-        let client = Arc::new(connect({
-            let shared = shared.clone();
-            Box::new(move |event| shared.tell(event))
-        })?);
+        let shared = Arc::new(Shared::new(of, times, files, found, is_exact, (counters, listener)));
+        let kept = is_exact.then(|| shared.clone() as Arc<dyn KeptSession>);
+        let told = shared.clone();
+        let client = Arc::new(connect(Box::new(move |event| told.tell(event)), kept)?);
         let keeper = std::thread::Builder::new().name("sinetstream-outbox".into()).spawn({
-            let shared = shared.clone();
-            move || keeper::run(&shared, log, holder)
+            let (shared, client) = (shared.clone(), client.clone());
+            move || keeper::run(&shared, log, holder, &*client)
         });
         let keeper = keeper.map_err(|e| Error::Internal(format!("the outbox's thread can't be started: {e}")))?;
         client.runtime().spawn(feeder::run(shared.clone(), client.clone(), topic.into()));
@@ -166,7 +176,7 @@ impl Outbox {
         async move {
             loop {
                 let progress = shared.progress.notified();
-                let (is_over, left) = shared.with(|state| (state.is_over, state.next - state.done));
+                let (is_over, left) = shared.with(|state| (state.is_over, state.left()));
                 match (is_over, shared.accepted_by) {
                     (false, _) => progress.await,
                     (true, AcceptedBy::Broker) if left > 0 => {
@@ -186,7 +196,7 @@ impl Outbox {
     /// Tells of the messages that wait on disk and in memory.
     pub fn describe(&self, info: &mut ConnectionInfo) {
         self.shared.with(|state| {
-            info.outbox_messages = usize::try_from(state.next - state.done).unwrap_or(usize::MAX);
+            info.outbox_messages = usize::try_from(state.left()).unwrap_or(usize::MAX);
             info.outbox_bytes = usize::try_from(state.bytes).unwrap_or(usize::MAX);
             let age_us = state.oldest_us.map_or(0, |oldest| now_us().saturating_sub(oldest));
             info.outbox_age_ms = u64::try_from(age_us / 1000).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What the callers, the keeper and the feeder of an outbox share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::Waker;
@@ -10,7 +11,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::files::Files;
+use super::handshakes::{Handshakes, RESERVED};
 use super::hearers::{Hearer, Hearers};
+use super::identifiers::FURTHEST_AHEAD;
+use super::journal::Noted;
 use super::log::Place;
 use super::queue::Queue;
 use super::record::Record;
@@ -60,6 +64,8 @@ pub(super) enum Life {
 pub(super) struct State {
     /// The number of the next message.
     pub next: u64,
+    /// Numbers that no message has; the last of them is the one before this process's first.
+    skipped: Range<u64>,
     /// Accepted, and not with the keeper yet.
     pub pending: Vec<Message>,
     /// Bytes of those, and of those that the keeper is about to store.
@@ -82,6 +88,7 @@ pub(super) struct State {
     /// When the oldest of them was accepted, in microseconds since 1970.
     pub oldest_us: Option<i64>,
     pub dropped: u64,
+    pub handshakes: Handshakes,
     pub queue: Queue,
     pub hearers: Hearers,
     /// Why nothing is accepted any more.
@@ -123,8 +130,14 @@ pub(super) struct Shared {
     pub max_age: Option<Duration>,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
+    /// At QoS 2.
+    pub is_exact: bool,
     /// The number of this process's first message.
     pub first: u64,
+    /// Messages below this number were perhaps published by an earlier process.
+    pub perhaps_published: u64,
+    /// Messages that an earlier process has released.
+    pub released: BTreeSet<u64>,
     pub counters: Arc<Counters>,
     pub listener: Option<Listener>,
 }
@@ -132,9 +145,11 @@ pub(super) struct Shared {
 /// What is there when the outbox is opened.
 pub(super) struct Found {
     pub next: u64,
+    pub skipped: Range<u64>,
     pub done: u64,
     pub bytes: u64,
     pub places: Vec<Place>,
+    pub noted: Noted,
     pub warnings: Vec<String>,
 }
 
@@ -144,11 +159,14 @@ impl Shared {
         (write_timeout, close_timeout): (Duration, Duration),
         files: Arc<dyn Files>,
         found: Found,
-        counters: Arc<Counters>,
-        listener: Option<Listener>,
+        is_exact: bool,
+        (counters, listener): (Arc<Counters>, Option<Listener>),
     ) -> Shared {
+        let Noted { reserved, session, released, .. } = found.noted;
+        let wanted = if is_exact { found.next + RESERVED } else { 0 };
         let state = State {
             next: found.next,
+            skipped: found.skipped,
             pending: Vec::new(),
             pending_bytes: 0,
             stored: found.next,
@@ -161,6 +179,7 @@ impl Shared {
             bytes: if found.done >= found.next { 0 } else { found.bytes },
             oldest_us: None,
             dropped: 0,
+            handshakes: Handshakes { session, reserved, wanted, ..Handshakes::default() },
             queue: Queue::default(),
             hearers: Hearers::default(),
             refusal: None,
@@ -190,7 +209,10 @@ impl Shared {
             max_age: settings.max_age,
             write_timeout,
             close_timeout,
+            is_exact,
             first: found.next,
+            perhaps_published: if is_exact { reserved } else { found.next.min(found.done + FURTHEST_AHEAD) },
+            released,
             counters,
             listener,
         }
@@ -449,6 +471,22 @@ impl Shared {
         });
     }
 
+    /// How far the numbers are reserved; the keeper is asked to go on from this one.
+    pub fn reserved(&self, number: u64) -> u64 {
+        let (reserved, is_news) = self.with(|state| {
+            let Handshakes { reserved, wanted, .. } = &mut state.handshakes;
+            let is_news = number + RESERVED / 2 >= *wanted;
+            if is_news {
+                *wanted = number + RESERVED;
+            }
+            (*reserved, is_news)
+        });
+        if is_news {
+            self.work.notify_one();
+        }
+        reserved
+    }
+
     /// From now on nothing is accepted.
     pub fn refuse(&self, error: Error) {
         self.with(|state| {
@@ -483,6 +521,7 @@ impl Shared {
     pub fn ended(&self) {
         self.with(|state| {
             state.life = Life::Ended;
+            state.handshakes.beginning = None;
             state.has_progressed = true;
             state.wake_feeder();
         });
@@ -503,6 +542,11 @@ impl State {
             self.ready_bytes += bytes;
             self.ready.push_back(message);
         }
+    }
+
+    /// Messages that are not done.
+    pub fn left(&self) -> u64 {
+        self.next - self.done - self.skipped.end.saturating_sub(self.skipped.start.max(self.done))
     }
 
     pub fn wake_feeder(&mut self) {

@@ -19,8 +19,9 @@ pub(crate) enum Hearer {
     Report,
     /// Nobody is interested; the publish goes on.
     Nobody,
-    /// The end has been told before the broker's word: the caller has given up.
-    GivenUp,
+    /// The end has been told before the broker's word: the caller has given up. The waker is of who waits until it is not under way
+    /// any more.
+    GivenUp(Option<Waker>),
 }
 
 /// What ended, in the order of the ends.
@@ -100,7 +101,8 @@ impl Ends {
     pub(super) fn record(&mut self, publish: EndedPublish, result: Result<()>, now: Instant) {
         self.news = true;
         let EndedPublish { number, hearer, bytes, size } = publish;
-        if matches!(hearer, Hearer::GivenUp) {
+        if let Hearer::GivenUp(waker) = hearer {
+            self.wakes.extend(waker);
             return;
         }
         match &result {
@@ -122,7 +124,7 @@ impl Ends {
                 }
                 self.wakes.extend(self.reader.take());
             }
-            Hearer::Nobody | Hearer::GivenUp => {}
+            Hearer::Nobody | Hearer::GivenUp(_) => {}
         }
     }
 

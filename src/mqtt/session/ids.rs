@@ -45,6 +45,23 @@ impl Ids {
         }
     }
 
+    /// This identifier, or, if it is in use, the next free one.
+    pub fn take_this(&mut self, id: u16, holder: Holder) -> u16 {
+        if self.get(id).is_some() {
+            return self.take(holder);
+        }
+        while self.places.is_empty() || self.used * 2 >= self.places.len() || self.places[self.place(id)].is_some() {
+            if self.places.len() == LARGEST_SIZE {
+                break;
+            }
+            self.grow();
+        }
+        let place = self.place(id);
+        self.places[place] = Some((id, holder));
+        self.used += 1;
+        id
+    }
+
     /// Places that were apart stay apart, since more bits tell them apart.
     fn grow(&mut self) {
         let size = (self.places.len() * 2).clamp(FIRST_SIZE, LARGEST_SIZE);

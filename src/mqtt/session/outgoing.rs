@@ -17,6 +17,7 @@ use super::ids::Ids;
 use super::output::Output;
 use crate::config::{Consistency, Version};
 use crate::error::{Delivery, Error};
+use crate::mqtt::kept_session::Earlier;
 use crate::mqtt::protocol::{Limits, Publish};
 
 mod deadlines;
@@ -50,7 +51,7 @@ struct Entry {
 impl Entry {
     /// True when its end has been told before the broker's word.
     fn is_given_up(&self) -> bool {
-        matches!(self.hearer, Hearer::GivenUp)
+        matches!(self.hearer, Hearer::GivenUp(_))
     }
 
     /// What became of the message, if its write fails now.
@@ -68,7 +69,7 @@ impl Entry {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 enum Phase {
     /// Never sent to the broker that holds the session.
     Queued,
@@ -76,6 +77,8 @@ enum Phase {
     Unflushed,
     /// PUBLISH sent.
     Sent,
+    /// QoS 2: PUBREC came, and PUBREL waits until that is kept on disk.
+    Received,
     /// QoS 2: PUBREC came, PUBREL sent.
     Released,
 }
@@ -83,13 +86,15 @@ enum Phase {
 impl Phase {
     /// A handshake with the broker is under way, and has a packet identifier.
     fn is_handshake(self) -> bool {
-        matches!(self, Phase::Sent | Phase::Released)
+        matches!(self, Phase::Sent | Phase::Received | Phase::Released)
     }
 }
 
 /// What is to be published, and for whom.
 pub(crate) struct Submission {
+    /// With a packet identifier if it needs this one.
     pub publish: Publish,
+    pub earlier: Earlier,
     /// Bytes of the value inside.
     pub size: ValueSize,
     pub hearer: Hearer,
@@ -124,9 +129,17 @@ pub(crate) struct Outgoing {
     has_ended: bool,
     /// The wire bytes of the last message, once it has left `entries`.
     last_message: Option<bytes::Bytes>,
+    /// PUBREL waits for [`Outgoing::release`].
+    is_kept: bool,
+    /// Publishes come with their identifiers, and have no others.
+    has_own_ids: bool,
 
     // As long as the broker keeps the session: see `start_over`.
     pub(super) ids: Ids,
+    /// It may be the session that an earlier process has left.
+    may_be_left: bool,
+    /// Identifiers of publishes that were received, for [`Outgoing::take_received`].
+    received: Vec<u16>,
 
     // As long as there is one connection, or none.
     connection: Connection,
@@ -177,10 +190,19 @@ impl Outgoing {
             resent: 0,
             has_ended: false,
             last_message: None,
+            is_kept: false,
+            has_own_ids: false,
             ids: Ids::new(),
+            may_be_left: true,
+            received: Vec::new(),
             connection: Connection::new(false, max_window, usize::MAX),
             obstacle: None,
         }
+    }
+
+    /// From the beginning, the session is kept beyond the process: PUBREL waits for that.
+    pub fn keep(&mut self) {
+        self.is_kept = true;
     }
 
     // ---- connection
@@ -240,13 +262,17 @@ impl Outgoing {
     /// The broker knows nothing: what was under way is new again, and nothing is in flight.
     pub(super) fn start_over(&mut self) {
         self.ids.clear();
+        self.may_be_left = false;
+        self.received.clear();
         self.connection.first_queued = 0;
         self.connection.in_flight = 0;
         for entry in self.entries.iter_mut() {
             self.resent += u64::from(entry.phase != Phase::Queued);
             entry.phase = Phase::Queued;
             entry.publish.dup = false;
-            entry.publish.packet_id = 0;
+            if !self.has_own_ids {
+                entry.publish.packet_id = 0;
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use rumqttc::mqttbytes::v4::Packet as Wire;
 
 use super::*;
 use crate::error::Delivery;
+use crate::mqtt::kept_session::Earlier;
 use crate::mqtt::protocol::Reason;
 
 /// A session with room for all that a test publishes.
@@ -186,7 +187,13 @@ impl World {
 
     fn submit_until(&mut self, publish: Publish, deadline: Instant) -> Confirmation {
         assert!(self.session.outgoing.room.try_take(publish.payload.len()));
-        let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Caller(None), deadline };
+        let submission = Submission {
+            publish,
+            earlier: Earlier::Nothing,
+            size: ValueSize::same(4),
+            hearer: Hearer::Caller(None),
+            deadline,
+        };
         Confirmation(self.session.publish(submission, self.now).expect("accepted"))
     }
 
@@ -962,9 +969,16 @@ fn the_report_has_ranges_with_the_failures_apart() {
         assert!(world.session.outgoing.room.try_take(4));
         let publish = publish(Consistency::AtLeastOnce, tag);
         let deadline = world.now;
-        world
-            .session
-            .publish(Submission { publish, size: ValueSize::same(4), hearer: Hearer::Report, deadline }, world.now);
+        world.session.publish(
+            Submission {
+                publish,
+                earlier: Earlier::Nothing,
+                size: ValueSize::same(4),
+                hearer: Hearer::Report,
+                deadline,
+            },
+            world.now,
+        );
     }
     for id in [1, 2, 4] {
         world.session.handle(Packet::Puback(id, Reason::default()), world.now).unwrap();
@@ -1119,7 +1133,13 @@ fn one_missing_acknowledgement_does_not_keep_the_places_of_those_that_came() {
         assert!(world.session.outgoing.room.try_take(4));
         let publish = publish(Consistency::AtLeastOnce, 1);
         let deadline = world.now + Duration::from_secs(60);
-        let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Nobody, deadline };
+        let submission = Submission {
+            publish,
+            earlier: Earlier::Nothing,
+            size: ValueSize::same(4),
+            hearer: Hearer::Nobody,
+            deadline,
+        };
         let number = world.session.publish(submission, world.now).expect("accepted");
         world.session.take_output();
         let id = world.session.outgoing.id_of(number);
@@ -1139,7 +1159,13 @@ fn a_publish_that_was_accepted_late_ends_in_time() {
         assert!(world.session.outgoing.room.try_take(4));
         let publish = publish(Consistency::AtLeastOnce, 1);
         let deadline = world.now + Duration::from_secs(seconds);
-        let submission = Submission { publish, size: ValueSize::same(4), hearer: Hearer::Report, deadline };
+        let submission = Submission {
+            publish,
+            earlier: Earlier::Nothing,
+            size: ValueSize::same(4),
+            hearer: Hearer::Report,
+            deadline,
+        };
         world.session.publish(submission, world.now).expect("accepted")
     };
     let (late, early) = (submit(60), submit(10));

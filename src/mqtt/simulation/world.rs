@@ -41,7 +41,7 @@ impl World {
         let id = settings.client_id.clone();
         let listener = Box::new(move |event: &ConnectionEvent| history.tell(format!("{id}: {event:?}")));
         let material = KeyMaterial::default();
-        Client::start_in(environment, settings, role, None, &material, Some(listener)).expect("a client")
+        Client::start_in(environment, settings, role, None, &material, (Some(listener), None)).expect("a client")
     }
 }
 

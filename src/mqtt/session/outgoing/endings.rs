@@ -18,7 +18,7 @@ impl Outgoing {
         }
         self.deadlines.remove(number, entry.deadline);
         self.suspect = self.suspect.filter(|(suspect, _)| *suspect != number);
-        if entry.publish.packet_id != 0 {
+        if entry.phase.is_handshake() {
             self.ids.release(entry.publish.packet_id);
         }
         if number + 1 == self.entries.next_number() && entry.phase != Phase::Unflushed {
@@ -44,7 +44,7 @@ impl Outgoing {
     fn fail_early(&mut self, number: u64, error: Error, now: Instant) {
         let Some(entry) = self.entries.get_mut(number) else { return };
         self.deadlines.remove(number, entry.deadline);
-        let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp);
+        let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp(None));
         let failed = EndedPublish { number, hearer, bytes: entry.bytes, size: entry.size };
         self.ends.record(failed, Err(error), now);
     }
@@ -92,6 +92,21 @@ impl Outgoing {
         }
     }
 
+    /// Whether a publish, whose failure was told, is not under way any more. Otherwise its caller is woken then; never when the client
+    /// ends before.
+    pub fn poll_gone(&mut self, number: u64, context: &Context<'_>) -> Poll<()> {
+        match self.entries.get_mut(number) {
+            None if self.has_ended => Poll::Pending,
+            None => Poll::Ready(()),
+            Some(entry) => {
+                if let Hearer::GivenUp(waker) = &mut entry.hearer {
+                    *waker = Some(context.waker().clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+
     /// The caller of a publish will not ask how it ended. `give_up`: it is withdrawn if it was not sent, and not sent again
     /// if it was.
     pub fn abandon(&mut self, number: u64, give_up: bool, now: Instant) {
@@ -104,7 +119,7 @@ impl Outgoing {
             entry.hearer = Hearer::Nobody;
             return;
         }
-        entry.hearer = Hearer::GivenUp;
+        entry.hearer = Hearer::GivenUp(None);
         self.deadlines.remove(number, entry.deadline);
         if entry.phase == Phase::Queued {
             self.end(number, Ok(()), now);
@@ -134,7 +149,7 @@ impl Outgoing {
         next.into_iter().chain(self.deadlines.next_straggler()).chain(self.room.deadline()).min()
     }
 
-    fn expire_one(&mut self, number: u64, now: Instant) {
+    pub(super) fn expire_one(&mut self, number: u64, now: Instant) {
         let Some(entry) = self.entries.get(number).filter(|entry| !entry.is_given_up()) else { return };
         let delivery = entry.delivery();
         let what = match delivery {

@@ -32,7 +32,13 @@ impl Outgoing {
                     return Ok(());
                 }
                 // The broker has the payload now.
-                entry.phase = Phase::Released;
+                let is_first = entry.phase == Phase::Sent;
+                if is_first {
+                    self.received(number);
+                }
+                if self.entries.get(number).is_some_and(|entry| entry.phase == Phase::Received) {
+                    return Ok(());
+                }
             }
             Some(_) => return Err(ProtocolError(format!("PUBREC for the QoS 1 publish {id}"))),
             None if reason.is_error() => return Ok(()),
@@ -49,6 +55,41 @@ impl Outgoing {
             None => tracing::debug!("PUBCOMP for the unknown publish {id}"),
         }
         Ok(())
+    }
+
+    /// PUBREL is to take the place of PUBLISH: at once, or when that is kept.
+    pub(super) fn received(&mut self, number: u64) {
+        let Some(entry) = self.entries.get_mut(number) else { return };
+        if self.is_kept {
+            entry.phase = Phase::Received;
+            self.received.push(entry.publish.packet_id);
+        } else {
+            entry.phase = Phase::Released;
+        }
+    }
+
+    /// The identifiers of the publishes whose PUBREL waits, in the order of their PUBREC; each is told once.
+    pub fn take_received(&mut self) -> Vec<u16> {
+        std::mem::take(&mut self.received)
+    }
+
+    pub(in crate::mqtt::session) fn has_received(&self) -> bool {
+        !self.received.is_empty()
+    }
+
+    /// It is kept that these were received: PUBREL follows, unless the session has been lost meanwhile.
+    pub(in crate::mqtt::session) fn release(&mut self, ids: &[u16], wire: &mut Wire<'_>) {
+        for id in ids {
+            let Some(Holder::Publish(number)) = self.ids.get(*id) else { continue };
+            let Some(entry) = self.entries.get_mut(number).filter(|entry| entry.phase == Phase::Received) else {
+                continue;
+            };
+            entry.phase = Phase::Released;
+            // Otherwise its turn is still to come with this connection.
+            if self.connection.is_open && number < self.connection.first_queued {
+                protocol::pubrel(*id, wire.output.tail());
+            }
+        }
     }
 
     /// The publish that waits under this identifier, for which an answer has come.

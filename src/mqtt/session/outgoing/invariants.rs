@@ -40,7 +40,7 @@ impl Outgoing {
             assert!(has_handshake || !entry.phase.is_handshake(), "{number} has no handshake at QoS 0");
             match (number < connection.first_queued, entry.phase) {
                 (true, Phase::Queued) => panic!("{number} was forgotten: it is not sent although its turn is over"),
-                (true, Phase::Sent | Phase::Released) => in_flight += 1,
+                (true, Phase::Sent | Phase::Received | Phase::Released) => in_flight += 1,
                 (true, Phase::Unflushed) => unflushed.push(number),
                 (false, Phase::Unflushed) => panic!("{number} is in the output before its turn"),
                 (false, _) => {}
@@ -64,8 +64,9 @@ impl Outgoing {
         let mut held: Vec<(u16, Holder)> = subscription.map(|id| (id, Holder::Subscription)).into_iter().collect();
         for (number, entry) in self.entries.iter() {
             let id = entry.publish.packet_id;
-            assert_eq!(id != 0, entry.phase.is_handshake(), "{number} is {:?} with the identifier {id}", entry.phase);
-            if id != 0 {
+            let has_id = entry.phase.is_handshake();
+            assert_eq!(id != 0, has_id || self.has_own_ids, "{number} is {:?} with the identifier {id}", entry.phase);
+            if has_id {
                 held.push((id, Holder::Publish(number)));
             }
         }

@@ -5,20 +5,42 @@ use tokio::time::Instant;
 use super::{Entry, Outgoing, Phase, Submission, Wire};
 use crate::config::{Consistency, Version};
 use crate::error::{Delivery, Error, IoKind, Result};
+use crate::mqtt::kept_session::Earlier;
 use crate::mqtt::protocol;
 use crate::mqtt::session::ids::Holder;
 
 impl Outgoing {
     /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
-        let Submission { publish, size, hearer, deadline } = submission;
+        let Submission { publish, earlier, size, hearer, deadline } = submission;
         let bytes = publish.payload.len();
-        let entry =
-            Entry { publish, phase: Phase::Queued, ever_sent: false, is_resent: false, hearer, deadline, bytes, size };
+        self.has_own_ids |= publish.packet_id != 0;
+        let ever_sent = earlier != Earlier::Nothing;
+        let entry = Entry { publish, phase: Phase::Queued, ever_sent, is_resent: false, hearer, deadline, bytes, size };
         let number = self.entries.push(entry);
         self.deadlines.add(number, deadline);
+        if ever_sent {
+            self.take_up(number, earlier, wire.now);
+        }
         self.send_queued(wire);
         number
+    }
+
+    /// A publish of an earlier process goes on where that has left it, unless its session is lost. If it is overdue, it is not
+    /// published again.
+    fn take_up(&mut self, number: u64, earlier: Earlier, now: Instant) {
+        let Some(entry) = self.entries.get_mut(number).filter(|_| self.may_be_left) else {
+            return self.expire_overdue(number, now);
+        };
+        entry.phase = if earlier == Earlier::Released { Phase::Released } else { Phase::Sent };
+        entry.publish.packet_id = self.ids.take_this(entry.publish.packet_id, Holder::Publish(number));
+        self.expire_overdue(number, now);
+    }
+
+    fn expire_overdue(&mut self, number: u64, now: Instant) {
+        if self.entries.get(number).is_some_and(|entry| entry.deadline <= now) {
+            self.expire_one(number, now);
+        }
     }
 
     /// Sends what waits, in its order and as far as the window allows. What the broker has had before, and kept with
@@ -59,7 +81,10 @@ impl Outgoing {
         self.connection.in_flight += 1;
         match entry.phase {
             Phase::Queued | Phase::Unflushed => {
-                entry.publish.packet_id = self.ids.take(Holder::Publish(number));
+                entry.publish.packet_id = match entry.publish.packet_id {
+                    0 => self.ids.take(Holder::Publish(number)),
+                    own => self.ids.take_this(own, Holder::Publish(number)),
+                };
                 entry.phase = Phase::Sent;
                 entry.is_resent = entry.ever_sent;
                 entry.ever_sent = true;
@@ -71,13 +96,14 @@ impl Outgoing {
                 self.resent += 1;
                 wire.output.publish(wire.version, &entry.publish);
             }
+            Phase::Received => {}
             Phase::Released => protocol::pubrel(entry.publish.packet_id, wire.output.tail()),
         }
     }
 
     /// Ends one that is too large or given up, before its turn to be sent over this connection; see [`Outgoing::let_go`].
     fn check(&mut self, number: u64, wire: &Wire<'_>) {
-        let Some(entry) = self.entries.get(number).filter(|entry| entry.phase != Phase::Released) else { return };
+        let Some(entry) = self.entries.get(number).filter(|entry| entry.phase < Phase::Received) else { return };
         if let Err(error) = check_size(self.connection.maximum_packet_size, wire.version, entry) {
             self.fail(number, error, wire.now);
         } else if entry.is_given_up() {
@@ -92,7 +118,7 @@ impl Outgoing {
     pub(super) fn let_go(&mut self, number: u64, now: Instant) {
         let Some(entry) = self.entries.get_mut(number) else { return };
         if entry.phase == Phase::Sent && entry.publish.qos == Consistency::ExactlyOnce {
-            entry.phase = Phase::Released;
+            self.received(number);
         } else {
             self.end(number, Ok(()), now);
         }

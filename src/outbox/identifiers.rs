@@ -1,0 +1,35 @@
+//! The packet identifiers of messages in the outbox, which follow from their numbers: so another process knows them, too, and
+//! nothing has to be stored.
+
+/// Identifiers are from 1 to 65,535.
+const COUNT: u64 = 65_535;
+/// No message is sent at QoS 2 whose number is further than this ahead of what is done: less than all identifiers, so that none means
+/// two messages, in this process and in the next one.
+pub(super) const FURTHEST_AHEAD: u64 = 30_000;
+
+/// The identifier of the message with this number.
+pub(super) fn identifier(number: u64) -> u16 {
+    (number % COUNT) as u16 + 1
+}
+
+/// The number of the message with this identifier: the first that is not below `done`.
+pub(super) fn number(identifier: u16, done: u64) -> u64 {
+    let place = u64::from(identifier).wrapping_sub(1) % COUNT;
+    done + (place + COUNT - done % COUNT) % COUNT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tells_the_other() {
+        for done in [0, 1, 65_533, 65_534, 65_535, 65_536, 1 << 40] {
+            for ahead in [0, 1, 2, 29_999, 65_534] {
+                let identifier = identifier(done + ahead);
+                assert_ne!(identifier, 0);
+                assert_eq!(number(identifier, done), done + ahead, "{ahead} after {done}");
+            }
+        }
+    }
+}

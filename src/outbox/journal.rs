@@ -1,0 +1,255 @@
+//! What is known of the messages besides their bytes: which are done, and at QoS 2 how far the handshakes with the broker are.
+//!
+//! It is in one of two files. Each begins with all that was known when the file was begun, the last entry of which says that it is
+//! complete, and which of the files is the newer one (`Begun`). What comes later is appended. An entry has 16 bytes, little endian:
+//! its kind (u32), a number (u64), a checksum of both (u32, CRC-32).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Buf;
+
+use super::files::{Append, Files};
+
+const NAMES: [&str; 2] = ["journal-0", "journal-1"];
+const ENTRY: usize = 16;
+/// A file is begun anew at this length, or at twice what it has begun with.
+const LONGEST: usize = 64 * 1024;
+
+/// What an entry tells.
+const DONE: u32 = 1;
+const RESERVED: u32 = 2;
+const SESSION: u32 = 3;
+const RELEASED: u32 = 4;
+const BEGUN: u32 = 5;
+
+/// What is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Noted {
+    /// Every message with a lower number is done: the broker has confirmed it, or it was given up. `None`: that is not known.
+    pub done: Option<u64>,
+    /// No message with this number, or a higher one, has ever been sent at QoS 2.
+    pub reserved: u64,
+    /// The session at the broker in which the messages are sent at QoS 2, by a digest of its name.
+    pub session: Option<u64>,
+    /// Messages that are not done, and for which PUBREL may have been sent in that session.
+    pub released: BTreeSet<u64>,
+}
+
+/// What the files say.
+pub(super) struct Read {
+    pub noted: Noted,
+    generation: u64,
+    /// The file that has it all.
+    name: Option<usize>,
+}
+
+/// See the module.
+pub(super) struct Journal {
+    files: Arc<dyn Files>,
+    noted: Noted,
+    file: Box<dyn Append>,
+    name: usize,
+    generation: u64,
+    length: usize,
+    longest: usize,
+    is_synced: bool,
+    /// What the files hold is not known for certain, since one of them has refused something: a new one has to be begun first.
+    in_doubt: bool,
+}
+
+impl Noted {
+    fn encode(&self, generation: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut add = |kind, number| bytes.extend_from_slice(&entry(kind, number));
+        self.session.iter().for_each(|session| add(SESSION, *session));
+        add(RESERVED, self.reserved);
+        self.done.iter().for_each(|done| add(DONE, *done));
+        self.released.iter().for_each(|number| add(RELEASED, *number));
+        add(BEGUN, generation);
+        bytes
+    }
+
+    /// A message that is done need not be known as released.
+    fn set_done(&mut self, number: u64) {
+        self.done = Some(number);
+        self.released = self.released.split_off(&number);
+    }
+}
+
+impl Journal {
+    /// Reads what an earlier process has noted.
+    pub fn read(files: &dyn Files) -> io::Result<Read> {
+        let names = files.list()?;
+        let mut read = Read { noted: Noted::default(), generation: 0, name: None };
+        let (mut done, mut reserved) = (None, 0);
+        for (index, name) in NAMES.iter().enumerate() {
+            if !names.iter().any(|there| there == name) {
+                continue;
+            }
+            let parsed = parse(&files.read(name)?);
+            // These numbers only grow, so that they are true in whichever file they are.
+            done = done.max(parsed.noted.done);
+            reserved = reserved.max(parsed.noted.reserved);
+            if let Some(generation) = parsed.generation.filter(|generation| *generation > read.generation) {
+                read = Read { noted: parsed.noted, generation, name: Some(index) };
+            }
+        }
+        read.noted.reserved = reserved;
+        if let Some(done) = done {
+            read.noted.set_done(done);
+        }
+        Ok(read)
+    }
+
+    /// Goes on from what was read, in the other file. `done`: every message with a lower number is done.
+    pub fn begin(files: Arc<dyn Files>, read: Read, done: u64) -> io::Result<Journal> {
+        let Read { mut noted, generation, name } = read;
+        noted.set_done(done);
+        let name = name.unwrap_or(1);
+        let file = files.append(NAMES[name])?;
+        let mut journal = Journal {
+            files,
+            noted,
+            file,
+            name,
+            generation,
+            length: 0,
+            longest: LONGEST,
+            is_synced: true,
+            in_doubt: true,
+        };
+        journal.anew()?;
+        Ok(journal)
+    }
+
+    pub fn noted(&self) -> &Noted {
+        &self.noted
+    }
+
+    /// Every message with a lower number is done.
+    pub fn set_done(&mut self, number: u64) -> io::Result<()> {
+        self.append(&entry(DONE, number))?;
+        self.noted.set_done(number);
+        Ok(())
+    }
+
+    /// PUBREL may be sent for these messages once this has ended well. `for_power`: that is to be known after a loss of power, too.
+    pub fn release(&mut self, numbers: &[u64], for_power: bool) -> io::Result<()> {
+        let entries: Vec<u8> = numbers.iter().flat_map(|number| entry(RELEASED, *number)).collect();
+        self.append(&entries)?;
+        if for_power {
+            self.sync()?;
+        }
+        self.noted.released.extend(numbers);
+        Ok(())
+    }
+
+    /// Messages with lower numbers than this one may be sent at QoS 2 once this has ended well.
+    pub fn reserve(&mut self, number: u64) -> io::Result<()> {
+        // The numbers that may be with the broker lie between what is done and this one: both have to be known together.
+        let mut entries = self.noted.done.map(|done| entry(DONE, done)).unwrap_or_default().to_vec();
+        entries.extend_from_slice(&entry(RESERVED, number));
+        self.append(&entries)?;
+        self.sync()?;
+        self.noted.reserved = number;
+        Ok(())
+    }
+
+    /// From now on messages are sent in this session, which knows none of them. `None`: in none that is known.
+    pub fn begin_session(&mut self, session: Option<u64>) -> io::Result<()> {
+        self.noted.session = session;
+        self.noted.released.clear();
+        self.anew().inspect_err(|_| self.noted.session = None)
+    }
+
+    /// What was noted is kept, also after a loss of power.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.in_doubt {
+            return self.anew();
+        }
+        if !self.is_synced {
+            // Systems take what they could not write for written the next time.
+            self.file.sync().inspect_err(|_| self.in_doubt = true)?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, entries: &[u8]) -> io::Result<()> {
+        if self.in_doubt || self.length >= self.longest {
+            self.anew()?;
+        }
+        self.is_synced = false;
+        if let Err(e) = self.file.append(entries) {
+            // A part of it would make those behind it unreadable.
+            self.in_doubt = self.file.cut(self.length as u64).is_err();
+            return Err(e);
+        }
+        self.length += entries.len();
+        Ok(())
+    }
+
+    /// Goes on in the other file, from all that is known. Until that is complete, this one counts.
+    fn anew(&mut self) -> io::Result<()> {
+        self.in_doubt = true;
+        let (name, generation) = (1 - self.name, self.generation + 1);
+        let mut file = self.files.append(NAMES[name])?;
+        file.cut(0)?;
+        let all = self.noted.encode(generation);
+        file.append(&all)?;
+        file.sync()?;
+        self.files.sync_names()?;
+        self.file = file;
+        self.generation = generation;
+        self.length = all.len();
+        self.longest = LONGEST.max(2 * all.len());
+        self.is_synced = true;
+        let old = std::mem::replace(&mut self.name, name);
+        self.in_doubt = false;
+        match self.files.remove(NAMES[old]) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn entry(kind: u32, number: u64) -> [u8; ENTRY] {
+    let mut bytes = [0; ENTRY];
+    bytes[..4].copy_from_slice(&kind.to_le_bytes());
+    bytes[4..12].copy_from_slice(&number.to_le_bytes());
+    let checksum = crc32fast::hash(&bytes[..12]);
+    bytes[12..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// What is in one file.
+struct Parsed {
+    noted: Noted,
+    /// `None`: what it has begun with is not complete.
+    generation: Option<u64>,
+}
+
+fn parse(bytes: &[u8]) -> Parsed {
+    let mut noted = Noted::default();
+    let (mut generation, mut is_whole) = (None, true);
+    for bytes in bytes.chunks_exact(ENTRY) {
+        let (mut fields, mut checksum) = bytes.split_at(ENTRY - 4);
+        if crc32fast::hash(fields) != checksum.get_u32_le() {
+            is_whole = false;
+            continue;
+        }
+        let (kind, number) = (fields.get_u32_le(), fields.get_u64_le());
+        match kind {
+            DONE => noted.done = noted.done.max(Some(number)),
+            RESERVED => noted.reserved = noted.reserved.max(number),
+            SESSION if generation.is_none() => noted.session = Some(number),
+            // Behind a gap there is only what was not synced, so no PUBREL was sent for it, and what is before must come first.
+            RELEASED if is_whole => drop(noted.released.insert(number)),
+            BEGUN if is_whole && generation.is_none() => generation = Some(number),
+            _ => {}
+        }
+    }
+    Parsed { noted, generation }
+}
