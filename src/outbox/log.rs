@@ -15,10 +15,13 @@ use super::segment::{self, Contents};
 
 /// The usual size of a segment, all of which is in memory when its messages are read.
 pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
-const DONE: [&str; 2] = ["done-0", "done-1"];
+pub(super) const DONE: [&str; 2] = ["done-0", "done-1"];
 const DONE_ENTRY: usize = 12;
 /// The file of what is done is begun anew at this length.
 const DONE_BYTES: usize = 64 * 1024;
+
+/// So the names of files begin that have what was damaged.
+const SET_ASIDE: &str = "damaged-";
 
 /// See the module.
 pub(super) struct Log {
@@ -304,9 +307,15 @@ pub(super) fn load(
     Ok(Some(Loaded { contents, end }))
 }
 
+/// Whether a file of this name has what was damaged.
+#[cfg(feature = "cli")]
+pub(super) fn is_set_aside(name: &str) -> bool {
+    name.starts_with(SET_ASIDE)
+}
+
 /// Keeps what can't be read for whoever may want to look at it, once.
 fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &mut Warnings) -> io::Result<()> {
-    let aside = format!("damaged-{name}-{at}");
+    let aside = format!("{SET_ASIDE}{name}-{at}");
     if !files.list()?.contains(&aside) {
         let mut file = files.append(&aside)?;
         file.append(bytes)?;
@@ -316,7 +325,7 @@ fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &
     Ok(())
 }
 
-fn later_version(name: &str, version: u8) -> io::Error {
+pub(super) fn later_version(name: &str, version: u8) -> io::Error {
     let most = segment::VERSION;
     io::Error::new(
         io::ErrorKind::Unsupported,
@@ -325,7 +334,7 @@ fn later_version(name: &str, version: u8) -> io::Error {
 }
 
 /// What each of the two files says.
-fn last_done(files: &dyn Files) -> io::Result<[Option<u64>; 2]> {
+pub(super) fn last_done(files: &dyn Files) -> io::Result<[Option<u64>; 2]> {
     let names = files.list()?;
     let mut last = [None; 2];
     for (name, last) in DONE.iter().zip(&mut last).filter(|(name, _)| names.iter().any(|there| there == *name)) {

@@ -4,7 +4,7 @@
 //! gathered to the `log` and syncs once. The `feeder`, a task of the client's engine thread, publishes what is stored in its
 //! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. `hearers` are told
 //! how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder` keeps others off the
-//! directory, `refused` what the broker does not take.
+//! directory, `refused` keeps what the broker does not take. `inspection` is for the command, which looks at a directory from outside.
 
 #[cfg(test)]
 mod disk;
@@ -12,6 +12,8 @@ mod feeder;
 mod files;
 mod hearers;
 mod holder;
+#[cfg(feature = "cli")]
+mod inspection;
 mod keeper;
 mod log;
 mod queue;
@@ -37,6 +39,10 @@ use crate::mqtt::{Client, ConnectionInfo, Ended, Listener, ValueSize, Way, close
 use crate::wait::after;
 use files::{Files, SystemFiles};
 use holder::Holder;
+#[cfg(feature = "cli")]
+pub(crate) use holder::Owner;
+#[cfg(feature = "cli")]
+pub(crate) use inspection::{Inspection, SetAside, Waiting, discard};
 use log::Log;
 use shared::{Closing, Found, Life, Shared};
 pub(crate) use write::Write;

@@ -1,13 +1,12 @@
 //! The result of a check: text while it goes on, or one JSON object at its end.
 
-use std::io::{ErrorKind, Write};
-
 use serde_json::{Value as Json, json};
 
 use super::advice::Advice;
 use super::outcome::Outcome;
 use super::understand::{Found, Service, facts};
-use crate::cli::failure::{Exit, Failure, Result};
+use crate::cli::failure::{Exit, Result};
+use crate::cli::output;
 use crate::cli::terminal::harmless;
 use crate::config::{Map, Value};
 
@@ -159,11 +158,7 @@ fn ms(time: &std::time::Duration) -> f64 {
 
 /// Who reads it may go away; the check goes on for its exit code.
 fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout();
-    match stdout.write_all(harmless(text).as_bytes()).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!("standard output: {e}"))),
-        _ => Ok(()),
-    }
+    output::print(&harmless(text))
 }
 
 fn service_json(service: &Service) -> Json {
