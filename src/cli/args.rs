@@ -89,7 +89,7 @@ pub(super) struct Common {
 pub(super) struct Check {
     #[command(flatten)]
     pub common: Common,
-    /// Look at the configuration only: do nothing on the network
+    /// Look at the configuration, and at the directory of an outbox, only: do nothing on the network
     #[arg(long)]
     pub offline: bool,
     /// Leave out the test message on the service's topic, which its readers would get

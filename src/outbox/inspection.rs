@@ -48,7 +48,18 @@ pub(crate) struct Waiting<'a> {
 impl Inspection {
     pub fn begin(directory: &Path) -> Result<Inspection, Error> {
         let shown = directory.display();
-        let other = |what: String| Error::io(IoKind::Other, what);
+        Inspection::if_any(directory)?.ok_or_else(|| {
+            other(format!(
+                "'{shown}' is no outbox: it has no file of one (such as '{}', or '{}')",
+                holder::NAME,
+                segment::name(0)
+            ))
+        })
+    }
+
+    /// `None` where the directory has no file of an outbox, as before its first writer.
+    pub fn if_any(directory: &Path) -> Result<Option<Inspection>, Error> {
+        let shown = directory.display();
         let files = SystemFiles::at(directory);
         let names = files.list().map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => other(format!("there is no directory '{shown}'")),
@@ -57,15 +68,11 @@ impl Inspection {
         })?;
         let mut names: Vec<String> = names.into_iter().filter(|name| is_ours(name)).collect();
         if names.is_empty() {
-            return Err(other(format!(
-                "'{shown}' is no outbox: it has no file of one (such as '{}', or '{}')",
-                holder::NAME,
-                segment::name(0)
-            )));
+            return Ok(None);
         }
         names.sort_unstable();
         let owner = holder::owner(directory).map_err(|e| unreadable(directory, &e))?;
-        Ok(Inspection { directory: directory.to_owned(), files, names, owner })
+        Ok(Some(Inspection { directory: directory.to_owned(), files, names, owner }))
     }
 
     /// Gives each message that waits, in the order of the numbers, until `false` is returned: what is damaged, for people. One file
@@ -195,5 +202,9 @@ fn is_ours(name: &str) -> bool {
 }
 
 fn unreadable(directory: &Path, error: &io::Error) -> Error {
-    Error::io(IoKind::Other, format!("the outbox '{}' can't be read: {error}", directory.display()))
+    other(format!("the outbox '{}' can't be read: {error}", directory.display()))
+}
+
+fn other(message: String) -> Error {
+    Error::io(IoKind::Other, message)
 }

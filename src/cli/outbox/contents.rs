@@ -31,7 +31,15 @@ pub(in crate::cli) struct Contents {
 
 impl Contents {
     pub fn of(directory: &Path) -> Result<Contents> {
-        let inspection = Inspection::begin(directory)?;
+        Contents::seen_by(&Inspection::begin(directory)?)
+    }
+
+    /// `None` where no writer has used the directory.
+    pub fn if_any(directory: &Path) -> Result<Option<Contents>> {
+        Inspection::if_any(directory)?.map(|inspection| Contents::seen_by(&inspection)).transpose()
+    }
+
+    fn seen_by(inspection: &Inspection) -> Result<Contents> {
         let mut contents = Contents { owner: inspection.owner, ..Contents::default() };
         contents.damages = inspection.messages(|message| {
             contents.messages += 1;
