@@ -54,7 +54,7 @@ pub(crate) use login::Credentials;
 pub(crate) use login_file::LoginFile;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
-pub(crate) use outbox::{AcceptedBy, OutboxSettings, SyncRule};
+pub(crate) use outbox::{AcceptedBy, OutboxSettings, Overflow, SyncRule};
 pub(crate) use proxy::ProxySettings;
 pub(crate) use rights::check_secret;
 pub(crate) use settings::Settings;

@@ -56,15 +56,21 @@ struct Keeper<'a> {
 struct Work {
     batch: Vec<Message>,
     done: u64,
+    /// See [`State::displaced`](super::shared::State::displaced).
+    displaced: (u64, u64),
     is_last: bool,
 }
 
 impl Keeper<'_> {
     /// False: it was the last one.
     fn turn(&mut self) -> bool {
-        let Work { batch, done, is_last } = self.wait();
+        let Work { batch, done, displaced: (from, to), is_last } = self.wait();
         if !batch.is_empty() {
             self.store(batch);
+            // What gives way does so when others come.
+            if let Err(e) = self.log.forget_between(from, to) {
+                self.note(Some(format!("what was dropped can't be removed: {e}")));
+            }
         }
         let now = Instant::now();
         let is_due = |at: Option<Instant>| is_last || at.is_some_and(|at| at <= now);
@@ -90,7 +96,8 @@ impl Keeper<'_> {
             let due = self.sync_at.into_iter().chain(self.save_at).min();
             let is_last = state.life != Life::Open || state.closing.is_some_and(|closing| closing.dropped);
             if is_last || !state.pending.is_empty() || due.is_some_and(|due| due <= now) {
-                return Work { batch: std::mem::take(&mut state.pending), done: state.done, is_last };
+                let batch = std::mem::take(&mut state.pending);
+                return Work { batch, done: state.done, displaced: state.displaced, is_last };
             }
             state = match due {
                 None => shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),

@@ -268,7 +268,21 @@ impl Log {
         self.forget_all_but(usize::from(self.open.is_some()), self.done.number)
     }
 
-    /// The same, but leaves so many of the last ones.
+    /// Removes the segments with no other messages than those from the first number on and before the second. The last one tells
+    /// which numbers there were, and stays.
+    pub fn forget_between(&mut self, from: u64, to: u64) -> io::Result<()> {
+        let at = self.segments.partition_point(|segment| segment.first < from);
+        while let (Some(segment), Some(next)) = (self.segments.get(at), self.segments.get(at + 1)) {
+            if next.first > to {
+                break;
+            }
+            self.files.remove(&segment::name(segment.first))?;
+            self.segments.remove(at);
+        }
+        Ok(())
+    }
+
+    /// As [`Log::forget_done`], but leaves so many of the last ones.
     fn forget_all_but(&mut self, least: usize, done: u64) -> io::Result<()> {
         while let Some(front) = self.segments.front() {
             let end = self.segments.get(1).map_or(self.next, |second| second.first);

@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod disk;
+mod dropped;
 mod feeder;
 mod files;
 mod hearers;
