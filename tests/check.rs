@@ -492,3 +492,83 @@ fn a_broker_that_has_answered_is_not_taken_for_another_kind_of_port() {
         fails(&[&address, "protocol=MQTTv5"], 4, &["DNS", "TCP", "login"], [error, words[1], words[2]]);
     }
 }
+
+/// A service with an outbox in this directory, of which `check` tells.
+fn outbox(directory: &Path, max_bytes: &str, code: i32) -> Json {
+    let outbox = format!("outbox={{directory: {}, max_bytes: {max_bytes}}}", directory.display());
+    let base = ["--offline", "-nc", "type=mqtt", "topic=t", "brokers=broker.invalid", "qos=1", "client_id=sensor"];
+    service(&[&base[..], &[&outbox]].concat(), code)["outbox"].clone()
+}
+
+#[test]
+fn the_outbox_of_a_service_is_looked_at() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("a/b");
+    let found = outbox(&directory, "70000", 0);
+    assert_eq!((&found["result"], &found["is_there"], &found["messages"]), (&json!("ok"), &json!(false), &json!(0)));
+    assert!(!directory.exists(), "a check makes nothing");
+
+    let mut broker = Broker::start();
+    let settings = [("directory", directory.to_str().expect("UTF-8")), ("accept", "disk")];
+    let writer = common::writer::<str>(&broker.plain_address(), "t")
+        .parameter("connect", [("automatic_reconnect", true)])
+        .consistency(sinetstream::Consistency::AtLeastOnce)
+        .client_id("sensor")
+        .parameter("outbox", settings)
+        .open()
+        .expect("a writer");
+    broker.kill();
+    common::eventually("the loss is noticed", || !writer.is_connected());
+    writer.write("s3cr3t").expect("write");
+    let found = outbox(&directory, "70000", 0);
+    assert_eq!((&found["messages"], &found["process"]), (&json!(1), &json!(std::process::id())), "{found}");
+    assert!(found["oldest"].as_str().is_some_and(|time| time.ends_with('Z')), "{found}");
+    assert!(found["free_bytes"].as_u64().is_some_and(|free| free > 0), "{found}");
+    writer.close().expect("close");
+
+    // No disk of today has a room of a pebibyte.
+    let found = outbox(&directory, "1125899906842624", 0);
+    assert_eq!(found["result"], json!("doubtful"), "{found}");
+    assert!(found["cause"].as_str().is_some_and(|cause| cause.contains("full before the outbox is")), "{found}");
+    std::fs::write(directory.join(format!("damaged-{:020}.log-0", 0)), "x").expect("write");
+    let found = outbox(&directory, "70000", 0);
+    assert_eq!((&found["result"], &found["damaged_files"]), (&json!("doubtful"), &json!(1)), "{found}");
+
+    let more = format!("outbox={{directory: {}}}", directory.display());
+    let text = run(["check", "--offline", "-nc", "type=mqtt", "topic=t", "brokers=b", "qos=1", "client_id=c", &more]);
+    let text = text.expect(0).text().to_owned();
+    for words in
+        ["1 message (", "the oldest of 2", "1 file 'damaged-…'", " free, 'max_bytes' is 1.00 GiB", "likely cause"]
+    {
+        assert!(text.contains(words), "'{words}': {text}");
+    }
+    assert!(!text.contains("s3cr3t"));
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("write");
+    for wrong in [file.clone(), file.join("below")] {
+        let found = outbox(&wrong, "70000", 3);
+        assert_eq!(found["result"], json!("failed"), "{found}");
+        assert!(found["error"].as_str().is_some_and(|error| error.contains("is not a directory")), "{found}");
+    }
+    std::fs::write(directory.join(format!("{:020}.log", 5)), b"SINETOB\x09").expect("write");
+    let found = outbox(&directory, "70000", 3);
+    assert!(found["error"].as_str().is_some_and(|error| error.contains("later release")), "{found}");
+}
+
+/// Root has every right, so this is for other users only.
+#[test]
+#[cfg(unix)]
+fn an_outbox_without_rights_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o500)).expect("mode");
+    if std::fs::create_dir(folder.path().join("root")).is_ok() {
+        return;
+    }
+    for directory in [folder.path().to_owned(), folder.path().join("below")] {
+        let found = outbox(&directory, "70000", 3);
+        assert!(found["error"].as_str().is_some_and(|error| error.contains("Permission denied")), "{found}");
+        assert!(found["remedy"].as_str().is_some_and(|remedy| remedy.contains("user under whom")), "{found}");
+    }
+}

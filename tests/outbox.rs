@@ -438,6 +438,79 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     eventually("all is delivered", || block_on(writer.flush()).is_ok());
 }
 
+/// Bytes of all files in a directory.
+fn size_of(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).expect("the directory");
+    // Segments come and go.
+    entries.filter_map(|entry| entry.expect("an entry").metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// From memory, and from the disk, where more waits than memory holds.
+#[test]
+fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
+    for (max_bytes, size, count) in [(65_536, 1000, 500u64), (48_i64 << 20, 1 << 20, 120)] {
+        let broker = Broker::start();
+        let proxy = Proxy::start(port(&broker));
+        let folder = tempfile::tempdir().expect("a folder");
+        let reader = common::reader::<Vec<u8>>(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce);
+        let reader = reader.open().expect("reader");
+        let (listener, events) = listen();
+        let more =
+            [("max_bytes", Value::from(max_bytes)), ("overflow", "drop_oldest".into()), ("sync", "never".into())];
+        let outbox = outbox(folder.path(), "disk", &more);
+        let writer = writer::<[u8]>(&proxy.address(), outbox).on_connection_event(listener).open().expect("writer");
+        proxy.close();
+        eventually("the loss is noticed", || !writer.is_connected());
+        let mut value = vec![7; size];
+        for number in 0..count {
+            value[..8].copy_from_slice(&number.to_le_bytes());
+            writer.write(&value).expect("write");
+            let info = writer.connection_info();
+            assert!(info.outbox_bytes as i64 <= max_bytes, "{info:?}");
+        }
+        let warning = events.skip_to(|event| event.to_string().contains("drop_oldest")).to_string();
+        assert!(warning.contains(folder.path().to_str().expect("UTF-8")) && warning.contains("is full"), "{warning}");
+        let dropped = writer.connection_info().outbox_dropped;
+        assert!(dropped > 0 && dropped < count, "{dropped}");
+        // The files that a quarter and two more may be in are there, too.
+        assert!(size_of(folder.path()) <= 2 * max_bytes as u64, "{}", size_of(folder.path()));
+        proxy.open();
+        writer.flush().expect("flush");
+        assert_eq!(writer.connection_info().outbox_dropped, dropped);
+        let number = |value: Vec<u8>| u64::from_le_bytes(value[..8].try_into().expect("eight bytes"));
+        let found: Vec<u64> = (dropped..count).map(|_| number(next(&reader).into_value())).collect();
+        // First what the client had, then the newest.
+        let newest = found.windows(2).position(|pair| pair[1] != pair[0] + 1).expect("a gap") + 1;
+        let expected: Vec<u64> = (0..newest as u64).chain(newest as u64 + dropped..count).collect();
+        assert_eq!(found, expected);
+        writer.close().expect("close");
+    }
+}
+
+#[test]
+fn who_waits_for_the_broker_is_told_that_a_message_was_dropped() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = [("max_bytes", Value::from(65_536)), ("overflow", "drop_oldest".into())];
+    let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "broker", &more));
+    let writer = block_on(builder.parameter("write_timeout_ms", 3_600_000).open_async()).expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let sent: Vec<_> = (0..100).map(|_| block_on(writer.send(&[7; 2000])).expect("send")).collect();
+    eventually("some were dropped", || writer.connection_info().outbox_dropped > 60);
+    let dropped = writer.connection_info().outbox_dropped;
+    proxy.open();
+    let mut failed = 0;
+    for sent in sent {
+        if let Err(error) = block_on(sent) {
+            failed += 1;
+            told(Err::<(), _>(error), "Io", &["was dropped", "'drop_oldest'", folder.path().to_str().expect("UTF-8")]);
+        }
+    }
+    assert_eq!((failed, writer.metrics().error_count_total), (dropped, dropped));
+}
+
 /// Not a test by itself: the process whose memory is looked at.
 #[test]
 fn large_child() {
@@ -654,6 +727,7 @@ fn a_wrong_configuration_is_told() {
         ("max_bytes", Value::from("1 gib"), "'1 GiB'"),
         ("max_age", Value::from(-1), "'7 days'"),
         ("max_age", Value::from("7 GiB"), "'7 days'"),
+        ("overflow", Value::from("drop"), "'wait' or 'drop_oldest'"),
     ] {
         wrong(with(outbox(folder.path(), "disk", &[(name, value)])), &[name, expected]);
     }

@@ -50,6 +50,9 @@ pub(super) enum Command {
     /// Read messages until Ctrl-C, --count or --timeout
     #[command(alias = "sub", after_help = EXIT_CODES, after_long_help = with_parameters())]
     Read(Read),
+    /// Look into the outbox on disk of a writer, send what is in it, or empty it
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Outbox(Outbox),
     /// Print the completions for a shell: `sinetstream completions bash >>~/.bashrc`
     Completions {
         /// The shell
@@ -86,7 +89,7 @@ pub(super) struct Common {
 pub(super) struct Check {
     #[command(flatten)]
     pub common: Common,
-    /// Look at the configuration only: do nothing on the network
+    /// Look at the configuration, and at the directory of an outbox, only: do nothing on the network
     #[arg(long)]
     pub offline: bool,
     /// Leave out the test message on the service's topic, which its readers would get
@@ -158,6 +161,80 @@ pub(super) struct Read {
     /// Report a message that can't be decoded, and go on
     #[arg(short, long)]
     pub keep_going: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Outbox {
+    /// Tell how many messages wait, since when, for which topics, and what was set aside; never a value
+    #[command(after_help = EXIT_CODES)]
+    List(List),
+    /// Write the messages that wait as JSON, one object a line, and change nothing
+    #[command(after_help = EXIT_CODES, after_long_help = with_export())]
+    Export(Export),
+    /// Send all that waits, with the configuration of its service
+    #[command(after_help = EXIT_CODES, after_long_help = with_parameters())]
+    Drain(Drain),
+    /// Remove all that waits, without sending it
+    #[command(after_help = EXIT_CODES)]
+    Discard(Discard),
+}
+
+const EXPORT: &str = "\
+Output:
+  One JSON object a line, in the order of sending: number, topic, timestamp (UTC), timestamp_us (microseconds since 1970) and
+  payload: the message in Base64, as it is sent, which has SINETStream's header unless 'user_data_only' is set, and is
+  encrypted if the service encrypts.";
+
+fn with_export() -> String {
+    format!("{EXPORT}\n\n{EXIT_CODES}")
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// The directory of the outbox
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// The directory of the outbox
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// Write to this file, which must not be there yet, instead of standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// The messages that brokers have refused for good, from the files 'refused-…', instead of those that wait
+    #[arg(long)]
+    pub refused: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Drain {
+    /// The directory of the outbox
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// Wait for a broker that can't be reached, or is lost, until Ctrl-C
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub(super) struct Discard {
+    /// The directory of the outbox
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// Remove the files 'damaged-…' and 'refused-…', too
+    #[arg(long)]
+    pub set_aside: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

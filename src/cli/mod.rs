@@ -1,7 +1,8 @@
-//! The command `sinetstream`: checks a service, writes to it, reads from it.
+//! The command `sinetstream`: checks a service, writes to it, reads from it, and looks after the outbox on disk.
 //!
 //! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file.
-//! `write` takes its messages from `input`, `read` gives them to `output`; `check` has a folder of its own. `stop`
+//! `write` takes its messages from `input`, `read` gives them to `output`; `check` and `outbox` have
+//! folders of their own. `stop`
 //! turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
 
 mod args;
@@ -10,6 +11,7 @@ mod completions;
 mod failure;
 mod input;
 mod log;
+mod outbox;
 mod output;
 mod overrides;
 mod progress;
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Write(options) => write::run(&options),
         Command::Read(options) => read::run(&options),
+        Command::Outbox(command) => outbox::run(&command),
         Command::Completions { shell } => completions::print(shell),
     };
     let exit = ended.unwrap_or_else(|failure| {

@@ -140,6 +140,12 @@ impl Output {
     }
 }
 
+/// Prints a whole answer. Who reads it may go away.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout();
+    is_read(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())).map(drop)
+}
+
 /// A reader of our output may go away at any time; that is its right.
 fn is_read(result: io::Result<()>) -> Result<bool> {
     match result {
@@ -155,7 +161,7 @@ fn end_line(bytes: &mut Vec<u8>) {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     use base64ct::{Base64, Encoding};
     Base64::encode_string(bytes)
 }

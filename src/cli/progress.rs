@@ -60,6 +60,15 @@ impl Progress {
         }
     }
 
+    /// So many were counted elsewhere.
+    pub fn reached(&mut self, messages: u64, bytes: u64) {
+        (self.messages, self.bytes) = (messages, bytes);
+        if let Some(line) = &self.line {
+            line.set_message(format!("messages, {}", HumanBytes(bytes)));
+            line.set_position(messages);
+        }
+    }
+
     /// True when there is a line on a terminal.
     pub fn is_shown(&self) -> bool {
         self.line.is_some()

@@ -58,7 +58,7 @@ pub use login_source::Login;
 pub(crate) use login_source::LoginSource;
 pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageSettings};
 pub(crate) use mqtt::ConnectProperties;
-pub(crate) use outbox::{AcceptedBy, OutboxSettings, SyncRule};
+pub(crate) use outbox::{AcceptedBy, OutboxSettings, Overflow, SyncRule};
 pub(crate) use proxy::ProxySettings;
 pub(crate) use rights::check_secret;
 pub(crate) use settings::Settings;

@@ -27,6 +27,15 @@ pub(crate) enum SyncRule {
     Never,
 }
 
+/// What happens to a message for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    /// It waits for some.
+    Wait,
+    /// The oldest ones that are not with the client give way to it.
+    DropOldest,
+}
+
 /// An outbox on disk, of a writer at QoS 1 or 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutboxSettings {
@@ -35,6 +44,7 @@ pub(crate) struct OutboxSettings {
     pub sync: SyncRule,
     /// Bytes that may wait.
     pub max_bytes: u64,
+    pub overflow: Overflow,
     /// What has waited for longer is dropped.
     pub max_age: Option<Duration>,
 }
@@ -89,6 +99,7 @@ impl Extractor {
             accepted_by,
             sync: self.sync_rule(),
             max_bytes: self.outbox_bytes().unwrap_or(DEFAULT_MAX_BYTES) as u64,
+            overflow: self.overflow(),
             max_age: self.max_age(),
         })
     }
@@ -121,6 +132,17 @@ impl Extractor {
                 "{place} can't deliver exactly once beyond the process: {obstacle}. When the process dies, messages may be \
                  delivered twice"
             ));
+        }
+    }
+
+    fn overflow(&mut self) -> Overflow {
+        match self.text(NAME, &["overflow"]).as_deref() {
+            None | Some("wait") => Overflow::Wait,
+            Some("drop_oldest") => Overflow::DropOldest,
+            Some(_) => {
+                self.parameters.problem(NAME, &["overflow"], "expected 'wait' or 'drop_oldest'");
+                Overflow::Wait
+            }
         }
     }
 

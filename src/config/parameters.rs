@@ -176,8 +176,14 @@ pub(crate) const PROXY: &[(&str, Support)] = &[
 pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];
 
 /// What stands inside `outbox`.
-pub(crate) const OUTBOX: &[(&str, Support)] =
-    &[("directory", Built), ("accept", Built), ("sync", Built), ("max_bytes", Built), ("max_age", Built)];
+pub(crate) const OUTBOX: &[(&str, Support)] = &[
+    ("directory", Built),
+    ("accept", Built),
+    ("sync", Built),
+    ("max_bytes", Built),
+    ("overflow", Built),
+    ("max_age", Built),
+];
 
 /// What stands inside `max_queued_messages`.
 pub(crate) const MAX_QUEUED_MESSAGES: &[(&str, Support)] = &[("queue_size", Built)];

@@ -78,7 +78,8 @@ pub struct ConnectionInfo {
     pub outbox_bytes: usize,
     /// For how long the oldest message has been in the outbox on disk, in milliseconds; 0 without one.
     pub outbox_age_ms: u64,
-    /// Messages that the outbox on disk has given up since the writer was opened: older than `max_age`, or refused by the broker.
+    /// Messages that the outbox on disk has given up since the writer was opened: older than `max_age`,
+    /// dropped for newer ones, or refused by the broker.
     pub outbox_dropped: u64,
     /// Those of them that wait for an acknowledgement of the broker.
     pub in_flight: usize,

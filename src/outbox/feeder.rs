@@ -12,12 +12,13 @@ use std::time::Duration;
 use bytestring::ByteString;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::dropped::Dropped;
 use super::handshakes::RESERVED;
 use super::identifiers::identifier;
 use super::log::{self, Loaded, Place};
 use super::refused::Refused;
 use super::shared::{Life, Message, Shared, State};
-use crate::config::AcceptedBy;
+use crate::config::{AcceptedBy, Overflow};
 use crate::error::{Delivery, Error, IoKind};
 use crate::metrics::now_us;
 use crate::mqtt::{Client, Earlier, PendingWrite, ValueSize, Way, closed_error};
@@ -26,12 +27,12 @@ use crate::wait::after;
 /// What may be with the client at a time.
 const WINDOW: usize = 4096;
 const WINDOW_BYTES: u64 = 4 << 20;
+/// Where old messages give way to new ones, the client has only such a part of the outbox: what it has does not give way.
+const WINDOW_SHARE: u64 = 4;
 /// Messages that are taken from memory at a time, and published before others have a turn.
 const PIECE: usize = 256;
 /// The next attempt of what the disk has refused.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Messages that have become too old are told of at most that often.
-const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// Feeds the client until one of them ends; then the outbox does.
 pub(super) async fn run(shared: Arc<Shared>, client: Arc<Client>, topic: ByteString) {
@@ -77,6 +78,7 @@ struct Feeder<'a> {
     /// In the client's outbox.
     window: VecDeque<Sent>,
     window_bytes: u64,
+    window_limit: u64,
     /// Why the first one of the window has failed; it is in the way until that is dealt with.
     failure: Option<Error>,
     /// Waits for room there.
@@ -92,9 +94,10 @@ struct Feeder<'a> {
     /// Bytes of what is done and was not told.
     done_bytes: u64,
     refused: Refused,
-    /// Messages that were too old, and have not been told of.
-    expired: u64,
-    expiry_told: Option<Instant>,
+    /// Messages that were too old.
+    expired: Dropped,
+    /// Messages that gave way to newer ones.
+    displaced: Dropped,
     is_unreadable: bool,
     /// At QoS 2 messages below this number may be sent, as far as that is known here.
     reserved: u64,
@@ -119,6 +122,10 @@ impl<'a> Feeder<'a> {
             topic,
             window: VecDeque::new(),
             window_bytes: 0,
+            window_limit: match shared.overflow {
+                Overflow::Wait => WINDOW_BYTES,
+                Overflow::DropOldest => WINDOW_BYTES.min(shared.max_bytes / WINDOW_SHARE),
+            },
             failure: None,
             joining: None,
             loaded: VecDeque::new(),
@@ -127,8 +134,8 @@ impl<'a> Feeder<'a> {
             told: done,
             done_bytes: 0,
             refused: Refused::new(shared.files.clone()),
-            expired: 0,
-            expiry_told: None,
+            expired: Dropped::default(),
+            displaced: Dropped::default(),
             is_unreadable: false,
             reserved: 0,
         }
@@ -153,6 +160,9 @@ impl<'a> Feeder<'a> {
         if self.confirm(context) {
             return Poll::Ready(if self.client.has_ended() { Turn::Over } else { Turn::Failed });
         }
+        if !self.make_room(context) {
+            return Poll::Ready(Turn::Load);
+        }
         let mut published = 0;
         let is_waiting = loop {
             if let Some(joining) = &mut self.joining {
@@ -176,7 +186,7 @@ impl<'a> Feeder<'a> {
                 context.waker().wake_by_ref();
                 break true;
             }
-            if self.window.len() >= WINDOW || self.window_bytes >= WINDOW_BYTES {
+            if self.window.len() >= WINDOW || self.window_bytes >= self.window_limit {
                 break true;
             }
             if self.loaded.is_empty() && !self.take_ready() {
@@ -303,32 +313,73 @@ impl<'a> Feeder<'a> {
 
     /// A message has become too old.
     fn expire(&mut self, message: &Message) {
-        self.expired += 1;
         let why = format!(
             "the message was dropped: it has been in the outbox for longer than 'max_age' ({:?})",
             self.max_age()
         );
         self.shared.give_up(message.record.number, Error::io(IoKind::TimedOut, why));
-        let now = Instant::now();
-        if self.expiry_told.is_none_or(|told| now - told >= TOLD_AGAIN) {
-            self.expiry_told = Some(now);
-            self.tell_expired();
+        if let Some(count) = self.expired.count(Instant::now()) {
+            self.tell_expired(count);
         }
+    }
+
+    /// Drops the oldest messages that are not with the client, as far as newer ones wait for their room. False: they are to be read
+    /// before.
+    fn make_room(&mut self, context: &Context<'_>) -> bool {
+        let before = self.fed;
+        let mut dropped = 0;
+        while self.shared.lacks_room() {
+            if dropped == PIECE {
+                context.waker().wake_by_ref();
+                break;
+            }
+            if self.loaded.is_empty() && !self.take_ready() {
+                if self.fed < self.shared.with(|state| state.stored) {
+                    return false;
+                }
+                // All others are with the client; or not on the disk yet, which is told when they are.
+                break;
+            }
+            if self.shared.is_exact
+                && self.loaded.front().is_some_and(|oldest| self.earlier(oldest.record.number) != Earlier::Nothing)
+            {
+                // The broker may hold its identifier, which another message comes to have.
+                break;
+            }
+            if let Some(message) = self.loaded.pop_front() {
+                dropped += 1;
+                self.fed = message.record.number + 1;
+                self.shared.displace(message.record.number, message.bytes());
+                if let Some(count) = self.displaced.count(Instant::now()) {
+                    self.tell_displaced(count);
+                }
+            }
+            if self.loaded.is_empty() {
+                self.fed = self.fed.max(self.loaded_end);
+            }
+        }
+        if dropped > 0 {
+            let last = self.joining.as_ref().or(self.window.back());
+            let from = last.map_or(before, |last| last.message.record.number + 1);
+            let to = self.fed;
+            self.shared.with(|state| state.displaced = (from, to));
+        }
+        true
+    }
+
+    fn tell_displaced(&self, count: u64) {
+        self.warn(&format!(
+            "it is full, and the oldest messages were dropped for new ones ('overflow: drop_oldest'): {count}"
+        ));
     }
 
     fn max_age(&self) -> Duration {
         self.shared.max_age.unwrap_or_default()
     }
 
-    fn tell_expired(&mut self) {
-        let count = std::mem::take(&mut self.expired);
-        if count > 0 {
-            let directory = self.shared.directory.display();
-            let age = self.max_age();
-            self.client.warn(format!(
-                "the outbox '{directory}': messages were dropped that have been there for longer than 'max_age' ({age:?}): {count}"
-            ));
-        }
+    fn tell_expired(&self, count: u64) {
+        let age = self.max_age();
+        self.warn(&format!("messages were dropped that have been there for longer than 'max_age' ({age:?}): {count}"));
     }
 
     fn tell_done(&mut self) {
@@ -461,7 +512,12 @@ impl<'a> Feeder<'a> {
         let _ = self.client.closed().await;
         let _ = poll_fn(|context| Poll::Ready(self.confirm(context))).await;
         self.tell_done();
-        self.tell_expired();
+        if let Some(count) = self.expired.rest() {
+            self.tell_expired(count);
+        }
+        if let Some(count) = self.displaced.rest() {
+            self.tell_displaced(count);
+        }
         let refusal = self.client.refusal().unwrap_or_else(closed_error);
         self.shared.refuse(refusal.clone());
         await_keeper(self.shared, |state| state.stored == state.next || state.life == Life::Ended).await;

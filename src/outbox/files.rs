@@ -42,7 +42,12 @@ impl SystemFiles {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(directory)?;
-        Ok(SystemFiles { directory: directory.to_owned() })
+        Ok(SystemFiles::at(directory))
+    }
+
+    /// A folder that is there already.
+    pub fn at(directory: &Path) -> SystemFiles {
+        SystemFiles { directory: directory.to_owned() }
     }
 }
 

@@ -66,6 +66,8 @@ struct Work {
     done: u64,
     has_received: bool,
     beginning: Option<Beginning>,
+    /// See [`State::displaced`](super::shared::State::displaced).
+    displaced: (u64, u64),
     is_last: bool,
 }
 
@@ -85,9 +87,13 @@ impl<'a> Keeper<'a> {
 
     /// False: it was the last one.
     fn turn(&mut self) -> bool {
-        let Work { batch, done, has_received, beginning, is_last } = self.wait();
+        let Work { batch, done, displaced: (from, to), has_received, beginning, is_last } = self.wait();
         if !batch.is_empty() {
             self.store(batch);
+            // What gives way does so when others come.
+            if let Err(e) = self.log.forget_between(from, to) {
+                self.note(Some(format!("what was dropped can't be removed: {e}")));
+            }
         }
         if self.shared.is_exact {
             self.keep_handshakes(has_received, beginning);
@@ -122,6 +128,7 @@ impl<'a> Keeper<'a> {
                 return Work {
                     batch: std::mem::take(&mut state.pending),
                     done: state.done,
+                    displaced: state.displaced,
                     has_received: std::mem::take(&mut state.handshakes.has_received),
                     beginning: state.handshakes.beginning.take(),
                     is_last,

@@ -13,7 +13,7 @@ use super::super::log::{Log, SEGMENT, Warnings};
 use super::super::segment;
 use super::super::shared::Found;
 use super::*;
-use crate::config::{AcceptedBy, OutboxSettings};
+use crate::config::{AcceptedBy, OutboxSettings, Overflow};
 use crate::error::Result;
 use crate::metrics::Counters;
 use crate::mqtt::ValueSize;
@@ -57,6 +57,7 @@ impl Kept {
             accepted_by: AcceptedBy::Disk,
             sync: SyncRule::Always,
             max_bytes: 1 << 20,
+            overflow: Overflow::Wait,
             max_age: None,
         };
         let found = Found {

@@ -19,6 +19,9 @@ use super::segment::{self, Contents};
 /// The usual size of a segment, all of which is in memory when its messages are read.
 pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
 
+/// So the names of files begin that have what was damaged.
+const SET_ASIDE: &str = "damaged-";
+
 /// See the module.
 pub(super) struct Log {
     files: Arc<dyn Files>,
@@ -299,7 +302,21 @@ impl Log {
         self.forget_all_but(usize::from(self.open.is_some()), self.done())
     }
 
-    /// The same, but leaves so many of the last ones.
+    /// Removes the segments with no other messages than those from the first number on and before the second. The last one tells
+    /// which numbers there were, and stays.
+    pub fn forget_between(&mut self, from: u64, to: u64) -> io::Result<()> {
+        let at = self.segments.partition_point(|segment| segment.first < from);
+        while let (Some(segment), Some(next)) = (self.segments.get(at), self.segments.get(at + 1)) {
+            if next.first > to {
+                break;
+            }
+            self.files.remove(&segment::name(segment.first))?;
+            self.segments.remove(at);
+        }
+        Ok(())
+    }
+
+    /// As [`Log::forget_done`], but leaves so many of the last ones.
     fn forget_all_but(&mut self, least: usize, done: u64) -> io::Result<()> {
         while let Some(front) = self.segments.front() {
             let end = self.segments.get(1).map_or(self.next, |second| second.first);
@@ -338,9 +355,15 @@ pub(super) fn load(
     Ok(Some(Loaded { contents, end }))
 }
 
+/// Whether a file of this name has what was damaged.
+#[cfg(feature = "cli")]
+pub(super) fn is_set_aside(name: &str) -> bool {
+    name.starts_with(SET_ASIDE)
+}
+
 /// Keeps what can't be read for whoever may want to look at it, once.
 fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &mut Warnings) -> io::Result<()> {
-    let aside = format!("damaged-{name}-{at}");
+    let aside = format!("{SET_ASIDE}{name}-{at}");
     if !files.list()?.contains(&aside) {
         let mut file = files.append(&aside)?;
         file.append(bytes)?;
@@ -350,7 +373,7 @@ fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &
     Ok(())
 }
 
-fn later_version(name: &str, version: u8) -> io::Error {
+pub(super) fn later_version(name: &str, version: u8) -> io::Error {
     let most = segment::VERSION;
     io::Error::new(
         io::ErrorKind::Unsupported,

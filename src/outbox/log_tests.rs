@@ -199,6 +199,31 @@ fn segments_whose_messages_are_done_are_removed() {
 }
 
 #[test]
+fn what_gave_way_in_the_middle_is_removed_and_all_else_stays() {
+    let (disk, records) = filled(60);
+    let firsts: Vec<u64> = segments(&disk).iter().filter_map(|name| segment::first(name)).collect();
+    assert!(firsts.len() > 5, "{firsts:?}");
+    for (from, to) in
+        [(0, 0), (firsts[1], firsts[2]), (firsts[1] - 1, firsts[3] + 1), (firsts[1] + 1, firsts[4] - 1), (0, 60)]
+    {
+        let disk = disk.after_death();
+        let (mut log, _) = open(&disk);
+        log.forget_between(from, to).expect("forget");
+        let ends = firsts.iter().copied().skip(1);
+        let gone: Vec<(u64, u64)> =
+            firsts.iter().copied().zip(ends).filter(|(first, end)| *first >= from && *end <= to).collect();
+        let is_gone = |number: u64| gone.iter().any(|(first, end)| (*first..*end).contains(&number));
+        let left: Vec<Record> = records.iter().filter(|record| !is_gone(record.number)).cloned().collect();
+        assert_eq!(segments(&disk).len(), firsts.len() - gone.len(), "{from}..{to}");
+        for log in [log, open(&disk.after_death()).0] {
+            let mut warnings = Warnings::new();
+            assert_eq!((all(&log, &mut warnings), log.next()), (left.clone(), 60), "{from}..{to}");
+            assert_eq!(warnings, Warnings::new());
+        }
+    }
+}
+
+#[test]
 fn one_sync_is_enough_for_all_that_have_gathered() {
     let disk = Disk::default();
     let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");

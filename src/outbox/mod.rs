@@ -3,17 +3,22 @@
 //! Callers put messages into memory (`write`, `shared`), where each gets its number. The `keeper`, a thread, writes all that has
 //! gathered to the `log` and syncs once. The `feeder`, a task of the client's engine thread, publishes what is stored in its
 //! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. At QoS 2 the
-//! `handshakes` have their journal there, too, under `identifiers` that follow from the numbers. `hearers` are told how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder` keeps others off the
-//! directory, `refused` what the broker does not take.
+//! `handshakes` with the broker are kept, too: they are in the log's `journal`, under `identifiers` that follow from the numbers.
+//! `hearers` are told how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder`
+//! keeps others off the directory, `refused` keeps what the broker does not take. `inspection` is for the command, which looks at
+//! a directory from outside.
 
 #[cfg(test)]
 mod disk;
+mod dropped;
 mod feeder;
 mod files;
 mod handshakes;
 mod hearers;
 mod holder;
 mod identifiers;
+#[cfg(feature = "cli")]
+mod inspection;
 mod journal;
 mod keeper;
 mod log;
@@ -41,6 +46,10 @@ use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSiz
 use crate::wait::after;
 use files::{Files, SystemFiles};
 use holder::Holder;
+#[cfg(feature = "cli")]
+pub(crate) use holder::Owner;
+#[cfg(feature = "cli")]
+pub(crate) use inspection::{Inspection, SetAside, Waiting, discard};
 use log::Log;
 use shared::{Closing, Found, Life, Shared};
 pub(crate) use write::Write;

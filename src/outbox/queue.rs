@@ -31,6 +31,11 @@ impl Queue {
         self.waiting.insert(ticket, (bytes, waker.clone()));
     }
 
+    /// What the first one needs.
+    pub fn wanted(&self) -> Option<u64> {
+        self.waiting.values().next().map(|(bytes, _)| *bytes)
+    }
+
     pub fn leave(&mut self, ticket: u64) {
         self.waiting.remove(&ticket);
     }

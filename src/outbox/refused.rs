@@ -1,5 +1,5 @@
 //! Messages that the broker has refused for good: they are kept in a file beside the log, in the form of a segment, for whoever
-//! may want to look at them. Nothing of this library reads them again.
+//! may want to look at them. No writer reads them again.
 
 use std::io;
 use std::sync::Arc;
@@ -7,6 +7,15 @@ use std::sync::Arc;
 use super::files::{Append, Files};
 use super::record::Record;
 use super::segment;
+
+/// So the names of these files begin.
+const PREFIX: &str = "refused-";
+
+/// Whether a file of this name has what was refused.
+#[cfg(feature = "cli")]
+pub(super) fn is_name(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| segment::first(rest).is_some())
+}
 
 /// The file of this process, begun with the first message that is refused.
 pub(super) struct Refused {
@@ -44,7 +53,7 @@ impl Refused {
     }
 
     fn begin(&self, topic: &str, number: u64) -> io::Result<Open> {
-        let name = format!("refused-{}", segment::name(number));
+        let name = format!("{PREFIX}{}", segment::name(number));
         let mut file = self.files.append(&name)?;
         let head = segment::head(topic);
         // An attempt before may have left something.

@@ -18,7 +18,7 @@ use super::journal::Noted;
 use super::log::Place;
 use super::queue::Queue;
 use super::record::Record;
-use crate::config::{AcceptedBy, OutboxSettings, SyncRule};
+use crate::config::{AcceptedBy, OutboxSettings, Overflow, SyncRule};
 use crate::error::{Delivery, Error, IoKind, Result};
 use crate::lock::lock;
 use crate::metrics::Counters;
@@ -89,6 +89,8 @@ pub(super) struct State {
     pub oldest_us: Option<i64>,
     pub dropped: u64,
     pub handshakes: Handshakes,
+    /// Everything from the first number on and before the second has given way to newer messages.
+    pub displaced: (u64, u64),
     pub queue: Queue,
     pub hearers: Hearers,
     /// Why nothing is accepted any more.
@@ -127,6 +129,7 @@ pub(super) struct Shared {
     pub accepted_by: AcceptedBy,
     pub sync: SyncRule,
     pub max_bytes: u64,
+    pub overflow: Overflow,
     pub max_age: Option<Duration>,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
@@ -180,6 +183,7 @@ impl Shared {
             oldest_us: None,
             dropped: 0,
             handshakes: Handshakes { session, reserved, wanted, ..Handshakes::default() },
+            displaced: (0, 0),
             queue: Queue::default(),
             hearers: Hearers::default(),
             refusal: None,
@@ -206,6 +210,7 @@ impl Shared {
             accepted_by: settings.accepted_by,
             sync: settings.sync,
             max_bytes: settings.max_bytes,
+            overflow: settings.overflow,
             max_age: settings.max_age,
             write_timeout,
             close_timeout,
@@ -326,7 +331,37 @@ impl Shared {
         if !state.queue.is_empty() {
             let called = state.queue.call(self.room(state));
             state.wakes.extend(called);
+            if self.is_to_make_room(state) {
+                state.wake_feeder();
+            }
         }
+    }
+
+    /// Whether somebody waits for room that the oldest messages are to make.
+    fn is_to_make_room(&self, state: &State) -> bool {
+        let left = self.max_bytes.saturating_sub(state.bytes);
+        self.overflow == Overflow::DropOldest && state.queue.wanted().is_some_and(|bytes| bytes > left)
+    }
+
+    /// The same, for the feeder.
+    pub fn lacks_room(&self) -> bool {
+        self.overflow == Overflow::DropOldest && self.with(|state| self.is_to_make_room(state))
+    }
+
+    /// A message of so many bytes gives way to newer ones.
+    pub fn displace(&self, number: u64, bytes: u64) {
+        let directory = self.directory.display();
+        let why = format!(
+            "the message was dropped: the outbox '{directory}' is full, and newer ones have taken its place ('overflow' is \
+             'drop_oldest')"
+        );
+        let error = Error::io(IoKind::Other, why).of_message(Delivery::Unknown);
+        self.with(|state| {
+            state.dropped += 1;
+            state.bytes = state.bytes.saturating_sub(bytes);
+            self.fail(state, number, Some(&error));
+            self.call_next(state);
+        });
     }
 
     /// The keeper has stored messages, or could not. `batch`: all of them; from `lost` on they are not there, for this reason, and

@@ -1,10 +1,11 @@
 //! `sinetstream check`: what a configuration means, and whether it works.
 //!
-//! `understand` looks at the file, `network` tries the connection, `advice` says what a failure is likely to come from,
+//! `understand` looks at the file, `outbox` at the directory of the outbox on disk, `network` tries the connection, `advice` says what a failure is likely to come from,
 //! `report` shows it all as text or JSON.
 
 mod advice;
 mod network;
+mod outbox;
 mod outcome;
 mod report;
 mod understand;
@@ -13,6 +14,7 @@ use super::args::Check;
 use super::failure::{Exit, Failure, Result};
 use super::stop::Stop;
 use super::{log, overrides};
+use outbox::Trouble;
 use report::Report;
 use understand::{Service, understand};
 
@@ -65,6 +67,7 @@ fn check(options: &Check, report: &mut Report) -> Result<Exit> {
         if !service.chosen {
             continue;
         }
+        let usable = outbox(service, report)?;
         let ended = match &service.settings {
             Ok(_) if options.offline => Exit::Done,
             Ok(_) => network::check(service, options, &stop, report)?,
@@ -75,9 +78,22 @@ fn check(options: &Check, report: &mut Report) -> Result<Exit> {
         if let Some(asked) = stop.asked() {
             return Ok(asked);
         }
-        if exit == Exit::Done {
-            exit = ended;
+        for ended in [usable, ended] {
+            if exit == Exit::Done {
+                exit = ended;
+            }
         }
     }
     Ok(exit)
+}
+
+/// Looks at the service's outbox on disk, if it has one.
+fn outbox(service: &Service, report: &mut Report) -> Result<Exit> {
+    let Ok(Some(of)) = service.settings.as_ref().map(|settings| &settings.outbox) else { return Ok(Exit::Done) };
+    let finding = outbox::look_at(of);
+    report.outbox(&finding)?;
+    Ok(match finding.trouble {
+        Some(Trouble::Error(..)) => Exit::Configuration,
+        _ => Exit::Done,
+    })
 }

@@ -1,13 +1,13 @@
 //! The result of a check: text while it goes on, or one JSON object at its end.
 
-use std::io::{ErrorKind, Write};
-
 use serde_json::{Value as Json, json};
 
 use super::advice::Advice;
+use super::outbox::{self, Trouble};
 use super::outcome::Outcome;
 use super::understand::{Found, Service, facts};
-use crate::cli::failure::{Exit, Failure, Result};
+use crate::cli::failure::{Exit, Result};
+use crate::cli::output;
 use crate::cli::terminal::harmless;
 use crate::config::{Map, Value};
 
@@ -70,6 +70,37 @@ impl Report {
         }
         for warning in &service.warnings {
             text.push_str(&format!("  warning: {warning}\n"));
+        }
+        print(&text)
+    }
+
+    /// What there is to say of the outbox of the last service.
+    pub fn outbox(&mut self, finding: &outbox::Finding) -> Result<()> {
+        self.doubtful |= matches!(finding.trouble, Some(Trouble::Doubt(_)));
+        if let Some(json) = &mut self.json {
+            let mut object = finding.json.clone();
+            let (result, error, advice) = match &finding.trouble {
+                None => ("ok", None, None),
+                Some(Trouble::Doubt(advice)) => ("doubtful", None, Some(advice)),
+                Some(Trouble::Error(error, advice)) => ("failed", Some(error), Some(advice)),
+            };
+            object["result"] = json!(result);
+            object["error"] = json!(error);
+            object["cause"] = json!(advice.map(|advice| &advice.cause));
+            object["remedy"] = json!(advice.map(|advice| &advice.remedy));
+            if let Some(service) = json["services"].as_array_mut().and_then(|services| services.last_mut()) {
+                service["outbox"] = object;
+            }
+            return Ok(());
+        }
+        let mut text = format!("  {:<15} {}\n", "outbox", finding.facts);
+        if let Some(Trouble::Error(error, _)) = &finding.trouble {
+            text.push_str(&format!("    error: {error}\n"));
+        }
+        if let Some(Trouble::Error(_, Advice { cause, remedy }) | Trouble::Doubt(Advice { cause, remedy })) =
+            &finding.trouble
+        {
+            text.push_str(&format!("    likely cause: {cause}\n    remedy:       {remedy}\n"));
         }
         print(&text)
     }
@@ -159,11 +190,7 @@ fn ms(time: &std::time::Duration) -> f64 {
 
 /// Who reads it may go away; the check goes on for its exit code.
 fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout();
-    match stdout.write_all(harmless(text).as_bytes()).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!("standard output: {e}"))),
-        _ => Ok(()),
-    }
+    output::print(&harmless(text))
 }
 
 fn service_json(service: &Service) -> Json {
@@ -181,6 +208,7 @@ fn service_json(service: &Service) -> Json {
         "parameters": parameters,
         "error": error,
         "warnings": service.warnings,
+        "outbox": null,
         "brokers": [],
     })
 }

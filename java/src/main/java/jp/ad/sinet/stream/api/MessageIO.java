@@ -84,7 +84,7 @@ public interface MessageIO extends AutoCloseable {
      * <li>{@code resent}: messages sent again because of that,
      * <li>{@code outbox_messages}, {@code outbox_bytes}: written, but not confirmed yet, in memory or on disk,
      * <li>{@code outbox_age_ms}: how long the oldest of them has been in the outbox on disk; 0 without one,
-     * <li>{@code outbox_dropped}: given up by the outbox on disk, too old or refused by the broker,
+     * <li>{@code outbox_dropped}: given up by the outbox on disk: too old, dropped for newer ones, or refused by the broker,
      * <li>{@code in_flight}: those among them that have been sent,
      * <li>{@code inbox_messages}, {@code inbox_bytes}: received, but not read yet.
      * </ul>
