@@ -597,12 +597,13 @@ fn what_is_too_old_is_dropped_and_told() {
 /// Under MQTT 5 the broker tells that it does not take a message.
 #[test]
 fn what_the_broker_refuses_is_told_or_kept_aside() {
-    let broker = Broker::start_with(certificates::server(), "max_queued_messages 1000");
+    let broker = Broker::start_with(certificates::server(), "max_packet_size 2000");
     let folder = tempfile::tempdir().expect("a folder");
     let (listener, events) = listen();
     let open = |accept: &str| {
+        let user = if accept == "broker" { "user02" } else { "user03" };
         common::writer::<str>(&broker.acl_address(), "acl/t")
-            .parameter("username_pw", login("user02", "user02-pass"))
+            .parameter("username_pw", login(user, &format!("{user}-pass")))
             .parameter("protocol", "MQTTv5")
             .consistency(Consistency::AtLeastOnce)
             .client_id("sensor")
@@ -618,17 +619,77 @@ fn what_the_broker_refuses_is_told_or_kept_aside() {
     };
     assert_eq!(kept(), [""; 0]);
     let writer = open("disk").on_connection_event(listener).open().expect("writer");
-    writer.write("in the file").expect("write");
+    let value = "in the file".repeat(200);
+    (0..50).for_each(|_| writer.write(&value).expect("write"));
+    writer.write("taken").expect("write");
+    told(writer.flush(), "Io", &["kept aside", &folder.path().display().to_string(), "50"]);
     let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
     let names = kept();
     assert_eq!(names.len(), 1, "{names:?}");
-    assert!(warning.contains(&names[0]) && warning.contains("not authorized"), "{warning}");
+    assert!(warning.contains(&names[0]) && warning.contains("takes 2000 at most"), "{warning}");
     let bytes = std::fs::read(folder.path().join(&names[0])).expect("the file");
     assert!(String::from_utf8_lossy(&bytes).contains("in the file"));
     writer.close().expect("close");
     // It is not sent again.
     let left = open("disk").open().expect("writer").connection_info().outbox_messages;
     assert_eq!(left, 0);
+}
+
+#[test]
+fn messages_wait_while_the_broker_refuses_them_for_what_may_pass() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (listener, events) = listen();
+    let open = || {
+        common::writer::<str>(&broker.acl_address(), "acl/t")
+            .parameter("username_pw", login("user02", "user02-pass"))
+            .parameter("protocol", "MQTTv5")
+            .consistency(Consistency::AtLeastOnce)
+            .client_id("sensor")
+            .parameter("outbox", outbox(folder.path(), "disk", &[]))
+    };
+    let writer = open().on_connection_event(listener).open().expect("writer");
+    writer.write("1").expect("write");
+    writer.write("2").expect("write");
+    let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
+    assert!(warning.contains("tried again") && warning.contains("not authorized"), "{warning}");
+    assert_eq!(writer.connection_info().outbox_messages, 2);
+    // A close does not wait for it.
+    writer.close().expect("close");
+    let reader = common::reader::<String>(&broker.acl_address(), "acl/t")
+        .parameter("username_pw", login("user03", "user03-pass"))
+        .consistency(Consistency::AtLeastOnce)
+        .open()
+        .expect("reader");
+    let writer = open().open().expect("writer");
+    writer.write("3").expect("write");
+    broker.write("acl", "user user02\ntopic readwrite acl/#\nuser user03\ntopic readwrite acl/#\n");
+    broker.reload();
+    writer.flush().expect("flush");
+    let mut found = common::next_values(&reader, 3);
+    found.sort_unstable();
+    assert_eq!(found, ["1", "2", "3"]);
+    writer.close().expect("close");
+}
+
+#[test]
+fn a_close_waits_for_what_the_broker_is_about_to_confirm() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = reader(&broker);
+    for round in 0..20 {
+        let writer = writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[])).open().expect("writer");
+        writer.write(&round.to_string()).expect("write");
+        writer.close().expect("close");
+    }
+    let writer = writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[])).open().expect("writer");
+    writer.write("end").expect("write");
+    let mut found = Vec::new();
+    while found.last().is_none_or(|last| last != "end") {
+        found.push(next(&reader).into_value());
+    }
+    // Without that wait each would be sent again; with it a slow machine may see some of them twice.
+    assert!((21..32).contains(&found.len()), "{found:?}");
 }
 
 #[test]

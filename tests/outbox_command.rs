@@ -250,13 +250,13 @@ fn discard_removes_what_waits_and_numbers_go_on() {
 
 #[test]
 fn what_was_refused_and_what_is_damaged_is_told() {
-    let broker = Broker::start_with(certificates::server(), "max_queued_messages 1000");
+    let broker = Broker::start_with(certificates::server(), "max_packet_size 2000");
     let folder = tempfile::tempdir().expect("a folder");
     let base = common::writer::<str>(&broker.acl_address(), "acl/t")
-        .parameter("username_pw", login("user02", "user02-pass"))
+        .parameter("username_pw", login("user03", "user03-pass"))
         .parameter("protocol", "MQTTv5");
     let writer = with_outbox(base, folder.path()).open().expect("writer");
-    writer.write("not for you").expect("write");
+    writer.write(&"too much".repeat(500)).expect("write");
     eventually("it is refused", || writer.connection_info().outbox_messages == 0);
     writer.close().expect("close");
     let told = list(folder.path());

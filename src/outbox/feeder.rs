@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytestring::ByteString;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::dropped::Dropped;
+use super::gathered::Gathered;
 use super::handshakes::RESERVED;
 use super::identifiers::identifier;
 use super::log::{self, Loaded, Place};
@@ -31,8 +31,14 @@ const WINDOW_BYTES: u64 = 4 << 20;
 const WINDOW_SHARE: u64 = 4;
 /// Messages that are taken from memory at a time, and published before others have a turn.
 const PIECE: usize = 256;
-/// The next attempt of what the disk has refused.
+/// The next attempt of what the disk has refused, or the broker for the first time.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The longest time to the next attempt of what the broker has refused.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
+/// A message that the broker refuses without a reason stands in the way of all others no more often than this.
+const MAX_HOLDS: u32 = 10;
+/// How long a close waits for confirmations that it does not need.
+const LAST_CONFIRMATIONS: Duration = Duration::from_millis(500);
 
 /// Feeds the client until one of them ends; then the outbox does.
 pub(super) async fn run(shared: Arc<Shared>, client: Arc<Client>, topic: ByteString) {
@@ -95,9 +101,16 @@ struct Feeder<'a> {
     done_bytes: u64,
     refused: Refused,
     /// Messages that were too old.
-    expired: Dropped,
+    expired: Gathered,
     /// Messages that gave way to newer ones.
-    displaced: Dropped,
+    displaced: Gathered,
+    /// Messages that the broker has refused for good.
+    aside: Gathered,
+    /// Of the last one: its file, and why.
+    last_aside: Option<(String, Error)>,
+    /// How often the broker has refused the first message of the window, and which that was.
+    refusals: (u64, u32),
+    is_unkept: bool,
     is_unreadable: bool,
     /// At QoS 2 messages below this number may be sent, as far as that is known here.
     reserved: u64,
@@ -109,6 +122,8 @@ enum Turn {
     Load,
     /// The first message of the window has failed.
     Failed,
+    /// What has gathered may be told, now or at another time than before.
+    Tell,
     Over,
 }
 
@@ -134,8 +149,12 @@ impl<'a> Feeder<'a> {
             told: done,
             done_bytes: 0,
             refused: Refused::new(shared.files.clone()),
-            expired: Dropped::default(),
-            displaced: Dropped::default(),
+            expired: Gathered::default(),
+            displaced: Gathered::default(),
+            aside: Gathered::default(),
+            last_aside: None,
+            refusals: (0, 0),
+            is_unkept: false,
             is_unreadable: false,
             reserved: 0,
         }
@@ -143,10 +162,23 @@ impl<'a> Feeder<'a> {
 
     async fn feed(&mut self) {
         loop {
-            match poll_fn(|context| self.turn(context)).await {
+            let due = self.due();
+            let turn = tokio::select! {
+                biased;
+                turn = poll_fn(|context| match self.turn(context) {
+                    Poll::Pending if self.due() != due => Poll::Ready(Turn::Tell),
+                    turn => turn,
+                }) => turn,
+                () = sleep_until(due.unwrap_or_else(|| after(Duration::MAX))) => Turn::Tell,
+            };
+            match turn {
+                Turn::Tell => {
+                    let now = Instant::now();
+                    self.tell_gathered(|gathered| gathered.take_due(now));
+                }
                 Turn::Load => self.load().await,
-                Turn::Failed => self.settle_failure().await,
-                Turn::Over => return,
+                Turn::Failed if self.settle_failure().await => {}
+                Turn::Failed | Turn::Over => return,
             }
         }
     }
@@ -287,8 +319,14 @@ impl<'a> Feeder<'a> {
     }
 
     fn publish(&mut self, message: Message) {
-        let age = now_us().saturating_sub(message.record.time_us);
-        let age = Duration::from_micros(u64::try_from(age).unwrap_or_default());
+        let age = message.accepted.map_or_else(
+            || {
+                Duration::from_micros(
+                    u64::try_from(now_us().saturating_sub(message.record.time_us)).unwrap_or_default(),
+                )
+            },
+            |accepted| accepted.elapsed(),
+        );
         let left = self.shared.max_age.map_or(Some(Duration::MAX), |most| most.checked_sub(age));
         let earlier = self.earlier(message.record.number);
         let left = match earlier {
@@ -318,9 +356,7 @@ impl<'a> Feeder<'a> {
             self.max_age()
         );
         self.shared.give_up(message.record.number, Error::io(IoKind::TimedOut, why));
-        if let Some(count) = self.expired.count(Instant::now()) {
-            self.tell_expired(count);
-        }
+        self.expired.count(Instant::now());
     }
 
     /// Drops the oldest messages that are not with the client, as far as newer ones wait for their room. False: they are to be read
@@ -350,9 +386,7 @@ impl<'a> Feeder<'a> {
                 dropped += 1;
                 self.fed = message.record.number + 1;
                 self.shared.displace(message.record.number, message.bytes());
-                if let Some(count) = self.displaced.count(Instant::now()) {
-                    self.tell_displaced(count);
-                }
+                self.displaced.count(Instant::now());
             }
             if self.loaded.is_empty() {
                 self.fed = self.fed.max(self.loaded_end);
@@ -367,19 +401,35 @@ impl<'a> Feeder<'a> {
         true
     }
 
-    fn tell_displaced(&self, count: u64) {
-        self.warn(&format!(
-            "it is full, and the oldest messages were dropped for new ones ('overflow: drop_oldest'): {count}"
-        ));
+    /// Tells of messages that were given up, as far as each kind says how many.
+    fn tell_gathered(&mut self, most: impl Fn(&mut Gathered) -> Option<u64>) {
+        if let Some(count) = most(&mut self.expired) {
+            let age = self.max_age();
+            self.warn(&format!(
+                "messages were dropped that have been there for longer than 'max_age' ({age:?}): {count}"
+            ));
+        }
+        if let Some(count) = most(&mut self.displaced) {
+            self.warn(&format!(
+                "it is full, and the oldest messages were dropped for new ones ('overflow: drop_oldest'): {count}"
+            ));
+        }
+        if let Some(count) = most(&mut self.aside)
+            && let Some((name, error)) = self.last_aside.take()
+        {
+            self.warn(&format!(
+                "messages were refused, and are kept aside: {count}; the last one in '{name}': {error}"
+            ));
+        }
+    }
+
+    /// When something is to be told.
+    fn due(&self) -> Option<Instant> {
+        [&self.expired, &self.displaced, &self.aside].into_iter().filter_map(Gathered::due).min()
     }
 
     fn max_age(&self) -> Duration {
         self.shared.max_age.unwrap_or_default()
-    }
-
-    fn tell_expired(&self, count: u64) {
-        let age = self.max_age();
-        self.warn(&format!("messages were dropped that have been there for longer than 'max_age' ({age:?}): {count}"));
     }
 
     fn tell_done(&mut self) {
@@ -433,7 +483,7 @@ impl<'a> Feeder<'a> {
                 self.loaded = contents
                     .records
                     .into_iter()
-                    .map(|record| Message { size: ValueSize::same(record.payload.len()), record })
+                    .map(|record| Message { size: ValueSize::same(record.payload.len()), accepted: None, record })
                     .collect();
                 self.loaded_end = end.min(stored);
             }
@@ -446,7 +496,7 @@ impl<'a> Feeder<'a> {
                 if !std::mem::replace(&mut self.is_unreadable, true) {
                     self.warn(&format!("messages can't be read, which is tried again: {e}"));
                 }
-                sleep(AGAIN).await;
+                pause(self.shared, AGAIN).await;
                 return;
             }
         }
@@ -460,32 +510,65 @@ impl<'a> Feeder<'a> {
     }
 
     /// The first message of the window has failed, and not with the client: it is too old, or refused for good.
-    async fn settle_failure(&mut self) {
-        let (Some(error), Some(first)) = (self.failure.clone(), self.window.front()) else { return };
-        let message = first.message.clone();
+    /// False: the outbox is closed before; the message stays.
+    async fn settle_failure(&mut self) -> bool {
+        let (Some(error), Some(first)) = (self.failure.clone(), self.window.front()) else { return true };
+        let (message, topic) = (first.message.clone(), first.topic.clone());
         if matches!(error, Error::TimedOut { .. }) {
             self.expire(&message);
-            return self.settled();
+            self.settled();
+            return true;
         }
         let number = message.record.number;
-        if !self.shared.give_up(number, error.clone()) {
+        if !self.shared.is_awaited(number) {
             // Nobody hears of it, so it is not thrown away.
-            let topic = first.topic.clone();
+            let times = if self.refusals.0 == number { self.refusals.1 } else { 0 };
+            self.refusals = (number, times + 1);
+            if may_pass(&error, times) {
+                return self.hold(&error, times).await;
+            }
             let name = loop {
                 let refused = &mut self.refused;
                 match tokio::task::block_in_place(|| refused.keep(&topic, &message.record)) {
                     Ok(name) => break name,
                     Err(e) => {
-                        self.warn(&format!(
-                            "a message that the broker has refused can't be kept, which is tried again: {e}"
-                        ));
-                        sleep(AGAIN).await;
+                        if !std::mem::replace(&mut self.is_unkept, true) {
+                            self.warn(&format!(
+                                "a message that the broker has refused can't be kept aside, which is tried again: {e}"
+                            ));
+                        }
+                        if !pause(self.shared, AGAIN).await {
+                            return false;
+                        }
                     }
                 }
             };
-            self.warn(&format!("a message was refused, and is kept in '{name}': {error}"));
+            self.is_unkept = false;
+            self.aside.count(Instant::now());
+            self.last_aside = Some((name, error.clone()));
+            self.shared.with(|state| state.kept_aside += 1);
         }
+        self.shared.give_up(number, error);
         self.settled();
+        true
+    }
+
+    /// The broker may take the first message of the window later: it is sent again after a while.
+    async fn hold(&mut self, error: &Error, times: u32) -> bool {
+        if times == 0 {
+            self.warn(&format!("the broker refuses a message, which is tried again, and all others wait: {error}"));
+        }
+        if !pause(self.shared, AGAIN.saturating_mul(1 << times.min(6)).min(LONGEST_HOLD)).await {
+            return false;
+        }
+        if let Some(first) = self.window.front_mut() {
+            let (record, size) = (&first.message.record, first.message.size);
+            let wire = (first.topic.clone(), record.payload.clone());
+            first.write =
+                self.client.publish_left(wire, identifier(record.number), Earlier::Nothing, size, after(Duration::MAX));
+        }
+        self.failure = None;
+        true
     }
 
     /// What the first message of the window has failed for was told. At QoS 2 the broker may still hold its identifier; that must
@@ -502,25 +585,22 @@ impl<'a> Feeder<'a> {
     async fn finish(&mut self) {
         let closing = self.shared.with(|state| state.closing);
         if let Some(closing) = closing {
-            let left = match self.shared.accepted_by {
-                // What it has promised is on disk.
+            let left = closing.deadline.saturating_duration_since(Instant::now());
+            self.client.begin_close_within(match self.shared.accepted_by {
+                // What it has promised is on disk. But what the broker is about to confirm need not be sent once more.
+                AcceptedBy::Disk if self.client.is_connected() && !closing.dropped => left.min(LAST_CONFIRMATIONS),
                 AcceptedBy::Disk => Duration::ZERO,
-                AcceptedBy::Broker => closing.deadline.saturating_duration_since(Instant::now()),
-            };
-            self.client.begin_close_within(left);
+                AcceptedBy::Broker => left,
+            });
         }
         let _ = self.client.closed().await;
         let _ = poll_fn(|context| Poll::Ready(self.confirm(context))).await;
         self.tell_done();
-        if let Some(count) = self.expired.rest() {
-            self.tell_expired(count);
-        }
-        if let Some(count) = self.displaced.rest() {
-            self.tell_displaced(count);
-        }
+        self.tell_gathered(Gathered::rest);
         let refusal = self.client.refusal().unwrap_or_else(closed_error);
         self.shared.refuse(refusal.clone());
-        await_keeper(self.shared, |state| state.stored == state.next || state.life == Life::Ended).await;
+        let most = self.shared.disk_deadline(closing);
+        await_keeper(self.shared, most, |state| state.stored == state.next || state.life == Life::Ended).await;
         let stays = self.shared.stays();
         self.shared.fail_waiting(&match (closing, self.shared.accepted_by) {
             (_, AcceptedBy::Disk) => closed(format!(
@@ -531,19 +611,33 @@ impl<'a> Feeder<'a> {
             (None, _) => noted(refusal, &stays).of_message(Delivery::Unknown),
         });
         self.shared.end();
-        await_keeper(self.shared, |state| state.life == Life::Ended).await;
+        await_keeper(self.shared, most, |state| state.life == Life::Ended).await;
     }
 }
 
-/// Waits for the disk, but not longer than a close may take.
-async fn await_keeper(shared: &Shared, wanted: fn(&State) -> bool) {
-    let reached = poll_fn(|context| {
-        shared.with(|state| {
-            state.feeder = Some(context.waker().clone());
-            if wanted(state) { Poll::Ready(()) } else { Poll::Pending }
-        })
-    });
-    let _ = timeout(shared.close_timeout, reached).await;
+/// False: the outbox is closed before this time is over.
+async fn pause(shared: &Shared, time: Duration) -> bool {
+    tokio::select! {
+        biased;
+        () = shared.closing() => false,
+        () = sleep(time) => true,
+    }
+}
+
+/// Waits for the disk, but no longer than until then.
+async fn await_keeper(shared: &Shared, most: Instant, wanted: fn(&State) -> bool) {
+    let _ = timeout_at(most, shared.fed_until(wanted)).await;
+}
+
+/// Whether the broker may take a message later that it has refused so often: not for what the message is (MQTT 5, section 2.4).
+fn may_pass(error: &Error, times: u32) -> bool {
+    match error.reason_code() {
+        // Not authorized, quota exceeded: it is about the client, or about the moment.
+        Some(0x87 | 0x97) => true,
+        // Unspecified, implementation specific: who knows.
+        Some(0x80 | 0x83) => times < MAX_HOLDS,
+        _ => false,
+    }
 }
 
 fn closed(message: String) -> Error {

@@ -77,6 +77,11 @@ impl Hearers {
         true
     }
 
+    /// Whether somebody hears of a message's end.
+    pub fn has(&self, number: u64) -> bool {
+        self.waiting.contains_key(&number)
+    }
+
     /// The numbers whose end is awaited.
     pub fn numbers(&self) -> Vec<u64> {
         self.waiting.keys().copied().collect()

@@ -10,9 +10,9 @@
 
 #[cfg(test)]
 mod disk;
-mod dropped;
 mod feeder;
 mod files;
+mod gathered;
 mod handshakes;
 mod hearers;
 mod holder;
@@ -43,7 +43,7 @@ use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings};
 use crate::error::{Error, IoKind, Result};
 use crate::metrics::{Counters, now_us};
 use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSize, Way, closed_error};
-use crate::wait::after;
+use crate::wait::{after, block_until};
 use files::{Files, SystemFiles};
 use holder::Holder;
 #[cfg(feature = "cli")]
@@ -63,7 +63,7 @@ pub(crate) enum Submitted {
 }
 
 /// See the module. Dropping it waits for the disk, so that nothing accepted is lost and the directory is free, and not for the
-/// broker.
+/// broker; and for the disk no longer than a close may take, but some seconds at least.
 pub(crate) struct Outbox {
     shared: Arc<Shared>,
     client: Arc<Client>,
@@ -155,7 +155,8 @@ impl Outbox {
         counted.collect()
     }
 
-    /// Waits until the broker has confirmed everything accepted so far, and what was there before.
+    /// Waits until the broker has confirmed everything accepted so far, and what was there before. The error: the client has ended
+    /// before, or the broker has refused messages since the last flush, which are kept aside.
     pub fn flushed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
         let target = shared.with(|state| state.next);
@@ -165,7 +166,7 @@ impl Outbox {
                 let (done, refusal) =
                     shared.with(|state| (state.done, state.refusal.clone().filter(|_| state.is_over)));
                 match refusal {
-                    _ if done >= target => return Ok(()),
+                    _ if done >= target => return shared.flushed(),
                     Some(refusal) => return Err(refusal),
                     None => progress.await,
                 }
@@ -221,11 +222,14 @@ impl Outbox {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        let is_open = self.shared.with(|state| state.life == Life::Open);
+        let (is_open, closing) = self.shared.with(|state| (state.life == Life::Open, state.closing));
         if is_open {
             self.shared.begin_close(Closing { deadline: Instant::now(), dropped: true }, closed_error());
         }
-        if let Some(keeper) = self.keeper.take() {
+        let most = self.shared.disk_deadline(closing);
+        let is_ended = block_until(self.shared.keeper_ended(), Some(most)).is_some();
+        // A thread that a disk holds up has the directory until it ends.
+        if let Some(keeper) = self.keeper.take().filter(|_| is_ended) {
             let _ = keeper.join();
         }
     }

@@ -1,10 +1,11 @@
 //! What the callers, the keeper and the feeder of an outbox share.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -23,7 +24,10 @@ use crate::error::{Delivery, Error, IoKind, Result};
 use crate::lock::lock;
 use crate::metrics::Counters;
 use crate::mqtt::{ConnectionEvent, Listener, ValueSize};
+use crate::wait::after;
 
+/// However little time a close may take, the disk has this.
+const LEAST_FOR_THE_DISK: Duration = Duration::from_secs(5);
 /// Bytes that may wait in memory for the disk.
 const MAX_PENDING: u64 = 16 << 20;
 /// Bytes in memory that are stored and wait for the feeder. It reads from the disk what does not fit.
@@ -33,6 +37,8 @@ const MAX_READY: u64 = 16 << 20;
 #[derive(Clone)]
 pub(super) struct Message {
     pub record: Record,
+    /// When this process has accepted it: a clock that was wrong then makes no message too old.
+    pub accepted: Option<Instant>,
     /// Bytes of the value inside, for the metrics.
     pub size: ValueSize,
 }
@@ -101,6 +107,8 @@ pub(super) struct State {
     pub is_over: bool,
     /// The broker could not be reached.
     pub is_offline: bool,
+    /// Messages that the broker has refused and that are kept aside, since the last flush.
+    pub kept_aside: u64,
     /// Wakes the feeder.
     pub feeder: Option<Waker>,
     /// The next moment that is watched by the feeder's clock.
@@ -191,6 +199,7 @@ impl Shared {
             life: Life::Open,
             is_over: false,
             is_offline: false,
+            kept_aside: 0,
             feeder: None,
             watched: None,
             warnings: found.warnings,
@@ -265,7 +274,7 @@ impl Shared {
                 return Err(Error::Internal("a message was written twice".into()));
             };
             let record = Record { number: state.next, time_us, payload: payload.clone() };
-            let new = Message { record, size: *size };
+            let new = Message { record, accepted: self.max_age.map(|_| Instant::now()), size: *size };
             let bytes = new.bytes();
             if bytes > self.max_bytes {
                 return Err(self.too_large(bytes));
@@ -404,6 +413,56 @@ impl Shared {
             && state.hearers.fail(number, error.clone())
         {
             self.counters.error();
+        }
+    }
+
+    /// Whether somebody waits for the end of a message.
+    pub fn is_awaited(&self, number: u64) -> bool {
+        self.with(|state| state.hearers.has(number))
+    }
+
+    /// The end of a flush, which tells of what is kept aside.
+    pub fn flushed(&self) -> Result<()> {
+        match self.with(|state| std::mem::take(&mut state.kept_aside)) {
+            0 => Ok(()),
+            count => {
+                let directory = self.directory.display();
+                let what = "the broker has refused messages, which are kept aside in the outbox";
+                Err(Error::io(IoKind::Other, format!("{what} '{directory}': {count}")))
+            }
+        }
+    }
+
+    /// Ready when a close has begun.
+    pub async fn closing(&self) {
+        self.fed_until(|state| state.closing.is_some()).await;
+    }
+
+    /// The feeder waits until this holds.
+    pub async fn fed_until(&self, wanted: fn(&State) -> bool) {
+        poll_fn(|context| {
+            self.with(|state| {
+                state.feeder = Some(context.waker().clone());
+                if wanted(state) { Poll::Ready(()) } else { Poll::Pending }
+            })
+        })
+        .await;
+    }
+
+    /// How long a close waits for the disk. A short close is for the broker's sake, and a disk is rarely slow.
+    pub fn disk_deadline(&self, closing: Option<Closing>) -> Instant {
+        let configured = closing.map_or_else(|| after(self.close_timeout), |closing| closing.deadline);
+        configured.max(after(LEAST_FOR_THE_DISK))
+    }
+
+    /// Ready when the keeper has ended.
+    pub async fn keeper_ended(&self) {
+        loop {
+            let progress = self.progress.notified();
+            if self.with(|state| state.life == Life::Ended) {
+                return;
+            }
+            progress.await;
         }
     }
 
