@@ -136,7 +136,7 @@ class OutboxKilledTest {
                     if (counts && !killed) {
                         // Loading the native library belongs to the opening.
                         Thread.sleep(random.nextInt(line.equals("opening") ? 300 : 20));
-                        process.destroyForcibly(); // SIGKILL
+                        process.toHandle().destroyForcibly(); // SIGKILL; the process's own method would close the pipe, too
                         killed = true;
                     }
                 }
