@@ -7,11 +7,13 @@ import org.eclipse.paho.client.mqttv3.IMqttToken;
 import org.eclipse.paho.client.mqttv3.MqttAsyncClient;
 import org.eclipse.paho.client.mqttv3.MqttCallback;
 import org.eclipse.paho.client.mqttv3.MqttClient;
+import org.eclipse.paho.client.mqttv3.MqttClientPersistence;
 import org.eclipse.paho.client.mqttv3.MqttConnectOptions;
 import org.eclipse.paho.client.mqttv3.MqttMessage;
 import org.eclipse.paho.client.mqttv3.persist.MemoryPersistence;
+import org.eclipse.paho.client.mqttv3.persist.MqttDefaultFilePersistence;
 
-/** Eclipse Paho, MQTT 3.1.1, keeping unconfirmed messages in memory. */
+/** Eclipse Paho, MQTT 3.1.1, keeping unconfirmed messages in memory, or where a row says so in files. */
 final class PahoClient implements Client {
     @Override
     public AsyncWriter asyncWriter(Target target) throws Exception {
@@ -42,7 +44,7 @@ final class PahoClient implements Client {
 
     @Override
     public BlockingWriter blockingWriter(Target target) throws Exception {
-        MqttClient client = new MqttClient(uri(target), target.clientId(), new MemoryPersistence());
+        MqttClient client = new MqttClient(uri(target), target.clientId(), persistence(target));
         client.connect(options(target));
         return new BlockingWriter() {
             @Override
@@ -87,7 +89,11 @@ final class PahoClient implements Client {
     }
 
     private static MqttAsyncClient asyncClient(Target target) throws Exception {
-        return new MqttAsyncClient(uri(target), target.clientId(), new MemoryPersistence());
+        return new MqttAsyncClient(uri(target), target.clientId(), persistence(target));
+    }
+
+    private static MqttClientPersistence persistence(Target target) {
+        return target.directory == null ? new MemoryPersistence() : new MqttDefaultFilePersistence(target.directory);
     }
 
     private static String uri(Target target) {
@@ -100,6 +106,8 @@ final class PahoClient implements Client {
         // Above this, 10 by default, a publish fails instead of waiting. A confirmed message counts until Paho's own
         // thread has seen to it, so that even one blocking writer exceeds 10. The rows themselves keep the window.
         options.setMaxInflight(65535);
+        // A clean session would throw away what is in the files when it is opened again.
+        options.setCleanSession(target.directory == null);
         if (target.authority != null) {
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(null, Trust.in(target.authority).getTrustManagers(), null);

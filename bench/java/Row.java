@@ -2,11 +2,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What is measured, from its name: {@code BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]}, or {@code clients/N/BROKER/qQOS/SIZE}.
+ * What is measured, from its name: {@code BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]}, where the kinds of writes may be
+ * {@code outbox-KIND/ACCEPT}, or {@code clients/N/BROKER/qQOS/SIZE}.
  */
 final class Row {
     private static final Pattern NAME = Pattern.compile(
-            "(?<broker>[a-z]+)/(?<kind>write|blocking-write|read|blocking-read)/q(?<qos>[0-2])/(?<size>[0-9]+)"
+            "(?<broker>[a-z]+)/((?<kind>write|blocking-write|read|blocking-read)"
+                    + "|outbox-(?<kept>write|blocking-write)/(?<accept>disk|broker)(?<unsynced>-unsynced)?)/q(?<qos>[0-2])/(?<size>[0-9]+)"
                     + "(/w(?<window>[0-9]+)|/t(?<threads>[0-9]+))?");
 
     private static final Pattern CLIENTS = Pattern.compile(
@@ -18,6 +20,10 @@ final class Row {
     final int qos;
     /** Bytes of a value. */
     final int size;
+    /** Of writes that are kept on disk: who has to have a message, so that it counts, "disk" or "broker"; or null. */
+    final String accept;
+    /** Of writes that are kept on disk: the device has to have a message, not only the operating system. */
+    final boolean isSynced;
     /** Unconfirmed asynchronous writes. */
     final int window;
     /** Threads that write. */
@@ -31,7 +37,9 @@ final class Row {
         if (!parts.matches()) throw new IllegalArgumentException(name + " is not a row");
         this.name = name;
         broker = parts.group("broker");
-        kind = parts.group("kind");
+        accept = many ? null : parts.group("accept");
+        isSynced = accept != null && parts.group("unsynced") == null;
+        kind = parts.group(accept == null ? "kind" : "kept");
         qos = Integer.parseInt(parts.group("qos"));
         size = Integer.parseInt(parts.group("size"));
         window = number(many ? null : parts.group("window"));

@@ -107,6 +107,11 @@ final class SinetStreamClient implements Client {
         if (target.user != null) {
             parameters.put("username_pw", Map.of("username", target.user, "password", target.password));
         }
+        if (target.directory != null) {
+            parameters.put("client_id", target.clientId());
+            parameters.put("outbox", Map.of("directory", target.directory, "accept", target.accept,
+                    "sync", target.isSynced ? "always" : "never"));
+        }
         return parameters;
     }
 }

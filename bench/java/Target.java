@@ -9,6 +9,11 @@ final class Target {
     final String password;
     final String topic;
     final int qos;
+    /** Of a writer that keeps its messages on disk: the folder for them; or null. */
+    final String directory;
+    /** As of the row. */
+    final String accept;
+    final boolean isSynced;
     /** Of a client among many: its number. */
     final int number;
     /** Of a client among many, which comes back by itself after a lost connection, and tells here whether it has one; or null. */
@@ -27,6 +32,9 @@ final class Target {
         password = options.find("password");
         this.topic = topic;
         qos = row.qos;
+        accept = row.accept;
+        isSynced = row.isSynced;
+        directory = accept == null ? null : options.get("directory");
         this.number = number;
         this.presence = presence;
     }

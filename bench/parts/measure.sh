@@ -13,6 +13,9 @@ target_of() {
     esac
 }
 
+# Where an outbox lies: on the disk of build/, since the folder for temporary files may be in memory.
+outbox=$out/outbox
+
 # What a heap holds is only seen from outside when the JVM gives back what it has freed.
 small_heap=(-Xms16m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20)
 
@@ -45,6 +48,10 @@ measure() {
     fi
     target_of "$row"
     program_of "$client" "$row"
+    if [[ $row == */outbox-* ]]; then
+        rm -rf "$outbox" && mkdir "$outbox" || return 1 # no measurement has another's messages
+        target+=(--directory "$outbox")
+    fi
     # Its steps have limits of their own; this is for all of them.
     [[ $row != clients/* ]] || time=$((limit + 900))
     if run "$time" "${program[@]}" --row "$row" --warm "$warm" --seconds "$seconds" "${target[@]}" \

@@ -13,6 +13,9 @@ short_rows=(
     sink/read/q0/100
     sink/read/q1/100
     sink/blocking-write/q1/100
+    sink/outbox-write/disk/q1/100/w1000
+    sink/outbox-write/broker/q1/100/w1000
+    sink/outbox-blocking-write/disk/q1/100
     mosq/write/q0/100/w100
     mosq/write/q1/100/w1000
     mosq/read/q1/100
@@ -28,6 +31,13 @@ for broker in sink mosq; do
         all_rows+=("$broker/read/$qos/100" "$broker/blocking-read/$qos/100")
     done
     all_rows+=("$broker/blocking-write/q1/100" "$broker/blocking-write/q1/100/t8")
+done
+for broker in sink mosq; do
+    for accept in disk broker; do
+        all_rows+=("$broker/outbox-write/$accept/q1/"{100/w1000,1024/w1000,65536/w100})
+        all_rows+=("$broker/outbox-blocking-write/$accept/q1/100"{,/t8})
+        all_rows+=("$broker/outbox-write/$accept-unsynced/q1/100/w1000")
+    done
 done
 all_rows+=(tls/write/q1/100/w100 tls/blocking-write/q1/100)
 all_rows+=(clients/{1000,10000}/mosq/q1/100 clients/1000/tls/q1/100)
@@ -62,6 +72,7 @@ select_rows() {
 is_row() {
     local size='[1-9][0-9]*'
     [[ $1 =~ ^(sink|mosq)/(write/q[0-2]/$size/w$size|blocking-write/q[0-2]/$size(/t$size)?|(blocking-)?read/q[01]/$size)$ ||
+        $1 =~ ^(sink|mosq)/outbox-(write/(disk|broker)(-unsynced)?/q1/$size/w$size|blocking-write/(disk|broker)(-unsynced)?/q1/$size(/t$size)?)$ ||
         $1 =~ ^tls/(write/q[12]/$size/w$size|blocking-write/q[12]/$size(/t$size)?)$ ||
         $1 =~ ^clients/([1-9][0-9]*[02468]|[2468])/(mosq|tls)/q[0-2]/$size$ ]]
 }
@@ -95,11 +106,14 @@ clients_of() {
 }
 
 # can CLIENT ROW: the bare bytes know neither TLS nor QoS 2, Paho has no blocking reader, and rumqttc and the libraries for C
-# have no call that waits for a confirmation or for a message. Many clients are a matter for those that share their threads.
+# have no call that waits for a confirmation or for a message. Of the others that keep messages in files Paho for Java syncs
+# each and the one for C none, and neither tells when a message is on disk. Many clients are a matter for those that share their threads.
 can() {
     case $1:$2 in
         sinetstream:clients/* | sinetstream-rust:clients/* | hivemq:clients/* | rumqttc:clients/*) ;;
         *:clients/*) return 1 ;;
+        sinetstream:*/outbox-* | sinetstream-rust:*/outbox-* | paho:*/outbox-*/broker/* | paho.mqtt.c:*/outbox-write/broker-unsynced/*) ;;
+        *:*/outbox-*) return 1 ;;
         raw:tls/* | raw:*/q2/* | paho:*/blocking-read/*) return 1 ;;
         rumqttc:*/blocking-* | libmosquitto:*/blocking-* | paho.mqtt.c:*/blocking-*) return 1 ;;
     esac

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bench_tools::Outcome;
 use bench_tools::options::Options;
 use bench_tools::presence::Presence;
-use bench_tools::row::Row;
+use bench_tools::row::{Outbox, Row};
 
 #[derive(Clone)]
 pub struct Target {
@@ -17,6 +17,8 @@ pub struct Target {
     pub login: Option<(String, String)>,
     pub topic: String,
     pub qos: u8,
+    /// Of a writer that keeps its messages on disk: how, and the folder for them.
+    pub outbox: Option<(Outbox, String)>,
     /// Bytes of a value.
     pub size: usize,
     /// Of a client among many: its number.
@@ -33,6 +35,10 @@ impl Target {
             Some(user) => Some((user.to_owned(), options.get("password")?.to_owned())),
             None => None,
         };
+        let outbox = match row.outbox {
+            Some(outbox) => Some((outbox, options.get("directory")?.to_owned())),
+            None => None,
+        };
         Ok(Target {
             host: host.to_owned(),
             port: port.parse().map_err(|e| format!("--broker {broker}: {e}"))?,
@@ -40,6 +46,7 @@ impl Target {
             login,
             topic,
             qos: row.qos,
+            outbox,
             size: row.size,
             number: 0,
             presence: None,

@@ -1,4 +1,5 @@
-//! What a row measures, from its name: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`, or `clients/N/BROKER/qQOS/SIZE`.
+//! What a row measures, from its name: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`, where the kinds of writes may be
+//! `outbox-KIND/ACCEPT`, or `clients/N/BROKER/qQOS/SIZE`.
 
 use std::str::FromStr;
 
@@ -18,11 +19,29 @@ pub enum Kind {
     Clients { count: usize },
 }
 
+/// How a writer keeps its messages on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbox {
+    /// Who has to have a message, so that it counts: `disk` or `broker`.
+    pub accept: &'static str,
+    /// The device has to have it, not only the operating system.
+    pub is_synced: bool,
+}
+
+const OUTBOXES: [(&str, Outbox); 4] = [
+    ("disk", Outbox { accept: "disk", is_synced: true }),
+    ("broker", Outbox { accept: "broker", is_synced: true }),
+    ("disk-unsynced", Outbox { accept: "disk", is_synced: false }),
+    ("broker-unsynced", Outbox { accept: "broker", is_synced: false }),
+];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub name: String,
     pub broker: String,
     pub kind: Kind,
+    /// Of writes that are kept on disk.
+    pub outbox: Option<Outbox>,
     pub qos: u8,
     /// Bytes of a value.
     pub size: usize,
@@ -49,10 +68,20 @@ impl FromStr for Row {
     fn from_str(name: &str) -> Outcome<Row> {
         let wrong = || {
             format!(
-                "{name} is not a row; rows are BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS] and clients/N/BROKER/qQOS/SIZE"
+                "{name} is not a row; rows are BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS], BROKER/outbox-KIND/ACCEPT/… and \
+                 clients/N/BROKER/qQOS/SIZE"
             )
         };
-        let parts: Vec<&str> = name.split('/').collect();
+        let mut parts: Vec<&str> = name.split('/').collect();
+        let mut outbox = None;
+        if let [_, kind, accept, ..] = &mut parts[..]
+            && let Some(writes) = kind.strip_prefix("outbox-").filter(|writes| writes.ends_with("write"))
+        {
+            let found = OUTBOXES.iter().find(|(name, _)| name == accept).ok_or_else(wrong)?;
+            outbox = Some(found.1);
+            *kind = writes;
+            parts.remove(2);
+        }
         let (broker, kind, qos, size, more) = match &parts[..] {
             ["clients", count, broker, qos, size] => (broker, &"clients", qos, size, std::slice::from_ref(count)),
             [broker, kind, qos, size, more @ ..] => (broker, kind, qos, size, more),
@@ -72,7 +101,7 @@ impl FromStr for Row {
         };
         let qos = after("q", qos).filter(|qos| *qos <= 2).ok_or_else(wrong)? as u8;
         let size = after("", size).ok_or_else(wrong)?;
-        Ok(Row { name: name.to_owned(), broker: (*broker).to_owned(), kind, qos, size })
+        Ok(Row { name: name.to_owned(), broker: (*broker).to_owned(), kind, outbox, qos, size })
     }
 }
 
@@ -90,6 +119,9 @@ mod tests {
         assert_eq!((row.broker.as_str(), row.kind, row.qos, row.size), ("mosq", Kind::Write { window: 1000 }, 1, 100));
         let row: Row = "tls/blocking-write/q1/100/t8".parse().unwrap();
         assert_eq!(row.kind, Kind::BlockingWrite { threads: 8 });
+        let row: Row = "sink/outbox-write/broker-unsynced/q1/100/w1000".parse().unwrap();
+        assert_eq!((row.kind, row.qos, row.size), (Kind::Write { window: 1000 }, 1, 100));
+        assert_eq!(row.outbox, Some(Outbox { accept: "broker", is_synced: false }));
         let row: Row = "sink/read/q0/1024".parse().unwrap();
         assert_eq!(row.read_topic(), "flood/0/1024");
         let row: Row = "clients/1000/tls/q1/100".parse().unwrap();
@@ -106,6 +138,9 @@ mod tests {
             "sink/read/q1/big",
             "sink/read/q1/1/w1",
             "clients/3/mosq/q1/1",
+            "sink/outbox-write/q1/100/w1",
+            "sink/outbox-write/paper/q1/100/w1",
+            "sink/outbox-read/disk/q1/100",
         ] {
             assert!(name.parse::<Row>().is_err(), "{name}");
         }

@@ -1,5 +1,5 @@
-//! Eclipse Paho's library for C, its asynchronous API (MQTTAsync), MQTT 3.1.1, keeping messages in memory; its limit of
-//! messages in flight is the row's window.
+//! Eclipse Paho's library for C, its asynchronous API (MQTTAsync), MQTT 3.1.1, keeping messages in memory, or where a row
+//! says so in files; its limit of messages in flight is the row's window.
 //!
 //! The product has `unsafe` in `src/jni` only. This is a program that compares, and a C library cannot be called without.
 #![allow(unsafe_code)]
@@ -68,10 +68,14 @@ impl Handle {
         let authority = target.authority.as_deref().map(CString::new).transpose()?;
         let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
 
+        let folder = target.outbox.as_ref().map(|(_, folder)| CString::new(&**folder)).transpose()?;
+        let persistence = if folder.is_some() { ffi::PERSISTENCE_DEFAULT } else { ffi::PERSISTENCE_NONE };
         let mut client = ptr::null_mut();
-        // SAFETY: the texts live longer than the call, which copies them.
+        // SAFETY: the texts live longer than the call, which copies them; the library does not write to the folder's name,
+        // although the parameter is not constant.
         let created = unsafe {
-            ffi::MQTTAsync_create(&mut client, uri.as_ptr(), id.as_ptr(), ffi::PERSISTENCE_NONE, ptr::null_mut())
+            let folder = pointer(&folder).cast_mut().cast();
+            ffi::MQTTAsync_create(&mut client, uri.as_ptr(), id.as_ptr(), persistence, folder)
         };
         succeeded("MQTTAsync_create", created)?;
         let (context, ready) = Context::new(told);
@@ -97,7 +101,8 @@ impl Handle {
             id: *b"MQTC",
             version: 4,
             keep_alive_seconds: KEEP_ALIVE_SECONDS,
-            clean_session: 1,
+            // A clean session would throw away what is in the files when it is opened again.
+            clean_session: c_int::from(target.outbox.is_none()),
             max_inflight: c_int::try_from(window)?,
             will: ptr::null_mut(),
             user: pointer(&user),
@@ -259,6 +264,7 @@ mod ffi {
 
     pub type Client = *mut c_void;
 
+    pub const PERSISTENCE_DEFAULT: c_int = 0;
     pub const PERSISTENCE_NONE: c_int = 1;
     pub const MQTT_3_1_1: c_int = 4;
 

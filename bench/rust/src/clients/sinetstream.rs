@@ -214,6 +214,12 @@ fn parameters(target: &Target) -> Map {
         let login = [("username", user.as_str()), ("password", password.as_str())];
         parameters.push(("username_pw", login.into()));
     }
+    if let Some((outbox, directory)) = &target.outbox {
+        parameters.push(("client_id", target.client_id().into()));
+        let sync = if outbox.is_synced { "always" } else { "never" };
+        let outbox = [("directory", directory.as_str()), ("accept", outbox.accept), ("sync", sync)];
+        parameters.push(("outbox", outbox.into()));
+    }
     parameters.into_iter().collect()
 }
 

@@ -132,6 +132,9 @@ public final class Child {
                     System.out.println("connected, " + tls.getMetrics().getErrorCountTotal() + " errors");
                 }
                 break;
+            case "outbox":
+                OutboxLife.live(arguments);
+                break;
             case "left-at-work":
                 LeftAtWork.begin(arguments[2], broker);
                 break;

@@ -54,8 +54,12 @@ public final class ChildJvm {
         return this;
     }
 
-    /** Runs a scenario of {@link Child} to its end. */
-    public Result run(String... scenario) throws IOException {
+    /** Starts a scenario of {@link Child}, whose output is piped and whose errors go where those of this JVM go. */
+    public Process start(String... scenario) throws IOException {
+        return Processes.start(builder(scenario).redirectError(ProcessBuilder.Redirect.INHERIT));
+    }
+
+    private ProcessBuilder builder(String... scenario) {
         List<String> command = new ArrayList<>(before);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         // quick to start; the class path is absolute because of the working directory
@@ -68,15 +72,19 @@ public final class ChildJvm {
         command.addAll(options);
         command.add(Child.class.getName());
         command.addAll(List.of(scenario));
+        ProcessBuilder builder = new ProcessBuilder(command).directory(workingDirectory);
+        builder.environment().keySet().removeIf(name -> name.endsWith("JAVA_OPTIONS") || name.startsWith("JDK_"));
+        builder.environment().remove("JAVA_TOOL_OPTIONS");
+        builder.environment().putAll(environment);
+        return builder;
+    }
+
+    /** Runs a scenario of {@link Child} to its end. */
+    public Result run(String... scenario) throws IOException {
         Path out = Files.createTempFile("sinetstream-child-", ".out");
         Path err = Files.createTempFile("sinetstream-child-", ".err");
         try {
-            ProcessBuilder builder = new ProcessBuilder(command).directory(workingDirectory)
-                    .redirectOutput(out.toFile()).redirectError(err.toFile());
-            builder.environment().keySet().removeIf(name -> name.endsWith("JAVA_OPTIONS") || name.startsWith("JDK_"));
-            builder.environment().remove("JAVA_TOOL_OPTIONS");
-            builder.environment().putAll(environment);
-            Process process = Processes.start(builder);
+            Process process = Processes.start(builder(scenario).redirectOutput(out.toFile()).redirectError(err.toFile()));
             process.getOutputStream().close();
             boolean ended = Processes.ended(process, LIMIT_SECONDS);
             return new Result(ended, process.exitValue(), text(out), text(err));

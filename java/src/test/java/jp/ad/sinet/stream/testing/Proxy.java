@@ -41,11 +41,14 @@ public final class Proxy implements AutoCloseable {
         target = port;
     }
 
-    /** Cuts every connection. */
-    public void cut() {
+    /** Cuts every connection; true when there was one. */
+    public boolean cut() {
+        boolean any = false;
         for (Socket socket : sockets) {
+            any = true;
             close(socket);
         }
+        return any;
     }
 
     /** Lets nobody in any more, or again; connections that exist are cut. */
