@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 
 use super::files::{Append, Files};
-use super::record::Record;
+use super::record::{self, Record};
 use super::segment::{self, Contents};
 
 /// The usual size of a segment, all of which is in memory when its messages are read.
@@ -234,9 +234,12 @@ impl Log {
     }
 
     /// See [`load`].
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub fn load(&self, number: u64, warnings: &mut Warnings) -> io::Result<Option<Loaded>> {
-        load(&*self.files, &self.places(), number, warnings)
+        let mut loaded = load(&*self.files, &self.places(), number, warnings)?;
+        // As the feeder does.
+        loaded.iter_mut().for_each(|loaded| loaded.contents.records.retain(|record| record.number < self.next));
+        Ok(loaded)
     }
 
     /// The segments, for [`load`] without the log.
@@ -316,8 +319,9 @@ pub(super) fn load(
     for damage in &contents.damaged {
         set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings)?;
     }
-    contents.records.retain(|record| record.number >= number);
     let end = places.get(after.max(1)).map_or(u64::MAX, |place| place.first);
+    // Numbers of the next segment do not come from this one, whatever it says.
+    contents.records.retain(|record| (number..end).contains(&record.number));
     Ok(Some(Loaded { contents, end }))
 }
 
@@ -357,7 +361,7 @@ pub(super) fn last_done(files: &dyn Files) -> io::Result<[Option<u64>; 2]> {
             let (mut number, mut checksum) = entry.split_at(8);
             (crc32fast::hash(number) == checksum.get_u32_le()).then(|| number.get_u64_le())
         });
-        *last = good.max();
+        *last = good.filter(|number| *number <= record::LAST).max();
     }
     Ok(last)
 }
@@ -411,7 +415,7 @@ impl Done {
     }
 }
 
-fn done_entry(number: u64) -> Vec<u8> {
+pub(super) fn done_entry(number: u64) -> Vec<u8> {
     let mut entry = number.to_le_bytes().to_vec();
     entry.extend_from_slice(&crc32fast::hash(&entry).to_le_bytes());
     entry
