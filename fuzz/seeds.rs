@@ -47,6 +47,14 @@ const CONFIGURATION: &str = r#"{"name": "c", "config": {"header": {"version": 3}
 "brokers": ["h:1"], "crypto": {"key_length": 128}, "tls": {}}}}, "attachments": [{"target": "service.tls.ca_certs_data",
 "value": "AAEC"}], "secrets": [{"target": "*.username_pw.password", "id": "a"}, {"target": "service.crypto.key",
 "ids": [{"version": 1, "id": "b"}, {"version": 2, "id": "c"}]}]}"#;
+/// What the target writes into files: two segments with messages and what is done; the same with a bit changed; one whose head is
+/// damaged, with a number that is far away; and one of the last numbers that there are.
+const OUTBOXES: [&[u8]; 4] = [
+    b"\x00\x01\x00\x05\x01\x00\xff\x87\x00\x01\x00\x05\x01\x40\x05\x07\x03\0\0\0\0\0\0\0\x01",
+    b"\x00\x01\x00\x05\x01\x00\x06\x01\x00\x05\x06\x10\x05\x09\x27\x03\0\0\0\0\0\0\0\x01\x04\x03abc",
+    b"\x04\x07SINETOB\x02\0\0\x01\0\0\0\0\x01\x00\x05",
+    b"\x47\xff\xff\xff\xff\xff\xff\xff\xff\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff",
+];
 /// The combinations that the first byte chooses from.
 const COMBINATIONS: u8 = 48;
 
@@ -143,6 +151,10 @@ fn main() {
         seeds.add(&number.to_string(), answer.as_bytes());
     }
     Seeds::of(&root, "server").add("configuration", CONFIGURATION.as_bytes());
+    let seeds = Seeds::of(&root, "outbox");
+    for (number, script) in OUTBOXES.iter().enumerate() {
+        seeds.add(&number.to_string(), script);
+    }
     let seeds = Seeds::of(&root, "secret");
     for (number, value) in all("yaml_value").iter().enumerate() {
         seeds.add(&number.to_string(), value.trim_start_matches("!sinetstream/encrypted").as_bytes());

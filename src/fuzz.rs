@@ -14,6 +14,7 @@ use crate::keys::section::Section;
 use crate::message::{Decoder, Encoder};
 use crate::mqtt;
 use crate::mqtt::protocol::{self, Connect};
+use crate::outbox;
 use crate::wiped::Secret;
 
 /// Of all messages.
@@ -149,6 +150,11 @@ pub fn encrypted_key(data: &[u8]) {
     let _ = crate::keys::private::private_key(&section, Some(b"password"));
 }
 
+/// The files of an outbox on disk, as the input says. The fuzzer minds the time and the memory.
+pub fn outbox(data: &[u8]) {
+    outbox::fuzz_files(data);
+}
+
 /// An encrypted value for the private key in a PEM file.
 pub fn secret(key: &str, data: &[u8]) {
     config::fuzz_secret(key, &String::from_utf8_lossy(data));
@@ -181,6 +187,7 @@ mod tests {
             certificate(&data);
             web_socket(&data);
             server(&data);
+            outbox(&data);
         }
 
         #[test]

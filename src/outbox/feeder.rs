@@ -483,6 +483,8 @@ impl<'a> Feeder<'a> {
                 self.loaded = contents
                     .records
                     .into_iter()
+                    // A damaged name of a file may promise others, whose numbers new ones get.
+                    .filter(|record| record.number < stored)
                     .map(|record| Message { size: ValueSize::same(record.payload.len()), accepted: None, record })
                     .collect();
                 self.loaded_end = end.min(stored);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Buf;
 
 use super::files::{Append, Files};
+use super::record;
 
 pub(super) const NAMES: [&str; 2] = ["journal-0", "journal-1"];
 const ENTRY: usize = 16;
@@ -215,7 +216,7 @@ impl Journal {
     }
 }
 
-fn entry(kind: u32, number: u64) -> [u8; ENTRY] {
+pub(super) fn entry(kind: u32, number: u64) -> [u8; ENTRY] {
     let mut bytes = [0; ENTRY];
     bytes[..4].copy_from_slice(&kind.to_le_bytes());
     bytes[4..12].copy_from_slice(&number.to_le_bytes());
@@ -242,6 +243,8 @@ fn parse(bytes: &[u8]) -> Parsed {
         }
         let (kind, number) = (fields.get_u32_le(), fields.get_u64_le());
         match kind {
+            // No message has such a number.
+            DONE | RESERVED | RELEASED if number > record::LAST => {}
             DONE => noted.done = noted.done.max(Some(number)),
             RESERVED => noted.reserved = noted.reserved.max(number),
             SESSION if generation.is_none() => noted.session = Some(number),

@@ -277,9 +277,12 @@ impl Log {
     }
 
     /// See [`load`].
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub fn load(&self, number: u64, warnings: &mut Warnings) -> io::Result<Option<Loaded>> {
-        load(&*self.files, &self.places(), number, warnings)
+        let mut loaded = load(&*self.files, &self.places(), number, warnings)?;
+        // As the feeder does.
+        loaded.iter_mut().for_each(|loaded| loaded.contents.records.retain(|record| record.number < self.next));
+        Ok(loaded)
     }
 
     /// The segments, for [`load`] without the log.
@@ -350,8 +353,9 @@ pub(super) fn load(
     for damage in &contents.damaged {
         set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings)?;
     }
-    contents.records.retain(|record| record.number >= number);
     let end = places.get(after.max(1)).map_or(u64::MAX, |place| place.first);
+    // Numbers of the next segment do not come from this one, whatever it says.
+    contents.records.retain(|record| (number..end).contains(&record.number));
     Ok(Some(Loaded { contents, end }))
 }
 

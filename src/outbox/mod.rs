@@ -12,9 +12,13 @@
 mod disk;
 mod feeder;
 mod files;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod gathered;
 mod handshakes;
 mod hearers;
+#[cfg(test)]
+mod history_tests;
 mod holder;
 mod identifiers;
 #[cfg(feature = "cli")]
@@ -45,6 +49,8 @@ use crate::metrics::{Counters, now_us};
 use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSize, Way, closed_error};
 use crate::wait::{after, block_until};
 use files::{Files, SystemFiles};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use fuzz::outbox as fuzz_files;
 use holder::Holder;
 #[cfg(feature = "cli")]
 pub(crate) use holder::Owner;
@@ -79,19 +85,28 @@ impl Outbox {
         listener: Option<Listener>,
         connect: impl FnOnce(Listener, Option<Arc<dyn KeptSession>>) -> Result<Client>,
     ) -> Result<(Outbox, Arc<Client>)> {
-        let failed = |e: std::io::Error| {
-            Error::io(IoKind::Other, format!("the outbox '{}' can't be opened: {e}", of.directory.display()))
-        };
-        let files: Arc<dyn Files> = Arc::new(SystemFiles::new(&of.directory).map_err(failed)?);
+        let files: Arc<dyn Files> = Arc::new(SystemFiles::new(&of.directory).map_err(|e| unopened(of, &e))?);
         let holder = Holder::take(&of.directory)?;
+        Outbox::start_in((files, holder), of, settings, counters, listener, connect)
+    }
+
+    /// The same with files of one's own.
+    fn start_in(
+        (files, holder): (Arc<dyn Files>, Holder),
+        of: &OutboxSettings,
+        settings: &Settings,
+        counters: Arc<Counters>,
+        listener: Option<Listener>,
+        connect: impl FnOnce(Listener, Option<Arc<dyn KeptSession>>) -> Result<Client>,
+    ) -> Result<(Outbox, Arc<Client>)> {
         let topic = settings.written_topic();
         // Room comes by whole segments.
         let segment = log::SEGMENT.min(of.max_bytes / 4);
-        let (mut log, warnings) = Log::open(files.clone(), topic, segment).map_err(failed)?;
+        let (mut log, warnings) = Log::open(files.clone(), topic, segment).map_err(|e| unopened(of, &e))?;
         let is_exact = settings.consistency == Consistency::ExactlyOnce;
         if !is_exact && log.noted().session.is_some() {
             // QoS 1 ends no handshakes, so that a later process at QoS 2 can't go on with them.
-            log.begin_session(None).map_err(failed)?;
+            log.begin_session(None).map_err(|e| unopened(of, &e))?;
         }
         let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
         let found = Found {
@@ -218,6 +233,10 @@ impl Outbox {
     pub fn last_message(&self) -> Option<Bytes> {
         self.shared.with(|state| state.last_message.clone())
     }
+}
+
+fn unopened(of: &OutboxSettings, error: &std::io::Error) -> Error {
+    Error::io(IoKind::Other, format!("the outbox '{}' can't be opened: {error}", of.directory.display()))
 }
 
 impl Drop for Outbox {

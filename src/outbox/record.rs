@@ -7,6 +7,8 @@ use bytes::{Buf, Bytes};
 pub(super) const HEAD: usize = 24;
 /// Numbers grow by one. After damage some are missing, but never so many.
 const FURTHEST: u64 = 1 << 32;
+/// No outbox gets that far. A larger number on the disk is damage, and leaves none for what comes after it.
+pub(super) const LAST: u64 = 1 << 62;
 
 /// A message that is kept until the broker has confirmed it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +46,7 @@ pub(super) fn decode(bytes: &Bytes, at: usize, least: u64) -> Option<Record> {
     let (length, expected) = (fields.get_u32_le(), fields.get_u32_le());
     let (number, time_us) = (checked.get_u64_le(), checked.get_i64_le());
     // Most bytes that are no record are found out here.
-    if number.checked_sub(least)? > FURTHEST || length as usize > rest.len() {
+    if number.checked_sub(least)? > FURTHEST || number > LAST || length as usize > rest.len() {
         return None;
     }
     let end = at + HEAD + length as usize;

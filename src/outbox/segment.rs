@@ -34,7 +34,8 @@ pub(super) fn name(first: u64) -> String {
 /// The least number in a segment of this name.
 pub(super) fn first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
-    (digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
+    let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?.filter(|first| *first <= record::LAST)
 }
 
 /// The head of a segment whose messages are for this topic. MQTT's topics have 65,535 bytes at most.
