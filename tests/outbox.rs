@@ -766,6 +766,54 @@ fn nobody_else_can_read_it() {
     }
 }
 
+/// The same writer in another configuration has another session, or none: what the broker has not completed comes as new, and
+/// nothing is missing.
+#[test]
+fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let folder = tempfile::tempdir().expect("a folder");
+    let reader = reader(&broker);
+    let open = |consistency, more: &[(&str, Value)]| {
+        let mut builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[])).consistency(consistency);
+        for (name, value) in more {
+            builder = builder.parameter(*name, value.clone());
+        }
+        common::warnings::collect(|| builder.open().expect("writer"))
+    };
+    let kept = ("clean_session", Value::from(false));
+    let five = ("protocol", Value::from("MQTTv5"));
+    let mut number = 0;
+    for (consistency, more, warning) in [
+        (Consistency::ExactlyOnce, vec![kept.clone()], None),
+        (Consistency::ExactlyOnce, vec![], Some("clean_session: false")),
+        (Consistency::AtLeastOnce, vec![kept.clone()], None),
+        (Consistency::ExactlyOnce, vec![five.clone(), kept.clone()], None),
+        (Consistency::ExactlyOnce, vec![five], Some("session_expiry_interval")),
+        (Consistency::ExactlyOnce, vec![("protocol", "MQTTv31".into()), kept], Some("MQTT 3.1 does not tell")),
+    ] {
+        let (writer, warnings) = open(consistency, &more);
+        let told = warnings.iter().find(|text| text.contains("'outbox' can't deliver exactly once"));
+        assert_eq!(told.map(|text| text.contains(warning.unwrap_or("nothing"))), warning.map(|_| true), "{warnings:?}");
+        writer.write(&number.to_string()).expect("write");
+        writer.flush().expect("flush");
+        assert_eq!(next(&reader).value(), &number.to_string());
+        // What is left is for the next one, in the order of writing.
+        proxy.close();
+        eventually("the loss is noticed", || !writer.is_connected());
+        writer.write(&(number + 1).to_string()).expect("write");
+        writer.close().expect("close");
+        proxy.open();
+        number += 1;
+        let (writer, _) = open(consistency, &more);
+        writer.flush().expect("flush");
+        assert_eq!(writer.connection_info().outbox_messages, 0);
+        assert_eq!(next(&reader).value(), &number.to_string());
+        number += 1;
+        writer.close().expect("close");
+    }
+}
+
 #[test]
 fn a_wrong_configuration_is_told() {
     let folder = tempfile::tempdir().expect("a folder");

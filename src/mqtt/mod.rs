@@ -28,7 +28,7 @@ mod sender;
 pub(crate) mod session;
 mod shared;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 mod spare;
 mod state;
 pub(crate) mod steps;

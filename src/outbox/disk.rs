@@ -31,11 +31,36 @@ struct State {
 
 /// See the module. Copies are the same disk.
 #[derive(Default, Clone)]
-pub(super) struct Disk(Arc<Mutex<State>>);
+pub(super) struct Disk(Arc<Mutex<State>>, Arc<Mutex<Option<Alarm>>>);
+
+/// What happens before one of the next changes.
+struct Alarm {
+    changes: usize,
+    what: Box<dyn FnOnce() + Send>,
+}
 
 impl Disk {
     fn of(state: State) -> Disk {
-        Disk(Arc::new(Mutex::new(state)))
+        Disk(Arc::new(Mutex::new(state)), Arc::default())
+    }
+
+    /// Does something after so many changes, and before the next one.
+    pub fn after_changes(&self, changes: usize, what: impl FnOnce() + Send + 'static) {
+        *lock(&self.1) = Some(Alarm { changes, what: Box::new(what) });
+    }
+
+    fn changes(&self) {
+        let mut alarm = lock(&self.1);
+        let due = match alarm.as_mut() {
+            Some(Alarm { changes: 0, .. }) => alarm.take(),
+            Some(alarm) => {
+                alarm.changes -= 1;
+                None
+            }
+            None => None,
+        };
+        drop(alarm);
+        due.into_iter().for_each(|due| (due.what)());
     }
 
     /// The disk as it may be found after the power has gone.
@@ -112,6 +137,7 @@ impl Files for Disk {
     }
 
     fn append(&self, name: &str) -> io::Result<Box<dyn Append>> {
+        self.changes();
         let mut state = lock(&self.0);
         let known = state.names.get(name).copied();
         if known.is_none() && state.room == Some(0) {
@@ -143,10 +169,12 @@ impl Files for Disk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.changes();
         lock(&self.0).names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_names(&self) -> io::Result<()> {
+        self.changes();
         let mut state = lock(&self.0);
         state.synced_names = state.names.clone();
         Ok(())
@@ -155,6 +183,7 @@ impl Files for Disk {
 
 impl Append for Handle {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.disk.changes();
         let mut state = lock(&self.disk.0);
         let fits = state.room.map_or(bytes.len(), |room| room.min(bytes.len()));
         state.room = state.room.map(|room| room - fits);
@@ -164,6 +193,7 @@ impl Append for Handle {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.disk.changes();
         let mut state = lock(&self.disk.0);
         if state.is_broken {
             return Err(io::Error::other("the device has failed"));
@@ -175,6 +205,7 @@ impl Append for Handle {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.disk.changes();
         let mut state = lock(&self.disk.0);
         let file = self.file;
         state.files[file].bytes.truncate(length as usize);

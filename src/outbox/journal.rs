@@ -256,3 +256,7 @@ fn parse(bytes: &[u8]) -> Parsed {
     }
     Parsed { noted, generation }
 }
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use super::holder::Holder;
 use super::identifiers;
 use super::log::Log;
 use super::record::Record;
-use super::shared::{Life, Message, Shared};
+use super::shared::{Life, Message, Shared, State};
 use crate::config::SyncRule;
 use crate::error::{Delivery, Error, IoKind};
 use crate::lock::lock;
@@ -45,7 +45,7 @@ impl Drop for End<'_> {
     }
 }
 
-struct Keeper<'a> {
+pub(super) struct Keeper<'a> {
     shared: &'a Shared,
     log: Log,
     client: &'a dyn Releases,
@@ -72,7 +72,7 @@ struct Work {
 }
 
 impl<'a> Keeper<'a> {
-    fn new(shared: &'a Shared, log: Log, client: &'a dyn Releases) -> Keeper<'a> {
+    pub(super) fn new(shared: &'a Shared, log: Log, client: &'a dyn Releases) -> Keeper<'a> {
         Keeper {
             shared,
             log,
@@ -87,7 +87,20 @@ impl<'a> Keeper<'a> {
 
     /// False: it was the last one.
     fn turn(&mut self) -> bool {
-        let Work { batch, done, displaced: (from, to), has_received, beginning, is_last } = self.wait();
+        let work = self.wait();
+        self.do_all(work)
+    }
+
+    /// Does what there is to do now, without waiting for more.
+    #[cfg(test)]
+    pub(super) fn turn_at_once(&mut self) {
+        let work = self.take_work(&mut lock(self.shared.state()), Instant::now());
+        if let Ok(work) = work {
+            self.do_all(work);
+        }
+    }
+
+    fn do_all(&mut self, Work { batch, done, displaced: (from, to), has_received, beginning, is_last }: Work) -> bool {
         if !batch.is_empty() {
             self.store(batch);
             // What gives way does so when others come.
@@ -116,29 +129,38 @@ impl<'a> Keeper<'a> {
         let mut state = lock(shared.state());
         loop {
             let now = Instant::now();
-            if state.is_done_unsaved {
-                self.save_at.get_or_insert(now + SAVING);
-            }
-            let due = self.sync_at.into_iter().chain(self.save_at).chain(self.again_at).min();
-            let is_last = state.life != Life::Open || state.closing.is_some_and(|closing| closing.dropped);
-            let handshakes = &state.handshakes;
-            let is_reserving = self.again_at.is_none() && self.log.reservable(handshakes.wanted) > handshakes.reserved;
-            let has_handshakes = handshakes.has_received || handshakes.beginning.is_some() || is_reserving;
-            if is_last || !state.pending.is_empty() || has_handshakes || due.is_some_and(|due| due <= now) {
-                return Work {
-                    batch: std::mem::take(&mut state.pending),
-                    done: state.done,
-                    displaced: state.displaced,
-                    has_received: std::mem::take(&mut state.handshakes.has_received),
-                    beginning: state.handshakes.beginning.take(),
-                    is_last,
-                };
-            }
+            let due = match self.take_work(&mut state, now) {
+                Ok(work) => return work,
+                Err(due) => due,
+            };
             state = match due {
                 None => shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(due) => shared.work.wait_timeout(state, due - now).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
+    }
+
+    /// What is to be done now; otherwise when there will be something, if nothing comes before.
+    fn take_work(&mut self, state: &mut State, now: Instant) -> std::result::Result<Work, Option<Instant>> {
+        if state.is_done_unsaved {
+            self.save_at.get_or_insert(now + SAVING);
+        }
+        let due = self.sync_at.into_iter().chain(self.save_at).chain(self.again_at).min();
+        let is_last = state.life != Life::Open || state.closing.is_some_and(|closing| closing.dropped);
+        let handshakes = &state.handshakes;
+        let is_reserving = self.again_at.is_none() && self.log.reservable(handshakes.wanted) > handshakes.reserved;
+        let has_handshakes = handshakes.has_received || handshakes.beginning.is_some() || is_reserving;
+        if !(is_last || !state.pending.is_empty() || has_handshakes || due.is_some_and(|due| due <= now)) {
+            return Err(due);
+        }
+        Ok(Work {
+            batch: std::mem::take(&mut state.pending),
+            done: state.done,
+            displaced: state.displaced,
+            has_received: std::mem::take(&mut state.handshakes.has_received),
+            beginning: state.handshakes.beginning.take(),
+            is_last,
+        })
     }
 
     fn store(&mut self, batch: Vec<Message>) {

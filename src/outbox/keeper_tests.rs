@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::super::disk::Disk;
 use super::super::files::Files;
 use super::super::hearers::Hearer;
+use super::super::identifiers::identifier;
 use super::super::journal::Noted;
 use super::super::log::{Log, SEGMENT, Warnings};
 use super::super::segment;
@@ -16,7 +17,7 @@ use super::*;
 use crate::config::{AcceptedBy, OutboxSettings, Overflow};
 use crate::error::Result;
 use crate::metrics::Counters;
-use crate::mqtt::ValueSize;
+use crate::mqtt::{KeptSession, ValueSize};
 use crate::wait::{after, block_until};
 
 /// A client as the keeper sees it.
@@ -60,15 +61,7 @@ impl Kept {
             overflow: Overflow::Wait,
             max_age: None,
         };
-        let found = Found {
-            next: 0,
-            skipped: 0..0,
-            done: 0,
-            bytes: 0,
-            places: Vec::new(),
-            noted: Noted::default(),
-            warnings: Vec::new(),
-        };
+        let found = Found::of(&Log::open(Arc::new(Disk::default()), "t", SEGMENT).unwrap().0, Vec::new());
         let times = (Duration::from_secs(60), Duration::from_secs(60));
         let shared =
             Shared::new(&settings, times, Arc::new(disk.clone()), found, is_exact, (Arc::new(Counters::new()), None));
@@ -96,6 +89,23 @@ impl Kept {
 
     fn write(&self) -> Result<()> {
         self.end_of(self.accept())
+    }
+
+    fn until(&self, mut condition: impl FnMut(&State) -> bool) {
+        let limit = std::time::Instant::now() + Duration::from_secs(60);
+        while !self.shared.with(|state| condition(state)) {
+            assert!(std::time::Instant::now() < limit, "it does not happen");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn begin_session(&self, broker: &str) -> Result<()> {
+        block_until(self.shared.begin("sensor", broker), Some(after(Duration::from_secs(60)))).expect("it does not end")
+    }
+
+    /// What the journal knows when the process has died.
+    fn noted(&self) -> Noted {
+        Log::open(Arc::new(self.disk.after_death()), "t", SEGMENT).unwrap().0.noted().clone()
     }
 
     /// What a refused write is told.
@@ -152,6 +162,57 @@ fn a_full_disk_fails_writes_at_once_and_they_go_on_when_there_is_room() {
     assert_eq!(kept.shared.counters.snapshot().error_count_total, 3);
     let used = kept.shared.with(|state| (state.pending_bytes, state.bytes, state.stored));
     assert_eq!(used, (0, 2 * 29, 5), "what was refused takes no room");
+}
+
+/// It is tried again although nothing else happens.
+#[test]
+fn what_is_done_is_noted_when_the_disk_has_room_again() {
+    let kept = Kept::new().begin();
+    (0..3).for_each(|_| assert_eq!(kept.write(), Ok(())));
+    kept.disk.set_room(Some(0));
+    kept.shared.done(2, 0, None);
+    kept.until(|state| !state.warnings.is_empty());
+    kept.disk.set_room(None);
+    kept.until(|state| !state.is_done_unsaved);
+    assert_eq!(Log::open(Arc::new(kept.disk.after_death()), "t", SEGMENT).unwrap().0.done(), 2);
+}
+
+#[test]
+fn pubrel_waits_until_the_journal_knows_of_it() {
+    let kept = Kept::at(true).begin();
+    (0..8).for_each(|_| assert_eq!(kept.write(), Ok(())));
+    kept.until(|state| state.handshakes.reserved > 0);
+    kept.begin_session("broker").unwrap();
+    kept.disk.set_room(Some(0));
+    lock(&kept.client.received).extend([identifier(7), identifier(5)]);
+    kept.shared.received();
+    kept.until(|state| !state.warnings.is_empty());
+    assert_eq!(*lock(&kept.client.released), [0; 0], "the disk has not taken it");
+    kept.disk.set_room(None);
+    kept.until(|_| !lock(&kept.client.released).is_empty());
+    let noted = kept.noted();
+    assert_eq!(noted.released, [5, 7].into());
+    assert_eq!(*lock(&kept.client.released), [identifier(7), identifier(5)], "in the order of PUBREC");
+    assert!(noted.reserved > 7);
+    // Another session knows none of them.
+    assert!(kept.shared.is_of("sensor", "broker") && !kept.shared.is_of("sensor", "another"));
+    kept.begin_session("another").unwrap();
+    assert_eq!(kept.noted().released, [].into());
+    assert!(kept.shared.is_of("sensor", "another"));
+}
+
+#[test]
+fn a_session_that_can_not_be_noted_is_not_known() {
+    let kept = Kept::at(true).begin();
+    kept.until(|state| state.handshakes.reserved > 0);
+    kept.begin_session("broker").unwrap();
+    kept.disk.set_room(Some(0));
+    let error = kept.begin_session("broker").unwrap_err().to_string();
+    assert!(error.contains("the broker has a new session"), "{error}");
+    assert!(!kept.shared.is_of("sensor", "broker"));
+    kept.disk.set_room(None);
+    kept.begin_session("broker").unwrap();
+    assert!(kept.shared.is_of("sensor", "broker"));
 }
 
 #[test]

@@ -32,6 +32,8 @@ mod refused;
 mod segment;
 mod session;
 mod shared;
+#[cfg(test)]
+mod simulation;
 mod write;
 
 use std::future::Future;
@@ -109,15 +111,7 @@ impl Outbox {
             log.begin_session(None).map_err(|e| unopened(of, &e))?;
         }
         let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
-        let found = Found {
-            next: log.next(),
-            skipped: log.skipped(),
-            done: log.done(),
-            bytes: log.bytes(),
-            places: log.places(),
-            noted: log.noted().clone(),
-            warnings: warnings.collect(),
-        };
+        let found = Found::of(&log, warnings.collect());
         let times = (settings.write_timeout, settings.close_timeout);
         let shared = Arc::new(Shared::new(of, times, files, found, is_exact, (counters, listener)));
         let kept = is_exact.then(|| shared.clone() as Arc<dyn KeptSession>);

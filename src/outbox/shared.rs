@@ -16,7 +16,7 @@ use super::handshakes::{Handshakes, RESERVED};
 use super::hearers::{Hearer, Hearers};
 use super::identifiers::FURTHEST_AHEAD;
 use super::journal::Noted;
-use super::log::Place;
+use super::log::{Log, Place};
 use super::queue::Queue;
 use super::record::Record;
 use crate::config::{AcceptedBy, OutboxSettings, Overflow, SyncRule};
@@ -162,6 +162,20 @@ pub(super) struct Found {
     pub places: Vec<Place>,
     pub noted: Noted,
     pub warnings: Vec<String>,
+}
+
+impl Found {
+    pub fn of(log: &Log, warnings: Vec<String>) -> Found {
+        Found {
+            next: log.next(),
+            skipped: log.skipped(),
+            done: log.done(),
+            bytes: log.bytes(),
+            places: log.places(),
+            noted: log.noted().clone(),
+            warnings,
+        }
+    }
 }
 
 impl Shared {

@@ -218,7 +218,7 @@ impl World {
     }
 
     /// Without those that were given up.
-    fn kept(&self, tags: Vec<u32>) -> Vec<u32> {
+    fn not_given_up(&self, tags: Vec<u32>) -> Vec<u32> {
         tags.into_iter().filter(|tag| !self.given_up.contains(tag)).collect()
     }
 
@@ -278,6 +278,116 @@ impl World {
             self.application_takes_one();
         }
     }
+}
+
+impl World {
+    /// A session that is kept beyond the process.
+    fn kept(window: u16) -> World {
+        let mut world = World::new(window);
+        world.session.outgoing.keep();
+        world
+    }
+
+    /// Publishes under this identifier, which is also the tag.
+    fn go_on_with(&mut self, packet_id: u16, earlier: Earlier, deadline: Instant) -> Confirmation {
+        let publish = Publish { packet_id, ..publish(Consistency::ExactlyOnce, packet_id.into()) };
+        assert!(self.session.outgoing.room.try_take(publish.payload.len()));
+        let (size, hearer) = (ValueSize::same(4), Hearer::Caller(None));
+        let submission = Submission { publish, earlier, size, hearer, deadline };
+        Confirmation(self.session.publish(submission, self.now).expect("accepted"))
+    }
+
+    fn later(&self) -> Instant {
+        self.now + Duration::from_secs(60)
+    }
+
+    /// The packets on their way to the broker.
+    fn leaving(&mut self) -> Vec<String> {
+        let before = self.broker.to_broker.len();
+        self.broker.take_output(&mut self.session);
+        let leaving = self.broker.to_broker.iter().skip(before).map(|packet| match packet {
+            Wire::Publish(p) => format!("PUBLISH {}{}", p.pkid, if p.dup { " DUP" } else { "" }),
+            Wire::PubRel(p) => format!("PUBREL {}", p.pkid),
+            other => format!("{other:?}"),
+        });
+        leaving.collect()
+    }
+}
+
+#[test]
+fn pubrel_of_a_kept_session_waits_for_the_word_and_comes_in_order() {
+    let mut world = World::kept(10);
+    world.connect(false);
+    let later = world.later();
+    let confirmations: Vec<Confirmation> =
+        [7, 8].into_iter().map(|id| world.go_on_with(id, Earlier::Nothing, later)).collect();
+    world.settle();
+    assert!(world.session.take_aftermath().received);
+    assert_eq!(world.session.outgoing.take_received(), [7, 8]);
+    assert!(world.leaving().is_empty() && world.broker.received.len() == 2, "PUBREL was sent");
+    // It still waits when the session has been resumed.
+    world.cut();
+    world.connect(true);
+    assert_eq!(world.leaving(), [""; 0]);
+    world.session.release(&[7, 8], world.now);
+    assert_eq!(world.leaving(), ["PUBREL 7", "PUBREL 8"]);
+    world.settle();
+    confirmations.into_iter().for_each(|confirmation| assert_eq!(world.result(confirmation), Some(Ok(()))));
+    assert!(world.broker.received.is_empty() && world.session.is_idle());
+}
+
+#[test]
+fn what_was_received_in_a_lost_session_is_not_released_in_the_next_one() {
+    let mut world = World::kept(10);
+    world.connect(false);
+    let later = world.later();
+    world.go_on_with(7, Earlier::Nothing, later);
+    world.settle();
+    assert_eq!(world.session.outgoing.take_received(), [7]);
+    world.cut();
+    world.connect(false);
+    world.session.release(&[7], world.now);
+    assert_eq!(world.leaving(), ["PUBLISH 7"]);
+    world.settle();
+    assert_eq!(world.session.outgoing.take_received(), [7], "it is received in this one, too");
+}
+
+#[test]
+fn a_process_goes_on_where_another_has_ended_unless_the_session_is_lost() {
+    for (is_there, expected) in [
+        (true, ["PUBREL 7", "PUBLISH 8 DUP", "PUBLISH 9", "PUBREL 10"]),
+        (false, ["PUBLISH 7", "PUBLISH 8", "PUBLISH 9", "PUBLISH 10"]),
+    ] {
+        let mut world = World::kept(10);
+        let later = world.later();
+        world.go_on_with(7, Earlier::Released, later);
+        world.go_on_with(8, Earlier::PerhapsPublished, later);
+        world.go_on_with(9, Earlier::Nothing, later);
+        world.connect(is_there);
+        // The same for one that comes after CONNACK.
+        world.go_on_with(10, Earlier::Released, later);
+        assert_eq!(world.leaving(), expected);
+    }
+}
+
+#[test]
+fn one_that_is_overdue_and_perhaps_published_is_let_go() {
+    let mut world = World::kept(10);
+    let now = world.now;
+    let confirmation = world.go_on_with(7, Earlier::PerhapsPublished, now);
+    let later = world.later();
+    world.go_on_with(8, Earlier::Nothing, later);
+    assert!(matches!(world.result(confirmation), Some(Err(Error::TimedOut { .. }))));
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(world.session.outgoing.poll_gone(confirmation.0, context).is_pending());
+    world.connect(true);
+    // PUBREL takes its place, once that is kept.
+    assert_eq!(world.leaving(), ["PUBLISH 8"]);
+    assert_eq!(world.session.outgoing.take_received(), [7]);
+    world.session.release(&[7], world.now);
+    assert_eq!(world.leaving(), ["PUBREL 7"]);
+    world.settle();
+    assert!(world.session.outgoing.poll_gone(confirmation.0, context).is_ready());
 }
 
 #[derive(Debug, Clone)]
@@ -386,9 +496,9 @@ proptest! {
         let (sent, log) = (&world.sent, &world.broker.log);
         let exactly_once = only(Consistency::ExactlyOnce, log);
         prop_assert_eq!(&exactly_once, &first_occurrences(&exactly_once));
-        prop_assert_eq!(world.kept(only(Consistency::ExactlyOnce, sent)), world.kept(exactly_once));
+        prop_assert_eq!(world.not_given_up(only(Consistency::ExactlyOnce, sent)), world.not_given_up(exactly_once));
         let at_least_once = first_occurrences(&only(Consistency::AtLeastOnce, log));
-        prop_assert_eq!(world.kept(only(Consistency::AtLeastOnce, sent)), world.kept(at_least_once));
+        prop_assert_eq!(world.not_given_up(only(Consistency::AtLeastOnce, sent)), world.not_given_up(at_least_once));
         // The other direction.
         prop_assert_eq!(only(Consistency::ExactlyOnce, &broker_sent), only(Consistency::ExactlyOnce, &world.delivered));
         let at_least_once = only(Consistency::AtLeastOnce, &world.delivered);
@@ -406,7 +516,7 @@ proptest! {
         check_ends(&mut world);
         for qos in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
             let arrived = first_occurrences(&only(qos, &world.broker.log));
-            prop_assert_eq!(world.kept(only(qos, &world.sent)), world.kept(arrived));
+            prop_assert_eq!(world.not_given_up(only(qos, &world.sent)), world.not_given_up(arrived));
         }
     }
 

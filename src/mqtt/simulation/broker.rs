@@ -1,6 +1,6 @@
 //! The model of a broker for MQTT 3.1.1, with the habits that real ones were seen to have.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(super) struct Habits {
     pub longest_nap: Duration,
     /// It forgets a session when its connection is lost.
     pub loses_sessions: f64,
+    /// It publishes what comes at QoS 2 with its PUBREL, and not with its PUBLISH (MQTT 3.1.1, section 4.3.3, allows both).
+    pub publishes_late: bool,
     /// It grants QoS 1 at the most.
     pub grants_less: bool,
 }
@@ -71,8 +73,8 @@ struct State {
 #[derive(Default)]
 struct Session {
     subscribed: Option<QoS>,
-    /// QoS 2 identifiers between PUBLISH and PUBREL.
-    received: HashSet<u16>,
+    /// QoS 2 identifiers between PUBLISH and PUBREL, and what is to be published then.
+    received: HashMap<u16, Option<Bytes>>,
     /// The identifiers of the messages of QoS 1 and 2 that have come.
     came_as: HashMap<u32, u16>,
     waiting: VecDeque<(QoS, Bytes)>,
@@ -145,7 +147,12 @@ impl Broker {
     /// Only what the specification says, from now on.
     pub fn behave(&self) {
         let habits = &mut lock(&self.state).habits;
-        *habits = Habits { window: habits.window, takes: habits.takes, ..Habits::default() };
+        *habits = Habits {
+            window: habits.window,
+            takes: habits.takes,
+            publishes_late: habits.publishes_late,
+            ..Habits::default()
+        };
     }
 
     pub fn log(&self) -> Vec<Received> {
@@ -341,22 +348,29 @@ impl Broker {
                     QoS::ExactlyOnce if state.habits.refuses_qos_2 => return false,
                     QoS::ExactlyOnce => {
                         drop(v4::PubRec::new(publish.pkid).write(output));
-                        if !session.received.insert(publish.pkid) {
+                        if session.received.contains_key(&publish.pkid) {
                             if !publish.dup {
                                 self.history.fault(format!("{id}: the identifier {} without DUP", publish.pkid));
                             }
                             return true;
                         }
+                        let is_late = state.habits.publishes_late;
+                        session.received.insert(publish.pkid, is_late.then(|| publish.payload.clone()));
                         if session.received.len() > state.habits.takes {
                             self.history.fault(format!("{id}: {} messages at once", session.received.len()));
+                        }
+                        if is_late {
+                            return true;
                         }
                     }
                 }
                 state.accept(publish.qos, publish.payload);
             }
             Packet::PubRel(release) => {
-                session.received.remove(&release.pkid);
                 drop(v4::PubComp::new(release.pkid).write(output));
+                if let Some(payload) = session.received.remove(&release.pkid).flatten() {
+                    state.accept(QoS::ExactlyOnce, payload);
+                }
             }
             Packet::PubAck(ack) => session.under_way.remove(ack.pkid),
             Packet::PubComp(_) if state.keeps_under_way => {}

@@ -7,6 +7,7 @@
 mod broker;
 mod callers;
 mod history;
+mod lives;
 mod network;
 mod pipe;
 mod promises;
@@ -14,5 +15,7 @@ mod scenario;
 mod tests;
 mod world;
 
+pub(crate) use lives::Outside;
 pub(crate) use network::Network;
 pub(crate) use pipe::Pipe;
+pub(crate) use world::{settings, simulate};

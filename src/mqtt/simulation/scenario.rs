@@ -62,6 +62,7 @@ impl Scenario {
             dawdles: likely(0.5, 0.5),
             longest_nap: Duration::from_millis(1),
             loses_sessions: likely(0.3, 0.15),
+            publishes_late: false,
             grants_less: false,
         };
         let weather = Weather { cut: likely(0.9, 0.6), silent: likely(0.5, 0.4), ..Weather::fair() };

@@ -46,13 +46,13 @@ impl World {
 }
 
 /// Runs a simulation to its end.
-pub(super) fn simulate<T>(simulation: impl Future<Output = T>) -> T {
+pub(crate) fn simulate<T>(simulation: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(simulation)
 }
 
 /// Settings of a client of the topic `t`; with `more` parameters.
-pub(super) fn settings(role: Role, client_id: &str, more: &[(&str, Value)]) -> Settings {
+pub(crate) fn settings(role: Role, client_id: &str, more: &[(&str, Value)]) -> Settings {
     let mut request = builder::request(role);
     request.no_config = true;
     let base = [("type", "mqtt"), ("brokers", "broker:1883"), ("topic", "t"), ("client_id", client_id)];
