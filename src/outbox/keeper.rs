@@ -109,6 +109,10 @@ impl<'a> Keeper<'a> {
             }
         }
         if self.shared.is_exact {
+            if beginning.is_some() && done > self.log.done() {
+                // What was completed in the session before would be sent again in this one, as if it could be under way in it.
+                self.save(done, Instant::now());
+            }
             self.keep_handshakes(has_received, beginning);
         }
         let now = Instant::now();
