@@ -6,6 +6,8 @@
 //! how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder` keeps others off the
 //! directory, `refused` what the broker does not take.
 
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
 #[cfg(test)]
 mod disk;
 mod feeder;
