@@ -15,6 +15,7 @@ use crate::mqtt::Earlier;
 use crate::mqtt::ValueSize;
 use crate::mqtt::protocol::{Limits, Packet, Publish, Reason};
 use crate::mqtt::session::{Hearer, Room, Session, Submission};
+pub use crate::outbox::bench::OutboxLog;
 use crate::wiped::Secret;
 
 /// Both directions of a message's way, without the network.

@@ -8,6 +8,8 @@
 //! keeps others off the directory, `refused` keeps what the broker does not take. `inspection` is for the command, which looks at
 //! a directory from outside.
 
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
 #[cfg(test)]
 mod disk;
 mod feeder;
