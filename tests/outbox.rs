@@ -516,13 +516,14 @@ fn who_waits_for_the_broker_is_told_that_a_message_was_dropped() {
 fn large_child() {
     let Ok(directory) = std::env::var("OUTBOX_LARGE") else { return };
     let address = std::env::var("ADDRESS").expect("ADDRESS");
-    let outbox = outbox(Path::new(&directory), "disk", &[("sync", "never".into())]);
+    let more = [("sync", "never".into()), ("max_bytes", Value::Int(1 << 40))];
+    let outbox = outbox(Path::new(&directory), "disk", &more);
     let writer = writer::<[u8]>(&address, outbox).parameter("write_timeout_ms", 600_000).open().expect("writer");
     println!("\nopen");
     let _ = std::io::stdin().read_line(&mut String::new());
     eventually("the loss is noticed", || !writer.is_connected());
     let mut value = vec![7; LARGE];
-    for number in 0..LARGE_COUNT {
+    for number in 0..large_count() {
         value[..8].copy_from_slice(&number.to_le_bytes());
         writer.write(&value).expect("write");
     }
@@ -533,8 +534,12 @@ fn large_child() {
 }
 
 const LARGE: usize = 64 * 1024;
-/// 200 MiB.
-const LARGE_COUNT: u64 = 3200;
+
+/// 200 MiB of them; `OUTBOX_BACKLOG_MIB=1024` tries a gibibyte.
+fn large_count() -> u64 {
+    let mib = std::env::var("OUTBOX_BACKLOG_MIB").ok().map_or(200, |mib| mib.parse::<u64>().expect("MiB"));
+    (mib << 20) / LARGE as u64
+}
 
 /// The most memory that this process has ever occupied, in MiB.
 fn most_resident() -> usize {
@@ -561,7 +566,7 @@ fn a_backlog_is_on_disk_and_not_in_memory() {
     assert!(resident < 100, "{resident} MiB");
     proxy.open();
     writeln!(input).expect("the child");
-    for number in 0..LARGE_COUNT {
+    for number in 0..large_count() {
         let value = next(&reader).into_value();
         assert_eq!((value.len(), &value[..8]), (LARGE, &number.to_le_bytes()[..]));
     }
@@ -744,6 +749,67 @@ fn each_way_to_sync_delivers() {
             writer.close().expect("close");
         }
     }
+}
+
+/// A small file system in a folder, which goes with this.
+#[cfg(target_os = "linux")]
+struct Small(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl Small {
+    /// `None` where this user may not mount one; then the simulated disk has to do (`src/outbox/keeper_tests.rs`).
+    fn mount() -> Option<Small> {
+        let small = Small(tempfile::tempdir().expect("a folder"));
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(small.0.path()).output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then_some(small)
+    }
+
+    fn forbid_writing(&self) {
+        let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(self.0.path()).output().expect("mount");
+        assert!(remounted.status.success(), "{remounted:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_and_one_that_is_read_only_are_told_and_lose_nothing() {
+    let Some(small) = Small::mount() else { return };
+    let directory = small.0.path().join("outbox");
+    let broker = Broker::start();
+    let proxy = Proxy::start(port(&broker));
+    let reader = common::reader::<Vec<u8>>(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce);
+    let reader = reader.open().expect("reader");
+    let open = || writer::<[u8]>(&proxy.address(), outbox(&directory, "disk", &[])).open();
+    let writer = open().expect("writer");
+    proxy.close();
+    eventually("the loss is noticed", || !writer.is_connected());
+    let mut accepted = 0u8;
+    let refusal = loop {
+        match writer.write(&[accepted; 20_000]) {
+            Ok(()) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    told(Err::<(), _>(refusal), "Io", &["can't be written", "No space left", directory.to_str().expect("UTF-8")]);
+    assert!(accepted > 5, "{accepted}");
+    proxy.open();
+    writer.flush().expect("flush");
+    let found: Vec<u8> = (0..accepted).map(|_| next(&reader).into_value()[0]).collect();
+    assert_eq!(found, (0..accepted).collect::<Vec<_>>());
+    // What is delivered makes room.
+    eventually("there is room", || writer.write(&[accepted; 20_000]).is_ok());
+    writer.flush().expect("flush");
+    writer.close().expect("close");
+    small.forbid_writing();
+    told(open(), "Io", &["can't be", "Read-only file system", directory.to_str().expect("UTF-8")]);
 }
 
 #[test]

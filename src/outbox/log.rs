@@ -198,7 +198,12 @@ impl Log {
             }
             if let Err(e) = open.file.append(&bytes) {
                 // What is there of it must not stand before what follows.
-                if open.file.cut(kept.bytes).is_err() {
+                let is_cut = open.file.cut(kept.bytes).is_ok();
+                // It may be this file that has filled the disk, and only a closed one goes when all in it is done. One without messages
+                // stays, since its name tells which numbers there were. Whether the others are kept, the next sync tells.
+                if kept.first < self.next {
+                    let _ = self.close_segment();
+                } else if !is_cut {
                     self.open = None;
                 }
                 return Err(e);

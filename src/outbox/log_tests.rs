@@ -275,6 +275,25 @@ fn what_is_done_makes_room_on_a_full_disk() {
     assert_eq!(open(&disk.after_death()).0.next(), records.len() as u64);
 }
 
+/// A disk that is smaller than a segment has room again when all is done.
+#[test]
+fn the_segment_that_has_filled_the_disk_goes_when_all_is_done() {
+    let disk = Disk::default();
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
+    let mut random = Rng::with_seed(6);
+    let records: Vec<Record> = (0..10).map(|number| record(number, &mut random)).collect();
+    log.append(&records[..5]).expect("append");
+    disk.set_room(Some(3));
+    assert!(log.append(&records[5..]).is_err());
+    assert_eq!((log.next(), all(&log, &mut Warnings::new())), (5, records[..5].to_vec()));
+    disk.set_room(Some(DONE_ENTRY));
+    log.set_done(5).expect("done");
+    assert_eq!((segments(&disk), log.bytes()), (Vec::new(), 0));
+    disk.set_room(None);
+    log.append(&records[5..]).expect("append");
+    assert_eq!(all(&open(&disk.after_death()).0, &mut Warnings::new()), records[5..]);
+}
+
 #[test]
 fn a_segment_is_read_as_far_as_it_is_known() {
     let (disk, records) = filled(0);
