@@ -78,6 +78,7 @@ fn child() {
         while let Ok(Some(message)) = reader.read() {
             give.send(message).expect("send");
         }
+        drop(give);
     });
 }
 
