@@ -1,6 +1,7 @@
 //! Reading messages.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -17,7 +18,8 @@ use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{self, Decoded, Decoder, Plugin};
 use crate::metrics::{Counters, Metrics};
-use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Delivery, Listener, MessageProperties};
+use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Delivery, Held, Listener, MessageProperties};
+use crate::terms::Acknowledge;
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder};
 
@@ -87,8 +89,8 @@ fn counting_the_end(counters: Arc<Counters>, listener: Option<Listener>) -> List
     })
 }
 
-/// A message that was read.
-#[derive(Clone, PartialEq, Eq)]
+/// A message that was read. Equal messages have the same content, whether they are acknowledged or not.
+#[derive(Clone)]
 pub struct Message<T> {
     value: T,
     topic: String,
@@ -97,15 +99,44 @@ pub struct Message<T> {
     retained: bool,
     duplicate: bool,
     properties: Option<Box<MessageProperties>>,
+    /// `None`: nothing is left to be acknowledged. Shared by the clones of the message.
+    held: Option<Arc<Held>>,
 }
 
+impl<T: PartialEq> PartialEq for Message<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let envelope = |message: &Self| (message.timestamp_us, message.qos, message.retained, message.duplicate);
+        self.value == other.value
+            && self.topic == other.topic
+            && envelope(self) == envelope(other)
+            && self.properties == other.properties
+    }
+}
+
+impl<T: Eq> Eq for Message<T> {}
+
 impl<T> Message<T> {
+    /// Tells the broker that the message has been processed, so that it need not come again. Returns at once: the acknowledgement
+    /// leaves after those of all messages before, as MQTT demands, and waits for that while the connection is lost.
+    ///
+    /// Only for a message at QoS 1 or 2 of a reader with `acknowledge: processed`, see
+    /// [`MessageReaderBuilder::acknowledge`]; otherwise there is nothing left to acknowledge, as there is the second time, for a
+    /// clone of an acknowledged message, and when the reader is closed or the broker has lost the session.
+    ///
+    /// One that is dropped without this, with all its clones, comes again when the connection has been lost, or to the next
+    /// reader with the session. One that is still there does not come again meanwhile, since somebody may be at work on it.
+    pub fn acknowledge(&self) {
+        if let Some(held) = &self.held {
+            held.acknowledge();
+        }
+    }
+
     /// The value.
     pub fn value(&self) -> &T {
         &self.value
     }
 
-    /// The value, without the rest.
+    /// The value, without the rest: [`acknowledge`](Self::acknowledge) the message before, if it needs that.
     pub fn into_value(self) -> T {
         self.value
     }
@@ -204,6 +235,11 @@ impl<T> MessageReaderBuilder<T> {
         self.field("receive_timeout_ms", i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// When messages are acknowledged to the broker; the default is when they are returned.
+    pub fn acknowledge(self, when: Acknowledge) -> Self {
+        self.field("acknowledge", when.name())
+    }
+
     /// Connects and subscribes. Blocks until the broker has answered, at most `connect.connection_timeout` seconds
     /// (30) for each of both, and for each broker of the list.
     ///
@@ -250,10 +286,18 @@ struct Core<T> {
     held: Mutex<Option<Error>>,
 }
 
-/// The application gets a message: at the end it is acknowledged, also when it can't be decoded or the deserializer panics.
+/// The application gets a message: at the end it is acknowledged, also when it can't be decoded or the deserializer panics. Unless
+/// the application is to do so: then only if it does not get the message after all.
 struct Taking<'a> {
     client: &'a Client,
     number: u64,
+}
+
+impl Taking<'_> {
+    /// Leaves the acknowledgement to the application.
+    fn hand_over(self) -> Arc<Held> {
+        Arc::new(self.client.hold(ManuallyDrop::new(self).number))
+    }
 }
 
 impl Drop for Taking<'_> {
@@ -265,14 +309,16 @@ impl Drop for Taking<'_> {
 impl<T> Core<T> {
     fn take(&self, delivery: Delivery) -> Result<Message<T>> {
         let is_taken = delivery.publish.qos == Consistency::AtMostOnce;
-        let _taking = (!is_taken).then(|| Taking { client: &self.raw.client, number: delivery.number });
+        let taking = (!is_taken).then(|| Taking { client: &self.raw.client, number: delivery.number });
         self.raw.decode(&delivery.publish.payload, &delivery.publish.topic).and_then(|decoded| {
             let value = (self.deserialize)(&decoded.payload).map_err(|e| {
                 self.raw.counters.error();
                 Error::InvalidMessage(format!("the value can't be decoded: {e}"))
             })?;
             let publish = delivery.publish;
+            let is_held = self.raw.settings.acknowledge != Acknowledge::Taken;
             Ok(Message {
+                held: taking.filter(|_| is_held).map(Taking::hand_over),
                 value,
                 topic: publish.topic.into(),
                 timestamp_us: decoded.timestamp_us,
@@ -318,7 +364,8 @@ fn builder_of<T>(deserialize: Box<Deserialize<T>>) -> MessageReaderBuilder<T> {
 
 /// Reads messages from topics, blocking. Many threads may use one reader; each message goes to one of them.
 ///
-/// A message at QoS 1 or 2 is acknowledged when `read` returns it.
+/// A message at QoS 1 or 2 is acknowledged when `read` returns it, or with `acknowledge: processed` when the program says so by
+/// [`Message::acknowledge`].
 ///
 /// ```no_run
 /// let reader = sinetstream::MessageReader::<String>::builder().service("service-mqtt-password").open()?;

@@ -3,6 +3,7 @@
 //! `find` chooses the file, `yaml` parses it into a [`Value`] (or `server` fetches it), `document` picks
 //! the service, `layers` joins it with the builder's parameters, `settings` checks every value.
 
+mod acknowledge;
 mod anchors;
 mod broker;
 mod brought;

@@ -61,6 +61,8 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("max_queued_bytes", Built),
     ("max_received_messages", Built),
     ("max_received_bytes", Built),
+    ("acknowledge", Built),
+    ("processed_tries", Built),
     ("message_retry", NoEffect("MQTT sends a message again only after a reconnect")),
     ("thread_pool_num", NoEffect("no thread pool is needed")),
     ("will", Built),

@@ -18,7 +18,7 @@ use super::websocket::WebSocketSettings;
 use super::will::WillSettings;
 use super::{Request, Role};
 use crate::error::{Error, Result};
-use crate::terms::{CONSISTENCY_NAMES, Consistency, MessageProperties, Version, topic};
+use crate::terms::{Acknowledge, CONSISTENCY_NAMES, Consistency, MessageProperties, Version, topic};
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
@@ -50,6 +50,10 @@ pub(crate) struct Settings {
     pub receive_timeout: Option<Duration>,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
+    /// When a reader acknowledges.
+    pub acknowledge: Acknowledge,
+    /// Java only: how often a message is given to a callback that throws before it is acknowledged all the same.
+    pub processed_tries: Option<u32>,
     pub message: MessageSettings,
     pub version: Version,
     /// MQTT 5 only.
@@ -149,6 +153,10 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         _ if connect_properties.auth_data.is_some() => Some(("auth_data", "")),
         _ => web_socket.as_ref().filter(|settings| settings.may_hold_secrets()).map(|_| ("ws_options", "headers")),
     };
+    let (acknowledge, processed_tries) = match plugged {
+        Some(_) => Default::default(),
+        None => take.acknowledge(consistency, clean),
+    };
     take.in_the_clear(tls.is_some(), &brokers, proxy.as_ref(), secret);
     let mut settings = Settings {
         service,
@@ -170,6 +178,8 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
         receive_timeout: take.milliseconds("receive_timeout_ms"),
         write_timeout: take.timeout("write_timeout_ms", DEFAULT_WRITE_TIMEOUT_MS),
         close_timeout: take.timeout("close_timeout_ms", DEFAULT_CLOSE_TIMEOUT_MS),
+        acknowledge,
+        processed_tries,
         message: take.message(&[], &request.brought),
         version,
         connect_properties,

@@ -275,6 +275,8 @@ impl JavaClient {
             ("value_deserializer", optional(&settings.value_deserializer)),
             ("max_image_pixels", Value::Int(settings.max_image_pixels)),
             ("receive_timeout_ms", receive_timeout),
+            ("acknowledge", Value::from(settings.acknowledge.name())),
+            ("processed_tries", settings.processed_tries.map_or(Value::Null, |tries| Value::Int(tries.into()))),
             ("write_timeout_ms", Value::Int(i64::try_from(settings.write_timeout.as_millis()).unwrap_or(i64::MAX))),
             ("data_encryption", Value::Bool(settings.message.encryption.is_some())),
             ("data_compression", Value::Bool(settings.message.compression.is_some())),
@@ -566,6 +568,18 @@ impl JavaClient {
 
     pub fn taken(&self, number: i64) -> Result<()> {
         self.reader()?.client.taken_up_to(number as u64);
+        Ok(())
+    }
+
+    /// The application has processed this message.
+    pub fn acknowledge(&self, number: i64) -> Result<()> {
+        self.reader()?.client.taken(number as u64);
+        Ok(())
+    }
+
+    /// The application could not process this message.
+    pub fn failed(&self, number: i64) -> Result<()> {
+        self.reader()?.client.failed(number as u64);
         Ok(())
     }
 

@@ -386,6 +386,26 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_taken<'a>(
 }
 
 #[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_acknowledge<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    handle: jlong,
+    number: jlong,
+) {
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.acknowledge(number)?)))
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_failed<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    handle: jlong,
+    number: jlong,
+) {
+    export(&mut env, &native, |_| on(handle, |client| Ok(client.failed(number)?)))
+}
+
+#[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_decode0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,

@@ -11,7 +11,8 @@ use bytestring::ByteString;
 use tokio::time::Instant;
 
 use super::driver;
-use super::inbox::{Delivery, Taken};
+use super::held::Held;
+use super::inbox::Delivery;
 use super::kept_session::{Earlier, KeptSession};
 use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
@@ -192,28 +193,31 @@ impl Client {
     /// The application has taken this message: it is acknowledged, together with others if more are to be taken. (One of
     /// QoS 0 was taken when it was received.)
     pub fn taken(&self, number: u64) {
-        self.acknowledge(self.shared.inbox.taken(number));
+        self.shared.acknowledge(self.shared.inbox.taken(number));
     }
 
     /// The same for this message and all before it.
     pub fn taken_up_to(&self, number: u64) {
-        self.acknowledge(self.shared.inbox.taken_up_to(number));
+        self.shared.acknowledge(self.shared.inbox.taken_up_to(number));
     }
 
-    fn acknowledge(&self, Taken { receipts, resume, all }: Taken) {
-        if !receipts.is_empty() {
-            self.shared.with(|session| receipts.into_iter().for_each(|receipt| session.acknowledge(receipt)));
-            // A program may end after its last message.
-            if all { self.shared.send_now() } else { self.shared.send_soon() }
-        }
-        if resume {
-            self.shared.wake_driver();
-        }
+    /// The application has let go of this message without taking it: the broker will send it again.
+    pub fn failed(&self, number: u64) {
+        self.shared.failed(number);
+    }
+
+    /// A message that the application takes when it has processed it.
+    pub fn hold(&self, number: u64) -> Held {
+        Held::new(&self.shared, number)
     }
 
     /// The next messages, up to a number and about so many bytes; none when none waits.
     pub fn try_receive_many(&self, most: usize, bytes: usize) -> Result<Vec<Delivery>> {
-        self.shared.inbox.try_pop_many(most, bytes)
+        let (batch, resume) = self.shared.inbox.try_pop_many(most, bytes)?;
+        if resume {
+            self.shared.wake_driver();
+        }
+        Ok(batch)
     }
 
     /// True when there is something to receive, be it the end.

@@ -16,6 +16,7 @@ use super::sender::Flushed;
 use super::session::{Event, Session, Silence};
 use super::shared::Shared;
 use super::spare;
+use super::standstill::Standstill;
 use super::state::ConnectionEvent;
 use crate::config::Broker;
 use crate::error::{Cause, Error, IoKind};
@@ -58,8 +59,17 @@ pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Box<Opened>, res
     }
     let subscribe_by = subscribing.then(|| after(plan.connection_timeout));
     let waiting_before = shared.inbox.used().1;
-    let mut connection =
-        Connection { shared, plan, broker: &broker, link: &link, input, decoder, subscribe_by, waiting_before };
+    let mut connection = Connection {
+        shared,
+        plan,
+        broker: &broker,
+        link: &link,
+        input,
+        decoder,
+        subscribe_by,
+        waiting_before,
+        standstill: plan.acknowledges.then(Standstill::default),
+    };
     let result = connection.run().await;
     if let Err(Lost::ForGood(_)) = &result {
         // Otherwise the broker would publish the will.
@@ -79,6 +89,8 @@ struct Connection<'a> {
     subscribe_by: Option<Instant>,
     /// Bytes in the inbox of connections before.
     waiting_before: usize,
+    /// Of a reader whose application acknowledges.
+    standstill: Option<Standstill>,
 }
 
 /// What ends the reading of packets.
@@ -150,8 +162,9 @@ impl Connection<'_> {
             if !self.shared.may_sleep(blocked) {
                 continue;
             }
+            let look_again = self.look_for_a_standstill(now);
             let keep_alive = self.shared.look(|session| session.deadline(reading));
-            let deadline = [keep_alive, self.subscribe_by, closing].into_iter().flatten().min();
+            let deadline = [keep_alive, self.subscribe_by, closing, look_again].into_iter().flatten().min();
             tokio::select! {
             biased;
                     ready = self.link.ready(reading, blocked) => {
@@ -161,6 +174,15 @@ impl Connection<'_> {
                     () = sleep_until(deadline.unwrap_or(now)), if deadline.is_some() => {}
                 }
         }
+    }
+
+    /// Tells of one; when to look again.
+    fn look_for_a_standstill(&mut self, now: Instant) -> Option<Instant> {
+        let (told, again) = self.standstill.as_mut()?.look(&self.shared.inbox, now);
+        if let Some(text) = told {
+            self.shared.announce(ConnectionEvent::Warning { text });
+        }
+        again
     }
 
     /// False while the application is behind, or while the broker sends and does not read. The answer to a subscription

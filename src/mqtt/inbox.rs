@@ -1,6 +1,7 @@
-//! Messages that arrived and that the application has not taken.
+//! Messages that arrived and that the application has not taken. A reader may take a message when it is handed over, or only
+//! when the application acknowledges it: then it is `held`.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,14 +9,13 @@ use tokio::sync::Notify;
 
 use super::protocol::Publish;
 use super::session::Receipt;
-use crate::config::Consistency;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
 /// A message for the application.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// Counts up; see [`Inbox::taken`].
+    /// Counts up, see [`Inbox::taken`]; 0 at QoS 0, where nothing is to be acknowledged.
     pub number: u64,
     pub publish: Publish,
 }
@@ -28,22 +28,41 @@ pub(crate) struct Popped {
 }
 
 struct State {
+    /// In the order of arrival.
     waiting: VecDeque<Delivery>,
-    /// Every message from the first that was not taken, oldest first.
+    /// Those of QoS 1 and 2, waiting or not, from the first that was not taken. Their numbers have no gap, and the last one's is
+    /// `last`.
     charged: VecDeque<Charge>,
+    /// Those of lost sessions that the application has not taken, by their numbers: how many bytes they cost.
+    void: HashMap<u64, usize>,
+    /// Messages that wait, or that the application has not finished taking …
+    messages: usize,
+    /// … and what they cost.
     bytes: usize,
     max_messages: usize,
     max_bytes: usize,
     last: u64,
+    /// Counts arrivals and acknowledgements.
+    moves: u64,
     ended: Option<Error>,
 }
 
-/// What a message costs until it, and all before it, have been taken.
+/// A message of QoS 1 or 2 until it, and all before it, have been taken.
 struct Charge {
-    number: u64,
     bytes: usize,
+    /// `None`: the session that it belongs to is lost, so that it means nothing to the broker.
     receipt: Option<Receipt>,
-    taken: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// It waits, or the application has it.
+    Here,
+    /// The application has let go of it without taking it: the broker will send it again.
+    Failed,
+    /// It is acknowledged when all before it have been taken.
+    Taken,
 }
 
 /// What a message costs beside its bytes.
@@ -57,6 +76,25 @@ pub(crate) struct Taken {
     pub resume: bool,
     /// Nothing is left that could be acknowledged together with these.
     pub all: bool,
+}
+
+/// What follows from the application's having let go of a message without taking it.
+pub(crate) struct Failed {
+    /// Of the message, unless its session is lost.
+    pub receipt: Option<Receipt>,
+    /// Reading from the socket can start again.
+    pub resume: bool,
+}
+
+/// How far the application is behind with acknowledging.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Backlog {
+    /// Messages that the broker has no acknowledgement of, and that the application has had.
+    pub unacknowledged: usize,
+    /// Those of them that the application has yet to acknowledge.
+    pub held: usize,
+    /// Those of them that it has let go of.
+    pub failed: usize,
 }
 
 /// Bounded by stopping to read, never by dropping: the broker keeps the rest.
@@ -89,10 +127,13 @@ impl Inbox {
         let state = State {
             waiting: VecDeque::new(),
             charged: VecDeque::new(),
+            void: HashMap::new(),
+            messages: 0,
             bytes: 0,
             max_messages,
             max_bytes,
             last: 0,
+            moves: 0,
             ended: None,
         };
         Inbox { state: Mutex::new(state), arrived: Notify::new(), sleepers: AtomicUsize::new(0) }
@@ -101,7 +142,7 @@ impl Inbox {
     /// Messages and bytes that wait, or that the application has not finished taking.
     pub fn used(&self) -> (usize, usize) {
         let state = lock(&self.state);
-        (state.charged.len(), state.bytes)
+        (state.messages, state.bytes)
     }
 
     /// Messages that wait.
@@ -117,13 +158,34 @@ impl Inbox {
     pub fn push(&self, deliveries: impl IntoIterator<Item = (Publish, Option<Receipt>)>) {
         let mut state = lock(&self.state);
         for (publish, receipt) in deliveries {
-            let bytes = publish.payload.len() + publish.properties.len() + publish.topic.len() + OVERHEAD;
-            state.last += 1;
-            state.bytes += bytes;
-            let number = state.last;
-            state.charged.push_back(Charge { number, bytes, receipt, taken: false });
+            let bytes = state.count(&publish);
+            let number = match receipt {
+                Some(receipt) => {
+                    state.charged.push_back(Charge { bytes, receipt: Some(receipt), stage: Stage::Here });
+                    state.last += 1;
+                    state.last
+                }
+                None => 0,
+            };
             state.waiting.push_back(Delivery { number, publish });
         }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// The broker has sent a message again that the application has let go of: it has its old place, so that acknowledgements
+    /// keep their order.
+    pub fn again(&self, publish: Publish, receipt: Receipt) {
+        let mut state = lock(&self.state);
+        let is_it = |charge: &Charge| charge.receipt == Some(receipt) && charge.stage == Stage::Failed;
+        // One that was acknowledged after all is not handed out again.
+        let Some(index) = state.charged.iter().position(is_it) else { return };
+        let number = state.first() + index as u64;
+        let bytes = state.count(&publish);
+        state.charged[index].bytes = bytes;
+        state.charged[index].stage = Stage::Here;
+        let place = state.waiting.iter().position(|other| other.number > number).unwrap_or(state.waiting.len());
+        state.waiting.insert(place, Delivery { number, publish });
         drop(state);
         self.arrived.notify_one();
     }
@@ -135,9 +197,7 @@ impl Inbox {
         match (state.waiting.pop_front(), &state.ended) {
             (Some(delivery), _) => {
                 let had_room = state.has_room();
-                if delivery.publish.qos == Consistency::AtMostOnce {
-                    state.take(delivery.number, delivery.number, &mut Vec::new());
-                }
+                state.left(&delivery);
                 let resume = !had_room && state.has_room();
                 let more = !state.waiting.is_empty();
                 drop(state);
@@ -155,6 +215,9 @@ impl Inbox {
     pub fn give_back(&self, deliveries: Vec<Delivery>) {
         let mut state = lock(&self.state);
         for delivery in deliveries.into_iter().rev() {
+            if delivery.number == 0 {
+                state.count(&delivery.publish);
+            }
             state.waiting.push_front(delivery);
         }
         drop(state);
@@ -203,9 +266,54 @@ impl Inbox {
         Taken { receipts, resume: !had_room && state.has_room(), all: state.charged.is_empty() }
     }
 
-    /// Takes the next messages, up to a number and about so many bytes of payload.
-    pub fn try_pop_many(&self, most: usize, bytes: usize) -> Result<Vec<Delivery>> {
+    /// The application lets go of this message without having taken it. It costs no room any more, but those behind it are not
+    /// acknowledged before it is.
+    pub fn failed(&self, number: u64) -> Failed {
         let mut state = lock(&self.state);
+        let had_room = state.has_room();
+        let receipt = state.fail(number);
+        Failed { receipt, resume: !had_room && state.has_room() }
+    }
+
+    /// The broker has lost the session: nothing that has come means anything to it any more.
+    pub fn session_lost(&self) {
+        let mut state = lock(&self.state);
+        state.charged.iter_mut().for_each(|charge| charge.receipt = None);
+        // Nothing is left to be acknowledged.
+        state.advance(&mut Vec::new());
+    }
+
+    /// The same of one message. What waited behind it can be acknowledged.
+    pub fn voided(&self, receipt: Receipt) -> Taken {
+        let mut state = lock(&self.state);
+        if let Some(charge) = state.charged.iter_mut().find(|charge| charge.receipt == Some(receipt)) {
+            charge.receipt = None;
+        }
+        let mut receipts = Vec::new();
+        state.advance(&mut receipts);
+        Taken { receipts, resume: false, all: state.charged.is_empty() }
+    }
+
+    /// Counts arrivals and acknowledgements; `None`: nothing is to be acknowledged.
+    pub fn moves(&self) -> Option<u64> {
+        let state = lock(&self.state);
+        (!state.charged.is_empty()).then_some(state.moves)
+    }
+
+    /// Whether somebody waits for a message in vain, and what the application has had and not acknowledged.
+    pub fn backlog(&self) -> Option<Backlog> {
+        let state = lock(&self.state);
+        if !state.waiting.is_empty() || self.sleepers.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let count = |stage| state.charged.iter().filter(|charge| charge.stage == stage).count();
+        Some(Backlog { unacknowledged: state.charged.len(), held: count(Stage::Here), failed: count(Stage::Failed) })
+    }
+
+    /// Takes the next messages, up to a number and about so many bytes of payload; true: reading from the socket can start again.
+    pub fn try_pop_many(&self, most: usize, bytes: usize) -> Result<(Vec<Delivery>, bool)> {
+        let mut state = lock(&self.state);
+        let had_room = state.has_room();
         let mut batch = Vec::new();
         let mut size = 0;
         while batch.len() < most
@@ -215,9 +323,11 @@ impl Inbox {
             && let Some(delivery) = state.waiting.pop_front()
         {
             size += delivery.publish.payload.len();
+            state.left(&delivery);
             batch.push(delivery);
         }
         let more = !state.waiting.is_empty();
+        let resume = !had_room && state.has_room();
         match (&state.ended, batch.is_empty()) {
             (Some(error), true) => return Err(error.clone()),
             _ => drop(state),
@@ -225,7 +335,7 @@ impl Inbox {
         if more {
             self.wake_another();
         }
-        Ok(batch)
+        Ok((batch, resume))
     }
 
     /// True when a message waits, or nothing will come any more.
@@ -260,21 +370,237 @@ impl Inbox {
 
 impl State {
     fn has_room(&self) -> bool {
-        self.charged.len() < self.max_messages && self.bytes < self.max_bytes
+        self.messages < self.max_messages && self.bytes < self.max_bytes
+    }
+
+    /// A message has come: what it costs.
+    fn count(&mut self, publish: &Publish) -> usize {
+        let bytes = cost(publish);
+        self.messages += 1;
+        self.bytes += bytes;
+        self.moves += 1;
+        bytes
+    }
+
+    fn uncount(&mut self, bytes: usize) {
+        self.messages -= 1;
+        self.bytes -= bytes;
+        self.moves += 1;
+    }
+
+    /// A message goes to the application: one of QoS 0 is taken with that, since nothing of it is to be acknowledged.
+    fn left(&mut self, delivery: &Delivery) {
+        if delivery.number == 0 {
+            self.uncount(cost(&delivery.publish));
+        }
+    }
+
+    /// The number of the first charge.
+    fn first(&self) -> u64 {
+        self.last + 1 - self.charged.len() as u64
+    }
+
+    fn charge(&mut self, number: u64) -> Option<&mut Charge> {
+        let index = number.checked_sub(self.first())?;
+        self.charged.get_mut(usize::try_from(index).ok()?)
     }
 
     /// Messages have been taken; adds what is to be acknowledged by now.
     fn take(&mut self, from: u64, to: u64, receipts: &mut Vec<Receipt>) {
-        let first = self.charged.front().map_or(0, |charge| charge.number);
-        for number in from.max(first)..=to {
-            let Some(charge) = self.charged.get_mut((number - first) as usize) else { break };
-            charge.taken = true;
+        for number in from.max(self.first())..=to.min(self.last) {
+            let Some(charge) = self.charge(number) else { break };
+            let (stage, bytes) = (charge.stage, charge.bytes);
+            charge.stage = Stage::Taken;
+            if stage == Stage::Here {
+                self.uncount(bytes);
+            }
         }
-        while self.charged.front().is_some_and(|charge| charge.taken)
-            && let Some(charge) = self.charged.pop_front()
-        {
-            self.bytes -= charge.bytes;
-            receipts.extend(charge.receipt);
+        if !self.void.is_empty() {
+            let taken: Vec<u64> = match from == to {
+                true => vec![from],
+                false => self.void.keys().copied().filter(|number| (from..=to).contains(number)).collect(),
+            };
+            for bytes in taken.iter().filter_map(|number| self.void.remove(number)).collect::<Vec<_>>() {
+                self.uncount(bytes);
+            }
+        }
+        self.advance(receipts);
+    }
+
+    fn fail(&mut self, number: u64) -> Option<Receipt> {
+        if let Some(bytes) = self.void.remove(&number) {
+            self.uncount(bytes);
+            return None;
+        }
+        let charge = self.charge(number).filter(|charge| charge.stage == Stage::Here)?;
+        charge.stage = Stage::Failed;
+        let (bytes, receipt) = (charge.bytes, charge.receipt);
+        self.uncount(bytes);
+        receipt
+    }
+
+    /// Removes the charges from the first on that no acknowledgement has to wait for; adds what is to be acknowledged by now.
+    fn advance(&mut self, receipts: &mut Vec<Receipt>) {
+        while let Some(Charge { bytes, receipt, stage }) = self.charged.front() {
+            match (stage, receipt) {
+                (Stage::Taken, receipt) => receipts.extend(*receipt),
+                (Stage::Here | Stage::Failed, Some(_)) => break,
+                (Stage::Here, None) => drop(self.void.insert(self.first(), *bytes)),
+                (Stage::Failed, None) => {}
+            }
+            self.charged.pop_front();
+        }
+    }
+}
+
+fn cost(publish: &Publish) -> usize {
+    publish.payload.len() + publish.properties.len() + publish.topic.len() + OVERHEAD
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::config::Consistency;
+
+    pub fn publish(qos: Consistency, packet_id: u16) -> Publish {
+        Publish {
+            topic: "t".into(),
+            payload: Bytes::from(vec![b'x'; packet_id.into()]),
+            qos,
+            retain: false,
+            dup: false,
+            packet_id,
+            properties: Bytes::new(),
+        }
+    }
+
+    fn receipt(id: u16) -> Receipt {
+        Receipt::of(id, Consistency::AtLeastOnce)
+    }
+
+    /// A message at QoS 1, of which the payload is as long as the identifier says.
+    pub fn arrive(inbox: &Inbox, id: u16) {
+        inbox.push([(publish(Consistency::AtLeastOnce, id), Some(receipt(id)))]);
+    }
+
+    /// Hands out everything; the identifiers.
+    fn hand_out(inbox: &Inbox) -> Vec<u16> {
+        std::iter::from_fn(|| inbox.try_pop().unwrap()).map(|popped| popped.delivery.publish.packet_id).collect()
+    }
+
+    fn ids(taken: Taken) -> Vec<u16> {
+        (1..100).filter(|id| taken.receipts.contains(&receipt(*id))).collect()
+    }
+
+    fn filled(messages: u16) -> Inbox {
+        let inbox = Inbox::new(1000, 1 << 20);
+        (1..=messages).for_each(|id| arrive(&inbox, id));
+        assert_eq!(hand_out(&inbox), (1..=messages).collect::<Vec<_>>());
+        inbox
+    }
+
+    #[test]
+    fn acknowledgements_keep_the_order_of_arrival() {
+        let inbox = filled(4);
+        assert_eq!(ids(inbox.taken(3)), [0u16; 0]);
+        assert_eq!(ids(inbox.taken(2)), [0u16; 0]);
+        assert_eq!(inbox.used().0, 2, "what is taken costs nothing, though it is not acknowledged yet");
+        assert_eq!(ids(inbox.taken(1)), [1, 2, 3]);
+        assert_eq!(ids(inbox.taken(1)), [0u16; 0], "the second time nothing follows");
+        assert_eq!(ids(inbox.taken(4)), [4]);
+        assert_eq!(inbox.used(), (0, 0));
+    }
+
+    #[test]
+    fn messages_of_qos_0_cost_nothing_behind_one_that_is_held() {
+        let inbox = Inbox::new(3, 1 << 20);
+        arrive(&inbox, 1);
+        for _ in 0..10 {
+            inbox.push([(publish(Consistency::AtMostOnce, 0), None)]);
+            hand_out(&inbox);
+            inbox.push([(publish(Consistency::AtMostOnce, 0), None)]);
+            let (batch, _) = inbox.try_pop_many(10, 1 << 20).unwrap();
+            inbox.give_back(batch);
+            assert_eq!(inbox.try_pop_many(10, 1 << 20).unwrap().0.len(), 1);
+        }
+        assert_eq!((inbox.used().0, inbox.has_room()), (1, true));
+        assert_eq!(ids(inbox.taken(1)), [1]);
+        assert_eq!(inbox.used(), (0, 0));
+    }
+
+    #[test]
+    fn one_that_failed_costs_no_room_and_comes_again_in_its_old_place() {
+        let inbox = filled(3);
+        arrive(&inbox, 4);
+        assert_eq!(ids(inbox.taken(3)), [0u16; 0]);
+        assert_eq!(inbox.failed(2).receipt, Some(receipt(2)));
+        assert!(inbox.failed(2).receipt.is_none());
+        assert_eq!(inbox.used().0, 2);
+        assert_eq!(ids(inbox.taken(1)), [1], "the others wait for the one that failed");
+        inbox.again(publish(Consistency::AtLeastOnce, 2), receipt(2));
+        inbox.again(publish(Consistency::AtLeastOnce, 2), receipt(2));
+        assert_eq!(hand_out(&inbox), [2, 4]);
+        assert_eq!(ids(inbox.taken(4)), [0u16; 0]);
+        assert_eq!(ids(inbox.taken(2)), [2, 3, 4]);
+        assert_eq!(inbox.used(), (0, 0));
+    }
+
+    #[test]
+    fn one_that_failed_and_was_acknowledged_after_all_does_not_come_again() {
+        let inbox = filled(2);
+        inbox.failed(2);
+        assert_eq!(ids(inbox.taken(2)), [0u16; 0]);
+        inbox.again(publish(Consistency::AtLeastOnce, 2), receipt(2));
+        assert_eq!(hand_out(&inbox), [0u16; 0]);
+        assert_eq!(ids(inbox.taken(1)), [1, 2]);
+        assert_eq!(inbox.used(), (0, 0));
+    }
+
+    #[test]
+    fn a_lost_session_leaves_nothing_that_later_messages_wait_for() {
+        let inbox = filled(4);
+        arrive(&inbox, 5);
+        inbox.failed(2);
+        inbox.taken(3);
+        inbox.session_lost();
+        assert_eq!(inbox.used().0, 3, "what the application has or will get");
+        arrive(&inbox, 6);
+        assert_eq!(hand_out(&inbox), [5, 6]);
+        assert_eq!(ids(inbox.taken(6)), [6]);
+        for number in [1, 2, 3, 5, 5] {
+            assert_eq!(ids(inbox.taken(number)), [0u16; 0]);
+        }
+        assert_eq!(inbox.used().0, 1);
+        assert!(inbox.failed(4).receipt.is_none());
+        assert_eq!(inbox.used(), (0, 0));
+        // The same for those that are taken together.
+        let inbox = filled(3);
+        inbox.session_lost();
+        assert_eq!(ids(inbox.taken_up_to(2)), [0u16; 0]);
+        assert_eq!(inbox.used().0, 1);
+    }
+
+    #[test]
+    fn one_that_is_void_holds_up_nothing() {
+        let inbox = filled(3);
+        inbox.taken(2);
+        assert_eq!(ids(inbox.voided(receipt(1))), [2]);
+        assert_eq!(ids(inbox.taken(3)), [3]);
+        assert_eq!(ids(inbox.taken(1)), [0u16; 0]);
+        assert_eq!(inbox.used(), (0, 0));
+    }
+
+    #[test]
+    fn reading_goes_on_when_there_is_room_again() {
+        for lets_go in [|inbox: &Inbox| inbox.taken(2).resume, |inbox: &Inbox| inbox.failed(2).resume] {
+            let inbox = Inbox::new(2, 1 << 20);
+            (1..=2).for_each(|id| arrive(&inbox, id));
+            hand_out(&inbox);
+            assert!(!inbox.has_room());
+            assert!(lets_go(&inbox));
+            assert!(inbox.has_room());
         }
     }
 }

@@ -3,8 +3,9 @@
 //! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
 //! per client, the `driver`, joins them: `connect` logs in, `leftover` discards what an earlier process has left at the
 //! broker, `connection` serves an open connection, `backoff` paces the attempts to come back, `suspicion` explains
-//! brokers that only hang up. `kept_session` is what the outbox on disk keeps of
-//! a session beyond the process. `inbox` bounds what waits to be read, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
+//! brokers that only hang up. `kept_session` is what the outbox on disk keeps of a session beyond the process. `inbox` bounds
+//! what waits to be read, `held` is a message until the application has processed it, `standstill` tells of an application that
+//! does not acknowledge, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
 //! connection came about. `shared` is what the driver and the callers have in common, `publishing` a publish from the
 //! caller's side, `client` the handle for the rest of the crate.
 
@@ -13,6 +14,7 @@ mod client;
 mod connect;
 mod connection;
 mod driver;
+mod held;
 mod inbox;
 mod kept_session;
 mod leftover;
@@ -30,11 +32,13 @@ mod shared;
 #[cfg(test)]
 pub(crate) mod simulation;
 mod spare;
+mod standstill;
 mod state;
 pub(crate) mod steps;
 mod suspicion;
 
 pub(crate) use client::Client;
+pub(crate) use held::Held;
 pub(crate) use inbox::Delivery;
 pub(crate) use kept_session::{Earlier, KeptSession};
 #[cfg(any(test, feature = "fuzz"))]

@@ -9,6 +9,7 @@ use super::runtime::Runtime;
 use crate::config::{Broker, Consistency, LoginFile, LoginSource, Role, Settings, WebSocketSettings};
 use crate::error::Result;
 use crate::material::KeyMaterial;
+use crate::terms::Acknowledge;
 
 /// What a client runs on, and where it finds its brokers.
 pub(crate) struct Environment {
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     /// What a reader subscribes to; empty for a writer.
     pub topics: Vec<String>,
     pub qos: Consistency,
+    /// The application acknowledges what it has taken.
+    pub acknowledges: bool,
     /// A writer's messages are retained.
     pub retain: bool,
     /// Come back after a loss.
@@ -80,6 +83,7 @@ impl Plan {
             connection_timeout: settings.connection_timeout,
             topics: if role == Role::Reader { settings.topics.clone() } else { Vec::new() },
             qos: settings.consistency,
+            acknowledges: settings.acknowledge != Acknowledge::Taken,
             retain: settings.retain,
             reconnect: settings.automatic_reconnect,
             retry_first: settings.retry_first,

@@ -41,6 +41,12 @@ use subscription::Subscription;
 pub(crate) enum Event {
     /// A message for the application; the receipt is acknowledged by [`Session::acknowledge`] when it has been taken.
     Delivery(Publish, Option<Receipt>),
+    /// A message that the application has let go of, see [`Session::failed`], has come again.
+    Again(Publish, Receipt),
+    /// The receipt means nothing any more.
+    Void(Receipt),
+    /// No receipt means anything any more.
+    SessionLost,
     /// Something works, but in another way than it was asked for.
     Warning(String),
     /// The broker answered the subscription.
@@ -160,6 +166,7 @@ impl Session {
     pub fn connected(&mut self, session_present: bool, limits: &Limits, now: Instant) {
         let of_the_broker = limits.server_keep_alive_s.map(|seconds| Duration::from_secs(seconds.into()));
         self.keep_alive.connected(of_the_broker, now);
+        self.incoming.connected();
         self.outgoing.connected(limits);
         if !session_present {
             self.start_over();
@@ -178,6 +185,9 @@ impl Session {
 
     /// The next broker knows nothing of what was under way with this one.
     pub fn start_over(&mut self) {
+        if !self.incoming.is_empty() {
+            self.events.push(Event::SessionLost);
+        }
         self.incoming.start_over();
         self.outgoing.start_over();
         self.subscription.iter_mut().for_each(Subscription::start_over);
@@ -293,6 +303,11 @@ impl Session {
         }
         match self.incoming.arrived(&publish, self.version)? {
             Verdict::Deliver(receipt) => self.events.push(Event::Delivery(publish, Some(receipt))),
+            Verdict::DeliverInstead(receipt, void) => {
+                self.events.push(Event::Void(void));
+                self.events.push(Event::Delivery(publish, Some(receipt)));
+            }
+            Verdict::Again(receipt) => self.events.push(Event::Again(publish, receipt)),
             Verdict::Answer => protocol::pubrec(publish.packet_id, self.output.tail()),
             Verdict::Nothing => {}
         }
@@ -302,13 +317,19 @@ impl Session {
     /// The application has taken the message. Called in the order of arrival [MQTT-4.6.0-2].
     pub fn acknowledge(&mut self, receipt: Receipt) {
         // Without a connection the broker sends the message again, and that is answered then.
-        if !self.incoming.taken(receipt) || !self.outgoing.is_connected() {
+        if !self.incoming.taken(receipt, self.outgoing.is_connected()) {
             return;
         }
         match receipt.qos {
             Consistency::ExactlyOnce => protocol::pubrec(receipt.packet_id, self.output.tail()),
             _ => protocol::puback(receipt.packet_id, self.output.tail()),
         }
+    }
+
+    /// The application has let go of the message without taking it, which the broker is not told: it sends the message again when
+    /// the connection has been lost, and [`Event::Again`] tells of that.
+    pub fn failed(&mut self, receipt: Receipt) {
+        self.incoming.failed(receipt);
     }
 
     fn subscribed(&mut self, id: u16, codes: &[u8], text: Option<String>) -> std::result::Result<(), ProtocolError> {

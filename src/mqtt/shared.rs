@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::inbox::{Delivery, Inbox, Popped};
+use super::inbox::{Delivery, Failed, Inbox, Popped, Taken};
 use super::kept_session::KeptSession;
 use super::session::{Aftermath, Event, Room, Session};
 use super::state::{ConnectionEvent, Listener};
@@ -106,9 +106,35 @@ impl Shared {
         popped.delivery
     }
 
+    /// The application has taken messages.
+    pub fn acknowledge(&self, Taken { receipts, resume, all }: Taken) {
+        if !receipts.is_empty() {
+            self.with(|session| receipts.into_iter().for_each(|receipt| session.acknowledge(receipt)));
+            // A program may end after its last message.
+            if all { self.send_now() } else { self.send_soon() }
+        }
+        if resume {
+            self.wake_driver();
+        }
+    }
+
+    /// The application has let go of this message without taking it.
+    pub fn failed(&self, number: u64) {
+        let Failed { receipt, resume } = self.inbox.failed(number);
+        if let Some(receipt) = receipt {
+            self.with(|session| session.failed(receipt));
+        }
+        if resume {
+            self.wake_driver();
+        }
+    }
+
     pub fn dispatch(&self, event: Event) {
         match event {
             Event::Delivery(publish, receipt) => self.inbox.push([(publish, receipt)]),
+            Event::Again(publish, receipt) => self.inbox.again(publish, receipt),
+            Event::Void(receipt) => self.acknowledge(self.inbox.voided(receipt)),
+            Event::SessionLost => self.inbox.session_lost(),
             Event::Pong(waiter) => drop(waiter.send(())),
             Event::NoPong(waiter) => drop(waiter),
             Event::Warning(text) => self.announce(ConnectionEvent::Warning { text }),

@@ -83,7 +83,7 @@ pub struct ConnectionInfo {
     pub outbox_dropped: u64,
     /// Those of them that wait for an acknowledgement of the broker.
     pub in_flight: usize,
-    /// Messages in the inbox: arrived and not taken by the application.
+    /// Messages in the inbox: arrived and not taken by the application, or not acknowledged by it with `acknowledge: processed`.
     pub inbox_messages: usize,
     /// Their bytes.
     pub inbox_bytes: usize,

@@ -14,7 +14,7 @@ use super::files::{Append, Files};
 use super::record;
 
 pub(super) const NAMES: [&str; 2] = ["journal-0", "journal-1"];
-const ENTRY: usize = 16;
+pub(super) const ENTRY: usize = 16;
 /// A file is begun anew at this length, or at twice what it has begun with.
 const LONGEST: usize = 64 * 1024;
 

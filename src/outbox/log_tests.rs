@@ -286,7 +286,7 @@ fn the_segment_that_has_filled_the_disk_goes_when_all_is_done() {
     disk.set_room(Some(3));
     assert!(log.append(&records[5..]).is_err());
     assert_eq!((log.next(), all(&log, &mut Warnings::new())), (5, records[..5].to_vec()));
-    disk.set_room(Some(DONE_ENTRY));
+    disk.set_room(Some(crate::outbox::journal::ENTRY));
     log.set_done(5).expect("done");
     assert_eq!((segments(&disk), log.bytes()), (Vec::new(), 0));
     disk.set_room(None);

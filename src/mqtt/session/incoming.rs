@@ -1,6 +1,6 @@
 //! Messages from the broker at QoS 1 and 2, from their arrival to their acknowledgement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::completed::{self, Completed};
 use crate::config::{Consistency, Version};
@@ -15,11 +15,23 @@ pub(crate) struct Receipt {
     serial: u64,
 }
 
+#[cfg(test)]
+impl Receipt {
+    /// One that no session knows.
+    pub fn of(packet_id: u16, qos: Consistency) -> Receipt {
+        Receipt { packet_id, qos, serial: packet_id.into() }
+    }
+}
+
 /// What is to be done with a message that has come.
 pub(super) enum Verdict {
     /// It is new.
     Deliver(Receipt),
-    /// It is on its way to the application already.
+    /// The same, and the broker has forgotten the session without a word, in which another message had its identifier.
+    DeliverInstead(Receipt, Receipt),
+    /// The application has had it, and let go of it without taking it.
+    Again(Receipt),
+    /// The application has it, or will get it: it is not handed out a second time.
     Nothing,
     /// The application has it: PUBREC again.
     Answer,
@@ -29,6 +41,11 @@ pub(super) enum Verdict {
 #[derive(Default)]
 pub(super) struct Incoming {
     by_id: HashMap<u16, Message>,
+    /// Of QoS 1: messages that came over an earlier connection and were acknowledged over this one. The broker may have been about to
+    /// send them again, and never will after that.
+    crossed: HashSet<u16>,
+    /// Counts connections.
+    connection: u64,
     last_serial: u64,
     completed: Completed,
 }
@@ -37,15 +54,32 @@ pub(super) struct Incoming {
 struct Message {
     /// QoS 2: PUBREC sent, PUBREL not yet here. Otherwise the application has not taken the message yet.
     received: bool,
+    /// The application has let go of it without taking it.
+    failed: bool,
     /// What the message was, where that matters.
     digest: u64,
-    serial: u64,
+    receipt: Receipt,
+    /// The last one over which it came.
+    connection: u64,
+}
+
+impl Message {
+    fn new(receipt: Receipt, digest: u64, connection: u64) -> Message {
+        Message { received: false, failed: false, digest, receipt, connection }
+    }
 }
 
 impl Incoming {
+    /// What the broker sends from now on comes over another connection.
+    pub fn connected(&mut self) {
+        self.connection += 1;
+        self.crossed.clear();
+    }
+
     /// The broker has lost the session: identifiers and receipts are void.
     pub fn start_over(&mut self) {
         self.by_id.clear();
+        self.crossed.clear();
         self.completed = Completed::default();
     }
 
@@ -56,7 +90,7 @@ impl Incoming {
         // Under MQTT 3.1 the broker may have lost the session without a word, and begun anew with its identifiers.
         let may_be_another = version == Version::V31;
         let digest = if exactly_once || may_be_another { completed::digest(publish) } else { 0 };
-        let known = self.by_id.get(&id).filter(|known| match known {
+        let known = self.by_id.get_mut(&id).filter(|known| match known {
             known if may_be_another => publish.dup && known.digest == digest,
             // Mosquitto 2.0.11 sometimes completes a message without its PUBREL when a connection breaks, and comes to use
             // the identifier again. What is other than the message before must not be taken for it.
@@ -65,36 +99,57 @@ impl Incoming {
         });
         match known {
             // Sent again: acknowledged when the application has taken it.
-            Some(message) if !message.received && publish.dup => return Ok(Verdict::Nothing),
+            Some(message) if !message.received && publish.dup => {
+                message.connection = self.connection;
+                return Ok(match std::mem::take(&mut message.failed) {
+                    true => Verdict::Again(message.receipt),
+                    false => Verdict::Nothing,
+                });
+            }
             Some(message) if !message.received => {
                 return Err(ProtocolError(format!("the message {id} came twice, without DUP")));
             }
             Some(_) if exactly_once => return Ok(Verdict::Answer),
             // It is under way again until its PUBREL: a broker may repeat it once more meanwhile, even without DUP.
             None if exactly_once && publish.dup && self.completed.contains(id, digest) => {
-                self.by_id.insert(id, Message { received: true, digest, serial: 0 });
+                let receipt = Receipt { packet_id: id, qos, serial: 0 };
+                self.by_id.insert(id, Message { received: true, ..Message::new(receipt, digest, self.connection) });
                 return Ok(Verdict::Answer);
             }
+            None if !exactly_once && publish.dup && self.crossed.remove(&id) => return Ok(Verdict::Nothing),
             _ => {}
         }
         self.last_serial += 1;
-        let serial = self.last_serial;
-        self.by_id.insert(id, Message { received: false, digest, serial });
-        Ok(Verdict::Deliver(Receipt { packet_id: id, qos, serial }))
+        let receipt = Receipt { packet_id: id, qos, serial: self.last_serial };
+        Ok(match self.by_id.insert(id, Message::new(receipt, digest, self.connection)) {
+            Some(before) if !before.received => Verdict::DeliverInstead(receipt, before.receipt),
+            _ => Verdict::Deliver(receipt),
+        })
     }
 
-    /// The application has taken a message. False: it is one of a lost session, and means nothing to the broker.
-    pub fn taken(&mut self, receipt: Receipt) -> bool {
-        let Receipt { packet_id, qos, serial } = receipt;
-        let Some(message) = self.by_id.get_mut(&packet_id).filter(|message| message.serial == serial) else {
+    /// The application has taken a message. True: it is to be acknowledged, since the client `is_connected`, and the
+    /// message is none of a lost session, which means nothing to it.
+    pub fn taken(&mut self, receipt: Receipt, is_connected: bool) -> bool {
+        let Receipt { packet_id, qos, .. } = receipt;
+        let Some(message) = self.by_id.get_mut(&packet_id).filter(|message| message.receipt == receipt) else {
             return false;
         };
         if qos == Consistency::ExactlyOnce {
             message.received = true;
         } else {
+            if is_connected && message.connection != self.connection {
+                self.crossed.insert(packet_id);
+            }
             self.by_id.remove(&packet_id);
         }
-        true
+        is_connected
+    }
+
+    /// The application has let go of a message without taking it: it is handed out again when the broker sends it again.
+    pub fn failed(&mut self, receipt: Receipt) {
+        if let Some(message) = self.by_id.get_mut(&receipt.packet_id).filter(|message| message.receipt == receipt) {
+            message.failed = true;
+        }
     }
 
     /// A PUBREL has come.
@@ -110,8 +165,100 @@ impl Incoming {
         Ok(())
     }
 
-    #[cfg(test)]
+    /// True when nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::inbox::tests::publish;
+
+    const QOS: [Consistency; 2] = [Consistency::AtLeastOnce, Consistency::ExactlyOnce];
+
+    fn delivered(verdict: Result<Verdict, ProtocolError>) -> Receipt {
+        match verdict.unwrap() {
+            Verdict::Deliver(receipt) => receipt,
+            _ => panic!("not delivered"),
+        }
+    }
+
+    #[test]
+    fn a_message_that_the_application_has_is_not_handed_out_twice() {
+        for qos in QOS {
+            let mut incoming = Incoming::default();
+            let receipt = delivered(incoming.arrived(&publish(qos, 1), Version::V311));
+            let again = Publish { dup: true, ..publish(qos, 1) };
+            assert!(matches!(incoming.arrived(&again, Version::V311), Ok(Verdict::Nothing)));
+            assert!(incoming.taken(receipt, true), "the acknowledgement is for the message that came again");
+            assert!(!incoming.taken(receipt, true) || qos == Consistency::ExactlyOnce);
+        }
+    }
+
+    /// The acknowledgement goes while the broker is about to send the message again.
+    #[test]
+    fn a_message_at_qos_1_that_crosses_its_acknowledgement_is_not_handed_out_again() {
+        let message = publish(Consistency::AtLeastOnce, 1);
+        let again = Publish { dup: true, ..message.clone() };
+        let mut incoming = Incoming::default();
+        incoming.connected();
+        let receipt = delivered(incoming.arrived(&message, Version::V311));
+        incoming.connected();
+        assert!(incoming.taken(receipt, true));
+        assert!(matches!(incoming.arrived(&again, Version::V311), Ok(Verdict::Nothing)));
+        // The identifier is free for another one.
+        let receipt = delivered(incoming.arrived(&message, Version::V311));
+        assert!(incoming.taken(receipt, true));
+        // Over the next connection the broker sends what it has not heard of.
+        incoming.connected();
+        let receipt = delivered(incoming.arrived(&again, Version::V311));
+        assert!(!incoming.taken(receipt, false));
+        incoming.connected();
+        delivered(incoming.arrived(&again, Version::V311));
+    }
+
+    #[test]
+    fn a_message_that_the_application_has_let_go_of_is_handed_out_again_once() {
+        for qos in QOS {
+            let mut incoming = Incoming::default();
+            let receipt = delivered(incoming.arrived(&publish(qos, 1), Version::V311));
+            incoming.failed(receipt);
+            let again = Publish { dup: true, ..publish(qos, 1) };
+            let Ok(Verdict::Again(same)) = incoming.arrived(&again, Version::V311) else { panic!("not handed out") };
+            assert_eq!(same, receipt);
+            assert!(matches!(incoming.arrived(&again, Version::V311), Ok(Verdict::Nothing)));
+            assert!(incoming.taken(receipt, true));
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_message_of_a_lost_session_is_void() {
+        for qos in QOS {
+            let mut incoming = Incoming::default();
+            let before = delivered(incoming.arrived(&publish(qos, 1), Version::V311));
+            incoming.start_over();
+            let receipt = delivered(incoming.arrived(&publish(qos, 1), Version::V311));
+            incoming.failed(before);
+            assert!(!incoming.taken(before, true));
+            let again = Publish { dup: true, ..publish(qos, 1) };
+            assert!(matches!(incoming.arrived(&again, Version::V311), Ok(Verdict::Nothing)));
+            assert!(incoming.taken(receipt, true));
+        }
+    }
+
+    #[test]
+    fn under_mqtt_3_1_another_message_with_the_identifier_makes_the_one_before_void() {
+        let mut incoming = Incoming::default();
+        let before = delivered(incoming.arrived(&publish(Consistency::AtLeastOnce, 1), Version::V31));
+        let Ok(Verdict::DeliverInstead(receipt, void)) =
+            incoming.arrived(&publish(Consistency::AtLeastOnce, 1), Version::V31)
+        else {
+            panic!("not delivered")
+        };
+        assert_eq!(void, before);
+        assert!(!incoming.taken(before, true));
+        assert!(incoming.taken(receipt, true));
     }
 }

@@ -252,7 +252,8 @@ impl World {
                 Event::Delivery(publish, receipt) => self.waiting.push_back((publish, receipt)),
                 Event::Subscribed(result) => result.unwrap(),
                 Event::Pong(waiter) => waiter.send(()).unwrap(),
-                Event::NoPong(_) | Event::Warning(_) => {}
+                Event::Again(publish, receipt) => self.waiting.push_back((publish, Some(receipt))),
+                Event::NoPong(_) | Event::Warning(_) | Event::Void(_) | Event::SessionLost => {}
             }
         }
     }

@@ -281,6 +281,32 @@ pub(super) async fn read_all(
     }
 }
 
+/// Reads for as long as the client lives, and has each message processed beside the others: each is acknowledged, in whatever
+/// order, or dropped if it `fails`. The numbers of the messages that were acknowledged.
+pub(super) async fn process_all(
+    client: &Client,
+    pause: impl Fn() -> Duration,
+    fails: Arc<dyn Fn() -> bool + Send + Sync>,
+    received: &Arc<Mutex<Vec<u32>>>,
+) -> Result<(), Error> {
+    loop {
+        let delivery = match client.receive().await {
+            Ok(delivery) => delivery,
+            Err(Error::Io(text)) if &*text == "the client is closed" => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let (held, pause) = (client.hold(delivery.number), pause());
+        let (fails, received) = (fails.clone(), received.clone());
+        tokio::spawn(async move {
+            sleep(pause).await;
+            if !fails() {
+                lock(&received).push(tag(&delivery.publish.payload));
+                held.acknowledge();
+            }
+        });
+    }
+}
+
 /// A short payload with this number.
 pub(super) fn payload(tag: u32) -> Bytes {
     payload_of(tag, 0)

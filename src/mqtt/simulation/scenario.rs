@@ -1,14 +1,14 @@
 //! What a seed stands for: a broker with habits, a network with weather, callers, and the promises that must hold.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::broker::{Habits, Received};
-use super::callers::{Callers, End, Manner, read_all};
+use super::callers::{Callers, End, Manner, process_all, read_all};
 use super::network::Weather;
 use super::world::{World, settings};
 use crate::config::{Consistency, Role, Value};
@@ -45,6 +45,10 @@ struct Scenario {
     /// How often something happens to the network.
     upheavals: usize,
     closes_early: bool,
+    /// The reader acknowledges what it has processed, in any order …
+    processes: bool,
+    /// … and can't process so many of its messages as long as there is trouble.
+    fails: f64,
 }
 
 impl Scenario {
@@ -99,6 +103,8 @@ impl Scenario {
                 latency: Duration::from_millis(one_of(&[0, 1, 50])),
                 ..weather
             },
+            processes: one_of(&[0, 0, 1]) == 1,
+            fails: one_of(&[0, 2]) as f64 / 10.0,
         }
     }
 
@@ -121,6 +127,7 @@ impl Scenario {
             ("max_received_bytes", Value::Int(MAX_RECEIVED_BYTES as i64)),
             ("max_inflight_messages", Value::Int(self.window)),
             ("reconnect_delay", delay),
+            ("acknowledge", Value::from(if self.processes { "processed" } else { "taken" })),
         ]
     }
 }
@@ -156,7 +163,8 @@ pub(super) async fn play(seed: u64) -> Outcome {
 
     let callers = Arc::new(Callers::new(writer, world.history.clone(), scenario.write_timeout));
     let received = Arc::new(Mutex::new(Vec::new()));
-    let reading = spawn_reader(&world, reader.clone(), received.clone(), scenario.reader_pause);
+    let trouble_is_over = Arc::new(AtomicBool::new(false));
+    let reading = spawn_reader(&world, &scenario, reader.clone(), received.clone(), trouble_is_over.clone());
     let watching = tokio::spawn(watch(callers.clone(), reader.clone(), scenario.max_queued));
     let orders = Arc::new(Mutex::new(Vec::new()));
     let mut working = tokio::task::JoinSet::new();
@@ -187,6 +195,12 @@ pub(super) async fn play(seed: u64) -> Outcome {
         world.broker.behave();
         world.network.heal();
     }
+    trouble_is_over.store(true, Ordering::Relaxed);
+    if scenario.processes && !scenario.closes_early {
+        // What could not be processed comes again with the next connection.
+        sleep(scenario.reader_pause + QUIET).await;
+        world.network.cut_all();
+    }
     // A broker may take over a session for a connection that is gone already.
     sleep(QUIET).await;
     let mut lost_before = losses(&world);
@@ -196,7 +210,11 @@ pub(super) async fn play(seed: u64) -> Outcome {
     if scenario.closes_early {
         world.broker.behave();
         world.network.heal();
-        sleep(QUIET).await;
+        sleep(scenario.reader_pause + QUIET).await;
+        if scenario.processes {
+            world.network.cut_all();
+            sleep(QUIET).await;
+        }
         lost_before = losses(&world);
     }
     if scenario.keeps_sessions() && scenario.qos != Consistency::AtMostOnce {
@@ -241,12 +259,19 @@ fn losses(world: &World) -> [usize; 2] {
 
 fn spawn_reader(
     world: &World,
+    scenario: &Scenario,
     reader: Arc<Client>,
     received: Arc<Mutex<Vec<u32>>>,
-    longest: Duration,
+    trouble_is_over: Arc<AtomicBool>,
 ) -> tokio::task::JoinHandle<Result<(), crate::Error>> {
-    let random = world.random.clone();
-    tokio::spawn(async move { read_all(&reader, || longest.mul_f64(lock(&random).f64()), &received).await })
+    let (random, longest) = (world.random.clone(), scenario.reader_pause);
+    let pause = move || longest.mul_f64(lock(&random).f64());
+    if !scenario.processes {
+        return tokio::spawn(async move { read_all(&reader, pause, &received).await });
+    }
+    let (random, often) = (world.random.clone(), scenario.fails);
+    let fails = Arc::new(move || !trouble_is_over.load(Ordering::Relaxed) && lock(&random).f64() < often);
+    tokio::spawn(async move { process_all(&reader, pause, fails, &received).await })
 }
 
 fn draw_messages(world: &World, scenario: &Scenario) -> Vec<(usize, Manner, Duration)> {
@@ -401,7 +426,13 @@ fn check(world: &World, scenario: &Scenario, ends: &[(u32, End)], received: &[u3
         }
         let mut seen = HashSet::new();
         let expected: Vec<u32> = log.iter().map(|message| message.tag).filter(|tag| seen.insert(*tag)).collect();
-        if first != expected {
+        let all_there = if scenario.processes {
+            // It has acknowledged them in an order of its own.
+            expected.iter().all(|tag| there.contains(tag)) && first.len() == expected.len()
+        } else {
+            first == expected
+        };
+        if !all_there {
             let missing: Vec<u32> = expected.iter().copied().filter(|tag| !there.contains(tag)).collect();
             fault(format!("the reader misses {missing:?}, or has another order than the broker"));
         }

@@ -8,7 +8,9 @@ import java.util.function.Consumer;
  * on the executor that the builder was given. A callback that is slow holds up the following messages only, which stay
  * with the broker; one that throws is logged and harms nobody else. A callback may use every client, close this one too.
  *
- * <p>A message is acknowledged when its last callback has returned or thrown. What arrives before the first callback
+ * <p>A message is acknowledged when its last callback has returned or thrown. With {@code acknowledge: processed} it is
+ * acknowledged only if all callbacks have returned: when one throws, the message comes again with the next connection, or to the next
+ * reader with the session, or after {@code processed_tries} calls of that callback it is acknowledged all the same. What arrives before the first callback
  * waits for it. A reader with callbacks is in use: it is not collected as garbage, must be closed, and until then, or until it has
  * failed for good, the JVM stays, unless the builder was given {@code daemon(true)}.
  *
@@ -52,6 +54,17 @@ public interface AsyncMessageReader<T> extends MessageIO {
 
     /** Removes all callbacks. Messages wait again until there is one. */
     void clearOnMessageCallback();
+
+    /**
+     * Tells the broker that a message of this reader has been processed; see {@link MessageReader#acknowledge}. With
+     * {@code acknowledge: manual} this is how messages are acknowledged that a callback has given to another thread; with
+     * {@code acknowledge: processed} their callbacks do so by returning.
+     *
+     * @param message a message that a callback of this reader was given
+     * @throws IllegalArgumentException when the message is another reader's
+     */
+    default void acknowledge(Message<T> message) {
+    }
 
     /**
      * The topics of the subscription.

@@ -15,9 +15,10 @@ public final class Message<T> {
     private final String topic;
     private final Long timestampMicroseconds;
     private final Object raw;
+    private final Object receipt;
 
     /**
-     * Makes a message.
+     * Makes a message that no reader acknowledges.
      *
      * @param value the value
      * @param topic the topic it came from
@@ -25,6 +26,20 @@ public final class Message<T> {
      * @param raw what the messaging system tells about it, or null
      */
     public Message(T value, String topic, Long timestampMicroseconds, Object raw) {
+        this(value, topic, timestampMicroseconds, raw, null);
+    }
+
+    /**
+     * Makes a message that a reader acknowledges: only for readers.
+     *
+     * @param value the value
+     * @param topic the topic it came from
+     * @param timestampMicroseconds when it was sent, in microseconds since 1970-01-01T00:00Z; 0 means unknown
+     * @param raw what the messaging system tells about it, or null
+     * @param receipt what the reader knows the message by, or null
+     */
+    public Message(T value, String topic, Long timestampMicroseconds, Object raw, Object receipt) {
+        this.receipt = receipt;
         this.value = value;
         this.topic = topic;
         this.timestampMicroseconds = timestampMicroseconds;
@@ -77,11 +92,21 @@ public final class Message<T> {
         return raw;
     }
 
+    /**
+     * What the reader that gave the message knows it by, for {@link MessageReader#acknowledge}. It is no part of what makes messages
+     * equal.
+     *
+     * @return an object that means something to that reader only, or null
+     */
+    public Object getReceipt() {
+        return receipt;
+    }
+
     private Object[] fields() {
         return new Object[] {value, topic, timestampMicroseconds, raw};
     }
 
-    /** Equal when all parts are equal; arrays are compared by their content. */
+    /** Equal when all parts but the receipt are equal; arrays are compared by their content. */
     @Override
     public boolean equals(Object other) {
         return other instanceof Message && Arrays.deepEquals(fields(), ((Message<?>) other).fields());

@@ -86,7 +86,7 @@ public interface MessageIO extends AutoCloseable {
      * <li>{@code outbox_age_ms}: how long the oldest of them has been in the outbox on disk; 0 without one,
      * <li>{@code outbox_dropped}: given up by the outbox on disk: too old, dropped for newer ones, or refused by the broker,
      * <li>{@code in_flight}: those among them that have been sent,
-     * <li>{@code inbox_messages}, {@code inbox_bytes}: received, but not read yet.
+     * <li>{@code inbox_messages}, {@code inbox_bytes}: received, but not read yet, or not acknowledged yet by a program that does so.
      * </ul>
      * A name such as {@code connection.reconnects} gives one of these values. After {@link #close}, those at the end.
      *

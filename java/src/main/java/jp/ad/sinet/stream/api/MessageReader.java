@@ -7,12 +7,15 @@ import java.util.stream.Stream;
 /**
  * Receives messages, waiting for each. Several threads may read; each message goes to one of them.
  *
+ * <p>A message at QoS 1 or 2 is acknowledged to the broker when {@link #read} returns it, or with {@code acknowledge: processed}
+ * by {@link #acknowledge}.
+ *
  * @param <T> the type of the values
  */
 public interface MessageReader<T> extends MessageIO {
     /**
      * Receives a message. Blocks until there is one, at most for the receive timeout. The message is acknowledged to
-     * the broker when this method returns it or throws because of it. While the connection is lost, this waits as it
+     * the broker when this method returns it, unless the reader is one of {@code acknowledge: processed}, or throws because of it. While the connection is lost, this waits as it
      * does for a message.
      *
      * @return the message; null when none came within the receive timeout
@@ -38,6 +41,21 @@ public interface MessageReader<T> extends MessageIO {
      */
     default List<Message<T>> readMany(int max, Duration timeout) {
         throw new UnsupportedOperationException("several messages at a time");
+    }
+
+    /**
+     * Tells the broker that a message of this reader has been processed, so that it need not come again. Returns at once, on any
+     * thread: the acknowledgement leaves after those of all messages before, as MQTT demands, and waits for that while the
+     * connection is lost.
+     *
+     * <p>Only for messages at QoS 1 and 2 of a reader with {@code acknowledge: processed}, which come again to the next reader with
+     * the session if this is not called. It does nothing for others, for the second time, after a close, and when the broker has
+     * lost the session. The readers of plugins acknowledge by the rules of their messaging systems, and do nothing here.
+     *
+     * @param message a message that this reader has returned
+     * @throws IllegalArgumentException when the message is another reader's
+     */
+    default void acknowledge(Message<T> message) {
     }
 
     /**

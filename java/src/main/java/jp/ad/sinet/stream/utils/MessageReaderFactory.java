@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
+import jp.ad.sinet.stream.api.Acknowledge;
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Consistency;
@@ -36,12 +37,16 @@ public class MessageReaderFactory<T> extends ClientFactory {
     private final List<String> topics;
     private final Duration receiveTimeout;
     private final Deserializer<T> deserializer;
+    private final Acknowledge acknowledge;
+    private final Integer processedTries;
 
     private MessageReaderFactory(MessageReaderFactoryBuilder<T> builder) {
         super(builder);
         topics = Collections.unmodifiableList(new ArrayList<>(builder.topics));
         receiveTimeout = builder.receiveTimeout;
         deserializer = builder.deserializer;
+        acknowledge = builder.acknowledge;
+        processedTries = builder.processedTries;
     }
 
     private static Map<String, Object> defaultValues() {
@@ -96,6 +101,8 @@ public class MessageReaderFactory<T> extends ClientFactory {
     private Options options() {
         return filled(Options.forReader())
                 .field("topic", topics.isEmpty() ? null : topics)
+                .field("acknowledge", acknowledge == null ? null : acknowledge.getName())
+                .field("processed_tries", processedTries)
                 .receiveTimeout(receiveTimeout);
     }
 
@@ -129,6 +136,24 @@ public class MessageReaderFactory<T> extends ClientFactory {
     }
 
     /**
+     * When messages are acknowledged.
+     *
+     * @return what the builder was given, or null
+     */
+    public Acknowledge getAcknowledge() {
+        return acknowledge;
+    }
+
+    /**
+     * How often a callback that throws is given a message.
+     *
+     * @return what the builder was given, or null
+     */
+    public Integer getProcessedTries() {
+        return processedTries;
+    }
+
+    /**
      * Collects the settings of a factory. What is not set, or set to null, comes from the configuration file. Not
      * thread-safe.
      *
@@ -138,6 +163,8 @@ public class MessageReaderFactory<T> extends ClientFactory {
         private final List<String> topics = new ArrayList<>();
         private Duration receiveTimeout;
         private Deserializer<T> deserializer;
+        private Acknowledge acknowledge;
+        private Integer processedTries;
 
         /** Only {@link #builder} makes one. */
         MessageReaderFactoryBuilder() {
@@ -246,6 +273,29 @@ public class MessageReaderFactory<T> extends ClientFactory {
          */
         public MessageReaderFactoryBuilder<T> deserializer(Deserializer<T> deserializer) {
             this.deserializer = deserializer;
+            return this;
+        }
+
+        /**
+         * Sets when messages are acknowledged to the broker.
+         *
+         * @param acknowledge when; null leaves it to the configuration
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> acknowledge(Acknowledge acknowledge) {
+            this.acknowledge = acknowledge;
+            return this;
+        }
+
+        /**
+         * Sets how often a message is given to a callback that throws, before it is acknowledged all the same. Only for asynchronous
+         * readers that acknowledge what is processed.
+         *
+         * @param processedTries at least 1; null leaves it to the configuration
+         * @return this builder
+         */
+        public MessageReaderFactoryBuilder<T> processedTries(Integer processedTries) {
+            this.processedTries = processedTries;
             return this;
         }
 

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.Acknowledge;
 import jp.ad.sinet.stream.api.Consistency;
 
 /** The configuration that is in force, as the native library describes it. */
@@ -25,6 +26,9 @@ public final class Description {
     public final long maxImagePixels;
     public final Duration receiveTimeout;
     public final Duration writeTimeout;
+    public final Acknowledge acknowledge;
+    /** 0: without a limit. */
+    public final int processedTries;
     public final boolean dataEncryption;
     /** What Java has to open for TLS, or null; may hold passwords. */
     public final Map<String, Object> config;
@@ -49,6 +53,9 @@ public final class Description {
         maxImagePixels = get("max_image_pixels", Long.class, true);
         receiveTimeout = timeout("receive_timeout_ms");
         writeTimeout = timeout("write_timeout_ms");
+        acknowledge = acknowledge(get("acknowledge", String.class, true));
+        Long tries = get("processed_tries", Long.class, false);
+        processedTries = tries == null ? 0 : tries.intValue();
         dataEncryption = get("data_encryption", Boolean.class, true);
         Map<String, Object> shown = new LinkedHashMap<>(config(get("config", Map.class, true)));
         shown.put("consistency", consistency);
@@ -103,6 +110,15 @@ public final class Description {
         } catch (IllegalArgumentException e) {
             throw Errors.malformed("bad consistency in a description");
         }
+    }
+
+    private static Acknowledge acknowledge(String name) {
+        for (Acknowledge acknowledge : Acknowledge.values()) {
+            if (acknowledge.getName().equals(name)) {
+                return acknowledge;
+            }
+        }
+        throw Errors.malformed("bad acknowledge in a description");
     }
 
     private static Map<String, Object> config(Map<?, ?> map) {

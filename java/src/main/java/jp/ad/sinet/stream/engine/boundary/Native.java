@@ -168,6 +168,12 @@ public final class Native {
     /** The application has all messages up to this sequence number: they can be acknowledged. */
     public static native void taken(long handle, long seq);
 
+    /** The application has processed the message with this sequence number, which was not taken. Only the first time counts. */
+    public static native void acknowledge(long handle, long seq);
+
+    /** The application could not process that message: it is read again when the broker sends it again. */
+    public static native void failed(long handle, long seq);
+
     /** Decodes one message from its bytes on the wire into a packed record, see {@link Packed#decoded}. */
     static byte[] decode(long handle, byte[] wire, String topic) {
         byte[] name = topic == null ? new byte[0] : topic.getBytes(StandardCharsets.UTF_8);

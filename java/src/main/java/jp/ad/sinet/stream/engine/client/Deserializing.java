@@ -18,8 +18,8 @@ public final class Deserializing<T> {
         this.handle = handle;
     }
 
-    /** The message of a record; throws why it is none. */
-    public Message<T> message(Packed record) {
+    /** The message of a record, which is acknowledged by the receipt; throws why it is none. */
+    Message<T> message(Packed record, Object receipt) {
         SinetStreamException failure = record.failure();
         if (failure != null) {
             throw failure;
@@ -28,11 +28,11 @@ public final class Deserializing<T> {
         if (lacking != null) {
             throw lacking;
         }
-        return message(record, record.topic(), record.raw());
+        return message(record, record.topic(), record.raw(), receipt);
     }
 
-    public Message<T> message(Packed record, String topic, Object raw) {
-        return new Message<>(value(record), topic, record.timestampMicros(), raw);
+    public Message<T> message(Packed record, String topic, Object raw, Object receipt) {
+        return new Message<>(value(record), topic, record.timestampMicros(), raw, receipt);
     }
 
     private T value(Packed record) {

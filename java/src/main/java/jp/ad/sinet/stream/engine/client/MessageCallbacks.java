@@ -127,16 +127,38 @@ public final class MessageCallbacks<T> implements ClientSink {
     }
 
     private void handOver(Iterator<Pair<T>> listeners) {
+        Message<T> message = null;
+        boolean processed = false;
         try {
-            Message<T> message = source.message();
+            message = source.message();
+            processed = true;
             while (listeners.hasNext()) {
-                call(listeners.next().onMessage, message);
+                processed &= process(listeners.next().onMessage, message);
             }
         } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
+            processed = false;
             fail(listeners, failure);
         } finally {
-            source.taken();
+            if (message == null) {
+                source.skipped();
+            } else {
+                source.calledBack(processed);
+            }
         }
+    }
+
+    /** Gives a message to a callback, again if it throws, as often as is configured; false: it has not been processed. */
+    private boolean process(Consumer<Message<T>> callback, Message<T> message) {
+        int tries = source.tries();
+        for (int times = 1; !call(callback, message); times++) {
+            if (tries == 0 || closed) {
+                return false;
+            } else if (times >= tries) {
+                log("a message was given to a callback " + times + " times, and is acknowledged although it was not processed", null);
+                return true;
+            }
+        }
+        return true;
     }
 
     /** Needs no memory of its own. Who has heard of it is not among the rest, whatever happens then. */
@@ -149,14 +171,18 @@ public final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    private static <V> void call(Consumer<V> callback, V value) {
+    /** False when it throws. */
+    private static <V> boolean call(Consumer<V> callback, V value) {
+        boolean returned = false;
         try {
             callback.accept(value);
+            returned = true;
         } catch (Throwable e) {
             log("a callback of a reader failed", e);
         }
         Thread.interrupted(); // an interrupt is the callback's own affair
         ClientThreads.restoreLoader();
+        return returned;
     }
 
     private static void log(String what, Throwable why) {

@@ -13,6 +13,12 @@ public interface MessageSource<T> {
     /** What {@link #next} has gone to; throws why it is no message. */
     Message<T> message();
 
-    /** The application has heard of it. */
-    void taken();
+    /** How often a callback that throws is given it, which has been processed then; 0: once, and then it has not been processed. */
+    int tries();
+
+    /** The application has heard why it is no message. */
+    void skipped();
+
+    /** The callbacks have had it, and each has processed it, or not. */
+    void calledBack(boolean processed);
 }

@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine.client;
 
+import java.lang.ref.Reference;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -19,12 +20,14 @@ import jp.ad.sinet.stream.engine.boundary.Packed;
 public final class NativeAsyncMessageReader<T> extends EngineClient implements AsyncMessageReader<T> {
     private final Deserializer<T> deserializer;
     private final MessageCallbacks<T> callbacks;
+    private final Acknowledgements acknowledgements;
 
     private NativeAsyncMessageReader(Opened<Deserializer<T>> opened, MessageCallbacks<T> callbacks) {
         super(opened);
         this.deserializer = opened.codec;
         this.callbacks = callbacks;
-        callbacks.begin(new Received<>(handle, new Deserializing<>(deserializer, handle)), opened.pump, stay);
+        this.acknowledgements = new Acknowledgements(handle, description);
+        callbacks.begin(new Received<>(handle, new Deserializing<>(deserializer, handle), acknowledgements), opened.pump, stay);
     }
 
     /**
@@ -72,6 +75,15 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
     }
 
     @Override
+    public void acknowledge(Message<T> message) {
+        try {
+            acknowledgements.acknowledge(message);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    @Override
     void beforeClose() {
         callbacks.close();
     }
@@ -80,12 +92,14 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
     private static final class Received<T> implements MessageSource<T> {
         private final long handle;
         private final Deserializing<T> deserializing;
+        private final Acknowledgements acknowledgements;
         private final Packed batch = new Packed();
         private volatile boolean rest;
 
-        Received(long handle, Deserializing<T> deserializing) {
+        Received(long handle, Deserializing<T> deserializing, Acknowledgements acknowledgements) {
             this.handle = handle;
             this.deserializing = deserializing;
+            this.acknowledgements = acknowledgements;
         }
 
         @Override
@@ -115,16 +129,22 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
 
         @Override
         public Message<T> message() {
-            return deserializing.message(batch);
+            return deserializing.message(batch, acknowledgements.receipt(batch.seq()));
         }
 
         @Override
-        public void taken() {
-            try {
-                Native.taken(handle, batch.seq());
-            } catch (SinetStreamException e) {
-                // closed meanwhile
-            }
+        public int tries() {
+            return acknowledgements.tries();
+        }
+
+        @Override
+        public void skipped() {
+            acknowledgements.skipped(batch.seq());
+        }
+
+        @Override
+        public void calledBack(boolean processed) {
+            acknowledgements.calledBack(batch.seq(), processed);
         }
     }
 }

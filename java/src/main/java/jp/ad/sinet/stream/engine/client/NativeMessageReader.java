@@ -18,7 +18,6 @@ import java.util.stream.StreamSupport;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
-import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
@@ -33,6 +32,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     private static final String WAITING = "waiting for a message";
 
     private final Deserializing<T> deserializing;
+    private final Acknowledgements acknowledgements;
     private final long timeoutNanos;
     private final Queue<Injected> injected = new ConcurrentLinkedQueue<>();
     /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
@@ -47,6 +47,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         super(opened);
         this.receiveTimeout = given != null ? given : description.receiveTimeout;
         this.deserializing = new Deserializing<>(opened.codec, handle);
+        this.acknowledgements = new Acknowledgements(handle, description);
         this.timeoutNanos = TimeUnit.NANOSECONDS.convert(description.receiveTimeout);
     }
 
@@ -207,18 +208,24 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
     }
 
     private Message<T> take() {
+        long seq = batch.seq();
+        Message<T> message;
         try {
-            return deserializing.message(batch);
-        } finally {
-            acknowledge(batch.seq());
+            message = deserializing.message(batch, acknowledgements.receipt(seq));
+        } catch (Throwable e) {
+            acknowledgements.skipped(seq);
+            throw e;
         }
+        acknowledgements.handedOver(seq);
+        return message;
     }
 
-    private void acknowledge(long seq) {
+    @Override
+    public void acknowledge(Message<T> message) {
         try {
-            Native.taken(handle, seq);
-        } catch (SinetStreamException e) {
-            // The connection is gone. The message is here all the same; the next read will tell.
+            acknowledgements.acknowledge(message);
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -227,7 +234,7 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         if (record.failure() != null) {
             throw record.failure();
         }
-        return deserializing.message(record, message.topic, message.raw);
+        return deserializing.message(record, message.topic, message.raw, acknowledgements.receiptOfInjected());
     }
 
     @Override

@@ -12,6 +12,7 @@
  *     {@link NativeAsyncMessageWriter}, {@link NativeAsyncMessageReader}.
  * <li>Their values: {@link Codecs} chooses, {@link Serializing} and {@link Deserializing} use what was chosen, and {@link ValueClass} sees whether
  *     it is for the program's values.
+ * <li>When messages are acknowledged: {@link Acknowledgements}.
  * <li>Waiting: {@link Notifier}, {@link Waiters}, {@link Waiter}.
  * <li>News: {@link EventPump} takes them; {@link MessageCallbacks}, which has a {@link MessageSource}, and {@link Outcomes} are told
  *     those of messages, with {@link Outcome} and {@link WritePromise}.

@@ -105,7 +105,18 @@ final class Inbox<T> implements MessageSource<T> {
     }
 
     @Override
-    public void taken() {
+    public int tries() {
+        return 0;
+    }
+
+    @Override
+    public void skipped() {
+        current = null;
+    }
+
+    /** The plugin's messaging system acknowledges by its own rules. */
+    @Override
+    public void calledBack(boolean processed) {
         current = null;
     }
 }

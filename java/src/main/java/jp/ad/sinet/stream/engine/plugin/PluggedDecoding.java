@@ -32,6 +32,6 @@ final class PluggedDecoding<T> {
     }
 
     Message<T> message(byte[] bytes, String topic, Object raw) {
-        return deserializing.message(Packed.decoded(handle, bytes, topic), topic, raw);
+        return deserializing.message(Packed.decoded(handle, bytes, topic), topic, raw, null);
     }
 }

@@ -53,7 +53,17 @@ class MessageCallbacksTest {
         }
 
         @Override
-        public void taken() {
+        public int tries() {
+            throw new AssertionError();
+        }
+
+        @Override
+        public void skipped() {
+            throw new AssertionError();
+        }
+
+        @Override
+        public void calledBack(boolean processed) {
             throw new AssertionError();
         }
     }
