@@ -24,10 +24,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Keeps messages until the outbox ends. The directory is free before that is told.
 pub(super) fn run(shared: &Shared, log: Log, holder: Holder, client: &dyn Releases) {
     let end = End(shared);
-    let mut keeper = Keeper::new(shared, log, client);
+    let mut keeper = Keeper::new(shared, log, holder, client);
     while keeper.turn() {}
     drop(keeper);
-    drop(holder);
     drop(end);
 }
 
@@ -59,6 +58,8 @@ struct Keeper<'a> {
     save_at: Option<Instant>,
     /// The disk has refused something, which was told.
     is_refused: bool,
+    /// The last one, so that the files are closed before somebody else can have the directory.
+    holder: Holder,
 }
 
 struct Work {
@@ -70,7 +71,7 @@ struct Work {
 }
 
 impl<'a> Keeper<'a> {
-    fn new(shared: &'a Shared, log: Log, client: &'a dyn Releases) -> Keeper<'a> {
+    fn new(shared: &'a Shared, log: Log, holder: Holder, client: &'a dyn Releases) -> Keeper<'a> {
         Keeper {
             shared,
             log,
@@ -80,6 +81,7 @@ impl<'a> Keeper<'a> {
             sync_at: None,
             save_at: None,
             is_refused: false,
+            holder,
         }
     }
 
@@ -99,8 +101,8 @@ impl<'a> Keeper<'a> {
             let synced = self.log.sync();
             self.note(synced.as_ref().err().map(|e| format!("what was stored last may be lost with the power: {e}")));
         }
-        if is_due(self.save_at) && done > self.log.done() {
-            self.save(done, now);
+        if is_due(self.save_at) {
+            self.save(done);
         }
         !is_last
     }
@@ -137,7 +139,7 @@ impl<'a> Keeper<'a> {
     fn store(&mut self, batch: Vec<Message>) {
         let records: Vec<Record> = batch.iter().map(|message| message.record.clone()).collect();
         let (first, end) = (records[0].number, records[records.len() - 1].number + 1);
-        let appended = self.log.append(&records);
+        let appended = self.holder.keep().and_then(|()| self.log.append(&records));
         drop(records);
         let lost = if appended.is_ok() { end } else { self.log.next().clamp(first, end) };
         let synced = if self.shared.sync == SyncRule::Always && lost > first { self.log.sync() } else { Ok(()) };
@@ -166,13 +168,12 @@ impl<'a> Keeper<'a> {
         if let Some(beginning) = beginning {
             self.begin_session(beginning);
         }
-        let now = Instant::now();
-        if self.again_at.is_some_and(|at| at > now) {
+        if self.again_at.is_some_and(|at| at > Instant::now()) {
             return;
         }
         self.again_at = None;
-        if let Err(e) = self.release().and_then(|()| self.reserve()) {
-            self.again_at = Some(now + AGAIN);
+        if let Err(e) = self.holder.keep().and_then(|()| self.release()).and_then(|()| self.reserve()) {
+            self.again_at = Some(Instant::now() + AGAIN);
             self.note(Some(format!("messages can't be sent, which is tried again, since that can't be noted: {e}")));
         }
     }
@@ -180,7 +181,7 @@ impl<'a> Keeper<'a> {
     /// What was received in another session means nothing in this one.
     fn begin_session(&mut self, Beginning { session, told }: Beginning) {
         self.releasing.clear();
-        let begun = self.log.begin_session(Some(session));
+        let begun = self.holder.keep().and_then(|()| self.log.begin_session(Some(session)));
         if begun.is_ok() {
             self.shared.with(|state| state.handshakes.session = Some(session));
         }
@@ -218,10 +219,10 @@ impl<'a> Keeper<'a> {
     }
 
     /// Writes down what is done, and removes what need not be kept any more.
-    fn save(&mut self, done: u64, now: Instant) {
-        let saved = self.log.set_done(done);
+    fn save(&mut self, done: u64) {
+        let saved = self.holder.keep().and_then(|()| self.log.set_done(done));
         self.shared.with(|state| state.is_done_unsaved = state.done != done || saved.is_err());
-        self.save_at = saved.is_err().then(|| now + AGAIN);
+        self.save_at = saved.is_err().then(|| Instant::now() + AGAIN);
         self.note(saved.err().map(|e| format!("what is delivered can't be noted, and may be sent again: {e}")));
     }
 

@@ -190,6 +190,20 @@ fn a_damaged_version_is_no_later_release() {
     assert!(warnings[0].contains("are damaged"), "{warnings:?}");
 }
 
+#[test]
+fn zeros_where_messages_stood_are_told() {
+    let (disk, _) = filled(5);
+    let name = segments(&disk).pop().expect("a segment");
+    let mut length = 0;
+    disk.damage(&name, |bytes| {
+        length = bytes.len();
+        bytes.fill(0);
+    });
+    let (_, warnings) = open(&disk);
+    assert!(warnings[0].contains(&format!("the last {length} bytes of {name} are zeros")), "{warnings:?}");
+    assert_eq!(open(&disk).1, Warnings::new(), "once");
+}
+
 /// Small numbers look like lengths and numbers of messages, at each of them.
 #[test]
 fn what_looks_like_messages_behind_damage_is_not_read_again_and_again() {
@@ -208,6 +222,33 @@ fn what_looks_like_messages_behind_damage_is_not_read_again_and_again() {
         let hashed = record::HASHED.get() - before;
         assert!(hashed < 50 * last, "{hashed} bytes were read for {last}");
     }
+}
+
+#[test]
+fn segments_that_are_gone_do_not_keep_the_others() {
+    let (disk, records) = filled(60);
+    let (mut log, _) = open(&disk);
+    let names = segments(&disk);
+    disk.remove(&names[0]).and_then(|()| disk.remove(&names[2])).expect("remove");
+    log.set_done(records.len() as u64).expect("done");
+    assert_eq!(segments(&disk), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_done_is_known_when_another_folder_has_taken_the_place() {
+    let (disk, records) = filled(60);
+    let (mut log, _) = open(&disk);
+    log.append(&[Record { number: 60, ..records[0].clone() }]).expect("append");
+    disk.replace_folder();
+    let rest: Vec<Record> = (61..70).map(|number| Record { number, ..records[0].clone() }).collect();
+    let error = log.append(&rest).expect_err("the file is gone");
+    assert!(error.to_string().contains("is gone"), "{error}");
+    log.append(&rest).and_then(|()| log.sync()).expect("append");
+    log.set_done(63).expect("done");
+    let (again, _) = open(&disk.after_death());
+    assert_eq!((again.done(), again.next()), (63, 70));
+    log.set_done(70).expect("done");
+    assert_eq!(open(&disk.after_death()).0.next(), 70, "numbers go on");
 }
 
 #[test]
@@ -274,6 +315,56 @@ fn what_is_done_makes_room_on_a_full_disk() {
     assert!(log.set_done(records.len() as u64).is_err());
     assert_eq!((segments(&disk).len(), before > 5), (1, true), "the last one tells which numbers there were");
     assert_eq!(open(&disk.after_death()).0.next(), records.len() as u64);
+}
+
+#[test]
+fn what_is_on_a_full_disk_can_be_sent() {
+    let (disk, records) = filled(60);
+    let name = segments(&disk).pop().expect("a segment");
+    // That can't be set aside.
+    disk.damage(&name, |bytes| bytes.extend_from_slice(b"damage"));
+    disk.set_room(Some(0));
+    let (mut log, warnings) = open(&disk);
+    assert!(warnings.iter().any(|text| text.contains("can't be set aside")), "{warnings:?}");
+    assert!(warnings.iter().any(|text| text.contains("can't be noted")), "{warnings:?}");
+    assert_eq!(all(&log, &mut Warnings::new()), records);
+    // It gets room as it is sent.
+    let _ = log.set_done(40);
+    log.set_done(40).expect("done");
+    let (mut log, _) = open(&disk.after_death());
+    assert_eq!(all(&log, &mut Warnings::new()), records[40..]);
+    log.append(&[Record { number: 60, ..records[0].clone() }]).expect("append");
+}
+
+/// The disk has no room for another journal, and a few bytes in the one that is there: they are enough to send at QoS 2.
+#[test]
+fn a_journal_that_is_there_goes_on_when_there_is_no_room_for_another_one() {
+    let (disk, records) = filled(5);
+    disk.set_room(Some(40));
+    let (mut log, warnings) = open(&disk);
+    assert_eq!(warnings, Warnings::new());
+    disk.set_room(Some(40));
+    log.reserve(100).expect("reserve");
+    let (log, _) = open(&disk.after_death());
+    assert_eq!((log.noted().reserved, all(&log, &mut Warnings::new())), (100, records));
+}
+
+#[test]
+fn a_segment_that_is_written_to_makes_room_when_all_in_it_is_done() {
+    let disk = Disk::default();
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
+    let record = |number| Record { number, time_us: 0, payload: Bytes::from_static(&[7; 100]) };
+    log.append(&(0..10).map(record).collect::<Vec<_>>()).expect("append");
+    disk.set_room(Some(20));
+    log.append(&[record(10)]).expect_err("the disk is full");
+    log.set_done(9).expect("done");
+    log.append(&[record(10)]).expect_err("one of them is needed");
+    // It can't be noted any more.
+    let _ = log.set_done(10);
+    log.append(&[record(10)]).and_then(|()| log.sync()).expect("append");
+    let (log, warnings) =
+        Log::open(Arc::new(disk.after_power_loss(&mut Rng::with_seed(6))), TOPIC, SEGMENT).expect("open");
+    assert_eq!((all(&log, &mut Warnings::new()), warnings), (vec![record(10)], Warnings::new()));
 }
 
 #[test]

@@ -34,7 +34,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings};
+use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings, warnings_of_directory};
 use crate::error::{Error, IoKind, Result};
 use crate::metrics::{Counters, now_us};
 use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSize, Way, closed_error};
@@ -74,7 +74,7 @@ impl Outbox {
             Error::io(IoKind::Other, format!("the outbox '{}' can't be opened: {e}", of.directory.display()))
         };
         let files: Arc<dyn Files> = Arc::new(SystemFiles::new(&of.directory).map_err(failed)?);
-        let holder = Holder::take(&of.directory)?;
+        let mut holder = Holder::take(&of.directory)?;
         let topic = settings.written_topic();
         // Room comes by whole segments.
         let segment = log::SEGMENT.min(of.max_bytes / 4);
@@ -84,7 +84,8 @@ impl Outbox {
             // QoS 1 ends no handshakes, so that a later process at QoS 2 can't go on with them.
             log.begin_session(None).map_err(failed)?;
         }
-        let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
+        let warnings = holder.warning.take().into_iter().chain(warnings_of_directory(&of.directory)).chain(warnings);
+        let warnings = warnings.map(|text| format!("the outbox '{}': {text}", of.directory.display()));
         let found = Found {
             next: log.next(),
             skipped: log.skipped(),
