@@ -88,6 +88,7 @@ impl<'a> Keeper<'a> {
     /// False: it was the last one.
     fn turn(&mut self) -> bool {
         let Work { batch, done, has_received, beginning, is_last } = self.wait();
+        self.log.confirm(done);
         if !batch.is_empty() {
             self.store(batch);
         }

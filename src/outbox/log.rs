@@ -307,10 +307,15 @@ impl Log {
         self.segments.iter().copied().collect()
     }
 
+    /// Every message with a lower number is done. That is not noted yet, but what they take is room on a full disk.
+    pub fn confirm(&mut self, number: u64) {
+        self.confirmed = self.confirmed.max(number);
+    }
+
     /// Every message with a lower number is done, and need not be kept.
     pub fn set_done(&mut self, number: u64) -> io::Result<()> {
-        self.confirmed = self.confirmed.max(number);
-        // What was removed is tried again without its being noted again.
+        self.confirm(number);
+        // A removal that has failed is tried again, and what is noted already is not noted again.
         let noted = if number > self.done() { self.journal.set_done(number) } else { Ok(()) };
         // A full disk gets room by what is done, not by waiting.
         let forgotten = self.forget_done();
