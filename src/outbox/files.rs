@@ -104,6 +104,7 @@ fn make(folder: &Path, is_last: bool, sync: &mut dyn FnMut(&Path) -> io::Result<
         _ => Path::new("."),
     };
     make(above, false, sync)?;
+    #[cfg_attr(not(unix), expect(unused_mut))]
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     if is_last {

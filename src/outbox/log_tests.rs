@@ -67,7 +67,7 @@ impl Model {
     }
 }
 
-/// Appends, syncs, confirmations, full disks, deaths and losses of power in a random order.
+/// Appends, syncs, confirmations, full disks, names that stay, deaths and losses of power in a random order.
 fn history(seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut disk = Disk::default();
@@ -92,11 +92,15 @@ fn history(seed: u64) {
             }
             70..85 => {
                 model.done = random.u64(model.done..=log.next());
-                // A full disk does not take it, so that more may come again.
-                let _ = log.set_done(model.done);
+                log.confirm(model.done);
+                if random.u8(0..4) > 0 {
+                    // A full disk does not take it, so that more may come again.
+                    let _ = log.set_done(model.done);
+                }
             }
             85..88 => disk.set_room(Some(random.usize(0..600))),
-            88..92 => disk.set_room(None),
+            88..91 => disk.set_room(None),
+            91 => disk.set_fixed(random.bool()),
             92..96 => {
                 disk = disk.after_death();
                 let next = log.next();
@@ -111,6 +115,7 @@ fn history(seed: u64) {
         }
     }
     disk.set_room(None);
+    disk.set_fixed(false);
     model.check(&open(&disk.after_death()).0, log.next(), seed);
 }
 
