@@ -551,7 +551,8 @@ fn the_outbox_of_a_service_is_looked_at() {
         assert_eq!(found["result"], json!("failed"), "{found}");
         assert!(found["error"].as_str().is_some_and(|error| error.contains("is not a directory")), "{found}");
     }
-    std::fs::write(directory.join(format!("{:020}.log", 5)), b"SINETOB\x09").expect("write");
+    let head = [b"SINETOB\x09".as_slice(), &crc32fast::hash(b"SINETOB\x09\0\0").to_le_bytes(), b"\0\0"].concat();
+    std::fs::write(directory.join(format!("{:020}.log", 5)), head).expect("write");
     let found = outbox(&directory, "70000", 3);
     assert!(found["error"].as_str().is_some_and(|error| error.contains("later release")), "{found}");
 }

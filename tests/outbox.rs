@@ -823,6 +823,8 @@ fn nobody_else_can_read_it() {
     writer.write("1").expect("write");
     let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
+    std::fs::create_dir(folder.path().join("usual")).expect("a folder");
+    assert_eq!(mode(&folder.path().join("a")), mode(&folder.path().join("usual")), "only the last one is the outbox's");
     for entry in std::fs::read_dir(&directory).expect("the directory") {
         let path = entry.expect("an entry").path();
         // Segments come and go.
@@ -878,6 +880,102 @@ fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
         number += 1;
         writer.close().expect("close");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_that_others_can_write_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (listener, events) = listen();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).expect("chmod");
+    let builder = writer::<str>(&broker.plain_address(), outbox(folder.path(), "disk", &[]));
+    let _writer = builder.on_connection_event(listener).open().expect("writer");
+    let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
+    assert!(warning.contains("the outbox") && warning.contains("can be written by everybody"), "{warning}");
+}
+
+#[test]
+#[cfg(unix)]
+fn symbolic_links_are_not_followed() {
+    let broker = Broker::start();
+    for name in ["lock", "journal-0", "journal-1", "00000000000000000000.log"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let directory = folder.path().join("outbox");
+        std::fs::create_dir(&directory).expect("a folder");
+        let other = folder.path().join("other");
+        std::fs::write(&other, "precious").expect("write");
+        std::os::unix::fs::symlink(&other, directory.join(name)).expect("a link");
+        let open = || writer::<str>(&broker.plain_address(), outbox(&directory, "broker", &[])).open();
+        told(open(), "Io", &["outbox", name, "is a symbolic link"]);
+        assert_eq!(std::fs::read_to_string(&other).expect("the other file"), "precious", "{name}");
+        std::fs::remove_file(directory.join(name)).expect("remove");
+        let writer = open().expect("writer");
+        writer.write("1").expect("write");
+        writer.close().expect("close");
+    }
+}
+
+/// As those do who clean up /tmp. Windows removes no file that is open.
+#[test]
+#[cfg(unix)]
+fn a_writer_whose_lock_was_removed_takes_it_again_or_tells_who_has_it() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || writer::<str>(&broker.plain_address(), outbox(folder.path(), "broker", &[])).open();
+    let remove = || std::fs::remove_file(folder.path().join("lock")).expect("remove");
+    let first = open().expect("writer");
+    remove();
+    first.write("1").expect("write");
+    told(open(), "Io", &["is in use by another writer of this process"]);
+    // What is confirmed is noted later, so the last word of this one has to be over.
+    first.close().expect("close");
+    let first = open().expect("writer");
+    remove();
+    let second = writer::<str>(&broker.plain_address(), outbox(folder.path(), "broker", &[]));
+    let second = second.client_id("another").open().expect("writer");
+    told(first.write("2"), "Io", &["'lock' was removed", "taken by another writer of this process", "was not sent"]);
+    second.write("3").expect("write");
+    drop(first);
+    second.write("4").expect("write");
+    second.close().expect("close");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_that_was_made_anew_is_the_outbox_from_then_on() {
+    let broker = Broker::start();
+    let reader = reader(&broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("outbox");
+    let open = || writer::<str>(&broker.plain_address(), outbox(&directory, "broker", &[])).open().expect("writer");
+    let first = open();
+    first.write("before").expect("write");
+    eventually("the directory is gone", || {
+        // The writer may make a file in it just then.
+        let _ = std::fs::remove_dir_all(&directory);
+        !directory.exists()
+    });
+    told(first.write("gone"), "Io", &["No such file", "was not sent"]);
+    std::fs::create_dir(&directory).expect("mkdir");
+    let values: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+    // The first one may find out that its file is gone.
+    let is_told = first.write("first").is_err();
+    values.iter().for_each(|value| first.write(value).expect("write"));
+    first.close().expect("close");
+    let second = open();
+    second.write("end").expect("write");
+    second.close().expect("close");
+    let mut found = Vec::new();
+    while found.last().is_none_or(|last| last != "end") {
+        found.push(next(&reader).into_value());
+    }
+    let mut expected = vec!["before".to_owned()];
+    expected.extend((!is_told).then(|| "first".to_owned()));
+    expected.extend(values);
+    expected.push("end".into());
+    assert_eq!(found, expected, "each came once");
 }
 
 #[test]

@@ -304,7 +304,8 @@ fn what_is_no_outbox_is_told() {
     std::fs::write(&file, "").expect("write");
     let later = folder.path().join("later");
     std::fs::create_dir(&later).expect("a folder");
-    std::fs::write(later.join(format!("{:020}.log", 0)), b"SINETOB\x09").expect("write");
+    let head = [b"SINETOB\x09".as_slice(), &crc32fast::hash(b"SINETOB\x09\0\0").to_le_bytes(), b"\0\0"].concat();
+    std::fs::write(later.join(format!("{:020}.log", 0)), head).expect("write");
     for action in ["list", "export", "drain", "discard"] {
         let says = |directory: &Path, words: &str| {
             let yes: &[&str] = if action == "discard" { &["--yes"] } else { &[] };

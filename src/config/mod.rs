@@ -61,7 +61,7 @@ pub(crate) use message::{Algorithm, CompressionSettings, MessageFormat, MessageS
 pub(crate) use mqtt::ConnectProperties;
 pub(crate) use outbox::{AcceptedBy, OutboxSettings, Overflow, SyncRule};
 pub(crate) use proxy::ProxySettings;
-pub(crate) use rights::check_secret;
+pub(crate) use rights::{check_secret, warnings_of_directory};
 pub(crate) use settings::Settings;
 pub(crate) use tls::Store;
 pub(crate) use tls::{ClientCertificate, Content, Password, Pin, Source, TlsSettings, TokenKey, Trust};

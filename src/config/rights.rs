@@ -65,6 +65,12 @@ pub(crate) fn check_secret(file: &Path, place: &str) -> Result<()> {
     sort_out(findings, |warning| tracing::warn!("{warning}")).map_err(Error::InvalidConfiguration)
 }
 
+/// What makes it possible for others to add files to a directory, or to put another one in its place, for a warning.
+pub(crate) fn warnings_of_directory(directory: &Path) -> Vec<String> {
+    let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    look_at(&directory, None, Use::Trusted).into_iter().map(|finding| finding.message).collect()
+}
+
 /// Something that the rights of a file, or of its folder, allow.
 struct Fault {
     message: String,
@@ -124,6 +130,8 @@ fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
         match metadata.is_symlink() {
             // Who owns a symbolic link says what it leads to.
             true => faults.extend(fault_of_owner(file, &path, metadata.uid(), user, "chown -h")),
+            // What is looked at is a folder itself.
+            false if path == file => {}
             false => {
                 let folder = Folder { path: &path, is_direct };
                 faults.extend(fault_of_folder(file, folder, metadata.mode()));

@@ -25,8 +25,12 @@ struct State {
     /// Bytes that it takes before it is full.
     room: Option<usize>,
     syncs: usize,
+    /// The files that are open, each as often as it is.
+    open: Vec<usize>,
     /// Nothing can be synced.
     is_broken: bool,
+    /// No name can be removed.
+    is_fixed: bool,
 }
 
 /// See the module. Copies are the same disk.
@@ -95,6 +99,17 @@ impl Disk {
         lock(&self.0).is_broken = is_broken;
     }
 
+    pub fn set_fixed(&self, is_fixed: bool) {
+        lock(&self.0).is_fixed = is_fixed;
+    }
+
+    /// The folder is removed with all that is in it, and another one has its place.
+    pub fn replace_folder(&self) {
+        let mut state = lock(&self.0);
+        state.names.clear();
+        state.synced_names.clear();
+    }
+
     pub fn syncs(&self) -> usize {
         lock(&self.0).syncs
     }
@@ -128,7 +143,31 @@ fn torn(file: &Contents, random: &mut Rng) -> Contents {
 
 struct Handle {
     disk: Disk,
+    name: String,
     file: usize,
+}
+
+impl State {
+    fn give_back(&mut self, bytes: usize) {
+        self.room = self.room.map(|room| room + bytes);
+    }
+
+    /// A file that has no name and is not open takes no room.
+    fn free(&mut self, file: usize) {
+        if !self.open.contains(&file) && !self.names.values().any(|named| *named == file) {
+            self.give_back(self.files[file].bytes.len());
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = lock(&self.disk.0);
+        if let Some(at) = state.open.iter().position(|open| *open == self.file) {
+            state.open.swap_remove(at);
+        }
+        state.free(self.file);
+    }
 }
 
 impl Files for Disk {
@@ -149,7 +188,8 @@ impl Files for Disk {
             state.names.insert(name.to_owned(), file);
             file
         });
-        Ok(Box::new(Handle { disk: self.clone(), file }))
+        state.open.push(file);
+        Ok(Box::new(Handle { disk: self.clone(), name: name.to_owned(), file }))
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -170,7 +210,13 @@ impl Files for Disk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.changes();
-        lock(&self.0).names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut state = lock(&self.0);
+        if state.is_fixed {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let file = state.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        state.free(file);
+        Ok(())
     }
 
     fn sync_names(&self) -> io::Result<()> {
@@ -207,8 +253,13 @@ impl Append for Handle {
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.disk.changes();
         let mut state = lock(&self.disk.0);
-        let file = self.file;
-        state.files[file].bytes.truncate(length as usize);
+        let freed = state.files[self.file].bytes.len().saturating_sub(length as usize);
+        state.files[self.file].bytes.truncate(length as usize);
+        state.give_back(freed);
         Ok(())
+    }
+
+    fn is_there(&self) -> io::Result<bool> {
+        Ok(lock(&self.disk.0).names.get(&self.name) == Some(&self.file))
     }
 }

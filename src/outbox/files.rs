@@ -20,6 +20,14 @@ pub(crate) trait Files: Send + Sync {
     fn sync_names(&self) -> io::Result<()>;
 }
 
+/// Removes a file. One that is gone already is no error.
+pub(super) fn remove(files: &dyn Files, name: &str) -> io::Result<()> {
+    match files.remove(name) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 pub(crate) trait Append: Send {
     /// Appends all of it, or fails, and then a part of it may be there.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
@@ -27,6 +35,49 @@ pub(crate) trait Append: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Forgets what is behind this length.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// False when the name leads to another file by now, or to none: nobody would find again what is appended.
+    fn is_there(&self) -> io::Result<bool>;
+}
+
+/// A file that has a name.
+struct Named {
+    path: PathBuf,
+    file: File,
+}
+
+/// Opens a file of the directory. A new one can be read by nobody else; a symbolic link is an error, since it would have the
+/// outbox overwrite a file that is not its own.
+pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    }
+    options.open(path).map_err(|e| match fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()) {
+        true => {
+            let name = path.file_name().unwrap_or_default().display();
+            io::Error::other(format!("'{name}' is a symbolic link, which is not followed; expected a file"))
+        }
+        false => e,
+    })
+}
+
+/// Whether this path leads to this file, and not to another one that was put in its place.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let there = match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there?,
+    };
+    let known = file.metadata()?;
+    Ok((there.dev(), there.ino()) == (known.dev(), known.ino()))
+}
+
+/// The standard library tells nothing here that would tell two files apart.
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    path.try_exists()
 }
 
 /// A folder of the system's, with files that nobody else can read.
@@ -37,11 +88,7 @@ pub(crate) struct SystemFiles {
 impl SystemFiles {
     /// Makes the folder, and those above it, where they are missing.
     pub fn new(directory: &Path) -> io::Result<SystemFiles> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(directory)?;
+        make(directory, true, &mut sync_folder)?;
         Ok(SystemFiles::at(directory))
     }
 
@@ -49,6 +96,47 @@ impl SystemFiles {
     pub fn at(directory: &Path) -> SystemFiles {
         SystemFiles { directory: directory.to_owned() }
     }
+}
+
+/// Makes a folder and those above it. `sync` is called for each that has got a new name, which a loss of power would take with
+/// all that is below it. Only the last one is the outbox's own, which nobody else can read; those above have the usual rights.
+fn make(folder: &Path, is_last: bool, sync: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = match folder.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    make(above, false, sync)?;
+    #[cfg_attr(not(unix), expect(unused_mut))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if is_last {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    #[cfg(not(unix))]
+    let _ = is_last;
+    match builder.create(folder) {
+        // Somebody else may have made it just now.
+        Err(_) if folder.is_dir() => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) => sync(above),
+    }
+}
+
+/// The names in a folder are kept, also after a loss of power.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Other systems keep names by themselves, and do not open folders as files.
+    #[cfg(unix)]
+    match File::open(folder) {
+        // A folder in which names can be made, and not read, can't be synced by anybody.
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+        opened => opened?.sync_all()?,
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 impl Files for SystemFiles {
@@ -59,26 +147,26 @@ impl Files for SystemFiles {
     }
 
     fn append(&self, name: &str) -> io::Result<Box<dyn Append>> {
-        let mut options = OpenOptions::new();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.write(true).create(true).truncate(false).open(self.directory.join(name))?;
+        let path = self.directory.join(name);
+        let mut file = open(OpenOptions::new().write(true).create(true).truncate(false), &path)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Box::new(file))
+        Ok(Box::new(Named { path, file }))
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.directory.join(name))
+        self.read_first(name, u64::MAX)
     }
 
     fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
-        let mut read = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
-        File::open(self.directory.join(name))?.take(bytes).read_to_end(&mut read)?;
+        let file = open(OpenOptions::new().read(true), &self.directory.join(name))?;
+        let length = file.metadata()?.len().min(bytes);
+        let mut read = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        file.take(bytes).read_to_end(&mut read)?;
         Ok(read)
     }
 
     fn length(&self, name: &str) -> io::Result<u64> {
-        Ok(fs::metadata(self.directory.join(name))?.len())
+        Ok(fs::symlink_metadata(self.directory.join(name))?.len())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -86,24 +174,61 @@ impl Files for SystemFiles {
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        // Other systems keep names by themselves, and do not open folders as files.
-        #[cfg(unix)]
-        File::open(&self.directory)?.sync_all()?;
-        Ok(())
+        sync_folder(&self.directory)
     }
 }
 
-impl Append for File {
+impl Append for Named {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
+        self.file.set_len(length)?;
+        self.file.seek(SeekFrom::Start(length)).map(drop)
+    }
+
+    fn is_there(&self) -> io::Result<bool> {
+        is_at(&self.file, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folders that are synced when this one is made.
+    fn synced(folder: &Path) -> Vec<PathBuf> {
+        let mut synced = Vec::new();
+        make(folder, true, &mut |folder| {
+            synced.push(folder.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        synced
+    }
+
+    #[test]
+    fn each_folder_that_gets_a_new_name_is_synced() {
+        let above = tempfile::tempdir().unwrap();
+        let path = |name: &str| above.path().join(name);
+        assert_eq!(synced(&path("a/b/c")), [above.path().to_owned(), path("a"), path("a/b")]);
+        assert_eq!(synced(&path("a/b/c")), [] as [PathBuf; 0]);
+        assert_eq!(synced(&path("a/b/d")), [path("a/b")]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_the_last_folder_has_rights_of_its_own() {
+        use std::os::unix::fs::PermissionsExt;
+        let above = tempfile::tempdir().unwrap();
+        let mode = |name: &str| fs::metadata(above.path().join(name)).unwrap().permissions().mode() & 0o777;
+        drop(SystemFiles::new(&above.path().join("a/b")).unwrap());
+        fs::create_dir(above.path().join("usual")).unwrap();
+        assert_eq!((mode("a"), mode("a/b")), (mode("usual"), 0o700));
     }
 }

@@ -203,6 +203,10 @@ impl Append for Handle {
         }
         Ok(())
     }
+
+    fn is_there(&self) -> io::Result<bool> {
+        Ok(lock(&self.files).contains_key(&self.name))
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! One process at a time uses a directory, and in it one writer: whoever has locked the file `lock`. The lock ends with its
-//! process, however that ends; the file stays.
+//! process, however that ends; the file stays. It says who has it: the process's id, and a random number of the process, since
+//! in containers many processes have the same id.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::files::{self, is_at};
 use crate::error::{Error, IoKind, Result};
 
 pub(super) const NAME: &str = "lock";
@@ -15,6 +19,9 @@ const ERROR_SHARING_VIOLATION: i32 = 32;
 /// Has the directory as long as it lives.
 pub(super) struct Holder {
     file: File,
+    path: PathBuf,
+    /// Why the file does not say who has it, which harms nothing.
+    pub warning: Option<String>,
 }
 
 impl Holder {
@@ -26,17 +33,53 @@ impl Holder {
                 format!("the outbox '{}' can't be opened: '{NAME}' can't be locked: {e}", directory.display()),
             )
         };
-        let mut file = match open_unless_had(&file) {
-            Ok(Some(locked)) => locked,
-            Ok(None) => return Err(in_use(directory, &file)),
-            Err(e) => return Err(failed(e)),
-        };
-        let id = format!("{}\n", std::process::id());
+        match open_unless_had(&file) {
+            Ok(Some(locked)) => Ok(Holder::of(locked, file)),
+            Ok(None) => {
+                let (directory, owner) = (directory.display(), named(&file));
+                let message = format!(
+                    "the outbox '{directory}' is in use by {owner}; each writer needs an 'outbox.directory' of its own"
+                );
+                Err(Error::io(IoKind::Other, message))
+            }
+            Err(e) => Err(failed(e)),
+        }
+    }
+
+    fn of(mut file: File, path: PathBuf) -> Holder {
+        let id = format!("{} {:016x}\n", std::process::id(), own_number());
         let written =
             file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(id.as_bytes()));
-        written.map_err(failed)?;
-        Ok(Holder { file })
+        let warning = written.err().map(|e| format!("'{NAME}' can't say which process has the directory: {e}"));
+        Holder { file, path, warning }
     }
+
+    /// Makes sure that nobody else can have the directory. Whoever cleans up may have removed the file, or the whole directory:
+    /// then it is locked again, unless somebody else has done so meanwhile, who may have changed everything.
+    pub fn keep(&mut self) -> io::Result<()> {
+        if is_at(&self.file, &self.path)? {
+            return Ok(());
+        }
+        let failed = |e: io::Error| io::Error::new(e.kind(), format!("'{NAME}' is gone, and can't be made again: {e}"));
+        match open_locked(OpenOptions::new().create_new(true), &self.path) {
+            Ok(Some(file)) => {
+                *self = Holder::of(file, std::mem::take(&mut self.path));
+                Ok(())
+            }
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(failed(e)),
+            _ => Err(io::Error::other(format!(
+                "'{NAME}' was removed, and the directory taken by {}; each writer needs an 'outbox.directory' of its own",
+                named(&self.path)
+            ))),
+        }
+    }
+}
+
+/// A number that no other process has, not even one in another container.
+fn own_number() -> u64 {
+    static NUMBER: OnceLock<u64> = OnceLock::new();
+    // Its keys come from the operating system.
+    *NUMBER.get_or_init(|| RandomState::new().hash_one(std::process::id()))
 }
 
 impl Drop for Holder {
@@ -64,31 +107,30 @@ pub(crate) struct Owner {
 pub(super) fn owner(directory: &Path) -> io::Result<Option<Owner>> {
     let file = directory.join(NAME);
     match is_had(&file) {
-        Ok(true) => Ok(Some(Owner { process: process_in(&file) })),
+        Ok(true) => Ok(Some(Owner { process: said_by(&file).map(|(id, _)| id) })),
         Ok(false) => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(io::Error::new(e.kind(), format!("'{NAME}': {e}"))),
     }
 }
 
-fn process_in(file: &Path) -> Option<u32> {
+/// The process's id and its random number, which the file says.
+fn said_by(file: &Path) -> Option<(u32, Option<u64>)> {
     let mut text = String::new();
-    File::open(file).and_then(|file| file.take(20).read_to_string(&mut text)).ok()?;
-    text.trim().parse().ok()
+    files::open(OpenOptions::new().read(true), file).and_then(|file| file.take(100).read_to_string(&mut text)).ok()?;
+    let mut words = text.split_whitespace();
+    let id = words.next()?.parse().ok()?;
+    Some((id, words.next().and_then(|word| u64::from_str_radix(word, 16).ok())))
 }
 
-/// The error names the process whose number is in the file.
-fn in_use(directory: &Path, file: &Path) -> Error {
-    let owner = match process_in(file) {
-        Some(id) if id == std::process::id() => format!("another writer of this process ({id})"),
-        Some(id) => format!("process {id}"),
+/// Who has locked the file, for people.
+fn named(file: &Path) -> String {
+    match said_by(file) {
+        Some((id, _)) if id != std::process::id() => format!("process {id}"),
+        Some((id, number)) if number == Some(own_number()) => format!("another writer of this process ({id})"),
+        Some((id, _)) => format!("process {id} of another container or machine"),
         None => "another process".to_owned(),
-    };
-    let directory = directory.display();
-    Error::io(
-        IoKind::Other,
-        format!("the outbox '{directory}' is in use by {owner}; each writer needs an 'outbox.directory' of its own"),
-    )
+    }
 }
 
 /// Whoever only looks has the file for less than this in all, even where many do on a busy machine.
@@ -98,7 +140,7 @@ const LOOKED_AT: Duration = Duration::from_secs(2);
 fn open_unless_had(file: &Path) -> io::Result<Option<File>> {
     let began = Instant::now();
     loop {
-        if let Some(locked) = open_locked(file)? {
+        if let Some(locked) = open_locked(OpenOptions::new().create(true).truncate(false), file)? {
             return Ok(Some(locked));
         }
         if is_had(file)? || began.elapsed() > LOOKED_AT {
@@ -131,12 +173,11 @@ fn is_had(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// `None`: somebody else has it.
+/// `None`: somebody else has it. `options` say whether the file may be there already.
 #[cfg(unix)]
-fn open_locked(path: &Path) -> io::Result<Option<File>> {
+fn open_locked(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File>> {
     use rustix::fs::{FlockOperation, flock};
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = files::open(options.read(true).write(true), path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -147,12 +188,10 @@ fn open_locked(path: &Path) -> io::Result<Option<File>> {
 /// Windows locks by opening: nobody else can open the file to write as long as this one is open, but reading its number is
 /// allowed.
 #[cfg(windows)]
-fn open_locked(path: &Path) -> io::Result<Option<File>> {
+fn open_locked(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File>> {
     use std::os::windows::fs::OpenOptionsExt;
     const FILE_SHARE_READ: u32 = 1;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).share_mode(FILE_SHARE_READ);
-    match options.open(path) {
+    match files::open(options.read(true).write(true).share_mode(FILE_SHARE_READ), path) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.raw_os_error() == Some(ERROR_SHARING_VIOLATION) => Ok(None),
         Err(e) => Err(e),
@@ -205,5 +244,44 @@ mod tests {
             }
             is_over.store(true, Ordering::Relaxed);
         });
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_is_made_again_unless_somebody_else_has_done_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let remove = || std::fs::remove_file(folder.path().join(NAME)).unwrap();
+        let mut first = Holder::take(folder.path()).unwrap();
+        first.keep().unwrap();
+        remove();
+        first.keep().unwrap();
+        assert!(Holder::take(folder.path()).is_err());
+        remove();
+        let second = Holder::take(folder.path()).unwrap();
+        let error = first.keep().unwrap_err().to_string();
+        assert!(error.contains("taken by another writer of this process"), "{error}");
+        // Who was there may have changed everything, even if nobody is there now.
+        drop(second);
+        assert!(first.keep().is_err());
+    }
+
+    #[test]
+    fn a_lock_that_can_not_say_whose_it_is_is_a_lock_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Holder::take(folder.path()).unwrap());
+        let path = folder.path().join(NAME);
+        // Nothing can be written to it, as on a full disk.
+        let holder = Holder::of(File::open(&path).unwrap(), path);
+        assert!(holder.warning.as_ref().is_some_and(|text| text.contains("which process")));
+    }
+
+    /// In containers many processes have the id 1.
+    #[test]
+    fn a_process_elsewhere_that_has_the_same_id_is_not_taken_for_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let _holder = Holder::take(folder.path()).unwrap();
+        let id = std::process::id();
+        std::fs::write(folder.path().join(NAME), format!("{id} 0123456789abcdef\n")).unwrap();
+        let error = Holder::take(folder.path()).err().unwrap().to_string();
+        assert!(error.contains(&format!("process {id} of another container or machine")), "{error}");
     }
 }

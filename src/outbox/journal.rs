@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 
-use super::files::{Append, Files};
+use super::files::{Append, Files, remove};
 use super::record;
 
 pub(super) const NAMES: [&str; 2] = ["journal-0", "journal-1"];
@@ -44,20 +44,22 @@ pub(super) struct Read {
     generation: u64,
     /// The file that has it all.
     name: Option<usize>,
+    /// Its bytes, if nothing in it is damaged.
+    whole: Option<usize>,
 }
 
 /// See the module.
 pub(super) struct Journal {
     files: Arc<dyn Files>,
     noted: Noted,
-    file: Box<dyn Append>,
+    /// `None`: what the files hold is not known for certain, since one of them has refused something or is gone, and a new one has
+    /// to be begun first.
+    file: Option<Box<dyn Append>>,
     name: usize,
     generation: u64,
     length: usize,
     longest: usize,
     is_synced: bool,
-    /// What the files hold is not known for certain, since one of them has refused something: a new one has to be begun first.
-    in_doubt: bool,
 }
 
 impl Noted {
@@ -83,18 +85,20 @@ impl Journal {
     /// Reads what an earlier process has noted.
     pub fn read(files: &dyn Files) -> io::Result<Read> {
         let names = files.list()?;
-        let mut read = Read { noted: Noted::default(), generation: 0, name: None };
+        let mut read = Read { noted: Noted::default(), generation: 0, name: None, whole: None };
         let (mut done, mut reserved) = (None, 0);
         for (index, name) in NAMES.iter().enumerate() {
             if !names.iter().any(|there| there == name) {
                 continue;
             }
-            let parsed = parse(&files.read(name)?);
+            let bytes = files.read(name)?;
+            let parsed = parse(&bytes);
             // These numbers only grow, so that they are true in whichever file they are.
             done = done.max(parsed.noted.done);
             reserved = reserved.max(parsed.noted.reserved);
             if let Some(generation) = parsed.generation.filter(|generation| *generation > read.generation) {
-                read = Read { noted: parsed.noted, generation, name: Some(index) };
+                let whole = parsed.is_whole.then_some(bytes.len());
+                read = Read { noted: parsed.noted, generation, name: Some(index), whole };
             }
         }
         read.noted.reserved = reserved;
@@ -104,25 +108,27 @@ impl Journal {
         Ok(read)
     }
 
-    /// Goes on from what was read, in the other file. `done`: every message with a lower number is done.
-    pub fn begin(files: Arc<dyn Files>, read: Read, done: u64) -> io::Result<Journal> {
-        let Read { mut noted, generation, name } = read;
+    /// Goes on from what was read, in the other file, or if that can't be begun, in the one that is there: a full disk may have
+    /// room in it. `done`: every message with a lower number is done. What the disk has refused is told, and tried again with
+    /// the next thing to be noted.
+    pub fn begin(files: Arc<dyn Files>, read: Read, done: u64) -> (Journal, io::Result<()>) {
+        let Read { mut noted, generation, name, whole } = read;
         noted.set_done(done);
         let name = name.unwrap_or(1);
-        let file = files.append(NAMES[name])?;
-        let mut journal = Journal {
-            files,
-            noted,
-            file,
-            name,
-            generation,
-            length: 0,
-            longest: LONGEST,
-            is_synced: true,
-            in_doubt: true,
-        };
-        journal.anew()?;
-        Ok(journal)
+        let file = whole.and_then(|_| files.append(NAMES[name]).ok());
+        let length = whole.unwrap_or_default();
+        let mut journal = Journal { files, noted, file, name, generation, length, longest: LONGEST, is_synced: true };
+        let begun = journal.anew().or_else(|e| journal.go_on().map_err(|_| e));
+        (journal, begun)
+    }
+
+    fn go_on(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        // The other file may have known more of these.
+        let mut entries = entry(RESERVED, self.noted.reserved).to_vec();
+        self.noted.done.iter().for_each(|done| entries.extend_from_slice(&entry(DONE, *done)));
+        self.length += entries.len();
+        file.append(&entries).and_then(|()| file.sync()).inspect_err(|_| self.file = None)
     }
 
     pub fn noted(&self) -> &Noted {
@@ -162,57 +168,81 @@ impl Journal {
     pub fn begin_session(&mut self, session: Option<u64>) -> io::Result<()> {
         self.noted.session = session;
         self.noted.released.clear();
-        self.anew().inspect_err(|_| self.noted.session = None)
+        // What is in the file that is there belongs to another session.
+        self.anew().inspect_err(|_| (self.noted.session, self.file) = (None, None))
     }
 
     /// What was noted is kept, also after a loss of power.
     pub fn sync(&mut self) -> io::Result<()> {
-        if self.in_doubt {
-            return self.anew();
-        }
+        self.forget_lost_file();
+        let Some(file) = &mut self.file else { return self.anew() };
         if !self.is_synced {
             // Systems take what they could not write for written the next time.
-            self.file.sync().inspect_err(|_| self.in_doubt = true)?;
+            file.sync().inspect_err(|_| self.file = None)?;
             self.is_synced = true;
         }
         Ok(())
     }
 
     fn append(&mut self, entries: &[u8]) -> io::Result<()> {
-        if self.in_doubt || self.length >= self.longest {
+        self.forget_lost_file();
+        if self.file.is_none() {
             self.anew()?;
+        } else if self.length >= self.longest && self.anew().is_err() {
+            // A full disk may have room in the file that is there.
+            self.longest = self.length + LONGEST;
         }
+        let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
         self.is_synced = false;
-        if let Err(e) = self.file.append(entries) {
+        if let Err(e) = file.append(entries) {
             // A part of it would make those behind it unreadable.
-            self.in_doubt = self.file.cut(self.length as u64).is_err();
+            if file.cut(self.length as u64).is_err() {
+                self.file = None;
+            }
             return Err(e);
         }
         self.length += entries.len();
         Ok(())
     }
 
+    /// Nobody would read what is appended to a file whose name is gone, or leads to another one.
+    fn forget_lost_file(&mut self) {
+        if self.file.as_ref().is_some_and(|file| matches!(file.is_there(), Ok(false))) {
+            self.file = None;
+        }
+    }
+
     /// Goes on in the other file, from all that is known. Until that is complete, this one counts.
     fn anew(&mut self) -> io::Result<()> {
-        self.in_doubt = true;
         let (name, generation) = (1 - self.name, self.generation + 1);
-        let mut file = self.files.append(NAMES[name])?;
-        file.cut(0)?;
         let all = self.noted.encode(generation);
-        file.append(&all)?;
-        file.sync()?;
-        self.files.sync_names()?;
-        self.file = file;
+        match self.begin_file(NAMES[name], &all) {
+            Ok(file) => self.file = Some(file),
+            Err(e) => {
+                // It may be complete all the same, and would count instead of the one that is appended to.
+                if remove(&*self.files, NAMES[name]).and_then(|()| self.files.sync_names()).is_err() {
+                    self.file = None;
+                }
+                return Err(e);
+            }
+        }
         self.generation = generation;
         self.length = all.len();
         self.longest = LONGEST.max(2 * all.len());
         self.is_synced = true;
         let old = std::mem::replace(&mut self.name, name);
-        self.in_doubt = false;
-        match self.files.remove(NAMES[old]) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        }
+        // If it stays, it does not count, being the older one.
+        let _ = self.files.remove(NAMES[old]);
+        Ok(())
+    }
+
+    fn begin_file(&self, name: &str, all: &[u8]) -> io::Result<Box<dyn Append>> {
+        let mut file = self.files.append(name)?;
+        file.cut(0)?;
+        file.append(all)?;
+        file.sync()?;
+        self.files.sync_names()?;
+        Ok(file)
     }
 }
 
@@ -230,6 +260,8 @@ struct Parsed {
     noted: Noted,
     /// `None`: what it has begun with is not complete.
     generation: Option<u64>,
+    /// Nothing in it is damaged, so that what is appended can be read.
+    is_whole: bool,
 }
 
 fn parse(bytes: &[u8]) -> Parsed {
@@ -254,7 +286,7 @@ fn parse(bytes: &[u8]) -> Parsed {
             _ => {}
         }
     }
-    Parsed { noted, generation }
+    Parsed { noted, generation, is_whole: is_whole && bytes.len().is_multiple_of(ENTRY) }
 }
 
 #[cfg(test)]

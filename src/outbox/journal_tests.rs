@@ -6,7 +6,9 @@ use super::*;
 fn open(disk: &Disk) -> Journal {
     let read = Journal::read(disk).expect("read");
     let done = read.noted.done.unwrap_or_default();
-    Journal::begin(Arc::new(disk.clone()), read, done).expect("begin")
+    let (journal, begun) = Journal::begin(Arc::new(disk.clone()), read, done);
+    begun.expect("begin");
+    journal
 }
 
 /// What must be known: everything that has ended well, and was to be kept for a loss of power.

@@ -24,10 +24,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Keeps messages until the outbox ends. The directory is free before that is told.
 pub(super) fn run(shared: &Shared, log: Log, holder: Holder, client: &dyn Releases) {
     let end = End(shared);
-    let mut keeper = Keeper::new(shared, log, client);
+    let mut keeper = Keeper::new(shared, log, holder, client);
     while keeper.turn() {}
     drop(keeper);
-    drop(holder);
     drop(end);
 }
 
@@ -59,6 +58,8 @@ pub(super) struct Keeper<'a> {
     save_at: Option<Instant>,
     /// The disk has refused something, which was told.
     is_refused: bool,
+    /// The last one, so that the files are closed before somebody else can have the directory.
+    holder: Holder,
 }
 
 struct Work {
@@ -72,7 +73,7 @@ struct Work {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn new(shared: &'a Shared, log: Log, client: &'a dyn Releases) -> Keeper<'a> {
+    pub(super) fn new(shared: &'a Shared, log: Log, holder: Holder, client: &'a dyn Releases) -> Keeper<'a> {
         Keeper {
             shared,
             log,
@@ -82,6 +83,7 @@ impl<'a> Keeper<'a> {
             sync_at: None,
             save_at: None,
             is_refused: false,
+            holder,
         }
     }
 
@@ -101,6 +103,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn do_all(&mut self, Work { batch, done, displaced: (from, to), has_received, beginning, is_last }: Work) -> bool {
+        self.log.confirm(done);
         if !batch.is_empty() {
             self.store(batch);
             // What gives way does so when others come.
@@ -111,7 +114,7 @@ impl<'a> Keeper<'a> {
         if self.shared.is_exact {
             if beginning.is_some() && done > self.log.done() {
                 // What was completed in the session before would be sent again in this one, as if it could be under way in it.
-                self.save(done, Instant::now());
+                self.save(done);
             }
             self.keep_handshakes(has_received, beginning);
         }
@@ -122,8 +125,8 @@ impl<'a> Keeper<'a> {
             let synced = self.log.sync();
             self.note(synced.as_ref().err().map(|e| format!("what was stored last may be lost with the power: {e}")));
         }
-        if is_due(self.save_at) && done > self.log.done() {
-            self.save(done, now);
+        if is_due(self.save_at) {
+            self.save(done);
         }
         !is_last
     }
@@ -170,7 +173,7 @@ impl<'a> Keeper<'a> {
     fn store(&mut self, batch: Vec<Message>) {
         let records: Vec<Record> = batch.iter().map(|message| message.record.clone()).collect();
         let (first, end) = (records[0].number, records[records.len() - 1].number + 1);
-        let appended = self.log.append(&records);
+        let appended = self.holder.keep().and_then(|()| self.log.append(&records));
         drop(records);
         let lost = if appended.is_ok() { end } else { self.log.next().clamp(first, end) };
         let synced = if self.shared.sync == SyncRule::Always && lost > first { self.log.sync() } else { Ok(()) };
@@ -199,13 +202,12 @@ impl<'a> Keeper<'a> {
         if let Some(beginning) = beginning {
             self.begin_session(beginning);
         }
-        let now = Instant::now();
-        if self.again_at.is_some_and(|at| at > now) {
+        if self.again_at.is_some_and(|at| at > Instant::now()) {
             return;
         }
         self.again_at = None;
-        if let Err(e) = self.release().and_then(|()| self.reserve()) {
-            self.again_at = Some(now + AGAIN);
+        if let Err(e) = self.holder.keep().and_then(|()| self.release()).and_then(|()| self.reserve()) {
+            self.again_at = Some(Instant::now() + AGAIN);
             self.note(Some(format!("messages can't be sent, which is tried again, since that can't be noted: {e}")));
         }
     }
@@ -213,7 +215,7 @@ impl<'a> Keeper<'a> {
     /// What was received in another session means nothing in this one.
     fn begin_session(&mut self, Beginning { session, told }: Beginning) {
         self.releasing.clear();
-        let begun = self.log.begin_session(Some(session));
+        let begun = self.holder.keep().and_then(|()| self.log.begin_session(Some(session)));
         if begun.is_ok() {
             self.shared.with(|state| state.handshakes.session = Some(session));
         }
@@ -251,10 +253,10 @@ impl<'a> Keeper<'a> {
     }
 
     /// Writes down what is done, and removes what need not be kept any more.
-    fn save(&mut self, done: u64, now: Instant) {
-        let saved = self.log.set_done(done);
+    fn save(&mut self, done: u64) {
+        let saved = self.holder.keep().and_then(|()| self.log.set_done(done));
         self.shared.with(|state| state.is_done_unsaved = state.done != done || saved.is_err());
-        self.save_at = saved.is_err().then(|| now + AGAIN);
+        self.save_at = saved.is_err().then(|| Instant::now() + AGAIN);
         self.note(saved.err().map(|e| format!("what is delivered can't be noted, and may be sent again: {e}")));
     }
 

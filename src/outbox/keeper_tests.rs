@@ -108,6 +108,19 @@ impl Kept {
         Log::open(Arc::new(self.disk.after_death()), "t", SEGMENT).unwrap().0.noted().clone()
     }
 
+    /// Waits until the keeper has done it.
+    fn eventually(&self, what: &str, is_so: impl Fn(&Kept) -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_so(self) {
+            assert!(Instant::now() < end, "{what} does not come true");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn segments(&self) -> Vec<u64> {
+        self.disk.names().into_iter().filter_map(|name| segment::first(&name)).collect()
+    }
+
     /// What a refused write is told.
     fn refusal(&self) -> String {
         let error = self.write().unwrap_err().to_string();
@@ -161,7 +174,7 @@ fn a_full_disk_fails_writes_at_once_and_they_go_on_when_there_is_room() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(kept.shared.counters.snapshot().error_count_total, 3);
     let used = kept.shared.with(|state| (state.pending_bytes, state.bytes, state.stored));
-    assert_eq!(used, (0, 2 * 29, 5), "what was refused takes no room");
+    assert_eq!(used, (0, 2 * 33, 5), "what was refused takes no room");
 }
 
 /// It is tried again although nothing else happens.
@@ -237,8 +250,40 @@ fn a_failed_sync_is_told_and_what_comes_next_is_elsewhere() {
     kept.disk.set_broken(false);
     assert_eq!(kept.write(), Ok(()));
     assert_eq!(kept.left(), [0, 1, 2]);
-    let segments = kept.disk.names().into_iter().filter_map(|name| segment::first(&name));
-    assert_eq!(segments.collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(kept.segments(), [0, 2]);
+}
+
+/// What is done was noted at the first attempt, so that only the removal is left.
+#[test]
+fn what_can_not_be_removed_is_tried_again_after_a_while() {
+    let kept = Kept::new().begin();
+    assert_eq!(kept.write(), Ok(()));
+    kept.disk.set_broken(true);
+    kept.refusal();
+    kept.disk.set_broken(false);
+    assert_eq!(kept.write(), Ok(()));
+    kept.disk.set_fixed(true);
+    kept.shared.done(2, 0, None);
+    let is_told =
+        |kept: &Kept| kept.shared.with(|state| state.warnings.iter().any(|text| text.contains("can't be noted")));
+    kept.eventually("the warning", is_told);
+    assert_eq!(kept.segments(), [0, 2]);
+    kept.disk.set_fixed(false);
+    kept.eventually("the removal", |kept| kept.segments() == [2]);
+}
+
+/// The segment that is written to has all that is done, and nothing else makes room.
+#[test]
+fn a_full_disk_takes_messages_again_when_all_is_delivered() {
+    let kept = Kept::new().begin();
+    for _ in 0..10 {
+        assert_eq!(kept.write(), Ok(()));
+    }
+    kept.disk.set_room(Some(20));
+    kept.refusal();
+    kept.shared.done(11, 0, None);
+    assert_eq!(kept.write(), Ok(()));
+    assert_eq!(kept.left().len(), 1);
 }
 
 #[test]
@@ -247,7 +292,7 @@ fn a_file_that_is_gone_is_noticed() {
     assert_eq!(kept.write(), Ok(()));
     kept.disk.remove(&segment::name(0)).unwrap();
     let error = kept.refusal();
-    assert!(error.contains("entity not found") && error.contains("was not sent"), "{error}");
+    assert!(error.contains("is gone") && error.contains("was not sent"), "{error}");
     assert_eq!(kept.write(), Ok(()));
     assert_eq!(kept.left(), [2]);
 }

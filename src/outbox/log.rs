@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::files::{Append, Files};
+use super::files::{Append, Files, remove};
 use super::identifiers::FURTHEST_AHEAD;
 use super::journal::{Journal, Noted};
 use super::record::Record;
@@ -35,6 +35,8 @@ pub(super) struct Log {
     next: u64,
     /// Numbers before this process's first that no message has.
     skipped: Range<u64>,
+    /// Every message with a lower number is done, whether the journal knows it yet or not.
+    confirmed: u64,
     journal: Journal,
     /// A segment is closed when it has this many bytes.
     segment_bytes: u64,
@@ -77,34 +79,30 @@ impl Log {
         }
         let read = Journal::read(&*files)?;
         let mut next = read.noted.done.unwrap_or_default();
-        let mut empty = None;
+        let mut is_empty = segments.is_empty();
         if let Some((first, name)) = names.last() {
             let bytes = Bytes::from(files.read(name)?);
             if let Some(version) = segment::later_version(&bytes) {
                 return Err(later_version(name, version));
             }
             let contents = segment::parse(&bytes, *first);
-            close(&*files, name, &bytes, contents.end, &mut warnings)?;
-            segments.iter_mut().rev().take(1).for_each(|last| last.bytes = contents.end as u64);
+            let kept = close(&*files, name, &bytes, contents.end, &mut warnings)?;
+            segments.iter_mut().rev().take(1).for_each(|last| last.bytes = kept as u64);
             match contents.records.last() {
                 Some(last) => next = next.max(last.number + 1),
                 None => {
                     // All before its name were there.
                     next = next.max(*first);
-                    segments.pop_back();
-                    empty = Some(name);
+                    is_empty = segments.len() == 1 && kept == contents.end;
                 }
             }
         }
         let done = match segments.front() {
+            Some(first) if !is_empty => read.noted.done.unwrap_or(first.first),
             // All is done, and the numbers go on, whatever the journal knows of that.
-            None => next,
-            Some(first) => read.noted.done.unwrap_or(first.first),
+            _ => next,
         };
-        let journal = Journal::begin(files.clone(), read, done)?;
-        if let Some(name) = empty {
-            files.remove(name)?;
-        }
+        let (journal, begun) = Journal::begin(files.clone(), read, done);
         let mut log = Log {
             files,
             topic: topic.to_owned(),
@@ -113,11 +111,14 @@ impl Log {
             in_doubt: false,
             next,
             skipped: next..next,
+            confirmed: done,
             journal,
             segment_bytes,
         };
-        log.forget_done()?;
-        log.skip_lost_numbers()?;
+        // A full disk gets room by what is sent, and for that it has to be opened.
+        if let Err(e) = begun.and(log.forget_done()).and(log.skip_lost_numbers()) {
+            warnings.push(format!("what is delivered can't be noted, and may be sent again: {e}"));
+        }
         Ok((log, warnings))
     }
 
@@ -131,10 +132,10 @@ impl Log {
     fn skip_lost_numbers(&mut self) -> io::Result<()> {
         self.next = self.next.max(self.journal.noted().reserved);
         self.skipped.end = self.next;
-        if self.segments.is_empty() && self.done() < self.next {
-            self.journal.set_done(self.next)?;
+        match self.segments.is_empty() && self.done() < self.next {
+            true => self.set_done(self.next),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Numbers that were skipped, since messages with them may have been sent and lost; the next message comes after them.
@@ -181,8 +182,19 @@ impl Log {
     /// Appends messages, whose numbers grow. After an error those from [`Log::next`] on are not there, and may be appended
     /// again.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
-        let mut rest = records;
         self.check_presence()?;
+        let mut rest = records;
+        let appended = self.append_some(&mut rest);
+        if !appended.as_ref().is_err_and(is_full) || self.confirmed < self.next || self.segments.is_empty() {
+            return appended;
+        }
+        // The open segment has nothing that is needed: without it there is room.
+        self.open = None;
+        self.append_some(&mut rest)
+    }
+
+    /// Takes away from `rest` what is appended.
+    fn append_some(&mut self, rest: &mut &[Record]) -> io::Result<()> {
         while !rest.is_empty() {
             if self.open.is_none() {
                 self.begin_segment()?;
@@ -211,7 +223,7 @@ impl Log {
             open.is_synced = false;
             kept.bytes += bytes.len() as u64;
             self.next = rest[count - 1].number + 1;
-            rest = &rest[count..];
+            *rest = &rest[count..];
             if kept.bytes >= self.segment_bytes {
                 self.close_segment()?;
             }
@@ -221,11 +233,12 @@ impl Log {
 
     /// A file can be written to when its name is gone, but nobody would find it again.
     fn check_presence(&mut self) -> io::Result<()> {
-        if let (Some(_), Some(kept)) = (&self.open, self.segments.back())
-            && let Err(e) = self.files.length(&segment::name(kept.first))
+        if let (Some(open), Some(kept)) = (&self.open, self.segments.back())
+            && !open.file.is_there()?
         {
             self.open = None;
-            return Err(e);
+            let message = format!("the file '{}' is gone, or another one has its place", segment::name(kept.first));
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
         Ok(())
     }
@@ -234,19 +247,29 @@ impl Log {
         let first = self.next;
         let name = segment::name(first);
         let mut file = self.files.append(&name)?;
-        let head = segment::head(&self.topic);
         // An attempt before may have left something.
         file.cut(0)?;
-        // The topic must not be lost before the messages are.
-        if let Err(e) = file.append(&head).and_then(|()| file.sync()).and_then(|()| self.files.sync_names()) {
-            let _ = self.files.remove(&name);
-            return Err(e);
-        }
         if self.segments.back().is_some_and(|last| last.first == first) {
             // One in which nothing could be stored.
             self.segments.pop_back();
         }
-        self.segments.push_back(Place { first, bytes: head.len() as u64 });
+        self.segments.push_back(Place { first, bytes: 0 });
+        if self.confirmed >= first && self.segments.len() > 1 {
+            // The disk may be full of what is done. The name of this one tells which numbers there were.
+            self.files.sync_names()?;
+            self.forget(1)?;
+        }
+        let head = segment::head(&self.topic);
+        // The topic must not be lost before the messages are.
+        if let Err(e) = file.append(&head).and_then(|()| file.sync()).and_then(|()| self.files.sync_names()) {
+            // What is there of it is no damage.
+            let _ = file.cut(0);
+            if self.segments.len() > 1 && self.files.remove(&name).is_ok() {
+                self.segments.pop_back();
+            }
+            return Err(e);
+        }
+        self.segments.iter_mut().rev().take(1).for_each(|last| last.bytes = head.len() as u64);
         self.open = Some(Open { file, is_synced: false });
         self.in_doubt = false;
         Ok(())
@@ -295,19 +318,31 @@ impl Log {
         self.segments.iter().copied().collect()
     }
 
-    /// Every message with a lower number is done, and need not be kept.
-    pub fn set_done(&mut self, number: u64) -> io::Result<()> {
-        if let Err(e) = self.journal.set_done(number) {
-            // A full disk gets room by what is done, not by waiting. The last segment tells which numbers there were.
-            self.forget_all_but(1, number)?;
-            return Err(e);
-        }
-        self.forget_done()
+    /// Every message with a lower number is done. That is not noted yet, but what they take is room on a full disk.
+    pub fn confirm(&mut self, number: u64) {
+        self.confirmed = self.confirmed.max(number);
     }
 
-    /// Removes the segments of which all is done.
+    /// Every message with a lower number is done, and need not be kept.
+    pub fn set_done(&mut self, number: u64) -> io::Result<()> {
+        self.confirm(number);
+        // A removal that has failed is tried again, and what is noted already is not noted again.
+        let noted = if number > self.done() { self.journal.set_done(number) } else { Ok(()) };
+        // A full disk gets room by what is done, not by waiting.
+        let forgotten = self.forget_done();
+        if noted.as_ref().is_err_and(is_full)
+            && self.confirmed >= self.next
+            && self.segments.back().is_some_and(|last| last.first < self.next)
+        {
+            self.open = None;
+            self.begin_segment()?;
+        }
+        noted.and(forgotten)
+    }
+
+    /// Removes the segments of which all is done. The last one also tells which numbers there were, when the journal does not.
     fn forget_done(&mut self) -> io::Result<()> {
-        self.forget_all_but(usize::from(self.open.is_some()), self.done())
+        self.forget(usize::from(self.open.is_some() || self.done() < self.confirmed))
     }
 
     /// Removes the segments with no other messages than those from the first number on and before the second. The last one tells
@@ -318,26 +353,33 @@ impl Log {
             if next.first > to {
                 break;
             }
-            self.files.remove(&segment::name(segment.first))?;
+            remove(&*self.files, &segment::name(segment.first))?;
             self.segments.remove(at);
         }
         Ok(())
     }
 
     /// As [`Log::forget_done`], but leaves so many of the last ones.
-    fn forget_all_but(&mut self, least: usize, done: u64) -> io::Result<()> {
+    fn forget(&mut self, least: usize) -> io::Result<()> {
         while let Some(front) = self.segments.front() {
             let end = self.segments.get(1).map_or(self.next, |second| second.first);
-            if end > done || self.segments.len() <= least {
+            if end > self.confirmed || self.segments.len() <= least {
                 break;
             }
-            // Else numbers could come again after a loss of power.
-            self.journal.sync()?;
-            self.files.remove(&segment::name(front.first))?;
+            if self.segments.len() == 1 {
+                // Else numbers could come again after a loss of power.
+                self.journal.sync()?;
+            }
+            remove(&*self.files, &segment::name(front.first))?;
             self.segments.pop_front();
         }
         Ok(())
     }
+}
+
+/// The disk, or the user's share of it, has no room.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The messages from this number to the end of their segment, or of the first that follows. `None`: there is none. Damage is
@@ -356,7 +398,7 @@ pub(super) fn load(
     // Not of a later release: the last one would be, too, and that was looked at.
     let mut contents = segment::parse(&bytes, first);
     for damage in &contents.damaged {
-        set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings)?;
+        set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings);
     }
     let end = places.get(after.max(1)).map_or(u64::MAX, |place| place.first);
     // Numbers of the next segment do not come from this one, whatever it says.
@@ -370,16 +412,28 @@ pub(super) fn is_set_aside(name: &str) -> bool {
     name.starts_with(SET_ASIDE)
 }
 
-/// Keeps what can't be read for whoever may want to look at it, once.
-fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &mut Warnings) -> io::Result<()> {
+/// Keeps what can't be read for whoever may want to look at it, once. False: the disk has refused it, which keeps nobody from
+/// reading all else.
+fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &mut Warnings) -> bool {
     let aside = format!("{SET_ASIDE}{name}-{at}");
-    if !files.list()?.contains(&aside) {
-        let mut file = files.append(&aside)?;
-        file.append(bytes)?;
-        file.sync()?;
-        warnings.push(format!("{} bytes of {name} are damaged, and were set aside as {aside}", bytes.len()));
+    let kept = files.list().and_then(|names| match names.contains(&aside) {
+        true => Ok(false),
+        false => {
+            let written = files.append(&aside).and_then(|mut file| {
+                file.append(bytes)?;
+                file.sync()
+            });
+            // A part of it would be taken for all of it.
+            written.map(|()| true).inspect_err(|_| drop(files.remove(&aside)))
+        }
+    });
+    let damage = format!("{} bytes of {name} are damaged", bytes.len());
+    match &kept {
+        Ok(true) => warnings.push(format!("{damage}, and were set aside as {aside}")),
+        Ok(false) => {}
+        Err(e) => warnings.push(format!("{damage}, and can't be set aside as {aside}: {e}")),
     }
-    Ok(())
+    kept.is_ok()
 }
 
 pub(super) fn later_version(name: &str, version: u8) -> io::Error {
@@ -391,18 +445,30 @@ pub(super) fn later_version(name: &str, version: u8) -> io::Error {
 }
 
 /// Makes the last segment of an earlier process a closed one: what was not synced is now, and what an unfinished write has left
-/// at the end goes. That may also be damage, and is not thrown away.
-fn close(files: &dyn Files, name: &str, bytes: &[u8], end: usize, warnings: &mut Warnings) -> io::Result<()> {
+/// at the end goes. That may also be damage, and is not thrown away. Bytes of the segment that are left.
+fn close(files: &dyn Files, name: &str, bytes: &[u8], end: usize, warnings: &mut Warnings) -> io::Result<usize> {
     let rest = &bytes[end..];
-    if rest.iter().any(|byte| *byte != 0) {
-        set_aside(files, name, end, rest, warnings)?;
-    }
+    let is_kept = match rest.iter().all(|byte| *byte == 0) {
+        true if rest.is_empty() => true,
+        true => {
+            // There is nothing in it to look at.
+            warnings.push(format!(
+                "the last {} bytes of {name} are zeros, as an unfinished write or a damaged disk leaves them; messages \
+                 that stood there are lost",
+                rest.len()
+            ));
+            true
+        }
+        false => set_aside(files, name, end, rest, warnings),
+    };
+    let kept = if is_kept { end } else { bytes.len() };
     let mut file = files.append(name)?;
-    if !rest.is_empty() {
-        file.cut(end as u64)?;
+    if kept < bytes.len() {
+        file.cut(kept as u64)?;
     }
     file.sync()?;
-    files.sync_names()
+    files.sync_names()?;
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::super::disk::Disk;
+use super::super::record;
 use super::*;
 
 const TOPIC: &str = "sensors/7";
@@ -66,7 +67,7 @@ impl Model {
     }
 }
 
-/// Appends, syncs, confirmations, full disks, deaths and losses of power in a random order.
+/// Appends, syncs, confirmations, full disks, names that stay, deaths and losses of power in a random order.
 fn history(seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut disk = Disk::default();
@@ -91,11 +92,15 @@ fn history(seed: u64) {
             }
             70..85 => {
                 model.done = random.u64(model.done..=log.next());
-                // A full disk does not take it, so that more may come again.
-                let _ = log.set_done(model.done);
+                log.confirm(model.done);
+                if random.u8(0..4) > 0 {
+                    // A full disk does not take it, so that more may come again.
+                    let _ = log.set_done(model.done);
+                }
             }
             85..88 => disk.set_room(Some(random.usize(0..600))),
-            88..92 => disk.set_room(None),
+            88..91 => disk.set_room(None),
+            91 => disk.set_fixed(random.bool()),
             92..96 => {
                 disk = disk.after_death();
                 let next = log.next();
@@ -110,6 +115,7 @@ fn history(seed: u64) {
         }
     }
     disk.set_room(None);
+    disk.set_fixed(false);
     model.check(&open(&disk.after_death()).0, log.next(), seed);
 }
 
@@ -146,17 +152,8 @@ fn damage_is_set_aside_and_all_else_is_read() {
             bytes[at] ^= 1 << random.u8(0..8);
         });
         let mut warnings = Warnings::new();
-        let log = match Log::open(Arc::new(disk.clone()), TOPIC, SMALL) {
-            Ok((log, found)) => {
-                warnings.extend(found);
-                log
-            }
-            // The one bit that makes it a file of the next version.
-            Err(e) => {
-                assert!(e.to_string().contains("later release"), "{e}");
-                continue;
-            }
-        };
+        let (log, found) = open(&disk);
+        warnings.extend(found);
         let mut number = 0;
         let mut found = Vec::new();
         while let Some(loaded) = log.load(number, &mut warnings).expect("load") {
@@ -177,11 +174,86 @@ fn damage_is_set_aside_and_all_else_is_read() {
 fn a_segment_of_a_later_release_is_told_and_left_alone() {
     let (disk, _) = filled(5);
     let names = segments(&disk);
-    disk.damage(names.last().expect("a segment"), |bytes| bytes[7] = 9);
+    disk.damage(names.last().expect("a segment"), |bytes| {
+        let head = segment::head_of(9, TOPIC);
+        bytes[..head.len()].copy_from_slice(&head);
+    });
     let before = disk.names();
     let error = Log::open(Arc::new(disk.clone()), TOPIC, SMALL).err().expect("an error").to_string();
     assert!(error.contains("later release") && error.contains("version 9"), "{error}");
     assert_eq!(disk.names(), before);
+}
+
+#[test]
+fn a_damaged_version_is_no_later_release() {
+    let (disk, records) = filled(5);
+    disk.damage(segments(&disk).last().expect("a segment"), |bytes| bytes[7] = 9);
+    let (log, _) = open(&disk);
+    let mut warnings = Warnings::new();
+    let loaded = log.load(0, &mut warnings).expect("load").expect("a segment");
+    assert_eq!((loaded.contents.topic, loaded.contents.records), (None, records));
+    assert!(warnings[0].contains("are damaged"), "{warnings:?}");
+}
+
+#[test]
+fn zeros_where_messages_stood_are_told() {
+    let (disk, _) = filled(5);
+    let name = segments(&disk).pop().expect("a segment");
+    let mut length = 0;
+    disk.damage(&name, |bytes| {
+        length = bytes.len();
+        bytes.fill(0);
+    });
+    let (_, warnings) = open(&disk);
+    assert!(warnings[0].contains(&format!("the last {length} bytes of {name} are zeros")), "{warnings:?}");
+    assert_eq!(open(&disk).1, Warnings::new(), "once");
+}
+
+/// Small numbers look like lengths and numbers of messages, at each of them.
+#[test]
+fn what_looks_like_messages_behind_damage_is_not_read_again_and_again() {
+    let mut head = Vec::new();
+    Record { number: 5, time_us: 0, payload: vec![0; 50_000].into() }.encode(&mut head);
+    head.truncate(record::HEAD);
+    head[record::HEAD - 1] ^= 1;
+    let numbers: Vec<u8> = (0..20_000u64).flat_map(|number| (50_000 + number % 100).to_le_bytes()).collect();
+    for payload in [numbers, head.repeat(5000)] {
+        let mut bytes = segment::head(TOPIC);
+        Record { number: 0, time_us: 0, payload: payload.into() }.encode(&mut bytes);
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        let before = record::HASHED.get();
+        assert_eq!(segment::parse(&bytes.into(), 0).records, []);
+        let hashed = record::HASHED.get() - before;
+        assert!(hashed < 50 * last, "{hashed} bytes were read for {last}");
+    }
+}
+
+#[test]
+fn segments_that_are_gone_do_not_keep_the_others() {
+    let (disk, records) = filled(60);
+    let (mut log, _) = open(&disk);
+    let names = segments(&disk);
+    disk.remove(&names[0]).and_then(|()| disk.remove(&names[2])).expect("remove");
+    log.set_done(records.len() as u64).expect("done");
+    assert_eq!(segments(&disk), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_done_is_known_when_another_folder_has_taken_the_place() {
+    let (disk, records) = filled(60);
+    let (mut log, _) = open(&disk);
+    log.append(&[Record { number: 60, ..records[0].clone() }]).expect("append");
+    disk.replace_folder();
+    let rest: Vec<Record> = (61..70).map(|number| Record { number, ..records[0].clone() }).collect();
+    let error = log.append(&rest).expect_err("the file is gone");
+    assert!(error.to_string().contains("is gone"), "{error}");
+    log.append(&rest).and_then(|()| log.sync()).expect("append");
+    log.set_done(63).expect("done");
+    let (again, _) = open(&disk.after_death());
+    assert_eq!((again.done(), again.next()), (63, 70));
+    log.set_done(70).expect("done");
+    assert_eq!(open(&disk.after_death()).0.next(), 70, "numbers go on");
 }
 
 #[test]
@@ -292,6 +364,56 @@ fn the_segment_that_has_filled_the_disk_goes_when_all_is_done() {
     disk.set_room(None);
     log.append(&records[5..]).expect("append");
     assert_eq!(all(&open(&disk.after_death()).0, &mut Warnings::new()), records[5..]);
+}
+
+#[test]
+fn what_is_on_a_full_disk_can_be_sent() {
+    let (disk, records) = filled(60);
+    let name = segments(&disk).pop().expect("a segment");
+    // That can't be set aside.
+    disk.damage(&name, |bytes| bytes.extend_from_slice(b"damage"));
+    disk.set_room(Some(0));
+    let (mut log, warnings) = open(&disk);
+    assert!(warnings.iter().any(|text| text.contains("can't be set aside")), "{warnings:?}");
+    assert!(warnings.iter().any(|text| text.contains("can't be noted")), "{warnings:?}");
+    assert_eq!(all(&log, &mut Warnings::new()), records);
+    // It gets room as it is sent.
+    let _ = log.set_done(40);
+    log.set_done(40).expect("done");
+    let (mut log, _) = open(&disk.after_death());
+    assert_eq!(all(&log, &mut Warnings::new()), records[40..]);
+    log.append(&[Record { number: 60, ..records[0].clone() }]).expect("append");
+}
+
+/// The disk has no room for another journal, and a few bytes in the one that is there: they are enough to send at QoS 2.
+#[test]
+fn a_journal_that_is_there_goes_on_when_there_is_no_room_for_another_one() {
+    let (disk, records) = filled(5);
+    disk.set_room(Some(40));
+    let (mut log, warnings) = open(&disk);
+    assert_eq!(warnings, Warnings::new());
+    disk.set_room(Some(40));
+    log.reserve(100).expect("reserve");
+    let (log, _) = open(&disk.after_death());
+    assert_eq!((log.noted().reserved, all(&log, &mut Warnings::new())), (100, records));
+}
+
+#[test]
+fn a_segment_that_is_written_to_makes_room_when_all_in_it_is_done() {
+    let disk = Disk::default();
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
+    let record = |number| Record { number, time_us: 0, payload: Bytes::from_static(&[7; 100]) };
+    log.append(&(0..10).map(record).collect::<Vec<_>>()).expect("append");
+    disk.set_room(Some(20));
+    log.append(&[record(10)]).expect_err("the disk is full");
+    log.set_done(9).expect("done");
+    log.append(&[record(10)]).expect_err("one of them is needed");
+    // It can't be noted any more.
+    let _ = log.set_done(10);
+    log.append(&[record(10)]).and_then(|()| log.sync()).expect("append");
+    let (log, warnings) =
+        Log::open(Arc::new(disk.after_power_loss(&mut Rng::with_seed(6))), TOPIC, SEGMENT).expect("open");
+    assert_eq!((all(&log, &mut Warnings::new()), warnings), (vec![record(10)], Warnings::new()));
 }
 
 #[test]

@@ -47,7 +47,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings};
+use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings, warnings_of_directory};
 use crate::error::{Error, IoKind, Result};
 use crate::metrics::{Counters, now_us};
 use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSize, Way, closed_error};
@@ -96,7 +96,7 @@ impl Outbox {
 
     /// The same with files of one's own.
     fn start_in(
-        (files, holder): (Arc<dyn Files>, Holder),
+        (files, mut holder): (Arc<dyn Files>, Holder),
         of: &OutboxSettings,
         settings: &Settings,
         counters: Arc<Counters>,
@@ -112,6 +112,7 @@ impl Outbox {
             // QoS 1 ends no handshakes, so that a later process at QoS 2 can't go on with them.
             log.begin_session(None).map_err(|e| unopened(of, &e))?;
         }
+        let warnings = holder.warning.take().into_iter().chain(warnings_of_directory(&of.directory)).chain(warnings);
         let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
         let found = Found::of(&log, warnings.collect());
         let times = (settings.write_timeout, settings.close_timeout);

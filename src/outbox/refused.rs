@@ -37,7 +37,9 @@ impl Refused {
 
     /// Keeps a message, also for a loss of power. The name of its file.
     pub fn keep(&mut self, topic: &str, record: &Record) -> io::Result<String> {
-        if self.open.as_ref().is_none_or(|open| open.topic != topic) {
+        // In a file whose name is gone nobody would find it.
+        let is_there = |open: &Open| open.topic == topic && !matches!(open.file.is_there(), Ok(false));
+        if !self.open.as_ref().is_some_and(is_there) {
             self.open = Some(self.begin(topic, record.number)?);
         }
         let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
@@ -61,5 +63,23 @@ impl Refused {
         file.append(&head)?;
         self.files.sync_names()?;
         Ok(Open { name, topic: topic.to_owned(), file, length: head.len() as u64 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::Disk;
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_gone_is_begun_again() {
+        let disk = Disk::default();
+        let mut refused = Refused::new(Arc::new(disk.clone()));
+        let record = |number| Record { number, time_us: 0, payload: bytes::Bytes::new() };
+        let name = refused.keep("t", &record(1)).unwrap();
+        assert_eq!(refused.keep("t", &record(2)).unwrap(), name);
+        disk.replace_folder();
+        let name = refused.keep("t", &record(3)).unwrap();
+        assert_eq!(disk.names(), [name]);
     }
 }

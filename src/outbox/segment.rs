@@ -1,7 +1,7 @@
 //! A file of the log: a head, then records with growing numbers.
 //!
-//! The head: eight bytes that say what it is, the last of them the version; a checksum of all that follows (u32, CRC-32); bytes
-//! of the topic (u16); the topic. The name of the file is the least number that its first record can have, in twenty digits.
+//! The head: eight bytes that say what it is, the last of them the version; a checksum of all else in the head (u32, CRC-32); bytes
+//! of the topic (u16); the topic. Heads of later versions begin so, too. The name of the file is the least number that its first record can have, in twenty digits.
 
 use std::ops::Range;
 
@@ -40,18 +40,29 @@ pub(super) fn first(name: &str) -> Option<u64> {
 
 /// The head of a segment whose messages are for this topic. MQTT's topics have 65,535 bytes at most.
 pub(super) fn head(topic: &str) -> Vec<u8> {
+    head_of(VERSION, topic)
+}
+
+pub(super) fn head_of(version: u8, topic: &str) -> Vec<u8> {
+    let mut head = MAGIC.to_vec();
+    head.push(version);
     let mut rest = (topic.len() as u16).to_le_bytes().to_vec();
     rest.extend_from_slice(topic.as_bytes());
-    let mut head = MAGIC.to_vec();
-    head.push(VERSION);
-    head.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
+    head.extend_from_slice(&checksum(&head, &rest).to_le_bytes());
     head.extend_from_slice(&rest);
     head
 }
 
-/// The version of a segment of a later release.
+fn checksum(magic: &[u8], rest: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(magic);
+    hasher.update(rest);
+    hasher.finalize()
+}
+
+/// The version of a segment of a later release. A byte that is wrong by damage does not make it one.
 pub(super) fn later_version(bytes: &[u8]) -> Option<u8> {
-    bytes.strip_prefix(MAGIC)?.first().copied().filter(|version| *version > VERSION)
+    read_head(bytes).map(|(version, _)| version).filter(|version| *version > VERSION)
 }
 
 /// Reads a whole segment of this version. Damage loses only what is damaged.
@@ -76,15 +87,19 @@ pub(super) fn parse(bytes: &Bytes, first: u64) -> Contents {
 }
 
 fn topic(bytes: &[u8]) -> Option<String> {
-    let (head, rest) = bytes.split_at_checked(HEAD)?;
-    let (magic, mut fields) = head.split_at(MAGIC.len() + 1);
-    let expected = fields.get_u32_le();
-    let topic = rest.get(..usize::from(fields.get_u16_le()))?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&head[MAGIC.len() + 5..]);
-    hasher.update(topic);
-    let is_good = magic.starts_with(MAGIC) && magic.ends_with(&[VERSION]) && hasher.finalize() == expected;
-    String::from_utf8(topic.to_vec()).ok().filter(|_| is_good)
+    let (version, topic) = read_head(bytes)?;
+    String::from_utf8(topic.to_vec()).ok().filter(|_| version == VERSION)
+}
+
+/// Version and topic of an undamaged head.
+fn read_head(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (magic, rest) = bytes.split_at_checked(MAGIC.len() + 1)?;
+    let version = *magic.strip_prefix(MAGIC)?.first()?;
+    let (mut expected, rest) = rest.split_at_checked(4)?;
+    let (mut length, topic) = rest.split_at_checked(2)?;
+    let topic = topic.get(..usize::from(length.get_u16_le()))?;
+    let checked = &rest[..2 + topic.len()];
+    (checksum(magic, checked) == expected.get_u32_le()).then_some((version, topic))
 }
 
 /// The next record from here on, and where it begins.

@@ -16,6 +16,7 @@ use super::disk::Disk;
 use super::feeder;
 use super::handshakes::Releases;
 use super::hearers::Hearer;
+use super::holder::Holder;
 use super::keeper::Keeper;
 use super::log::Log;
 use super::shared::{Found, Shared};
@@ -144,7 +145,10 @@ impl World {
 
 /// The keeper, which is a thread elsewhere.
 async fn keep(shared: &Shared, log: Log, client: &dyn Releases, mut random: Rng) -> std::convert::Infallible {
-    let mut keeper = Keeper::new(shared, log, client);
+    // The lock is in a real folder.
+    let folder = tempfile::tempdir().expect("a folder");
+    let holder = Holder::take(folder.path()).expect("the lock");
+    let mut keeper = Keeper::new(shared, log, holder, client);
     loop {
         keeper.turn_at_once();
         sleep(Duration::from_micros(random.u64(0..20_000))).await;
