@@ -18,8 +18,9 @@ public final class Bridge {
 
     public static void main(String[] args) {
         ConnectionListener told = event -> System.out.println(event);
-        // The broker keeps the reader's session, and with it what comes while the bridge is not there. The writer has an
-        // outbox on disk, and sends first what an earlier bridge has left in it.
+        // The broker keeps the reader's session, and with it what comes while the bridge is not there. A message comes again
+        // unless the bridge says that it has it ('acknowledge: processed'). The writer has an outbox on disk, and sends first
+        // what an earlier bridge has left in it.
         try (MessageReader<String> reader = MessageReaderFactory.<String>builder().service("bridge-from")
                 .connectionListener(told).build().getReader();
                 MessageWriter<String> writer = MessageWriterFactory.<String>builder().service("bridge-to")
@@ -28,6 +29,7 @@ public final class Bridge {
             for (Message<String> message = reader.read(); message != null; message = reader.read()) {
                 // Returns when the message is on disk. It keeps the time at which it was written first.
                 writer.write(message.getValue(), message.getTimestampMicroseconds());
+                reader.acknowledge(message);
                 System.out.println(message.getValue() + " is kept");
             }
         }

@@ -9,7 +9,8 @@ use sinetstream::{ConnectionEvent, MessageReader, MessageWriter};
 
 fn main() -> sinetstream::Result<()> {
     let told = |event: &ConnectionEvent| println!("{event}");
-    // The broker keeps its session, and with it what comes while the bridge is not there.
+    // The broker keeps its session, and with it what comes while the bridge is not there. A message comes again unless the bridge
+    // says that it has it ('acknowledge: processed').
     let reader = MessageReader::<String>::builder().service("bridge-from").on_connection_event(told).open()?;
     // It has an outbox on disk, and sends first what an earlier bridge has left in it.
     let writer = MessageWriter::<str>::builder().service("bridge-to").on_connection_event(told).open()?;
@@ -17,6 +18,7 @@ fn main() -> sinetstream::Result<()> {
     while let Some(message) = reader.read()? {
         // Returns when the message is on disk. It keeps the time at which it was written first.
         writer.write_at(message.value(), message.timestamp_us())?;
+        message.acknowledge();
         println!("{} is kept", message.value());
     }
     Ok(())
