@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::config::{
     Algorithm, CompressionSettings, Consistency, CryptoSettings, Encryption, Keys, Map, MessageFormat, MessageSettings,
-    Mode, Prf, Version,
+    Mode, Padding, Prf, Version,
 };
 use crate::error::{Error, Result};
 use crate::message::{Decoder, Encoder};
@@ -40,7 +40,7 @@ impl Codec {
             budget: Duration::from_secs(1),
         };
         let crypto =
-            CryptoSettings { mode: Mode::Gcm, padding: false, key_length: 32, salt_bytes: 8, bind_topic: false, keys };
+            CryptoSettings { mode: Mode::Gcm, padding: Padding::None, key_length: 32, salt_bytes: 8, bind_topic: false, keys };
         let settings = MessageSettings {
             format: MessageFormat::V3,
             user_data_only: false,
