@@ -39,8 +39,14 @@ impl Codec {
             iterations: 10_000,
             budget: Duration::from_secs(1),
         };
-        let crypto =
-            CryptoSettings { mode: Mode::Gcm, padding: Padding::None, key_length: 32, salt_bytes: 8, bind_topic: false, keys };
+        let crypto = CryptoSettings {
+            mode: Mode::Gcm,
+            padding: Padding::None,
+            key_length: 32,
+            salt_bytes: 8,
+            bind_topic: false,
+            keys,
+        };
         let settings = MessageSettings {
             format: MessageFormat::V3,
             user_data_only: false,

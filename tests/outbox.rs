@@ -666,14 +666,44 @@ fn messages_wait_while_the_broker_refuses_them_for_what_may_pass() {
         .consistency(Consistency::AtLeastOnce)
         .open()
         .expect("reader");
-    let writer = open().open().expect("writer");
+    let (listener, events) = listen();
+    let writer = open().on_connection_event(listener).open().expect("writer");
+    events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. }));
     writer.write("3").expect("write");
     broker.write("acl", "user user02\ntopic readwrite acl/#\nuser user03\ntopic readwrite acl/#\n");
     broker.reload();
     writer.flush().expect("flush");
-    let mut found = common::next_values(&reader, 3);
-    found.sort_unstable();
-    assert_eq!(found, ["1", "2", "3"]);
+    assert_eq!(common::next_values(&reader, 3), ["1", "2", "3"]);
+    writer.close().expect("close");
+}
+
+#[test]
+fn messages_that_are_held_back_grow_old_and_make_room_as_others_do() {
+    let broker = Broker::start();
+    let open = |folder: &tempfile::TempDir, more: &[(&str, Value)]| {
+        common::writer::<str>(&broker.acl_address(), "acl/t")
+            .parameter("username_pw", login("user02", "user02-pass"))
+            .parameter("protocol", "MQTTv5")
+            .parameter("write_timeout_ms", 60_000)
+            .consistency(Consistency::AtLeastOnce)
+            .client_id("sensor")
+            .parameter("outbox", outbox(folder.path(), "disk", more))
+            .open()
+            .expect("writer")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let writer = open(&folder, &[("max_age", Value::from(0.3))]);
+    (0..5).for_each(|_| writer.write("old").expect("write"));
+    eventually("they are dropped", || writer.connection_info().outbox_dropped == 5);
+    eventually("none is left", || writer.connection_info().outbox_messages == 0);
+    writer.close().expect("close");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let writer = open(&folder, &[("max_bytes", Value::from(65_536)), ("overflow", "drop_oldest".into())]);
+    let value = "x".repeat(1000);
+    (0..300).for_each(|_| writer.write(&value).expect("write"));
+    let info = writer.connection_info();
+    assert!(info.outbox_dropped > 200 && info.outbox_messages < 70, "{info:?}");
     writer.close().expect("close");
 }
 

@@ -193,12 +193,12 @@ impl Client {
     /// The application has taken this message: it is acknowledged, together with others if more are to be taken. (One of
     /// QoS 0 was taken when it was received.)
     pub fn taken(&self, number: u64) {
-        self.shared.acknowledge(self.shared.inbox.taken(number));
+        self.shared.acknowledge(|inbox| inbox.taken(number));
     }
 
     /// The same for this message and all before it.
     pub fn taken_up_to(&self, number: u64) {
-        self.shared.acknowledge(self.shared.inbox.taken_up_to(number));
+        self.shared.acknowledge(|inbox| inbox.taken_up_to(number));
     }
 
     /// The application has let go of this message without taking it: the broker will send it again.

@@ -206,6 +206,8 @@ impl<'a> Driver<'a> {
     async fn renew_login(&mut self) -> Result<()> {
         let Some(source) = self.plan.login_source.clone() else { return Ok(()) };
         let (version, most) = (self.plan.connect.version, self.plan.connection_timeout);
+        // What an earlier attempt did not wait for is not of now any more.
+        self.login_asked.take_if(|asked| asked.is_finished());
         let asked = || tokio::task::spawn_blocking(move || source.ask(version));
         let answer = timeout(most, self.login_asked.get_or_insert_with(asked)).await;
         if answer.is_ok() {

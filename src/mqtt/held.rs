@@ -25,7 +25,7 @@ impl Held {
         if !self.acknowledged.swap(true, Ordering::AcqRel)
             && let Some(shared) = self.shared.upgrade()
         {
-            shared.acknowledge(shared.inbox.taken(self.number));
+            shared.acknowledge(|inbox| inbox.taken(self.number));
         }
     }
 }

@@ -106,10 +106,16 @@ impl Shared {
         popped.delivery
     }
 
-    /// The application has taken messages.
-    pub fn acknowledge(&self, Taken { receipts, resume, all }: Taken) {
-        if !receipts.is_empty() {
-            self.with(|session| receipts.into_iter().for_each(|receipt| session.acknowledge(receipt)));
+    /// The application has taken messages, which the inbox is told. Both happen under the session's lock, so that acknowledgements
+    /// of several threads leave in the order of the messages.
+    pub fn acknowledge(&self, taken: impl FnOnce(&Inbox) -> Taken) {
+        let (any, all, resume) = self.with(|session| {
+            let Taken { receipts, resume, all } = taken(&self.inbox);
+            let any = !receipts.is_empty();
+            receipts.into_iter().for_each(|receipt| session.acknowledge(receipt));
+            (any, all, resume)
+        });
+        if any {
             // A program may end after its last message.
             if all { self.send_now() } else { self.send_soon() }
         }
@@ -133,7 +139,7 @@ impl Shared {
         match event {
             Event::Delivery(publish, receipt) => self.inbox.push([(publish, receipt)]),
             Event::Again(publish, receipt) => self.inbox.again(publish, receipt),
-            Event::Void(receipt) => self.acknowledge(self.inbox.voided(receipt)),
+            Event::Void(receipt) => self.acknowledge(|inbox| inbox.voided(receipt)),
             Event::SessionLost => self.inbox.session_lost(),
             Event::Pong(waiter) => drop(waiter.send(())),
             Event::NoPong(waiter) => drop(waiter),

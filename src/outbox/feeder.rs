@@ -19,7 +19,7 @@ use super::log::{self, Loaded, Place};
 use super::refused::Refused;
 use super::shared::{Life, Message, Shared, State};
 use crate::config::{AcceptedBy, Overflow};
-use crate::error::{Delivery, Error, IoKind};
+use crate::error::{Delivery, Error, IoKind, Result};
 use crate::metrics::now_us;
 use crate::mqtt::{Client, Earlier, PendingWrite, ValueSize, Way, closed_error};
 use crate::wait::after;
@@ -74,6 +74,31 @@ struct Sent {
     topic: ByteString,
     /// It has failed, which was told; at QoS 2 its handshake has still to come to its end.
     is_settled: bool,
+    /// How the write has ended, before that is dealt with in the order of messages.
+    end: Option<Result<()>>,
+    /// The write has ended, and was asked how.
+    is_spent: bool,
+}
+
+impl Sent {
+    /// After a refusal, which has ended whatever there was with the broker.
+    fn publish_again(&mut self, client: &Client, left: Duration) {
+        let record = &self.message.record;
+        let wire = (self.topic.clone(), record.payload.clone());
+        let (id, size) = (identifier(record.number), self.message.size);
+        self.write = client.publish_left(wire, id, Earlier::Nothing, size, after(left));
+        self.is_spent = false;
+    }
+}
+
+/// The broker refuses what it may take later.
+struct Hold {
+    /// The next attempt, with the first message of the window.
+    until: Instant,
+    /// How often it was refused.
+    times: u32,
+    /// That attempt is under way.
+    is_probing: bool,
 }
 
 struct Feeder<'a> {
@@ -108,12 +133,20 @@ struct Feeder<'a> {
     aside: Gathered,
     /// Of the last one: its file, and why.
     last_aside: Option<(String, Error)>,
-    /// How often the broker has refused the first message of the window, and which that was.
-    refusals: (u64, u32),
+    hold: Option<Hold>,
     is_unkept: bool,
     is_unreadable: bool,
     /// At QoS 2 messages below this number may be sent, as far as that is known here.
     reserved: u64,
+}
+
+/// What is stored and was not fed.
+enum Ready {
+    /// Some of it was in memory, and is taken.
+    Messages,
+    /// There is none.
+    Nothing,
+    OnDisk,
 }
 
 /// Why a turn of the feeder ends.
@@ -122,7 +155,7 @@ enum Turn {
     Load,
     /// The first message of the window has failed.
     Failed,
-    /// What has gathered may be told, now or at another time than before.
+    /// What has gathered may be told, or a hold is over, now or at another time than before.
     Tell,
     Over,
 }
@@ -153,7 +186,7 @@ impl<'a> Feeder<'a> {
             displaced: Gathered::default(),
             aside: Gathered::default(),
             last_aside: None,
-            refusals: (0, 0),
+            hold: None,
             is_unkept: false,
             is_unreadable: false,
             reserved: 0,
@@ -195,8 +228,12 @@ impl<'a> Feeder<'a> {
         if !self.make_room(context) {
             return Poll::Ready(Turn::Load);
         }
+        self.probe();
         let mut published = 0;
         let is_waiting = loop {
+            if self.hold.is_some() {
+                break true;
+            }
             if let Some(joining) = &mut self.joining {
                 match joining.write.poll_accepted(Way::Gathered, context) {
                     Poll::Pending => break true,
@@ -221,8 +258,12 @@ impl<'a> Feeder<'a> {
             if self.window.len() >= WINDOW || self.window_bytes >= self.window_limit {
                 break true;
             }
-            if self.loaded.is_empty() && !self.take_ready() {
-                break self.fed >= self.shared.with(|state| state.stored);
+            if self.loaded.is_empty() {
+                match self.take_ready() {
+                    Ready::Messages => {}
+                    Ready::Nothing => break true,
+                    Ready::OnDisk => break false,
+                }
             }
             if self.is_held_back() {
                 break true;
@@ -250,16 +291,27 @@ impl<'a> Feeder<'a> {
     /// Takes from the window what is confirmed; true: the first one has failed.
     fn confirm(&mut self, context: &mut Context<'_>) -> bool {
         while self.failure.is_none()
+            && self.hold.as_ref().is_none_or(|hold| hold.is_probing)
             && let Some(first) = self.window.front_mut()
         {
-            let end = match first.is_settled {
-                true => first.write.poll_gone(context).map(Ok),
-                false => Pin::new(&mut first.write).poll(context),
+            let is_settled = first.is_settled;
+            let end = match first.end.take() {
+                _ if is_settled => first.write.poll_gone(context).map(Ok),
+                Some(end) => Poll::Ready(end),
+                None => Pin::new(&mut first.write).poll(context),
             };
             match end {
                 Poll::Pending => break,
-                Poll::Ready(Ok(())) => self.leave_window(),
-                Poll::Ready(Err(error)) => self.failure = Some(error),
+                Poll::Ready(Ok(())) => {
+                    self.leave_window();
+                    if self.hold.is_some() && !is_settled {
+                        self.resume(context);
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    first.is_spent = true;
+                    self.failure = Some(error);
+                }
             }
         }
         self.failure.is_some()
@@ -273,10 +325,10 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// Takes some of what is stored and in memory; false: there is nothing.
-    fn take_ready(&mut self) -> bool {
+    /// Takes some of what is stored and in memory.
+    fn take_ready(&mut self) -> Ready {
         let mut fed = self.fed;
-        let taken: VecDeque<Message> = self.shared.with(|state| {
+        let (taken, is_all_ready): (VecDeque<Message>, bool) = self.shared.with(|state| {
             let count = state.ready.len().min(PIECE);
             let taken: VecDeque<Message> = state.ready.drain(..count).collect();
             state.ready_bytes -= taken.iter().map(Message::bytes).sum::<u64>();
@@ -286,12 +338,16 @@ impl<'a> Feeder<'a> {
                     fed = state.stored;
                 }
             }
-            taken
+            (taken, state.is_all_ready)
         });
         self.fed = fed;
         self.loaded = taken;
         self.loaded_topic = self.topic.clone();
-        !self.loaded.is_empty()
+        match (self.loaded.is_empty(), is_all_ready) {
+            (false, _) => Ready::Messages,
+            (true, true) => Ready::Nothing,
+            (true, false) => Ready::OnDisk,
+        }
     }
 
     /// At QoS 2: whether the next message has to wait until more numbers are reserved.
@@ -319,15 +375,7 @@ impl<'a> Feeder<'a> {
     }
 
     fn publish(&mut self, message: Message) {
-        let age = message.accepted.map_or_else(
-            || {
-                Duration::from_micros(
-                    u64::try_from(now_us().saturating_sub(message.record.time_us)).unwrap_or_default(),
-                )
-            },
-            |accepted| accepted.elapsed(),
-        );
-        let left = self.shared.max_age.map_or(Some(Duration::MAX), |most| most.checked_sub(age));
+        let left = self.left(&message);
         let earlier = self.earlier(message.record.number);
         let left = match earlier {
             // The broker has it.
@@ -346,7 +394,21 @@ impl<'a> Feeder<'a> {
         let wire = (topic.clone(), message.record.payload.clone());
         let write =
             self.client.publish_left(wire, identifier(message.record.number), earlier, message.size, after(left));
-        self.joining = Some(Sent { write, message, topic, is_settled: false });
+        self.joining = Some(Sent { write, message, topic, is_settled: false, end: None, is_spent: false });
+    }
+
+    /// How much longer a message may wait; `None`: it is too old.
+    fn left(&self, message: &Message) -> Option<Duration> {
+        let Some(most) = self.shared.max_age else { return Some(Duration::MAX) };
+        let age = message.accepted.map_or_else(
+            || {
+                Duration::from_micros(
+                    u64::try_from(now_us().saturating_sub(message.record.time_us)).unwrap_or_default(),
+                )
+            },
+            |accepted| accepted.elapsed(),
+        );
+        most.checked_sub(age).filter(|left| !left.is_zero())
     }
 
     /// A message has become too old.
@@ -369,12 +431,13 @@ impl<'a> Feeder<'a> {
                 context.waker().wake_by_ref();
                 break;
             }
-            if self.loaded.is_empty() && !self.take_ready() {
-                if self.fed < self.shared.with(|state| state.stored) {
-                    return false;
+            if self.loaded.is_empty() {
+                match self.take_ready() {
+                    Ready::Messages => {}
+                    // All others are with the client; or not on the disk yet, which is told when they are.
+                    Ready::Nothing => break,
+                    Ready::OnDisk => return false,
                 }
-                // All others are with the client; or not on the disk yet, which is told when they are.
-                break;
             }
             if self.shared.is_exact
                 && self.loaded.front().is_some_and(|oldest| self.earlier(oldest.record.number) != Earlier::Nothing)
@@ -425,7 +488,8 @@ impl<'a> Feeder<'a> {
 
     /// When something is to be told.
     fn due(&self) -> Option<Instant> {
-        [&self.expired, &self.displaced, &self.aside].into_iter().filter_map(Gathered::due).min()
+        let held = self.hold.as_ref().filter(|hold| !hold.is_probing).map(|hold| hold.until);
+        [&self.expired, &self.displaced, &self.aside].into_iter().filter_map(Gathered::due).chain(held).min()
     }
 
     fn max_age(&self) -> Duration {
@@ -468,7 +532,13 @@ impl<'a> Feeder<'a> {
             let loaded = log::load(&*files, &places, number, &mut warnings);
             (loaded, warnings)
         });
-        let (loaded, warnings) = read.await.unwrap_or_else(|e| (Err(io::Error::other(e)), Vec::new()));
+        let read = tokio::select! {
+            biased;
+            read = read => read,
+            // A disk may hang.
+            () = self.shared.fed_until(State::is_closed_by_now) => return,
+        };
+        let (loaded, warnings) = read.unwrap_or_else(|e| (Err(io::Error::other(e)), Vec::new()));
         for text in warnings {
             self.warn(&text);
         }
@@ -524,10 +594,9 @@ impl<'a> Feeder<'a> {
         let number = message.record.number;
         if !self.shared.is_awaited(number) {
             // Nobody hears of it, so it is not thrown away.
-            let times = if self.refusals.0 == number { self.refusals.1 } else { 0 };
-            self.refusals = (number, times + 1);
-            if may_pass(&error, times) {
-                return self.hold(&error, times).await;
+            if may_pass(&error, self.hold.as_ref().map_or(0, |hold| hold.times)) {
+                self.hold(&error, &message);
+                return true;
             }
             let name = loop {
                 let refused = &mut self.refused;
@@ -555,22 +624,63 @@ impl<'a> Feeder<'a> {
         true
     }
 
-    /// The broker may take the first message of the window later: it is sent again after a while.
-    async fn hold(&mut self, error: &Error, times: u32) -> bool {
+    /// The broker may take the first message of the window later. Until then nothing new is published.
+    fn hold(&mut self, error: &Error, message: &Message) {
+        let times = self.hold.as_ref().map_or(0, |hold| hold.times);
         if times == 0 {
-            self.warn(&format!("the broker refuses a message, which is tried again, and all others wait: {error}"));
+            self.warn(&format!("the broker refuses messages, which wait and are tried again: {error}"));
         }
-        if !pause(self.shared, AGAIN.saturating_mul(1 << times.min(6)).min(LONGEST_HOLD)).await {
-            return false;
-        }
-        if let Some(first) = self.window.front_mut() {
-            let (record, size) = (&first.message.record, first.message.size);
-            let wire = (first.topic.clone(), record.payload.clone());
-            first.write =
-                self.client.publish_left(wire, identifier(record.number), Earlier::Nothing, size, after(Duration::MAX));
-        }
+        let pause = AGAIN.saturating_mul(1 << times.min(6)).min(LONGEST_HOLD);
+        let pause = self.left(message).map_or(Duration::ZERO, |left| pause.min(left));
+        self.hold = Some(Hold { until: Instant::now() + pause, times: times + 1, is_probing: false });
         self.failure = None;
-        true
+    }
+
+    /// The time of a hold may be up: its first message is sent again, alone.
+    fn probe(&mut self) {
+        let Some(first) = self.window.front().map(|first| first.message.clone()) else {
+            self.hold = None;
+            return;
+        };
+        if !self.hold.as_ref().is_some_and(|hold| !hold.is_probing && hold.until <= Instant::now()) {
+            return;
+        }
+        match self.left(&first) {
+            None => {
+                self.expire(&first);
+                self.settled();
+            }
+            Some(left) => {
+                if let Some(first) = self.window.front_mut().filter(|first| first.is_spent) {
+                    first.publish_again(self.client, left);
+                }
+            }
+        }
+        self.hold.iter_mut().for_each(|hold| hold.is_probing = true);
+    }
+
+    /// The broker takes messages again: those behind the first one follow it in their order.
+    fn resume(&mut self, context: &mut Context<'_>) {
+        self.hold = None;
+        for index in 0..self.window.len() {
+            let left = self.left(&self.window[index].message);
+            let sent = &mut self.window[index];
+            if sent.is_settled || sent.end.is_some() {
+                continue;
+            }
+            match Pin::new(&mut sent.write).poll(context) {
+                Poll::Ready(Err(error))
+                    if may_pass(&error, 0) && !self.shared.is_awaited(sent.message.record.number) =>
+                {
+                    match left {
+                        Some(left) => sent.publish_again(self.client, left),
+                        None => sent.end = Some(Err(too_old())),
+                    }
+                }
+                Poll::Ready(end) => sent.end = Some(end),
+                Poll::Pending => {}
+            }
+        }
     }
 
     /// What the first message of the window has failed for was told. At QoS 2 the broker may still hold its identifier; that must
@@ -629,6 +739,11 @@ async fn pause(shared: &Shared, time: Duration) -> bool {
 /// Waits for the disk, but no longer than until then.
 async fn await_keeper(shared: &Shared, most: Instant, wanted: fn(&State) -> bool) {
     let _ = timeout_at(most, shared.fed_until(wanted)).await;
+}
+
+/// The end of a message that has waited for too long.
+fn too_old() -> Error {
+    Error::TimedOut { message: "it is too old".into(), cause: None, delivery: Delivery::NotSent }
 }
 
 /// Whether the broker may take a message later that it has refused so often: not for what the message is (MQTT 5, section 2.4).

@@ -654,7 +654,14 @@ impl State {
 
     /// Messages that are not done.
     pub fn left(&self) -> u64 {
-        self.next - self.done - self.skipped.end.saturating_sub(self.skipped.start.max(self.done))
+        let gone = |from: u64, to: u64| to.saturating_sub(from.max(self.done));
+        let gone = gone(self.skipped.start, self.skipped.end) + gone(self.displaced.0, self.displaced.1);
+        (self.next - self.done).saturating_sub(gone)
+    }
+
+    /// Nothing more is to be done for the broker: the outbox is closed, and the time for that is up.
+    pub fn is_closed_by_now(&self) -> bool {
+        self.closing.is_some_and(|closing| closing.dropped || closing.deadline <= Instant::now())
     }
 
     pub fn wake_feeder(&mut self) {

@@ -84,9 +84,7 @@ fn settings(options: &Drain) -> Result<Settings> {
     if let Some(outbox) = &mut settings.outbox {
         outbox.directory = directory;
     }
-    if options.wait {
-        settings.retry_first = FOR_EVER;
-        settings.automatic_reconnect = true;
-    }
+    settings.retry_first = if options.wait { FOR_EVER } else { Duration::ZERO };
+    settings.automatic_reconnect = options.wait;
     Ok(settings)
 }

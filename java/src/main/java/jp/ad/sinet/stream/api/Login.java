@@ -24,7 +24,7 @@ public final class Login {
      * @return the login
      */
     public static Login of(String username, String password) {
-        return of(username, password.getBytes(StandardCharsets.UTF_8));
+        return of(username, Objects.requireNonNull(password, "password").getBytes(StandardCharsets.UTF_8));
     }
 
     /**
@@ -35,7 +35,8 @@ public final class Login {
      * @return the login
      */
     public static Login of(String username, byte[] password) {
-        return new Login(Objects.requireNonNull(username, "username"), password.clone());
+        return new Login(Objects.requireNonNull(username, "username"),
+                Objects.requireNonNull(password, "password").clone());
     }
 
     /**
