@@ -42,7 +42,7 @@ class GivenLoginTest {
     void eachConnectionHasALoginOfNow() throws Exception {
         AtomicReference<String> password = new AtomicReference<>(Broker.password(USER));
         AtomicInteger asked = new AtomicInteger();
-        try (Proxy proxy = new Proxy(port(BROKER.login()))) {
+        try (Proxy proxy = new Proxy(BROKER.loginPort())) {
             MessageWriterFactoryBuilder<String> builder = writer(proxy.address(), () -> {
                 asked.incrementAndGet();
                 return Login.of(USER, password.get());
@@ -129,9 +129,5 @@ class GivenLoginTest {
                 .parameter("connect", Map.of("connection_timeout", 0.2)).build().getWriter()).getMessage();
         assertTrue(message.contains("no login within 200 ms"), message);
         released.countDown();
-    }
-
-    private static int port(String address) {
-        return Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
     }
 }

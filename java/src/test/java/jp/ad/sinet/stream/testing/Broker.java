@@ -84,6 +84,10 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return ports.get(Listener.OPEN);
     }
 
+    public int loginPort() {
+        return ports.get(Listener.LOGIN);
+    }
+
     public String login() {
         return address(Listener.LOGIN);
     }

@@ -43,7 +43,7 @@ final class Acknowledgements {
         if (when == Acknowledge.TAKEN) {
             takenUpTo(seq);
         } else {
-            processed(seq);
+            settle(seq, true);
         }
     }
 
@@ -51,10 +51,8 @@ final class Acknowledgements {
     void calledBack(long seq, boolean processed) {
         if (when == Acknowledge.TAKEN) {
             takenUpTo(seq);
-        } else if (!processed) {
-            failed(seq);
-        } else if (when == Acknowledge.PROCESSED) {
-            processed(seq);
+        } else if (!processed || when == Acknowledge.PROCESSED) {
+            settle(seq, processed);
         }
     }
 
@@ -67,7 +65,7 @@ final class Acknowledgements {
     void acknowledge(Message<?> message) {
         Object receipt = message.getReceipt();
         if (receipt instanceof Receipt && ((Receipt) receipt).owner == this) {
-            processed(((Receipt) receipt).seq);
+            settle(((Receipt) receipt).seq, true);
         } else if (receipt != null || when != Acknowledge.TAKEN) {
             throw new IllegalArgumentException("the message on topic '" + message.getTopic() + "' is not one of this reader's");
         }
@@ -81,23 +79,16 @@ final class Acknowledgements {
         }
     }
 
-    private void processed(long seq) {
+    private void settle(long seq, boolean processed) {
         if (seq == NONE) {
             return;
         }
         try {
-            Native.acknowledge(handle, seq);
-        } catch (SinetStreamException e) {
-            // closed meanwhile: the message comes again
-        }
-    }
-
-    private void failed(long seq) {
-        if (seq == NONE) {
-            return;
-        }
-        try {
-            Native.failed(handle, seq);
+            if (processed) {
+                Native.acknowledge(handle, seq);
+            } else {
+                Native.failed(handle, seq);
+            }
         } catch (SinetStreamException e) {
             // closed meanwhile: the message comes again
         }

@@ -1,7 +1,5 @@
 package jp.ad.sinet.stream.engine.client;
 
-import java.lang.ref.Reference;
-import java.util.List;
 import java.util.function.Consumer;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
@@ -17,16 +15,14 @@ import jp.ad.sinet.stream.engine.boundary.Packed;
  *
  * @param <T> the type of the values
  */
-public final class NativeAsyncMessageReader<T> extends EngineClient implements AsyncMessageReader<T> {
+public final class NativeAsyncMessageReader<T> extends EngineReader<T> implements AsyncMessageReader<T> {
     private final Deserializer<T> deserializer;
     private final MessageCallbacks<T> callbacks;
-    private final Acknowledgements acknowledgements;
 
     private NativeAsyncMessageReader(Opened<Deserializer<T>> opened, MessageCallbacks<T> callbacks) {
         super(opened);
         this.deserializer = opened.codec;
         this.callbacks = callbacks;
-        this.acknowledgements = new Acknowledgements(handle, description);
         callbacks.begin(new Received<>(handle, new Deserializing<>(deserializer, handle), acknowledgements), opened.pump, stay);
     }
 
@@ -42,16 +38,6 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
         MessageCallbacks<T> callbacks = new MessageCallbacks<>();
         return open(configured, deserializer, callbacks, (Opened<Deserializer<T>> opened) ->
                 new NativeAsyncMessageReader<>(opened, callbacks));
-    }
-
-    @Override
-    public String getTopic() {
-        return String.join(",", description.topics);
-    }
-
-    @Override
-    public List<String> getTopics() {
-        return description.topics;
     }
 
     @Override
@@ -72,15 +58,6 @@ public final class NativeAsyncMessageReader<T> extends EngineClient implements A
     @Override
     public void clearOnMessageCallback() {
         callbacks.clear();
-    }
-
-    @Override
-    public void acknowledge(Message<T> message) {
-        try {
-            acknowledgements.acknowledge(message);
-        } finally {
-            Reference.reachabilityFence(this);
-        }
     }
 
     @Override

@@ -28,11 +28,10 @@ import jp.ad.sinet.stream.engine.boundary.Packed;
  *
  * @param <T> the type of the values
  */
-public final class NativeMessageReader<T> extends EngineClient implements MessageReader<T> {
+public final class NativeMessageReader<T> extends EngineReader<T> implements MessageReader<T> {
     private static final String WAITING = "waiting for a message";
 
     private final Deserializing<T> deserializing;
-    private final Acknowledgements acknowledgements;
     private final long timeoutNanos;
     private final Queue<Injected> injected = new ConcurrentLinkedQueue<>();
     /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
@@ -47,7 +46,6 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         super(opened);
         this.receiveTimeout = given != null ? given : description.receiveTimeout;
         this.deserializing = new Deserializing<>(opened.codec, handle);
-        this.acknowledgements = new Acknowledgements(handle, description);
         this.timeoutNanos = TimeUnit.NANOSECONDS.convert(description.receiveTimeout);
     }
 
@@ -63,16 +61,6 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         Duration given = configured.options.receiveTimeout();
         return open(configured, deserializer, new ClientSink() { }, (Opened<Deserializer<T>> opened) ->
                 new NativeMessageReader<>(opened, given));
-    }
-
-    @Override
-    public String getTopic() {
-        return String.join(",", description.topics);
-    }
-
-    @Override
-    public List<String> getTopics() {
-        return description.topics;
     }
 
     @Override
@@ -218,15 +206,6 @@ public final class NativeMessageReader<T> extends EngineClient implements Messag
         }
         acknowledgements.handedOver(seq);
         return message;
-    }
-
-    @Override
-    public void acknowledge(Message<T> message) {
-        try {
-            acknowledgements.acknowledge(message);
-        } finally {
-            Reference.reachabilityFence(this);
-        }
     }
 
     private Message<T> decode(Injected message) {

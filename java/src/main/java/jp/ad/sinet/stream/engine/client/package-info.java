@@ -8,8 +8,8 @@
  * callbacks run.
  *
  * <ul>
- * <li>The clients: {@link Client}, {@link EngineClient}, {@link NativeMessageWriter}, {@link NativeMessageReader},
- *     {@link NativeAsyncMessageWriter}, {@link NativeAsyncMessageReader}.
+ * <li>The clients: {@link Client}, {@link EngineClient}, {@link NativeMessageWriter},
+ *     {@link NativeAsyncMessageWriter}, {@link EngineReader}, {@link NativeMessageReader}, {@link NativeAsyncMessageReader}.
  * <li>Their values: {@link Codecs} chooses, {@link Serializing} and {@link Deserializing} use what was chosen, and {@link ValueClass} sees whether
  *     it is for the program's values.
  * <li>When messages are acknowledged: {@link Acknowledgements}.
