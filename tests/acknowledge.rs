@@ -4,13 +4,14 @@ mod common;
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::broker::Broker;
 use common::events::listen;
+use common::process::own_test;
 use common::proxy::Proxy;
 use common::{PATIENCE, block_on, eventually, next, within};
 use sinetstream::{
@@ -105,8 +106,7 @@ struct Worker {
 
 impl Worker {
     fn start(broker: &Broker, topic: &str, id: &str, qos: Consistency) -> Worker {
-        let mut process = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "child", "--nocapture"])
+        let mut process = own_test("child")
             .env("ACKNOWLEDGE_CHILD", broker.plain_address())
             .env("ACKNOWLEDGE_TOPIC", topic)
             .env("ACKNOWLEDGE_ID", id)

@@ -3,11 +3,12 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::broker::Broker;
 use common::eventually;
+use common::process::own_test;
 use sinetstream::Consistency;
 
 /// Not a test by itself: the process that is killed. It prints the number of every confirmed message.
@@ -28,8 +29,7 @@ fn what_was_confirmed_survives_the_writers_process() {
         .consistency(Consistency::AtLeastOnce)
         .open()
         .expect("reader");
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "child", "--nocapture"])
+    let mut child = own_test("child")
         .env("KILLED_CHILD", broker.plain_address())
         .stdout(Stdio::piped())
         .spawn()

@@ -268,8 +268,7 @@ fn given(
 #[test]
 fn a_program_gives_a_login_of_now_for_each_connection() {
     let broker = Broker::start();
-    let proxy =
-        Proxy::start(broker.login_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port"));
+    let proxy = Proxy::start(broker.login);
     let password = Arc::new(Mutex::new("user01-pass".to_owned()));
     let (asked, given_now) = (Arc::new(AtomicUsize::new(0)), password.clone());
     let count = asked.clone();

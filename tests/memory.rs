@@ -15,6 +15,7 @@ use std::process::Command;
 
 use common::broker::Broker;
 use common::certificates::{self, authority};
+use common::process::own_test;
 use common::{PATIENCE, data, holds_within, writer};
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::traits::PrivateKeyParts;
@@ -80,8 +81,8 @@ impl Folder {
     /// and when it is gone.
     #[track_caller]
     fn look(&self, scenario: &str) -> Vec<(String, usize, usize)> {
-        let child = Command::new(std::env::current_exe().expect("a program"))
-            .args(["--exact", "the_process_that_looks", "--nocapture", "--test-threads=1"])
+        let child = own_test("the_process_that_looks")
+            .arg("--test-threads=1")
             .env(FOLDER, self.0.path())
             .env("SINETSTREAM_TEST_SCENARIO", scenario)
             .env("HOME", self.0.path())

@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use common::broker::Broker;
 use common::certificates;
 use common::events::listen;
+use common::process::own_test;
 use common::proxy::Proxy;
 use common::{PATIENCE, block_on, eventually, login, next, quickly, told, within};
 use sinetstream::config::Value;
@@ -39,14 +40,15 @@ fn reader(broker: &Broker) -> MessageReader<String> {
     common::reader(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce).open().expect("reader")
 }
 
-fn port(broker: &Broker) -> u16 {
-    broker.plain_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+/// From now on the writer has no connection.
+fn cut_off(proxy: &Proxy, is_connected: impl Fn() -> bool) {
+    proxy.close();
+    eventually("the loss is noticed", || !is_connected());
 }
 
 /// This program again, as a process of its own that runs one of its tests.
 fn child(test: &str, variables: &[(&str, &str)]) -> (Child, BufReader<ChildStdout>) {
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", test, "--nocapture"])
+    let mut child = own_test(test)
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -84,7 +86,7 @@ fn killed_child() {
 #[test]
 fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = reader(&broker);
     let mut accepted = Vec::new();
@@ -169,7 +171,7 @@ fn place(value: &str) -> (u32, u64) {
 fn what_was_accepted_at_qos_2_arrives_once_whenever_the_process_dies() {
     let kills: u32 = std::env::var("OUTBOX_KILLS").map_or(40, |kills| kills.parse().expect("a number"));
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = common::reader::<String>(&broker.plain_address(), TOPIC).consistency(Consistency::ExactlyOnce);
     let reader = reader.open().expect("reader");
@@ -309,8 +311,7 @@ fn a_writer_for_the_disk_opens_without_a_broker() {
 fn a_login_that_is_refused_later_ends_a_writer_that_opened_without_a_broker() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let port = broker.login_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let proxy = Proxy::start(port);
+    let proxy = Proxy::start(broker.login);
     let open = |password: &str| {
         let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[]));
         builder.parameter("username_pw", login("user01", password)).open()
@@ -333,13 +334,12 @@ fn a_login_that_is_refused_later_ends_a_writer_that_opened_without_a_broker() {
 #[test]
 fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = reader(&broker);
     let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[]));
     let writer = builder.parameter("close_timeout_ms", 3_600_000).open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     for value in ["1", "2", "3"] {
         writer.write(value).expect("write");
     }
@@ -354,8 +354,7 @@ fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
     assert_eq!((info.outbox_messages, info.outbox_bytes, info.outbox_age_ms), (0, 0, 0));
 
     // A close does not wait for the broker either, and what is left is sent by the next one without its writing anything.
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     writer.write("4").expect("write");
     within(PATIENCE, || writer.close()).expect("close");
     proxy.open();
@@ -367,7 +366,7 @@ fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
 #[test]
 fn what_the_broker_has_not_accepted_in_time_stays() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = reader(&broker);
     let open = || {
@@ -375,8 +374,7 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
         builder.parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 100)
     };
     let writer = open().open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     told(
         writer.write("1"),
         "TimedOut",
@@ -392,8 +390,7 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
         second.await.expect("sent");
     });
     assert_eq!(common::next_values(&reader, 3), ["1", "2", "3"]);
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     let sent = block_on(writer.send("4")).expect("send");
     told(block_on(writer.close()), "Io", &["1 messages", "stay in the outbox"]);
     told(block_on(sent), "Io", &["closed before the message was confirmed", "stays in the outbox"]);
@@ -402,12 +399,11 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
 #[test]
 fn whoever_does_not_wait_is_told_when_the_time_is_up() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "broker", &[]));
     let writer = block_on(builder.parameter("write_timeout_ms", 300).open_async()).expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     let sent = block_on(writer.send("1")).expect("send");
     told(block_on(sent), "TimedOut", &["stays in the outbox"]);
 }
@@ -415,15 +411,14 @@ fn whoever_does_not_wait_is_told_when_the_time_is_up() {
 #[test]
 fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let more = [("max_bytes", Value::from(65_536))];
     let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "disk", &more));
     let writer = block_on(builder.parameter("write_timeout_ms", 200).open_async()).expect("writer");
     // The disk may need longer than that for the promise, which is not the question here.
     let send = |value: &[u8]| block_on(writer.send(value)).map(drop);
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     let value = vec![7; 20_000];
     for _ in 0..3 {
         send(&value).expect("send");
@@ -450,7 +445,7 @@ fn size_of(directory: &Path) -> u64 {
 fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
     for (max_bytes, size, count) in [(65_536, 1000, 500u64), (48_i64 << 20, 1 << 20, 120)] {
         let broker = Broker::start();
-        let proxy = Proxy::start(port(&broker));
+        let proxy = Proxy::start(broker.plain);
         let folder = tempfile::tempdir().expect("a folder");
         let reader = common::reader::<Vec<u8>>(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce);
         let reader = reader.open().expect("reader");
@@ -459,8 +454,7 @@ fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
             [("max_bytes", Value::from(max_bytes)), ("overflow", "drop_oldest".into()), ("sync", "never".into())];
         let outbox = outbox(folder.path(), "disk", &more);
         let writer = writer::<[u8]>(&proxy.address(), outbox).on_connection_event(listener).open().expect("writer");
-        proxy.close();
-        eventually("the loss is noticed", || !writer.is_connected());
+        cut_off(&proxy, || writer.is_connected());
         let mut value = vec![7; size];
         for number in 0..count {
             value[..8].copy_from_slice(&number.to_le_bytes());
@@ -490,13 +484,12 @@ fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
 #[test]
 fn who_waits_for_the_broker_is_told_that_a_message_was_dropped() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let more = [("max_bytes", Value::from(65_536)), ("overflow", "drop_oldest".into())];
     let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "broker", &more));
     let writer = block_on(builder.parameter("write_timeout_ms", 3_600_000).open_async()).expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     let sent: Vec<_> = (0..100).map(|_| block_on(writer.send(&[7; 2000])).expect("send")).collect();
     eventually("some were dropped", || writer.connection_info().outbox_dropped > 60);
     let dropped = writer.connection_info().outbox_dropped;
@@ -552,7 +545,7 @@ fn most_resident() -> usize {
 #[cfg(target_os = "linux")]
 fn a_backlog_is_on_disk_and_not_in_memory() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = common::reader::<Vec<u8>>(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce);
     let reader = reader.open().expect("reader");
@@ -578,15 +571,14 @@ fn a_backlog_is_on_disk_and_not_in_memory() {
 #[test]
 fn what_is_too_old_is_dropped_and_told() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = reader(&broker);
     let (listener, events) = listen();
     let more = [("max_age", Value::from(0.2))];
     let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &more)).on_connection_event(listener);
     let first = builder.open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !first.is_connected());
+    cut_off(&proxy, || first.is_connected());
     first.write("old").expect("write");
     let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
     assert!(warning.contains("'max_age'") && warning.contains("200ms"), "{warning}");
@@ -731,15 +723,13 @@ fn a_close_waits_for_what_the_broker_is_about_to_confirm() {
 fn a_refused_login_leaves_everything_in_the_outbox() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let port = broker.login_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let proxy = Proxy::start(port);
+    let proxy = Proxy::start(broker.login);
     let open = |password: &str| {
         let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "broker", &[]));
         builder.parameter("username_pw", login("user01", password)).open()
     };
     let writer = open("user01-pass").expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     broker.change_password("user01", "another");
     broker.reload();
     let message = std::thread::scope(|scope| {
@@ -814,13 +804,12 @@ fn a_full_disk_and_one_that_is_read_only_are_told_and_lose_nothing() {
     let Some(small) = Small::mount() else { return };
     let directory = small.0.path().join("outbox");
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let reader = common::reader::<Vec<u8>>(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce);
     let reader = reader.open().expect("reader");
     let open = || writer::<[u8]>(&proxy.address(), outbox(&directory, "disk", &[])).open();
     let writer = open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    cut_off(&proxy, || writer.is_connected());
     let mut accepted = 0u8;
     let refusal = loop {
         match writer.write(&[accepted; 20_000]) {
@@ -869,7 +858,7 @@ fn nobody_else_can_read_it() {
 #[test]
 fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
     let broker = Broker::start();
-    let proxy = Proxy::start(port(&broker));
+    let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = reader(&broker);
     let open = |consistency, more: &[(&str, Value)]| {
@@ -897,8 +886,7 @@ fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
         writer.flush().expect("flush");
         assert_eq!(next(&reader).value(), &number.to_string());
         // What is left is for the next one, in the order of writing.
-        proxy.close();
-        eventually("the loss is noticed", || !writer.is_connected());
+        cut_off(&proxy, || writer.is_connected());
         writer.write(&(number + 1).to_string()).expect("write");
         writer.close().expect("close");
         proxy.open();

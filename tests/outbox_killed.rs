@@ -6,11 +6,12 @@ mod common;
 use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::broker::Broker;
+use common::process::own_test;
 use common::proxy::Proxy;
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReader, MessageWriterBuilder};
@@ -141,8 +142,7 @@ struct Told {
 impl Told {
     /// Starts a process, and kills it at a moment that is left to chance.
     fn live(&mut self, way: Way, life: usize, broker: &str, directory: &Path, random: &mut fastrand::Rng) {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "life", "--nocapture"])
+        let mut child = own_test("life")
             .env("OUTBOX_LIFE", life.to_string())
             .env("OUTBOX_WAY", way.name)
             .env("OUTBOX_BROKER", broker)

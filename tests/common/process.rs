@@ -1,7 +1,8 @@
-//! What Linux tells of this process.
+//! What Linux tells of this process, and processes that run one of its tests.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 /// A number of `/proc/self/status`, whose line begins with this: `VmRSS:`, in KiB, is the memory that the process occupies.
 pub fn status(name: &str) -> usize {
@@ -20,4 +21,11 @@ pub fn threads() -> BTreeMap<String, usize> {
         }
     }
     threads
+}
+
+/// This program again, as a process of its own that runs one of its tests and shows what that prints.
+pub fn own_test(test: &str) -> Command {
+    let mut own = Command::new(std::env::current_exe().expect("this program"));
+    own.args(["--exact", test, "--nocapture"]);
+    own
 }
