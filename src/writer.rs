@@ -52,7 +52,8 @@ impl RawWriter {
             None => (None, Arc::new(connect(listener, None)?)),
             Some(of) => {
                 let connect = |listener, kept| connect(Some(listener), kept);
-                let (outbox, client) = Outbox::start(of, &settings, counters.clone(), listener, connect)?;
+                let directory = outbox::Directory::take(of)?;
+                let (outbox, client) = Outbox::start(directory, of, &settings, counters.clone(), listener, connect)?;
                 (Some(outbox), client)
             }
         };

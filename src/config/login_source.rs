@@ -3,14 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::extractor::MAX_STRING;
 use super::login::Credentials;
 use crate::BoxError;
 use crate::error::{Error, Result};
 use crate::terms::Version;
 use crate::wiped::Secret;
-
-/// Bytes of a name or a password (MQTT 3.1.1 and 5, section 1.5).
-const MOST: usize = u16::MAX as usize;
 
 /// A user name and password for the broker. `Debug` hides both, and dropping it wipes the password.
 #[derive(Clone)]
@@ -56,10 +54,10 @@ impl LoginSource {
         if username.is_none() && version != Version::V5 {
             return problem("a password without a user name needs MQTT 5");
         }
-        if username.as_ref().is_some_and(|name| name.len() > MOST || name.contains(char::is_control)) {
+        if username.as_ref().is_some_and(|name| name.len() > MAX_STRING || name.contains(char::is_control)) {
             return problem("the user name is longer than 65535 bytes, or has control characters");
         }
-        if password.as_ref().is_some_and(|password| password.bytes().len() > MOST) {
+        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_STRING) {
             return problem("the password is longer than 65535 bytes, which MQTT can't carry");
         }
         Ok(credentials)

@@ -49,6 +49,13 @@ pub(crate) struct OutboxSettings {
     pub max_age: Option<Duration>,
 }
 
+impl OutboxSettings {
+    /// For people: what there is to say of this outbox.
+    pub fn says(&self, what: impl std::fmt::Display) -> String {
+        format!("the outbox '{}': {what}", self.directory.display())
+    }
+}
+
 const NAME: &str = "outbox";
 const RETRY_FIRST: &str = "connect.retry_first";
 const DEFAULT_MAX_BYTES: i64 = 1 << 30;

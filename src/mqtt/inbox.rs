@@ -416,13 +416,9 @@ impl State {
             }
         }
         if !self.void.is_empty() {
-            let taken: Vec<u64> = match from == to {
-                true => vec![from],
-                false => self.void.keys().copied().filter(|number| (from..=to).contains(number)).collect(),
-            };
-            for bytes in taken.iter().filter_map(|number| self.void.remove(number)).collect::<Vec<_>>() {
-                self.uncount(bytes);
-            }
+            let taken = self.void.extract_if(|number, _| (from..=to).contains(number));
+            let taken: Vec<usize> = taken.map(|(_, bytes)| bytes).collect();
+            taken.into_iter().for_each(|bytes| self.uncount(bytes));
         }
         self.advance(receipts);
     }

@@ -198,16 +198,6 @@ impl Files for Disk {
         Ok(state.files[file].bytes.clone())
     }
 
-    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
-        let mut read = self.read(name)?;
-        read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
-        Ok(read)
-    }
-
-    fn length(&self, name: &str) -> io::Result<u64> {
-        Ok(self.read(name)?.len() as u64)
-    }
-
     fn remove(&self, name: &str) -> io::Result<()> {
         self.changes();
         let mut state = lock(&self.0);

@@ -1,7 +1,6 @@
 //! The task that publishes what is stored, in its order, and notes what is confirmed.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -12,8 +11,10 @@ use std::time::Duration;
 use bytestring::ByteString;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::clock;
 use super::gathered::Gathered;
 use super::handshakes::RESERVED;
+use super::hold::{self, Hold};
 use super::identifiers::identifier;
 use super::log::{self, Loaded, Place};
 use super::refused::Refused;
@@ -31,12 +32,8 @@ const WINDOW_BYTES: u64 = 4 << 20;
 const WINDOW_SHARE: u64 = 4;
 /// Messages that are taken from memory at a time, and published before others have a turn.
 const PIECE: usize = 256;
-/// The next attempt of what the disk has refused, or the broker for the first time.
+/// The next attempt of what the disk has refused.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The longest time to the next attempt of what the broker has refused.
-const LONGEST_HOLD: Duration = Duration::from_secs(60);
-/// A message that the broker refuses without a reason stands in the way of all others no more often than this.
-const MAX_HOLDS: u32 = 10;
 /// How long a close waits for confirmations that it does not need.
 const LAST_CONFIRMATIONS: Duration = Duration::from_millis(500);
 
@@ -49,7 +46,7 @@ pub(super) async fn run(shared: Arc<Shared>, client: Arc<Client>, topic: ByteStr
         biased;
         () = feeder.feed() => {}
         _ = client.closed() => {}
-        never = keep_time(&shared, &client) => match never {},
+        never = clock::run(&shared, &client) => match never {},
     }
     feeder.finish().await;
     drop(guard);
@@ -89,16 +86,6 @@ impl Sent {
         self.write = client.publish_left(wire, id, Earlier::Nothing, size, after(left));
         self.is_spent = false;
     }
-}
-
-/// The broker refuses what it may take later.
-struct Hold {
-    /// The next attempt, with the first message of the window.
-    until: Instant,
-    /// How often it was refused.
-    times: u32,
-    /// That attempt is under way.
-    is_probing: bool,
 }
 
 struct Feeder<'a> {
@@ -170,9 +157,9 @@ impl<'a> Feeder<'a> {
             topic,
             window: VecDeque::new(),
             window_bytes: 0,
-            window_limit: match shared.overflow {
+            window_limit: match shared.of.overflow {
                 Overflow::Wait => WINDOW_BYTES,
-                Overflow::DropOldest => WINDOW_BYTES.min(shared.max_bytes / WINDOW_SHARE),
+                Overflow::DropOldest => WINDOW_BYTES.min(shared.of.max_bytes / WINDOW_SHARE),
             },
             failure: None,
             joining: None,
@@ -399,7 +386,7 @@ impl<'a> Feeder<'a> {
 
     /// How much longer a message may wait; `None`: it is too old.
     fn left(&self, message: &Message) -> Option<Duration> {
-        let Some(most) = self.shared.max_age else { return Some(Duration::MAX) };
+        let Some(most) = self.shared.of.max_age else { return Some(Duration::MAX) };
         let age = message.accepted.map_or_else(
             || {
                 Duration::from_micros(
@@ -413,11 +400,11 @@ impl<'a> Feeder<'a> {
 
     /// A message has become too old.
     fn expire(&mut self, message: &Message) {
-        let why = format!(
-            "the message was dropped: it has been in the outbox for longer than 'max_age' ({:?})",
-            self.max_age()
-        );
-        self.shared.give_up(message.record.number, Error::io(IoKind::TimedOut, why));
+        self.shared.give_up(message.record.number, || {
+            let age = self.max_age();
+            let why = format!("the message was dropped: it has been in the outbox for longer than 'max_age' ({age:?})");
+            Error::io(IoKind::TimedOut, why)
+        });
         self.expired.count(Instant::now());
     }
 
@@ -493,7 +480,7 @@ impl<'a> Feeder<'a> {
     }
 
     fn max_age(&self) -> Duration {
-        self.shared.max_age.unwrap_or_default()
+        self.shared.of.max_age.unwrap_or_default()
     }
 
     fn tell_done(&mut self) {
@@ -512,13 +499,13 @@ impl<'a> Feeder<'a> {
 
     /// Whether the outbox is closed, and nothing more is to be given to the client.
     fn is_to_end(&self) -> bool {
-        let (closing, is_stored, stored) = self.shared.with(|s| (s.closing, s.stored == s.next, s.stored));
-        closing.is_some_and(|closing| {
-            let is_enough = match self.shared.accepted_by {
+        self.shared.with(|state| {
+            let is_stored = state.stored == state.next;
+            let is_enough = match self.shared.of.accepted_by {
                 AcceptedBy::Disk => is_stored,
-                AcceptedBy::Broker => is_stored && self.fed >= stored && self.joining.is_none(),
+                AcceptedBy::Broker => is_stored && self.fed >= state.stored && self.joining.is_none(),
             };
-            is_enough || closing.dropped || closing.deadline <= Instant::now()
+            state.closing.is_some() && is_enough || state.is_closed_by_now()
         })
     }
 
@@ -578,7 +565,7 @@ impl<'a> Feeder<'a> {
     }
 
     fn warn(&self, text: &str) {
-        self.client.warn(format!("the outbox '{}': {text}", self.shared.directory.display()));
+        self.client.warn(self.shared.of.says(text));
     }
 
     /// The first message of the window has failed, and not with the client: it is too old, or refused for good.
@@ -594,7 +581,7 @@ impl<'a> Feeder<'a> {
         let number = message.record.number;
         if !self.shared.is_awaited(number) {
             // Nobody hears of it, so it is not thrown away.
-            if may_pass(&error, self.hold.as_ref().map_or(0, |hold| hold.times)) {
+            if hold::may_pass(&error, self.hold.as_ref()) {
                 self.hold(&error, &message);
                 return true;
             }
@@ -619,35 +606,35 @@ impl<'a> Feeder<'a> {
             self.last_aside = Some((name, error.clone()));
             self.shared.with(|state| state.kept_aside += 1);
         }
-        self.shared.give_up(number, error);
+        self.shared.give_up(number, || error);
         self.settled();
         true
     }
 
     /// The broker may take the first message of the window later. Until then nothing new is published.
     fn hold(&mut self, error: &Error, message: &Message) {
-        let times = self.hold.as_ref().map_or(0, |hold| hold.times);
-        if times == 0 {
+        if self.hold.is_none() {
             self.warn(&format!("the broker refuses messages, which wait and are tried again: {error}"));
         }
-        let pause = AGAIN.saturating_mul(1 << times.min(6)).min(LONGEST_HOLD);
-        let pause = self.left(message).map_or(Duration::ZERO, |left| pause.min(left));
-        self.hold = Some(Hold { until: Instant::now() + pause, times: times + 1, is_probing: false });
+        self.hold = Some(Hold::after(self.hold.as_ref(), self.left(message).unwrap_or_default()));
         self.failure = None;
     }
 
     /// The time of a hold may be up: its first message is sent again, alone.
     fn probe(&mut self) {
-        let Some(first) = self.window.front().map(|first| first.message.clone()) else {
+        let Some(hold) = &mut self.hold else { return };
+        let Some(first) = self.window.front() else {
             self.hold = None;
             return;
         };
-        if !self.hold.as_ref().is_some_and(|hold| !hold.is_probing && hold.until <= Instant::now()) {
+        if hold.is_probing || hold.until > Instant::now() {
             return;
         }
-        match self.left(&first) {
+        hold.is_probing = true;
+        match self.left(&first.message) {
             None => {
-                self.expire(&first);
+                let message = first.message.clone();
+                self.expire(&message);
                 self.settled();
             }
             Some(left) => {
@@ -656,7 +643,6 @@ impl<'a> Feeder<'a> {
                 }
             }
         }
-        self.hold.iter_mut().for_each(|hold| hold.is_probing = true);
     }
 
     /// The broker takes messages again: those behind the first one follow it in their order.
@@ -670,7 +656,7 @@ impl<'a> Feeder<'a> {
             }
             match Pin::new(&mut sent.write).poll(context) {
                 Poll::Ready(Err(error))
-                    if may_pass(&error, 0) && !self.shared.is_awaited(sent.message.record.number) =>
+                    if hold::may_pass(&error, None) && !self.shared.is_awaited(sent.message.record.number) =>
                 {
                     match left {
                         Some(left) => sent.publish_again(self.client, left),
@@ -698,7 +684,7 @@ impl<'a> Feeder<'a> {
         let closing = self.shared.with(|state| state.closing);
         if let Some(closing) = closing {
             let left = closing.deadline.saturating_duration_since(Instant::now());
-            self.client.begin_close_within(match self.shared.accepted_by {
+            self.client.begin_close_within(match self.shared.of.accepted_by {
                 // What it has promised is on disk. But what the broker is about to confirm need not be sent once more.
                 AcceptedBy::Disk if self.client.is_connected() && !closing.dropped => left.min(LAST_CONFIRMATIONS),
                 AcceptedBy::Disk => Duration::ZERO,
@@ -714,10 +700,10 @@ impl<'a> Feeder<'a> {
         let most = self.shared.disk_deadline(closing);
         await_keeper(self.shared, most, |state| state.stored == state.next || state.life == Life::Ended).await;
         let stays = self.shared.stays();
-        self.shared.fail_waiting(&match (closing, self.shared.accepted_by) {
+        self.shared.fail_waiting(&match (closing, self.shared.of.accepted_by) {
             (_, AcceptedBy::Disk) => closed(format!(
                 "the client was closed before the disk has taken the message for the outbox '{}'; it may be sent all the same",
-                self.shared.directory.display()
+                self.shared.of.directory.display()
             )),
             (Some(_), _) => closed(format!("the client was closed before the message was confirmed; {stays}")),
             (None, _) => noted(refusal, &stays).of_message(Delivery::Unknown),
@@ -746,17 +732,6 @@ fn too_old() -> Error {
     Error::TimedOut { message: "it is too old".into(), cause: None, delivery: Delivery::NotSent }
 }
 
-/// Whether the broker may take a message later that it has refused so often: not for what the message is (MQTT 5, section 2.4).
-fn may_pass(error: &Error, times: u32) -> bool {
-    match error.reason_code() {
-        // Not authorized, quota exceeded: it is about the client, or about the moment.
-        Some(0x87 | 0x97) => true,
-        // Unspecified, implementation specific: who knows.
-        Some(0x80 | 0x83) => times < MAX_HOLDS,
-        _ => false,
-    }
-}
-
 fn closed(message: String) -> Error {
     Error::io(IoKind::Closed, message).of_message(Delivery::Unknown)
 }
@@ -775,34 +750,5 @@ fn noted(error: Error, note: &str) -> Error {
             Error::Authentication { message: format!("{message}; {note}"), code, delivery }
         }
         other => other,
-    }
-}
-
-/// Fails writes whose time is up, which does not take their messages back, and ends a close whose time is up.
-async fn keep_time(shared: &Shared, client: &Client) -> Infallible {
-    loop {
-        let earlier = shared.earlier.notified();
-        let now = Instant::now();
-        let (overdue, stored) = shared.with(|state| (state.hearers.overdue(now), state.stored));
-        for number in overdue {
-            let what = match number < stored {
-                true => "the message is not confirmed; it stays in the outbox, and is delivered later",
-                false => "the disk has not taken the message; it may be delivered all the same",
-            };
-            shared.expire(number, &client.overdue(what, Delivery::Unknown));
-        }
-        let next = shared.with(|state| {
-            let close = state.closing.map(|closing| closing.deadline);
-            if close.is_some_and(|deadline| deadline <= now) {
-                state.wake_feeder();
-            }
-            state.watched = state.hearers.next_deadline().into_iter().chain(close.filter(|at| *at > now)).min();
-            state.watched
-        });
-        tokio::select! {
-            biased;
-            () = earlier => {}
-            () = sleep_until(next.unwrap_or_else(|| after(Duration::MAX))) => {}
-        }
     }
 }

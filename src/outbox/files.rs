@@ -12,9 +12,15 @@ pub(crate) trait Files: Send + Sync {
     /// All that is in a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
     /// The first bytes of a file, at most so many.
-    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>>;
+    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
+        let mut read = self.read(name)?;
+        read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(read)
+    }
     /// Bytes of a file.
-    fn length(&self, name: &str) -> io::Result<u64>;
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(self.read(name)?.len() as u64)
+    }
     fn remove(&self, name: &str) -> io::Result<()>;
     /// The names that were made and removed are kept, also after a loss of power.
     fn sync_names(&self) -> io::Result<()>;

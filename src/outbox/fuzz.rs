@@ -166,16 +166,6 @@ impl Files for Memory {
         lock(&self.0).get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
-        let mut read = self.read(name)?;
-        read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
-        Ok(read)
-    }
-
-    fn length(&self, name: &str) -> io::Result<u64> {
-        Ok(self.read(name)?.len() as u64)
-    }
-
     fn remove(&self, name: &str) -> io::Result<()> {
         lock(&self.0).remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }

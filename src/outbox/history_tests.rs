@@ -145,7 +145,8 @@ fn begin(files: Arc<dyn Files>, broker: &Broker, more: OutboxSettings) -> Life {
     let connect =
         |listener, kept| Client::start(&settings, Role::Writer, None, &KeyMaterial::default(), Some(listener), kept);
     let holder = Holder::take(folder.path()).unwrap();
-    let started = Outbox::start_in((files, holder), &of, &settings, Arc::new(Counters::new()), None, connect);
+    let directory = Directory { files, holder };
+    let started = Outbox::start(directory, &of, &settings, Arc::new(Counters::new()), None, connect);
     let (outbox, client) = started.expect("opening fails");
     Life { outbox, client, _folder: folder }
 }

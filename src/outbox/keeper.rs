@@ -120,7 +120,7 @@ impl<'a> Keeper<'a> {
         }
         let now = Instant::now();
         let is_due = |at: Option<Instant>| is_last || at.is_some_and(|at| at <= now);
-        if self.shared.sync != SyncRule::Never && is_due(self.sync_at) {
+        if self.shared.of.sync != SyncRule::Never && is_due(self.sync_at) {
             self.sync_at = None;
             let synced = self.log.sync();
             self.note(synced.as_ref().err().map(|e| format!("what was stored last may be lost with the power: {e}")));
@@ -176,13 +176,13 @@ impl<'a> Keeper<'a> {
         let appended = self.holder.keep().and_then(|()| self.log.append(&records));
         drop(records);
         let lost = if appended.is_ok() { end } else { self.log.next().clamp(first, end) };
-        let synced = if self.shared.sync == SyncRule::Always && lost > first { self.log.sync() } else { Ok(()) };
-        if let SyncRule::Every(time) = self.shared.sync
+        let synced = if self.shared.of.sync == SyncRule::Always && lost > first { self.log.sync() } else { Ok(()) };
+        if let SyncRule::Every(time) = self.shared.of.sync
             && !self.log.is_synced()
         {
             self.sync_at.get_or_insert(Instant::now() + time);
         }
-        let directory = self.shared.directory.display();
+        let directory = self.shared.of.directory.display();
         let refused = |e: &std::io::Error, what, became| {
             let message = format!("the outbox '{directory}' can't be written: {e}; {what}");
             Error::io(IoKind::Other, message).of_message(became)
@@ -219,7 +219,7 @@ impl<'a> Keeper<'a> {
         if begun.is_ok() {
             self.shared.with(|state| state.handshakes.session = Some(session));
         }
-        let directory = self.shared.directory.display();
+        let directory = self.shared.of.directory.display();
         let begun = begun.map_err(|e| {
             let message = format!("the outbox '{directory}' can't note that the broker has a new session: {e}");
             Error::io(IoKind::Other, message)
@@ -234,7 +234,7 @@ impl<'a> Keeper<'a> {
         }
         let done = self.log.done();
         let numbers: Vec<u64> = self.releasing.iter().map(|id| identifiers::number(*id, done)).collect();
-        self.log.release(&numbers, self.shared.sync == SyncRule::Always)?;
+        self.log.release(&numbers, self.shared.of.sync == SyncRule::Always)?;
         self.client.release(&std::mem::take(&mut self.releasing));
         Ok(())
     }
@@ -264,7 +264,7 @@ impl<'a> Keeper<'a> {
     fn note(&mut self, trouble: Option<String>) {
         let was_refused = std::mem::replace(&mut self.is_refused, trouble.is_some());
         if let Some(trouble) = trouble.filter(|_| !was_refused) {
-            self.shared.warn(format!("the outbox '{}': {trouble}", self.shared.directory.display()));
+            self.shared.warn(self.shared.of.says(trouble));
         }
     }
 }

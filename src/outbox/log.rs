@@ -87,7 +87,9 @@ impl Log {
             }
             let contents = segment::parse(&bytes, *first);
             let kept = close(&*files, name, &bytes, contents.end, &mut warnings)?;
-            segments.iter_mut().rev().take(1).for_each(|last| last.bytes = kept as u64);
+            if let Some(last) = segments.back_mut() {
+                last.bytes = kept as u64;
+            }
             match contents.records.last() {
                 Some(last) => next = next.max(last.number + 1),
                 None => {
@@ -269,7 +271,9 @@ impl Log {
             }
             return Err(e);
         }
-        self.segments.iter_mut().rev().take(1).for_each(|last| last.bytes = head.len() as u64);
+        if let Some(last) = self.segments.back_mut() {
+            last.bytes = head.len() as u64;
+        }
         self.open = Some(Open { file, is_synced: false });
         self.in_doubt = false;
         Ok(())

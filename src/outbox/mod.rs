@@ -5,11 +5,12 @@
 //! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. At QoS 2 the
 //! `handshakes` with the broker are kept, too: they are in the log's `journal`, under `identifiers` that follow from the numbers.
 //! `hearers` are told how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder`
-//! keeps others off the directory, `refused` keeps what the broker does not take. `inspection` is for the command, which looks at
+//! keeps others off the directory, `hold` is for a broker that refuses for the moment, the `clock` ends what takes too long, `refused` keeps what the broker does not take. `inspection` is for the command, which looks at
 //! a directory from outside.
 
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
+mod clock;
 #[cfg(test)]
 mod disk;
 mod feeder;
@@ -21,6 +22,7 @@ mod handshakes;
 mod hearers;
 #[cfg(test)]
 mod history_tests;
+mod hold;
 mod holder;
 mod identifiers;
 #[cfg(feature = "cli")]
@@ -72,6 +74,20 @@ pub(crate) enum Submitted {
     Waits(Write),
 }
 
+/// The directory of an outbox, which nobody else has.
+pub(crate) struct Directory {
+    files: Arc<dyn Files>,
+    holder: Holder,
+}
+
+impl Directory {
+    /// Makes it if it is missing.
+    pub fn take(of: &OutboxSettings) -> Result<Directory> {
+        let files = SystemFiles::new(&of.directory).map_err(|e| unopened(of, &e))?;
+        Ok(Directory { files: Arc::new(files), holder: Holder::take(&of.directory)? })
+    }
+}
+
 /// See the module. Dropping it waits for the disk, so that nothing accepted is lost and the directory is free, and not for the
 /// broker; and for the disk no longer than a close may take, but some seconds at least.
 pub(crate) struct Outbox {
@@ -81,22 +97,9 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the directory, and has `connect` start the client, which is told the listener.
+    /// Opens what is in the directory, and has `connect` start the client, which is told the listener.
     pub fn start(
-        of: &OutboxSettings,
-        settings: &Settings,
-        counters: Arc<Counters>,
-        listener: Option<Listener>,
-        connect: impl FnOnce(Listener, Option<Arc<dyn KeptSession>>) -> Result<Client>,
-    ) -> Result<(Outbox, Arc<Client>)> {
-        let files: Arc<dyn Files> = Arc::new(SystemFiles::new(&of.directory).map_err(|e| unopened(of, &e))?);
-        let holder = Holder::take(&of.directory)?;
-        Outbox::start_in((files, holder), of, settings, counters, listener, connect)
-    }
-
-    /// The same with files of one's own.
-    fn start_in(
-        (files, mut holder): (Arc<dyn Files>, Holder),
+        Directory { files, mut holder }: Directory,
         of: &OutboxSettings,
         settings: &Settings,
         counters: Arc<Counters>,
@@ -113,7 +116,7 @@ impl Outbox {
             log.begin_session(None).map_err(|e| unopened(of, &e))?;
         }
         let warnings = holder.warning.take().into_iter().chain(warnings_of_directory(&of.directory)).chain(warnings);
-        let warnings = warnings.into_iter().map(|text| format!("the outbox '{}': {text}", of.directory.display()));
+        let warnings = warnings.map(|text| of.says(text));
         let found = Found::of(&log, warnings.collect());
         let times = (settings.write_timeout, settings.close_timeout);
         let shared = Arc::new(Shared::new(of, times, files, found, is_exact, (counters, listener)));
@@ -173,16 +176,12 @@ impl Outbox {
         let shared = self.shared.clone();
         let target = shared.with(|state| state.next);
         async move {
-            loop {
-                let progress = shared.progress.notified();
-                let (done, refusal) =
-                    shared.with(|state| (state.done, state.refusal.clone().filter(|_| state.is_over)));
-                match refusal {
-                    _ if done >= target => return shared.flushed(),
-                    Some(refusal) => return Err(refusal),
-                    None => progress.await,
-                }
-            }
+            let ended = shared.progressed(|state| match &state.refusal {
+                _ if state.done >= target => Some(Ok(())),
+                Some(refusal) if state.is_over => Some(Err(refusal.clone())),
+                _ => None,
+            });
+            ended.await.and_then(|()| shared.flushed())
         }
     }
 
@@ -196,22 +195,16 @@ impl Outbox {
     pub fn closed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
         async move {
-            loop {
-                let progress = shared.progress.notified();
-                let (is_over, left) = shared.with(|state| (state.is_over, state.left()));
-                match (is_over, shared.accepted_by) {
-                    (false, _) => progress.await,
-                    (true, AcceptedBy::Broker) if left > 0 => {
-                        let directory = shared.directory.display();
-                        let what = format!(
-                            "closed, but {left} messages are not confirmed; they stay in the outbox '{directory}', and are \
-                             sent when that is opened again"
-                        );
-                        return Err(Error::io(IoKind::TimedOut, what));
-                    }
-                    (true, _) => return Ok(()),
-                }
+            let left = shared.progressed(|state| state.is_over.then(|| state.left())).await;
+            if left == 0 || shared.of.accepted_by == AcceptedBy::Disk {
+                return Ok(());
             }
+            let directory = shared.of.directory.display();
+            let what = format!(
+                "closed, but {left} messages are not confirmed; they stay in the outbox '{directory}', and are sent when \
+                 that is opened again"
+            );
+            Err(Error::io(IoKind::TimedOut, what))
         }
     }
 

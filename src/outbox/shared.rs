@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use super::journal::Noted;
 use super::log::{Log, Place};
 use super::queue::Queue;
 use super::record::Record;
-use crate::config::{AcceptedBy, OutboxSettings, Overflow, SyncRule};
+use crate::config::{AcceptedBy, OutboxSettings, Overflow};
 use crate::error::{Delivery, Error, IoKind, Result};
 use crate::lock::lock;
 use crate::metrics::Counters;
@@ -131,14 +130,9 @@ pub(super) struct Shared {
     /// Wakes the feeder's clock.
     pub earlier: Notify,
     /// Tells that messages are done, or the outbox has ended.
-    pub progress: Notify,
+    progress: Notify,
     pub files: Arc<dyn Files>,
-    pub directory: PathBuf,
-    pub accepted_by: AcceptedBy,
-    pub sync: SyncRule,
-    pub max_bytes: u64,
-    pub overflow: Overflow,
-    pub max_age: Option<Duration>,
+    pub of: OutboxSettings,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
     /// At QoS 2.
@@ -180,7 +174,7 @@ impl Found {
 
 impl Shared {
     pub fn new(
-        settings: &OutboxSettings,
+        of: &OutboxSettings,
         (write_timeout, close_timeout): (Duration, Duration),
         files: Arc<dyn Files>,
         found: Found,
@@ -229,12 +223,7 @@ impl Shared {
             earlier: Notify::new(),
             progress: Notify::new(),
             files,
-            directory: settings.directory.clone(),
-            accepted_by: settings.accepted_by,
-            sync: settings.sync,
-            max_bytes: settings.max_bytes,
-            overflow: settings.overflow,
-            max_age: settings.max_age,
+            of: of.clone(),
             write_timeout,
             close_timeout,
             is_exact,
@@ -288,9 +277,9 @@ impl Shared {
                 return Err(Error::Internal("a message was written twice".into()));
             };
             let record = Record { number: state.next, time_us, payload: payload.clone() };
-            let new = Message { record, accepted: self.max_age.map(|_| Instant::now()), size: *size };
+            let new = Message { record, accepted: self.of.max_age.map(|_| Instant::now()), size: *size };
             let bytes = new.bytes();
-            if bytes > self.max_bytes {
+            if bytes > self.of.max_bytes {
                 return Err(self.too_large(bytes));
             }
             if !state.queue.is_turn_of(*ticket) || bytes > self.room(state) {
@@ -325,7 +314,7 @@ impl Shared {
     }
 
     fn too_large(&self, bytes: u64) -> Error {
-        let (directory, most) = (self.directory.display(), self.max_bytes);
+        let (directory, most) = (self.of.directory.display(), self.of.max_bytes);
         let message = format!("a message of {bytes} bytes is larger than the outbox '{directory}' ({most} bytes)");
         Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent)
     }
@@ -346,7 +335,7 @@ impl Shared {
             0 => u64::MAX,
             pending => MAX_PENDING.saturating_sub(pending),
         };
-        self.max_bytes.saturating_sub(state.bytes).min(in_memory)
+        self.of.max_bytes.saturating_sub(state.bytes).min(in_memory)
     }
 
     /// Wakes those who wait for room, as far as there is some.
@@ -362,27 +351,28 @@ impl Shared {
 
     /// Whether somebody waits for room that the oldest messages are to make.
     fn is_to_make_room(&self, state: &State) -> bool {
-        let left = self.max_bytes.saturating_sub(state.bytes);
-        self.overflow == Overflow::DropOldest && state.queue.wanted().is_some_and(|bytes| bytes > left)
+        let left = self.of.max_bytes.saturating_sub(state.bytes);
+        self.of.overflow == Overflow::DropOldest && state.queue.wanted().is_some_and(|bytes| bytes > left)
     }
 
     /// The same, for the feeder.
     pub fn lacks_room(&self) -> bool {
-        self.overflow == Overflow::DropOldest && self.with(|state| self.is_to_make_room(state))
+        self.of.overflow == Overflow::DropOldest && self.with(|state| self.is_to_make_room(state))
     }
 
     /// A message of so many bytes gives way to newer ones.
     pub fn displace(&self, number: u64, bytes: u64) {
-        let directory = self.directory.display();
-        let why = format!(
-            "the message was dropped: the outbox '{directory}' is full, and newer ones have taken its place ('overflow' is \
-             'drop_oldest')"
-        );
-        let error = Error::io(IoKind::Other, why).of_message(Delivery::Unknown);
         self.with(|state| {
             state.dropped += 1;
             state.bytes = state.bytes.saturating_sub(bytes);
-            self.fail(state, number, Some(&error));
+            if state.hearers.has(number) {
+                let directory = self.of.directory.display();
+                let why = format!(
+                    "the message was dropped: the outbox '{directory}' is full, and newer ones have taken its place \
+                     ('overflow' is 'drop_oldest')"
+                );
+                self.fail(state, number, Some(&Error::io(IoKind::Other, why).of_message(Delivery::Unknown)));
+            }
             self.call_next(state);
         });
     }
@@ -411,7 +401,7 @@ impl Shared {
                     state.make_ready(message);
                 }
             }
-            if self.accepted_by == AcceptedBy::Disk {
+            if self.of.accepted_by == AcceptedBy::Disk {
                 state.hearers.succeed_before(state.stored);
             }
             if !state.is_all_ready {
@@ -440,7 +430,7 @@ impl Shared {
         match self.with(|state| std::mem::take(&mut state.kept_aside)) {
             0 => Ok(()),
             count => {
-                let directory = self.directory.display();
+                let directory = self.of.directory.display();
                 let what = "the broker has refused messages, which are kept aside in the outbox";
                 Err(Error::io(IoKind::Other, format!("{what} '{directory}': {count}")))
             }
@@ -469,23 +459,30 @@ impl Shared {
         configured.max(after(LEAST_FOR_THE_DISK))
     }
 
-    /// Ready when the keeper has ended.
-    pub async fn keeper_ended(&self) {
+    /// Ready when there is something to tell of the state, which is asked whenever it has progressed.
+    pub async fn progressed<T>(&self, mut tell: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
             let progress = self.progress.notified();
-            if self.with(|state| state.life == Life::Ended) {
-                return;
+            if let Some(told) = self.with(&mut tell) {
+                return told;
             }
             progress.await;
         }
     }
 
-    /// A message is given up: false if nobody hears of that. The client has counted it.
-    pub fn give_up(&self, number: u64, error: Error) -> bool {
+    /// Ready when the keeper has ended.
+    pub async fn keeper_ended(&self) {
+        self.progressed(|state| (state.life == Life::Ended).then_some(())).await;
+    }
+
+    /// A message is given up, which is told to whoever hears of it. The client has counted it.
+    pub fn give_up(&self, number: u64, error: impl FnOnce() -> Error) {
         self.with(|state| {
             state.dropped += 1;
-            state.hearers.fail(number, error)
-        })
+            if state.hearers.has(number) {
+                state.hearers.fail(number, error());
+            }
+        });
     }
 
     /// Somebody waits for a message no longer.
@@ -503,13 +500,7 @@ impl Shared {
 
     /// Waits until the broker could not be reached, where that is no obstacle.
     pub async fn opened_offline(&self) {
-        loop {
-            let progress = self.progress.notified();
-            if self.accepted_by == AcceptedBy::Disk && self.with(|state| state.is_offline) {
-                return;
-            }
-            progress.await;
-        }
+        self.progressed(|state| (state.is_offline && self.of.accepted_by == AcceptedBy::Disk).then_some(())).await;
     }
 
     /// The client's end is told after the ends of its messages; all else at once.
@@ -558,7 +549,7 @@ impl Shared {
                 state.bytes = 0;
                 state.oldest_us = None;
             }
-            if self.accepted_by == AcceptedBy::Broker {
+            if self.of.accepted_by == AcceptedBy::Broker {
                 state.hearers.succeed_before(number);
             }
             state.has_progressed = true;
@@ -637,7 +628,7 @@ impl Shared {
 
     /// What is told when messages stay.
     pub fn stays(&self) -> String {
-        format!("it stays in the outbox '{}', and is sent when that is opened again", self.directory.display())
+        format!("it stays in the outbox '{}', and is sent when that is opened again", self.of.directory.display())
     }
 }
 

@@ -82,7 +82,7 @@ impl Write {
     pub fn expire(&mut self) -> Error {
         self.leave();
         self.shared.counters.error();
-        let directory = self.shared.directory.display();
+        let directory = self.shared.of.directory.display();
         self.client.overdue(&format!("the outbox '{directory}' is full; the message was not sent"), Delivery::NotSent)
     }
 

@@ -14,8 +14,7 @@ use super::broker::tag;
 use super::history::History;
 use crate::error::Error;
 use crate::lock::lock;
-use crate::mqtt::{Client, PendingWrite, ValueSize, Way};
-use crate::mqtt::{Ended, Submitted};
+use crate::mqtt::{Client, Delivery, Ended, PendingWrite, Submitted, ValueSize, Way};
 
 /// How a publish ended, as far as its caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,18 +259,22 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// The next message; `None`: the client was closed.
+async fn receive(client: &Client) -> Result<Option<Delivery>, Error> {
+    match client.receive().await {
+        Ok(delivery) => Ok(Some(delivery)),
+        Err(Error::Io(text)) if &*text == "the client is closed" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads for as long as the client lives; the numbers of the messages, in order.
 pub(super) async fn read_all(
     client: &Client,
     pause: impl Fn() -> Duration,
     received: &Mutex<Vec<u32>>,
 ) -> Result<(), Error> {
-    loop {
-        let delivery = match client.receive().await {
-            Ok(delivery) => delivery,
-            Err(Error::Io(text)) if &*text == "the client is closed" => return Ok(()),
-            Err(error) => return Err(error),
-        };
+    while let Some(delivery) = receive(client).await? {
         let pause = pause();
         if !pause.is_zero() {
             sleep(pause).await;
@@ -279,6 +282,7 @@ pub(super) async fn read_all(
         lock(received).push(tag(&delivery.publish.payload));
         client.taken(delivery.number);
     }
+    Ok(())
 }
 
 /// Reads for as long as the client lives, and has each message processed beside the others: each is acknowledged, in whatever
@@ -289,12 +293,7 @@ pub(super) async fn process_all(
     fails: Arc<dyn Fn() -> bool + Send + Sync>,
     received: &Arc<Mutex<Vec<u32>>>,
 ) -> Result<(), Error> {
-    loop {
-        let delivery = match client.receive().await {
-            Ok(delivery) => delivery,
-            Err(Error::Io(text)) if &*text == "the client is closed" => return Ok(()),
-            Err(error) => return Err(error),
-        };
+    while let Some(delivery) = receive(client).await? {
         let (held, pause) = (client.hold(delivery.number), pause());
         let (fails, received) = (fails.clone(), received.clone());
         tokio::spawn(async move {
@@ -305,6 +304,7 @@ pub(super) async fn process_all(
             }
         });
     }
+    Ok(())
 }
 
 /// A short payload with this number.
