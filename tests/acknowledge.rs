@@ -1,7 +1,5 @@
 //! `acknowledge: processed`: what a program has not acknowledged comes again, also when the process is killed.
 
-mod common;
-
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
@@ -9,11 +7,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::broker::Broker;
-use common::events::listen;
-use common::process::own_test;
-use common::proxy::Proxy;
-use common::{PATIENCE, block_on, eventually, next, within};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::events::listen;
+use crate::common::process::own_test;
+use crate::common::proxy::Proxy;
+use crate::common::{PATIENCE, block_on, eventually, next, within};
 use sinetstream::{
     Acknowledge, AsyncMessageReader, ConnectionEvent, Consistency, Message, MessageReader, MessageReaderBuilder,
 };
@@ -106,7 +105,7 @@ struct Worker {
 
 impl Worker {
     fn start(broker: &Broker, topic: &str, id: &str, qos: Consistency) -> Worker {
-        let mut process = own_test("child")
+        let mut process = own_test(module_path!(), "child")
             .env("ACKNOWLEDGE_CHILD", broker.plain_address())
             .env("ACKNOWLEDGE_TOPIC", topic)
             .env("ACKNOWLEDGE_ID", id)

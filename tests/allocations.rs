@@ -1,9 +1,8 @@
 //! What a message costs, counted and not timed: a writer that has no outbox on disk pays nothing for those that have one.
 
-mod common;
-
+use crate::common;
+use crate::common::broker::Broker;
 use allocation_counter::measure;
-use common::broker::Broker;
 use sinetstream::MessageWriter;
 
 /// The allocations of the caller for one message at QoS 0, 1 and 2, as they were before there were outboxes on disk.

@@ -1,15 +1,15 @@
 //! Messages that are sent without waiting for each: order, ends, and the number of writes to the socket.
 
-mod common;
-
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use common::block_on;
-use common::broker::Broker;
-use common::proxy::Proxy;
+use crate::common;
+use crate::common::block_on;
+use crate::common::broker::Broker;
+use crate::common::process::alone;
+use crate::common::proxy::Proxy;
 use futures_core::Stream;
 use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, Error, Message, MessageReader, Sent};
 
@@ -37,19 +37,10 @@ fn write_calls() -> u64 {
     calls.parse().expect("a number")
 }
 
-/// Alone in its process: the calls of other tests would count.
 #[cfg(target_os = "linux")]
 #[test]
 fn ten_thousand_messages_at_qos_0_leave_together() {
-    if std::env::var_os("COUNT_WRITES").is_none() {
-        let own = std::env::current_exe().expect("this program");
-        let output = std::process::Command::new(own)
-            .args(["--exact", "ten_thousand_messages_at_qos_0_leave_together"])
-            .env("COUNT_WRITES", "1")
-            .output()
-            .expect("a child");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{said}");
+    if !alone(module_path!(), "ten_thousand_messages_at_qos_0_leave_together") {
         return;
     }
     let broker = broker();

@@ -1,13 +1,12 @@
 //! What the broker does not allow is told: denied publishes under MQTT 5, denied subscriptions under every version.
 
-mod common;
-
-use common::broker::Broker;
-use common::certificates;
-use common::events::listen;
-use common::raw::{CONNECT, Property, Publish, property};
-use common::scripted::Scripted;
-use common::{EVERY_CONSISTENCY, PATIENCE, eventually, login, next, quickly, told};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates;
+use crate::common::events::listen;
+use crate::common::raw::{CONNECT, Property, Publish, property};
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, PATIENCE, eventually, login, next, quickly, told};
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReader, MessageReaderBuilder, MessageWriter, MessageWriterBuilder};
 

@@ -1,23 +1,16 @@
 //! A slow reader stops the socket, not the heap.
 
-mod common;
-
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::raw::{SUBSCRIBE, property, publish, publish_v5};
-use common::scripted::Scripted;
-use common::{connection_timeout, eventually, holds_within, next, told};
+use crate::common;
+use crate::common::process::alone;
+use crate::common::raw::{SUBSCRIBE, property, publish, publish_v5};
+use crate::common::scripted::Scripted;
+use crate::common::{connection_timeout, eventually, holds_within, next, told};
 use sinetstream::Consistency;
-
-/// The memory is that of the whole process, so there is one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const MESSAGE: usize = 64 * 1024;
 const MESSAGES: usize = 16 * 1024;
@@ -30,7 +23,9 @@ fn resident() -> usize {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
-    let _alone = alone();
+    if !alone(module_path!(), "a_gibibyte_that_nobody_reads_stays_with_the_broker") {
+        return;
+    }
     let sent = Arc::new(AtomicUsize::new(0));
     let broker = Scripted::open({
         let sent = sent.clone();
@@ -69,7 +64,9 @@ fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
 /// The answer to a subscription may come behind messages, which the application can't take before it has it.
 #[test]
 fn before_the_subscription_is_answered_there_is_a_bound_too() {
-    let _alone = alone();
+    if !alone(module_path!(), "before_the_subscription_is_answered_there_is_a_bound_too") {
+        return;
+    }
     let sent = Arc::new(AtomicUsize::new(0));
     let broker = Scripted::open({
         let sent = sent.clone();
@@ -94,7 +91,9 @@ fn before_the_subscription_is_answered_there_is_a_bound_too() {
 /// What waits from the connection before does not stand in the way of the next one's answer.
 #[test]
 fn with_a_full_inbox_the_subscription_is_made_again_all_the_same() {
-    let _alone = alone();
+    if !alone(module_path!(), "with_a_full_inbox_the_subscription_is_made_again_all_the_same") {
+        return;
+    }
     let connections = Arc::new(AtomicUsize::new(0));
     let broker = Scripted::open({
         let connections = connections.clone();
@@ -125,7 +124,9 @@ fn with_a_full_inbox_the_subscription_is_made_again_all_the_same() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_topic_alias_keeps_its_topic_and_not_the_packet_it_came_with() {
-    let _alone = alone();
+    if !alone(module_path!(), "a_topic_alias_keeps_its_topic_and_not_the_packet_it_came_with") {
+        return;
+    }
     const LARGE: usize = 5_000_000;
     let broker = Scripted::open_v5(&[], |peer| {
         peer.suback_v5(0, &[]);

@@ -2,17 +2,16 @@
 //!
 //! `CHAOS_MESSAGES` and `CHAOS_CUTS` set how much (100,000 messages at each QoS and 50 cuts of each client).
 
-mod common;
-
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::block_on;
-use common::broker::Broker;
-use common::proxy::Proxy;
+use crate::common;
+use crate::common::block_on;
+use crate::common::broker::Broker;
+use crate::common::proxy::Proxy;
 use futures_core::Stream;
 use sinetstream::config::Value;
 use sinetstream::{

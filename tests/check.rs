@@ -1,15 +1,14 @@
 //! `sinetstream check`: what it understands, which step fails, and what it says of that.
 #![cfg(feature = "cli")]
 
-mod common;
-
 use std::path::Path;
 
-use common::broker::{Broker, free_ports};
-use common::certificates::{self, Authority, authority};
-use common::command::{Ended, command, run, start};
-use common::scripted::Scripted;
-use common::{next, reader};
+use crate::common;
+use crate::common::broker::{Broker, free_ports};
+use crate::common::certificates::{self, Authority, authority};
+use crate::common::command::{Ended, command, run, start};
+use crate::common::scripted::Scripted;
+use crate::common::{next, reader};
 use serde_json::{Value as Json, json};
 
 /// Runs `check --json` and returns its only service.

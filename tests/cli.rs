@@ -1,16 +1,17 @@
 //! `sinetstream write` and `sinetstream read`, against Mosquitto.
 #![cfg(feature = "cli")]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
-use common::command::{self, Ended, PROGRAM, Running, command, files_of, run, run_with_input, start, start_reading};
-use common::scripted::{Peer, Scripted};
-use common::{PATIENCE, raw};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::command::{
+    self, Ended, PROGRAM, Running, command, files_of, run, run_with_input, start, start_reading,
+};
+use crate::common::scripted::{Peer, Scripted};
+use crate::common::{PATIENCE, raw};
 use serde_json::{Value as Json, json};
 
 const PUBLISH: u8 = 0x30;

@@ -1,15 +1,15 @@
 //! A service's configuration from a configuration server.
 
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::http::{Request, Response, Server, closed_port};
+use crate::common::process::{own_test, passes};
+use crate::common::{certificates, data, told};
 use base64ct::{Base64, Encoding};
-use common::broker::Broker;
-use common::http::{Request, Response, Server, closed_port};
-use common::{certificates, data, told};
 use serde_json::{Value as Json, json};
 use sinetstream::{MessageReader, MessageWriter};
 
@@ -396,9 +396,8 @@ fn without_tls_another_machine_is_not_asked_where_tls_is_required() {
         return;
     }
     told(open("http://config.invalid", false), "Connection", &["configuration server http://config.invalid"]);
-    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
-    child.args(["--exact", "without_tls_another_machine_is_not_asked_where_tls_is_required"]).env(CHILD, "");
-    assert!(child.env("SINETSTREAM_REQUIRE_TLS", "1").output().expect("a child").status.success());
+    let mut child = own_test(module_path!(), "without_tls_another_machine_is_not_asked_where_tls_is_required");
+    passes(child.env(CHILD, "").env("SINETSTREAM_REQUIRE_TLS", "1"));
 }
 
 /// Whoever runs the server would run code in the program.

@@ -1,14 +1,13 @@
 //! Configuration files and builders: what is accepted and what it means, what is refused and how that is told.
 
-mod common;
-
 use std::path::Path;
 
-use common::broker::Broker;
-use common::raw::{self, Publish};
-use common::scripted::Scripted;
-use common::warnings::collect;
-use common::{PATIENCE, data, next, no_reconnect, own, within, write_own};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::raw::{self, Publish};
+use crate::common::scripted::Scripted;
+use crate::common::warnings::collect;
+use crate::common::{PATIENCE, data, next, no_reconnect, own, within, write_own};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, Error, MessageReader, MessageWriter, MessageWriterBuilder, Result};
 

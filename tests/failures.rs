@@ -1,15 +1,14 @@
 //! Brokers that can't be reached, do not answer, die, or talk nonsense. Whatever happens: an error, and no hang.
 
-mod common;
-
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::broker::{Broker, free_ports};
-use common::scripted::Scripted;
-use common::{PATIENCE, block_on, connection_timeout, next, raw, reader, within, writer};
+use crate::common;
+use crate::common::broker::{Broker, free_ports};
+use crate::common::scripted::Scripted;
+use crate::common::{PATIENCE, block_on, connection_timeout, next, raw, reader, within, writer};
 use futures_core::Stream;
 use proptest::prelude::*;
 use sinetstream::{AsyncMessageWriter, Consistency, Delivery, Error, MessageReader, MessageWriter, Result};
@@ -445,17 +444,10 @@ fn a_packet_that_is_cut_off() {
     io_error(reader.read(), &["lost"]);
 }
 
-/// Memory is not reserved because a length is announced. In a process of its own, so that no other test counts.
+/// Memory is not reserved because a length is announced.
 #[test]
 fn an_announced_packet_of_256_mebibytes_takes_no_memory() {
-    const CHILD: &str = "SINETSTREAM_TEST_MEMORY";
-    if std::env::var_os(CHILD).is_none() {
-        let output = std::process::Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "an_announced_packet_of_256_mebibytes_takes_no_memory"])
-            .env(CHILD, "")
-            .output()
-            .expect("a child");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    if !common::process::alone(module_path!(), "an_announced_packet_of_256_mebibytes_takes_no_memory") {
         return;
     }
     let broker = Scripted::open(|peer| {

@@ -1,13 +1,12 @@
 //! The files that a configuration names: what is read, and who else may write them.
 
-mod common;
-
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{PATIENCE, data, told, within};
+use crate::common;
+use crate::common::{PATIENCE, data, told, within};
 use serde_json::{Value as Json, json};
 use sinetstream::{MessageWriter, MessageWriterBuilder};
 

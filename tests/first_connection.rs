@@ -1,13 +1,11 @@
 //! A program that starts before its broker, and one whose broker refuses the login for a while.
 
-mod common;
-
 use std::thread;
 
-use common::broker::{Broker, free_ports};
-use common::events::{Events, listen};
-use common::scripted::Scripted;
-use common::{PATIENCE, login, quickly, told, within, write_own};
+use crate::common::broker::{Broker, free_ports};
+use crate::common::events::{Events, listen};
+use crate::common::scripted::Scripted;
+use crate::common::{PATIENCE, login, quickly, told, within, write_own};
 use sinetstream::config::Value;
 use sinetstream::{ConnectionEvent, Consistency, Error, MessageReader, MessageWriter, MessageWriterBuilder};
 

@@ -1,13 +1,11 @@
 //! Files of certificates and keys as tools leave them: what is read, and what is called by its name, with a command that makes PEM.
 
-mod common;
-
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::broker::Broker;
-use common::certificates::{authority, server};
-use common::{told, write_own, writer};
+use crate::common::broker::Broker;
+use crate::common::certificates::{authority, server};
+use crate::common::{told, write_own, writer};
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageWriter, Result};
 

@@ -1,13 +1,12 @@
 //! Messages of SINETStream's Java and Python libraries, whatever the service's parameters, over a real broker.
 
-mod common;
-
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use common::broker::Broker;
-use common::{data, next, raw};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::{data, next, raw};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use sinetstream::{Error, MessageReader, MessageWriter};

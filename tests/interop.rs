@@ -1,13 +1,12 @@
 //! Messages to and from SINETStream for Python, with each combination of parameters: `make interop`.
 
-mod common;
-
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::broker::Broker;
+use crate::common;
+use crate::common::broker::Broker;
 use sinetstream::{
     AsyncMessageReader, AsyncMessageWriter, Message, MessageReader, MessageWriter, ReadValue, WriteValue,
 };

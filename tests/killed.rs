@@ -1,14 +1,13 @@
 //! A process killed with SIGKILL loses nothing that was confirmed, and a broker may be away for long.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
-use common::eventually;
-use common::process::own_test;
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::eventually;
+use crate::common::process::own_test;
 use sinetstream::Consistency;
 
 /// Not a test by itself: the process that is killed. It prints the number of every confirmed message.
@@ -29,7 +28,7 @@ fn what_was_confirmed_survives_the_writers_process() {
         .consistency(Consistency::AtLeastOnce)
         .open()
         .expect("reader");
-    let mut child = own_test("child")
+    let mut child = own_test(module_path!(), "child")
         .env("KILLED_CHILD", broker.plain_address())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,16 +1,15 @@
 //! Logging in with user name and password, over TLS and without.
 
-mod common;
-
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use common::broker::{Broker, USERS};
-use common::proxy::Proxy;
-use common::scripted::Scripted;
-use common::{eventually, next, quickly, raw, reader, told, within, writer};
+use crate::common;
+use crate::common::broker::{Broker, USERS};
+use crate::common::proxy::Proxy;
+use crate::common::scripted::Scripted;
+use crate::common::{eventually, next, quickly, raw, reader, told, within, writer};
 use sinetstream::config::{Map, Value};
 use sinetstream::{BoxError, Consistency, Error, Login, MessageReader, MessageWriter, MessageWriterBuilder, Result};
 

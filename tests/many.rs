@@ -1,15 +1,13 @@
 //! A thousand clients in one process cost it no more threads than a few, and all come back when their broker does.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use common::broker::Broker;
-use common::process::{status, threads};
-use common::{eventually, holds_within, next, reader, writer};
+use crate::common::broker::Broker;
+use crate::common::process::{alone, status, threads};
+use crate::common::{eventually, holds_within, next, reader, writer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sinetstream::config::Value;
 use sinetstream::{MessageReader, MessageWriter};
@@ -40,6 +38,9 @@ fn exchange(pairs: &[(MessageReader<String>, MessageWriter<str>)], text: &str) {
 
 #[test]
 fn a_thousand_clients_have_the_threads_of_a_few_and_come_back() {
+    if !alone(module_path!(), "a_thousand_clients_have_the_threads_of_a_few_and_come_back") {
+        return;
+    }
     allow_descriptors();
     let mut broker = Broker::start();
     // Not a name: each question to the system's resolver would have a thread for some seconds.

@@ -1,13 +1,12 @@
 //! Every combination of version, listener (transport and TLS) and QoS: one message from a writer to a reader. All of
 //! them at one Mosquitto, at the same time.
 
-mod common;
-
 use std::sync::Mutex;
 
-use common::broker::Broker;
-use common::certificates::authority;
-use common::{EVERY_CONSISTENCY, next};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::authority;
+use crate::common::{EVERY_CONSISTENCY, next};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, MessageReader, MessageWriter};
 

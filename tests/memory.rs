@@ -4,8 +4,6 @@
 
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
@@ -13,10 +11,11 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::broker::Broker;
-use common::certificates::{self, authority};
-use common::process::own_test;
-use common::{PATIENCE, data, holds_within, writer};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::{self, authority};
+use crate::common::process::own_test;
+use crate::common::{PATIENCE, data, holds_within, writer};
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::traits::PrivateKeyParts;
 use serde_json::Value as Json;
@@ -81,7 +80,7 @@ impl Folder {
     /// and when it is gone.
     #[track_caller]
     fn look(&self, scenario: &str) -> Vec<(String, usize, usize)> {
-        let child = own_test("the_process_that_looks")
+        let child = own_test(module_path!(), "the_process_that_looks")
             .arg("--test-threads=1")
             .env(FOLDER, self.0.path())
             .env("SINETSTREAM_TEST_SCENARIO", scenario)

@@ -1,15 +1,14 @@
 //! Writing and reading over a real broker.
 
-mod common;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::broker::Broker;
-use common::scripted::Scripted;
-use common::{EVERY_CONSISTENCY, PATIENCE, block_on, eventually, next, next_values, raw, reader, writer};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, PATIENCE, block_on, eventually, next, next_values, raw, reader, writer};
 use sinetstream::{AsyncMessageReader, AsyncMessageWriter, Consistency, Error, Message, MessageReader, MessageWriter};
 
 fn now_us() -> i64 {

@@ -1,12 +1,11 @@
 //! More than one broker: a bridge between two Mosquittos, and what goes on when one of them dies.
 
-mod common;
-
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::broker::Broker;
-use common::{certificates, eventually, quickly};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::{certificates, eventually, quickly};
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReader, MessageWriter};
 

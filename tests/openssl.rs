@@ -1,15 +1,14 @@
 //! Certificates as people make them with OpenSSL, good and bad: what is accepted, and what is said of the others.
 
-mod common;
-
 use std::io::Read;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::broker::{Broker, free_ports};
-use common::certificates::{Authority, Certificate};
-use common::told;
+use crate::common;
+use crate::common::broker::{Broker, free_ports};
+use crate::common::certificates::{Authority, Certificate};
+use crate::common::told;
 use sinetstream::config::{Map, Value};
 use sinetstream::{Cause, ConnectionEvent, Error, MessageWriterBuilder};
 

@@ -1,17 +1,16 @@
 //! The outbox on disk: what was accepted arrives, whatever becomes of the process, the network and the broker.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::broker::Broker;
-use common::certificates;
-use common::events::listen;
-use common::process::own_test;
-use common::proxy::Proxy;
-use common::{PATIENCE, block_on, eventually, login, next, quickly, told, within};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates;
+use crate::common::events::listen;
+use crate::common::process::own_test;
+use crate::common::proxy::Proxy;
+use crate::common::{PATIENCE, block_on, eventually, login, next, quickly, told, within};
 use sinetstream::config::Value;
 use sinetstream::{
     ConnectionEvent, Consistency, Error, MessageReader, MessageWriter, MessageWriterBuilder, WriteValue,
@@ -48,7 +47,7 @@ fn cut_off(proxy: &Proxy, is_connected: impl Fn() -> bool) {
 
 /// This program again, as a process of its own that runs one of its tests.
 fn child(test: &str, variables: &[(&str, &str)]) -> (Child, BufReader<ChildStdout>) {
-    let mut child = own_test(test)
+    let mut child = own_test(module_path!(), test)
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,18 +1,17 @@
 //! `sinetstream outbox`: what it tells, sends and removes of the outbox of a writer.
 #![cfg(feature = "cli")]
 
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::common;
+use crate::common::broker::{Broker, free_ports};
+use crate::common::command::{Ended, command, files_of, run, start};
+use crate::common::raw::{Packet, Publish};
+use crate::common::scripted::Scripted;
+use crate::common::{certificates, eventually, login, next_values, quickly};
 use base64ct::{Base64, Encoding};
-use common::broker::{Broker, free_ports};
-use common::command::{Ended, command, files_of, run, start};
-use common::raw::{Packet, Publish};
-use common::scripted::Scripted;
-use common::{certificates, eventually, login, next_values, quickly};
 use serde_json::{Value as Json, json};
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReader, MessageWriter, MessageWriterBuilder};

@@ -1,8 +1,6 @@
 //! Writers with an outbox on disk are killed at any moment while their network fails: nothing that was accepted is missing,
 //! and the order is kept. `SINETSTREAM_TEST_KILLS` sets how many are killed (100).
 
-mod common;
-
 use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,9 +8,10 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::broker::Broker;
-use common::process::own_test;
-use common::proxy::Proxy;
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::process::own_test;
+use crate::common::proxy::Proxy;
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReader, MessageWriterBuilder};
 
@@ -142,7 +141,7 @@ struct Told {
 impl Told {
     /// Starts a process, and kills it at a moment that is left to chance.
     fn live(&mut self, way: Way, life: usize, broker: &str, directory: &Path, random: &mut fastrand::Rng) {
-        let mut child = own_test("life")
+        let mut child = own_test(module_path!(), "life")
             .env("OUTBOX_LIFE", life.to_string())
             .env("OUTBOX_WAY", way.name)
             .env("OUTBOX_BROKER", broker)

@@ -1,14 +1,14 @@
 //! Code of the application that panics: deserializers, serializers, listeners, subscribers. A program that catches its
 //! panics goes on with its clients.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
-use common::block_on;
-use common::broker::Broker;
-use common::proxy::Proxy;
+use crate::common;
+use crate::common::block_on;
+use crate::common::broker::Broker;
+use crate::common::process::alone;
+use crate::common::proxy::Proxy;
 use futures_core::Stream;
 use sinetstream::{
     AsyncMessageReader, ConnectionEvent, Consistency, MessageReader, MessageReaderBuilder, MessageWriter, Result,
@@ -133,9 +133,12 @@ impl Subscriber for Panicking {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// The subscriber stays for the other tests of this program, which it does not hurt either.
+/// The subscriber is that of a whole process.
 #[test]
 fn neither_a_subscriber_nor_a_listener_that_panics_takes_a_client_along() {
+    if !alone(module_path!(), "neither_a_subscriber_nor_a_listener_that_panics_takes_a_client_along") {
+        return;
+    }
     tracing::subscriber::set_global_default(Panicking).expect("no other subscriber");
     let broker = Broker::start();
     let proxy = Proxy::start(broker.plain);

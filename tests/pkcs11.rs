@@ -4,16 +4,16 @@
 //! A module reads its environment when it is initialized, which is once in a process. So each test runs in a process of its
 //! own, with a token of its own.
 
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use common::broker::Broker;
-use common::certificates::{Authority, authority, server};
-use common::{
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::{Authority, authority, server};
+use crate::common::process::{own_test, passes};
+use crate::common::{
     PATIENCE, connection_timeout, eventually, holds_within, next, pkcs11_module, quickly, reader, told, within,
     write_own, writer,
 };
@@ -50,15 +50,12 @@ impl Token {
         std::fs::create_dir(folder.path().join("tokens")).expect("a folder");
         let configuration = format!("directories.tokendir = {}\n", folder.path().join("tokens").display());
         write_own(&folder.path().join("softhsm2.conf"), configuration);
-        let mut own = Command::new(std::env::current_exe().expect("this program"));
-        own.args(["--exact", test]).env(OWN, folder.path());
+        let mut own = own_test(module_path!(), test);
+        own.env(OWN, folder.path());
         own.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"));
         own.env("TEST_TOKEN_MODULE", pkcs11_module("libsofthsm2.so"));
         own.env("PKCS11SPY", pkcs11_module("libsofthsm2.so")).env("PKCS11SPY_OUTPUT", folder.path().join("spy.log"));
-        // Its result is not one of this process, whose results are counted.
-        let output = own.output().expect("this program");
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        assert!(output.status.success() && said.contains("1 passed"), "{test} in a process of its own: {said}");
+        passes(&mut own);
         None
     }
 

@@ -1,7 +1,5 @@
 //! Coming back after a lost connection, and what is told of it.
 
-mod common;
-
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +7,13 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
-use common::events::listen;
-use common::proxy::Proxy;
-use common::raw::{self, Connect, PINGREQ, Packet, SUBSCRIBE};
-use common::scripted::Scripted;
-use common::{PATIENCE, block_on, eventually, login, next, quickly};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::events::listen;
+use crate::common::proxy::Proxy;
+use crate::common::raw::{self, Connect, PINGREQ, Packet, SUBSCRIBE};
+use crate::common::scripted::Scripted;
+use crate::common::{PATIENCE, block_on, eventually, login, next, quickly};
 use sinetstream::config::Value;
 use sinetstream::{ConnectionEvent, Consistency, Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
 

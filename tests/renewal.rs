@@ -1,11 +1,10 @@
 //! Certificates, keys and passwords that are renewed on disk while a client lives.
 
-mod common;
-
-use common::broker::Broker;
-use common::certificates::{Authority, Certificate, authority, server};
-use common::events::{Events, listen};
-use common::{eventually, quickly, write_own};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::{Authority, Certificate, authority, server};
+use crate::common::events::{Events, listen};
+use crate::common::{eventually, quickly, write_own};
 use sinetstream::config::Value;
 use sinetstream::{ConnectionEvent, Consistency, Error, MessageWriter, MessageWriterBuilder};
 

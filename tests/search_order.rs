@@ -1,8 +1,8 @@
 //! Which file is read. The current folder and the home belong to a process, so every case has a process of its own.
 
 use std::path::Path;
-use std::process::Command;
 
+use crate::common::process::own_test;
 use sinetstream::{Error, MessageWriter};
 
 const EXPLICIT: &str = "SINETSTREAM_TEST_EXPLICIT";
@@ -22,11 +22,8 @@ fn child(explicit: &str) {
 }
 
 fn find(current: &Path, home: Option<&Path>, explicit: &str) -> String {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command
-        .args(["--exact", "the_first_file_found_is_read", "--nocapture"])
-        .current_dir(current)
-        .env(EXPLICIT, explicit);
+    let mut command = own_test(module_path!(), "the_first_file_found_is_read");
+    command.current_dir(current).env(EXPLICIT, explicit);
     match home {
         Some(home) => command.env("HOME", home),
         None => command.env("HOME", ""),

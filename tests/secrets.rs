@@ -1,13 +1,12 @@
 //! Encrypted values in the configuration, and the private key that opens them.
 
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::broker::Broker;
-use common::{data, told};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::{data, told};
 use serde_json::Value as Json;
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageReader, MessageWriter};

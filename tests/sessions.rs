@@ -1,13 +1,12 @@
 //! Closing, and sessions that outlive their client.
 
-mod common;
-
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
-use common::scripted::Scripted;
-use common::{EVERY_CONSISTENCY, block_on, next, next_values, raw, reader, within, writer};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, block_on, next, next_values, raw, reader, within, writer};
 use sinetstream::{AsyncMessageWriter, Consistency, Error, MessageReader};
 
 fn durable(address: &str, topic: &str, consistency: Consistency) -> MessageReader<String> {

@@ -1,11 +1,10 @@
 //! What somebody can do who may publish on a topic of encrypted messages, and has no key.
 
-mod common;
-
 use std::time::Instant;
 
-use common::broker::Broker;
-use common::{PATIENCE, next, raw, told};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::{PATIENCE, next, raw, told};
 use sinetstream::config::Value;
 use sinetstream::{Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
 

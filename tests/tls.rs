@@ -1,12 +1,10 @@
 //! TLS: what is trusted, what is refused, and how that is told.
 
-mod common;
-
-use std::process::Command;
-
-use common::broker::Broker;
-use common::certificates::{self, Authority, server};
-use common::{PATIENCE, login, next, reader, within, writer};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::{self, Authority, server};
+use crate::common::process::own_test;
+use crate::common::{PATIENCE, login, next, reader, within, writer};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Error, MessageWriter, Result};
 
@@ -265,8 +263,7 @@ fn tls_true_trusts_the_system_and_not_our_authority() {
     let system = broker.write("system.pem", Authority::new("A root of the system").pem);
     let ours = broker.ca();
     for (store, trusted) in [(&system, false), (&ours, true)] {
-        let output = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "tls_true_trusts_the_system_and_not_our_authority", "--nocapture"])
+        let output = own_test(module_path!(), "tls_true_trusts_the_system_and_not_our_authority")
             .env(CHILD, broker.tls_address())
             .env("SSL_CERT_FILE", store)
             .env_remove("SSL_CERT_DIR")

@@ -1,16 +1,15 @@
 //! Client certificates: every form of key, chains, what is refused before the network and by the broker.
 
-mod common;
-
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use common::broker::Broker;
-use common::certificates::{self, Authority, Certificate, authority, server};
-use common::tls_peer::TlsPeer;
-use common::warnings::collect;
-use common::{PATIENCE, next, reader, within, writer};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::{self, Authority, Certificate, authority, server};
+use crate::common::tls_peer::TlsPeer;
+use crate::common::warnings::collect;
+use crate::common::{PATIENCE, next, reader, within, writer};
 use rustls::version::{TLS12, TLS13};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Error, MessageWriter, Result};

@@ -1,11 +1,10 @@
 //! The choice of cipher suites and of TLS's version.
 
-mod common;
-
-use common::broker::Broker;
-use common::certificates::{authority, server};
-use common::tls_peer::TlsPeer;
-use common::{PATIENCE, within, writer};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::certificates::{authority, server};
+use crate::common::tls_peer::TlsPeer;
+use crate::common::{PATIENCE, within, writer};
 use rustls::ProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use sinetstream::config::{Map, Value};

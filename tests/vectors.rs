@@ -1,11 +1,9 @@
 //! Messages of the reference libraries, byte for byte, over a real broker.
 
-mod common;
-
 use std::fmt::Write as _;
 
-use common::broker::Broker;
-use common::{data, next, raw, reader, writer};
+use crate::common::broker::Broker;
+use crate::common::{data, next, raw, reader, writer};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use sinetstream::{Error, MessageReader};

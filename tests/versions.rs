@@ -1,16 +1,15 @@
 //! What MQTT 3.1, 3.1.1 and 5 have in common, and what is special about 3.1.
 
-mod common;
-
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::broker::Broker;
-use common::events::listen;
-use common::proxy::Proxy;
-use common::raw::{CONNECT, Connect, PINGREQ, Publish, SUBSCRIBE, message, publish, publish_v5};
-use common::scripted::Scripted;
-use common::{EVERY_CONSISTENCY, PATIENCE, eventually, next, next_values, quickly, told};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::events::listen;
+use crate::common::proxy::Proxy;
+use crate::common::raw::{CONNECT, Connect, PINGREQ, Publish, SUBSCRIBE, message, publish, publish_v5};
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, PATIENCE, eventually, next, next_values, quickly, told};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, MessageReaderBuilder, MessageWriterBuilder};
 

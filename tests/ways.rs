@@ -1,15 +1,14 @@
 //! The ways to a broker besides TCP to its name: a Unix socket, an address with a zone, a proxy; and what TLS offers on the way.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddrV6, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use common::broker::{Broker, free_ports};
-use common::certificates::{self, authority};
-use common::tls_peer::TlsPeer;
-use common::{PATIENCE, login, next, reader, told, writer};
+use crate::common;
+use crate::common::broker::{Broker, free_ports};
+use crate::common::certificates::{self, authority};
+use crate::common::tls_peer::TlsPeer;
+use crate::common::{PATIENCE, login, next, reader, told, writer};
 use rustls::version::{TLS12, TLS13};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, MessageWriter, Result};

@@ -1,16 +1,15 @@
 //! MQTT inside WebSockets: with Mosquitto, and with servers that do what Mosquitto doesn't.
 
-mod common;
-
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use common::broker::{Broker, is_from_2_1};
-use common::certificates;
-use common::proxy::Proxy;
-use common::raw::{CONNECT, PINGREQ, Publish, publish};
-use common::scripted::Scripted;
-use common::{EVERY_CONSISTENCY, PATIENCE, block_on, eventually, login, next, next_values, web, within};
+use crate::common;
+use crate::common::broker::{Broker, is_from_2_1};
+use crate::common::certificates;
+use crate::common::proxy::Proxy;
+use crate::common::raw::{CONNECT, PINGREQ, Publish, publish};
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, PATIENCE, block_on, eventually, login, next, next_values, web, within};
 use sinetstream::config::{Map, Value};
 use sinetstream::{
     AsyncMessageWriter, Consistency, Error, MessageReaderBuilder, MessageWriter, MessageWriterBuilder, ReadValue,

@@ -1,16 +1,15 @@
 //! The will: what it is on the wire, when it comes and when not.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
-use common::events::listen;
-use common::proxy::Proxy;
-use common::raw::{CONNECT, Connect, DISCONNECT, Property, SUBSCRIBE, Will, property};
-use common::scripted::Scripted;
-use common::warnings::collect;
-use common::{next, quickly, told};
+use crate::common;
+use crate::common::broker::Broker;
+use crate::common::events::listen;
+use crate::common::proxy::Proxy;
+use crate::common::raw::{CONNECT, Connect, DISCONNECT, Property, SUBSCRIBE, Will, property};
+use crate::common::scripted::Scripted;
+use crate::common::warnings::collect;
+use crate::common::{next, quickly, told};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, MessageReader, MessageWriter, MessageWriterBuilder};
 

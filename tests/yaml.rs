@@ -1,12 +1,10 @@
 //! The YAML of configuration files: what it may look like, and where a syntax error is told to be.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::broker::Broker;
-use common::scripted::Scripted;
-use common::{PATIENCE, raw, within};
+use crate::common::broker::Broker;
+use crate::common::scripted::Scripted;
+use crate::common::{PATIENCE, raw, within};
 use sinetstream::{Error, MessageWriter, Result};
 
 const SERVICE: &str = "type: mqtt\n  brokers: 127.0.0.1:1\n  topic: t\n";

@@ -1,8 +1,5 @@
 //! What the integration tests share: a real Mosquitto, a scripted broker, a raw MQTT client, certificates.
 
-// Each test program uses a part of it.
-#![allow(dead_code)]
-
 pub mod broker;
 pub mod certificates;
 #[cfg(feature = "cli")]

@@ -23,9 +23,31 @@ pub fn threads() -> BTreeMap<String, usize> {
     threads
 }
 
-/// This program again, as a process of its own that runs one of its tests and shows what that prints.
-pub fn own_test(test: &str) -> Command {
+/// This program again, as a process of its own that runs one of its tests and shows what that prints. The module is the
+/// caller's `module_path!()`.
+pub fn own_test(module: &str, test: &str) -> Command {
+    // Names of tests have no crate in front.
+    let (_, module) = module.split_once("::").expect("a module below the crate");
     let mut own = Command::new(std::env::current_exe().expect("this program"));
-    own.args(["--exact", test, "--nocapture"]);
+    own.args(["--exact", &format!("{module}::{test}"), "--nocapture"]);
     own
+}
+
+/// Runs a test in a process of its own, and tells whether that is this process. A test begins with it if other tests would
+/// change what it looks at, which is one process' memory, threads, descriptors or environment.
+pub fn alone(module: &str, test: &str) -> bool {
+    const ALONE: &str = "SINETSTREAM_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some_and(|alone| alone == test) {
+        return true;
+    }
+    passes(own_test(module, test).env(ALONE, test));
+    false
+}
+
+/// Runs the one test of a process, which must pass.
+#[track_caller]
+pub fn passes(own_test: &mut Command) {
+    let output = own_test.output().expect("this program");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success() && said.contains("1 passed"), "in a process of its own: {said}");
 }

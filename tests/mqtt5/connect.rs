@@ -3,12 +3,12 @@
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use super::common::broker::Broker;
-use super::common::events::listen;
-use super::common::raw::{self, CONNECT, Connect, PINGREQ, property};
-use super::common::scripted::Scripted;
-use super::common::{PATIENCE, told};
 use super::{reader, returning_writer, writer};
+use crate::common::broker::Broker;
+use crate::common::events::listen;
+use crate::common::raw::{self, CONNECT, Connect, PINGREQ, property};
+use crate::common::scripted::Scripted;
+use crate::common::{PATIENCE, told};
 use sinetstream::config::Value;
 
 /// The client goes by the name that the broker has given it, also when it comes back.

@@ -3,11 +3,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::common::broker::Broker;
-use super::common::raw::{message, property, publish_v5};
-use super::common::scripted::Scripted;
-use super::common::{EVERY_CONSISTENCY, eventually, next, next_values};
 use super::{reader, writer};
+use crate::common::broker::Broker;
+use crate::common::raw::{message, property, publish_v5};
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, eventually, next, next_values};
 use sinetstream::config::{Map, Value};
 
 #[test]
@@ -77,7 +77,7 @@ fn what_is_sent_beside_a_message_arrives() {
 }
 
 fn reader_of_an_earlier_version(broker: &Broker) -> sinetstream::MessageReader<String> {
-    super::common::reader(&broker.plain_address(), "t").open().expect("reader")
+    crate::common::reader(&broker.plain_address(), "t").open().expect("reader")
 }
 
 /// The broker drops what nobody has fetched in time, and tells what is left of the time.

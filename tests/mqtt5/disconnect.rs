@@ -1,10 +1,10 @@
 //! DISCONNECTs of the broker.
 
-use super::common::events::listen;
-use super::common::raw::{DISCONNECT, PINGREQ, Packet, Property, property};
-use super::common::scripted::Scripted;
-use super::common::{PATIENCE, told};
 use super::{reader, returning_writer};
+use crate::common::events::listen;
+use crate::common::raw::{DISCONNECT, PINGREQ, Packet, Property, property};
+use crate::common::scripted::Scripted;
+use crate::common::{PATIENCE, told};
 use sinetstream::{ConnectionEvent, Error};
 
 fn disconnect(code: u8, properties: &[Property]) -> Vec<u8> {

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::common::broker::Broker;
-use super::common::certificates;
-use super::common::events::listen;
-use super::common::raw::{self, Connect, Property, Publish, message, property, publish_v5};
-use super::common::scripted::Scripted;
-use super::common::{EVERY_CONSISTENCY, PATIENCE, eventually, next, next_values, told};
 use super::{reader, returning_reader, returning_writer, writer};
+use crate::common::broker::Broker;
+use crate::common::certificates;
+use crate::common::events::listen;
+use crate::common::raw::{self, Connect, Property, Publish, message, property, publish_v5};
+use crate::common::scripted::Scripted;
+use crate::common::{EVERY_CONSISTENCY, PATIENCE, eventually, next, next_values, told};
 use sinetstream::{Consistency, MessageWriterBuilder};
 
 /// Long enough for a packet that must not come.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::common::raw::{self, Connect, Property, Publish, property};
-use super::common::scripted::Scripted;
-use super::common::told;
-use super::common::warnings::collect;
+use crate::common::raw::{self, Connect, Property, Publish, property};
+use crate::common::scripted::Scripted;
+use crate::common::told;
+use crate::common::warnings::collect;
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageReader, MessageWriter};
 
@@ -187,7 +187,7 @@ fn under_an_earlier_version_each_of_them_is_a_warning() {
     ];
     for version in [None, Some("MQTTv311"), Some("MQTTv31")] {
         for (name, value) in parameters.clone() {
-            let mut builder = super::common::writer::<str>(&broker.address(), "t").parameter(name, value);
+            let mut builder = crate::common::writer::<str>(&broker.address(), "t").parameter(name, value);
             if let Some(version) = version {
                 builder = builder.parameter("protocol", version);
             }
@@ -209,7 +209,7 @@ fn under_an_earlier_version_each_of_them_is_a_warning() {
 #[test]
 fn under_an_earlier_version_authentication_data_is_refused() {
     for version in ["MQTTv311", "MQTTv31"] {
-        let builder = super::common::writer::<str>("broker.invalid", "t").parameter("protocol", version);
+        let builder = crate::common::writer::<str>("broker.invalid", "t").parameter("protocol", version);
         let builder = builder.parameter("auth_method", "METHOD").parameter("auth_data", "s3cr3t");
         let message = told(
             builder.open(),

@@ -1,11 +1,11 @@
 //! CONNACKs that refuse.
 
-use super::common::broker::Broker;
-use super::common::login;
-use super::common::raw::property;
-use super::common::scripted::Scripted;
-use super::common::told;
 use super::{reader, returning_writer, writer};
+use crate::common::broker::Broker;
+use crate::common::login;
+use crate::common::raw::property;
+use crate::common::scripted::Scripted;
+use crate::common::told;
 
 #[test]
 fn every_reason_is_told() {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::common::broker::Broker;
-use super::common::events::listen;
-use super::common::proxy::Proxy;
-use super::common::raw::{CONNECT, Connect, PINGREQ, property};
-use super::common::scripted::Scripted;
-use super::common::warnings::collect;
-use super::common::{PATIENCE, eventually, next, next_values};
 use super::{reader, returning_reader, returning_writer, writer};
+use crate::common::broker::Broker;
+use crate::common::events::listen;
+use crate::common::proxy::Proxy;
+use crate::common::raw::{CONNECT, Connect, PINGREQ, property};
+use crate::common::scripted::Scripted;
+use crate::common::warnings::collect;
+use crate::common::{PATIENCE, eventually, next, next_values};
 use sinetstream::{Consistency, MessageReader};
 
 const BOTH: [Consistency; 2] = [Consistency::AtLeastOnce, Consistency::ExactlyOnce];

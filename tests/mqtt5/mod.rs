@@ -1,9 +1,6 @@
 //! MQTT 5: what it has and the versions before it have not. Against Mosquitto where that can show it, else against a
 //! scripted broker.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod connect;
 mod delivery;
 mod disconnect;
@@ -12,7 +9,8 @@ mod parameters;
 mod refused;
 mod session;
 
-use common::{PATIENCE, quickly};
+use crate::common;
+use crate::common::{PATIENCE, quickly};
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReaderBuilder, MessageWriterBuilder};
 

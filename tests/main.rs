@@ -1,0 +1,52 @@
+//! All integration tests, in one program: a library with its dependencies is linked once, and what waits for a broker leaves
+//! the processor to others. A test that counts what its process has runs in a process of its own (`common::process::alone`).
+
+mod common;
+
+mod acknowledge;
+mod allocations;
+mod asynchronous;
+mod authorization;
+mod backlog;
+mod chaos;
+mod check;
+mod cli;
+mod config_server;
+mod configuration;
+mod docs;
+mod failures;
+mod files;
+mod first_connection;
+mod forms;
+mod interchange;
+mod interop;
+mod killed;
+mod login;
+mod many;
+mod matrix;
+mod memory;
+mod messages;
+mod mqtt5;
+mod nodes;
+mod openssl;
+mod outbox;
+mod outbox_command;
+mod outbox_killed;
+mod panics;
+mod pkcs11;
+mod reconnect;
+mod renewal;
+mod search_order;
+mod secrets;
+mod sessions;
+mod soak;
+mod strangers;
+mod tls;
+mod tls_client;
+mod tls_protocol;
+mod vectors;
+mod versions;
+mod ways;
+mod websocket;
+mod will;
+mod yaml;
