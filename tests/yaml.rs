@@ -342,8 +342,7 @@ fn what_a_file_may_hold_is_bounded_and_the_error_has_its_line() {
     accepted(format!("s:\n  {SERVICE}{}", names(4997)));
 }
 
-/// Maps of thousands of names by aliases, and a hundred anchors in the same file, for each of which it is read again. It took
-/// minutes, when names were looked up one after the other.
+/// Maps of thousands of names by aliases, and a hundred anchors in the same file.
 #[test]
 fn many_maps_of_many_names_take_no_minutes() {
     let names: String = (0..4990).map(|i| format!("xxxxxxxx{i:05}: ~, ")).collect();
@@ -352,8 +351,7 @@ fn many_maps_of_many_names_take_no_minutes() {
     accepted(format!("s:\n  {SERVICE}  b: &b {{{names}}}\n  list:\n{maps}  anchors: [{anchors}]\n"));
 }
 
-/// Values at the end of a long path that a merge key brings, so that the line of none can be found: the text was read once for
-/// each part of the path.
+/// Values at the end of a long path that a merge key brings, so that the file has no line for any of them.
 #[test]
 fn many_wrong_values_deep_in_a_long_file_take_no_minutes() {
     let values: String = (0..60).map(|i| format!("e{i}: !sinetstream/encrypted AAAA, ")).collect();

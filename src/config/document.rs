@@ -19,7 +19,7 @@ pub(crate) struct Service {
 fn error_at(file: &SourceFile, parts: &[&str], message: String) -> Error {
     let path = file.path.display();
     let parts: Vec<String> = parts.iter().map(|part| part.to_string()).collect();
-    match yaml::line_of(&file.text, &parts) {
+    match file.places().line_of(&parts) {
         Some(line) => Error::InvalidConfiguration(format!("{path}:{line}: {message}")),
         None => Error::InvalidConfiguration(format!("{path}: {message}")),
     }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn choose(text: &str, wanted: Option<&str>) -> Result<(String, Vec<String>)> {
-        let file = SourceFile { path: "file.yml".into(), text: text.to_owned().into(), metadata: None };
+        let file = SourceFile::new("file.yml".into(), text.to_owned().into(), None);
         service(&file, wanted).map(|service| (service.name, service.path))
     }
 

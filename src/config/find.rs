@@ -3,9 +3,11 @@
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::places::Places;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -18,6 +20,18 @@ pub(crate) struct SourceFile {
     pub text: Zeroizing<String>,
     /// Of the file when it was read.
     pub metadata: Option<Box<Metadata>>,
+    /// Made when the first line is asked for.
+    places: OnceLock<Places>,
+}
+
+impl SourceFile {
+    pub fn new(path: PathBuf, text: Zeroizing<String>, metadata: Option<Metadata>) -> SourceFile {
+        SourceFile { path, text, metadata: metadata.map(Box::new), places: OnceLock::new() }
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        self.places.get_or_init(|| Places::read(&self.text))
+    }
 }
 
 /// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
@@ -26,7 +40,7 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     if let Some(path) = explicit {
         let path = user_dir.join(path);
         return match read(&path, true)? {
-            Some((text, metadata)) => Ok(SourceFile { path, text, metadata: Some(Box::new(metadata)) }),
+            Some((text, metadata)) => Ok(SourceFile::new(path, text, Some(metadata))),
             None => Err(Error::NoConfig(format!("configuration file {} does not exist", path.display()))),
         };
     }
@@ -34,7 +48,7 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     tried.extend(user_home.map(|home| home.join(".config/sinetstream/config.yml")));
     for path in &tried {
         if let Some((text, metadata)) = read(path, false)? {
-            return Ok(SourceFile { path: path.clone(), text, metadata: Some(Box::new(metadata)) });
+            return Ok(SourceFile::new(path.clone(), text, Some(metadata)));
         }
     }
     let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();

@@ -1,6 +1,5 @@
 //! From what the user wrote, in the file and in the builder, to one value per parameter.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 
 use zeroize::Zeroize;
@@ -13,7 +12,7 @@ use super::path;
 use super::rights::{self, Finding, Use};
 use super::secret::{self, PrivateKey};
 use super::value::{Map, Value};
-use super::{Request, query, yaml};
+use super::{Request, query};
 use crate::error::{Error, Result};
 
 /// Where a set of parameters was written.
@@ -65,16 +64,10 @@ pub(crate) struct Parameters {
     problems: Vec<String>,
     /// Comments where a value was meant, unless a higher layer has one: the layer, the crate's name of the parameter, the place.
     commented: Vec<(usize, String, Commented)>,
-    /// How many lines were looked for; each takes another reading of the file.
-    lines: Cell<usize>,
 }
 
 /// So many unknown names are told one by one.
 const MAX_UNKNOWN: usize = 20;
-/// Beyond that, places are told without their lines.
-const MAX_LINES: usize = 50;
-/// In a long file sooner: so much of it is read again for all places together.
-const MAX_LINES_BYTES: usize = 4 << 20;
 /// So many values are decrypted: each takes milliseconds of computing with the private key, and aliases make many of a few.
 const MAX_ENCRYPTED: usize = 1000;
 /// So many problems are told.
@@ -102,7 +95,7 @@ impl Parameters {
         let layer = self.origins.len();
         self.origins.push(origin);
         let commented = match &self.origins[layer] {
-            Origin::File { file, path, .. } => lost::commented(&file.text, path, map),
+            Origin::File { file, path, .. } => lost::commented(file, path, map),
             _ => Vec::new(),
         };
         for found in commented {
@@ -437,12 +430,7 @@ impl Parameters {
 
     /// `:` and the line, or nothing.
     fn line(&self, file: &SourceFile, path: &[String]) -> String {
-        let before = self.lines.get();
-        if before >= (MAX_LINES_BYTES / file.text.len().max(1)).clamp(1, MAX_LINES) {
-            return String::new();
-        }
-        self.lines.set(before + 1);
-        yaml::line_of(&file.text, path).map_or(String::new(), |line| format!(":{line}"))
+        file.places().line_of(path).map_or(String::new(), |line| format!(":{line}"))
     }
 
     /// Notes that a parameter is wrong, in all or at a name inside it.
@@ -657,13 +645,14 @@ const HIDDEN: &str = "********";
 
 #[cfg(test)]
 mod tests {
+    use super::super::yaml;
     use super::*;
 
     fn service_of(text: String) -> Parameters {
         let root = yaml::parse(&text).map_err(|e| e.message).expect("YAML");
         let Value::Map(map) = root else { panic!("not a map") };
         let Some(Value::Map(service)) = map.get("s") else { panic!("no service") };
-        let file = SourceFile { path: "file.yml".into(), text: text.into(), metadata: None };
+        let file = SourceFile::new("file.yml".into(), text.into(), None);
         let mut parameters = Parameters::default();
         parameters.add_layer(Origin::File { file, service: "s".into(), path: vec!["s".into()] }, service);
         parameters
@@ -691,14 +680,12 @@ mod tests {
         let names: String = (0..2000).map(|i| format!("  topik{i}: 1\n  username_pw{i}: 1\n")).collect();
         let mut parameters = service_of(format!("s:\n{names}"));
         parameters.check_support();
-        assert_eq!(parameters.lines.get(), MAX_UNKNOWN);
         assert_eq!(parameters.warnings.len(), MAX_UNKNOWN + 1);
         assert!(parameters.warnings[0].starts_with("file.yml:2: service 's': parameter 'topik0'"));
         assert_eq!(parameters.warnings[MAX_UNKNOWN], "3980 more names are not known and are ignored");
         for name in 0..1000 {
             parameters.problem(&format!("topik{name}"), &[], "wrong");
         }
-        assert_eq!(parameters.lines.get(), MAX_LINES);
         let Some(Error::InvalidConfiguration(message)) = parameters.take_error() else { panic!("no error") };
         assert_eq!(message.lines().count(), MAX_PROBLEMS + 1 + MAX_UNKNOWN);
         assert!(message.contains("\n900 more problems\n"), "{message}");

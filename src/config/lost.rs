@@ -1,14 +1,9 @@
 //! Values that are not what their writer meant: `password: #secret` is a comment with no value before it (`client_id: # none` is
 //! meant so), and `${NAME}` stands for a variable of the environment only where other programs read it.
 
+use super::find::SourceFile;
 use super::parameters::{is_secret, is_text};
 use super::value::{Map, Value};
-use super::yaml;
-
-/// So many are looked for; each takes another reading of the file.
-const MAX_LOOKED_FOR: usize = 20;
-/// In a long file fewer: so much of it is read again for all together.
-const MAX_BYTES: usize = 4 << 20;
 
 /// A text or a secret that has no value before a comment.
 #[derive(Debug, PartialEq)]
@@ -20,22 +15,23 @@ pub(super) struct Commented {
 }
 
 /// Those in a service, which is at this path of the file.
-pub(super) fn commented(text: &str, path: &[String], service: &Map) -> Vec<Commented> {
+pub(super) fn commented(file: &SourceFile, path: &[String], service: &Map) -> Vec<Commented> {
+    let text = &file.text;
     if !text.lines().any(|line| comment(line).is_some()) {
         return Vec::new();
     }
     let mut empty = Vec::new();
     find_empty(service, &mut Vec::new(), &mut empty);
-    let most = (MAX_BYTES / text.len().max(1)).clamp(1, MAX_LOOKED_FOR);
+    let lines: Vec<&str> = text.lines().collect();
     let found = |written: Vec<String>| {
         let full: Vec<String> = path.iter().chain(&written).cloned().collect();
-        let line = yaml::line_of(text, &full).and_then(|number| text.lines().nth(number - 1))?;
+        let line = file.places().line_of(&full).and_then(|number| lines.get(number - 1))?;
         let comment = comment(line)?;
         let is_value = !comment.is_empty() && !comment.starts_with([' ', '\t', '#']);
         let is_doubtful = !comment.trim().is_empty() && written.last().is_some_and(|name| is_secret(name));
         (is_value || is_doubtful).then_some(Commented { written, is_value })
     };
-    empty.into_iter().take(most).filter_map(found).collect()
+    empty.into_iter().filter_map(found).collect()
 }
 
 /// The comment of a line in which nothing else follows the name, but that it were a text.
@@ -70,6 +66,7 @@ pub(super) fn is_variable(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::yaml;
     use super::*;
 
     #[test]
@@ -79,7 +76,7 @@ mod tests {
                     keyfile: !!str #k\n    keyfile_data: ''  #\n";
         let Ok(Value::Map(root)) = yaml::parse(text) else { panic!("YAML") };
         let Some(Value::Map(service)) = root.get("s") else { panic!("a service") };
-        let found = commented(text, &["s".into()], service);
+        let found = commented(&SourceFile::new("f".into(), text.to_owned().into(), None), &["s".into()], service);
         let found: Vec<_> = found.into_iter().map(|found| (found.written.join("."), found.is_value)).collect();
         let expected = [
             ("topic", true),

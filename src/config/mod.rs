@@ -4,7 +4,6 @@
 //! the service, `layers` joins it with the builder's parameters, `settings` checks every value.
 
 mod acknowledge;
-mod anchors;
 mod broker;
 mod brought;
 mod budget;
@@ -26,6 +25,7 @@ mod named_files;
 mod outbox;
 mod parameters;
 pub(crate) mod path;
+mod places;
 mod proxy;
 mod quantity;
 mod query;
@@ -132,7 +132,7 @@ impl ConfigText {
             true => {
                 Err(Error::InvalidConfiguration(format!("{}: it has more than {} bytes", self.name, find::MAX_BYTES)))
             }
-            false => Ok(find::SourceFile { path: self.name.into(), text: self.text, metadata: None }),
+            false => Ok(find::SourceFile::new(self.name.into(), self.text, None)),
         }
     }
 }
@@ -147,7 +147,7 @@ impl fmt::Debug for ConfigText {
 /// problems, which name their lines.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_yaml(text: &str) {
-    let file = || find::SourceFile { path: "file.yml".into(), text: text.to_owned().into(), metadata: None };
+    let file = || find::SourceFile::new("file.yml".into(), text.to_owned().into(), None);
     let Ok(services) = document::services(&file()) else { return };
     for (name, _) in services.services.iter() {
         if let Ok(service) = document::service(&file(), Some(name)) {

@@ -1,4 +1,4 @@
-//! YAML text to [`Value`], and back from a path to its line. The only file that names `serde_yaml`.
+//! YAML text to [`Value`]. The only file that names `serde_yaml`.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqA
 
 use zeroize::Zeroizing;
 
-use super::anchors;
 use super::budget::{self, Budget};
+use super::places::Places;
 use super::stand_ins::StandIns;
 use super::syntax;
 use super::value::{Map, Value};
@@ -21,7 +21,7 @@ pub(crate) struct SyntaxError {
 /// Parses one YAML document.
 pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let root = parse_document(text)?;
-    match anchors::lost_value(text, &root, |changed| parse_document(changed).ok()) {
+    match Places::read(text).swallowed_value() {
         Some((line, name)) => {
             let name = if name.is_empty() { String::new() } else { format!("'{name}': ") };
             Err(SyntaxError { line: Some(line), message: format!("{name}a value that begins with '&' needs quotes") })
@@ -41,31 +41,6 @@ fn parse_document(original: &str) -> Result<Value, SyntaxError> {
         let message = message.split(" at line ").next().unwrap_or_default();
         SyntaxError { line, message: syntax::explain(message, line.and_then(|line| original.lines().nth(line - 1))) }
     })
-}
-
-/// The line (from 1) of the deepest element of `path` that the text has. Parts are names, or indexes of lists.
-pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
-    let (text, words) = StandIns::put(text);
-    let (text, added) = with_core_tags(&text);
-    let line = |depth: usize| {
-        let seek = Seek(&path[..depth], &words);
-        let failed = seek.deserialize(serde_yaml::Deserializer::from_str(&text)).err()?;
-        // The seeker's own error marks the place; any other one would not be about this path.
-        let at = failed.to_string().contains(FOUND).then(|| failed.location()).flatten()?;
-        Some(at.line().saturating_sub(added).max(1))
-    };
-    // Each takes a reading of the text, and a path can be long: most often all of it is there, and what is there has all
-    // before it.
-    let (mut found, mut depth) = (None, path.len());
-    let (mut there, mut missing) = (0, depth + 1);
-    while missing - there > 1 {
-        match line(depth) {
-            Some(line) => (found, there) = (Some(line), depth),
-            None => missing = depth,
-        }
-        depth = (there + missing) / 2;
-    }
-    found
 }
 
 /// The library drops the tags of YAML's own schema (`!!binary`) but gives local ones; so `!!` is declared to be a
@@ -279,110 +254,6 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     Base64::decode_vec(&compact).ok()
 }
 
-const FOUND: &str = "\u{1}found";
-
-/// Walks to a path and fails there, because only errors of the library carry a position.
-#[derive(Clone, Copy)]
-struct Seek<'a>(&'a [String], &'a StandIns<'a>);
-
-impl<'de> DeserializeSeed<'de> for Seek<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> de::Visitor<'de> for Seek<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the path")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        while let Some(here) = access.next_key_seed(SeekName(self.0, self.1))? {
-            match here {
-                true => access.next_value_seed(Seek(&self.0[1..], self.1))?,
-                false => drop(access.next_value::<de::IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let wanted = self.0[0].parse::<usize>().map_err(de::Error::custom)?;
-        for _ in 0..wanted {
-            if seq.next_element::<de::IgnoredAny>()?.is_none() {
-                return Ok(());
-            }
-        }
-        match &self.0[1..] {
-            [] => seq.next_element_seed(SeekItem).map(drop),
-            rest => seq.next_element_seed(Seek(rest, self.1)).map(drop),
-        }
-    }
-}
-
-/// True when the name is the first of the path; fails there when it is the last one as well.
-struct SeekName<'a>(&'a [String], &'a StandIns<'a>);
-
-impl<'de> DeserializeSeed<'de> for SeekName<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> de::Visitor<'de> for SeekName<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<bool, E> {
-        match self.0 {
-            [last] if *last == self.1.restore(name) => Err(E::custom(FOUND)),
-            [first, ..] => Ok(*first == self.1.restore(name)),
-            [] => Ok(false),
-        }
-    }
-
-    fn visit_i64<E: de::Error>(self, name: i64) -> Result<bool, E> {
-        self.visit_str(&name.to_string())
-    }
-
-    fn visit_u64<E: de::Error>(self, name: u64) -> Result<bool, E> {
-        self.visit_str(&name.to_string())
-    }
-
-    fn visit_bool<E: de::Error>(self, name: bool) -> Result<bool, E> {
-        self.visit_str(&name.to_string())
-    }
-}
-
-/// Fails at a list item, which has no name to stop at.
-struct SeekItem;
-
-impl<'de> DeserializeSeed<'de> for SeekItem {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> de::Visitor<'de> for SeekItem {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `invalid type: …, expected …` is how serde words the failure, so the mark travels in it.
-        f.write_str(FOUND)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -391,7 +262,7 @@ mod tests {
 
     fn line(text: &str, path: &[&str]) -> Option<usize> {
         let path: Vec<String> = path.iter().map(|part| part.to_string()).collect();
-        line_of(text, &path)
+        Places::read(text).line_of(&path)
     }
 
     /// What the library makes of the text itself; an error is its line.
@@ -469,6 +340,12 @@ mod tests {
             (&[], None),
         ] {
             assert_eq!(line(text, path), expected, "{path:?}");
+        }
+        let aliased = "a: &a\n  b: 1\nc: *a\n? [x, y]\n: 1\nd:\n- &e {f: 2}\n- *e\n";
+        for (path, expected) in
+            [(&["c"][..], 3), (&["c", "b"], 2), (&["c", "x"], 3), (&["d", "1", "f"], 7), (&["d", "1"], 8)]
+        {
+            assert_eq!(line(aliased, path), Some(expected), "{path:?}");
         }
     }
 
