@@ -165,3 +165,37 @@ fn every_command_is_one_for_a_shell() {
         assert!(ended.status.success(), "{}: {}", block.place(), String::from_utf8_lossy(&ended.stderr));
     }
 }
+
+/// Whatever a request asks for, the guide's authority gives what stands in its `ca.conf`, and certificates of version 3, which
+/// have extensions.
+#[test]
+fn the_authority_of_the_guide_grants_no_more_than_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of_guide = blocks();
+    let conf = of_guide.iter().find(|block| block.more == " ca.conf").expect("ca.conf");
+    let first = of_guide.iter().find(|block| block.text.contains("openssl req -x509")).expect("the authority");
+    fs::write(folder.path().join("ca.conf"), &conf.text).expect("write");
+    let run = |commands: &str| {
+        let output = Command::new("bash").args(["-ec", commands]).current_dir(folder.path()).output().expect("bash");
+        assert!(output.status.success(), "{commands}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    run(&first.text);
+    run("openssl req -newkey rsa:2048 -nodes -subj /CN=greedy -addext subjectAltName=DNS:greedy \
+        -addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign,cRLSign \
+        -addext extendedKeyUsage=codeSigning -keyout greedy.key -out greedy.csr");
+    for (options, usage) in [("", "TLS Web Server"), ("-extensions client", "TLS Web Client")] {
+        let signed = run(&format!(
+            "openssl ca -batch -notext -config ca.conf {options} -in greedy.csr -out greedy.crt
+            openssl ca -config ca.conf -revoke greedy.crt
+            openssl x509 -in greedy.crt -noout -text -certopt no_header,no_serial,no_signame,no_validity,no_issuer,no_pubkey,no_sigdump
+            openssl x509 -in greedy.crt -noout -text | grep Version"
+        ));
+        for granted in ["Version: 3", "CA:FALSE", "Digital Signature", usage, "DNS:greedy"] {
+            assert!(signed.contains(granted), "{granted}: {signed}");
+        }
+        for asked in ["CA:TRUE", "Certificate Sign", "CRL Sign", "Code Signing"] {
+            assert!(!signed.contains(asked), "{asked}: {signed}");
+        }
+    }
+}
