@@ -11,7 +11,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// The variants correspond to the exceptions of SINETStream's Java API ([`Error::TimedOut`] to the same as [`Error::Io`]);
 /// [`Error::code`] is the number that both languages share.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// `Debug` reads as `Display` does, with the causes on lines of their own, since that is what people see when `main` returns the
+/// error or `unwrap` meets it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A defect of this library.
@@ -77,6 +80,18 @@ pub enum Error {
     /// The bytes are not a SINETStream message that this reader can read.
     #[error("{0}")]
     InvalidMessage(String),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut of: &dyn std::error::Error = self;
+        while let Some(cause) = of.source() {
+            write!(f, "\ncaused by: {cause}")?;
+            of = cause;
+        }
+        Ok(())
+    }
 }
 
 /// What became of a message whose write has failed.
@@ -271,5 +286,21 @@ impl Error {
             Error::Authorization { .. } => 9,
             Error::InvalidMessage(_) => 10,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `main` shows what it returns.
+    #[test]
+    fn people_read_the_words_and_the_causes_and_no_fields() {
+        let refused = Error::Authentication { message: "connect b:1: no".into(), code: 5, delivery: None };
+        assert_eq!(format!("Error: {refused:?}"), "Error: connect b:1: no");
+        let cause = Some(Box::new(Error::connection("connect b:1: unreachable")));
+        let late = Error::TimedOut { message: "the time is up".into(), cause, delivery: Delivery::NotSent };
+        assert_eq!(format!("{late:?}"), "the time is up\ncaused by: connect b:1: unreachable");
+        assert_eq!(format!("{:?}", Error::io(IoKind::Closed, "the writer is closed")), "the writer is closed");
     }
 }

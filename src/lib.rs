@@ -71,13 +71,23 @@ pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, 
 /// Any error, as serializers and deserializers of your own may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The examples of the README and of the guide compile.
+/// The examples of the README and of the guide compile; a test looks that no page with one is missing here.
 #[cfg(doctest)]
+// Blocks that are files have the names of those behind their language.
+#[allow(rustdoc::invalid_codeblock_attributes)]
 mod examples {
     #[doc = include_str!("../README.md")]
     struct Readme;
     #[doc = include_str!("../docs/start.md")]
     struct Start;
+    #[doc = include_str!("../docs/password.md")]
+    struct Password;
     #[doc = include_str!("../docs/asynchronous.md")]
     struct Asynchronous;
+    #[doc = include_str!("../docs/delivery.md")]
+    struct Delivery;
+    #[doc = include_str!("../docs/metrics.md")]
+    struct Metrics;
+    #[doc = include_str!("../docs/production.md")]
+    struct Production;
 }

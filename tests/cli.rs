@@ -438,3 +438,47 @@ fn the_help_has_the_exit_codes_and_warns_of_passwords_on_the_command_line() {
         assert_eq!(arguments.len() == 2, help.text().contains("Other users of the machine"), "{arguments:?}");
     }
 }
+
+/// The private key that OpenSSL has made opens what was encrypted with its public one.
+#[test]
+fn a_secret_is_encrypted_for_a_file() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let openssl = |arguments: &str| {
+        let output = Command::new("openssl").args(arguments.split(' ')).current_dir(folder.path()).output();
+        assert!(output.expect("openssl").status.success(), "{arguments}");
+    };
+    openssl("genrsa -out private.pem 2048");
+    openssl("pkey -in private.pem -pubout -out public.pem");
+    openssl("genrsa -out short.pem 1024");
+    openssl("pkey -in short.pem -pubout -out short_public.pem");
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let encrypt = |key: &str, value: &[u8], more: &[&str]| {
+        run_with_input([&["encrypt", "--public-key", &file(key)], more].concat(), value)
+    };
+    let sealed = encrypt("public.pem", b"user01-pass\n", &[]).expect(0);
+    assert!(sealed.text().starts_with("!sinetstream/encrypted AAEBA") && sealed.stderr.is_empty(), "{sealed:?}");
+    let yaml = format!(
+        "service:\n  type: mqtt\n  brokers: {}\n  topic: t/sealed\n  username_pw: {{username: user01}}\n  private_key_file: {}\n",
+        broker.login_address(),
+        file("private.pem")
+    );
+    let with = |password: &str| yaml.replace("username: user01", &format!("username: user01, password: {password}"));
+    let write = |password: &str| {
+        std::fs::write(file("config.yml"), with(password.trim())).expect("write");
+        run(["write", "-c", &file("config.yml"), "-m", "hello"])
+    };
+    write(sealed.text()).expect(0);
+    // With the line's end it is another password.
+    write(encrypt("public.pem", b"user01-pass\n", &["--raw"]).expect(0).text()).expect(5);
+
+    let told = |key: &str, value: &[u8], code: i32, words: &str| {
+        let ended = encrypt(key, value, &[]).expect(code);
+        assert!(ended.stderr.contains(words) && ended.stdout.is_empty(), "{ended:?}");
+        assert!(!ended.stderr.contains("user01-pass"), "{ended:?}");
+    };
+    told("public.pem", b"\n", 2, "standard input is empty");
+    told("private.pem", b"user01-pass", 3, "private.pem -pubout");
+    told("short_public.pem", b"user01-pass", 3, "has 1024 bits, expected at least 2048");
+    told("nowhere.pem", b"user01-pass", 3, "nowhere.pem can't be read");
+}

@@ -8,6 +8,7 @@ mod allocations;
 mod asynchronous;
 mod authorization;
 mod backlog;
+mod blocks;
 mod chaos;
 mod check;
 mod cli;

@@ -50,6 +50,9 @@ pub(super) enum Command {
     /// Read messages until Ctrl-C, --count or --timeout
     #[command(alias = "sub", after_help = EXIT_CODES, after_long_help = with_parameters())]
     Read(Read),
+    /// Encrypt a secret for a configuration file: from standard input to a value for the file
+    #[command(after_help = EXIT_CODES, after_long_help = with_encrypt())]
+    Encrypt(Encrypt),
     /// Look into the outbox on disk of a writer, send what is in it, or empty it
     #[command(subcommand, after_help = EXIT_CODES)]
     Outbox(Outbox),
@@ -161,6 +164,30 @@ pub(super) struct Read {
     /// Report a message that can't be decoded, and go on
     #[arg(short, long)]
     pub keep_going: bool,
+}
+
+const ENCRYPT: &str = "\
+Example:
+  The value comes from standard input, so that neither the shell's history nor the list of processes has it:
+
+      read -rs value; printf %s \"$value\" | sinetstream encrypt --public-key public_key.pem
+
+  The output goes into the file as it is, behind the name of a parameter:
+
+      password: !sinetstream/encrypted AAEBAUp4…";
+
+fn with_encrypt() -> String {
+    format!("{ENCRYPT}\n\n{EXIT_CODES}")
+}
+
+#[derive(Args)]
+pub(super) struct Encrypt {
+    /// The RSA key for which the value is encrypted, in PEM; `openssl pkey -in private_key.pem -pubout` prints it
+    #[arg(short = 'k', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub public_key: PathBuf,
+    /// Take the value byte for byte, with the line's end behind it
+    #[arg(short, long)]
+    pub raw: bool,
 }
 
 #[derive(Subcommand)]

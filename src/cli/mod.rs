@@ -1,13 +1,14 @@
-//! The command `sinetstream`: checks a service, writes to it, reads from it, and looks after the outbox on disk.
+//! The command `sinetstream`: checks a service, writes to it, reads from it, encrypts values for its configuration, and
+//! looks after the outbox on disk.
 //!
 //! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file.
-//! `write` takes its messages from `input`, `read` gives them to `output`; `check` and `outbox` have
-//! folders of their own. `stop`
-//! turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
+//! `write` takes its messages from `input`, `read` gives them to `output`, `encrypt` needs neither; `check` and `outbox`
+//! have folders of their own. `stop` turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
 
 mod args;
 mod check;
 mod completions;
+mod encrypt;
 mod failure;
 mod input;
 mod log;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Write(options) => write::run(&options),
         Command::Read(options) => read::run(&options),
+        Command::Encrypt(options) => encrypt::run(&options),
         Command::Outbox(command) => outbox::run(&command),
         Command::Completions { shell } => completions::print(shell),
     };

@@ -30,6 +30,8 @@ mod proxy;
 mod quantity;
 mod query;
 mod rights;
+#[cfg(feature = "cli")]
+pub(crate) mod seal;
 mod secret;
 mod server;
 mod settings;

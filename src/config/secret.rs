@@ -30,8 +30,8 @@ pub(super) const DEFAULT_FILE: &str = ".config/sinetstream/private_key.pem";
 /// Nine halves of 1024 bytes are the numbers of an RSA key of 8192 bits; what computing with them takes grows with their third power.
 const MAX_DER: usize = 5000;
 
-const HEADER: [u8; 4] = [0, 1, 1, 1];
-const IV: usize = 12;
+pub(super) const HEADER: [u8; 4] = [0, 1, 1, 1];
+pub(super) const IV: usize = 12;
 const TAG: usize = 16;
 
 /// The passphrase of the private key, if there is one.

@@ -49,13 +49,13 @@ fn check(options: &Check, report: &mut Report) -> Result<Exit> {
     let services: Vec<Service> = match &found {
         None => vec![understand(common, None, common.service.clone(), &overrides)],
         Some(found) => {
-            let names = found.services.iter();
-            names.map(|(name, value)| understand(common, Some(value), Some(name.clone()), &overrides)).collect()
+            // Whoever names a service asks for that one alone.
+            let asked_for = |name: &String| common.service.as_ref().is_none_or(|wanted| wanted == name);
+            let asked_for = found.services.iter().filter(|(name, _)| asked_for(name));
+            asked_for.map(|(name, value)| understand(common, Some(value), Some(name.clone()), &overrides)).collect()
         }
     };
-    if let (Some(wanted), Some(found)) = (&common.service, &found)
-        && services.iter().all(|service| service.name.as_ref() != Some(wanted))
-    {
+    if let (Some(wanted), Some(found), []) = (&common.service, &found, &services[..]) {
         return Err(Failure { message: found.has_no_service(wanted), exit: Exit::Configuration });
     }
 
@@ -64,9 +64,6 @@ fn check(options: &Check, report: &mut Report) -> Result<Exit> {
     let mut exit = Exit::Done;
     for service in &services {
         report.service(service)?;
-        if !service.chosen {
-            continue;
-        }
         let usable = outbox(service, report)?;
         let ended = match &service.settings {
             Ok(_) if options.offline => Exit::Done,

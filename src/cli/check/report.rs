@@ -57,7 +57,7 @@ impl Report {
                     text.push_str(&format!("  error: {line}\n"));
                 }
             }
-            Ok(settings) if service.chosen => {
+            Ok(settings) => {
                 for (name, value) in facts(service, settings) {
                     text.push_str(&format!("  {name:<15} {value}\n"));
                 }
@@ -66,7 +66,6 @@ impl Report {
                     tree(&mut text, &settings.visible, 2);
                 }
             }
-            Ok(_) => text.push_str("  the configuration is in order; its connection is not tried\n"),
         }
         for warning in &service.warnings {
             text.push_str(&format!("  warning: {warning}\n"));
@@ -203,7 +202,6 @@ fn service_json(service: &Service) -> Json {
     };
     json!({
         "service": service.name,
-        "chosen": service.chosen,
         "settings": settings,
         "parameters": parameters,
         "error": error,

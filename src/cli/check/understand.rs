@@ -54,8 +54,6 @@ pub(super) fn find(common: &Common, overrides: &[Override]) -> Result<Option<Fou
 /// A service, and what is wrong or doubtful about it.
 pub(super) struct Service {
     pub name: Option<String>,
-    /// False: the user has named another one, so that this one's connection is not tried.
-    pub chosen: bool,
     pub settings: std::result::Result<Settings, Problem>,
     /// Why it can't be written to, although it can be read from: several topics, for instance. Or no topic at all.
     pub not_writable: Option<String>,
@@ -80,7 +78,6 @@ pub(super) fn understand(
     name: Option<String>,
     overrides: &[Override],
 ) -> Service {
-    let chosen = common.service.is_none() || common.service == name;
     let nothing = Map::new();
     let in_file = match in_file {
         Some(Value::Map(map)) => map,
@@ -89,23 +86,20 @@ pub(super) fn understand(
     let load = |role: Role, topic: Option<&str>| {
         let mut request = service::request(common, role);
         request.service = name.clone();
-        if chosen {
-            request.parameters = overrides::join(overrides, in_file);
-        }
+        request.parameters = overrides::join(overrides, in_file);
         if let Some(topic) = topic {
             request.fields.insert("topic", topic);
         }
         // The warnings are in the settings.
         tracing::subscriber::with_default(NoSubscriber::new(), || config::load(&request))
     };
-    let has_topic = survey::has(in_file, "topic") || chosen && overrides::has(overrides, "topic");
+    let has_topic = survey::has(in_file, "topic") || overrides::has(overrides, "topic");
     let topic = if has_topic { None } else { Some(NO_TOPIC) };
     let (reader, writer) = (load(Role::Reader, topic), load(Role::Writer, topic));
     let no_topic = || (!has_topic).then(|| "the service has no topic; programs may give one".to_owned());
     let refused = |settings: &crate::Result<Settings>| settings.as_ref().err().map(reworded);
     Service {
         name: name.clone(),
-        chosen,
         not_readable: no_topic().or_else(|| refused(&reader)),
         not_writable: no_topic().or_else(|| refused(&writer)),
         warnings: match reader.as_ref().or(writer.as_ref()) {

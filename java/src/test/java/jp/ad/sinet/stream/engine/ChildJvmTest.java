@@ -101,6 +101,11 @@ class ChildJvmTest {
     }
 
     @Test
+    void asynchronousReadersNeedNoJDeferred() throws IOException {
+        clean(new ChildJvm().without("jdeferred").run("exchange-by-callback", BROKER.open()), "hello", RETURNS);
+    }
+
+    @Test
     void exitDuringAWrite() throws IOException {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             ChildJvm.Result result = new ChildJvm().run("exit-during-write", broker.address());

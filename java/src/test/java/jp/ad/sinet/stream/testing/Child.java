@@ -9,6 +9,7 @@ import java.security.Security;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -44,6 +45,9 @@ public final class Child {
         switch (arguments[0]) {
             case "exchange":
                 exchange(broker);
+                break;
+            case "exchange-by-callback":
+                exchangeByCallback(broker);
                 break;
             case "open-writer":
                 MessageWriter<String> open = writer(broker);
@@ -158,6 +162,17 @@ public final class Child {
                 MessageWriter<String> writer = Clients.textWriter(broker, topic).build().getWriter()) {
             writer.write("hello");
             System.out.println(reader.read().getValue());
+        }
+    }
+
+    private static void exchangeByCallback(String broker) {
+        String topic = TOPIC + System.nanoTime();
+        CompletableFuture<String> received = new CompletableFuture<>();
+        try (AsyncMessageReader<String> reader = Clients.textReader(broker, topic).build().getAsyncReader();
+                MessageWriter<String> writer = Clients.textWriter(broker, topic).build().getWriter()) {
+            reader.addOnMessageCallback(message -> received.complete(message.getValue()), received::completeExceptionally);
+            writer.write("hello");
+            System.out.println(received.join());
         }
     }
 
