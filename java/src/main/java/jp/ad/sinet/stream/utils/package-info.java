@@ -4,4 +4,7 @@
  * <p>A factory is built once and may make any number of clients. What its builder sets explicitly wins over the
  * parameters given to the builder, which win over the configuration file.
  */
+@NullMarked
 package jp.ad.sinet.stream.utils;
+
+import org.jspecify.annotations.NullMarked;
