@@ -3,9 +3,11 @@ package jp.ad.sinet.stream.utils;
 import java.io.File;
 import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
@@ -115,6 +117,62 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     public B userDataOnly(@Nullable Boolean userDataOnly) {
         this.userDataOnly = userDataOnly;
         return self();
+    }
+
+    /**
+     * Sets the parameter {@code brokers}: the brokers that are tried in this order, and on again after a lost connection.
+     *
+     * @param brokers each is {@code host}, {@code host:port}, {@code [IPv6]:port} or {@code unix:/path}; none leaves them to the
+     *        configuration
+     * @return this builder
+     */
+    public B brokers(String... brokers) {
+        return set("brokers", brokers.length == 0 ? null : Arrays.asList(brokers.clone()));
+    }
+
+    /**
+     * Sets the parameter {@code brokers} to one broker.
+     *
+     * @param host its name or address, an IPv6 address with or without brackets
+     * @param port its port
+     * @return this builder
+     */
+    public B broker(String host, int port) {
+        boolean bare = host.indexOf(':') >= 0 && !host.startsWith("[");
+        return brokers((bare ? "[" + host + "]" : host) + ":" + port);
+    }
+
+    /**
+     * Sets the parameter {@code tls}. It replaces the one of the configuration file as a whole.
+     *
+     * @param tls for instance {@code Tls.builder().caCerts(Path.of("ca.pem")).build()}; null leaves it to the configuration
+     * @return this builder
+     */
+    public B tls(@Nullable Tls tls) {
+        return set("tls", tls == null ? null : tls.parameter());
+    }
+
+    /**
+     * Sets the parameter {@code username_pw}: the login that the broker is shown.
+     *
+     * @param username the name
+     * @param password the password
+     * @return this builder
+     */
+    public B login(String username, String password) {
+        Map<String, Object> login = new LinkedHashMap<>();
+        login.put("username", Objects.requireNonNull(username, "username"));
+        login.put("password", Objects.requireNonNull(password, "password"));
+        return set("username_pw", login);
+    }
+
+    /** The way of {@link #parameter}, but that null leaves the parameter to the configuration. */
+    private B set(String name, @Nullable Object value) {
+        if (value == null) {
+            parameters.remove(name);
+            return self();
+        }
+        return parameter(name, value);
     }
 
     /**

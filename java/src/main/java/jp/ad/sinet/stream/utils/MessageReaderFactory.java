@@ -253,6 +253,26 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
+        public MessageReaderFactoryBuilder<T> brokers(String... brokers) {
+            return super.brokers(brokers);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> broker(String host, int port) {
+            return super.broker(host, port);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> tls(@Nullable Tls tls) {
+            return super.tls(tls);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> login(String username, String password) {
+            return super.login(username, password);
+        }
+
+        @Override
         public MessageReaderFactoryBuilder<T> parameter(String name, @Nullable Object value) {
             return super.parameter(name, value);
         }

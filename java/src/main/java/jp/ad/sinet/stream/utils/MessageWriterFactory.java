@@ -173,6 +173,26 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         @Override
+        public MessageWriterFactoryBuilder<T> brokers(String... brokers) {
+            return super.brokers(brokers);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> broker(String host, int port) {
+            return super.broker(host, port);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> tls(@Nullable Tls tls) {
+            return super.tls(tls);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> login(String username, String password) {
+            return super.login(username, password);
+        }
+
+        @Override
         public MessageWriterFactoryBuilder<T> parameter(String name, @Nullable Object value) {
             return super.parameter(name, value);
         }
