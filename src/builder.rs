@@ -1,11 +1,15 @@
 //! What the builders of writers and readers have in common.
 
+mod tls;
+
 use std::time::Duration;
 
-use crate::config::{self, BroughtAlong, Map, Request, Role};
+use crate::config::{self, BroughtAlong, Map, Request, Role, Value};
 use crate::error::{Error, IoKind};
 use crate::mqtt::{Client, ConnectionEvent, Listener};
 use crate::wait::after;
+
+pub use tls::Tls;
 
 /// An empty request; relative paths start in the current folder.
 pub(crate) fn request(role: Role) -> Request {
@@ -46,6 +50,17 @@ pub(crate) fn named(listener: NamedListener, settings: &config::Settings, role: 
     };
     let name = ClientName { client_id: settings.client_id.clone(), service: settings.service.clone(), role };
     Box::new(move |event| listener(&name, event))
+}
+
+/// The value of the parameter `brokers`.
+pub(crate) fn brokers(brokers: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    tls::list(brokers)
+}
+
+/// The same for one broker; an IPv6 address has brackets there.
+pub(crate) fn broker(host: &str, port: u16) -> Value {
+    let bare = host.contains(':') && !host.starts_with('[');
+    brokers([if bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") }])
 }
 
 /// The setters that writers and readers share.
@@ -115,6 +130,27 @@ macro_rules! common_setters {
         /// How surely messages arrive.
         pub fn consistency(self, consistency: crate::Consistency) -> Self {
             self.field("consistency", consistency.name())
+        }
+
+        /// The brokers, which are tried in this order, and on again after a lost connection: `host`, `host:port`,
+        /// `[IPv6]:port` or `unix:/path`. It is the parameter `brokers`.
+        pub fn brokers(self, brokers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+            self.parameter("brokers", crate::builder::brokers(brokers))
+        }
+
+        /// One broker: its name or address, an IPv6 address with or without brackets, and its port.
+        pub fn broker(self, host: impl AsRef<str>, port: u16) -> Self {
+            self.parameter("brokers", crate::builder::broker(host.as_ref(), port))
+        }
+
+        /// TLS: the parameter `tls`, which replaces the file's as a whole.
+        pub fn tls(self, tls: crate::Tls) -> Self {
+            self.parameter("tls", tls)
+        }
+
+        /// The login that the broker is shown: the parameter `username_pw`.
+        pub fn login(self, username: impl Into<String>, password: impl Into<String>) -> Self {
+            self.parameter("username_pw", [("username", username.into()), ("password", password.into())])
         }
 
         /// Any parameter of the configuration file, by its name there. It replaces the file's.

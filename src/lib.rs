@@ -59,7 +59,7 @@ mod wait;
 mod wiped;
 mod writer;
 
-pub use builder::ClientName;
+pub use builder::{ClientName, Tls};
 pub use config::Login;
 pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
 pub use metrics::Metrics;

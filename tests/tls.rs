@@ -6,7 +6,7 @@ use crate::common::certificates::{self, Authority, server};
 use crate::common::process::own_test;
 use crate::common::{PATIENCE, login, next, reader, within, writer};
 use sinetstream::config::{Map, Value};
-use sinetstream::{Error, MessageWriter, Result};
+use sinetstream::{Error, MessageWriter, Result, Tls};
 
 fn parameters(address: String, tls: impl Into<Value>) -> Map {
     let mut parameters = Map::new();
@@ -51,6 +51,31 @@ fn the_right_authority_is_trusted() {
         reader.close().expect("close");
     }
     assert!(broker.log().contains("Received DISCONNECT"));
+}
+
+/// The builder's methods say the same as the parameters.
+#[test]
+fn brokers_tls_and_login_have_methods() {
+    let broker = Broker::start();
+    let tls = Tls::new().ca_certs(broker.ca()).tls_version("TLSv1.2").check_hostname(true);
+    let reader = reader::<String>("replaced", "methods")
+        .brokers([broker.tls_address()])
+        .tls(tls.clone())
+        .login("user01", "user01-pass")
+        .open()
+        .expect("a reader");
+    let builder = || writer("replaced", "methods").broker("localhost", broker.tls).login("user01", "user01-pass");
+    let writer: MessageWriter<str> = builder().tls(tls.clone()).parameter("qos", 1).open().expect("a writer");
+    writer.write("hello").expect("write");
+    assert_eq!(next(&reader).value(), "hello");
+    assert_eq!(writer.config().get("brokers"), Some(&Value::List(vec![Value::from(broker.tls_address())])));
+
+    io_error(builder().tls(Tls::new().ca_certs("/nowhere/ca.pem")).open(), &["'tls.ca_certs'", "/nowhere/ca.pem"]);
+    common::told(builder().tls(tls.tls_version("1.9")).open(), "InvalidConfiguration", &["'tls.tls_version'"]);
+    // Nothing set means TLS with what the system trusts, which this authority is not.
+    connection_error(builder().tls(Tls::new()).open(), &["TLS"]);
+    let bare: Result<MessageWriter<str>> = builder().broker("::1", broker.tls).tls(Tls::new()).open();
+    connection_error(bare, &["[::1]"]);
 }
 
 #[test]

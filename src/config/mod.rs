@@ -78,6 +78,8 @@ pub use crate::terms::Consistency;
 pub(crate) use crate::terms::Version;
 pub(crate) use layers::known;
 use layers::{Origin, Parameters};
+#[cfg(test)]
+pub(crate) use parameters::TLS as TLS_PARAMETERS;
 
 /// They say where the configuration is.
 const BUILDER_ONLY: &[&str] = &["no_config", "config_name", "auth_file", "config_ca_certs"];

@@ -3,6 +3,8 @@ package jp.ad.sinet.stream.api;
 import java.util.List;
 import java.util.function.Consumer;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Receives messages by callbacks, in the order of the broker, one after the other on a daemon thread of the library's or
  * on the executor that the builder was given. A callback that is slow holds up the following messages only, which stay
@@ -33,7 +35,7 @@ public interface AsyncMessageReader<T> extends MessageIO {
      * @param onFailure is given the exception of each message that cannot be decoded, after which the reader goes on, and
      *        the one that ended the reader when its connection is lost for good; may be null
      */
-    void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure);
+    void addOnMessageCallback(Consumer<Message<T>> onMessage, @Nullable Consumer<Throwable> onFailure);
 
     /**
      * Removes a callback that was added without one for failures.
@@ -50,7 +52,7 @@ public interface AsyncMessageReader<T> extends MessageIO {
      * @param onMessage the first of the pair
      * @param onFailure the second
      */
-    void removeOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure);
+    void removeOnMessageCallback(Consumer<Message<T>> onMessage, @Nullable Consumer<Throwable> onFailure);
 
     /** Removes all callbacks. Messages wait again until there is one. */
     void clearOnMessageCallback();

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The broker did not accept the credentials of this client.
  */
@@ -15,7 +17,7 @@ public class AuthenticationException extends SinetStreamIOException {
      *
      * @param message what went wrong, and where
      */
-    public AuthenticationException(String message) {
+    public AuthenticationException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class AuthenticationException extends SinetStreamIOException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public AuthenticationException(String message, Throwable cause) {
+    public AuthenticationException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class AuthenticationException extends SinetStreamIOException {
      *
      * @param cause what led to it
      */
-    public AuthenticationException(Throwable cause) {
+    public AuthenticationException(@Nullable Throwable cause) {
         super(cause);
     }
 }

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The broker did not permit this client to publish or to subscribe to the topic.
  */
@@ -15,7 +17,7 @@ public class AuthorizationException extends SinetStreamIOException {
      *
      * @param message what went wrong, and where
      */
-    public AuthorizationException(String message) {
+    public AuthorizationException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class AuthorizationException extends SinetStreamIOException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public AuthorizationException(String message, Throwable cause) {
+    public AuthorizationException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class AuthorizationException extends SinetStreamIOException {
      *
      * @param cause what led to it
      */
-    public AuthorizationException(Throwable cause) {
+    public AuthorizationException(@Nullable Throwable cause) {
         super(cause);
     }
 }

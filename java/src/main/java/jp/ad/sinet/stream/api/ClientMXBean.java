@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What JMX shows of a client whose builder was given {@code jmx(true)}. Numbers that a client does not have are 0: the inbox of a
  * writer, for instance, and everything of the connection for the client of a plugin.
@@ -17,7 +19,7 @@ public interface ClientMXBean {
      *
      * @return its name; null when no file is used
      */
-    String getService();
+    @Nullable String getService();
 
     /**
      * The topics.

@@ -2,6 +2,8 @@ package jp.ad.sinet.stream.api;
 
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
 /** A way to make values smaller. */
 public interface Compression {
     /**
@@ -18,7 +20,7 @@ public interface Compression {
      * @param parameters what stands inside {@code compression}
      * @return the compressor
      */
-    Compressor getCompressor(Integer level, Map<String, Object> parameters);
+    Compressor getCompressor(@Nullable Integer level, Map<String, Object> parameters);
 
     /**
      * Gives what decompresses; it may be called by many threads.

@@ -3,16 +3,18 @@ package jp.ad.sinet.stream.api;
 import java.time.Duration;
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 /** A change of a client's connection. It does not change, and holds no secrets. */
 public final class ConnectionEvent {
     private final Type type;
-    private final String broker;
+    private final @Nullable String broker;
     private final boolean sessionPresent;
     private final Duration delay;
-    private final SinetStreamException cause;
-    private final String clientId;
-    private final String service;
-    private final String role;
+    private final @Nullable SinetStreamException cause;
+    private final @Nullable String clientId;
+    private final @Nullable String service;
+    private final @Nullable String role;
 
     /** What happened. */
     public enum Type {
@@ -28,13 +30,13 @@ public final class ConnectionEvent {
         CLOSED
     }
 
-    private ConnectionEvent(Type type, String broker, boolean sessionPresent, Duration delay,
-            SinetStreamException cause) {
+    private ConnectionEvent(Type type, @Nullable String broker, boolean sessionPresent, Duration delay,
+            @Nullable SinetStreamException cause) {
         this(type, broker, sessionPresent, delay, cause, null, null, null);
     }
 
-    private ConnectionEvent(Type type, String broker, boolean sessionPresent, Duration delay, SinetStreamException cause,
-            String clientId, String service, String role) {
+    private ConnectionEvent(Type type, @Nullable String broker, boolean sessionPresent, Duration delay,
+            @Nullable SinetStreamException cause, @Nullable String clientId, @Nullable String service, @Nullable String role) {
         this.clientId = clientId;
         this.service = service;
         this.role = role;
@@ -52,7 +54,7 @@ public final class ConnectionEvent {
      * @param sessionPresent whether the broker has kept the session
      * @return the event
      */
-    public static ConnectionEvent connected(String broker, boolean sessionPresent) {
+    public static ConnectionEvent connected(@Nullable String broker, boolean sessionPresent) {
         return new ConnectionEvent(Type.CONNECTED, broker, sessionPresent, Duration.ZERO, null);
     }
 
@@ -74,7 +76,7 @@ public final class ConnectionEvent {
      * @param cause why there is no connection: how it was lost, or why the last attempt has failed
      * @return the event
      */
-    public static ConnectionEvent retrying(String broker, Duration delay, SinetStreamException cause) {
+    public static ConnectionEvent retrying(@Nullable String broker, Duration delay, SinetStreamException cause) {
         return new ConnectionEvent(Type.RETRYING, broker, false, Objects.requireNonNull(delay, "delay"),
                 Objects.requireNonNull(cause, "cause"));
     }
@@ -106,7 +108,7 @@ public final class ConnectionEvent {
      * @param role {@code "writer"} or {@code "reader"}
      * @return the event
      */
-    public ConnectionEvent of(String clientId, String service, String role) {
+    public ConnectionEvent of(@Nullable String clientId, @Nullable String service, @Nullable String role) {
         return new ConnectionEvent(type, broker, sessionPresent, delay, cause, clientId, service, role);
     }
 
@@ -115,7 +117,7 @@ public final class ConnectionEvent {
      *
      * @return its client identifier, as {@link MessageIO#getClientId} tells it; null if the event is of no client
      */
-    public String getClientId() {
+    public @Nullable String getClientId() {
         return clientId;
     }
 
@@ -124,7 +126,7 @@ public final class ConnectionEvent {
      *
      * @return its name in the configuration file; null when no file is used
      */
-    public String getService() {
+    public @Nullable String getService() {
         return service;
     }
 
@@ -133,7 +135,7 @@ public final class ConnectionEvent {
      *
      * @return {@code "writer"} or {@code "reader"}; null if the event is of no client
      */
-    public String getRole() {
+    public @Nullable String getRole() {
         return role;
     }
 
@@ -151,7 +153,7 @@ public final class ConnectionEvent {
      *
      * @return host and port; null when not known, and for other events
      */
-    public String getBroker() {
+    public @Nullable String getBroker() {
         return broker;
     }
 
@@ -179,7 +181,7 @@ public final class ConnectionEvent {
      *
      * @return the cause; null for {@link Type#CONNECTED} and {@link Type#CLOSED}
      */
-    public SinetStreamException getCause() {
+    public @Nullable SinetStreamException getCause() {
         return cause;
     }
 

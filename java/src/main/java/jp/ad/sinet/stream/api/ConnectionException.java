@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * No connection to the broker could be made: name resolution, network, TLS, or a refusal by the broker.
  */
@@ -15,7 +17,7 @@ public class ConnectionException extends SinetStreamIOException {
      *
      * @param message what went wrong, and where
      */
-    public ConnectionException(String message) {
+    public ConnectionException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class ConnectionException extends SinetStreamIOException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public ConnectionException(String message, Throwable cause) {
+    public ConnectionException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class ConnectionException extends SinetStreamIOException {
      *
      * @param cause what led to it
      */
-    public ConnectionException(Throwable cause) {
+    public ConnectionException(@Nullable Throwable cause) {
         super(cause);
     }
 }

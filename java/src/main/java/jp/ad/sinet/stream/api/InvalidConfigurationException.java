@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The configuration file or a value given to a builder is wrong. Found before anything is sent to a broker.
  */
@@ -15,7 +17,7 @@ public class InvalidConfigurationException extends SinetStreamException {
      *
      * @param message what went wrong, and where
      */
-    public InvalidConfigurationException(String message) {
+    public InvalidConfigurationException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class InvalidConfigurationException extends SinetStreamException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public InvalidConfigurationException(String message, Throwable cause) {
+    public InvalidConfigurationException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class InvalidConfigurationException extends SinetStreamException {
      *
      * @param cause what led to it
      */
-    public InvalidConfigurationException(Throwable cause) {
+    public InvalidConfigurationException(@Nullable Throwable cause) {
         super(cause);
     }
 }

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A message cannot be decoded (not a SINETStream message, damaged, or encrypted with another key), or a value cannot be
  * encoded. A reader has consumed such a message: its next read goes on with the following one.
@@ -16,7 +18,7 @@ public class InvalidMessageException extends SinetStreamIOException {
      *
      * @param message what went wrong, and where
      */
-    public InvalidMessageException(String message) {
+    public InvalidMessageException(@Nullable String message) {
         super(message);
     }
 
@@ -26,7 +28,7 @@ public class InvalidMessageException extends SinetStreamIOException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public InvalidMessageException(String message, Throwable cause) {
+    public InvalidMessageException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -35,7 +37,7 @@ public class InvalidMessageException extends SinetStreamIOException {
      *
      * @param cause what led to it
      */
-    public InvalidMessageException(Throwable cause) {
+    public InvalidMessageException(@Nullable Throwable cause) {
         super(cause);
     }
 }

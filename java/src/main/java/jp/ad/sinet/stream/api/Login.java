@@ -3,15 +3,17 @@ package jp.ad.sinet.stream.api;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A user name and password for the broker, as a program gives them with {@code login} of the builders. Immutable;
  * {@link #toString} hides both.
  */
 public final class Login {
-    private final String username;
+    private final @Nullable String username;
     private final byte[] password;
 
-    private Login(String username, byte[] password) {
+    private Login(@Nullable String username, byte[] password) {
         this.username = username;
         this.password = password;
     }
@@ -54,7 +56,7 @@ public final class Login {
      *
      * @return the name, or null when there is none
      */
-    public String getUsername() {
+    public @Nullable String getUsername() {
         return username;
     }
 

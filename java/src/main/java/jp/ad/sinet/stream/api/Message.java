@@ -2,6 +2,8 @@ package jp.ad.sinet.stream.api;
 
 import java.util.Arrays;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A message that was received. It does not change; its value may.
  *
@@ -14,8 +16,8 @@ public final class Message<T> {
     private final T value;
     private final String topic;
     private final Long timestampMicroseconds;
-    private final Object raw;
-    private final Object receipt;
+    private final @Nullable Object raw;
+    private final @Nullable Object receipt;
 
     /**
      * Makes a message that no reader acknowledges.
@@ -25,7 +27,7 @@ public final class Message<T> {
      * @param timestampMicroseconds when it was sent, in microseconds since 1970-01-01T00:00Z; 0 means unknown
      * @param raw what the messaging system tells about it, or null
      */
-    public Message(T value, String topic, Long timestampMicroseconds, Object raw) {
+    public Message(T value, String topic, Long timestampMicroseconds, @Nullable Object raw) {
         this(value, topic, timestampMicroseconds, raw, null);
     }
 
@@ -38,7 +40,7 @@ public final class Message<T> {
      * @param raw what the messaging system tells about it, or null
      * @param receipt what the reader knows the message by, or null
      */
-    public Message(T value, String topic, Long timestampMicroseconds, Object raw, Object receipt) {
+    public Message(T value, String topic, Long timestampMicroseconds, @Nullable Object raw, @Nullable Object receipt) {
         this.receipt = receipt;
         this.value = value;
         this.topic = topic;
@@ -88,7 +90,7 @@ public final class Message<T> {
      *
      * @return the object, or null
      */
-    public Object getRaw() {
+    public @Nullable Object getRaw() {
         return raw;
     }
 
@@ -98,17 +100,17 @@ public final class Message<T> {
      *
      * @return an object that means something to that reader only, or null
      */
-    public Object getReceipt() {
+    public @Nullable Object getReceipt() {
         return receipt;
     }
 
-    private Object[] fields() {
-        return new Object[] {value, topic, timestampMicroseconds, raw};
+    private @Nullable Object[] fields() {
+        return new @Nullable Object[] {value, topic, timestampMicroseconds, raw};
     }
 
     /** Equal when all parts but the receipt are equal; arrays are compared by their content. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof Message && Arrays.deepEquals(fields(), ((Message<?>) other).fields());
     }
 

@@ -3,6 +3,8 @@ package jp.ad.sinet.stream.api;
 import java.time.Duration;
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What readers and writers have in common. All methods may be called by any thread; after {@link #close} everything
  * but the transfer of messages still works.
@@ -13,7 +15,7 @@ public interface MessageIO extends AutoCloseable {
      *
      * @return its name; null when no file is used
      */
-    String getService();
+    @Nullable String getService();
 
     /**
      * The topic. For a reader with several topics, all of them joined by commas.
@@ -48,7 +50,7 @@ public interface MessageIO extends AutoCloseable {
      *
      * @return the value type; null when it is not known to this library and a (de)serializer was given instead
      */
-    ValueType getValueType();
+    @Nullable ValueType getValueType();
 
     /**
      * Tells whether messages are encrypted.
@@ -93,14 +95,14 @@ public interface MessageIO extends AutoCloseable {
      * @param ipath the name; null or empty for a map of everything
      * @return the information, in maps that cannot be modified; null for a name that is not known
      */
-    Object getInfo(String ipath);
+    @Nullable Object getInfo(@Nullable String ipath);
 
     /**
      * Same as {@code getInfo(null)}: everything.
      *
      * @return the information, or null when there is none
      */
-    default Object getInfo() {
+    default @Nullable Object getInfo() {
         return getInfo(null);
     }
 

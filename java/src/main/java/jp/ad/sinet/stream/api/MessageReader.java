@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Receives messages, waiting for each. Several threads may read; each message goes to one of them.
  *
@@ -27,7 +29,7 @@ public interface MessageReader<T> extends MessageIO {
      * @throws SinetStreamIOException when the connection is lost for good; when the thread is interrupted (its
      *         interrupt flag is set again); when the reader is closed
      */
-    Message<T> read();
+    @Nullable Message<T> read();
 
     /**
      * Receives several messages at a time: those that are there, when there is one. If one of them cannot be decoded, those before

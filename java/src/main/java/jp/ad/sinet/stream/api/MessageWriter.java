@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Sends messages, waiting for each to be delivered to the broker.
  *
@@ -60,5 +62,5 @@ public interface MessageWriter<T> extends MessageIO {
      *
      * @return the bytes; null before the first message
      */
-    byte[] getDebugLastMsgBytes();
+    byte @Nullable [] getDebugLastMsgBytes();
 }

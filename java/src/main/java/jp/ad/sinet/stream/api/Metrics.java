@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Counters and times of one client, since it was opened or its metrics were reset. A snapshot: it does not change by
  * itself. Not thread-safe.
@@ -16,7 +18,7 @@ public class Metrics {
     private long msgSizeMin = -1;
     private long msgSizeMax = -1;
     private long errorCountTotal;
-    private Object raw;
+    private @Nullable Object raw;
 
     /** Makes metrics without any message. */
     public Metrics() {
@@ -275,7 +277,7 @@ public class Metrics {
      *
      * @return the value, or null
      */
-    public Object getRaw() {
+    public @Nullable Object getRaw() {
         return raw;
     }
 
@@ -284,7 +286,7 @@ public class Metrics {
      *
      * @param raw the value
      */
-    public void setRaw(Object raw) {
+    public void setRaw(@Nullable Object raw) {
         this.raw = raw;
     }
 

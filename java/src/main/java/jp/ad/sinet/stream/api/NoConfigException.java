@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * There is no configuration file: none in the places that are searched, or the one that was named does not exist.
  */
@@ -15,7 +17,7 @@ public class NoConfigException extends SinetStreamException {
      *
      * @param message what went wrong, and where
      */
-    public NoConfigException(String message) {
+    public NoConfigException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class NoConfigException extends SinetStreamException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public NoConfigException(String message, Throwable cause) {
+    public NoConfigException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class NoConfigException extends SinetStreamException {
      *
      * @param cause what led to it
      */
-    public NoConfigException(Throwable cause) {
+    public NoConfigException(@Nullable Throwable cause) {
         super(cause);
     }
 }

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The configuration file has no such service, or it has several and none was named.
  */
@@ -15,7 +17,7 @@ public class NoServiceException extends SinetStreamException {
      *
      * @param message what went wrong, and where
      */
-    public NoServiceException(String message) {
+    public NoServiceException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class NoServiceException extends SinetStreamException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public NoServiceException(String message, Throwable cause) {
+    public NoServiceException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class NoServiceException extends SinetStreamException {
      *
      * @param cause what led to it
      */
-    public NoServiceException(Throwable cause) {
+    public NoServiceException(@Nullable Throwable cause) {
         super(cause);
     }
 }

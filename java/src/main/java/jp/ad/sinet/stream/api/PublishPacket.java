@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The MQTT packet that a message came in, as MQTT 5, section 3.3 describes it. It does not change. Packets of earlier
  * versions have no properties.
@@ -162,7 +164,7 @@ public final class PublishPacket {
      *
      * @return 0 for bytes, 1 for UTF-8, or null
      */
-    public Integer getPayloadFormatIndicator() {
+    public @Nullable Integer getPayloadFormatIndicator() {
         return (Integer) properties.get(PAYLOAD_FORMAT_INDICATOR);
     }
 
@@ -171,7 +173,7 @@ public final class PublishPacket {
      *
      * @return seconds, or null for ever
      */
-    public Long getMessageExpiryInterval() {
+    public @Nullable Long getMessageExpiryInterval() {
         return (Long) properties.get(MESSAGE_EXPIRY_INTERVAL);
     }
 
@@ -180,7 +182,7 @@ public final class PublishPacket {
      *
      * @return for example a MIME type, or null
      */
-    public String getContentType() {
+    public @Nullable String getContentType() {
         return (String) properties.get(CONTENT_TYPE);
     }
 
@@ -189,7 +191,7 @@ public final class PublishPacket {
      *
      * @return a topic, or null
      */
-    public String getResponseTopic() {
+    public @Nullable String getResponseTopic() {
         return (String) properties.get(RESPONSE_TOPIC);
     }
 
@@ -198,7 +200,7 @@ public final class PublishPacket {
      *
      * @return a copy, or null
      */
-    public byte[] getCorrelationData() {
+    public byte @Nullable [] getCorrelationData() {
         ByteBuffer data = (ByteBuffer) properties.get(CORRELATION_DATA);
         return data == null ? null : data.array().clone();
     }
@@ -225,7 +227,7 @@ public final class PublishPacket {
 
     /** Equal when all parts are equal. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         if (!(other instanceof PublishPacket)) {
             return false;
         }

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The root of all exceptions of this library. Thrown as itself only for a defect of the library, and when its native
  * part cannot be loaded.
@@ -16,7 +18,7 @@ public class SinetStreamException extends RuntimeException {
      *
      * @param message what went wrong, and where
      */
-    public SinetStreamException(String message) {
+    public SinetStreamException(@Nullable String message) {
         super(message);
     }
 
@@ -26,7 +28,7 @@ public class SinetStreamException extends RuntimeException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public SinetStreamException(String message, Throwable cause) {
+    public SinetStreamException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -35,7 +37,7 @@ public class SinetStreamException extends RuntimeException {
      *
      * @param cause what led to it
      */
-    public SinetStreamException(Throwable cause) {
+    public SinetStreamException(@Nullable Throwable cause) {
         super(cause);
     }
 }

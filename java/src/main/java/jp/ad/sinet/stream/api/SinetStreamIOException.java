@@ -3,6 +3,8 @@ package jp.ad.sinet.stream.api;
 import java.util.Objects;
 import java.util.OptionalInt;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A client could not send or receive: the connection was lost, the operation was interrupted or ran into its time
  * limit, the client is closed, or a file that it needs cannot be read.
@@ -13,7 +15,7 @@ public class SinetStreamIOException extends SinetStreamException {
     /** Why. */
     private Reason reason = Reason.OTHER;
     /** Null when it is about no message. */
-    private Delivery delivery;
+    private @Nullable Delivery delivery;
     /** Of the broker; 0 when there is none. */
     private int reasonCode;
 
@@ -54,7 +56,7 @@ public class SinetStreamIOException extends SinetStreamException {
      *
      * @param message what went wrong, and where
      */
-    public SinetStreamIOException(String message) {
+    public SinetStreamIOException(@Nullable String message) {
         super(message);
     }
 
@@ -64,7 +66,7 @@ public class SinetStreamIOException extends SinetStreamException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public SinetStreamIOException(String message, Throwable cause) {
+    public SinetStreamIOException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -73,7 +75,7 @@ public class SinetStreamIOException extends SinetStreamException {
      *
      * @param cause what led to it
      */
-    public SinetStreamIOException(Throwable cause) {
+    public SinetStreamIOException(@Nullable Throwable cause) {
         super(cause);
     }
 
@@ -91,7 +93,7 @@ public class SinetStreamIOException extends SinetStreamException {
      *
      * @return null when that is not known, and when the failure is about no message
      */
-    public Delivery getDelivery() {
+    public @Nullable Delivery getDelivery() {
         return delivery;
     }
 
@@ -112,7 +114,7 @@ public class SinetStreamIOException extends SinetStreamException {
      * @param message what became of the message, or null
      * @return this
      */
-    public SinetStreamIOException with(Reason why, Delivery message) {
+    public SinetStreamIOException with(Reason why, @Nullable Delivery message) {
         reason = Objects.requireNonNull(why, "why");
         delivery = message;
         return this;

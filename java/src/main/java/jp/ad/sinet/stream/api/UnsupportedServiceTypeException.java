@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The type of the service names a messaging system that this library does not know.
  */
@@ -15,7 +17,7 @@ public class UnsupportedServiceTypeException extends SinetStreamException {
      *
      * @param message what went wrong, and where
      */
-    public UnsupportedServiceTypeException(String message) {
+    public UnsupportedServiceTypeException(@Nullable String message) {
         super(message);
     }
 
@@ -25,7 +27,7 @@ public class UnsupportedServiceTypeException extends SinetStreamException {
      * @param message what went wrong, and where
      * @param cause what led to it
      */
-    public UnsupportedServiceTypeException(String message, Throwable cause) {
+    public UnsupportedServiceTypeException(@Nullable String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 
@@ -34,7 +36,7 @@ public class UnsupportedServiceTypeException extends SinetStreamException {
      *
      * @param cause what led to it
      */
-    public UnsupportedServiceTypeException(Throwable cause) {
+    public UnsupportedServiceTypeException(@Nullable Throwable cause) {
         super(cause);
     }
 }

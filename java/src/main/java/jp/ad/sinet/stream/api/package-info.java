@@ -7,4 +7,7 @@
  * <p>Clients are made by the factories of {@link jp.ad.sinet.stream.utils}. All exceptions are unchecked and descend
  * from {@link jp.ad.sinet.stream.api.SinetStreamException}.
  */
+@NullMarked
 package jp.ad.sinet.stream.api;
+
+import org.jspecify.annotations.NullMarked;

@@ -3,6 +3,8 @@ package jp.ad.sinet.stream.spi;
 import java.util.List;
 import java.util.function.Consumer;
 
+import org.jspecify.annotations.Nullable;
+
 /** Reads from a messaging system by itself, and tells of each message. */
 public interface PluginAsyncMessageReader extends PluginMessageIO {
     /**
@@ -20,7 +22,7 @@ public interface PluginAsyncMessageReader extends PluginMessageIO {
      * @param onMessage gets each message
      * @param onFailure gets what went wrong; may be null
      */
-    void addOnMessageCallback(Consumer<PluginMessageWrapper> onMessage, Consumer<Throwable> onFailure);
+    void addOnMessageCallback(Consumer<PluginMessageWrapper> onMessage, @Nullable Consumer<Throwable> onFailure);
 
     /**
      * Removes what was added with these.
@@ -37,7 +39,7 @@ public interface PluginAsyncMessageReader extends PluginMessageIO {
      * @param onMessage as it was added
      * @param onFailure as it was added
      */
-    void removeOnMessageCallback(Consumer<PluginMessageWrapper> onMessage, Consumer<Throwable> onFailure);
+    void removeOnMessageCallback(Consumer<PluginMessageWrapper> onMessage, @Nullable Consumer<Throwable> onFailure);
 
     /** Removes all. */
     void clearOnMessageCallback();

@@ -3,6 +3,8 @@ package jp.ad.sinet.stream.spi;
 import java.util.List;
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Consistency;
 
 /** What the readers and writers of a messaging system have in common. */
@@ -29,14 +31,14 @@ public interface PluginMessageIO {
      *
      * @return the identifier, or null
      */
-    String getClientId();
+    @Nullable String getClientId();
 
     /**
      * Figures of the messaging system's own; the raw part of {@link jp.ad.sinet.stream.api.Metrics}.
      *
      * @return null, unless it is overridden
      */
-    default Object getMetrics() {
+    default @Nullable Object getMetrics() {
         return null;
     }
 
@@ -50,7 +52,7 @@ public interface PluginMessageIO {
      * @param ipath the parts of the name that was asked for; empty for everything
      * @return null, unless it is overridden
      */
-    default Object getInfo(List<String> ipath) {
+    default @Nullable Object getInfo(List<String> ipath) {
         return null;
     }
 

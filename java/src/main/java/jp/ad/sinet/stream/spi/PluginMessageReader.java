@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 
+import org.jspecify.annotations.Nullable;
+
 /** Reads from a messaging system. */
 public interface PluginMessageReader extends PluginMessageIO {
     /**
@@ -12,7 +14,7 @@ public interface PluginMessageReader extends PluginMessageIO {
      *
      * @return the message; null if none came within {@link #getReceiveTimeout}
      */
-    PluginMessageWrapper read();
+    @Nullable PluginMessageWrapper read();
 
     /**
      * The messages up to the first that does not come in time.

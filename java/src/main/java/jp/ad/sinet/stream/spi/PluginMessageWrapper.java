@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.spi;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.utils.Timestamped;
 
 /** A message from a messaging system, as it came. */
@@ -23,5 +25,5 @@ public interface PluginMessageWrapper {
      *
      * @return an object, or null
      */
-    Object getRaw();
+    @Nullable Object getRaw();
 }

@@ -7,23 +7,25 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 
 /** What a plugin's reader is asked for. Not thread-safe. */
 public class ReaderParameters implements SinetStreamParameters {
-    private final String service;
+    private final @Nullable String service;
     private final List<String> topics;
     private final Consistency consistency;
-    private final ValueType valueType;
+    private final @Nullable ValueType valueType;
     private final Map<String, Object> config;
     private final boolean userDataOnly;
     private final boolean dataCompression;
     private final boolean dataEncryption;
     private final Duration receiveTimeout;
-    private final List<File> tmpLst;
-    private String clientId;
+    private final @Nullable List<File> tmpLst;
+    private @Nullable String clientId;
 
     /**
      * Says what is asked for.
@@ -39,9 +41,9 @@ public class ReaderParameters implements SinetStreamParameters {
      * @param receiveTimeout how long a read waits
      * @param tmpLst a list for files, or null
      */
-    public ReaderParameters(String service, Consistency consistency, ValueType valueType, Map<String, Object> config,
+    public ReaderParameters(@Nullable String service, Consistency consistency, @Nullable ValueType valueType, Map<String, Object> config,
             boolean userDataOnly, boolean dataCompression, boolean dataEncryption, List<String> topics,
-            Duration receiveTimeout, List<File> tmpLst) {
+            Duration receiveTimeout, @Nullable List<File> tmpLst) {
         this.service = service;
         this.consistency = consistency;
         this.valueType = valueType;
@@ -68,7 +70,7 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     @Override
-    public String getService() {
+    public @Nullable String getService() {
         return service;
     }
 
@@ -78,7 +80,7 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     @Override
-    public ValueType getValueType() {
+    public @Nullable ValueType getValueType() {
         return valueType;
     }
 
@@ -125,7 +127,7 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     @Override
-    public List<File> getTmpLst() {
+    public @Nullable List<File> getTmpLst() {
         return tmpLst;
     }
 
@@ -134,7 +136,7 @@ public class ReaderParameters implements SinetStreamParameters {
      *
      * @return the identifier, or null
      */
-    public String getClientId() {
+    public @Nullable String getClientId() {
         return clientId;
     }
 
@@ -143,7 +145,7 @@ public class ReaderParameters implements SinetStreamParameters {
      *
      * @param clientId the identifier, or null
      */
-    public void setClientId(String clientId) {
+    public void setClientId(@Nullable String clientId) {
         this.clientId = clientId;
     }
 
@@ -154,7 +156,7 @@ public class ReaderParameters implements SinetStreamParameters {
 
     /** Equal when all parts are. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof ReaderParameters && fields().equals(((ReaderParameters) other).fields());
     }
 

@@ -4,6 +4,8 @@ import java.io.File;
 import java.util.List;
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
 
@@ -14,7 +16,7 @@ public interface SinetStreamParameters {
      *
      * @return the name, or null without a configuration file
      */
-    String getService();
+    @Nullable String getService();
 
     /**
      * How much is to be done to deliver each message.
@@ -28,7 +30,7 @@ public interface SinetStreamParameters {
      *
      * @return the value type, or null if the program codes them in its own way
      */
-    ValueType getValueType();
+    @Nullable ValueType getValueType();
 
     /**
      * Whether messages are the values alone.
@@ -56,5 +58,5 @@ public interface SinetStreamParameters {
      *
      * @return a list, or null
      */
-    List<File> getTmpLst();
+    @Nullable List<File> getTmpLst();
 }

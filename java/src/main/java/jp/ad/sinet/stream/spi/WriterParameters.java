@@ -6,22 +6,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /** What a plugin's writer is asked for. Not thread-safe. */
 public class WriterParameters implements SinetStreamParameters {
-    private final String service;
-    private final String topic;
+    private final @Nullable String service;
+    private final @Nullable String topic;
     private final Consistency consistency;
-    private final ValueType valueType;
+    private final @Nullable ValueType valueType;
     private final Map<String, Object> config;
     private final boolean userDataOnly;
     private final boolean dataCompression;
     private final boolean dataEncryption;
-    private final List<File> tmpLst;
-    private String clientId;
+    private final @Nullable List<File> tmpLst;
+    private @Nullable String clientId;
 
     /**
      * Says what is asked for.
@@ -36,9 +38,9 @@ public class WriterParameters implements SinetStreamParameters {
      * @param dataEncryption whether messages are encrypted
      * @param tmpLst a list for files, or null
      */
-    public WriterParameters(String service, String topic, Consistency consistency, ValueType valueType,
+    public WriterParameters(@Nullable String service, @Nullable String topic, Consistency consistency, @Nullable ValueType valueType,
             Map<String, Object> config, boolean userDataOnly, boolean dataCompression, boolean dataEncryption,
-            List<File> tmpLst) {
+            @Nullable List<File> tmpLst) {
         this.service = service;
         this.topic = topic;
         this.consistency = consistency;
@@ -64,16 +66,16 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     @Override
-    public String getService() {
+    public @Nullable String getService() {
         return service;
     }
 
     /**
      * The topic, or null.
      *
-     * @return as it was given
+     * @return as it was given, or null
      */
-    public String getTopic() {
+    public @Nullable String getTopic() {
         return topic;
     }
 
@@ -83,7 +85,7 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     @Override
-    public ValueType getValueType() {
+    public @Nullable ValueType getValueType() {
         return valueType;
     }
 
@@ -112,7 +114,7 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     @Override
-    public List<File> getTmpLst() {
+    public @Nullable List<File> getTmpLst() {
         return tmpLst;
     }
 
@@ -121,7 +123,7 @@ public class WriterParameters implements SinetStreamParameters {
      *
      * @return the identifier, or null
      */
-    public String getClientId() {
+    public @Nullable String getClientId() {
         return clientId;
     }
 
@@ -130,7 +132,7 @@ public class WriterParameters implements SinetStreamParameters {
      *
      * @param clientId the identifier, or null
      */
-    public void setClientId(String clientId) {
+    public void setClientId(@Nullable String clientId) {
         this.clientId = clientId;
     }
 
@@ -141,7 +143,7 @@ public class WriterParameters implements SinetStreamParameters {
 
     /** Equal when all parts are. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof WriterParameters && fields().equals(((WriterParameters) other).fields());
     }
 

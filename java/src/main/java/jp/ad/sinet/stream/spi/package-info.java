@@ -4,4 +4,7 @@
  * loader, then with the one of this library, whenever a client is opened. A plugin that can't be loaded is a warning in
  * the log and harms no other.
  */
+@NullMarked
 package jp.ad.sinet.stream.spi;
+
+import org.jspecify.annotations.NullMarked;

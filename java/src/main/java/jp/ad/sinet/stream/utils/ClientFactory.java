@@ -10,6 +10,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.Login;
@@ -20,31 +22,31 @@ import jp.ad.sinet.stream.engine.jvm.OrClose;
 
 /** What the factories of writers and of readers have in common. */
 abstract class ClientFactory {
-    private final String type;
-    private final String service;
-    private final Consistency consistency;
-    private final String clientId;
-    private final ValueType valueType;
-    private final Boolean userDataOnly;
-    private final ConnectionListener connectionListener;
-    private final Callable<Login> login;
-    private final Executor executor;
+    private final @Nullable String type;
+    private final @Nullable String service;
+    private final @Nullable Consistency consistency;
+    private final @Nullable String clientId;
+    private final @Nullable ValueType valueType;
+    private final @Nullable Boolean userDataOnly;
+    private final @Nullable ConnectionListener connectionListener;
+    private final @Nullable Callable<Login> login;
+    private final @Nullable Executor executor;
     private final Boolean daemon;
     private final Boolean jmx;
-    private final Class<?> valueClass;
-    private final String configText;
-    private final String configTextName;
-    private final Boolean dataCompression;
-    private final Boolean dataEncryption;
+    private final @Nullable Class<?> valueClass;
+    private final @Nullable String configText;
+    private final @Nullable String configTextName;
+    private final @Nullable Boolean dataCompression;
+    private final @Nullable Boolean dataEncryption;
     private final Boolean noConfig;
-    private final Path configFile;
-    private final String configName;
-    private final Path authFile;
-    private final Path privKeyFile;
-    private final Object debugHttpTransport;
-    private final List<File> tmpLst;
+    private final @Nullable Path configFile;
+    private final @Nullable String configName;
+    private final @Nullable Path authFile;
+    private final @Nullable Path privKeyFile;
+    private final @Nullable Object debugHttpTransport;
+    private final @Nullable List<File> tmpLst;
     private final Map<String, Object> parameters;
-    private volatile InForce inForce;
+    private volatile @Nullable InForce inForce;
 
     ClientFactory(ClientFactoryBuilder<?> builder) {
         type = builder.type;
@@ -98,7 +100,7 @@ abstract class ClientFactory {
                 .field("http_transport", debugHttpTransport == null ? null : Boolean.TRUE);
     }
 
-    final Executor executor() {
+    final @Nullable Executor executor() {
         return executor;
     }
 
@@ -108,7 +110,7 @@ abstract class ClientFactory {
         return client;
     }
 
-    final InForce inForce() {
+    final @Nullable InForce inForce() {
         return inForce;
     }
 
@@ -117,7 +119,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public String getType() {
+    public @Nullable String getType() {
         InForce now = inForce;
         return now == null ? type : now.type;
     }
@@ -127,7 +129,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public String getService() {
+    public @Nullable String getService() {
         InForce now = inForce;
         return now == null ? service : now.service;
     }
@@ -137,7 +139,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public Consistency getConsistency() {
+    public @Nullable Consistency getConsistency() {
         InForce now = inForce;
         return now == null ? consistency : now.consistency;
     }
@@ -147,7 +149,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public String getClientId() {
+    public @Nullable String getClientId() {
         return clientId;
     }
 
@@ -156,7 +158,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public ValueType getValueType() {
+    public @Nullable ValueType getValueType() {
         InForce now = inForce;
         return now == null ? valueType : now.valueType;
     }
@@ -166,7 +168,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public Boolean getUserDataOnly() {
+    public @Nullable Boolean getUserDataOnly() {
         InForce now = inForce;
         return now == null ? userDataOnly : now.userDataOnly;
     }
@@ -185,7 +187,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public ConnectionListener getConnectionListener() {
+    public @Nullable ConnectionListener getConnectionListener() {
         return connectionListener;
     }
 
@@ -203,7 +205,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public Boolean getDataCompression() {
+    public @Nullable Boolean getDataCompression() {
         InForce now = inForce;
         return now == null ? dataCompression : now.dataCompression;
     }
@@ -213,7 +215,7 @@ abstract class ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public Boolean getDataEncryption() {
+    public @Nullable Boolean getDataEncryption() {
         InForce now = inForce;
         return now == null ? dataEncryption : now.dataEncryption;
     }
@@ -232,7 +234,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Path getConfigFile() {
+    public @Nullable Path getConfigFile() {
         return configFile;
     }
 
@@ -250,7 +252,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Class<?> getValueClass() {
+    public @Nullable Class<?> getValueClass() {
         return valueClass;
     }
 
@@ -259,7 +261,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public String getConfigName() {
+    public @Nullable String getConfigName() {
         return configName;
     }
 
@@ -268,7 +270,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Path getAuthFile() {
+    public @Nullable Path getAuthFile() {
         return authFile;
     }
 
@@ -277,7 +279,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Path getPrivKeyFile() {
+    public @Nullable Path getPrivKeyFile() {
         return privKeyFile;
     }
 
@@ -286,7 +288,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Object getDebugHttpTransport() {
+    public @Nullable Object getDebugHttpTransport() {
         return debugHttpTransport;
     }
 
@@ -295,7 +297,7 @@ abstract class ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public List<File> getTmpLst() {
+    public @Nullable List<File> getTmpLst() {
         return tmpLst;
     }
 }

@@ -3,11 +3,15 @@ package jp.ad.sinet.stream.utils;
 import java.io.File;
 import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
+
+import org.jspecify.annotations.Nullable;
 
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.Consistency;
@@ -23,29 +27,29 @@ import jp.ad.sinet.stream.api.ValueType;
  */
 abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     final Map<String, Object> parameters = new LinkedHashMap<>();
-    String type;
-    String service;
-    Consistency consistency;
-    String clientId;
-    ValueType valueType;
-    Boolean userDataOnly;
-    ConnectionListener connectionListener;
-    Callable<Login> login;
-    Executor executor;
-    Boolean daemon;
-    Boolean jmx;
-    Class<?> valueClass;
-    String configText;
-    String configTextName;
-    Boolean dataCompression;
-    Boolean dataEncryption;
-    Boolean noConfig;
-    Path configFile;
-    String configName;
-    Path authFile;
-    Path privKeyFile;
-    Object debugHttpTransport;
-    List<File> tmpLst;
+    @Nullable String type;
+    @Nullable String service;
+    @Nullable Consistency consistency;
+    @Nullable String clientId;
+    @Nullable ValueType valueType;
+    @Nullable Boolean userDataOnly;
+    @Nullable ConnectionListener connectionListener;
+    @Nullable Callable<Login> login;
+    @Nullable Executor executor;
+    @Nullable Boolean daemon;
+    @Nullable Boolean jmx;
+    @Nullable Class<?> valueClass;
+    @Nullable String configText;
+    @Nullable String configTextName;
+    @Nullable Boolean dataCompression;
+    @Nullable Boolean dataEncryption;
+    @Nullable Boolean noConfig;
+    @Nullable Path configFile;
+    @Nullable String configName;
+    @Nullable Path authFile;
+    @Nullable Path privKeyFile;
+    @Nullable Object debugHttpTransport;
+    @Nullable List<File> tmpLst;
 
     abstract B self();
 
@@ -55,7 +59,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param type the messaging system, {@code mqtt}
      * @return this builder
      */
-    public B type(String type) {
+    public B type(@Nullable String type) {
         this.type = type;
         return self();
     }
@@ -66,7 +70,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param service the service in the configuration file; not needed when there is only one
      * @return this builder
      */
-    public B service(String service) {
+    public B service(@Nullable String service) {
         this.service = service;
         return self();
     }
@@ -77,7 +81,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param consistency how much is done to deliver each message
      * @return this builder
      */
-    public B consistency(Consistency consistency) {
+    public B consistency(@Nullable Consistency consistency) {
         this.consistency = consistency;
         return self();
     }
@@ -88,7 +92,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param clientId the client identifier shown to the broker; generated when not set
      * @return this builder
      */
-    public B clientId(String clientId) {
+    public B clientId(@Nullable String clientId) {
         this.clientId = clientId;
         return self();
     }
@@ -99,7 +103,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param valueType the kind of values
      * @return this builder
      */
-    public B valueType(ValueType valueType) {
+    public B valueType(@Nullable ValueType valueType) {
         this.valueType = valueType;
         return self();
     }
@@ -110,9 +114,65 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param userDataOnly whether messages are the bytes of the value alone, without the header and the time
      * @return this builder
      */
-    public B userDataOnly(Boolean userDataOnly) {
+    public B userDataOnly(@Nullable Boolean userDataOnly) {
         this.userDataOnly = userDataOnly;
         return self();
+    }
+
+    /**
+     * Sets the parameter {@code brokers}: the brokers that are tried in this order, and on again after a lost connection.
+     *
+     * @param brokers each is {@code host}, {@code host:port}, {@code [IPv6]:port} or {@code unix:/path}; none leaves them to the
+     *        configuration
+     * @return this builder
+     */
+    public B brokers(String... brokers) {
+        return set("brokers", brokers.length == 0 ? null : Arrays.asList(brokers.clone()));
+    }
+
+    /**
+     * Sets the parameter {@code brokers} to one broker.
+     *
+     * @param host its name or address, an IPv6 address with or without brackets
+     * @param port its port
+     * @return this builder
+     */
+    public B broker(String host, int port) {
+        boolean bare = host.indexOf(':') >= 0 && !host.startsWith("[");
+        return brokers((bare ? "[" + host + "]" : host) + ":" + port);
+    }
+
+    /**
+     * Sets the parameter {@code tls}. It replaces the one of the configuration file as a whole.
+     *
+     * @param tls for instance {@code Tls.builder().caCerts(Path.of("ca.pem")).build()}; null leaves it to the configuration
+     * @return this builder
+     */
+    public B tls(@Nullable Tls tls) {
+        return set("tls", tls == null ? null : tls.parameter());
+    }
+
+    /**
+     * Sets the parameter {@code username_pw}: the login that the broker is shown.
+     *
+     * @param username the name
+     * @param password the password
+     * @return this builder
+     */
+    public B login(String username, String password) {
+        Map<String, Object> login = new LinkedHashMap<>();
+        login.put("username", Objects.requireNonNull(username, "username"));
+        login.put("password", Objects.requireNonNull(password, "password"));
+        return set("username_pw", login);
+    }
+
+    /** The way of {@link #parameter}, but that null leaves the parameter to the configuration. */
+    private B set(String name, @Nullable Object value) {
+        if (value == null) {
+            parameters.remove(name);
+            return self();
+        }
+        return parameter(name, value);
     }
 
     /**
@@ -123,7 +183,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      *        collection, array or map of such values, with strings, numbers, booleans or enum constants as names
      * @return this builder
      */
-    public B parameter(String name, Object value) {
+    public B parameter(String name, @Nullable Object value) {
         parameters.put(name, value);
         return self();
     }
@@ -134,7 +194,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param parameters the parameters; the map is copied, not what it contains
      * @return this builder
      */
-    public B parameters(Map<? extends String, ? extends Object> parameters) {
+    public B parameters(Map<? extends String, ? extends @Nullable Object> parameters) {
         this.parameters.putAll(parameters);
         return self();
     }
@@ -155,7 +215,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param connectionListener the listener of every client of the factory
      * @return this builder
      */
-    public B connectionListener(ConnectionListener connectionListener) {
+    public B connectionListener(@Nullable ConnectionListener connectionListener) {
         this.connectionListener = connectionListener;
         return self();
     }
@@ -169,7 +229,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param login for instance {@code () -> Login.of("user01", vault.newToken())}; null: the configuration has the login
      * @return this builder
      */
-    public B login(Callable<Login> login) {
+    public B login(@Nullable Callable<Login> login) {
         this.login = login;
         return self();
     }
@@ -181,7 +241,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param executor the executor; null for daemon threads that all clients share
      * @return this
      */
-    public B executor(Executor executor) {
+    public B executor(@Nullable Executor executor) {
         this.executor = executor;
         return self();
     }
@@ -194,7 +254,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      *        client closed
      * @return this builder
      */
-    public B daemon(Boolean daemon) {
+    public B daemon(@Nullable Boolean daemon) {
         this.daemon = daemon;
         return self();
     }
@@ -205,7 +265,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param dataCompression whether values are compressed
      * @return this builder
      */
-    public B dataCompression(Boolean dataCompression) {
+    public B dataCompression(@Nullable Boolean dataCompression) {
         this.dataCompression = dataCompression;
         return self();
     }
@@ -216,7 +276,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param dataEncryption whether messages are encrypted
      * @return this builder
      */
-    public B dataEncryption(Boolean dataEncryption) {
+    public B dataEncryption(@Nullable Boolean dataEncryption) {
         this.dataEncryption = dataEncryption;
         return self();
     }
@@ -227,7 +287,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param noConfig whether to do without a configuration file
      * @return this builder
      */
-    public B noConfig(Boolean noConfig) {
+    public B noConfig(@Nullable Boolean noConfig) {
         this.noConfig = noConfig;
         return self();
     }
@@ -239,7 +299,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param jmx true to show them; null or false not to
      * @return this builder
      */
-    public B jmx(Boolean jmx) {
+    public B jmx(@Nullable Boolean jmx) {
         this.jmx = jmx;
         return self();
     }
@@ -251,7 +311,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param valueClass the class; null to believe the program
      * @return this builder
      */
-    public B valueClass(Class<?> valueClass) {
+    public B valueClass(@Nullable Class<?> valueClass) {
         this.valueClass = valueClass;
         return self();
     }
@@ -262,7 +322,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param configText what a configuration file would contain; paths in it start in the current directory
      * @return this builder
      */
-    public B configText(String configText) {
+    public B configText(@Nullable String configText) {
         this.configText = configText;
         configTextName = "configuration text";
         return self();
@@ -302,7 +362,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      *        directory, else {@code .config/sinetstream/config.yml} in the home directory
      * @return this builder
      */
-    public B configFile(Path configFile) {
+    public B configFile(@Nullable Path configFile) {
         this.configFile = configFile;
         return self();
     }
@@ -313,7 +373,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param configName the name of the configuration on a configuration server
      * @return this builder
      */
-    public B configName(String configName) {
+    public B configName(@Nullable String configName) {
         this.configName = configName;
         return self();
     }
@@ -324,7 +384,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param authFile the file with the credentials for a configuration server
      * @return this builder
      */
-    public B authFile(Path authFile) {
+    public B authFile(@Nullable Path authFile) {
         this.authFile = authFile;
         return self();
     }
@@ -335,7 +395,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param privKeyFile the file with the private key that decrypts secrets of the configuration
      * @return this builder
      */
-    public B privKeyFile(Path privKeyFile) {
+    public B privKeyFile(@Nullable Path privKeyFile) {
         this.privKeyFile = privKeyFile;
         return self();
     }
@@ -346,7 +406,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param debugHttpTransport a stand-in for the connection to a configuration server, for tests
      * @return this builder
      */
-    public B debugHttpTransport(Object debugHttpTransport) {
+    public B debugHttpTransport(@Nullable Object debugHttpTransport) {
         this.debugHttpTransport = debugHttpTransport;
         return self();
     }
@@ -357,7 +417,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @param tmpLst a list for the names of temporary files; not used, since none are written
      * @return this builder
      */
-    public B tmpLst(List<File> tmpLst) {
+    public B tmpLst(@Nullable List<File> tmpLst) {
         this.tmpLst = tmpLst;
         return self();
     }

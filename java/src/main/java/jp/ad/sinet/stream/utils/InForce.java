@@ -4,20 +4,22 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.ValueType;
 
 /** What the builder and the configuration together meant for the client that a factory made last. */
 final class InForce {
-    final String type;
-    final String service;
+    final @Nullable String type;
+    final @Nullable String service;
     final List<String> topics;
     final Consistency consistency;
-    final ValueType valueType;
-    final Boolean userDataOnly;
-    final Boolean dataCompression;
-    final Boolean dataEncryption;
+    final @Nullable ValueType valueType;
+    final @Nullable Boolean userDataOnly;
+    final @Nullable Boolean dataCompression;
+    final @Nullable Boolean dataEncryption;
 
     InForce(MessageIO client, List<String> topics) {
         Map<String, Object> config = client.getConfig();

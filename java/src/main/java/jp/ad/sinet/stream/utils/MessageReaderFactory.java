@@ -13,6 +13,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Acknowledge;
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
@@ -35,10 +37,10 @@ public class MessageReaderFactory<T> extends ClientFactory {
     public static final Map<String, Object> defaultValues = defaultValues();
 
     private final List<String> topics;
-    private final Duration receiveTimeout;
-    private final Deserializer<T> deserializer;
-    private final Acknowledge acknowledge;
-    private final Integer processedTries;
+    private final @Nullable Duration receiveTimeout;
+    private final @Nullable Deserializer<T> deserializer;
+    private final @Nullable Acknowledge acknowledge;
+    private final @Nullable Integer processedTries;
 
     private MessageReaderFactory(MessageReaderFactoryBuilder<T> builder) {
         super(builder);
@@ -122,7 +124,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Duration getReceiveTimeout() {
+    public @Nullable Duration getReceiveTimeout() {
         return receiveTimeout;
     }
 
@@ -131,7 +133,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Deserializer<T> getDeserializer() {
+    public @Nullable Deserializer<T> getDeserializer() {
         return deserializer;
     }
 
@@ -140,7 +142,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Acknowledge getAcknowledge() {
+    public @Nullable Acknowledge getAcknowledge() {
         return acknowledge;
     }
 
@@ -149,7 +151,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Integer getProcessedTries() {
+    public @Nullable Integer getProcessedTries() {
         return processedTries;
     }
 
@@ -161,10 +163,10 @@ public class MessageReaderFactory<T> extends ClientFactory {
      */
     public static class MessageReaderFactoryBuilder<T> extends ClientFactoryBuilder<MessageReaderFactoryBuilder<T>> {
         private final List<String> topics = new ArrayList<>();
-        private Duration receiveTimeout;
-        private Deserializer<T> deserializer;
-        private Acknowledge acknowledge;
-        private Integer processedTries;
+        private @Nullable Duration receiveTimeout;
+        private @Nullable Deserializer<T> deserializer;
+        private @Nullable Acknowledge acknowledge;
+        private @Nullable Integer processedTries;
 
         /** Only {@link #builder} makes one. */
         MessageReaderFactoryBuilder() {
@@ -176,12 +178,12 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> type(String type) {
+        public MessageReaderFactoryBuilder<T> type(@Nullable String type) {
             return super.type(type);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> service(String service) {
+        public MessageReaderFactoryBuilder<T> service(@Nullable String service) {
             return super.service(service);
         }
 
@@ -191,7 +193,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
          * @param topic a topic, which may have wildcards; null adds none
          * @return this builder
          */
-        public MessageReaderFactoryBuilder<T> topic(String topic) {
+        public MessageReaderFactoryBuilder<T> topic(@Nullable String topic) {
             if (topic != null) {
                 topics.add(topic);
             }
@@ -220,22 +222,22 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> consistency(Consistency consistency) {
+        public MessageReaderFactoryBuilder<T> consistency(@Nullable Consistency consistency) {
             return super.consistency(consistency);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> clientId(String clientId) {
+        public MessageReaderFactoryBuilder<T> clientId(@Nullable String clientId) {
             return super.clientId(clientId);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> valueType(ValueType valueType) {
+        public MessageReaderFactoryBuilder<T> valueType(@Nullable ValueType valueType) {
             return super.valueType(valueType);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> userDataOnly(Boolean userDataOnly) {
+        public MessageReaderFactoryBuilder<T> userDataOnly(@Nullable Boolean userDataOnly) {
             return super.userDataOnly(userDataOnly);
         }
 
@@ -245,18 +247,38 @@ public class MessageReaderFactory<T> extends ClientFactory {
          * @param receiveTimeout how long a read waits
          * @return this builder
          */
-        public MessageReaderFactoryBuilder<T> receiveTimeout(Duration receiveTimeout) {
+        public MessageReaderFactoryBuilder<T> receiveTimeout(@Nullable Duration receiveTimeout) {
             this.receiveTimeout = receiveTimeout;
             return this;
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> parameter(String name, Object value) {
+        public MessageReaderFactoryBuilder<T> brokers(String... brokers) {
+            return super.brokers(brokers);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> broker(String host, int port) {
+            return super.broker(host, port);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> tls(@Nullable Tls tls) {
+            return super.tls(tls);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> login(String username, String password) {
+            return super.login(username, password);
+        }
+
+        @Override
+        public MessageReaderFactoryBuilder<T> parameter(String name, @Nullable Object value) {
             return super.parameter(name, value);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> parameters(Map<? extends String, ? extends Object> parameters) {
+        public MessageReaderFactoryBuilder<T> parameters(Map<? extends String, ? extends @Nullable Object> parameters) {
             return super.parameters(parameters);
         }
 
@@ -271,7 +293,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
          * @param deserializer the deserializer; wins over a class named in the configuration and over the value type
          * @return this builder
          */
-        public MessageReaderFactoryBuilder<T> deserializer(Deserializer<T> deserializer) {
+        public MessageReaderFactoryBuilder<T> deserializer(@Nullable Deserializer<T> deserializer) {
             this.deserializer = deserializer;
             return this;
         }
@@ -282,7 +304,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
          * @param acknowledge when; null leaves it to the configuration
          * @return this builder
          */
-        public MessageReaderFactoryBuilder<T> acknowledge(Acknowledge acknowledge) {
+        public MessageReaderFactoryBuilder<T> acknowledge(@Nullable Acknowledge acknowledge) {
             this.acknowledge = acknowledge;
             return this;
         }
@@ -294,33 +316,33 @@ public class MessageReaderFactory<T> extends ClientFactory {
          * @param processedTries at least 1; null leaves it to the configuration
          * @return this builder
          */
-        public MessageReaderFactoryBuilder<T> processedTries(Integer processedTries) {
+        public MessageReaderFactoryBuilder<T> processedTries(@Nullable Integer processedTries) {
             this.processedTries = processedTries;
             return this;
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
+        public MessageReaderFactoryBuilder<T> connectionListener(@Nullable ConnectionListener connectionListener) {
             return super.connectionListener(connectionListener);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> login(Callable<Login> login) {
+        public MessageReaderFactoryBuilder<T> login(@Nullable Callable<Login> login) {
             return super.login(login);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> executor(Executor executor) {
+        public MessageReaderFactoryBuilder<T> executor(@Nullable Executor executor) {
             return super.executor(executor);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> valueClass(Class<?> valueClass) {
+        public MessageReaderFactoryBuilder<T> valueClass(@Nullable Class<?> valueClass) {
             return super.valueClass(valueClass);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> configText(String configText) {
+        public MessageReaderFactoryBuilder<T> configText(@Nullable String configText) {
             return super.configText(configText);
         }
 
@@ -335,57 +357,57 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> jmx(Boolean jmx) {
+        public MessageReaderFactoryBuilder<T> jmx(@Nullable Boolean jmx) {
             return super.jmx(jmx);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> daemon(Boolean daemon) {
+        public MessageReaderFactoryBuilder<T> daemon(@Nullable Boolean daemon) {
             return super.daemon(daemon);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> dataCompression(Boolean dataCompression) {
+        public MessageReaderFactoryBuilder<T> dataCompression(@Nullable Boolean dataCompression) {
             return super.dataCompression(dataCompression);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> dataEncryption(Boolean dataEncryption) {
+        public MessageReaderFactoryBuilder<T> dataEncryption(@Nullable Boolean dataEncryption) {
             return super.dataEncryption(dataEncryption);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> noConfig(Boolean noConfig) {
+        public MessageReaderFactoryBuilder<T> noConfig(@Nullable Boolean noConfig) {
             return super.noConfig(noConfig);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> configFile(Path configFile) {
+        public MessageReaderFactoryBuilder<T> configFile(@Nullable Path configFile) {
             return super.configFile(configFile);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> configName(String configName) {
+        public MessageReaderFactoryBuilder<T> configName(@Nullable String configName) {
             return super.configName(configName);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> authFile(Path authFile) {
+        public MessageReaderFactoryBuilder<T> authFile(@Nullable Path authFile) {
             return super.authFile(authFile);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> privKeyFile(Path privKeyFile) {
+        public MessageReaderFactoryBuilder<T> privKeyFile(@Nullable Path privKeyFile) {
             return super.privKeyFile(privKeyFile);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> debugHttpTransport(Object debugHttpTransport) {
+        public MessageReaderFactoryBuilder<T> debugHttpTransport(@Nullable Object debugHttpTransport) {
             return super.debugHttpTransport(debugHttpTransport);
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> tmpLst(List<File> tmpLst) {
+        public MessageReaderFactoryBuilder<T> tmpLst(@Nullable List<File> tmpLst) {
             return super.tmpLst(tmpLst);
         }
 

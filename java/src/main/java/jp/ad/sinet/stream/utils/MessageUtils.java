@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.NoServiceException;
 
@@ -25,7 +27,7 @@ public class MessageUtils {
      * @return the service
      * @throws NoServiceException if there is none of that name, or several and none is named
      */
-    public static <V> V getServiceParam(Map<String, V> services, String service) {
+    public static <V> V getServiceParam(Map<String, V> services, @Nullable String service) {
         if (service == null) {
             if (services.size() == 1) {
                 return services.values().iterator().next();
@@ -46,7 +48,7 @@ public class MessageUtils {
      * @return the boolean, or null
      * @throws InvalidConfigurationException if it is something else
      */
-    public static Boolean toBoolean(Object value) {
+    public static @Nullable Boolean toBoolean(@Nullable Object value) {
         if (value == null || value instanceof Boolean) {
             return (Boolean) value;
         }
@@ -71,7 +73,7 @@ public class MessageUtils {
      * @return the number, or null
      * @throws InvalidConfigurationException if it is something else, or too large
      */
-    public static Integer toInteger(Object value) {
+    public static @Nullable Integer toInteger(@Nullable Object value) {
         Long number = toLong(value);
         if (number != null && number.intValue() != number) {
             throw wrong("a number of 32 bits", value);
@@ -86,7 +88,7 @@ public class MessageUtils {
      * @return the number, or null
      * @throws InvalidConfigurationException if it is something else
      */
-    public static Long toLong(Object value) {
+    public static @Nullable Long toLong(@Nullable Object value) {
         if (value == null) {
             return null;
         } else if (value instanceof Number && ((Number) value).doubleValue() == ((Number) value).longValue()) {
@@ -107,7 +109,7 @@ public class MessageUtils {
      * @param value anything
      * @return how it shows itself; null for null
      */
-    public static String toString(Object value) {
+    public static @Nullable String toString(@Nullable Object value) {
         return value == null ? null : value.toString();
     }
 
@@ -117,7 +119,7 @@ public class MessageUtils {
      * @param value a collection, or its only element; or null
      * @return the list, or null
      */
-    public static List<String> toStringList(Object value) {
+    public static @Nullable List<String> toStringList(@Nullable Object value) {
         if (value == null) {
             return null;
         } else if (!(value instanceof Collection)) {
@@ -138,7 +140,7 @@ public class MessageUtils {
      * @return the object, or null
      * @throws InvalidConfigurationException if it is something else
      */
-    public static <T> T toClassObject(Class<T> type, Object value) {
+    public static <T> @Nullable T toClassObject(Class<T> type, @Nullable Object value) {
         if (value == null || type.isInstance(value)) {
             return type.cast(value);
         }
@@ -160,9 +162,9 @@ public class MessageUtils {
      * @param first a value, or null
      * @param second a value, or null
      * @param <T> its type
-     * @return the first if it is not null, else the second
+     * @return the first if it is not null, else the second, which may be null
      */
-    public static <T> T or(T first, T second) {
+    public static <T> @Nullable T or(@Nullable T first, @Nullable T second) {
         return first != null ? first : second;
     }
 

@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.ConnectionListener;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Consistency;
@@ -30,8 +32,8 @@ public class MessageWriterFactory<T> extends ClientFactory {
     /** The values of parameters that nobody sets, by their names in a configuration file. Cannot be modified. */
     public static final Map<String, Object> defaultValues = defaultValues();
 
-    private final String topic;
-    private final Serializer<T> serializer;
+    private final @Nullable String topic;
+    private final @Nullable Serializer<T> serializer;
 
     private MessageWriterFactory(MessageWriterFactoryBuilder<T> builder) {
         super(builder);
@@ -96,7 +98,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
      *
      * @return what counts for the client that was made last; before the first one, what the builder was given, or null
      */
-    public String getTopic() {
+    public @Nullable String getTopic() {
         InForce now = inForce();
         return now == null ? topic : now.topics.get(0);
     }
@@ -106,7 +108,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
      *
      * @return what the builder was given, or null
      */
-    public Serializer<T> getSerializer() {
+    public @Nullable Serializer<T> getSerializer() {
         return serializer;
     }
 
@@ -117,8 +119,8 @@ public class MessageWriterFactory<T> extends ClientFactory {
      * @param <T> the type of the values
      */
     public static class MessageWriterFactoryBuilder<T> extends ClientFactoryBuilder<MessageWriterFactoryBuilder<T>> {
-        private String topic;
-        private Serializer<T> serializer;
+        private @Nullable String topic;
+        private @Nullable Serializer<T> serializer;
 
         /** Only {@link #builder} makes one. */
         MessageWriterFactoryBuilder() {
@@ -130,12 +132,12 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> type(String type) {
+        public MessageWriterFactoryBuilder<T> type(@Nullable String type) {
             return super.type(type);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> service(String service) {
+        public MessageWriterFactoryBuilder<T> service(@Nullable String service) {
             return super.service(service);
         }
 
@@ -145,38 +147,58 @@ public class MessageWriterFactory<T> extends ClientFactory {
          * @param topic the topic that is written to
          * @return this builder
          */
-        public MessageWriterFactoryBuilder<T> topic(String topic) {
+        public MessageWriterFactoryBuilder<T> topic(@Nullable String topic) {
             this.topic = topic;
             return this;
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> consistency(Consistency consistency) {
+        public MessageWriterFactoryBuilder<T> consistency(@Nullable Consistency consistency) {
             return super.consistency(consistency);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> clientId(String clientId) {
+        public MessageWriterFactoryBuilder<T> clientId(@Nullable String clientId) {
             return super.clientId(clientId);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> valueType(ValueType valueType) {
+        public MessageWriterFactoryBuilder<T> valueType(@Nullable ValueType valueType) {
             return super.valueType(valueType);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> userDataOnly(Boolean userDataOnly) {
+        public MessageWriterFactoryBuilder<T> userDataOnly(@Nullable Boolean userDataOnly) {
             return super.userDataOnly(userDataOnly);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> parameter(String name, Object value) {
+        public MessageWriterFactoryBuilder<T> brokers(String... brokers) {
+            return super.brokers(brokers);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> broker(String host, int port) {
+            return super.broker(host, port);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> tls(@Nullable Tls tls) {
+            return super.tls(tls);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> login(String username, String password) {
+            return super.login(username, password);
+        }
+
+        @Override
+        public MessageWriterFactoryBuilder<T> parameter(String name, @Nullable Object value) {
             return super.parameter(name, value);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> parameters(Map<? extends String, ? extends Object> parameters) {
+        public MessageWriterFactoryBuilder<T> parameters(Map<? extends String, ? extends @Nullable Object> parameters) {
             return super.parameters(parameters);
         }
 
@@ -191,33 +213,33 @@ public class MessageWriterFactory<T> extends ClientFactory {
          * @param serializer the serializer; wins over a class named in the configuration and over the value type
          * @return this builder
          */
-        public MessageWriterFactoryBuilder<T> serializer(Serializer<T> serializer) {
+        public MessageWriterFactoryBuilder<T> serializer(@Nullable Serializer<T> serializer) {
             this.serializer = serializer;
             return this;
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> connectionListener(ConnectionListener connectionListener) {
+        public MessageWriterFactoryBuilder<T> connectionListener(@Nullable ConnectionListener connectionListener) {
             return super.connectionListener(connectionListener);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> login(Callable<Login> login) {
+        public MessageWriterFactoryBuilder<T> login(@Nullable Callable<Login> login) {
             return super.login(login);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> executor(Executor executor) {
+        public MessageWriterFactoryBuilder<T> executor(@Nullable Executor executor) {
             return super.executor(executor);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> valueClass(Class<?> valueClass) {
+        public MessageWriterFactoryBuilder<T> valueClass(@Nullable Class<?> valueClass) {
             return super.valueClass(valueClass);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> configText(String configText) {
+        public MessageWriterFactoryBuilder<T> configText(@Nullable String configText) {
             return super.configText(configText);
         }
 
@@ -232,57 +254,57 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> jmx(Boolean jmx) {
+        public MessageWriterFactoryBuilder<T> jmx(@Nullable Boolean jmx) {
             return super.jmx(jmx);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> daemon(Boolean daemon) {
+        public MessageWriterFactoryBuilder<T> daemon(@Nullable Boolean daemon) {
             return super.daemon(daemon);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> dataCompression(Boolean dataCompression) {
+        public MessageWriterFactoryBuilder<T> dataCompression(@Nullable Boolean dataCompression) {
             return super.dataCompression(dataCompression);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> dataEncryption(Boolean dataEncryption) {
+        public MessageWriterFactoryBuilder<T> dataEncryption(@Nullable Boolean dataEncryption) {
             return super.dataEncryption(dataEncryption);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> noConfig(Boolean noConfig) {
+        public MessageWriterFactoryBuilder<T> noConfig(@Nullable Boolean noConfig) {
             return super.noConfig(noConfig);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> configFile(Path configFile) {
+        public MessageWriterFactoryBuilder<T> configFile(@Nullable Path configFile) {
             return super.configFile(configFile);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> configName(String configName) {
+        public MessageWriterFactoryBuilder<T> configName(@Nullable String configName) {
             return super.configName(configName);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> authFile(Path authFile) {
+        public MessageWriterFactoryBuilder<T> authFile(@Nullable Path authFile) {
             return super.authFile(authFile);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> privKeyFile(Path privKeyFile) {
+        public MessageWriterFactoryBuilder<T> privKeyFile(@Nullable Path privKeyFile) {
             return super.privKeyFile(privKeyFile);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> debugHttpTransport(Object debugHttpTransport) {
+        public MessageWriterFactoryBuilder<T> debugHttpTransport(@Nullable Object debugHttpTransport) {
             return super.debugHttpTransport(debugHttpTransport);
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> tmpLst(List<File> tmpLst) {
+        public MessageWriterFactoryBuilder<T> tmpLst(@Nullable List<File> tmpLst) {
             return super.tmpLst(tmpLst);
         }
 

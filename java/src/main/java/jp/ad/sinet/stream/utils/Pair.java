@@ -2,21 +2,23 @@ package jp.ad.sinet.stream.utils;
 
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Two values. Not thread-safe.
  *
  * @param <T1> the first value's type
  * @param <T2> the second value's type
  */
-public class Pair<T1, T2> {
+public class Pair<T1 extends @Nullable Object, T2 extends @Nullable Object> {
     private T1 v1;
     private T2 v2;
 
     /**
      * Makes a pair.
      *
-     * @param v1 the first value, or null
-     * @param v2 the second value, or null
+     * @param v1 the first value
+     * @param v2 the second value
      */
     public Pair(T1 v1, T2 v2) {
         this.v1 = v1;
@@ -26,20 +28,20 @@ public class Pair<T1, T2> {
     /**
      * Makes a pair.
      *
-     * @param v1 the first value, or null
-     * @param v2 the second value, or null
+     * @param v1 the first value
+     * @param v2 the second value
      * @param <T1> the first value's type
      * @param <T2> the second value's type
      * @return the pair
      */
-    public static <T1, T2> Pair<T1, T2> of(T1 v1, T2 v2) {
+    public static <T1 extends @Nullable Object, T2 extends @Nullable Object> Pair<T1, T2> of(T1 v1, T2 v2) {
         return new Pair<>(v1, v2);
     }
 
     /**
      * The first value.
      *
-     * @return the value, or null
+     * @return the value
      */
     public T1 getV1() {
         return v1;
@@ -48,7 +50,7 @@ public class Pair<T1, T2> {
     /**
      * The second value.
      *
-     * @return the value, or null
+     * @return the value
      */
     public T2 getV2() {
         return v2;
@@ -57,7 +59,7 @@ public class Pair<T1, T2> {
     /**
      * Replaces the first value.
      *
-     * @param v1 the value, or null
+     * @param v1 the value
      */
     public void setV1(T1 v1) {
         this.v1 = v1;
@@ -66,7 +68,7 @@ public class Pair<T1, T2> {
     /**
      * Replaces the second value.
      *
-     * @param v2 the value, or null
+     * @param v2 the value
      */
     public void setV2(T2 v2) {
         this.v2 = v2;

@@ -2,6 +2,8 @@ package jp.ad.sinet.stream.utils;
 
 import java.util.Arrays;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A value with a time. It does not change; the value may.
  *
@@ -55,7 +57,7 @@ public final class Timestamped<T> {
 
     /** Equal when value and time are; arrays are compared by their content. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof Timestamped && Arrays.deepEquals(fields(), ((Timestamped<?>) other).fields());
     }
 

@@ -1,7 +1,11 @@
 /**
- * The factories that make readers and writers, and two small value classes.
+ * The factories that make readers and writers, the builders' parameter {@link jp.ad.sinet.stream.utils.Tls tls}, and two small
+ * value classes.
  *
  * <p>A factory is built once and may make any number of clients. What its builder sets explicitly wins over the
  * parameters given to the builder, which win over the configuration file.
  */
+@NullMarked
 package jp.ad.sinet.stream.utils;
+
+import org.jspecify.annotations.NullMarked;

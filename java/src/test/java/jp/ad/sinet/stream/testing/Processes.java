@@ -47,6 +47,11 @@ public final class Processes {
 
     /** Runs a program to its end; it must succeed. */
     public static void run(List<String> command) throws IOException {
+        output(command);
+    }
+
+    /** The same, with what it has said. */
+    public static String output(List<String> command) throws IOException {
         Process process = start(new ProcessBuilder(command).redirectErrorStream(true));
         process.getOutputStream().close();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -56,6 +61,7 @@ public final class Processes {
         if (process.exitValue() != 0) {
             throw new IOException(command.get(0) + ": exit code " + process.exitValue() + ": " + output);
         }
+        return output;
     }
 
     /** Waits; a process that does not end in time is killed. */

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api.valuetype;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Serializer;
 
 /** Hands byte arrays on as they are, without a copy. Thread-safe; all instances are equal. */
@@ -14,7 +16,7 @@ public class ByteArraySerializer implements Serializer<byte[]> {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other != null && other.getClass() == getClass();
     }
 

@@ -11,6 +11,8 @@ import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.InvalidMessageException;
 
@@ -132,7 +134,7 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
 
     /** Equal to another one with the same limit. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof ImageDeserializer && maxPixels == ((ImageDeserializer) other).maxPixels;
     }
 

@@ -6,6 +6,8 @@ import java.io.IOException;
 
 import javax.imageio.ImageIO;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
@@ -53,7 +55,7 @@ public class ImageSerializer<T extends RenderedImage> implements Serializer<T> {
 
     /** Equal to another serializer for the same format. */
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof ImageSerializer && format.equals(((ImageSerializer<?>) other).format);
     }
 

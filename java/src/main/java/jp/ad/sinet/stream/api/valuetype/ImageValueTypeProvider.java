@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api.valuetype;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.ValueType;
@@ -44,7 +46,7 @@ public class ImageValueTypeProvider implements ValueTypeProvider {
         }
 
         @Override
-        public boolean equals(Object other) {
+        public boolean equals(@Nullable Object other) {
             return other instanceof Image;
         }
 

@@ -4,6 +4,9 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
+import org.jspecify.annotations.NullUnmarked;
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.Deserializer;
 
 /** Decodes strings from a character set, UTF-8 unless another one is given. Thread-safe. */
@@ -31,12 +34,13 @@ public class StringDeserializer implements Deserializer<String> {
      * @return null for null, else the string, with U+FFFD in place of bytes that cannot be decoded
      */
     @Override
+    @NullUnmarked // a reader, for which this is, never gives null
     public String deserialize(byte[] bytes) {
         return bytes == null ? null : new String(bytes, charset);
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other != null && other.getClass() == getClass() && ((StringDeserializer) other).charset.equals(charset);
     }
 

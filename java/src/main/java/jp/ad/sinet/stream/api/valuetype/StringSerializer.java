@@ -9,6 +9,9 @@ import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
+import org.jspecify.annotations.NullUnmarked;
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.Serializer;
 
@@ -38,6 +41,7 @@ public class StringSerializer implements Serializer<String> {
      * @throws InvalidMessageException when a character cannot be encoded, such as half of a surrogate pair
      */
     @Override
+    @NullUnmarked // a writer, for which this is, neither gives null nor takes it
     public byte[] serialize(String data) {
         if (data == null) {
             return null;
@@ -71,7 +75,7 @@ public class StringSerializer implements Serializer<String> {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other != null && other.getClass() == getClass() && ((StringSerializer) other).charset.equals(charset);
     }
 

@@ -1,5 +1,7 @@
 package jp.ad.sinet.stream.api.valuetype;
 
+import org.jspecify.annotations.Nullable;
+
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.jvm.Plugins;
@@ -18,7 +20,7 @@ public class ValueTypeFactory {
      * @return the value type; null when there is none of that name
      * @throws InvalidConfigurationException if its plugin gives none
      */
-    public ValueType get(String name) {
+    public @Nullable ValueType get(@Nullable String name) {
         for (SimpleValueType type : SimpleValueType.values()) {
             if (type.getName().equals(name)) {
                 return type;

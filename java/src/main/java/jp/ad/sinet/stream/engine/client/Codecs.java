@@ -102,7 +102,7 @@ public final class Codecs {
             throw failed(parameter, className, "not found", e);
         } catch (NoSuchMethodException | IllegalAccessException | InstantiationException e) {
             throw failed(parameter, className, "it must be public, not abstract, with a public constructor without "
-                    + "parameters", e);
+                    + "parameters, in a package that its module exports", e);
         } catch (LinkageError e) {
             throw failed(parameter, className, "it cannot be loaded: " + e, e);
         }

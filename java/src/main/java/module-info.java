@@ -1,0 +1,42 @@
+/**
+ * SINETStream's MQTT client with a native engine.
+ *
+ * <p>What only some programs need is optional, and such a program requires it in its own {@code module-info}:
+ * {@code org.jdeferred2.core} for asynchronous writers, {@code java.desktop} for images, {@code java.management} for JMX. So a
+ * program that needs none of it can be linked by jlink into a small image.
+ *
+ * @uses jp.ad.sinet.stream.spi.MessageWriterProvider
+ * @uses jp.ad.sinet.stream.spi.MessageReaderProvider
+ * @uses jp.ad.sinet.stream.spi.AsyncMessageWriterProvider
+ * @uses jp.ad.sinet.stream.spi.AsyncMessageReaderProvider
+ * @uses jp.ad.sinet.stream.spi.ValueTypeProvider
+ * @uses jp.ad.sinet.stream.spi.CompressionProvider
+ * @uses jp.ad.sinet.stream.spi.CryptoProvider
+ */
+@SuppressWarnings({"requires-automatic", "requires-transitive-automatic"}) // JDeferred has no module-info of its own
+module jp.ad.sinet.stream {
+    requires java.logging;
+    requires static java.management;
+    requires static transitive java.desktop; // every JDK has it, so that it can be transitive
+    // Not transitive, although their types are in signatures: every program would need them to be compiled then.
+    requires static org.jdeferred2.core;
+    requires static org.jspecify;
+
+    exports jp.ad.sinet.stream.api;
+    exports jp.ad.sinet.stream.api.valuetype;
+    exports jp.ad.sinet.stream.spi;
+    exports jp.ad.sinet.stream.utils;
+
+    uses jp.ad.sinet.stream.spi.MessageWriterProvider;
+    uses jp.ad.sinet.stream.spi.MessageReaderProvider;
+    uses jp.ad.sinet.stream.spi.AsyncMessageWriterProvider;
+    uses jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
+    uses jp.ad.sinet.stream.spi.ValueTypeProvider;
+    uses jp.ad.sinet.stream.spi.CompressionProvider;
+    uses jp.ad.sinet.stream.spi.CryptoProvider;
+
+    // The same as in META-INF/services, for programs on the module path.
+    provides jp.ad.sinet.stream.spi.MessageWriterProvider with jp.ad.sinet.stream.engine.plugin.IoStreamProvider;
+    provides jp.ad.sinet.stream.spi.MessageReaderProvider with jp.ad.sinet.stream.engine.plugin.IoStreamProvider;
+    provides jp.ad.sinet.stream.spi.ValueTypeProvider with jp.ad.sinet.stream.api.valuetype.ImageValueTypeProvider;
+}
