@@ -18,7 +18,7 @@ help:
 	@echo 'make natives    the native library for every platform that can be built here, with Zig as the linker'
 	@echo 'make test-natives  tries what make natives has built: under QEMU, under Wine, with musl'
 	@echo 'make test-jdks     the JUnit tests on Java 11, 17, 21, 25 and every JDK of this machine'
-	@echo 'make test-brokers  the other brokers: later Mosquittos, Aedes, Mochi MQTT, Moquette, Artemis'
+	@echo 'make test-brokers  the other brokers: later Mosquittos, Aedes, Mochi MQTT, Moquette, Artemis; Kafka'
 	@echo 'make release    the Maven artifacts, the crate and the commands, in build/release'
 	@echo 'make bench      the comparison with other MQTT clients; see bench/README.md'
 	@echo 'make bench-docs the tables of the last make bench, and its graphs in docs/bench'

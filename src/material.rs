@@ -145,11 +145,7 @@ pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Arc<Roots>>
             let digest = inputs.digest();
             ROOTS.get(digest, || {
                 let mut roots = Roots::new(digest, are_judged);
-                let sections = pem::sections(bytes.bytes()).map_err(|what| source.problem(what))?;
-                if sections.iter().any(Section::is_not_for_servers) {
-                    return Err(source.problem(NOT_FOR_SERVERS.into()));
-                }
-                for certificate in certificates(source, &sections)? {
+                for certificate in authorities(source, &bytes)? {
                     let added = roots.add(certificate, false);
                     added.map_err(|e| source.problem(format!("a certificate is not valid: {e}")))?;
                 }
@@ -241,6 +237,16 @@ fn read_identities(configured: &ClientCertificate, material: &KeyMaterial) -> Re
 }
 
 fn pem_identity(certificate: &Source, key: Option<&Source>, password: Option<&Password>) -> Result<Arc<CertifiedKey>> {
+    let (chain, key, source) = pem_key(certificate, key, password)?;
+    certified(chain, &key, source, certificate)
+}
+
+/// The certificates and the key, and where that was.
+fn pem_key<'s>(
+    certificate: &'s Source,
+    key: Option<&'s Source>,
+    password: Option<&Password>,
+) -> Result<(Vec<CertificateDer<'static>>, Key, &'s Source)> {
     let sections_of_certificate = sections(certificate)?;
     let chain = certificates(certificate, &sections_of_certificate)?;
     let (source, key_section) = match key {
@@ -272,7 +278,42 @@ fn pem_identity(certificate: &Source, key: Option<&Source>, password: Option<&Pa
         }
         (Problem::Key(what), _) => source.problem(what),
     })?;
-    certified(chain, key, source, certificate)
+    Ok((chain, key, source))
+}
+
+/// What PEM files hold, in the form in which Java puts it into key stores.
+pub(crate) struct InDer {
+    pub trusted: Vec<CertificateDer<'static>>,
+    /// The client's certificates, its own first, and its key in PKCS #8.
+    pub own: Option<(Vec<CertificateDer<'static>>, Zeroizing<Vec<u8>>)>,
+}
+
+/// Reads the PEM files that these name. A key of a kind that only Java uses is handed on as it is.
+pub(crate) fn in_der(trust: &Trust, own: Option<&ClientCertificate>) -> Result<InDer> {
+    let trusted = match trust {
+        Trust::Pem(source) => authorities(source, &bytes(source)?)?,
+        Trust::Default | Trust::Store(_) => Vec::new(),
+    };
+    let own = match own {
+        Some(ClientCertificate::Pem { certificate, key, password }) => {
+            // ring leaves the key there on its way to its own form.
+            let own = wiped::on_the_stack::<{ wiped::LARGE }, _>(|| {
+                let (chain, key, source) = pem_key(certificate, key.as_ref(), password.as_ref())?;
+                let public_key =
+                    chain.first().and_then(public_key).ok_or_else(|| certificate.problem(DAMAGED.into()))?;
+                let completed = private::with_public_key(&key, &public_key);
+                if provider::sign::any_supported_type(completed.as_ref().unwrap_or(&key)).is_ok() {
+                    certified(chain.clone(), &key, source, certificate)?;
+                }
+                let key = private::in_pkcs8(&key, &public_key)
+                    .ok_or_else(|| source.problem("the private key is damaged".into()))?;
+                Ok::<_, Error>((chain, key))
+            })?;
+            Some(own)
+        }
+        Some(ClientCertificate::Store(_) | ClientCertificate::Token(_)) | None => None,
+    };
+    Ok(InDer { trusted, own })
 }
 
 /// A store may hold keys for other programs, of kinds that are not known here: only when none can be used is that an error.
@@ -282,7 +323,7 @@ fn usable(store: &Store, identities: &[Identity]) -> Result<Vec<Own>> {
     for Identity { alias, chain, key } in identities {
         let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
         let key = Zeroizing::new(PrivateKeyDer::Pkcs8(key.bytes().to_vec().into()));
-        match certified(chain, key, &store.source, &store.source) {
+        match certified(chain, &key, &store.source, &store.source) {
             Ok(certified) => usable.push(Own { alias: Some(alias.clone()), certified }),
             Err(error) => {
                 tracing::debug!("the key '{alias}': {error}");
@@ -403,7 +444,7 @@ fn mismatch(place: &str, certificate: &Source, is_of_later: bool) -> Error {
 /// Checks that key and certificate belong together.
 fn certified(
     chain: Vec<CertificateDer<'static>>,
-    key: Key,
+    key: &Key,
     key_source: &Source,
     certificate_source: &Source,
 ) -> Result<Arc<CertifiedKey>> {
@@ -411,10 +452,10 @@ fn certified(
     // Its version does not matter for that: it is the broker who looks at the certificate.
     let public_key_of_own = public_key(own).ok_or_else(|| certificate_source.problem(DAMAGED.into()))?;
     let mismatch = |is_of_later| mismatch(&key_source.described(), certificate_source, is_of_later);
-    let completed = private::with_public_key(&key, &public_key_of_own);
+    let completed = private::with_public_key(key, &public_key_of_own);
     let is_completed = completed.is_some();
-    // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
-    let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
+    // rustls and its provider keep the key in forms of their own.
+    let key = provider::sign::any_supported_type(completed.as_ref().unwrap_or(key)).map_err(|_| {
         // The two halves of a completed key are compared at this point already.
         match is_completed {
             true => mismatch(false),
@@ -431,6 +472,15 @@ fn certified(
     }
     let is_other = certified.cert.iter().skip(1).any(|other| public_key(other).is_some_and(|key| Some(key) == spki));
     Err(mismatch(is_other))
+}
+
+/// All certificates of a file of those that are trusted.
+fn authorities(source: &Source, bytes: &Secret) -> Result<Vec<CertificateDer<'static>>> {
+    let sections = pem::sections(bytes.bytes()).map_err(|what| source.problem(what))?;
+    if sections.iter().any(Section::is_not_for_servers) {
+        return Err(source.problem(NOT_FOR_SERVERS.into()));
+    }
+    certificates(source, &sections)
 }
 
 /// All certificates, at least one.

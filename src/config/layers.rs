@@ -23,6 +23,8 @@ pub(crate) enum Origin {
     Server { place: String, service: String },
     /// The builder of a writer or reader.
     Builder,
+    /// A map that the program hands over by itself.
+    Alone,
 }
 
 impl Origin {
@@ -419,6 +421,7 @@ impl Parameters {
         let name = name.join(".");
         match &self.origins[layer] {
             Origin::Builder => format!("builder: parameter '{name}'"),
+            Origin::Alone => format!("parameter '{name}'"),
             Origin::Server { place, service } => format!("{place}: service '{service}': parameter '{name}'"),
             Origin::File { file, service, path } => {
                 let full: Vec<String> = path.iter().chain(written).cloned().collect();

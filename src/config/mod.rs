@@ -4,6 +4,7 @@
 //! the service, `layers` joins it with the builder's parameters, `settings` checks every value.
 
 mod acknowledge;
+pub(crate) mod alone;
 mod broker;
 mod brought;
 mod budget;

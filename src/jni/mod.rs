@@ -13,6 +13,7 @@
 
 mod batch;
 mod client;
+mod compression;
 mod events;
 mod failure;
 mod handles;
@@ -128,6 +129,44 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_parameters
 ) -> JByteArray<'a> {
     export(&mut env, &native, |env| -> Result<_> {
         Ok(env.byte_array_from_slice(&tree::encode(&Value::Map(crate::config::known())))?)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_compress0<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    parameters: JByteArray<'a>,
+    value: JByteArray<'a>,
+) -> JByteArray<'a> {
+    export(&mut env, &native, |env| {
+        let compressed = compression::compress(&to_vec(env, &parameters)?, &to_vec(env, &value)?)?;
+        Ok::<_, Failure>(env.byte_array_from_slice(&compressed)?)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_decompress0<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    parameters: JByteArray<'a>,
+    bytes: JByteArray<'a>,
+) -> JByteArray<'a> {
+    export(&mut env, &native, |env| {
+        let value = compression::decompress(&to_vec(env, &parameters)?, &to_vec(env, &bytes)?)?;
+        Ok::<_, Failure>(env.byte_array_from_slice(&value)?)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_pemInDer0<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    wanted: JByteArray<'a>,
+) -> JByteArray<'a> {
+    export(&mut env, &native, |env| {
+        let wanted = Zeroizing::new(to_vec(env, &wanted)?);
+        Ok::<_, Failure>(env.byte_array_from_slice(&stores::in_der(&wanted)?)?)
     })
 }
 

@@ -1,9 +1,12 @@
-//! What only Java can open: the JVM's trusted certificates, and key stores.
+//! What only Java can open: the JVM's trusted certificates, and key stores; and PEM files, which Java makes key stores of.
+
+use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::{paths, tree};
-use crate::config::{ClientCertificate, Content, Map, Password, Store, TlsSettings, Trust, Value};
+use crate::config::{ClientCertificate, Content, Map, Password, Store, TlsSettings, Trust, Value, alone};
 use crate::error::{Error, Result};
-use crate::material::{Identity, KeyMaterial};
+use crate::material::{self, Identity, InDer, KeyMaterial};
 use crate::wiped::Secret;
 
 /// What Java has to open for these settings; see `engine.KeyMaterial` in Java.
@@ -40,6 +43,32 @@ fn describe(store: &Store) -> Value {
         ("alias", store.alias.as_ref().map_or(Value::Null, |alias| Value::from(alias.name.as_str()))),
         ("alias_place", store.alias.as_ref().map_or(Value::Null, |alias| Value::from(alias.place.as_str()))),
     ])
+}
+
+/// Reads PEM files for key stores of Java's. A tree with a map `tls` and the folder `user_dir` becomes one with lists of DER
+/// certificates, `trusted` and the client's own `chain`, its `key` in PKCS #8, and `warnings`; what was not named is null.
+pub(super) fn in_der(wanted: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let malformed = || Error::Internal("malformed names of PEM files".into());
+    let Value::Map(wanted) = &*Zeroizing::new(tree::decode(wanted)?) else { return Err(malformed()) };
+    let Some(Value::Map(tls)) = wanted.get("tls") else { return Err(malformed()) };
+    let user_dir = paths::folder(wanted.get("user_dir"), std::env::current_dir().ok()).unwrap_or_default();
+    let files = alone::pem_files(tls.clone(), user_dir)?;
+    let InDer { trusted, own } = material::in_der(&files.trust, files.own.as_ref())?;
+    let list = |all: &[CertificateDer<'_>]| match all {
+        [] => Value::Null,
+        all => Value::List(all.iter().map(|der| Value::Bytes(der.to_vec())).collect()),
+    };
+    let (chain, key) = match &own {
+        Some((chain, key)) => (list(chain), Value::Bytes(key.to_vec())),
+        None => (Value::Null, Value::Null),
+    };
+    let read = Zeroizing::new(Value::from([
+        ("trusted", list(&trusted)),
+        ("chain", chain),
+        ("key", key),
+        ("warnings", Value::from(files.warnings)),
+    ]));
+    Ok(tree::encode(&read))
 }
 
 /// Reads what Java hands over: a map with lists of DER certificates `anchors` and `alone`, and the `identities`.

@@ -5,7 +5,9 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, InnerIvInit, KeyInit};
 use des::TdesEde3;
 use md5::{Digest, Md5};
+use pkcs8::der::asn1::{AnyRef, OctetStringRef};
 use pkcs8::der::{Decode, Encode};
+use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef, pkcs5};
 use rustls::pki_types::PrivateKeyDer;
 use sec1::{EcParameters, EcPrivateKey};
@@ -15,6 +17,7 @@ use super::cost;
 use super::section::Section;
 use crate::wiped;
 
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const CONVERT: &str = "'openssl pkcs8 -topk8 -v2 aes-256-cbc' converts it";
 
@@ -159,6 +162,23 @@ pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Ke
     let parameters = Some(EcParameters::NamedCurve(curve));
     let whole = EcPrivateKey { private_key: ec.private_key, parameters, public_key: Some(public_key) }.to_der().ok()?;
     Some(Zeroizing::new(PrivateKeyDer::Sec1(whole.into())))
+}
+
+/// The key in PKCS #8, the one form that Java's own classes take; `spki` is the public key of its certificate. `None`: the two do
+/// not fit together.
+pub(crate) fn in_pkcs8(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
+    let (inner, algorithm) = match key {
+        PrivateKeyDer::Pkcs8(der) => return Some(Zeroizing::new(der.secret_pkcs8_der().to_vec())),
+        PrivateKeyDer::Pkcs1(der) => {
+            let parameters = Some(AnyRef::NULL);
+            (der.secret_pkcs1_der(), AlgorithmIdentifierRef { oid: RSA, parameters })
+        }
+        // The curve stands in the certificate in any case.
+        PrivateKeyDer::Sec1(der) => (der.secret_sec1_der(), Some(spki.algorithm).filter(|it| it.oid == EC)?),
+        _ => return None,
+    };
+    PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(inner).ok()?).to_der().ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod plugin;
 
 use bytes::Bytes;
 
-use crate::config::Settings;
+use crate::config::{CompressionSettings, Settings};
 use crate::error::{Error, Result};
 use crate::mqtt::{MessageProperties, ValueSize, Will};
 pub(crate) use packet::{Decoder, Encoder};
@@ -31,6 +31,18 @@ pub(crate) struct Decoded {
     pub timestamp_us: i64,
     pub payload: Bytes,
     pub size: ValueSize,
+}
+
+/// A value's bytes, compressed by themselves.
+pub(crate) fn compress(settings: &CompressionSettings, value: &[u8]) -> Result<Vec<u8>> {
+    let mut compressed = Vec::new();
+    compress::Compressor::new(settings, None).compress(value, &mut compressed)?;
+    Ok(compressed)
+}
+
+/// The other way round.
+pub(crate) fn decompress(settings: &CompressionSettings, bytes: &[u8]) -> Result<Vec<u8>> {
+    compress::Compressor::new(settings, None).decompress(bytes)
 }
 
 /// The will as it goes to the broker: a SINETStream message like any other, without a time. Of the service's parameters

@@ -23,6 +23,7 @@ module jp.ad.sinet.stream {
     requires static org.jspecify;
 
     exports jp.ad.sinet.stream.api;
+    exports jp.ad.sinet.stream.api.compression;
     exports jp.ad.sinet.stream.api.valuetype;
     exports jp.ad.sinet.stream.spi;
     exports jp.ad.sinet.stream.utils;

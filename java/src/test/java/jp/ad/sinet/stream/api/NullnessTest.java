@@ -33,7 +33,7 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 /** Compilers and tools are told what may be null, as the documentation tells people. */
 class NullnessTest {
     private static final Path ROOT = Path.of("java/src/main/java/jp/ad/sinet/stream");
-    private static final List<String> PACKAGES = List.of("api", "api/valuetype", "spi", "utils");
+    private static final List<String> PACKAGES = List.of("api", "api/compression", "api/valuetype", "spi", "utils");
 
     /** A comment of documentation, and what stands between it and the body or the semicolon. */
     private static final Pattern DOCUMENTED = Pattern.compile("/\\*\\*((?:(?!\\*/).)*)\\*/\\s*([^;{/]*?)\\s*[;{]", Pattern.DOTALL);

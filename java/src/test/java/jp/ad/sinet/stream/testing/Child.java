@@ -29,6 +29,7 @@ import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.valuetype.ImageDeserializer;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.utils.KeyStoreUtil;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
@@ -112,6 +113,14 @@ public final class Child {
                 break;
             case "no-threads":
                 NoThreads.live(broker);
+                break;
+            case "key-stores":
+                Map<String, String> stores = KeyStoreUtil.setupKeyStore(
+                        Map.of("ca_certs", arguments[1], "certfile", arguments[2], "keyfile", arguments[3]));
+                for (String name : List.of("trustStore", "keyStore")) {
+                    Path store = Path.of(stores.get(name));
+                    System.out.println(store + " " + Files.isRegularFile(store));
+                }
                 break;
             case "load":
                 load();

@@ -59,6 +59,27 @@ public final class Native {
 
     private static native byte[] parameters0();
 
+    /** Compresses a value by itself. {@code parameters}: a tree, what stands in {@code compression}. */
+    static byte[] compress(byte[] parameters, byte[] value) {
+        return Returned.array(compress0(parameters, value));
+    }
+
+    private static native byte[] compress0(byte[] parameters, byte[] value);
+
+    /** Undoes it. */
+    static byte[] decompress(byte[] parameters, byte[] bytes) {
+        return Returned.array(decompress0(parameters, bytes));
+    }
+
+    private static native byte[] decompress0(byte[] parameters, byte[] bytes);
+
+    /** Reads the PEM files that a tree names; see {@link PemFiles}. The result has secrets. */
+    static byte[] pemInDer(byte[] wanted) {
+        return Returned.array(pemInDer0(wanted));
+    }
+
+    private static native byte[] pemInDer0(byte[] wanted);
+
     /** The number of handles that are open in this process. */
     static int liveHandles() {
         return (int) Returned.number(liveHandles0()) - 1;

@@ -126,7 +126,9 @@ final class NativeLoader {
             directory = properties.apply("java.io.tmpdir");
         }
         String hint = "; the system property " + TMPDIR_PROPERTY + " can name another directory for a temporary copy";
-        try (PrivateCopy copy = new PrivateCopy(library, Path.of(directory), System.mapLibraryName(LIBRARY))) {
+        String fileName = System.mapLibraryName(LIBRARY);
+        PrivateCopy.deleteLeft(Path.of(directory), fileName);
+        try (PrivateCopy copy = new PrivateCopy(library, Path.of(directory), fileName)) {
             String who = copy.whoCanExchangeIt();
             if (who != null) {
                 Log.LOGGER.warning(who + ", and so exchange the native library while it is loaded" + hint);

@@ -18,11 +18,12 @@ import java.time.Instant;
 import java.util.Set;
 
 /**
- * A native library in a new directory that only this user can enter; gone again as soon as it is loaded, or, where the
- * file can't be deleted while it is loaded (Windows), when a later process makes its copy. The directory and the file are
- * made with their modes and fail when their names are taken, so that nobody else can put something in their places.
+ * A file in a new directory that only this user can enter: the native library, which is gone again as soon as it is loaded, or,
+ * where it can't be deleted while it is loaded (Windows), when a later process makes its copy; or a key store, which stays until
+ * the JVM ends. The directory and the file are made with their modes and fail when their names are taken, so that nobody else can
+ * put something in their places.
  */
-final class PrivateCopy implements AutoCloseable {
+public final class PrivateCopy implements AutoCloseable {
     private static final boolean POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
     /** The JDK's view of all that stat(2) tells; the one of POSIX lacks the sticky bit. */
     private static final boolean UNIX = FileSystems.getDefault().supportedFileAttributeViews().contains("unix");
@@ -36,16 +37,21 @@ final class PrivateCopy implements AutoCloseable {
     private final Path directory;
     private final Path file;
 
-    PrivateCopy(InputStream library, Path parent, String fileName) throws IOException {
-        if (!POSIX) {
-            deleteOld(parent, fileName, Instant.now().minus(YOUNG));
-        }
+    /**
+     * Makes the directory and the file.
+     *
+     * @param content what the file has
+     * @param parent where the directory is made
+     * @param fileName the file's name in it
+     * @throws IOException if that fails; nothing is left then
+     */
+    public PrivateCopy(InputStream content, Path parent, String fileName) throws IOException {
         directory = Files.createTempDirectory(parent, PREFIX, ownerOnly());
         file = directory.resolve(fileName);
         try {
             Set<OpenOption> anew = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             try (OutputStream out = Channels.newOutputStream(Files.newByteChannel(file, anew, ownerOnly()))) {
-                library.transferTo(out);
+                content.transferTo(out);
             }
         } catch (IOException | RuntimeException e) {
             delete();
@@ -81,8 +87,18 @@ final class PrivateCopy implements AutoCloseable {
         return isOurs ? null : "another user may rename what is in the directory " + parent + " (it belongs to uid " + owner + ")";
     }
 
-    Path file() {
+    /**
+     * Where it is.
+     *
+     * @return the file
+     */
+    public Path file() {
         return file;
+    }
+
+    /** Leaves it there until the JVM ends. */
+    public void keepUntilExit() {
+        deleteAtExit();
     }
 
     @Override
@@ -91,6 +107,13 @@ final class PrivateCopy implements AutoCloseable {
             delete(); // a mapped file stays mapped
         } else {
             deleteAtExit();
+        }
+    }
+
+    /** Deletes what earlier processes had to leave, where a library can't be deleted while it is loaded. */
+    static void deleteLeft(Path parent, String fileName) {
+        if (!POSIX) {
+            deleteOld(parent, fileName, Instant.now().minus(YOUNG));
         }
     }
 
@@ -125,8 +148,9 @@ final class PrivateCopy implements AutoCloseable {
         }
     }
 
+    /** The JVM deletes in the reverse order of these calls. */
     private void deleteAtExit() {
-        directory.toFile().deleteOnExit(); // in reverse order of these calls
+        directory.toFile().deleteOnExit();
         file.toFile().deleteOnExit();
     }
 }

@@ -13,6 +13,7 @@
  *     {@link ClientSink} hears; {@link Bytes} below them, and {@link WipedOutput} for what is secret. {@link Snapshot} and {@link Timestamps} are numbers.
  * <li>What of TLS only Java can open: {@link KeyMaterial}, with {@link StoreFile}, {@link TrustAnchors} and
  *     {@link DisabledAlgorithms}.
+ * <li>For programs and plugins by themselves: {@link ValueCompression}, and {@link PemFiles}, of which key stores are made.
  * <li>What the native library calls: {@link PluginStages}, and {@link PluginFailures} with what plugins throw there.
  * </ul>
  */

@@ -1,0 +1,79 @@
+package jp.ad.sinet.stream.api.compression;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.function.BiFunction;
+
+import org.jspecify.annotations.Nullable;
+
+import jp.ad.sinet.stream.api.Compression;
+import jp.ad.sinet.stream.api.Compressor;
+import jp.ad.sinet.stream.api.Decompressor;
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
+import jp.ad.sinet.stream.engine.boundary.ValueCompression;
+import jp.ad.sinet.stream.engine.jvm.Plugins;
+import jp.ad.sinet.stream.spi.CompressionProvider;
+import jp.ad.sinet.stream.utils.MessageUtils;
+
+/**
+ * Makes what compresses values and what decompresses them, by the parameters that stand in a configuration's map
+ * {@code compression}. Compressions that are built in come before those of plugins. Thread-safe.
+ */
+public class CompressionFactory {
+    private static final String ALGORITHM = "algorithm";
+
+    /** Makes an object without a state; all methods are static. */
+    public CompressionFactory() {
+    }
+
+    /**
+     * Makes what compresses.
+     *
+     * @param parameters {@code algorithm} ({@code gzip} without it), {@code level} and what else the compression knows; may be
+     *     null
+     * @return the compressor, for many threads
+     * @throws InvalidConfigurationException if a parameter is wrong, or no compression has that name
+     */
+    public static Compressor createCompressor(@Nullable Map<String, Object> parameters) {
+        return create(parameters, (compression, given) ->
+                compression.getCompressor(MessageUtils.toInteger(given.get("level")), given));
+    }
+
+    /**
+     * Makes what decompresses.
+     *
+     * @param parameters as for {@link #createCompressor}; may be null
+     * @return the decompressor, for many threads
+     * @throws InvalidConfigurationException if a parameter is wrong, or no compression has that name
+     */
+    public static Decompressor createDecompressor(@Nullable Map<String, Object> parameters) {
+        return create(parameters, Compression::getDecompressor);
+    }
+
+    private static <C> C create(@Nullable Map<String, Object> parameters, BiFunction<Compression, Map<String, Object>, C> kind) {
+        Map<String, Object> given = parameters == null ? Collections.emptyMap() : parameters;
+        Object algorithm = MessageUtils.or(given.get(ALGORITHM), BuiltinCompression.GZIP.getName());
+        for (BuiltinCompression builtin : BuiltinCompression.values()) {
+            if (builtin.getName().equals(algorithm)) {
+                return kind.apply(builtin, given);
+            }
+        }
+        CompressionProvider provider = algorithm instanceof String
+                ? Plugins.named(CompressionProvider.class, CompressionProvider::getName, (String) algorithm) : null;
+        if (provider == null) {
+            new ValueCompression(Collections.singletonMap(ALGORITHM, algorithm)); // it says what is wrong with the name
+            throw new InvalidConfigurationException("parameter 'compression.algorithm': there is no such compression");
+        }
+        String plugin = "the plugin for the compression '" + algorithm + "' (" + provider.getClass().getName() + ") failed: ";
+        C made;
+        try {
+            made = kind.apply(provider.getCompression(), given);
+        } catch (RuntimeException | LinkageError e) {
+            throw new InvalidConfigurationException(plugin + e, e);
+        }
+        if (made == null) {
+            throw new InvalidConfigurationException(plugin + "it gives null");
+        }
+        return made;
+    }
+}

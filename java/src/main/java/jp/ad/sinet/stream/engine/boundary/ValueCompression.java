@@ -1,0 +1,50 @@
+package jp.ad.sinet.stream.engine.boundary;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+import jp.ad.sinet.stream.api.InvalidConfigurationException;
+import jp.ad.sinet.stream.api.InvalidMessageException;
+
+/** A compression that is built in, called by itself. Thread-safe. */
+public final class ValueCompression {
+    private static final String NAME = "compression";
+
+    private final byte[] parameters;
+
+    /**
+     * Checks the parameters.
+     *
+     * @param given what stands in a map {@code compression}; may be null
+     * @throws InvalidConfigurationException if something in it is wrong
+     */
+    public ValueCompression(Map<String, ?> given) {
+        Map<String, Object> all = given == null ? Collections.emptyMap() : Collections.singletonMap(NAME, given);
+        Object own = new Parameters(new LinkedHashMap<>()).map("", all).getOrDefault(NAME, Collections.emptyMap());
+        parameters = Tree.encode(own);
+        Native.ensureLoaded();
+        compress(new byte[0]);
+    }
+
+    /**
+     * Makes a value smaller.
+     *
+     * @param value the value's bytes
+     * @return what is sent in their place
+     */
+    public byte[] compress(byte[] value) {
+        return Native.compress(parameters, value);
+    }
+
+    /**
+     * Undoes it.
+     *
+     * @param bytes what was sent
+     * @return the value's bytes
+     * @throws InvalidMessageException if they are damaged, or the value is larger than the parameters allow
+     */
+    public byte[] decompress(byte[] bytes) {
+        return Native.decompress(parameters, bytes);
+    }
+}
