@@ -1,7 +1,7 @@
 //! The command `sinetstream`: checks a service, writes to it, reads from it, and looks after the outbox on disk.
 //!
 //! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file.
-//! `write` takes its messages from `input`, `read` gives them to `output`; `check` and `outbox` have
+//! `write` takes its messages from `input`, `read` gives them to `output`, with their `properties` if that is wanted; `check` and `outbox` have
 //! folders of their own. `stop`
 //! turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
 
@@ -15,6 +15,7 @@ mod outbox;
 mod output;
 mod overrides;
 mod progress;
+mod properties;
 mod read;
 mod service;
 mod stop;
