@@ -1,11 +1,10 @@
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Map;
 
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
-import jp.ad.sinet.stream.api.PublishPacket;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
@@ -21,30 +20,33 @@ public final class RequestReply {
                 .build().getReader();
     }
 
-    private static MessageWriter<String> writer(String topic, Map<String, Object> properties) {
-        return MessageWriterFactory.<String>builder().service("requests").topic(topic)
-                .parameter("message_properties", properties).build().getWriter();
+    private static MessageWriter<String> writer() {
+        return MessageWriterFactory.<String>builder().service("requests").build().getWriter();
     }
 
-    /** Answers one request. */
-    private static void serve(MessageReader<String> requests) {
+    /** Answers one request; the writer can answer any number, wherever their answers are to go. */
+    private static void serve(MessageReader<String> requests, MessageWriter<String> answers) {
         Message<String> request = requests.read();
-        PublishPacket packet = (PublishPacket) request.getRaw();
-        try (MessageWriter<String> answers = writer(packet.getResponseTopic(),
-                Map.of("correlation_data", packet.getCorrelationData()))) {
-            answers.write(request.getValue().toUpperCase());
+        if (request == null || request.getResponseTopic() == null) {
+            return;
         }
+        WriteOptions.Builder options = WriteOptions.builder().topic(request.getResponseTopic());
+        if (request.getCorrelationData() != null) {
+            options.correlationData(request.getCorrelationData());
+        }
+        answers.write(request.getValue().toUpperCase(), options.build());
     }
 
     public static void main(String[] args) throws InterruptedException {
         try (MessageReader<String> requests = reader("examples/requests"); MessageReader<String> answers = reader(ANSWERS);
-                MessageWriter<String> writer = writer("examples/requests", Map.of("response_topic", ANSWERS,
-                        "correlation_data", "request 1".getBytes(StandardCharsets.UTF_8)))) {
-            Thread server = new Thread(() -> serve(requests));
+                MessageWriter<String> asking = writer(); MessageWriter<String> answering = writer()) {
+            Thread server = new Thread(() -> serve(requests, answering));
             server.start();
-            writer.write("how are you");
+            WriteOptions options = WriteOptions.builder().responseTopic(ANSWERS)
+                    .correlationData("request 1".getBytes(StandardCharsets.UTF_8)).build();
+            asking.write("how are you", options);
             Message<String> answer = answers.read();
-            String of = new String(((PublishPacket) answer.getRaw()).getCorrelationData(), StandardCharsets.UTF_8);
+            String of = new String(answer.getCorrelationData(), StandardCharsets.UTF_8);
             System.out.println("answer to " + of + ": " + answer.getValue());
             server.join();
         }

@@ -4,41 +4,39 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use sinetstream::config::Value;
-use sinetstream::{MessageReader, MessageWriter};
+use sinetstream::{MessageReader, MessageWriter, WriteOptions};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWERS: &str = "examples/answers/rust";
 
-/// Answers one request.
-fn serve(requests: MessageReader<String>) -> sinetstream::Result<()> {
+/// Answers one request; the writer can answer any number, wherever their answers are to go.
+fn serve(requests: MessageReader<String>, answers: MessageWriter<str>) -> sinetstream::Result<()> {
     let Some(request) = requests.read()? else { return Ok(()) };
-    let Some((properties, topic)) = request.properties().and_then(|p| Some((p, p.response_topic.as_ref()?))) else {
-        return Ok(());
-    };
-    let correlation = Value::Bytes(properties.correlation_data.clone().unwrap_or_default());
-    let answers = MessageWriter::<str>::builder().service("requests").topic(topic);
-    let answers = answers.parameter("message_properties", [("correlation_data", correlation)]).open()?;
-    answers.write(&request.value().to_uppercase())?;
+    let Some(properties) = request.properties() else { return Ok(()) };
+    let Some(topic) = &properties.response_topic else { return Ok(()) };
+    let mut options = WriteOptions::new().topic(topic);
+    if let Some(data) = &properties.correlation_data {
+        options = options.correlation_data(data.as_slice());
+    }
+    answers.write_with(&request.value().to_uppercase(), &options)?;
     answers.close()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let writer = || MessageWriter::<str>::builder().service("requests").open();
     let requests = MessageReader::<String>::builder().service("requests").receive_timeout(PATIENCE).open()?;
-    let server = thread::spawn(move || serve(requests));
-    let answers = MessageReader::<String>::builder().service("requests").topic("examples/answers/rust");
+    let answering = writer()?;
+    let server = thread::spawn(move || serve(requests, answering));
+    let answers = MessageReader::<String>::builder().service("requests").topic(ANSWERS);
     let answers = answers.receive_timeout(PATIENCE).open()?;
-    let properties = [
-        ("response_topic", Value::from("examples/answers/rust")),
-        ("correlation_data", Value::Bytes(b"request 1".to_vec())),
-    ];
-    let writer =
-        MessageWriter::<str>::builder().service("requests").parameter("message_properties", properties).open()?;
-    writer.write("how are you")?;
+    let asking = writer()?;
+    let options = WriteOptions::new().response_topic(ANSWERS).correlation_data("request 1");
+    asking.write_with("how are you", &options)?;
     if let Some(answer) = answers.read()? {
         let of = answer.properties().and_then(|properties| properties.correlation_data.as_deref());
         println!("answer to {}: {}", String::from_utf8_lossy(of.unwrap_or_default()), answer.value());
     }
     server.join().map_err(|_| "the server has failed")??;
-    writer.close()?;
+    asking.close()?;
     Ok(answers.close()?)
 }

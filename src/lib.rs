@@ -65,7 +65,7 @@ pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
-pub use terms::{Acknowledge, Consistency, MessageProperties};
+pub use terms::{Acknowledge, Consistency, MessageProperties, WriteOptions};
 pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, WriteValue};
 
 /// Any error, as serializers and deserializers of your own may return it.

@@ -17,8 +17,9 @@ use crate::error::{Delivery, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
-use crate::mqtt::{self, Client, ConnectionInfo, Ended, Listener, PendingWrite, Unsent, Way};
+use crate::mqtt::{self, Client, ConnectionInfo, Ended, Heading, Listener, PendingWrite, Unsent, Way};
 use crate::outbox::{self, Outbox};
+use crate::terms::WriteOptions;
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder, message};
 
@@ -69,24 +70,32 @@ impl RawWriter {
         }
     }
 
+    /// What a message with these options says besides its payload; `None`: the same as all without.
+    fn heading(&self, options: Option<&WriteOptions>) -> Result<Option<Heading>> {
+        let heading = options.map(|options| Heading::of_message(&self.settings, options)).transpose();
+        heading.inspect_err(|_| self.counters.error())
+    }
+
     /// Encodes a value of `length` bytes that `fill` writes.
     fn encode<E: From<Error>>(
         &self,
+        heading: Option<&Heading>,
         length: usize,
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Encoded, E> {
-        let most = self.client.max_message();
+        let most = self.client.max_message(heading);
         let too_large = |what: String| {
             self.counters.error();
             let message = format!("a message of {what} is larger than MQTT can carry ({most} bytes)");
             Err(Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent).into())
         };
         let least = if self.settings.message.compression.is_some() { 0 } else { length };
-        if least > most - self.encoder.overhead() {
+        if least > most.saturating_sub(self.encoder.overhead()) {
             return too_large(format!("{length} bytes and {} of SINETStream's own", self.encoder.overhead()));
         }
-        let encoded = self.encoder.encode(length, timestamp_us, |place| fill(place).map_err(Failed::Fill));
+        let topic = heading.map(|heading| &*heading.topic);
+        let encoded = self.encoder.encode_for(topic, length, timestamp_us, |place| fill(place).map_err(Failed::Fill));
         match encoded {
             Ok(encoded) if encoded.wire.len() > most => too_large(format!("{} bytes", encoded.wire.len())),
             Ok(encoded) => Ok(encoded),
@@ -101,21 +110,23 @@ impl RawWriter {
     /// Encodes a value of `length` bytes that `fill` writes, and prepares its publish.
     pub fn write_with<E: From<Error>>(
         &self,
+        options: Option<&WriteOptions>,
         length: usize,
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<RawWrite, E> {
-        let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
+        let heading = self.heading(options)?;
+        let Encoded { wire, size } = self.encode(heading.as_ref(), length, timestamp_us, fill)?;
         let deadline = after(self.settings.write_timeout);
         let pending = match &self.outbox {
-            None => Pending::Client(self.client.publish(wire, size, deadline)),
-            Some(outbox) => Pending::Outbox(outbox.write(wire, size, deadline)),
+            None => Pending::Client(self.client.publish(heading, wire, size, deadline)),
+            Some(outbox) => Pending::Outbox(outbox.write(heading, wire, size, deadline)),
         };
         Ok(RawWrite { pending, deadline })
     }
 
-    fn write(&self, value: &[u8], timestamp_us: i64) -> Result<RawWrite> {
-        self.write_with(value.len(), timestamp_us, |place| {
+    fn write(&self, value: &[u8], timestamp_us: i64, options: Option<&WriteOptions>) -> Result<RawWrite> {
+        self.write_with(options, value.len(), timestamp_us, |place| {
             place.copy_from_slice(value);
             Ok(())
         })
@@ -124,20 +135,26 @@ impl RawWriter {
     /// The same: nobody waits for its end, which comes with [`RawWriter::take_report`].
     pub fn submit_with<E: From<Error>>(
         &self,
+        options: Option<&WriteOptions>,
         length: usize,
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
-        let Encoded { wire, size } = self.encode(length, timestamp_us, fill)?;
+        let heading = self.heading(options)?;
+        let Encoded { wire, size } = self.encode(heading.as_ref(), length, timestamp_us, fill)?;
         Ok(match &self.outbox {
-            None => match self.client.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
-                mqtt::Submitted::Accepted(number) => Submitted::Accepted(number),
-                mqtt::Submitted::Waits(unsent) => Submitted::Waits(Submission::Client(unsent)),
-            },
-            Some(outbox) => match outbox.submit(wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
-                outbox::Submitted::Accepted(number) => Submitted::Accepted(number),
-                outbox::Submitted::Waits(write) => Submitted::Waits(Submission::Outbox(write)),
-            },
+            None => {
+                match self.client.submit(heading, wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
+                    mqtt::Submitted::Accepted(number) => Submitted::Accepted(number),
+                    mqtt::Submitted::Waits(unsent) => Submitted::Waits(Submission::Client(unsent)),
+                }
+            }
+            Some(outbox) => {
+                match outbox.submit(heading, wire, size).map_err(|error| error.of_message(Delivery::NotSent))? {
+                    outbox::Submitted::Accepted(number) => Submitted::Accepted(number),
+                    outbox::Submitted::Waits(write) => Submitted::Waits(Submission::Outbox(write)),
+                }
+            }
         })
     }
 
@@ -433,12 +450,12 @@ struct Core<T: ?Sized> {
 }
 
 impl<T: ?Sized> Core<T> {
-    fn write(&self, value: &T, timestamp_us: i64) -> Result<RawWrite> {
+    fn write(&self, value: &T, timestamp_us: i64, options: Option<&WriteOptions>) -> Result<RawWrite> {
         let bytes = (self.serialize)(value).map_err(|e| {
             self.raw.counters.error();
             Error::Io(format!("the serializer failed: {e}").into()).of_message(Delivery::NotSent)
         })?;
-        self.raw.write(&bytes, timestamp_us)
+        self.raw.write(&bytes, timestamp_us, options)
     }
 }
 
@@ -495,7 +512,29 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// As `write`.
     pub fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
-        let mut write = self.core.write(value, timestamp_us)?;
+        self.write_any(value, timestamp_us, None)
+    }
+
+    /// Like [`write`](Self::write), with options of this message.
+    ///
+    /// # Errors
+    ///
+    /// As `write`; [`Error::InvalidConfiguration`] when an option is wrong, or the protocol does not have it.
+    pub fn write_with(&self, value: &T, options: &WriteOptions) -> Result<()> {
+        self.write_any(value, now_us(), Some(options))
+    }
+
+    /// Like [`write_with`](Self::write_with), with a timestamp in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As `write_with`.
+    pub fn write_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<()> {
+        self.write_any(value, timestamp_us, Some(options))
+    }
+
+    fn write_any(&self, value: &T, timestamp_us: i64, options: Option<&WriteOptions>) -> Result<()> {
+        let mut write = self.core.write(value, timestamp_us, options)?;
         write.wait_until(None).unwrap_or_else(|| Err(Error::Internal("a wait without end has ended".into())))
     }
 
@@ -592,7 +631,29 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// As `write`.
     pub async fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
-        let mut write = self.core.write(value, timestamp_us)?;
+        self.write_any(value, timestamp_us, None).await
+    }
+
+    /// Like [`write`](Self::write), with options of this message.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageWriter::write_with`].
+    pub async fn write_with(&self, value: &T, options: &WriteOptions) -> Result<()> {
+        self.write_any(value, now_us(), Some(options)).await
+    }
+
+    /// Like [`write_with`](Self::write_with), with a timestamp in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As `write_with`.
+    pub async fn write_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<()> {
+        self.write_any(value, timestamp_us, Some(options)).await
+    }
+
+    async fn write_any(&self, value: &T, timestamp_us: i64, options: Option<&WriteOptions>) -> Result<()> {
+        let mut write = self.core.write(value, timestamp_us, options)?;
         write.accept(Way::AtOnce, &self.core.raw.client).await?;
         write.pending.await
     }
@@ -624,7 +685,29 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// As `send`.
     pub async fn send_at(&self, value: &T, timestamp_us: i64) -> Result<Sent> {
-        let mut write = self.core.write(value, timestamp_us)?;
+        self.send_any(value, timestamp_us, None).await
+    }
+
+    /// Like [`send`](Self::send), with options of this message.
+    ///
+    /// # Errors
+    ///
+    /// As `send`; [`Error::InvalidConfiguration`] when an option is wrong, or the protocol does not have it.
+    pub async fn send_with(&self, value: &T, options: &WriteOptions) -> Result<Sent> {
+        self.send_any(value, now_us(), Some(options)).await
+    }
+
+    /// Like [`send_with`](Self::send_with), with a timestamp in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As `send_with`.
+    pub async fn send_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<Sent> {
+        self.send_any(value, timestamp_us, Some(options)).await
+    }
+
+    async fn send_any(&self, value: &T, timestamp_us: i64, options: Option<&WriteOptions>) -> Result<Sent> {
+        let mut write = self.core.write(value, timestamp_us, options)?;
         write.accept(Way::Gathered, &self.core.raw.client).await?;
         Ok(Sent(write.pending))
     }

@@ -98,6 +98,65 @@ fn a_retained_message_is_cleared() {
 }
 
 #[test]
+fn messages_say_of_themselves_what_the_options_say() {
+    let broker = Broker::start();
+    let parameters = plain(&broker);
+    let five = with(&parameters, &["protocol=MQTTv5"]);
+    let owned: Vec<String> = five.iter().map(|parameter| (*parameter).to_owned()).collect();
+    let options = ["--topic", "t/other", "--retain", "--expiry", "100", "--content-type", "text/plain"];
+    let more =
+        ["--response-topic", "a/b", "--correlation-data", "-7", "--user-property", "a=1=2", "--user-property", "a="];
+    let write = [&["write", "-m", "x"][..], &options, &more].concat();
+    run(with(&owned, &write)).expect(0);
+    let read = |form: &[&str]| {
+        let more = [&["read", "-t", "-C", "1", "--timeout", "20"], form].concat();
+        run([with(&owned, &more), vec!["topic=t/other"]].concat()).expect(0)
+    };
+    let json = read(&["--json", "--properties"]);
+    let messages = json_lines(json.text());
+    assert_eq!((&messages[0]["topic"], &messages[0]["retain"]), (&json!("t/other"), &json!(true)));
+    let mut properties = messages[0]["properties"].clone();
+    let left = properties["message_expiry_interval"].take().as_u64().expect("an expiry");
+    assert!((1..=100).contains(&left), "{left}");
+    let expected = json!({
+        "message_expiry_interval": null,
+        "content_type": "text/plain",
+        "response_topic": "a/b",
+        "correlation_data": "LTc=",
+        "user_properties": [["a", "1=2"], ["a", ""]],
+    });
+    assert_eq!(properties, expected);
+    assert_eq!(json_lines(read(&["--json"]).text())[0].get("properties"), None);
+
+    let told = read(&["--properties"]);
+    let lines: Vec<&str> = told.text().lines().filter(|line| !line.contains("message_expiry_interval")).collect();
+    let expected = [
+        "[#1] Received on \"t/other\"",
+        "  content_type: \"text/plain\"",
+        "  response_topic: \"a/b\"",
+        "  correlation_data: \"-7\"",
+        "  user_property: \"a\"=\"1=2\"",
+        "  user_property: \"a\"=\"\"",
+        "x",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn options_that_are_wrong_are_told_before_anything_is_done() {
+    let parameters = ["-nc", "type=mqtt", "brokers=127.0.0.1:1", "topic=t"].map(str::to_owned);
+    let told = |exit, options: &[&str], words: &[&str]| {
+        let ended = run(with(&parameters, &[&["write", "-m", "x"], options].concat())).expect(exit);
+        words.iter().for_each(|word| assert!(ended.stderr.contains(word), "'{word}' is not in: {}", ended.stderr));
+    };
+    told(3, &["--content-type", "x"], &["option 'content_type' of a message: needs 'protocol: MQTTv5'"]);
+    told(3, &["--topic", "a/#"], &["parameter 'topic'", "wildcards"]);
+    told(3, &["protocol=MQTTv5", "--response-topic", "#"], &["option 'response_topic'", "wildcards"]);
+    told(2, &["--user-property", "x"], &["NAME=VALUE"]);
+    told(2, &["--expiry=-1"], &["--expiry", "0 or more"]);
+}
+
+#[test]
 fn lines_files_and_folders() {
     let broker = Broker::start();
     let parameters = plain(&broker);

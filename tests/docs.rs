@@ -99,6 +99,22 @@ fn explained_messages_are_those_of_the_library() {
     assert!(unknown.is_empty(), "the library says none of these: {unknown:#?}");
 }
 
+/// What the pages show of them is run with them.
+#[test]
+fn requests_and_responses_are_shown_as_the_examples_have_them() {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let examples: Vec<String> = files(&["examples"], &[".rs", ".java"]).iter().map(|file| flat(&read(file))).collect();
+    let page = read(&root().join("docs/mqtt.md"));
+    let (_, part) = page.split_once("## Request and response").expect("the part");
+    let part = part.split("\n## ").next().expect("its end");
+    let blocks: Vec<&str> = part.split("```").skip(1).step_by(2).collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let (_, code) = block.split_once('\n').expect("its language");
+        assert!(examples.iter().any(|example| example.contains(&flat(code))), "no example has this: {code}");
+    }
+}
+
 /// A tag can be moved to other code.
 #[test]
 fn hosted_actions_are_named_by_their_commits() {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -136,6 +137,35 @@ pub(super) struct Write {
     /// At most this many messages per second
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
+    /// Write to this topic instead of the service's
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// The broker keeps the last message for new readers
+    #[arg(long)]
+    pub retain: bool,
+    #[command(flatten)]
+    pub properties: Properties,
+}
+
+/// What MQTT 5 lets a message say of itself, in place of what the service's messages say.
+#[derive(Args)]
+#[command(next_help_heading = "Options of MQTT 5")]
+pub(super) struct Properties {
+    /// The broker drops a message that it could not deliver for this long
+    #[arg(long, value_name = "SECONDS", value_parser = duration)]
+    pub expiry: Option<Duration>,
+    /// What the value is, usually a MIME type
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// Where an answer should be sent
+    #[arg(long, value_name = "TOPIC")]
+    pub response_topic: Option<String>,
+    /// What an answer should carry
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub correlation_data: Option<String>,
+    /// A name and a value; may be given several times, with the same name, too
+    #[arg(long = "user-property", value_name = "NAME=VALUE", value_parser = pair)]
+    pub user_properties: Vec<(String, String)>,
 }
 
 #[derive(Args)]
@@ -155,6 +185,9 @@ pub(super) struct Read {
     /// Base64
     #[arg(long, conflicts_with = "raw")]
     pub json: bool,
+    /// Show the properties of MQTT 5 that a message has
+    #[arg(long, conflicts_with = "raw")]
+    pub properties: bool,
     /// End after this many messages
     #[arg(short = 'C', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -210,7 +243,7 @@ const EXPORT: &str = "\
 Output:
   One JSON object a line, in the order of sending: number, topic, timestamp (UTC), timestamp_us (microseconds since 1970) and
   payload: the message in Base64, as it is sent, which has SINETStream's header unless 'user_data_only' is set, and is
-  encrypted if the service encrypts.";
+  encrypted if the service encrypts. A message that was written with options also has retain and properties.";
 
 fn with_export() -> String {
     format!("{EXPORT}\n\n{EXIT_CODES}")
@@ -269,6 +302,15 @@ fn rate(text: &str) -> Result<f64, String> {
         Ok(rate) if (1e-6..=1e9).contains(&rate) => Ok(rate),
         _ => Err("expected messages per second, more than 0".into()),
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    seconds(text).map(Duration::from_secs_f64)
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -2,8 +2,9 @@
 //! looks after the outbox on disk.
 //!
 //! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file.
-//! `write` takes its messages from `input`, `read` gives them to `output`, `encrypt` needs neither; `check` and `outbox`
-//! have folders of their own. `stop` turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
+//! `write` takes its messages from `input`, `read` gives them to `output`, with their `properties` if that is wanted; `encrypt`
+//! needs neither; `check` and `outbox` have folders of their own. `stop` turns signals into a clean end, `progress` owns
+//! standard error, `failure` the exit codes.
 
 mod args;
 mod check;
@@ -16,6 +17,7 @@ mod outbox;
 mod output;
 mod overrides;
 mod progress;
+mod properties;
 mod read;
 mod service;
 mod stop;

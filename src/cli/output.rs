@@ -9,8 +9,10 @@ use serde_json::json;
 use super::args::Read;
 use super::failure::{Failure, Result};
 use super::progress::beside_line;
+use super::properties;
 use super::terminal::harmless;
 use super::time::utc;
+use crate::mqtt::MessageProperties;
 
 /// A message, as it is shown.
 pub(super) struct Shown<'a> {
@@ -20,6 +22,8 @@ pub(super) struct Shown<'a> {
     pub timestamp_us: i64,
     pub qos: u8,
     pub retain: bool,
+    /// If they are to be shown, and there are some.
+    pub properties: Option<MessageProperties>,
     pub value: &'a [u8],
 }
 
@@ -84,8 +88,8 @@ impl Output {
         match (&self.form, file) {
             (Form::Json, _) => self.json(message, file),
             (Form::Raw, Some(_)) => Vec::new(),
-            (Form::Told, Some(file)) => match self.verbose {
-                true => format!("{} in {}\n", self.head(message), file.display()).into_bytes(),
+            (Form::Told, Some(file)) => match self.verbose || message.properties.is_some() {
+                true => format!("{} in {}\n{}", self.head(message), file.display(), told(message)).into_bytes(),
                 false => Vec::new(),
             },
             (Form::Raw, None) => {
@@ -96,7 +100,7 @@ impl Output {
                 bytes
             }
             (Form::Told, None) => {
-                let mut bytes = format!("{}\n", self.head(message)).into_bytes();
+                let mut bytes = format!("{}\n{}", self.head(message), told(message)).into_bytes();
                 match self.terminal {
                     true => bytes.extend_from_slice(harmless(&String::from_utf8_lossy(message.value)).as_bytes()),
                     false => bytes.extend_from_slice(message.value),
@@ -108,7 +112,7 @@ impl Output {
     }
 
     fn head(&self, message: &Shown<'_>) -> String {
-        let Shown { number, topic, timestamp_us, qos, retain, value } = message;
+        let Shown { number, topic, timestamp_us, qos, retain, value, .. } = message;
         let head = format!("[#{number}] Received on {topic:?}");
         match self.verbose {
             true => {
@@ -129,6 +133,9 @@ impl Output {
             "qos": message.qos,
             "retain": message.retain,
         });
+        if let Some(properties) = &message.properties {
+            object["properties"] = properties::json(properties);
+        }
         match (file, self.text.then(|| std::str::from_utf8(message.value))) {
             (Some(file), _) => object["file"] = json!(file.to_string_lossy()),
             (None, Some(Ok(text))) => object["text"] = json!(text),
@@ -138,6 +145,11 @@ impl Output {
         line.push(b'\n');
         line
     }
+}
+
+/// The properties that are to be shown.
+fn told(message: &Shown<'_>) -> String {
+    message.properties.as_ref().map(properties::lines).unwrap_or_default()
 }
 
 /// Prints a whole answer. Who reads it may go away.

@@ -11,7 +11,7 @@ use super::{log, service};
 use crate::config::Role;
 use crate::error::Error;
 use crate::material::KeyMaterial;
-use crate::mqtt::Delivery;
+use crate::mqtt::{Delivery, MessageProperties};
 use crate::reader::RawReader;
 use crate::wait::{after, block_until};
 
@@ -164,6 +164,7 @@ impl Run<'_> {
             timestamp_us: decoded.timestamp_us,
             qos: publish.qos.qos(),
             retain: publish.retain,
+            properties: self.options.properties.then(|| MessageProperties::decode(&publish.properties)).flatten(),
             value: &decoded.payload,
         })?;
         if read {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::args::Write;
+use super::args::{Properties, Write};
 use super::failure::{Exit, Failure, Result};
 use super::input::Input;
 use super::progress::{Progress, say};
@@ -15,6 +15,8 @@ use super::{log, service};
 use crate::config::{Role, Value};
 use crate::material::KeyMaterial;
 use crate::metrics::now_us;
+use crate::mqtt::Heading;
+use crate::terms::WriteOptions;
 use crate::wait::{after, block_until};
 use crate::writer::{RawWrite, RawWriter};
 
@@ -30,8 +32,15 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 
 pub(super) fn run(options: &Write) -> Result<Exit> {
     log::show(options.common.verbose);
-    let fields = if options.clear { clearing() } else { service::text(options.text) };
+    let mut fields = if options.clear { clearing() } else { service::text(options.text) };
+    fields.extend(options.topic.as_deref().map(|topic| ("topic", topic.into())));
+    fields.extend(options.retain.then(|| ("retain", true.into())));
     let settings = service::settings(&options.common, Role::Writer, &fields)?;
+    let own = own(&options.properties);
+    if let Some(own) = &own {
+        // What is wrong with them is told before anything is sent.
+        Heading::of_message(&settings, own).map_err(Failure::before_connecting)?;
+    }
     let input = Input::new(options, settings.value_type == "text")?;
     let stop = Stop::listen()?;
     let writer = RawWriter::start(settings, &KeyMaterial::default(), None, None).map_err(Failure::before_connecting)?;
@@ -43,7 +52,7 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
 
     let progress = Progress::start("wrote", options.count, !input.is_typed());
     let pace = options.rate.map(|rate| Duration::from_secs_f64(1.0 / rate));
-    let mut run = Run { writer: &writer, stop: &stop, pending: VecDeque::new(), bytes: 0, progress };
+    let mut run = Run { writer: &writer, own, stop: &stop, pending: VecDeque::new(), bytes: 0, progress };
     let ended = run.all(input.start(), pace);
     if let (Ok(Some(_)), waiting @ 1..) = (&ended, run.pending.len()) {
         say(&format!("waiting for the confirmation of {waiting} messages; Ctrl-C again ends at once"));
@@ -73,8 +82,30 @@ fn clearing() -> Vec<(&'static str, Value)> {
     ["retain", "user_data_only"].map(|name| (name, Value::Bool(true))).into_iter().chain(off).collect()
 }
 
+/// What the messages say of themselves, if they are to.
+fn own(properties: &Properties) -> Option<WriteOptions> {
+    let Properties { expiry, content_type, response_topic, correlation_data, user_properties } = properties;
+    let mut own = WriteOptions::new();
+    if let Some(expiry) = expiry {
+        own = own.message_expiry(*expiry);
+    }
+    if let Some(content_type) = content_type {
+        own = own.content_type(content_type);
+    }
+    if let Some(topic) = response_topic {
+        own = own.response_topic(topic);
+    }
+    if let Some(data) = correlation_data {
+        own = own.correlation_data(data.as_bytes());
+    }
+    let own = user_properties.iter().fold(own, |own, (name, value)| own.user_property(name, value));
+    (own != WriteOptions::new()).then_some(own)
+}
+
 struct Run<'a> {
     writer: &'a RawWriter,
+    /// What each message says of itself.
+    own: Option<WriteOptions>,
     stop: &'a Stop,
     /// Writes that are not confirmed, oldest first, and the bytes of each.
     pending: VecDeque<(RawWrite, usize)>,
@@ -129,7 +160,7 @@ impl Run<'_> {
     }
 
     fn write(&mut self, message: &[u8]) -> Result<()> {
-        let mut write = self.writer.write_with(message.len(), now_us(), |place| {
+        let mut write = self.writer.write_with(self.own.as_ref(), message.len(), now_us(), |place| {
             place.copy_from_slice(message);
             Ok::<_, crate::Error>(())
         })?;

@@ -8,12 +8,11 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Role;
 use super::layers::Parameters;
 use super::value::{Value, is_word};
+use crate::terms::text;
 use crate::wiped::Secret;
 
 /// Above this (about 31 years) a wait is for ever.
 const FOREVER_MS: u64 = 1_000_000_000_000;
-/// Two bytes hold the length of an MQTT string (MQTT 3.1.1, section 1.5.3).
-pub(super) const MAX_STRING: usize = 65_535;
 
 /// The methods return `None` when a parameter is not given, or is wrong, which is noted.
 pub(super) struct Extractor {
@@ -191,8 +190,8 @@ impl Extractor {
 
     /// MQTT 3.1.1, section 1.5.3.
     pub fn check_mqtt_string(&mut self, name: &str, inside: &[&str], text: &str) {
-        if text.len() > MAX_STRING {
-            self.parameters.problem(name, inside, &format!("longer than {MAX_STRING} bytes, which MQTT can't carry"));
+        if let Err(message) = text::check_data(text.as_bytes()) {
+            self.parameters.problem(name, inside, &message);
         }
         if text.contains(char::is_control) {
             self.parameters.problem(name, inside, "contains a control character, which brokers refuse");

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::extractor::{Extractor, MAX_STRING};
+use super::extractor::Extractor;
 use super::value::Value;
 use crate::terms::Version;
+use crate::terms::text::MAX_LENGTH;
 use crate::wiped::Secret;
 
 /// A login. `Debug` hides it.
@@ -41,8 +42,8 @@ impl Extractor {
         } else if self.value("username_pw", &["username"]).is_none() && version != Version::V5 {
             self.parameters.problem("username_pw", &["username"], "is missing; expected a string");
         }
-        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_STRING) {
-            let message = format!("longer than {MAX_STRING} bytes, which MQTT can't carry");
+        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_LENGTH) {
+            let message = format!("longer than {MAX_LENGTH} bytes, which MQTT can't carry");
             self.parameters.problem("username_pw", &["password"], &message);
         }
         Some(Credentials { username, password })

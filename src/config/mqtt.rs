@@ -1,8 +1,8 @@
 //! The parameters of MQTT's versions: the version itself, what MQTT 5 adds to CONNECT, and the properties of messages.
 
-use super::extractor::{Extractor, MAX_STRING};
+use super::extractor::Extractor;
 use super::value::Value;
-use crate::terms::{MessageProperties, Version, topic};
+use crate::terms::{MessageProperties, Version, text, topic};
 use crate::wiped::Secret;
 
 /// What CONNECT says under MQTT 5 only (section 3.1.2.11); `None` is left out.
@@ -148,8 +148,8 @@ impl Extractor {
                 return None;
             }
         };
-        if bytes.len() > MAX_STRING {
-            self.parameters.problem(name, inside, &format!("longer than {MAX_STRING} bytes, which MQTT can't carry"));
+        if let Err(message) = text::check_data(&bytes) {
+            self.parameters.problem(name, inside, &message);
         }
         Some(bytes)
     }
@@ -186,13 +186,9 @@ impl Extractor {
         properties
     }
 
-    /// What MQTT asks of any text; unlike in names of users and topics, brokers let control characters pass here.
     fn check_text(&mut self, name: &str, inside: &[&str], text: &str) {
-        if text.len() > MAX_STRING {
-            self.parameters.problem(name, inside, &format!("longer than {MAX_STRING} bytes, which MQTT can't carry"));
-        }
-        if text.contains('\0') {
-            self.parameters.problem(name, inside, "contains NUL, which MQTT can't carry");
+        if let Err(message) = text::check(text) {
+            self.parameters.problem(name, inside, &message);
         }
     }
 

@@ -1,9 +1,10 @@
 //! The will: what the broker publishes when the client is lost without having said goodbye.
 
 use super::brought::BroughtAlong;
-use super::extractor::{Extractor, MAX_STRING};
+use super::extractor::Extractor;
 use super::message::MessageSettings;
 use super::value::Value;
+use crate::terms::text::MAX_LENGTH;
 use crate::terms::{Consistency, MessageProperties, Version, topic};
 
 /// See the module. Only what stands inside `will` counts for it; `Debug` hides the value.
@@ -137,8 +138,8 @@ impl Extractor {
             }
         };
         // SINETStream's header comes on top.
-        if value.len() > MAX_STRING - 64 {
-            let limit = MAX_STRING - 64;
+        if value.len() > MAX_LENGTH - 64 {
+            let limit = MAX_LENGTH - 64;
             self.parameters.problem(
                 "will",
                 &["payload"],

@@ -25,6 +25,7 @@ use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
 use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Ended, ValueSize};
 use crate::reader::RawReader;
+use crate::terms::WriteOptions;
 use crate::wait::block_until;
 use crate::writer::{self, RawWrite, RawWriter, Submission};
 
@@ -328,12 +329,13 @@ impl JavaClient {
     /// Starts a write of `length` bytes that `fill` provides. The ticket under which it goes on; `None`: it is confirmed.
     pub fn write<E: From<Error>>(
         &self,
+        options: Option<&WriteOptions>,
         length: usize,
         timestamp_us: i64,
         wait: Wait,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<i64>, E> {
-        let mut write = self.writer()?.write_with(length, timestamp_us, fill)?;
+        let mut write = self.writer()?.write_with(options, length, timestamp_us, fill)?;
         match write.wait_until(Some(Instant::now() + wait.patience().unwrap_or_default())) {
             Some(result) => {
                 result?;
@@ -402,11 +404,12 @@ impl JavaClient {
     /// Accepts a message of `length` bytes that `fill` provides, now or when there is room in the outbox.
     pub fn submit<E: From<Error>>(
         &self,
+        options: Option<&WriteOptions>,
         length: usize,
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Submitted, E> {
-        Ok(match self.writer()?.submit_with(length, timestamp_us, fill)? {
+        Ok(match self.writer()?.submit_with(options, length, timestamp_us, fill)? {
             writer::Submitted::Accepted(number) => Submitted::Accepted(number),
             writer::Submitted::Waits(waits) => Submitted::Waits(self.keep(Operation::Submission(waits))),
         })

@@ -18,6 +18,7 @@ mod events;
 mod failure;
 mod handles;
 mod login;
+mod options;
 mod packing;
 mod paths;
 mod plugin;
@@ -39,6 +40,7 @@ use plugin::JavaPlugin;
 
 use crate::config::Value;
 use crate::mqtt::ValueSize;
+use crate::terms::WriteOptions;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -80,6 +82,14 @@ fn wait(number: jint) -> Wait {
         2 => Wait::Briefly,
         _ => Wait::Patiently,
     }
+}
+
+/// Options of one message; null: there are none.
+fn options_in(env: &mut Env<'_>, options: &JByteArray<'_>) -> Result<Option<WriteOptions>> {
+    if options.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(options::decode(&to_vec(env, options)?)?))
 }
 
 fn to_vec(env: &mut Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>> {
@@ -259,12 +269,14 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_write0<'a>
     handle: jlong,
     value: JByteArray<'a>,
     timestamp_us: jlong,
+    options: JByteArray<'a>,
     how_long: jint,
 ) -> jlong {
     export(&mut env, &native, |env| {
+        let options = options_in(env, &options)?;
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        let ticket = on(handle, |client| client.write(length, timestamp_us, wait(how_long), fill))?;
+        let ticket = on(handle, |client| client.write(options.as_ref(), length, timestamp_us, wait(how_long), fill))?;
         Ok::<_, Failure>(ticket.unwrap_or(CONFIRMED))
     })
 }
@@ -276,11 +288,13 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_submit0<'a
     handle: jlong,
     value: JByteArray<'a>,
     timestamp: jlong,
+    options: JByteArray<'a>,
 ) -> jlong {
     export(&mut env, &native, |env| {
+        let options = options_in(env, &options)?;
         let length = value.len(env)?;
         let fill = |place: &mut [u8]| copy_into(env, &value, place);
-        let submitted = on(handle, |client| client.submit(length, timestamp, fill))?;
+        let submitted = on(handle, |client| client.submit(options.as_ref(), length, timestamp, fill))?;
         Ok::<_, Failure>(match submitted {
             Submitted::Accepted(number) => number as jlong + 1,
             Submitted::Waits(ticket) => -ticket,

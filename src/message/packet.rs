@@ -72,6 +72,17 @@ impl Encoder {
         timestamp_us: i64,
         fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Encoded, E> {
+        self.encode_for(None, length, timestamp_us, fill)
+    }
+
+    /// The same for another topic than that of the others.
+    pub fn encode_for<E: From<Error>>(
+        &self,
+        topic: Option<&str>,
+        length: usize,
+        timestamp_us: i64,
+        fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Encoded, E> {
         if self.settings.user_data_only {
             let mut wire = vec![0; length];
             fill(&mut wire)?;
@@ -90,7 +101,7 @@ impl Encoder {
             let start = wire.len();
             wire.resize(start + length, 0);
             fill(&mut wire[start..])?;
-            self.seal(&mut wire, 0)?;
+            self.seal(&mut wire, 0, topic)?;
             return Ok(Encoded { wire: wire.into(), size: ValueSize::same(length) });
         };
         let mut value = vec![0; length];
@@ -106,7 +117,7 @@ impl Encoder {
         avro::put_head(&mut head, timestamp_us, compressed);
         let start = room - head.len();
         wire[start..room].copy_from_slice(&head);
-        self.seal(&mut wire, start)?;
+        self.seal(&mut wire, start, topic)?;
         Ok(Encoded { wire: Bytes::from(wire).slice(start..), size: ValueSize { plain: length, compressed } })
     }
 
@@ -158,10 +169,11 @@ impl Encoder {
     }
 
     /// Encrypts the record of the message that begins at `start`.
-    fn seal(&self, wire: &mut Vec<u8>, start: usize) -> Result<()> {
+    fn seal(&self, wire: &mut Vec<u8>, start: usize, topic: Option<&str>) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
         let record = start + self.head_length();
-        key.cipher.seal(wire, record - IV - key.salt.len(), record, key.topic.as_deref())
+        let bound_to = key.topic.as_deref().map(|usual| topic.unwrap_or(usual));
+        key.cipher.seal(wire, record - IV - key.salt.len(), record, bound_to)
     }
 }
 

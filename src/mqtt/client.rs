@@ -7,15 +7,15 @@ use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use tokio::time::Instant;
 
 use super::driver;
+use super::heading::Heading;
 use super::held::Held;
 use super::inbox::Delivery;
 use super::kept_session::{Earlier, KeptSession};
 use super::plan::{Environment, Plan};
-use super::protocol::{self, MessageProperties, Publish, Will};
+use super::protocol::{self, Publish, Will};
 use super::publishing::PendingWrite;
 use super::publishing::{Submitted, Unsent, Way};
 use super::runtime::Runtime;
@@ -24,18 +24,17 @@ use super::session::ValueSize;
 use super::session::{Session, Tally};
 use super::shared::{Shared, Status, closed_error};
 use super::state::{ConnectionEvent, ConnectionInfo, Listener};
-use crate::config::{Consistency, Role, Settings};
+use crate::config::{Consistency, Role, Settings, Version};
 use crate::error::{self, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 
 /// One client. Dropping it says goodbye to the broker without waiting for anything.
 pub(crate) struct Client {
     shared: Arc<Shared>,
-    topic: ByteString,
+    /// Of what has none of its own.
+    heading: Heading,
+    version: Version,
     qos: Consistency,
-    retain: bool,
-    properties: Bytes,
-    max_message: usize,
     write_timeout: Duration,
     close_timeout: Duration,
     runtime: Arc<Runtime>,
@@ -67,15 +66,11 @@ impl Client {
         let runtime = plan.runtime.clone();
         let shared = Arc::new(Shared::new(settings, listener, kept));
         runtime.handle().spawn(driver::drive(shared.clone(), plan));
-        let topic = settings.topics.first().cloned().unwrap_or_default();
-        let properties = settings.message_properties.as_ref().map(MessageProperties::encode).unwrap_or_default();
         Ok(Client {
             shared,
-            max_message: protocol::max_payload(settings.version, &topic, &properties),
-            topic: topic.into(),
+            heading: Heading::of_service(settings),
+            version: settings.version,
             qos: settings.consistency,
-            retain: settings.retain,
-            properties,
             write_timeout: settings.write_timeout,
             close_timeout: settings.close_timeout,
             runtime,
@@ -96,35 +91,50 @@ impl Client {
         }
     }
 
-    fn outgoing(&self, payload: Bytes) -> Publish {
-        Publish {
-            topic: self.topic.clone(),
-            payload,
-            qos: self.qos,
-            retain: self.retain,
-            dup: false,
-            packet_id: 0,
-            properties: self.properties.clone(),
-        }
+    /// What a message says besides its payload that has no options.
+    pub fn heading(&self) -> &Heading {
+        &self.heading
     }
 
-    /// Publishes to the writer's topic. The future ends when the broker has confirmed it: at QoS 0, when it is with
-    /// the operating system. Once it is accepted it ends by this deadline.
-    pub fn publish(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> PendingWrite {
-        PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
+    /// Whether the protocol has the properties of MQTT 5.
+    pub fn has_properties(&self) -> bool {
+        self.version == Version::V5
     }
 
-    /// The same to another topic, under this packet identifier, which no other publish under way may have, and going on from what
-    /// an earlier process has done.
+    fn outgoing(&self, Heading { topic, retain, properties }: Heading, payload: Bytes) -> Publish {
+        Publish { topic, payload, qos: self.qos, retain, dup: false, packet_id: 0, properties }
+    }
+
+    /// Publishes a message, with a heading of its own if it has one. The future ends when the broker has confirmed it: at QoS 0,
+    /// when it is with the operating system. Once it is accepted it ends by this deadline.
+    pub fn publish(
+        &self,
+        heading: Option<Heading>,
+        payload: Bytes,
+        size: ValueSize,
+        deadline: Instant,
+    ) -> PendingWrite {
+        let (own, publish) = self.with_heading(heading, payload);
+        PendingWrite::new(self.shared.clone(), publish, own, size, deadline)
+    }
+
+    /// The publish, and what its own heading takes.
+    fn with_heading(&self, heading: Option<Heading>, payload: Bytes) -> (usize, Publish) {
+        let own = heading.as_ref().map_or(0, Heading::size);
+        (own, self.outgoing(heading.unwrap_or_else(|| self.heading.clone()), payload))
+    }
+
+    /// The same under this packet identifier, which no other publish under way may have, and going on from what an earlier process
+    /// has done.
     pub fn publish_left(
         &self,
-        (topic, payload): (ByteString, Bytes),
+        (heading, payload): (Heading, Bytes),
         packet_id: u16,
         earlier: Earlier,
         size: ValueSize,
         deadline: Instant,
     ) -> PendingWrite {
-        let publish = Publish { topic, packet_id, ..self.outgoing(payload) };
+        let publish = Publish { packet_id, ..self.outgoing(heading, payload) };
         PendingWrite::left(self.shared.clone(), publish, earlier, size, deadline)
     }
 
@@ -139,12 +149,13 @@ impl Client {
         self.shared.send_soon();
     }
 
-    /// A publish to the writer's topic that nobody waits for: its end comes with [`Client::take_report`] under the number that
+    /// A publish that nobody waits for: its end comes with [`Client::take_report`] under the number that
     /// it gets when it is accepted, now or later as [`Way::Reported`].
-    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Submitted> {
+    pub fn submit(&self, heading: Option<Heading>, payload: Bytes, size: ValueSize) -> Result<Submitted> {
         let now = Instant::now();
         let deadline = crate::wait::later(now, self.write_timeout);
-        let mut unsent = Unsent::new(&*self.shared, self.outgoing(payload), size, deadline);
+        let (own, publish) = self.with_heading(heading, payload);
+        let mut unsent = Unsent::new(&*self.shared, publish, own, size, deadline);
         Ok(match unsent.accept(Way::Reported, now, None)? {
             Some(number) => Submitted::Accepted(number),
             None => Submitted::Waits(unsent.keeping(self.shared.clone())),
@@ -170,9 +181,10 @@ impl Client {
         self.shared.look(|session| session.outgoing.last_message())
     }
 
-    /// The most that a message may have, in bytes.
-    pub fn max_message(&self) -> usize {
-        self.max_message
+    /// The most that a message may have, in bytes, with its own heading if it has one.
+    pub fn max_message(&self, heading: Option<&Heading>) -> usize {
+        let Heading { topic, properties, .. } = heading.unwrap_or(&self.heading);
+        protocol::max_payload(self.version, topic, properties)
     }
 
     /// The next message, if one waits.
@@ -371,7 +383,7 @@ impl Drop for Client {
                     tracing::warn!(
                         "the writer to '{}' was dropped without a close, and messages are not confirmed that may have been \
                          delivered: {unconfirmed}",
-                        self.topic
+                        self.heading.topic
                     );
                 }));
             }

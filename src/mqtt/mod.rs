@@ -14,6 +14,7 @@ mod client;
 mod connect;
 mod connection;
 mod driver;
+mod heading;
 mod held;
 mod inbox;
 mod kept_session;
@@ -38,6 +39,7 @@ pub(crate) mod steps;
 mod suspicion;
 
 pub(crate) use client::Client;
+pub(crate) use heading::Heading;
 pub(crate) use held::Held;
 pub(crate) use inbox::Delivery;
 pub(crate) use kept_session::{Earlier, KeptSession};

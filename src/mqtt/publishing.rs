@@ -35,6 +35,7 @@ pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
     shared: S,
     publish: Option<Publish>,
     earlier: Earlier,
+    /// What it takes of the room.
     bytes: usize,
     size: ValueSize,
     deadline: Instant,
@@ -43,8 +44,9 @@ pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
 }
 
 impl<S: Deref<Target = Shared>> Unsent<S> {
-    pub fn new(shared: S, publish: Publish, size: ValueSize, deadline: Instant) -> Unsent<S> {
-        let (bytes, earlier) = (publish.payload.len(), Earlier::default());
+    /// `own`: what its own heading takes, which is not the service's.
+    pub fn new(shared: S, publish: Publish, own: usize, size: ValueSize, deadline: Instant) -> Unsent<S> {
+        let (bytes, earlier) = (publish.payload.len() + own, Earlier::default());
         Unsent { shared, bytes, publish: Some(publish), earlier, size, deadline, ticket: None }
     }
 
@@ -97,7 +99,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
             *ticket = None;
             session.outgoing.wake_next(now);
             let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
-            let submission = Submission { publish, earlier, size, hearer, deadline };
+            let submission = Submission { publish, earlier, room: bytes, size, hearer, deadline };
             Ok(session.publish(submission, now))
         })?;
         if number.is_some() {
@@ -174,8 +176,10 @@ pub(crate) enum Way {
 }
 
 impl PendingWrite {
-    pub fn new(shared: Arc<Shared>, publish: Publish, size: ValueSize, deadline: Instant) -> PendingWrite {
-        PendingWrite::left(shared, publish, Earlier::Nothing, size, deadline)
+    /// `own`: as in [`Unsent::new`].
+    pub fn new(shared: Arc<Shared>, publish: Publish, own: usize, size: ValueSize, deadline: Instant) -> PendingWrite {
+        let new = Unsent::new(shared.clone(), publish, own, size, deadline);
+        PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 
     /// The same for one with which an earlier process has done something.
@@ -186,7 +190,8 @@ impl PendingWrite {
         size: ValueSize,
         deadline: Instant,
     ) -> PendingWrite {
-        let mut new = Unsent::new(shared.clone(), publish, size, deadline);
+        // The outbox on disk bounds what is with the client.
+        let mut new = Unsent::new(shared.clone(), publish, 0, size, deadline);
         new.earlier = earlier;
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }

@@ -226,7 +226,7 @@ impl Session {
     /// Accepts a publish that has its room; `None`: it is refused, see [`Session::refusal`], and its room is free again.
     pub fn publish(&mut self, submission: Submission, now: Instant) -> Option<u64> {
         if self.refusal.is_some() {
-            self.outgoing.room.release(submission.publish.payload.len());
+            self.outgoing.room.release(submission.room);
             return None;
         }
         let (outgoing, mut wire) = self.sending(now);

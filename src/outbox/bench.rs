@@ -26,7 +26,8 @@ impl OutboxLog {
 
     /// Appends messages, the first of which has this number.
     pub fn append(&mut self, first: u64, values: &[Bytes]) -> io::Result<()> {
-        let record = |(number, payload): (u64, &Bytes)| Record { number, time_us: 1, payload: payload.clone() };
+        let record =
+            |(number, payload): (u64, &Bytes)| Record { number, time_us: 1, heading: None, payload: payload.clone() };
         let records: Vec<Record> = (first..).zip(values).map(record).collect();
         self.log.append(&records)
     }

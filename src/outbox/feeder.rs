@@ -17,12 +17,13 @@ use super::handshakes::RESERVED;
 use super::hold::{self, Hold};
 use super::identifiers::identifier;
 use super::log::{self, Loaded, Place};
+use super::record::Record;
 use super::refused::Refused;
 use super::shared::{Life, Message, Shared, State};
 use crate::config::{AcceptedBy, Overflow};
 use crate::error::{Delivery, Error, IoKind, Result};
 use crate::metrics::now_us;
-use crate::mqtt::{Client, Earlier, PendingWrite, ValueSize, Way, closed_error};
+use crate::mqtt::{Client, Earlier, Heading, PendingWrite, ValueSize, Way, closed_error};
 use crate::wait::after;
 
 /// What may be with the client at a time.
@@ -68,6 +69,7 @@ impl Drop for EndGuard {
 struct Sent {
     write: PendingWrite,
     message: Message,
+    /// Of its segment.
     topic: ByteString,
     /// It has failed, which was told; at QoS 2 its handshake has still to come to its end.
     is_settled: bool,
@@ -78,13 +80,26 @@ struct Sent {
 }
 
 impl Sent {
+    /// Whether it was written with another topic than the service's.
+    fn has_own_topic(&self) -> bool {
+        self.message.record.heading.as_ref().is_some_and(|own| own.topic != self.topic)
+    }
+
     /// After a refusal, which has ended whatever there was with the broker.
     fn publish_again(&mut self, client: &Client, left: Duration) {
         let record = &self.message.record;
-        let wire = (self.topic.clone(), record.payload.clone());
+        let wire = (heading(client, record, &self.topic), record.payload.clone());
         let (id, size) = (identifier(record.number), self.message.size);
         self.write = client.publish_left(wire, id, Earlier::Nothing, size, after(left));
         self.is_spent = false;
+    }
+}
+
+/// What a message says besides its payload: its own, or the service's of now under the topic of its segment.
+fn heading(client: &Client, record: &Record, topic: &ByteString) -> Heading {
+    match &record.heading {
+        Some(own) => Heading::clone(own),
+        None => Heading { topic: topic.clone(), ..client.heading().clone() },
     }
 }
 
@@ -123,6 +138,7 @@ struct Feeder<'a> {
     hold: Option<Hold>,
     is_unkept: bool,
     is_unreadable: bool,
+    has_warned_of_properties: bool,
     /// At QoS 2 messages below this number may be sent, as far as that is known here.
     reserved: u64,
 }
@@ -176,6 +192,7 @@ impl<'a> Feeder<'a> {
             hold: None,
             is_unkept: false,
             is_unreadable: false,
+            has_warned_of_properties: false,
             reserved: 0,
         }
     }
@@ -378,7 +395,14 @@ impl<'a> Feeder<'a> {
             },
         };
         let topic = self.loaded_topic.clone();
-        let wire = (topic.clone(), message.record.payload.clone());
+        let own = heading(self.client, &message.record, &topic);
+        if !own.properties.is_empty() && !self.client.has_properties() && !self.has_warned_of_properties {
+            self.has_warned_of_properties = true;
+            self.warn(
+                "messages in it have properties of MQTT 5, which this writer's protocol does not have: they are sent without",
+            );
+        }
+        let wire = (own, message.record.payload.clone());
         let write =
             self.client.publish_left(wire, identifier(message.record.number), earlier, message.size, after(left));
         self.joining = Some(Sent { write, message, topic, is_settled: false, end: None, is_spent: false });
@@ -572,7 +596,7 @@ impl<'a> Feeder<'a> {
     /// False: the outbox is closed before; the message stays.
     async fn settle_failure(&mut self) -> bool {
         let (Some(error), Some(first)) = (self.failure.clone(), self.window.front()) else { return true };
-        let (message, topic) = (first.message.clone(), first.topic.clone());
+        let (message, topic, has_own_topic) = (first.message.clone(), first.topic.clone(), first.has_own_topic());
         if matches!(error, Error::TimedOut { .. }) {
             self.expire(&message);
             self.settled();
@@ -581,7 +605,7 @@ impl<'a> Feeder<'a> {
         let number = message.record.number;
         if !self.shared.is_awaited(number) {
             // Nobody hears of it, so it is not thrown away.
-            if hold::may_pass(&error, self.hold.as_ref()) {
+            if hold::may_pass(&error, self.hold.as_ref(), has_own_topic) {
                 self.hold(&error, &message);
                 return true;
             }
@@ -656,7 +680,8 @@ impl<'a> Feeder<'a> {
             }
             match Pin::new(&mut sent.write).poll(context) {
                 Poll::Ready(Err(error))
-                    if hold::may_pass(&error, None) && !self.shared.is_awaited(sent.message.record.number) =>
+                    if hold::may_pass(&error, None, sent.has_own_topic())
+                        && !self.shared.is_awaited(sent.message.record.number) =>
                 {
                     match left {
                         Some(left) => sent.publish_again(self.client, left),

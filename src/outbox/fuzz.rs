@@ -10,6 +10,7 @@ use super::log::Log;
 use super::record::{LAST, Record};
 use super::segment;
 use crate::lock::lock;
+use crate::mqtt::Heading;
 
 const TOPIC: &str = "t";
 const SEGMENT: u64 = 400;
@@ -61,7 +62,9 @@ fn look(log: &Log, most: usize) -> Vec<Record> {
 }
 
 fn record(number: u64, length: usize) -> Record {
-    Record { number, time_us: 1, payload: vec![7; length].into() }
+    let own = || Heading { topic: TOPIC.into(), retain: true, properties: vec![7; length / 2].into() };
+    let heading = (length % 2 == 1).then(|| Arc::new(own()));
+    Record { number, time_us: 1, heading, payload: vec![7; length].into() }
 }
 
 /// What the input says to write. A fuzzer does not find checksums, so it can ask for what has good ones.

@@ -204,7 +204,7 @@ fn history(seed: u64) -> usize {
                 _ => {}
             }
             let payload = Bytes::copy_from_slice(&known.written.to_le_bytes());
-            let mut write = life.outbox.write(payload, ValueSize::same(4), after(PATIENCE));
+            let mut write = life.outbox.write(None, payload, ValueSize::same(4), after(PATIENCE));
             // Sometimes it is waited for, but not long: its end may never come in this life.
             let patience = Duration::from_millis(if random.u8(0..3) == 0 { 3 } else { 0 });
             let end = block_until(&mut write, Some(after(patience)));
@@ -318,8 +318,12 @@ fn of_a_million_messages_the_first_leaves_before_most_are_read() {
     let disk = Disk::default();
     let (mut log, _) = Log::open(Arc::new(disk.clone()), "t", SEGMENT).unwrap();
     for first in (0..COUNT).step_by(10_000) {
-        let record =
-            |number: u64| Record { number, time_us: 1, payload: Bytes::copy_from_slice(&number.to_le_bytes()) };
+        let record = |number: u64| Record {
+            number,
+            time_us: 1,
+            heading: None,
+            payload: Bytes::copy_from_slice(&number.to_le_bytes()),
+        };
         log.append(&(first..first + 10_000).map(record).collect::<Vec<_>>()).unwrap();
     }
     let bytes = log.bytes();

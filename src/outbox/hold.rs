@@ -36,8 +36,10 @@ fn times(hold: Option<&Hold>) -> u32 {
 }
 
 /// Whether the broker may take a message later that it has refused so often: not for what the message is (MQTT 5, section 2.4).
-pub(super) fn may_pass(error: &Error, hold: Option<&Hold>) -> bool {
+/// `has_own_topic`: it has not the service's, and must not keep those back that have.
+pub(super) fn may_pass(error: &Error, hold: Option<&Hold>, has_own_topic: bool) -> bool {
     match error.reason_code() {
+        Some(0x87) if has_own_topic => false,
         // Not authorized, quota exceeded: it is about the client, or about the moment.
         Some(0x87 | 0x97) => true,
         // Unspecified, implementation specific: who knows.

@@ -14,6 +14,7 @@ use super::log::{self, Log};
 use super::record::Record;
 use super::{refused, segment};
 use crate::error::{Error, IoKind};
+use crate::mqtt::Heading;
 
 /// How often the files are looked at again that were gone when they were to be read.
 const TRIES: usize = 100;
@@ -40,6 +41,8 @@ pub(crate) struct Waiting<'a> {
     pub time_us: i64,
     /// `None` when that is damaged; then it goes to the topic of the writer that sends it.
     pub topic: Option<&'a str>,
+    /// If it was written with options.
+    pub heading: Option<&'a Heading>,
     /// The bytes on the wire.
     pub payload: &'a [u8],
     /// What it takes of `max_bytes`.
@@ -190,8 +193,10 @@ fn empty(directory: &Path, with_set_aside: bool) -> io::Result<()> {
 }
 
 fn waiting<'a>(record: &'a Record, topic: Option<&'a str>) -> Waiting<'a> {
-    let Record { number, time_us, payload } = record;
-    Waiting { number: *number, time_us: *time_us, topic, payload, bytes: record.size() as u64 }
+    let Record { number, time_us, heading, payload } = record;
+    let heading = heading.as_deref();
+    let topic = heading.map(|own| &*own.topic).or(topic);
+    Waiting { number: *number, time_us: *time_us, topic, heading, payload, bytes: record.size() as u64 }
 }
 
 fn is_ours(name: &str) -> bool {

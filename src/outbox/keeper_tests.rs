@@ -12,7 +12,7 @@ use super::super::identifiers::identifier;
 use super::super::journal::Noted;
 use super::super::log::{Log, SEGMENT, Warnings};
 use super::super::segment;
-use super::super::shared::Found;
+use super::super::shared::{Found, New};
 use super::*;
 use crate::config::{AcceptedBy, OutboxSettings, Overflow};
 use crate::error::Result;
@@ -77,7 +77,7 @@ impl Kept {
     }
 
     fn accept(&self) -> u64 {
-        let message = (Bytes::from_static(b"hello"), ValueSize::same(5));
+        let message = New { heading: None, payload: Bytes::from_static(b"hello"), size: ValueSize::same(5) };
         let hearing = (after(Duration::from_secs(600)), Hearer::Caller(None));
         self.shared.accept(&mut Some(message), 0, hearing, &mut None, None).unwrap().unwrap()
     }

@@ -5,6 +5,7 @@ use fastrand::Rng;
 use super::super::disk::Disk;
 use super::super::record;
 use super::*;
+use crate::mqtt::Heading;
 
 const TOPIC: &str = "sensors/7";
 /// Small, so that there are many.
@@ -21,7 +22,11 @@ fn some_bytes(most: usize, random: &mut Rng) -> Vec<u8> {
 
 fn record(number: u64, random: &mut Rng) -> Record {
     let payload = some_bytes(120, random);
-    Record { number, time_us: random.i64(..), payload: payload.into() }
+    let heading = random.bool().then(|| {
+        let topic = "ä".repeat(random.usize(..4)).into();
+        Arc::new(Heading { topic, retain: random.bool(), properties: some_bytes(60, random).into() })
+    });
+    Record { number, time_us: random.i64(..), heading, payload: payload.into() }
 }
 
 /// All that is kept and not done, in the order of reading.
@@ -184,9 +189,35 @@ fn a_segment_of_a_later_release_is_told_and_left_alone() {
     assert_eq!(disk.names(), before);
 }
 
+/// The bytes are those of the release before headings, with one message.
+#[test]
+fn a_segment_of_an_earlier_release_is_read_and_gone_on_with() {
+    let hex = "53494e45544f420143087622090073656e736f72732f370500000003\
+               0000000000000000401e18240a060086a610364dabd68368656c6c6f";
+    let digits = hex.as_bytes().chunks(2).map(|two| std::str::from_utf8(two).expect("digits"));
+    let earlier: Vec<u8> = digits.map(|two| u8::from_str_radix(two, 16).expect("a byte")).collect();
+    let disk = Disk::default();
+    let mut file = disk.append(&segment::name(3)).expect("a file");
+    file.append(&earlier).and_then(|()| file.sync()).expect("append");
+    let (mut log, warnings) = open(&disk);
+    assert_eq!(warnings, Warnings::new());
+    let payload = Bytes::from_static(b"hello");
+    let old = Record { number: 3, time_us: 1_700_000_000_000_000, heading: None, payload };
+    let heading = Heading { topic: "t".into(), retain: true, properties: Bytes::new() };
+    let new = Record { number: 4, heading: Some(Arc::new(heading)), ..old.clone() };
+    log.append(std::slice::from_ref(&new)).and_then(|()| log.sync()).expect("append");
+    assert_eq!(all(&open(&disk).0, &mut Warnings::new()), [old, new]);
+}
+
+/// An earlier release would take a message with a heading for damage, so it has to know that it can't read it.
+#[test]
+fn what_may_have_headings_is_of_a_version_that_earlier_releases_refuse() {
+    assert_eq!(segment::head(TOPIC)[7], 2);
+}
+
 #[test]
 fn a_damaged_version_is_no_later_release() {
-    let (disk, records) = filled(5);
+    let (disk, records) = filled(2);
     disk.damage(segments(&disk).last().expect("a segment"), |bytes| bytes[7] = 9);
     let (log, _) = open(&disk);
     let mut warnings = Warnings::new();
@@ -213,13 +244,13 @@ fn zeros_where_messages_stood_are_told() {
 #[test]
 fn what_looks_like_messages_behind_damage_is_not_read_again_and_again() {
     let mut head = Vec::new();
-    Record { number: 5, time_us: 0, payload: vec![0; 50_000].into() }.encode(&mut head);
+    Record { number: 5, time_us: 0, heading: None, payload: vec![0; 50_000].into() }.encode(&mut head);
     head.truncate(record::HEAD);
     head[record::HEAD - 1] ^= 1;
     let numbers: Vec<u8> = (0..20_000u64).flat_map(|number| (50_000 + number % 100).to_le_bytes()).collect();
     for payload in [numbers, head.repeat(5000)] {
         let mut bytes = segment::head(TOPIC);
-        Record { number: 0, time_us: 0, payload: payload.into() }.encode(&mut bytes);
+        Record { number: 0, time_us: 0, heading: None, payload: payload.into() }.encode(&mut bytes);
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         let before = record::HASHED.get();
@@ -402,7 +433,7 @@ fn a_journal_that_is_there_goes_on_when_there_is_no_room_for_another_one() {
 fn a_segment_that_is_written_to_makes_room_when_all_in_it_is_done() {
     let disk = Disk::default();
     let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
-    let record = |number| Record { number, time_us: 0, payload: Bytes::from_static(&[7; 100]) };
+    let record = |number| Record { number, time_us: 0, heading: None, payload: Bytes::from_static(&[7; 100]) };
     log.append(&(0..10).map(record).collect::<Vec<_>>()).expect("append");
     disk.set_room(Some(20));
     log.append(&[record(10)]).expect_err("the disk is full");

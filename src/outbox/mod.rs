@@ -52,7 +52,7 @@ use tokio::time::Instant;
 use crate::config::{AcceptedBy, Consistency, OutboxSettings, Settings, warnings_of_directory};
 use crate::error::{Error, IoKind, Result};
 use crate::metrics::{Counters, now_us};
-use crate::mqtt::{Client, ConnectionInfo, Ended, KeptSession, Listener, ValueSize, Way, closed_error};
+use crate::mqtt::{Client, ConnectionInfo, Ended, Heading, KeptSession, Listener, ValueSize, Way, closed_error};
 use crate::wait::{after, block_until};
 use files::{Files, SystemFiles};
 #[cfg(any(test, feature = "fuzz"))]
@@ -63,7 +63,7 @@ pub(crate) use holder::Owner;
 #[cfg(feature = "cli")]
 pub(crate) use inspection::{Inspection, SetAside, Waiting, discard};
 use log::Log;
-use shared::{Closing, Found, Life, Shared};
+use shared::{Closing, Found, Life, New, Shared};
 pub(crate) use write::Write;
 
 /// A message whose end is told by the report.
@@ -146,13 +146,14 @@ impl Outbox {
     }
 
     /// A message with the deadline of its caller, who asks how it ended.
-    pub fn write(&self, payload: Bytes, size: ValueSize, deadline: Instant) -> Write {
-        Write::new(self.shared.clone(), self.client.clone(), payload, size, deadline)
+    pub fn write(&self, heading: Option<Heading>, payload: Bytes, size: ValueSize, deadline: Instant) -> Write {
+        let message = New { heading: heading.map(Arc::new), payload, size };
+        Write::new(self.shared.clone(), self.client.clone(), message, deadline)
     }
 
     /// A message that nobody waits for: its end comes with [`Outbox::take_report`].
-    pub fn submit(&self, payload: Bytes, size: ValueSize) -> Result<Submitted> {
-        let mut write = self.write(payload, size, after(self.shared.write_timeout));
+    pub fn submit(&self, heading: Option<Heading>, payload: Bytes, size: ValueSize) -> Result<Submitted> {
+        let mut write = self.write(heading, payload, size, after(self.shared.write_timeout));
         Ok(match write.accept(Way::Reported, None)? {
             Some(number) => Submitted::Accepted(number),
             None => Submitted::Waits(write),

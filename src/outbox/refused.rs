@@ -75,7 +75,7 @@ mod tests {
     fn a_file_that_is_gone_is_begun_again() {
         let disk = Disk::default();
         let mut refused = Refused::new(Arc::new(disk.clone()));
-        let record = |number| Record { number, time_us: 0, payload: bytes::Bytes::new() };
+        let record = |number| Record { number, time_us: 0, heading: None, payload: bytes::Bytes::new() };
         let name = refused.keep("t", &record(1)).unwrap();
         assert_eq!(refused.keep("t", &record(2)).unwrap(), name);
         disk.replace_folder();

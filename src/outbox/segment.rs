@@ -10,7 +10,8 @@ use bytes::{Buf, Bytes};
 use super::record::{self, Record};
 
 const MAGIC: &[u8; 7] = b"SINETOB";
-pub(super) const VERSION: u8 = 1;
+/// From version 2 on a record can have a heading; else they are the same.
+pub(super) const VERSION: u8 = 2;
 /// Bytes before the topic.
 const HEAD: usize = 14;
 const SUFFIX: &str = ".log";
@@ -65,7 +66,7 @@ pub(super) fn later_version(bytes: &[u8]) -> Option<u8> {
     read_head(bytes).map(|(version, _)| version).filter(|version| *version > VERSION)
 }
 
-/// Reads a whole segment of this version. Damage loses only what is damaged.
+/// Reads a whole segment of this version, or of an earlier one. Damage loses only what is damaged.
 pub(super) fn parse(bytes: &Bytes, first: u64) -> Contents {
     let topic = topic(bytes);
     let mut at = topic.as_ref().map_or(0, |topic| HEAD + topic.len());
@@ -88,7 +89,7 @@ pub(super) fn parse(bytes: &Bytes, first: u64) -> Contents {
 
 fn topic(bytes: &[u8]) -> Option<String> {
     let (version, topic) = read_head(bytes)?;
-    String::from_utf8(topic.to_vec()).ok().filter(|_| version == VERSION)
+    String::from_utf8(topic.to_vec()).ok().filter(|_| version <= VERSION)
 }
 
 /// Version and topic of an undamaged head.

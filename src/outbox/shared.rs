@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::config::{AcceptedBy, OutboxSettings, Overflow};
 use crate::error::{Delivery, Error, IoKind, Result};
 use crate::lock::lock;
 use crate::metrics::Counters;
-use crate::mqtt::{ConnectionEvent, Listener, ValueSize};
+use crate::mqtt::{ConnectionEvent, Heading, Listener, ValueSize};
 use crate::wait::after;
 
 /// However little time a close may take, the disk has this.
@@ -31,6 +32,15 @@ const LEAST_FOR_THE_DISK: Duration = Duration::from_secs(5);
 const MAX_PENDING: u64 = 16 << 20;
 /// Bytes in memory that are stored and wait for the feeder. It reads from the disk what does not fit.
 const MAX_READY: u64 = 16 << 20;
+
+/// A message that is to be accepted.
+pub(super) struct New {
+    /// If it has one of its own.
+    pub heading: Option<Arc<Heading>>,
+    pub payload: Bytes,
+    /// Bytes of the value inside, for the metrics.
+    pub size: ValueSize,
+}
 
 /// A message in memory.
 #[derive(Clone)]
@@ -263,7 +273,7 @@ impl Shared {
     /// without one it does not join the queue.
     pub fn accept(
         &self,
-        message: &mut Option<(bytes::Bytes, ValueSize)>,
+        message: &mut Option<New>,
         time_us: i64,
         (deadline, hearer): (Instant, Hearer),
         ticket: &mut Option<u64>,
@@ -273,10 +283,10 @@ impl Shared {
             if let Some(refusal) = &state.refusal {
                 return Err(refusal.clone());
             }
-            let Some((payload, size)) = message.as_ref() else {
+            let Some(New { heading, payload, size }) = message.as_ref() else {
                 return Err(Error::Internal("a message was written twice".into()));
             };
-            let record = Record { number: state.next, time_us, payload: payload.clone() };
+            let record = Record { number: state.next, time_us, heading: heading.clone(), payload: payload.clone() };
             let new = Message { record, accepted: self.of.max_age.map(|_| Instant::now()), size: *size };
             let bytes = new.bytes();
             if bytes > self.of.max_bytes {

@@ -19,7 +19,7 @@ use super::hearers::Hearer;
 use super::holder::Holder;
 use super::keeper::Keeper;
 use super::log::Log;
-use super::shared::{Found, Shared};
+use super::shared::{Found, New, Shared};
 use crate::config::{AcceptedBy, OutboxSettings, Overflow, Role, Settings, SyncRule, Value};
 use crate::lock::lock;
 use crate::material::KeyMaterial;
@@ -160,7 +160,7 @@ async fn write(shared: &Shared, left: &Left, next: &mut u32, accepted: &mut Vec<
     loop {
         let mut waiting = Vec::new();
         for _ in 0..random.usize(1..40) {
-            let message = (payload(*next, random), ValueSize::same(4));
+            let message = New { heading: None, payload: payload(*next, random), size: ValueSize::same(4) };
             let hearing = (after(PATIENCE), Hearer::Caller(None));
             let number = shared.accept(&mut Some(message), 0, hearing, &mut None, None);
             // Who is refused has had an error, and tries again with the next number.

@@ -5,20 +5,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::hearers::Hearer;
-use super::shared::Shared;
+use super::shared::{New, Shared};
 use crate::error::{Delivery, Error, Result};
 use crate::metrics::now_us;
-use crate::mqtt::{Client, ValueSize, Way};
+use crate::mqtt::{Client, Way};
 
 /// A message under way. Dropping it does not take the message back once it is accepted.
 pub(crate) struct Write {
     shared: Arc<Shared>,
     client: Arc<Client>,
-    message: Option<(Bytes, ValueSize)>,
+    message: Option<New>,
     deadline: Instant,
     /// A place in the queue for room.
     ticket: Option<u64>,
@@ -34,14 +33,8 @@ enum Stage {
 }
 
 impl Write {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        client: Arc<Client>,
-        payload: Bytes,
-        size: ValueSize,
-        deadline: Instant,
-    ) -> Write {
-        Write { shared, client, message: Some((payload, size)), deadline, ticket: None, stage: Stage::New }
+    pub(super) fn new(shared: Arc<Shared>, client: Arc<Client>, message: New, deadline: Instant) -> Write {
+        Write { shared, client, message: Some(message), deadline, ticket: None, stage: Stage::New }
     }
 
     /// Ready when it is accepted, or has failed. Otherwise the waker is called when there may be room, but not when the deadline

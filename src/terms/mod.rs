@@ -2,7 +2,9 @@
 
 mod acknowledge;
 mod consistency;
+mod options;
 mod properties;
+pub(crate) mod text;
 pub(crate) mod topic;
 mod version;
 
@@ -10,5 +12,6 @@ pub(crate) use acknowledge::ACKNOWLEDGE_NAMES;
 pub use acknowledge::Acknowledge;
 pub(crate) use consistency::CONSISTENCY_NAMES;
 pub use consistency::Consistency;
+pub use options::WriteOptions;
 pub use properties::MessageProperties;
 pub(crate) use version::Version;

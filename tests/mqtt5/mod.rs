@@ -5,6 +5,7 @@ mod connect;
 mod delivery;
 mod disconnect;
 mod limits;
+mod options;
 mod parameters;
 mod refused;
 mod session;

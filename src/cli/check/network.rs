@@ -243,7 +243,7 @@ impl Attempt<'_> {
         let began = Instant::now();
         let message = format!("sinetstream check {}", uuid::Uuid::new_v4().simple());
         let written = opened.and_then(|()| {
-            let mut write = writer.write_with(message.len(), now_us(), |place| {
+            let mut write = writer.write_with(None, message.len(), now_us(), |place| {
                 place.copy_from_slice(message.as_bytes());
                 Ok::<_, Error>(())
             })?;

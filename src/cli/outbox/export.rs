@@ -11,7 +11,9 @@ use crate::cli::args::Export;
 use crate::cli::failure::{Exit, Failure, Result};
 use crate::cli::output::base64;
 use crate::cli::progress::say;
+use crate::cli::properties;
 use crate::cli::time::utc;
+use crate::mqtt::MessageProperties;
 use crate::outbox::{Inspection, Waiting};
 
 pub(super) fn run(options: &Export) -> Result<Exit> {
@@ -60,13 +62,17 @@ impl Sink {
 
     /// False when nobody reads it any longer.
     fn put(&mut self, message: &Waiting<'_>) -> Result<bool> {
-        let line = json!({
+        let mut line = json!({
             "number": message.number,
             "topic": message.topic,
             "timestamp": utc(message.time_us),
             "timestamp_us": message.time_us,
             "payload": base64(message.payload),
         });
+        if let Some(own) = message.heading {
+            line["retain"] = json!(own.retain);
+            line["properties"] = properties::json(&MessageProperties::decode(&own.properties).unwrap_or_default());
+        }
         let written = writeln!(self.to, "{line}");
         self.is_read(written)
     }

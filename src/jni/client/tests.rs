@@ -131,7 +131,7 @@ fn open(role: &str, peer: &Peer) -> JavaClient {
 
 fn submit(client: &JavaClient, messages: u64) {
     for number in 0..messages {
-        let accepted = client.submit(1, 0, |_| Ok::<_, Error>(())).unwrap();
+        let accepted = client.submit(None, 1, 0, |_| Ok::<_, Error>(())).unwrap();
         assert_eq!(accepted, Submitted::Accepted(number));
     }
 }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::config::{ConnectProperties, Consistency, Credentials, Version};
 pub(crate) use crate::terms::MessageProperties;
 pub(crate) use reason::{Reason, connack_text};
+pub(crate) use v5::MAX_PROPERTIES;
 
 /// Largest "remaining length" that the fixed header can announce (MQTT 3.1.1, section 2.2.3).
 pub(crate) const MAX_REMAINING_LENGTH: usize = 268_435_455;

@@ -120,7 +120,7 @@ fn publish(first: u8, mut body: Bytes) -> Result<(Publish, Option<u16>), Protoco
 }
 
 /// Properties of a message take many times the memory of their bytes. Who sends more than this does not mean well.
-const MAX_PROPERTIES: usize = 1024 * 1024;
+pub(crate) const MAX_PROPERTIES: usize = 1024 * 1024;
 
 /// What a block of properties of a PUBLISH says to the application; `None` when that is nothing.
 pub(super) fn message_properties(block: &Bytes) -> Option<MessageProperties> {

@@ -43,6 +43,8 @@ struct Entry {
     hearer: Hearer,
     /// When its caller gives up.
     deadline: Instant,
+    /// Bytes that it has of the room.
+    room: usize,
     /// Bytes of the message, and of its value.
     bytes: usize,
     size: ValueSize,
@@ -95,6 +97,8 @@ pub(crate) struct Submission {
     /// With a packet identifier if it needs this one.
     pub publish: Publish,
     pub earlier: Earlier,
+    /// Bytes that it has of the room.
+    pub room: usize,
     /// Bytes of the value inside.
     pub size: ValueSize,
     pub hearer: Hearer,
@@ -156,6 +160,8 @@ struct Connection {
     window: usize,
     /// The most that the broker takes in one packet.
     maximum_packet_size: usize,
+    /// The broker keeps messages that are to be retained.
+    keeps_messages: bool,
     /// No publish with a lower number waits to be sent over this connection, for the first time or again.
     first_queued: u64,
     /// Publishes below `first_queued` whose handshake is under way.
@@ -165,8 +171,31 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(is_open: bool, window: usize, maximum_packet_size: usize) -> Connection {
-        Connection { is_open, window, maximum_packet_size, first_queued: 0, in_flight: 0, unflushed: VecDeque::new() }
+    /// One that is not there yet.
+    fn closed(window: usize) -> Connection {
+        Connection {
+            is_open: false,
+            window,
+            maximum_packet_size: usize::MAX,
+            keeps_messages: true,
+            first_queued: 0,
+            in_flight: 0,
+            unflushed: VecDeque::new(),
+        }
+    }
+
+    fn open(window: usize, limits: &Limits) -> Connection {
+        Connection {
+            is_open: true,
+            maximum_packet_size: limits.maximum_packet_size.unwrap_or(usize::MAX),
+            keeps_messages: !limits.no_retain,
+            ..Connection::closed(window)
+        }
+    }
+
+    /// There may be messages that the broker does not take.
+    fn is_limited(&self) -> bool {
+        self.maximum_packet_size != usize::MAX || !self.keeps_messages
     }
 }
 
@@ -195,7 +224,7 @@ impl Outgoing {
             ids: Ids::new(),
             may_be_left: true,
             received: Vec::new(),
-            connection: Connection::new(false, max_window, usize::MAX),
+            connection: Connection::closed(max_window),
             obstacle: None,
         }
     }
@@ -210,7 +239,7 @@ impl Outgoing {
     /// A new connection: everything unconfirmed waits to be sent, first what is oldest.
     pub(super) fn connected(&mut self, limits: &Limits) {
         let window = limits.receive_maximum.map_or(self.max_window, |most| self.max_window.min(most.into()));
-        self.connection = Connection::new(true, window, limits.maximum_packet_size.unwrap_or(usize::MAX));
+        self.connection = Connection::open(window, limits);
         self.obstacle = None;
     }
 

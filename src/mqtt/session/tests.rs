@@ -186,10 +186,12 @@ impl World {
     }
 
     fn submit_until(&mut self, publish: Publish, deadline: Instant) -> Confirmation {
-        assert!(self.session.outgoing.room.try_take(publish.payload.len()));
+        let room = publish.payload.len();
+        assert!(self.session.outgoing.room.try_take(room));
         let submission = Submission {
             publish,
             earlier: Earlier::Nothing,
+            room,
             size: ValueSize::same(4),
             hearer: Hearer::Caller(None),
             deadline,
@@ -292,9 +294,10 @@ impl World {
     /// Publishes under this identifier, which is also the tag.
     fn go_on_with(&mut self, packet_id: u16, earlier: Earlier, deadline: Instant) -> Confirmation {
         let publish = Publish { packet_id, ..publish(Consistency::ExactlyOnce, packet_id.into()) };
-        assert!(self.session.outgoing.room.try_take(publish.payload.len()));
+        let room = publish.payload.len();
+        assert!(self.session.outgoing.room.try_take(room));
         let (size, hearer) = (ValueSize::same(4), Hearer::Caller(None));
-        let submission = Submission { publish, earlier, size, hearer, deadline };
+        let submission = Submission { publish, earlier, room, size, hearer, deadline };
         Confirmation(self.session.publish(submission, self.now).expect("accepted"))
     }
 
@@ -1084,6 +1087,7 @@ fn the_report_has_ranges_with_the_failures_apart() {
             Submission {
                 publish,
                 earlier: Earlier::Nothing,
+                room: 4,
                 size: ValueSize::same(4),
                 hearer: Hearer::Report,
                 deadline,
@@ -1247,6 +1251,7 @@ fn one_missing_acknowledgement_does_not_keep_the_places_of_those_that_came() {
         let submission = Submission {
             publish,
             earlier: Earlier::Nothing,
+            room: 4,
             size: ValueSize::same(4),
             hearer: Hearer::Nobody,
             deadline,
@@ -1273,6 +1278,7 @@ fn a_publish_that_was_accepted_late_ends_in_time() {
         let submission = Submission {
             publish,
             earlier: Earlier::Nothing,
+            room: 4,
             size: ValueSize::same(4),
             hearer: Hearer::Report,
             deadline,

@@ -72,7 +72,7 @@ impl Callers {
     fn publish(&self, length: usize) -> (u32, PendingWrite, Instant) {
         let tag = self.last_tag.fetch_add(1, Ordering::Relaxed) as u32;
         let deadline = Instant::now() + self.write_timeout;
-        (tag, self.client.publish(payload_of(tag, length), ValueSize::same(length), deadline), deadline)
+        (tag, self.client.publish(None, payload_of(tag, length), ValueSize::same(length), deadline), deadline)
     }
 
     /// Writes one message and waits for its end, or does not.
@@ -122,7 +122,7 @@ impl Callers {
                 let tag = self.last_tag.fetch_add(1, Ordering::Relaxed) as u32;
                 let deadline = Instant::now() + self.write_timeout;
                 let accepted = async {
-                    match self.client.submit(payload_of(tag, length), ValueSize::same(length))? {
+                    match self.client.submit(None, payload_of(tag, length), ValueSize::same(length))? {
                         Submitted::Accepted(number) => Ok(number),
                         Submitted::Waits(mut unsent) => {
                             poll_fn(|context| unsent.poll_accepted(Way::Reported, context)).await

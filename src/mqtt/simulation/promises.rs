@@ -39,7 +39,7 @@ fn delay(seconds: f64) -> (&'static str, Value) {
 
 /// Publishes and waits for the end.
 async fn write(client: &Client, payload: Bytes, within: Duration) -> Result<()> {
-    client.publish(payload, ValueSize::same(4), after(within)).await
+    client.publish(None, payload, ValueSize::same(4), after(within)).await
 }
 
 /// Waits until the history has a line with this text.
@@ -109,7 +109,7 @@ fn a_broker_that_stops_reading_is_noticed_and_gets_one_ping() {
         world.broker.stop_reading(true);
         let began = Instant::now();
         let large = Bytes::from(vec![0; 32 << 20]);
-        let written = client.publish(large, ValueSize::same(4), after(MINUTE));
+        let written = client.publish(None, large, ValueSize::same(4), after(MINUTE));
         let noticed = async {
             let mut written = std::pin::pin!(written);
             tokio::select! {
@@ -152,7 +152,7 @@ fn a_close_during_a_delay_tries_at_once() {
         client.opened().await.expect("open");
         world.network.take_down(Duration::from_secs(2), true);
         told(&world, "Retrying").await;
-        let mut written = std::pin::pin!(client.publish(payload(7), ValueSize::same(4), after(2 * 60 * MINUTE)));
+        let mut written = std::pin::pin!(client.publish(None, payload(7), ValueSize::same(4), after(2 * 60 * MINUTE)));
         assert!(timeout(Duration::from_secs(1), &mut written).await.is_err(), "there is no connection");
         let began = Instant::now();
         client.begin_close();
@@ -312,7 +312,7 @@ fn a_write_that_is_polled_once_and_left_alone_keeps_nobody_waiting() {
         let client =
             Arc::new(world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[("max_queued_messages", Value::Int(2))])));
         client.opened().await.expect("open");
-        let publish = |tag| client.publish(payload(tag), ValueSize::same(4), after(MINUTE));
+        let publish = |tag| client.publish(None, payload(tag), ValueSize::same(4), after(MINUTE));
         let poll_once = |pending: &mut crate::mqtt::PendingWrite| {
             let context = std::task::Context::from_waker(std::task::Waker::noop());
             pending.poll_accepted(crate::mqtt::Way::Gathered, &context).is_ready()
@@ -342,7 +342,7 @@ fn room_that_becomes_free_goes_at_once_to_all_who_fit() {
         world.network.take_down(60 * MINUTE, true);
         told(&world, "Retrying").await;
         let publish =
-            |length| client.publish(Bytes::from(vec![0; length]), ValueSize::same(length), after(30 * MINUTE));
+            |length| client.publish(None, Bytes::from(vec![0; length]), ValueSize::same(length), after(30 * MINUTE));
         let mut pending: Vec<_> = [2000, 4000, 100, 100].map(publish).into();
         let woken: Vec<_> = pending.iter().map(|_| Arc::new(Woken::default())).collect();
         // Each is polled as an executor does it: at first, and when it has been woken.
@@ -388,7 +388,7 @@ fn a_close_goes_on_at_once_when_the_callers_give_up() {
         let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[hour.clone(), one_by_one]));
         client.opened().await.expect("open");
         let accept = |client: &Client, tag| {
-            let mut write = client.publish(payload(tag), ValueSize::same(4), after(60 * MINUTE));
+            let mut write = client.publish(None, payload(tag), ValueSize::same(4), after(60 * MINUTE));
             let context = std::task::Context::from_waker(std::task::Waker::noop());
             assert!(write.poll_accepted(crate::mqtt::Way::Gathered, &context).is_ready());
             write

@@ -24,7 +24,7 @@ impl Outgoing {
         if number + 1 == self.entries.next_number() && entry.phase != Phase::Unflushed {
             self.last_message = Some(entry.publish.payload);
         }
-        self.room.release(entry.bytes);
+        self.room.release(entry.room);
         self.wake_next(now);
         let ended = EndedPublish { number, hearer: entry.hearer, bytes: entry.bytes, size: entry.size };
         self.ends.record(ended, result, now);

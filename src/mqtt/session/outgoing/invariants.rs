@@ -11,7 +11,7 @@ impl Outgoing {
         self.assert_window();
         self.assert_identifiers(subscription);
 
-        let bytes: Vec<usize> = self.entries.iter().map(|(_, entry)| entry.bytes).collect();
+        let bytes: Vec<usize> = self.entries.iter().map(|(_, entry)| entry.room).collect();
         self.room.assert_used_by(&bytes);
 
         for (number, entry) in self.entries.iter() {

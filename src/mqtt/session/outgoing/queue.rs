@@ -9,14 +9,18 @@ use crate::mqtt::kept_session::Earlier;
 use crate::mqtt::protocol;
 use crate::mqtt::session::ids::Holder;
 
+/// The reason that the broker would give (MQTT 5, section 2.4).
+const RETAIN_NOT_SUPPORTED: u8 = 0x9A;
+
 impl Outgoing {
     /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
-        let Submission { publish, earlier, size, hearer, deadline } = submission;
+        let Submission { publish, earlier, room, size, hearer, deadline } = submission;
         let bytes = publish.payload.len();
         self.has_own_ids |= publish.packet_id != 0;
         let ever_sent = earlier != Earlier::Nothing;
-        let entry = Entry { publish, phase: Phase::Queued, ever_sent, is_resent: false, hearer, deadline, bytes, size };
+        let (phase, is_resent) = (Phase::Queued, false);
+        let entry = Entry { publish, phase, ever_sent, is_resent, hearer, deadline, room, bytes, size };
         let number = self.entries.push(entry);
         self.deadlines.add(number, deadline);
         if ever_sent {
@@ -59,7 +63,7 @@ impl Outgoing {
     /// Sends one, or ends it when it is not to be sent any more.
     fn send(&mut self, number: u64, wire: &mut Wire<'_>) {
         let is_last = number + 1 == self.entries.next_number();
-        let limited = self.connection.maximum_packet_size != usize::MAX;
+        let limited = self.connection.is_limited();
         let mut found = self.entries.get_mut(number);
         if found.as_ref().is_some_and(|entry| limited || entry.is_given_up()) {
             self.check(number, wire);
@@ -101,10 +105,12 @@ impl Outgoing {
         }
     }
 
-    /// Ends one that is too large or given up, before its turn to be sent over this connection; see [`Outgoing::let_go`].
+    /// Ends one that the broker does not take or that is given up, before its turn to be sent over this connection; see [`Outgoing::let_go`].
     fn check(&mut self, number: u64, wire: &Wire<'_>) {
         let Some(entry) = self.entries.get(number).filter(|entry| entry.phase < Phase::Received) else { return };
-        if let Err(error) = check_size(self.connection.maximum_packet_size, wire.version, entry) {
+        let checked = check_size(self.connection.maximum_packet_size, wire.version, entry)
+            .and_then(|()| check_retain(self.connection.keeps_messages, entry));
+        if let Err(error) = checked {
             self.fail(number, error, wire.now);
         } else if entry.is_given_up() {
             self.let_go(number, wire.now);
@@ -134,11 +140,30 @@ fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
     if size <= most {
         return Ok(());
     }
+    Err(unsendable(
+        entry,
+        IoKind::TooLarge,
+        &format!("its packet has {size} bytes, and the broker takes {most} at most"),
+    ))
+}
+
+/// The broker would close the connection on a message that it is to keep (MQTT 5, section 3.2.2.3.5).
+fn check_retain(keeps_messages: bool, entry: &Entry) -> Result<()> {
+    if keeps_messages || !entry.publish.retain {
+        return Ok(());
+    }
+    Err(unsendable(
+        entry,
+        IoKind::Refused(RETAIN_NOT_SUPPORTED),
+        "it is to be retained, and the broker keeps no messages",
+    ))
+}
+
+fn unsendable(entry: &Entry, kind: IoKind, why: &str) -> Error {
     let delivery = entry.delivery();
     let what = match delivery {
         Delivery::NotSent => "was not sent",
         Delivery::Refused | Delivery::Unknown => "is not confirmed, may have been delivered, and can't be sent again",
     };
-    let message = format!("the message {what}: its packet has {size} bytes, and the broker takes {most} at most");
-    Err(Error::io(IoKind::TooLarge, message).of_message(delivery))
+    Error::io(kind, format!("the message {what}: {why}")).of_message(delivery)
 }

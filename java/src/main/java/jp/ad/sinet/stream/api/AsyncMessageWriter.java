@@ -43,6 +43,31 @@ public interface AsyncMessageWriter<T> extends MessageIO {
     }
 
     /**
+     * Like {@link #write(Object)}, with options of this message.
+     *
+     * @param message the value, not null
+     * @param options the options, not null
+     * @return as of {@code write}; rejected with an {@link InvalidConfigurationException} when an option is wrong, or the protocol
+     *         does not have it
+     * @throws UnsupportedOperationException when an implementation has no options; the writers of MQTT have
+     */
+    default Promise<?, ? extends Throwable, ?> write(T message, WriteOptions options) {
+        throw new UnsupportedOperationException("options of one message");
+    }
+
+    /**
+     * Like {@link #write(Object, WriteOptions)}, with a time of your own.
+     *
+     * @param message the value, not null
+     * @param timestamp as of {@link #write(Object, long)}
+     * @param options the options, not null
+     * @return as of {@code write}
+     */
+    default Promise<?, ? extends Throwable, ?> write(T message, long timestamp, WriteOptions options) {
+        throw new UnsupportedOperationException("options of one message");
+    }
+
+    /**
      * Waits until all messages that any thread has written before have ended, delivered or not, at most for the
      * configured time limit ({@code write_timeout_ms}). Their callbacks may still be about to run. In a callback of a writer of a
      * plugin it waits in vain.
@@ -65,6 +90,33 @@ public interface AsyncMessageWriter<T> extends MessageIO {
     default CompletableFuture<Void> writeAsync(T message, long timestamp) {
         CompletableFuture<Void> future = new CompletableFuture<>();
         write(message, timestamp).done(nothing -> future.complete(null)).fail(future::completeExceptionally);
+        return future;
+    }
+
+    /**
+     * Like {@link #writeAsync(Object)}, with options of this message.
+     *
+     * @param message the value, not null
+     * @param options the options, not null
+     * @return completed as the promise of {@link #write(Object, WriteOptions)} would be
+     */
+    default CompletableFuture<Void> writeAsync(T message, WriteOptions options) {
+        CompletableFuture<Void> future = new CompletableFuture<>();
+        write(message, options).done(nothing -> future.complete(null)).fail(future::completeExceptionally);
+        return future;
+    }
+
+    /**
+     * Like {@link #writeAsync(Object, WriteOptions)}, with a time of your own.
+     *
+     * @param message the value, not null
+     * @param timestamp as of {@link #write(Object, long)}
+     * @param options the options, not null
+     * @return as of {@code writeAsync}
+     */
+    default CompletableFuture<Void> writeAsync(T message, long timestamp, WriteOptions options) {
+        CompletableFuture<Void> future = new CompletableFuture<>();
+        write(message, timestamp, options).done(nothing -> future.complete(null)).fail(future::completeExceptionally);
         return future;
     }
 

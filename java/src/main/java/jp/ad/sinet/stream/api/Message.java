@@ -1,6 +1,9 @@
 package jp.ad.sinet.stream.api;
 
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
@@ -92,6 +95,73 @@ public final class Message<T> {
      */
     public @Nullable Object getRaw() {
         return raw;
+    }
+
+    private PublishPacket packet() {
+        return raw instanceof PublishPacket ? (PublishPacket) raw : null;
+    }
+
+    /**
+     * Whether the broker had kept the message when it was read.
+     *
+     * @return the retain flag of the {@link PublishPacket}; false for what came in none
+     */
+    public boolean isRetained() {
+        return packet() != null && packet().isRetained();
+    }
+
+    /**
+     * What the writer says of the payload.
+     *
+     * @return as {@link PublishPacket#getPayloadFormatIndicator}; null for what came in none
+     */
+    public Integer getPayloadFormatIndicator() {
+        return packet() == null ? null : packet().getPayloadFormatIndicator();
+    }
+
+    /**
+     * For how long the message still counted when the broker sent it.
+     *
+     * @return seconds, as {@link PublishPacket#getMessageExpiryInterval}; null for what came in none
+     */
+    public Long getMessageExpiryInterval() {
+        return packet() == null ? null : packet().getMessageExpiryInterval();
+    }
+
+    /**
+     * What the writer says the content is.
+     *
+     * @return as {@link PublishPacket#getContentType}; null for what came in none
+     */
+    public String getContentType() {
+        return packet() == null ? null : packet().getContentType();
+    }
+
+    /**
+     * Where the writer expects a response.
+     *
+     * @return as {@link PublishPacket#getResponseTopic}; null for what came in none
+     */
+    public String getResponseTopic() {
+        return packet() == null ? null : packet().getResponseTopic();
+    }
+
+    /**
+     * What a response has to carry, too.
+     *
+     * @return a copy, as {@link PublishPacket#getCorrelationData}; null for what came in none
+     */
+    public byte[] getCorrelationData() {
+        return packet() == null ? null : packet().getCorrelationData();
+    }
+
+    /**
+     * The writer's own names and values, in its order; a name may occur several times.
+     *
+     * @return as {@link PublishPacket#getUserProperties}; empty for what came in none
+     */
+    public List<Map.Entry<String, String>> getUserProperties() {
+        return packet() == null ? Collections.emptyList() : packet().getUserProperties();
     }
 
     /**

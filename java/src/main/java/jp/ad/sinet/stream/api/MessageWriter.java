@@ -31,6 +31,29 @@ public interface MessageWriter<T> extends MessageIO {
     void write(T message, long timestamp);
 
     /**
+     * Like {@link #write(Object)}, with options of this message.
+     *
+     * @param message the value, not null
+     * @param options the options, not null
+     * @throws InvalidConfigurationException when an option is wrong, or the protocol does not have it; the message is not sent
+     * @throws UnsupportedOperationException when an implementation has no options; the writers of MQTT have
+     */
+    default void write(T message, WriteOptions options) {
+        throw new UnsupportedOperationException("options of one message");
+    }
+
+    /**
+     * Like {@link #write(Object, WriteOptions)}, with a time of your own.
+     *
+     * @param message the value, not null
+     * @param timestamp as of {@link #write(Object, long)}
+     * @param options the options, not null
+     */
+    default void write(T message, long timestamp, WriteOptions options) {
+        throw new UnsupportedOperationException("options of one message");
+    }
+
+    /**
      * Waits until all messages that any thread has written before have ended, delivered or not, at most for the
      * configured time limit ({@code write_timeout_ms}). Whether a message was delivered is told to who wrote it. An
      * implementation that never leaves anything unfinished does nothing here.

@@ -36,6 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
@@ -50,6 +51,7 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.api.UnsupportedServiceTypeException;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.testing.Await;
@@ -395,6 +397,22 @@ class MessagingPluginTest {
         assertEquals("memory", writers.getType());
         assertEquals(3, CLOSED.size());
         assertEquals(List.of(), log.warnings());
+    }
+
+    @Test
+    void itTakesNoOptionsOfOneMessageAndSaysSo() throws IOException {
+        installBlocking();
+        Path file = file();
+        WriteOptions options = WriteOptions.builder().topic("other").build();
+        try (MessageWriter<String> writer = writers(file).getWriter();
+                AsyncMessageWriter<String> asynchronous = writers(file).getAsyncWriter()) {
+            for (Executable write : List.<Executable>of(() -> writer.write("x", options), () -> writer.write("x", 1, options),
+                    () -> asynchronous.write("x", options), () -> asynchronous.writeAsync("x", 1, options))) {
+                String message = assertThrows(UnsupportedOperationException.class, write).getMessage();
+                assertTrue(message.contains("'memory'") && message.contains("no options of one message"), message);
+            }
+        }
+        assertTrue(queue("any topic #").isEmpty());
     }
 
     @Test

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.WriteOptions;
 
 /**
  * The functions of the native library. Each may throw any exception of this library; a released handle gives a
@@ -128,23 +129,26 @@ public final class Native {
 
     private static native long opened0(long handle);
 
-    /** Sends a message: {@link #CONFIRMED}, else a ticket for {@link #await}. The engine ends it when its time is up. */
-    public static long write(long handle, byte[] value, long timestampMicros, int how) {
-        return Returned.number(write0(handle, value, timestampMicros, how));
+    /**
+     * Sends a message: {@link #CONFIRMED}, else a ticket for {@link #await}. The engine ends it when its time is up. The options
+     * may be null.
+     */
+    public static long write(long handle, byte[] value, long timestampMicros, WriteOptions options, int how) {
+        return Returned.number(write0(handle, value, timestampMicros, MessageOptions.encode(options), how));
     }
 
-    private static native long write0(long handle, byte[] value, long timestampMicros, int how);
+    private static native long write0(long handle, byte[] value, long timestampMicros, byte[] options, int how);
 
     /**
      * Accepts a message without waiting for its confirmation: its number, counted from 1 in the order of the
      * calls. When the outbox is full: the negative of a ticket, which ends with the acceptance. The message's end comes with
-     * {@link #events}.
+     * {@link #events}. The options may be null.
      */
-    public static long submit(long handle, byte[] value, long timestampMicros) {
-        return Returned.number(submit0(handle, value, timestampMicros));
+    public static long submit(long handle, byte[] value, long timestampMicros, WriteOptions options) {
+        return Returned.number(submit0(handle, value, timestampMicros, MessageOptions.encode(options)));
     }
 
-    private static native long submit0(long handle, byte[] value, long timestampMicros);
+    private static native long submit0(long handle, byte[] value, long timestampMicros, byte[] options);
 
     /** A ticket for the end of all messages that were accepted before. */
     public static long flush(long handle) {

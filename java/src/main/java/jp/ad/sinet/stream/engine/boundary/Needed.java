@@ -4,6 +4,7 @@ import jp.ad.sinet.stream.api.ConnectionEvent;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.PublishPacket;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.utils.Pair;
 
 /**
@@ -12,9 +13,9 @@ import jp.ad.sinet.stream.utils.Pair;
  */
 final class Needed {
     private static final Class<?>[] CLASSES = {
-        Bytes.class, Bytes.Cached.class, ConnectionEvent.class, ConnectionEvent.Type.class, Message.class, Metrics.class,
-        Packed.class, PackedEvents.class, Pair.class, PublishPacket.class, Returned.class, Snapshot.class, Timestamps.class,
-        Tree.class
+        Bytes.class, Bytes.Cached.class, ConnectionEvent.class, ConnectionEvent.Type.class, Message.class,
+        MessageOptions.class, Metrics.class, Packed.class, PackedEvents.class, Pair.class, PublishPacket.class, Returned.class,
+        Snapshot.class, Timestamps.class, Tree.class, WriteOptions.class
     };
 
     private Needed() {

@@ -2,6 +2,7 @@ package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -10,6 +11,7 @@ import org.jdeferred2.Promise;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
@@ -71,16 +73,30 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
 
     @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
-        return write(message, Timestamps.micros(Instant.now()));
+        return writeAny(message, Timestamps.micros(Instant.now()), null);
     }
 
     @Override
     public Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
+        return writeAny(message, timestamp, null);
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, WriteOptions options) {
+        return write(message, Timestamps.micros(Instant.now()), options);
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp, WriteOptions options) {
+        return writeAny(message, timestamp, Objects.requireNonNull(options, "options"));
+    }
+
+    private Promise<?, ? extends Throwable, ?> writeAny(T message, long timestamp, WriteOptions options) {
         try {
             byte[] value = serializing.serialize(message, handle);
             WritePromise promise = new WritePromise();
             try {
-                submit(value, timestamp, promise);
+                submit(value, timestamp, options, promise);
             } catch (SinetStreamException e) {
                 promise.settle(e);
             }
@@ -90,7 +106,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    private void submit(byte[] value, long timestamp, Outcome outcome) {
+    private void submit(byte[] value, long timestamp, WriteOptions options, Outcome outcome) {
         awaitRoom(outcomes);
         lock();
         try {
@@ -98,7 +114,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
             boolean accepted = false;
             try {
                 checkUsable(WRITING, Consequence.NOT_SENT);
-                long number = Native.submit(handle, value, timestamp);
+                long number = Native.submit(handle, value, timestamp, options);
                 if (number < 0) {
                     awaitEnd(-number, writeTimeoutNanos, WAITING, Consequence.NOT_SENT);
                 } else if (number != next + 1) {

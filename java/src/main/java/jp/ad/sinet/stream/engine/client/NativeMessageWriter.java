@@ -2,11 +2,13 @@ package jp.ad.sinet.stream.engine.client;
 
 import java.lang.ref.Reference;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Native;
@@ -57,15 +59,29 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
 
     @Override
     public void write(T message) {
-        write(message, Timestamps.micros(Instant.now()));
+        writeAny(message, Timestamps.micros(Instant.now()), null);
     }
 
     @Override
     public void write(T message, long timestamp) {
+        writeAny(message, timestamp, null);
+    }
+
+    @Override
+    public void write(T message, WriteOptions options) {
+        write(message, Timestamps.micros(Instant.now()), options);
+    }
+
+    @Override
+    public void write(T message, long timestamp, WriteOptions options) {
+        writeAny(message, timestamp, Objects.requireNonNull(options, "options"));
+    }
+
+    private void writeAny(T message, long timestamp, WriteOptions options) {
         try {
             checkUsable(WRITING, Consequence.NOT_SENT);
             byte[] value = serializing.serialize(message, handle);
-            long ticket = Native.write(handle, value, timestamp, Waiter.patience());
+            long ticket = Native.write(handle, value, timestamp, options, Waiter.patience());
             if (ticket != Native.CONFIRMED) {
                 awaitEnd(ticket, writeTimeoutNanos, "waiting for the confirmation of a message", Consequence.UNKNOWN);
             }

@@ -11,6 +11,7 @@ import org.jdeferred2.impl.DeferredObject;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.SinetStreamException;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Timestamps;
 import jp.ad.sinet.stream.engine.client.Consequence;
@@ -86,6 +87,16 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     @Override
     public Promise<?, ? extends Throwable, ?> write(T message) {
         return write(message, Timestamps.micros(Instant.now()));
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, WriteOptions options) {
+        throw noOptions();
+    }
+
+    @Override
+    public Promise<?, ? extends Throwable, ?> write(T message, long timestamp, WriteOptions options) {
+        throw noOptions();
     }
 
     @Override

@@ -61,6 +61,11 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
         };
     }
 
+    /** A plugin gets bytes and a time, and nothing else. */
+    final UnsupportedOperationException noOptions() {
+        return new UnsupportedOperationException(pluginName + " takes no options of one message; the message was not sent");
+    }
+
     /** What the program gets of what a call of the plugin has thrown. */
     final SinetStreamException failure(Throwable thrown, Consequence consequence) {
         Native.countError(handle);

@@ -5,6 +5,7 @@ import java.time.Instant;
 
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.Serializer;
+import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
@@ -102,6 +103,16 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
         } finally {
             Reference.reachabilityFence(this);
         }
+    }
+
+    @Override
+    public void write(T message, WriteOptions options) {
+        throw noOptions();
+    }
+
+    @Override
+    public void write(T message, long timestamp, WriteOptions options) {
+        throw noOptions();
     }
 
     @Override
