@@ -109,6 +109,9 @@ public final class Child {
             case "no-threads":
                 NoThreads.live(broker);
                 break;
+            case "jni-calls":
+                JniCalls.make(broker, arguments[2], arguments[3], Path.of(arguments[4]), Path.of(arguments[5]));
+                break;
             case "load":
                 load();
                 break;
