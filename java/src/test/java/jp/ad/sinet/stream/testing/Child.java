@@ -122,6 +122,9 @@ public final class Child {
                     System.out.println(store + " " + Files.isRegularFile(store));
                 }
                 break;
+            case "jni-calls":
+                JniCalls.make(broker, arguments[2], arguments[3], Path.of(arguments[4]), Path.of(arguments[5]));
+                break;
             case "load":
                 load();
                 break;

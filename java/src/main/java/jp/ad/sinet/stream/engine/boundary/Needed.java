@@ -1,5 +1,9 @@
 package jp.ad.sinet.stream.engine.boundary;
 
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+
 import jp.ad.sinet.stream.api.ConnectionEvent;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.Metrics;
@@ -19,6 +23,11 @@ final class Needed {
     };
 
     private Needed() {
+    }
+
+    /** For the test of what a native image is told: each is looked up by its name. */
+    static List<String> names() {
+        return Arrays.stream(CLASSES).map(Class::getName).collect(Collectors.toList());
     }
 
     static void load() {

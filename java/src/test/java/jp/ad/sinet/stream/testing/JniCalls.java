@@ -1,0 +1,126 @@
+package jp.ad.sinet.stream.testing;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+
+import jp.ad.sinet.stream.api.AsyncMessageReader;
+import jp.ad.sinet.stream.api.AsyncMessageWriter;
+import jp.ad.sinet.stream.api.AuthenticationException;
+import jp.ad.sinet.stream.api.Compression;
+import jp.ad.sinet.stream.api.Compressor;
+import jp.ad.sinet.stream.api.Crypto;
+import jp.ad.sinet.stream.api.Decompressor;
+import jp.ad.sinet.stream.api.InvalidMessageException;
+import jp.ad.sinet.stream.api.Login;
+import jp.ad.sinet.stream.api.MessageReader;
+import jp.ad.sinet.stream.api.MessageWriter;
+import jp.ad.sinet.stream.api.SinetStreamIOException;
+import jp.ad.sinet.stream.spi.CompressionProvider;
+import jp.ad.sinet.stream.spi.CryptoProvider;
+import jp.ad.sinet.stream.utils.Pair;
+import jp.ad.sinet.stream.utils.Tls;
+
+/** A program that has the native library call all of Java that it calls: plugins that work and fail, errors, logins, callbacks. */
+final class JniCalls {
+    private static final Map<String, Object> PLUGGED = Map.of("data_compression", true, "compression", Map.of("algorithm", "plugged"),
+            "data_encryption", true, "crypto", Map.of("algorithm", "plugged"));
+
+    private JniCalls() {
+    }
+
+    /** Hands on what it gets, and fails when it is told to. */
+    public static final class Plugged implements CompressionProvider, Compression, CryptoProvider, Crypto {
+        private static volatile boolean fails;
+
+        private static byte[] passed(byte[] data) {
+            if (fails) {
+                throw new IllegalStateException("on purpose");
+            }
+            return data;
+        }
+
+        @Override
+        public String getName() {
+            return "plugged";
+        }
+
+        @Override
+        public Compression getCompression() {
+            return this;
+        }
+
+        @Override
+        public Compressor getCompressor(Integer level, Map<String, Object> parameters) {
+            return Plugged::passed;
+        }
+
+        @Override
+        public Decompressor getDecompressor(Map<String, Object> parameters) {
+            return Plugged::passed;
+        }
+
+        @Override
+        public boolean isSupported(Map<String, ?> parameters) {
+            return "plugged".equals(parameters.get("algorithm"));
+        }
+
+        @Override
+        public Crypto getCrypto(Map<String, ?> parameters) {
+            return this;
+        }
+
+        @Override
+        public Function<byte[], Pair<byte[], Integer>> getEncoder(Map<String, ?> parameters) {
+            return record -> Pair.of(passed(record), 1);
+        }
+
+        @Override
+        public BiFunction<byte[], Integer, byte[]> getDecoder(Map<String, ?> parameters) {
+            return (message, version) -> passed(message);
+        }
+    }
+
+    /** With brokers that are open, that want a login, and that speak TLS to clients with a trusted certificate; and an empty folder. */
+    static void make(String open, String login, String tls, Path trustStore, Path services) throws Exception {
+        Services.install(services, CompressionProvider.class, Plugged.class);
+        Services.install(services, CryptoProvider.class, Plugged.class);
+        String topic = Clients.topic();
+        try (MessageReader<String> reader = Clients.textReader(open, topic).parameters(PLUGGED).build().getReader();
+                MessageWriter<String> writer = Clients.textWriter(open, topic).parameters(PLUGGED).build().getWriter()) {
+            writer.write("x");
+            System.out.println(reader.read().getValue());
+            writer.write("x");
+            Plugged.fails = true;
+            failure(SinetStreamIOException.class, () -> writer.write("y"));
+            failure(InvalidMessageException.class, reader::read);
+            Plugged.fails = false;
+        }
+        CountDownLatch heard = new CountDownLatch(1);
+        try (AsyncMessageReader<String> reader = Clients.textReader(open, topic).jmx(true).build().getAsyncReader();
+                AsyncMessageWriter<String> writer = Clients.textWriter(open, topic).build().getAsyncWriter()) {
+            reader.addOnMessageCallback(message -> heard.countDown());
+            writer.writeAsync("x").join();
+            heard.await();
+        }
+        Clients.textWriter(login, topic).login(() -> Login.of("user01", Broker.password("user01"))).build().getWriter().close();
+        failure(AuthenticationException.class,
+                () -> Clients.textWriter(login, topic).login(() -> Login.of("user01", "wrong")).build().getWriter());
+        Clients.textWriter(tls, topic).login("user01", Broker.password("user01")).tls(Tls.builder().trustStore(trustStore)
+                .trustStorePassword(Certificates.STORE_PASSWORD).build()).build().getWriter().close();
+    }
+
+    private static void failure(Class<? extends Exception> expected, Runnable work) {
+        try {
+            work.run();
+        } catch (RuntimeException e) {
+            if (expected.isInstance(e)) {
+                return;
+            }
+            throw e;
+        }
+        throw new AssertionError("no " + expected);
+    }
+}
