@@ -115,6 +115,20 @@ fn no_block_is_outside() {
     assert!(blocks.len() > 60 && count.len() == 5, "{count:?}");
 }
 
+/// The README shows a run of the demo: with the steps that it has.
+#[test]
+fn the_recording_of_the_demo_has_its_steps() {
+    let demo = read(&root().join("scripts/demo"));
+    let begun = demo.lines().filter_map(|line| line.strip_prefix("begin "));
+    let steps: Vec<String> = begun.map(|title| title.trim_matches(['\'', '"']).to_owned()).collect();
+    let blocks = blocks();
+    let recording = blocks.iter().find(|block| block.text.starts_with("$ make demo")).expect("the recording");
+    let shown = recording.text.lines().filter_map(|line| line.split_once(". ").filter(|(number, _)| number.len() == 1));
+    let shown: Vec<&str> = shown.map(|(_, title)| title).collect();
+    assert_eq!(shown, steps);
+    assert!(recording.text.ends_with(&format!("demo: all {} steps ok\n", steps.len())), "{}", recording.text);
+}
+
 /// A whole file, or the parameters of a service.
 fn file(block: &str) -> String {
     let top = |name: &str| block.lines().any(|line| line.starts_with(&format!("{name}:")));
