@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::driver;
 use super::held::Held;
 use super::inbox::Delivery;
-use super::kept_session::{Earlier, KeptSession};
+use super::kept_session::{Kept, KeptSession};
 use super::plan::{Environment, Plan};
 use super::protocol::{self, MessageProperties, Publish, Will};
 use super::publishing::PendingWrite;
@@ -114,18 +114,18 @@ impl Client {
         PendingWrite::new(self.shared.clone(), self.outgoing(payload), size, deadline)
     }
 
-    /// The same to another topic, under this packet identifier, which no other publish under way may have, and going on from what
-    /// an earlier process has done.
-    pub fn publish_left(
+    /// The same of a message that the outbox on disk keeps: to its own topic, under this packet identifier, which no other publish
+    /// under way may have, and going on from what an earlier process has done.
+    pub fn publish_kept(
         &self,
         (topic, payload): (ByteString, Bytes),
         packet_id: u16,
-        earlier: Earlier,
+        kept: Kept,
         size: ValueSize,
         deadline: Instant,
     ) -> PendingWrite {
         let publish = Publish { topic, packet_id, ..self.outgoing(payload) };
-        PendingWrite::left(self.shared.clone(), publish, earlier, size, deadline)
+        PendingWrite::kept(self.shared.clone(), publish, kept, size, deadline)
     }
 
     /// The packet identifiers of messages whose PUBREL waits until that is kept; see [`KeptSession::received`].

@@ -40,7 +40,7 @@ mod suspicion;
 pub(crate) use client::Client;
 pub(crate) use held::Held;
 pub(crate) use inbox::Delivery;
-pub(crate) use kept_session::{Earlier, KeptSession};
+pub(crate) use kept_session::{Earlier, Kept, KeptSession};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use link::{fuzz_answer, fuzz_certificate};
 pub(crate) use protocol::MessageProperties;

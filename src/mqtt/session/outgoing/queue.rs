@@ -12,11 +12,12 @@ use crate::mqtt::session::ids::Holder;
 impl Outgoing {
     /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
-        let Submission { publish, earlier, size, hearer, deadline } = submission;
+        let Submission { publish, earlier, size, hearer, accepted, deadline } = submission;
         let bytes = publish.payload.len();
         self.has_own_ids |= publish.packet_id != 0;
         let ever_sent = earlier != Earlier::Nothing;
-        let entry = Entry { publish, phase: Phase::Queued, ever_sent, is_resent: false, hearer, deadline, bytes, size };
+        let (phase, is_resent) = (Phase::Queued, false);
+        let entry = Entry { publish, phase, ever_sent, is_resent, hearer, accepted, deadline, bytes, size };
         let number = self.entries.push(entry);
         self.deadlines.add(number, deadline);
         if ever_sent {
