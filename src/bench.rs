@@ -110,6 +110,7 @@ impl Connected {
                 earlier: Earlier::Nothing,
                 size: ValueSize::same(payload.len()),
                 hearer: Hearer::Nobody,
+                accepted: self.now,
                 deadline,
             };
             self.session.publish(submission, self.now);

@@ -41,6 +41,7 @@ mod files;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod histogram;
 #[cfg(feature = "jni")]
 mod jni;
 mod kept;
@@ -62,6 +63,7 @@ mod writer;
 pub use builder::{ClientName, Tls};
 pub use config::Login;
 pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
+pub use histogram::Histogram;
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::histogram::Histogram;
 use crate::lock::lock;
 use crate::mqtt::{Tally, ValueSize};
 
@@ -28,6 +29,9 @@ pub struct Metrics {
     pub msg_size_max: Option<u64>,
     /// Writes that failed, or messages that could not be decoded and the end of a reader that was not closed.
     pub error_count_total: u64,
+    /// How long each confirmed message took, from the moment when the outbox took it to the broker's confirmation: PUBACK, at QoS 2
+    /// PUBCOMP. At QoS 0, which has none, to the moment when the operating system had it. Empty for a reader.
+    pub write_times: Histogram,
 }
 
 /// The counters themselves.
@@ -73,6 +77,7 @@ impl Counters {
         metrics.msg_size_min = tally.min;
         metrics.msg_size_max = tally.max;
         metrics.error_count_total += tally.errors;
+        metrics.write_times = tally.write_times;
         metrics
     }
 

@@ -421,10 +421,27 @@ fn metrics_count_messages_bytes_and_errors() {
         assert_eq!(metrics.error_count_total, 0);
         assert!(metrics.start_time_ms <= metrics.end_time_ms);
     }
+    assert_eq!(reader.metrics().write_times.count(), 0, "a reader writes nothing");
     writer.reset_metrics();
     let reset = writer.metrics();
     assert_eq!((reset.msg_count_total, reset.msg_bytes_total, reset.msg_size_max), (0, 0, None));
     assert_eq!(reset.msg_compressed_bytes_total, 0);
+    assert_eq!(reset.write_times.count(), 0);
+}
+
+#[test]
+fn each_write_has_its_time_at_every_consistency() {
+    let broker = Broker::start();
+    for consistency in EVERY_CONSISTENCY {
+        let writer = writer::<str>(&broker.plain_address(), "t").consistency(consistency).open().expect("a writer");
+        let began = Instant::now();
+        (0..20).for_each(|_| writer.write("hello").expect("write"));
+        let (all, times) = (began.elapsed(), writer.metrics().write_times);
+        assert_eq!(times.count(), 20, "{consistency}");
+        assert!(times.sum() <= all, "{consistency}: one after the other, they took {:?} of {all:?}", times.sum());
+        let (half, most) = (times.quantile(0.5).expect("a time"), times.quantile(1.0).expect("a time"));
+        assert!(!times.sum().is_zero() && half <= most && most == times.max(), "{consistency}: {times:?}");
+    }
 }
 
 #[test]

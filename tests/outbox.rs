@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::common;
 use crate::common::broker::Broker;
@@ -303,6 +304,32 @@ fn a_writer_for_the_disk_opens_without_a_broker() {
     assert_eq!(writer.connection_info().outbox_messages, 0);
     writer.write("3").expect("write");
     eventually("the last one arrives", || next(&reader).value() == "3");
+    writer.close().expect("close");
+}
+
+#[test]
+fn the_time_of_a_write_begins_when_the_outbox_takes_it_also_that_of_an_earlier_writer() {
+    let mut broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = broker.plain_address();
+    let open = || writer::<str>(&address, outbox(folder.path(), "disk", &[])).open().expect("writer");
+    broker.kill();
+    let earlier = open();
+    earlier.write("1").expect("write");
+    let first = Instant::now();
+    earlier.close().expect("close");
+    let writer = open();
+    writer.write("2").expect("write");
+    let second = Instant::now();
+    eventually("they wait", || second.elapsed() > Duration::from_millis(100));
+    let (first, second) = (first.elapsed(), second.elapsed());
+    broker.restart();
+    writer.flush().expect("flush");
+    let times = writer.metrics().write_times;
+    assert_eq!(times.count(), 2);
+    // The computer's clock, which the first one was kept with, may be set a little meanwhile.
+    let least = first + second - Duration::from_millis(20);
+    assert!(times.sum() >= least, "{:?} for {first:?} and {second:?}", times.sum());
     writer.close().expect("close");
 }
 

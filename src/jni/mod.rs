@@ -422,6 +422,11 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_read0<'a>(
     })
 }
 
+/// Of a time, as Java has it.
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
 fn long_array<'a>(env: &mut Env<'a>, values: &[i64]) -> Result<JLongArray<'a>> {
     let array = env.new_long_array(values.len())?;
     array.set_region(env, 0, values)?;
@@ -512,7 +517,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_metrics0<'
 ) -> JLongArray<'a> {
     export(&mut env, &native, |env| {
         let metrics = on(handle, |client| Ok(client.metrics()?))?;
-        let values = [
+        let mut values = vec![
             metrics.start_time_ms,
             metrics.end_time_ms,
             metrics.msg_count_total as i64,
@@ -522,7 +527,13 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_metrics0<'
             metrics.msg_size_min.map_or(-1, |size| size as i64),
             metrics.msg_size_max.map_or(-1, |size| size as i64),
             metrics.error_count_total as i64,
+            nanos(metrics.write_times.sum()),
+            nanos(metrics.write_times.max()),
         ];
+        // Each bucket with its bound, so that Java has none of its own.
+        for (bound, count) in metrics.write_times.buckets() {
+            values.extend([bound.map_or(i64::MAX, nanos), count as i64]);
+        }
         long_array(env, &values)
     })
 }

@@ -13,7 +13,7 @@ use super::driver;
 use super::heading::Heading;
 use super::held::Held;
 use super::inbox::Delivery;
-use super::kept_session::{Earlier, KeptSession};
+use super::kept_session::{Kept, KeptSession};
 use super::plan::{Environment, Plan};
 use super::protocol::{self, Publish, Will};
 use super::publishing::PendingWrite;
@@ -124,18 +124,18 @@ impl Client {
         (own, self.outgoing(heading.unwrap_or_else(|| self.heading.clone()), payload))
     }
 
-    /// The same under this packet identifier, which no other publish under way may have, and going on from what an earlier process
-    /// has done.
-    pub fn publish_left(
+    /// Publishes a message that the outbox on disk keeps: under this packet identifier, which no other publish under way may have,
+    /// and going on from what an earlier process has done.
+    pub fn publish_kept(
         &self,
         (heading, payload): (Heading, Bytes),
         packet_id: u16,
-        earlier: Earlier,
+        kept: Kept,
         size: ValueSize,
         deadline: Instant,
     ) -> PendingWrite {
         let publish = Publish { packet_id, ..self.outgoing(heading, payload) };
-        PendingWrite::left(self.shared.clone(), publish, earlier, size, deadline)
+        PendingWrite::kept(self.shared.clone(), publish, kept, size, deadline)
     }
 
     /// The packet identifiers of messages whose PUBREL waits until that is kept; see [`KeptSession::received`].

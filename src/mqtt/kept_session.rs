@@ -7,6 +7,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use tokio::time::Instant;
+
 use crate::error::Result;
 
 /// See the module.
@@ -30,4 +32,12 @@ pub(crate) enum Earlier {
     PerhapsPublished,
     /// PUBREC came, and PUBREL was perhaps sent.
     Released,
+}
+
+/// What the outbox on disk knows of a message that it publishes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kept {
+    pub earlier: Earlier,
+    /// When the outbox has taken it; `None`: with its publish.
+    pub accepted: Option<Instant>,
 }

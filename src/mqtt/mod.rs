@@ -42,7 +42,7 @@ pub(crate) use client::Client;
 pub(crate) use heading::Heading;
 pub(crate) use held::Held;
 pub(crate) use inbox::Delivery;
-pub(crate) use kept_session::{Earlier, KeptSession};
+pub(crate) use kept_session::{Earlier, Kept, KeptSession};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use link::{fuzz_answer, fuzz_certificate};
 pub(crate) use protocol::MessageProperties;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use super::kept_session::Earlier;
+use super::kept_session::{Earlier, Kept};
 use super::protocol::Publish;
 use super::session::{Hearer, Submission, Ticket, ValueSize};
 use super::shared::{Shared, closed_error};
@@ -34,7 +34,8 @@ enum Stage {
 pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
     shared: S,
     publish: Option<Publish>,
-    earlier: Earlier,
+    /// What the outbox on disk knows of it; without one, nothing.
+    kept: Kept,
     /// What it takes of the room.
     bytes: usize,
     size: ValueSize,
@@ -46,8 +47,8 @@ pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
 impl<S: Deref<Target = Shared>> Unsent<S> {
     /// `own`: what its own heading takes, which is not the service's.
     pub fn new(shared: S, publish: Publish, own: usize, size: ValueSize, deadline: Instant) -> Unsent<S> {
-        let (bytes, earlier) = (publish.payload.len() + own, Earlier::default());
-        Unsent { shared, bytes, publish: Some(publish), earlier, size, deadline, ticket: None }
+        let (bytes, kept) = (publish.payload.len() + own, Kept::default());
+        Unsent { shared, bytes, publish: Some(publish), kept, size, deadline, ticket: None }
     }
 
     /// Accepts it if there is room and nobody waits before it: its number. Otherwise the waker is called when there may be
@@ -57,7 +58,9 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         match self.accept(way, now, Some(context)) {
             Ok(Some(number)) => Poll::Ready(Ok(number)),
             // What may be with the broker has to be told to the session, be it overdue or not.
-            Ok(None) if now >= self.deadline && self.earlier == Earlier::Nothing => Poll::Ready(Err(self.expire())),
+            Ok(None) if now >= self.deadline && self.kept.earlier == Earlier::Nothing => {
+                Poll::Ready(Err(self.expire()))
+            }
             Ok(None) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -69,7 +72,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         let bytes = self.bytes;
         let shared = &*self.shared;
         let (publish, ticket, size, deadline) = (&mut self.publish, &mut self.ticket, self.size, self.deadline);
-        let earlier = self.earlier;
+        let (earlier, accepted) = (self.kept.earlier, self.kept.accepted.unwrap_or(now));
         let number = shared.with(|session| {
             if let Some(refusal) = session.refusal().cloned() {
                 session.outgoing.ends.count_error();
@@ -99,7 +102,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
             *ticket = None;
             session.outgoing.wake_next(now);
             let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
-            let submission = Submission { publish, earlier, room: bytes, size, hearer, deadline };
+            let submission = Submission { publish, earlier, room: bytes, size, hearer, accepted, deadline };
             Ok(session.publish(submission, now))
         })?;
         if number.is_some() {
@@ -138,15 +141,7 @@ impl Unsent<&Shared> {
     /// The same for one that has to wait.
     pub fn keeping(mut self, shared: Arc<Shared>) -> Unsent {
         let (publish, ticket) = (self.publish.take(), self.ticket.take());
-        Unsent {
-            shared,
-            publish,
-            earlier: self.earlier,
-            bytes: self.bytes,
-            size: self.size,
-            deadline: self.deadline,
-            ticket,
-        }
+        Unsent { shared, publish, kept: self.kept, bytes: self.bytes, size: self.size, deadline: self.deadline, ticket }
     }
 }
 
@@ -182,17 +177,10 @@ impl PendingWrite {
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 
-    /// The same for one with which an earlier process has done something.
-    pub fn left(
-        shared: Arc<Shared>,
-        publish: Publish,
-        earlier: Earlier,
-        size: ValueSize,
-        deadline: Instant,
-    ) -> PendingWrite {
-        // The outbox on disk bounds what is with the client.
+    /// The same for one of the outbox on disk, which bounds what is with the client.
+    pub fn kept(shared: Arc<Shared>, publish: Publish, kept: Kept, size: ValueSize, deadline: Instant) -> PendingWrite {
         let mut new = Unsent::new(shared.clone(), publish, 0, size, deadline);
-        new.earlier = earlier;
+        new.kept = kept;
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 

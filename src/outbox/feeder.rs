@@ -22,7 +22,6 @@ use super::refused::Refused;
 use super::shared::{Life, Message, Shared, State};
 use crate::config::{AcceptedBy, Overflow};
 use crate::error::{Delivery, Error, IoKind, Result};
-use crate::metrics::now_us;
 use crate::mqtt::{Client, Earlier, Heading, PendingWrite, ValueSize, Way, closed_error};
 use crate::wait::after;
 
@@ -90,7 +89,7 @@ impl Sent {
         let record = &self.message.record;
         let wire = (heading(client, record, &self.topic), record.payload.clone());
         let (id, size) = (identifier(record.number), self.message.size);
-        self.write = client.publish_left(wire, id, Earlier::Nothing, size, after(left));
+        self.write = client.publish_kept(wire, id, self.message.kept(Earlier::Nothing), size, after(left));
         self.is_spent = false;
     }
 }
@@ -403,23 +402,20 @@ impl<'a> Feeder<'a> {
             );
         }
         let wire = (own, message.record.payload.clone());
-        let write =
-            self.client.publish_left(wire, identifier(message.record.number), earlier, message.size, after(left));
+        let write = self.client.publish_kept(
+            wire,
+            identifier(message.record.number),
+            message.kept(earlier),
+            message.size,
+            after(left),
+        );
         self.joining = Some(Sent { write, message, topic, is_settled: false, end: None, is_spent: false });
     }
 
     /// How much longer a message may wait; `None`: it is too old.
     fn left(&self, message: &Message) -> Option<Duration> {
         let Some(most) = self.shared.of.max_age else { return Some(Duration::MAX) };
-        let age = message.accepted.map_or_else(
-            || {
-                Duration::from_micros(
-                    u64::try_from(now_us().saturating_sub(message.record.time_us)).unwrap_or_default(),
-                )
-            },
-            |accepted| accepted.elapsed(),
-        );
-        most.checked_sub(age).filter(|left| !left.is_zero())
+        most.checked_sub(message.age()).filter(|left| !left.is_zero())
     }
 
     /// A message has become too old.

@@ -22,8 +22,8 @@ use super::record::Record;
 use crate::config::{AcceptedBy, OutboxSettings, Overflow};
 use crate::error::{Delivery, Error, IoKind, Result};
 use crate::lock::lock;
-use crate::metrics::Counters;
-use crate::mqtt::{ConnectionEvent, Heading, Listener, ValueSize};
+use crate::metrics::{Counters, now_us};
+use crate::mqtt::{ConnectionEvent, Earlier, Heading, Kept, Listener, ValueSize};
 use crate::wait::after;
 
 /// However little time a close may take, the disk has this.
@@ -46,7 +46,7 @@ pub(super) struct New {
 #[derive(Clone)]
 pub(super) struct Message {
     pub record: Record,
-    /// When this process has accepted it: a clock that was wrong then makes no message too old.
+    /// When this process has accepted it: a clock that was wrong then makes no message too old. `None`: it was read from the disk.
     pub accepted: Option<Instant>,
     /// Bytes of the value inside, for the metrics.
     pub size: ValueSize,
@@ -55,6 +55,23 @@ pub(super) struct Message {
 impl Message {
     pub fn bytes(&self) -> u64 {
         self.record.size() as u64
+    }
+
+    /// How long it has been in the outbox.
+    pub fn age(&self) -> Duration {
+        match self.accepted {
+            Some(accepted) => accepted.elapsed(),
+            None => {
+                let micros = now_us().saturating_sub(self.record.time_us);
+                Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+            }
+        }
+    }
+
+    /// What the client needs to know of it, beside what an earlier process has done with it.
+    pub fn kept(&self, earlier: Earlier) -> Kept {
+        // A system whose clock begins with it knows no moment before that.
+        Kept { earlier, accepted: self.accepted.or_else(|| Instant::now().checked_sub(self.age())) }
     }
 }
 
@@ -287,7 +304,7 @@ impl Shared {
                 return Err(Error::Internal("a message was written twice".into()));
             };
             let record = Record { number: state.next, time_us, heading: heading.clone(), payload: payload.clone() };
-            let new = Message { record, accepted: self.of.max_age.map(|_| Instant::now()), size: *size };
+            let new = Message { record, accepted: Some(Instant::now()), size: *size };
             let bytes = new.bytes();
             if bytes > self.of.max_bytes {
                 return Err(self.too_large(bytes));

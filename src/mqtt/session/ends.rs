@@ -9,6 +9,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::histogram::Histogram;
 
 /// Who hears the end of a publish.
 #[derive(Debug)]
@@ -58,10 +59,12 @@ pub(crate) struct Tally {
     pub errors: u64,
     /// When the last message was counted.
     pub last: Option<Instant>,
+    /// From acceptance to the end.
+    pub write_times: Histogram,
 }
 
 impl Tally {
-    fn message(&mut self, bytes: usize, size: ValueSize, now: Instant) {
+    fn message(&mut self, bytes: usize, size: ValueSize, accepted: Instant, now: Instant) {
         let bytes = bytes as u64;
         self.messages += 1;
         self.bytes += bytes;
@@ -70,6 +73,7 @@ impl Tally {
         self.min = Some(self.min.map_or(bytes, |min| min.min(bytes)));
         self.max = self.max.max(Some(bytes));
         self.last = Some(now);
+        self.write_times.record(now.saturating_duration_since(accepted));
     }
 }
 
@@ -94,19 +98,20 @@ pub(super) struct EndedPublish {
     pub hearer: Hearer,
     pub bytes: usize,
     pub size: ValueSize,
+    pub accepted: Instant,
 }
 
 impl Ends {
     /// A publish has ended: the record for whoever hears of it. Wakers are called later, without the session's lock.
     pub(super) fn record(&mut self, publish: EndedPublish, result: Result<()>, now: Instant) {
         self.news = true;
-        let EndedPublish { number, hearer, bytes, size } = publish;
+        let EndedPublish { number, hearer, bytes, size, accepted } = publish;
         if let Hearer::GivenUp(waker) = hearer {
             self.wakes.extend(waker);
             return;
         }
         match &result {
-            Ok(()) => self.tally.message(bytes, size, now),
+            Ok(()) => self.tally.message(bytes, size, accepted, now),
             Err(_) => self.tally.errors += 1,
         }
         match hearer {

@@ -41,6 +41,7 @@ struct Entry {
     /// More than once.
     is_resent: bool,
     hearer: Hearer,
+    accepted: Instant,
     /// When its caller gives up.
     deadline: Instant,
     /// Bytes that it has of the room.
@@ -102,6 +103,8 @@ pub(crate) struct Submission {
     /// Bytes of the value inside.
     pub size: ValueSize,
     pub hearer: Hearer,
+    /// When the writer has taken it: now, or earlier if the outbox on disk has kept it.
+    pub accepted: Instant,
     pub deadline: Instant,
 }
 

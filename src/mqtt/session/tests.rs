@@ -194,6 +194,7 @@ impl World {
             room,
             size: ValueSize::same(4),
             hearer: Hearer::Caller(None),
+            accepted: self.now,
             deadline,
         };
         Confirmation(self.session.publish(submission, self.now).expect("accepted"))
@@ -297,7 +298,7 @@ impl World {
         let room = publish.payload.len();
         assert!(self.session.outgoing.room.try_take(room));
         let (size, hearer) = (ValueSize::same(4), Hearer::Caller(None));
-        let submission = Submission { publish, earlier, room, size, hearer, deadline };
+        let submission = Submission { publish, earlier, room, size, hearer, accepted: self.now, deadline };
         Confirmation(self.session.publish(submission, self.now).expect("accepted"))
     }
 
@@ -1090,6 +1091,7 @@ fn the_report_has_ranges_with_the_failures_apart() {
                 room: 4,
                 size: ValueSize::same(4),
                 hearer: Hearer::Report,
+                accepted: world.now,
                 deadline,
             },
             world.now,
@@ -1254,6 +1256,7 @@ fn one_missing_acknowledgement_does_not_keep_the_places_of_those_that_came() {
             room: 4,
             size: ValueSize::same(4),
             hearer: Hearer::Nobody,
+            accepted: world.now,
             deadline,
         };
         let number = world.session.publish(submission, world.now).expect("accepted");
@@ -1281,6 +1284,7 @@ fn a_publish_that_was_accepted_late_ends_in_time() {
             room: 4,
             size: ValueSize::same(4),
             hearer: Hearer::Report,
+            accepted: world.now,
             deadline,
         };
         world.session.publish(submission, world.now).expect("accepted")
@@ -1342,4 +1346,39 @@ fn a_qos_1_publish_that_the_broker_cannot_stand_fails_and_the_next_one_follows()
     world.settle();
     assert_eq!(only(Consistency::AtLeastOnce, &world.broker.log), [1, 2]);
     assert_eq!(world.session.outgoing.ends.tally().errors, 1);
+}
+
+#[test]
+fn the_time_of_a_write_is_from_its_acceptance_to_the_last_word_of_the_broker() {
+    let mut world = World::new(10);
+    world.connect(false);
+    let writes = [Consistency::AtMostOnce, Consistency::AtLeastOnce, Consistency::ExactlyOnce].map(|qos| {
+        world.publish(qos);
+        world.now += Duration::from_millis(10);
+        qos
+    });
+    world.session.take_output();
+    let position = world.session.output.queued();
+    world.session.flushed(position, world.now);
+    assert_eq!(world.session.outgoing.ends.tally().write_times.sum(), Duration::from_millis(30), "QoS 0");
+    world.now += Duration::from_millis(100);
+    world.session.handle(Packet::Puback(1, Reason::default()), world.now).unwrap();
+    world.session.handle(Packet::Pubrec(2, Reason::default()), world.now).unwrap();
+    world.now += Duration::from_secs(1);
+    world.session.handle(Packet::Pubcomp(2, Reason::default()), world.now).unwrap();
+    let tally = world.session.outgoing.ends.tally();
+    assert_eq!((tally.messages, tally.write_times.count()), (writes.len() as u64, writes.len() as u64));
+    assert_eq!(tally.write_times.sum(), Duration::from_millis(30 + 120 + 1110));
+    assert_eq!(tally.write_times.max(), Duration::from_millis(1110));
+}
+
+#[test]
+fn a_write_that_fails_has_no_time() {
+    let mut world = World::new(10);
+    world.connect(false);
+    world.publish(Consistency::AtLeastOnce);
+    world.session.take_output();
+    world.session.handle(Packet::Puback(1, Reason::of(0x87)), world.now).unwrap();
+    let tally = world.session.outgoing.ends.tally();
+    assert_eq!((tally.errors, tally.write_times.count()), (1, 0));
 }

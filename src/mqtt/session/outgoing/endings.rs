@@ -26,7 +26,8 @@ impl Outgoing {
         }
         self.room.release(entry.room);
         self.wake_next(now);
-        let ended = EndedPublish { number, hearer: entry.hearer, bytes: entry.bytes, size: entry.size };
+        let Entry { hearer, bytes, size, accepted, .. } = entry;
+        let ended = EndedPublish { number, hearer, bytes, size, accepted };
         self.ends.record(ended, result, now);
     }
 
@@ -45,7 +46,8 @@ impl Outgoing {
         let Some(entry) = self.entries.get_mut(number) else { return };
         self.deadlines.remove(number, entry.deadline);
         let hearer = std::mem::replace(&mut entry.hearer, Hearer::GivenUp(None));
-        let failed = EndedPublish { number, hearer, bytes: entry.bytes, size: entry.size };
+        let Entry { bytes, size, accepted, .. } = *entry;
+        let failed = EndedPublish { number, hearer, bytes, size, accepted };
         self.ends.record(failed, Err(error), now);
     }
 

@@ -15,12 +15,12 @@ const RETAIN_NOT_SUPPORTED: u8 = 0x9A;
 impl Outgoing {
     /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
-        let Submission { publish, earlier, room, size, hearer, deadline } = submission;
+        let Submission { publish, earlier, room, size, hearer, accepted, deadline } = submission;
         let bytes = publish.payload.len();
         self.has_own_ids |= publish.packet_id != 0;
         let ever_sent = earlier != Earlier::Nothing;
         let (phase, is_resent) = (Phase::Queued, false);
-        let entry = Entry { publish, phase, ever_sent, is_resent, hearer, deadline, room, bytes, size };
+        let entry = Entry { publish, phase, ever_sent, is_resent, hearer, accepted, deadline, room, bytes, size };
         let number = self.entries.push(entry);
         self.deadlines.add(number, deadline);
         if ever_sent {

@@ -1,6 +1,7 @@
 package jp.ad.sinet.stream.api;
 
 import java.util.List;
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 
 import org.jspecify.annotations.Nullable;
@@ -66,6 +67,23 @@ public interface AsyncMessageReader<T> extends MessageIO {
      * @throws IllegalArgumentException when the message is another reader's
      */
     default void acknowledge(Message<T> message) {
+    }
+
+    /**
+     * The messages for programs of Reactive Streams. A subscriber hears each message that comes while it is subscribed, and no more than it has
+     * requested: the others wait with the broker. With several subscribers, and callbacks beside them, each message goes to all, and
+     * waits until all have requested one. A message is acknowledged when {@code onNext} has returned, as when a callback has; a subscriber that gives
+     * messages to other threads has {@code acknowledge: manual} and calls {@link #acknowledge}. {@code onNext} that throws ends the subscription,
+     * and with {@code acknowledge: processed} or {@code manual} the message comes again.
+     *
+     * <p>{@code onComplete} is called when the reader is closed, {@code onError} when it has ended by itself, as for a login that is
+     * refused. A message that can't be decoded is left out, with a warning. Signals come where callbacks run.
+     *
+     * @return a publisher, whose subscribers come and go as they like
+     * @throws UnsupportedOperationException when an implementation has none; those of this library have
+     */
+    default Flow.Publisher<Message<T>> publisher() {
+        throw new UnsupportedOperationException("this reader has no publisher");
     }
 
     /**

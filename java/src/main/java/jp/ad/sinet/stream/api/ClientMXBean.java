@@ -140,6 +140,48 @@ public interface ClientMXBean {
      */
     long getInboxBytes();
 
-    /** Sets the counters of messages, bytes and errors to zero. */
+    /**
+     * Messages whose time from {@code write} to the broker's confirmation was measured; see {@link Metrics#getWriteTimes}.
+     *
+     * @return their number since counting began
+     */
+    long getWriteCount();
+
+    /**
+     * Those times together.
+     *
+     * @return milliseconds
+     */
+    double getWriteMillisSum();
+
+    /**
+     * The longest of them.
+     *
+     * @return milliseconds
+     */
+    double getWriteMillisMax();
+
+    /**
+     * The time that half of them do not exceed, estimated.
+     *
+     * @return milliseconds
+     */
+    double getWriteMillisP50();
+
+    /**
+     * The time that 95 of 100 do not exceed, estimated.
+     *
+     * @return milliseconds
+     */
+    double getWriteMillisP95();
+
+    /**
+     * The time that 99 of 100 do not exceed, estimated.
+     *
+     * @return milliseconds
+     */
+    double getWriteMillisP99();
+
+    /** Sets the counters of messages, bytes, errors and times to zero. */
     void resetMetrics();
 }

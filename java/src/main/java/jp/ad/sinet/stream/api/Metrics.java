@@ -18,6 +18,7 @@ public class Metrics {
     private long msgSizeMin = -1;
     private long msgSizeMax = -1;
     private long errorCountTotal;
+    private Histogram writeTimes = Histogram.EMPTY;
     private @Nullable Object raw;
 
     /** Makes metrics without any message. */
@@ -272,6 +273,26 @@ public class Metrics {
     }
 
     /**
+     * How long each confirmed message took, from the moment when the outbox took it to the broker's confirmation: PUBACK, at QoS 2
+     * PUBCOMP. At QoS 0, which has none, to the moment when the operating system had it. Messages that an outbox on disk has
+     * kept count from their first acceptance, also by an earlier process.
+     *
+     * @return the times; none for a reader, and for clients of plugins
+     */
+    public Histogram getWriteTimes() {
+        return writeTimes;
+    }
+
+    /**
+     * Sets the value of {@link #getWriteTimes}.
+     *
+     * @param writeTimes the value
+     */
+    public void setWriteTimes(Histogram writeTimes) {
+        this.writeTimes = writeTimes;
+    }
+
+    /**
      * Metrics of the messaging system itself. For MQTT the map that {@link MessageIO#getInfo(String)} has under
      * {@code connection}.
      *
@@ -301,6 +322,7 @@ public class Metrics {
                 + ", msgSizeMin=" + msgSizeMin
                 + ", msgSizeMax=" + msgSizeMax
                 + ", errorCountTotal=" + errorCountTotal
+                + ", writeTimes=" + writeTimes
                 + ", raw=" + raw + ")";
     }
 }

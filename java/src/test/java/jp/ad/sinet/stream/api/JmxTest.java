@@ -91,6 +91,11 @@ class JmxTest {
                 "OutboxAgeMillis", "OutboxDroppedTotal", "InFlight"}) {
                 assertEquals(0L, attribute(writing, attribute), attribute);
             }
+            assertEquals(2L, attribute(writing, "WriteCount"));
+            double half = (Double) attribute(writing, "WriteMillisP50");
+            double most = (Double) attribute(writing, "WriteMillisMax");
+            assertTrue(0 < half && half <= (Double) attribute(writing, "WriteMillisP95") && most > 0, half + " " + most);
+            assertTrue((Double) attribute(writing, "WriteMillisP99") <= most && most < (Double) attribute(writing, "WriteMillisSum"));
             SERVER.invoke(new ObjectName(writing), "resetMetrics", null, null);
             assertEquals(0L, attribute(writing, "MessagesTotal"));
             assertTrue((Long) attribute(writing, "StartTimeMillis") > 0);

@@ -69,11 +69,16 @@ public final class Packed {
 
     /** Starts with the next records of a reader; false when there are none. {@code how}: as of {@link Native#read}. */
     public boolean fetch(long handle, int how) {
+        return fetch(handle, CREDIT, how);
+    }
+
+    /** The same with no more than so many records. */
+    public boolean fetch(long handle, long most, int how) {
         in = NO_RECORDS; // large ones make room for the next
         payload = null;
         if (records == null) {
             try {
-                records = Native.read(handle, CREDIT, buffer, how);
+                records = Native.read(handle, (int) Math.min(CREDIT, most), buffer, how);
             } finally {
                 ofPlugins = PluginFailures.takeAll();
             }

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
+import jp.ad.sinet.stream.api.Histogram;
 import jp.ad.sinet.stream.api.Metrics;
 
 /** The counters of a client and the state of its connection, at one time. */
@@ -71,8 +72,21 @@ public final class Snapshot {
         metrics.setMsgBytesTotal(counters[i++]);
         metrics.setMsgSizeMin(counters[i++]);
         metrics.setMsgSizeMax(counters[i++]);
-        metrics.setErrorCountTotal(counters[i]);
+        metrics.setErrorCountTotal(counters[i++]);
+        metrics.setWriteTimes(histogram(counters, i));
         return metrics;
+    }
+
+    /** The sum, the longest time, and of each bucket its bound and its count. */
+    private static Histogram histogram(long[] counters, int from) {
+        int buckets = from + 2;
+        long[] bounds = new long[(counters.length - buckets) / 2];
+        long[] counts = new long[bounds.length];
+        for (int i = 0; i < bounds.length; i++) {
+            bounds[i] = counters[buckets + 2 * i];
+            counts[i] = counters[buckets + 2 * i + 1];
+        }
+        return new Histogram(bounds, counts, counters[from], counters[from + 1]);
     }
 
     /** See {@link jp.ad.sinet.stream.api.MessageIO#getInfo(String)}. */

@@ -14,6 +14,7 @@ import javax.management.ObjectName;
 import javax.management.StandardMBean;
 
 import jp.ad.sinet.stream.api.ClientMXBean;
+import jp.ad.sinet.stream.api.Histogram;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -23,6 +24,7 @@ final class ClientBean implements ClientMXBean {
     private static final String DOMAIN = "jp.ad.sinet.stream";
     /** Clients of other class loaders may have the same name. */
     private static final int MOST_OF_A_NAME = 1000;
+    private static final double NANOS_PER_MILLI = 1e6;
 
     private final WeakReference<MessageIO> client;
 
@@ -177,6 +179,40 @@ final class ClientBean implements ClientMXBean {
     @Override
     public long getInboxBytes() {
         return connection("inbox_bytes");
+    }
+
+    private double millis(ToLongFunction<Histogram> nanos) {
+        return counted(metrics -> nanos.applyAsLong(metrics.getWriteTimes())) / NANOS_PER_MILLI;
+    }
+
+    @Override
+    public long getWriteCount() {
+        return counted(metrics -> metrics.getWriteTimes().getCount());
+    }
+
+    @Override
+    public double getWriteMillisSum() {
+        return millis(Histogram::getSumNanos);
+    }
+
+    @Override
+    public double getWriteMillisMax() {
+        return millis(Histogram::getMaxNanos);
+    }
+
+    @Override
+    public double getWriteMillisP50() {
+        return millis(times -> times.getQuantileNanos(0.5));
+    }
+
+    @Override
+    public double getWriteMillisP95() {
+        return millis(times -> times.getQuantileNanos(0.95));
+    }
+
+    @Override
+    public double getWriteMillisP99() {
+        return millis(times -> times.getQuantileNanos(0.99));
     }
 
     @Override

@@ -7,8 +7,8 @@ public interface MessageSource<T> {
     /** Whether there is one that nobody will tell the pump of any more. */
     boolean hasRest();
 
-    /** Goes to the next message; false when there is none. */
-    boolean next();
+    /** Goes to the next message; false when there is none. No more than so many are wanted for the time being. */
+    boolean next(long wanted);
 
     /** What {@link #next} has gone to; throws why it is no message. */
     Message<T> message();

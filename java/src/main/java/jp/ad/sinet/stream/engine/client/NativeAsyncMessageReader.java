@@ -1,5 +1,6 @@
 package jp.ad.sinet.stream.engine.client;
 
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
@@ -61,6 +62,11 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
     }
 
     @Override
+    public Flow.Publisher<Message<T>> publisher() {
+        return subscriber -> callbacks.subscribe(subscriber, this);
+    }
+
+    @Override
     void beforeClose() {
         callbacks.close();
     }
@@ -85,8 +91,8 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
         }
 
         @Override
-        public boolean next() {
-            while (rest || fetch()) {
+        public boolean next(long wanted) {
+            while (rest || fetch(wanted)) {
                 rest = true; // also when there is no memory to go on
                 rest = batch.next();
                 if (rest) {
@@ -96,9 +102,9 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
             return false;
         }
 
-        private boolean fetch() {
+        private boolean fetch(long wanted) {
             try {
-                return batch.fetch(handle, Native.LOOK);
+                return batch.fetch(handle, wanted, Native.LOOK);
             } catch (SinetStreamException e) {
                 return false; // the end, which is told apart
             }

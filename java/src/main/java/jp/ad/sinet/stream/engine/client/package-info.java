@@ -15,7 +15,8 @@
  * <li>When messages are acknowledged: {@link Acknowledgements}.
  * <li>Waiting: {@link Notifier}, {@link Waiters}, {@link Waiter}.
  * <li>News: {@link EventPump} takes them; {@link MessageCallbacks}, which has a {@link MessageSource}, and {@link Outcomes} are told
- *     those of messages, with {@link Outcome} and {@link WritePromise}.
+ *     those of messages, with {@link Outcome} and {@link WritePromise}. A {@link MessageListener} gets messages: a {@link CallbackPair},
+ *     or a {@link MessageSubscription}.
  * <li>What JMX shows: {@link ClientBean}.
  * <li>What the JVM does not end for: {@link Stay}.
  * <li>What failures say of a message: {@link Consequence}.

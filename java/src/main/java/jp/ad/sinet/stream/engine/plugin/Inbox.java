@@ -56,7 +56,7 @@ final class Inbox<T> implements MessageSource<T> {
 
     /** The same, of which the pump is not told yet. */
     void add(PluginMessageWrapper read) {
-        if (queue.size() < MAX_UNHEARD || callbacks.wantsMessages()) {
+        if (queue.size() < MAX_UNHEARD || callbacks.isHeard()) {
             queue.add(() -> decoding.message(read));
             return;
         }
@@ -71,7 +71,7 @@ final class Inbox<T> implements MessageSource<T> {
     /** For any thread; waits for nobody. It is told to those who listen, if there are any. */
     void failed(Throwable cause) {
         Native.countError(handle);
-        if (callbacks.wantsMessages()) {
+        if (callbacks.isHeard()) {
             SinetStreamException failure = Providers.failure(pluginName, cause);
             queue.add(() -> {
                 throw failure;
@@ -94,7 +94,7 @@ final class Inbox<T> implements MessageSource<T> {
     }
 
     @Override
-    public boolean next() {
+    public boolean next(long wanted) {
         current = queue.poll();
         return current != null;
     }

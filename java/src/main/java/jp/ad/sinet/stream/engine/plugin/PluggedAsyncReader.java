@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine.plugin;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Flow;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -10,8 +11,10 @@ import java.util.function.Supplier;
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Message;
+import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.client.Consequence;
+import jp.ad.sinet.stream.engine.client.MessageSubscription;
 import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.spi.AsyncMessageReaderProvider;
 import jp.ad.sinet.stream.spi.PluginAsyncMessageReader;
@@ -76,6 +79,27 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     public void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
         // First, since a plugin may bring something at once.
         boolean isNew = inbox.callbacks.add(onMessage, onFailure, this);
+        listen(() -> {
+            if (isNew) {
+                inbox.callbacks.remove(onMessage, onFailure);
+            }
+        });
+    }
+
+    @Override
+    public Flow.Publisher<Message<T>> publisher() {
+        return subscriber -> {
+            MessageSubscription<T> subscription = inbox.callbacks.subscribe(subscriber, this);
+            try {
+                listen(() -> { });
+            } catch (SinetStreamException e) {
+                subscription.fail(e);
+            }
+        };
+    }
+
+    /** The plugin is to bring messages for those who have come now; if that fails, they go before others are told of it. */
+    private void listen(Runnable undo) {
         if (isClosing() || !listening.compareAndSet(false, true)) {
             return; // whoever has it begin may still be at it, and tells of a failure
         }
@@ -86,9 +110,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
             }, Duration.ZERO, null);
         } catch (Throwable e) { // a plugin can throw anything
             listening.set(false);
-            if (isNew) {
-                inbox.callbacks.remove(onMessage, onFailure);
-            }
+            undo.run();
             inbox.failed(e); // to others that have been added meanwhile
             Providers.passOn(e);
             throw closedOr(e, Consequence.NONE);

@@ -10,6 +10,7 @@ import java.util.Map;
 
 import org.junit.jupiter.api.Test;
 
+import jp.ad.sinet.stream.api.Histogram;
 import jp.ad.sinet.stream.api.Metrics;
 
 class SnapshotTest {
@@ -17,7 +18,7 @@ class SnapshotTest {
             "outbox_messages", 4L, "outbox_bytes", 5L, "outbox_age_ms", 6L, "outbox_dropped", 7L, "in_flight", 8L,
             "inbox_messages", 9L, "inbox_bytes", 10L);
 
-    private final Snapshot snapshot = new Snapshot(new long[] {10, 20, 1, 2, 3, 4, -1, 6, 7},
+    private final Snapshot snapshot = new Snapshot(new long[] {10, 20, 1, 2, 3, 4, -1, 6, 7, 30, 25, 8, 1, Histogram.UNBOUNDED, 2},
             new long[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
 
     @Test
@@ -49,5 +50,6 @@ class SnapshotTest {
         assertEquals(-1, metrics.getMsgSizeMin());
         assertEquals(7, metrics.getErrorCountTotal());
         assertEquals(CONNECTION, metrics.getRaw());
+        assertEquals(new Histogram(new long[] {8, Histogram.UNBOUNDED}, new long[] {1, 2}, 30, 25), metrics.getWriteTimes());
     }
 }

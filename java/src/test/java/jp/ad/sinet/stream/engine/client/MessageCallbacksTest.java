@@ -36,7 +36,7 @@ class MessageCallbacksTest {
         }
 
         @Override
-        public boolean next() {
+        public boolean next(long wanted) {
             Throwable once = obstacle;
             obstacle = null;
             if (once instanceof Error) {
