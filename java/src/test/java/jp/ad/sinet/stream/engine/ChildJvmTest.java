@@ -35,7 +35,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.ScriptedBroker;
 
 /** Whole JVMs: they end by themselves, print nothing of their own, and find the native library. */
-@Timeout(60)
+@Timeout(240)
 @ExtendWith(NoLeaks.class)
 class ChildJvmTest {
     @RegisterExtension

@@ -31,7 +31,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.ScriptedBroker;
 
 /** The JVM stays for what a program has left to asynchronous clients, and no longer. */
-@Timeout(60)
+@Timeout(240)
 @ExtendWith(NoLeaks.class)
 class LeftAtWorkTest {
     @RegisterExtension

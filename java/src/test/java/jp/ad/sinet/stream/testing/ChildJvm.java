@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 
 /** A JVM of its own that runs {@link Child}. */
 public final class ChildJvm {
+    private static final long LIMIT_SECONDS = 120;
     private static final int NATIVE_ACCESS_SINCE = 22;
     /** An option since Java 24. */
     public static final String NO_NATIVE_ACCESS = "--illegal-native-access=deny";
@@ -23,13 +24,6 @@ public final class ChildJvm {
     private final List<String> options = new ArrayList<>();
     private final Map<String, String> environment = new HashMap<>();
     private File workingDirectory;
-    private long limitSeconds = 20;
-
-    /** How long it may take; for one that has much to do. */
-    public ChildJvm limit(long seconds) {
-        limitSeconds = seconds;
-        return this;
-    }
 
     /** An option of the JVM. */
     public ChildJvm option(String option) {
@@ -92,7 +86,7 @@ public final class ChildJvm {
         try {
             Process process = Processes.start(builder(scenario).redirectOutput(out.toFile()).redirectError(err.toFile()));
             process.getOutputStream().close();
-            boolean ended = Processes.ended(process, limitSeconds);
+            boolean ended = Processes.ended(process, LIMIT_SECONDS);
             return new Result(ended, process.exitValue(), text(out), text(err));
         } finally {
             Files.delete(out);

@@ -77,7 +77,7 @@ class NativeImageTest {
         Processes.run(List.of("cc", "-shared", "-fPIC", "-I" + home.resolve("include"), "-I" + home.resolve("include/linux"),
                 "tests/jni/lookups.c", "-o", agent.toString()));
         Path out = folder.resolve("lookups");
-        ChildJvm.Result result = new ChildJvm().limit(120).option("-agentpath:" + agent + "=" + out).run("jni-calls", BROKER.open(),
+        ChildJvm.Result result = new ChildJvm().option("-agentpath:" + agent + "=" + out).run("jni-calls", BROKER.open(),
                 BROKER.login(), BROKER.tls(), Certificates.get().trustStore.toString(), folder.resolve("services").toString());
         assertTrue(result.ended && result.exitCode == 0, result::toString);
 
