@@ -6,6 +6,7 @@
 //! turns signals into a clean end, `progress` owns standard error, `failure` the exit codes.
 
 mod args;
+mod binary;
 mod check;
 mod completions;
 mod failure;
