@@ -108,6 +108,7 @@ impl Connected {
             let submission = Submission {
                 publish,
                 earlier: Earlier::Nothing,
+                room: payload.len(),
                 size: ValueSize::same(payload.len()),
                 hearer: Hearer::Nobody,
                 accepted: self.now,

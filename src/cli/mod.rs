@@ -7,6 +7,7 @@
 //! standard error, `failure` the exit codes.
 
 mod args;
+mod binary;
 mod check;
 mod completions;
 mod encrypt;

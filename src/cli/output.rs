@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::args::Read;
+use super::binary::base64;
 use super::failure::{Failure, Result};
 use super::progress::beside_line;
 use super::properties;
@@ -171,11 +172,6 @@ fn end_line(bytes: &mut Vec<u8>) {
     if bytes.last() != Some(&b'\n') {
         bytes.push(b'\n');
     }
-}
-
-pub(super) fn base64(bytes: &[u8]) -> String {
-    use base64ct::{Base64, Encoding};
-    Base64::encode_string(bytes)
 }
 
 /// A folder with a file per message.

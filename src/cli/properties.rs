@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::output::base64;
+use super::binary::base64;
 use super::terminal::harmless;
 use crate::mqtt::MessageProperties;
 

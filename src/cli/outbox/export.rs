@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::contents::owner_name;
 use crate::cli::args::Export;
+use crate::cli::binary::base64;
 use crate::cli::failure::{Exit, Failure, Result};
-use crate::cli::output::base64;
 use crate::cli::progress::say;
 use crate::cli::properties;
 use crate::cli::time::utc;

@@ -14,11 +14,20 @@ final class MessageOptions {
     private MessageOptions() {
     }
 
-    /** Null for null. */
-    static byte[] encode(WriteOptions options) {
+    /** Null for null. What can't cross counts as an error of this client. */
+    static byte[] encode(long handle, WriteOptions options) {
         if (options == null) {
             return null;
         }
+        try {
+            return encode(options);
+        } catch (InvalidConfigurationException e) {
+            Native.countError(handle);
+            throw e;
+        }
+    }
+
+    private static byte[] encode(WriteOptions options) {
         Map<String, Object> given = new LinkedHashMap<>();
         put(given, "topic", text("topic", options.getTopic()));
         put(given, "retain", options.getRetain());

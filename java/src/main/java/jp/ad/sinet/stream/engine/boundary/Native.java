@@ -134,7 +134,7 @@ public final class Native {
      * may be null.
      */
     public static long write(long handle, byte[] value, long timestampMicros, WriteOptions options, int how) {
-        return Returned.number(write0(handle, value, timestampMicros, MessageOptions.encode(options), how));
+        return Returned.number(write0(handle, value, timestampMicros, MessageOptions.encode(handle, options), how));
     }
 
     private static native long write0(long handle, byte[] value, long timestampMicros, byte[] options, int how);
@@ -145,7 +145,7 @@ public final class Native {
      * {@link #events}. The options may be null.
      */
     public static long submit(long handle, byte[] value, long timestampMicros, WriteOptions options) {
-        return Returned.number(submit0(handle, value, timestampMicros, MessageOptions.encode(options)));
+        return Returned.number(submit0(handle, value, timestampMicros, MessageOptions.encode(handle, options)));
     }
 
     private static native long submit0(long handle, byte[] value, long timestampMicros, byte[] options);
