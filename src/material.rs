@@ -238,7 +238,7 @@ fn read_identities(configured: &ClientCertificate, material: &KeyMaterial) -> Re
 
 fn pem_identity(certificate: &Source, key: Option<&Source>, password: Option<&Password>) -> Result<Arc<CertifiedKey>> {
     let (chain, key, source) = pem_key(certificate, key, password)?;
-    certified(chain, &key, source, certificate)
+    certified(chain, key, source, certificate)
 }
 
 /// The certificates and the key, and where that was.
@@ -288,7 +288,8 @@ pub(crate) struct InDer {
     pub own: Option<(Vec<CertificateDer<'static>>, Zeroizing<Vec<u8>>)>,
 }
 
-/// Reads the PEM files that these name. A key of a kind that only Java uses is handed on as it is.
+/// Reads the PEM files that these name. Java uses keys of more kinds than the engine, so it is Java that looks whether the
+/// key belongs to the certificate.
 pub(crate) fn in_der(trust: &Trust, own: Option<&ClientCertificate>) -> Result<InDer> {
     let trusted = match trust {
         Trust::Pem(source) => authorities(source, &bytes(source)?)?,
@@ -296,20 +297,11 @@ pub(crate) fn in_der(trust: &Trust, own: Option<&ClientCertificate>) -> Result<I
     };
     let own = match own {
         Some(ClientCertificate::Pem { certificate, key, password }) => {
-            // ring leaves the key there on its way to its own form.
-            let own = wiped::on_the_stack::<{ wiped::LARGE }, _>(|| {
-                let (chain, key, source) = pem_key(certificate, key.as_ref(), password.as_ref())?;
-                let public_key =
-                    chain.first().and_then(public_key).ok_or_else(|| certificate.problem(DAMAGED.into()))?;
-                let completed = private::with_public_key(&key, &public_key);
-                if provider::sign::any_supported_type(completed.as_ref().unwrap_or(&key)).is_ok() {
-                    certified(chain.clone(), &key, source, certificate)?;
-                }
-                let key = private::in_pkcs8(&key, &public_key)
-                    .ok_or_else(|| source.problem("the private key is damaged".into()))?;
-                Ok::<_, Error>((chain, key))
-            })?;
-            Some(own)
+            let (chain, key, source) = pem_key(certificate, key.as_ref(), password.as_ref())?;
+            let public_key = chain.first().and_then(public_key).ok_or_else(|| certificate.problem(DAMAGED.into()))?;
+            let key = private::in_pkcs8(&key, &public_key)
+                .ok_or_else(|| mismatch(&source.described(), certificate, false))?;
+            Some((chain, key))
         }
         Some(ClientCertificate::Store(_) | ClientCertificate::Token(_)) | None => None,
     };
@@ -323,7 +315,7 @@ fn usable(store: &Store, identities: &[Identity]) -> Result<Vec<Own>> {
     for Identity { alias, chain, key } in identities {
         let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
         let key = Zeroizing::new(PrivateKeyDer::Pkcs8(key.bytes().to_vec().into()));
-        match certified(chain, &key, &store.source, &store.source) {
+        match certified(chain, key, &store.source, &store.source) {
             Ok(certified) => usable.push(Own { alias: Some(alias.clone()), certified }),
             Err(error) => {
                 tracing::debug!("the key '{alias}': {error}");
@@ -444,7 +436,7 @@ fn mismatch(place: &str, certificate: &Source, is_of_later: bool) -> Error {
 /// Checks that key and certificate belong together.
 fn certified(
     chain: Vec<CertificateDer<'static>>,
-    key: &Key,
+    key: Key,
     key_source: &Source,
     certificate_source: &Source,
 ) -> Result<Arc<CertifiedKey>> {
@@ -452,10 +444,10 @@ fn certified(
     // Its version does not matter for that: it is the broker who looks at the certificate.
     let public_key_of_own = public_key(own).ok_or_else(|| certificate_source.problem(DAMAGED.into()))?;
     let mismatch = |is_of_later| mismatch(&key_source.described(), certificate_source, is_of_later);
-    let completed = private::with_public_key(key, &public_key_of_own);
+    let completed = private::with_public_key(&key, &public_key_of_own);
     let is_completed = completed.is_some();
-    // rustls and its provider keep the key in forms of their own.
-    let key = provider::sign::any_supported_type(completed.as_ref().unwrap_or(key)).map_err(|_| {
+    // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
+    let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
         // The two halves of a completed key are compared at this point already.
         match is_completed {
             true => mismatch(false),

@@ -45,8 +45,9 @@ fn describe(store: &Store) -> Value {
     ])
 }
 
-/// Reads PEM files for key stores of Java's. A tree with a map `tls` and the folder `user_dir` becomes one with lists of DER
-/// certificates, `trusted` and the client's own `chain`, its `key` in PKCS #8, and `warnings`; what was not named is null.
+/// Reads PEM files for key stores of Java's. A tree with a map `tls` and the folder `user_dir` becomes one with lists of
+/// DER certificates, `trusted` and the client's own `chain`, its `key` in PKCS #8, and `warnings`; what was not named is
+/// null.
 pub(super) fn in_der(wanted: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let malformed = || Error::Internal("malformed names of PEM files".into());
     let Value::Map(wanted) = &*Zeroizing::new(tree::decode(wanted)?) else { return Err(malformed()) };

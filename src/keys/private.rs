@@ -164,8 +164,8 @@ pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Ke
     Some(Zeroizing::new(PrivateKeyDer::Sec1(whole.into())))
 }
 
-/// The key in PKCS #8, the one form that Java's own classes take; `spki` is the public key of its certificate. `None`: the two do
-/// not fit together.
+/// The key in PKCS #8, the one form that Java's own classes take; `spki` is the public key of its certificate. `None`: the
+/// two do not fit together.
 pub(crate) fn in_pkcs8(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
     let (inner, algorithm) = match key {

@@ -16,9 +16,9 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * One program for each messaging system: {@code OneProgram FILE SERVICE...} does the same with each service of a configuration, blocking
- * and asynchronously. One line for each step, which ends with "ok" or with what went wrong; the exit status is the number of those that
- * went wrong. A service whose name begins with "kept" has a reader that comes back, with a service of its own.
+ * One program for each messaging system: {@code OneProgram FILE SERVICE...} does the same with each service of a configuration,
+ * blocking and asynchronously. One line for each step, which ends with "ok" or with what went wrong; the exit status is the number
+ * of those that went wrong. A service whose name begins with "kept" has a reader that comes back, with a service of its own.
  */
 public final class OneProgram {
     private static final int MESSAGES = 100;

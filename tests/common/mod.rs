@@ -92,6 +92,24 @@ pub fn quickly() -> Value {
     [("min_delay", 0.02), ("max_delay", 0.1)].into()
 }
 
+/// The name of an error's variant, which `Debug` does not tell.
+pub fn variant_of(error: &Error) -> &'static str {
+    match error {
+        Error::Internal(_) => "Internal",
+        Error::InvalidConfiguration(_) => "InvalidConfiguration",
+        Error::NoConfig(_) => "NoConfig",
+        Error::NoService(_) => "NoService",
+        Error::UnsupportedServiceType(_) => "UnsupportedServiceType",
+        Error::Io(_) => "Io",
+        Error::TimedOut { .. } => "TimedOut",
+        Error::Connection { .. } => "Connection",
+        Error::Authentication { .. } => "Authentication",
+        Error::Authorization { .. } => "Authorization",
+        Error::InvalidMessage(_) => "InvalidMessage",
+        other => panic!("a variant that the tests do not know: {other}"),
+    }
+}
+
 /// The message of an error, which must be of this variant and have these words.
 #[track_caller]
 pub fn told<T>(result: Result<T, Error>, variant: &str, words: &[&str]) -> String {
@@ -99,7 +117,7 @@ pub fn told<T>(result: Result<T, Error>, variant: &str, words: &[&str]) -> Strin
         Ok(_) => panic!("expected {variant} with {words:?}, but it works"),
         Err(error) => error,
     };
-    assert!(format!("{error:?}").starts_with(variant), "expected {variant}: {error:?}");
+    assert_eq!(variant_of(&error), variant, "{error}");
     let message = error.to_string();
     words.iter().for_each(|word| assert!(message.contains(word), "'{word}' is not in: {message}"));
     message

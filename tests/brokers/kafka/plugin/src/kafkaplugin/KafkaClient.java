@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 
@@ -23,7 +22,7 @@ import jp.ad.sinet.stream.spi.SinetStreamParameters;
 import jp.ad.sinet.stream.utils.KeyStoreUtil;
 import jp.ad.sinet.stream.utils.MessageUtils;
 
-/** What readers and writers have in common: {@code brokers}, {@code tls}, and a map {@code kafka} with properties of Kafka's own. */
+/** What readers and writers have in common: {@code brokers}, {@code tls}, and a map {@code kafka} with Kafka's own properties. */
 abstract class KafkaClient implements PluginMessageIO {
     static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
@@ -86,8 +85,6 @@ abstract class KafkaClient implements PluginMessageIO {
             failure.with(Reason.TIMED_OUT, Delivery.UNKNOWN);
         } else if (e instanceof RecordTooLargeException) {
             failure.with(Reason.TOO_LARGE, Delivery.NOT_SENT);
-        } else if (!(e instanceof KafkaException)) {
-            failure.with(Reason.OTHER, Delivery.UNKNOWN);
         }
         return failure;
     }

@@ -36,8 +36,8 @@ public class KeyStoreUtil {
      * only the user can enter, and are deleted when the JVM ends. Other names are left alone.
      *
      * @param parameters the map {@code tls} of a configuration
-     * @return {@code trustStore}, {@code trustStoreType} and {@code trustStorePassword}, {@code keyStore}, {@code keyStoreType} and
-     *     {@code keyStorePassword}, each as far as there is such a file; it can be modified
+     * @return {@code trustStore}, {@code trustStoreType} and {@code trustStorePassword}, {@code keyStore},
+     *     {@code keyStoreType} and {@code keyStorePassword}, each as far as there is such a file; it can be modified
      * @throws InvalidConfigurationException if a parameter is wrong
      * @throws SinetStreamIOException if a file can't be read, or a store can't be written
      */

@@ -204,6 +204,15 @@ class KeyStoreUtilTest {
 
         Map<String, String> mismatch = ofClient();
         mismatch.put("keyfile", certificates.serverKey.toString());
+        assertTold(InvalidConfigurationException.class, mismatch, "tls.keyfile", certificates.serverKey.toString(),
+                "for the certificate of 'certfile'", "kind EC");
+        // Keytool writes a key like the client's without its public half, and openssl with it.
+        mismatch.put("keyfile", openssl("other.key", "ecparam", "-name", "prime256v1", "-genkey", "-noout"));
+        assertTold(InvalidConfigurationException.class, mismatch, "tls.keyfile", mismatch.get("keyfile"),
+                "does not belong to the certificate");
+        mismatch.put("keyfile", certificates.clientKey.toString());
+        mismatch.put("certfile", openssl("other.crt", "req", "-x509", "-new", "-key", directory.resolve("other.key").toString(),
+                "-subj", "/CN=other"));
         assertTold(InvalidConfigurationException.class, mismatch, "tls.keyfile", "does not belong to the certificate");
 
         Map<String, String> lonely = Map.of("keyfile", certificates.clientKey.toString());

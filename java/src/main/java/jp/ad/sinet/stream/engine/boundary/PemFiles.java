@@ -4,6 +4,8 @@ import java.io.ByteArrayInputStream;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.PrivateKey;
+import java.security.Signature;
+import java.security.SignatureException;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.spec.PKCS8EncodedKeySpec;
@@ -24,6 +26,8 @@ public final class PemFiles {
     /** What of a map {@code tls} is about PEM files. */
     private static final List<String> NAMES = List.of("ca_certs", "ca_certs_data", "certfile", "certfile_data", "keyfile",
             "keyfile_data", "keyfilePassword", "keyfile_password");
+    private static final Map<String, String> SIGNATURES = Map.of("RSA", "SHA256withRSA", "EC", "SHA256withECDSA", "DSA",
+            "SHA256withDSA", "EdDSA", "EdDSA");
 
     private final List<Certificate> trusted;
     private final List<Certificate> chain;
@@ -52,7 +56,7 @@ public final class PemFiles {
             pkcs8 = (byte[]) found.get("key");
             trusted = certificates("ca_certs", (List<?>) found.get("trusted"));
             chain = certificates("certfile", (List<?>) found.get("chain"));
-            key = pkcs8 == null ? null : key(pkcs8, chain.get(0).getPublicKey().getAlgorithm());
+            key = pkcs8 == null ? null : key(pkcs8, chain.get(0), placeOfKey(tls));
         } finally {
             for (byte[] secret : new byte[][] {asked, answer, pkcs8}) {
                 if (secret != null) {
@@ -76,13 +80,44 @@ public final class PemFiles {
         return certificates;
     }
 
-    /** Messages of the JDK about a key might show parts of it. */
-    private static PrivateKey key(byte[] pkcs8, String algorithm) {
+    private static String placeOfKey(Map<String, ?> tls) {
+        for (String name : List.of("keyfile_data", "keyfile", "certfile_data")) {
+            if (tls.get(name) != null) {
+                return "parameter 'tls." + name + "'" + (name.equals("keyfile") ? ": " + tls.get(name) : "");
+            }
+        }
+        return "parameter 'tls.certfile': " + tls.get("certfile"); // the key stands beside the certificate
+    }
+
+    /** What the JDK says of a key that it does not take might show parts of it. */
+    private static PrivateKey key(byte[] pkcs8, Certificate certificate, String place) {
+        String algorithm = certificate.getPublicKey().getAlgorithm();
         try {
-            return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(pkcs8));
+            PrivateKey key = KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(pkcs8));
+            if (belongs(key, certificate)) {
+                return key;
+            }
         } catch (GeneralSecurityException e) {
-            throw new InvalidConfigurationException("parameter 'tls.keyfile': the private key can't be used as one of "
-                    + algorithm + ", which the certificate is for");
+            throw new InvalidConfigurationException(place + ": the private key can't be used for the certificate of 'certfile',"
+                    + " whose key is of the kind " + algorithm);
+        }
+        throw new InvalidConfigurationException(place + ": the private key does not belong to the certificate of 'certfile'");
+    }
+
+    /** A trial signature shows it for keys of every kind. */
+    private static boolean belongs(PrivateKey key, Certificate certificate) throws GeneralSecurityException {
+        String algorithm = SIGNATURES.get(key.getAlgorithm());
+        if (algorithm == null) {
+            return true; // another kind, of which the peer will judge
+        }
+        Signature signature = Signature.getInstance(algorithm);
+        signature.initSign(key);
+        byte[] signed = signature.sign();
+        signature.initVerify(certificate);
+        try {
+            return signature.verify(signed);
+        } catch (SignatureException e) {
+            return false;
         }
     }
 
