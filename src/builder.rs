@@ -254,6 +254,13 @@ macro_rules! common_getters {
             self.$($part).+.metrics()
         }
 
+        /// Tells the recorder of the crate `metrics` the client's numbers, under the names of `docs/metrics.md`; feature
+        /// `metrics`.
+        #[cfg(feature = "metrics")]
+        pub fn metrics_recorder(&self) -> crate::MetricsRecorder {
+            self.$($part).+.metrics_recorder()
+        }
+
         /// Sets all counters to zero.
         pub fn reset_metrics(&self) {
             self.$($part).+.reset_metrics();

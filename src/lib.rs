@@ -53,6 +53,8 @@ mod metrics;
 mod mqtt;
 mod outbox;
 mod reader;
+#[cfg(feature = "metrics")]
+mod recorder;
 mod strangers;
 mod terms;
 mod tls;
@@ -67,6 +69,8 @@ pub use histogram::Histogram;
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};
 pub use reader::{AsyncMessageReader, Message, MessageReader, MessageReaderBuilder, ReadValue};
+#[cfg(feature = "metrics")]
+pub use recorder::MetricsRecorder;
 pub use terms::{Acknowledge, Consistency, MessageProperties, WriteOptions};
 pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, WriteValue};
 

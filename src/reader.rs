@@ -56,6 +56,12 @@ impl RawReader {
         self.counters.snapshot()
     }
 
+    #[cfg(feature = "metrics")]
+    pub fn metrics_recorder(&self) -> crate::MetricsRecorder {
+        let Settings { service, topics, .. } = &self.settings;
+        crate::MetricsRecorder::of_reader(service.as_deref(), topics, self.client.client_id())
+    }
+
     pub fn reset_metrics(&self) {
         self.counters.reset();
     }

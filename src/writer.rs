@@ -212,6 +212,12 @@ impl RawWriter {
         self.counters.with(self.client.tally())
     }
 
+    #[cfg(feature = "metrics")]
+    pub fn metrics_recorder(&self) -> crate::MetricsRecorder {
+        let Settings { service, topics, .. } = &self.settings;
+        crate::MetricsRecorder::of_writer(service.as_deref(), topics, self.client.client_id())
+    }
+
     pub fn reset_metrics(&self) {
         self.counters.reset();
         self.client.reset_tally();

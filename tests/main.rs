@@ -36,6 +36,7 @@ mod outbox_killed;
 mod panics;
 mod pkcs11;
 mod reconnect;
+mod recorder;
 mod renewal;
 mod search_order;
 mod secrets;

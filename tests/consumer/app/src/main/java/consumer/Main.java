@@ -1,5 +1,6 @@
 package consumer;
 
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -8,6 +9,7 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
+import jp.ad.sinet.stream.micrometer.SinetStreamMetrics;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
@@ -46,7 +48,12 @@ public final class Main {
                 .parameter("brokers", broker)
                 .build();
         try (MessageReader<String> reader = readers.getReader(); MessageWriter<String> writer = writers.getWriter()) {
+            SimpleMeterRegistry registry = new SimpleMeterRegistry();
+            new SinetStreamMetrics(writer).bindTo(registry);
             writer.write(sent);
+            if (registry.get("sinetstream.messages").functionCounter().count() != 1) {
+                throw new IllegalStateException(registry.getMetersAsString());
+            }
             String received = reader.read().getValue();
             if (!sent.equals(received)) {
                 throw new IllegalStateException("sent " + sent + ", received " + received);

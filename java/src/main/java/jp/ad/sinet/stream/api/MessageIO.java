@@ -116,6 +116,17 @@ public interface MessageIO extends AutoCloseable {
     }
 
     /**
+     * Has something done when this client is closed, or was collected as garbage without that; at once when it is closed already. It is done
+     * once, by the thread that closes or by one of the library's, and what it throws is logged.
+     *
+     * @param action must not refer to the client, which would never be collected then
+     * @throws UnsupportedOperationException when an implementation does not offer this; those of this library do
+     */
+    default void onClose(Runnable action) {
+        throw new UnsupportedOperationException("this client does not tell of its close");
+    }
+
+    /**
      * Asks the broker for a sign of life, and waits for it. Nothing is published.
      *
      * @param timeout how long to wait

@@ -442,6 +442,26 @@ class LifecycleTest {
     }
 
     @Test
+    void whatIsToBeDoneAtTheCloseIsDoneOnce() {
+        List<String> done = new CopyOnWriteArrayList<>();
+        try (LogCapture log = new LogCapture()) {
+            MessageWriter<String> writer = Clients.textWriter(BROKER.open(), Clients.topic()).build().getWriter();
+            writer.onClose(() -> done.add("first"));
+            writer.onClose(() -> {
+                throw new IllegalStateException("on purpose");
+            });
+            writer.onClose(() -> done.add("second"));
+            assertEquals(List.of(), done);
+            writer.close();
+            writer.close();
+            assertEquals(List.of("first", "second"), done);
+            writer.onClose(() -> done.add("late"));
+            assertEquals(List.of("first", "second", "late"), done);
+            assertEquals(1, log.warnings().size(), log.warnings()::toString);
+        }
+    }
+
+    @Test
     void lostConnectionEndsWhatWaits() {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
             MessageWriter<String> writer = writer(broker.address()).build().getWriter();

@@ -3,11 +3,15 @@ package jp.ad.sinet.stream.engine.client;
 import java.lang.ref.Cleaner;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.logging.Level;
 
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
@@ -51,8 +55,8 @@ public abstract class Client implements MessageIO {
     private final Cleaner.Cleanable lifeline;
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean released;
-    /** Takes the client away from JMX; null when it is not there. */
-    private volatile Cleaner.Cleanable shown;
+    /** What is done at the end, as far as it has not been. */
+    private final Queue<Cleaner.Cleanable> atEnd = new ConcurrentLinkedQueue<>();
     /** Writes after the close, whose counters are a snapshot. */
     private final AtomicLong lateErrors = new AtomicLong();
 
@@ -75,10 +79,34 @@ public abstract class Client implements MessageIO {
     public final void show(Options options) {
         if (options.isJmx()) {
             try {
-                shown = CLEANER.register(this, ClientBean.register(this, options.role()));
+                onClose(ClientBean.register(this, options.role()));
             } catch (NoClassDefFoundError e) {
                 throw new InvalidConfigurationException("jmx: the JVM has no module java.management", e);
             }
+        }
+    }
+
+    @Override
+    public final void onClose(Runnable action) {
+        Objects.requireNonNull(action, "action");
+        String of = name;
+        atEnd.add(CLEANER.register(this, () -> doAtEnd(action, of)));
+        if (released) {
+            doAtEnd();
+        }
+    }
+
+    private void doAtEnd() {
+        for (Cleaner.Cleanable next = atEnd.poll(); next != null; next = atEnd.poll()) {
+            next.clean();
+        }
+    }
+
+    private static void doAtEnd(Runnable action, String of) {
+        try {
+            action.run();
+        } catch (RuntimeException | Error e) {
+            Log.LOGGER.log(Level.WARNING, "the " + of + ": what was to be done at its close has failed", e);
         }
     }
 
@@ -239,10 +267,7 @@ public abstract class Client implements MessageIO {
 
     private void release(long callbackMillis) {
         released = true;
-        Cleaner.Cleanable inJmx = shown;
-        if (inJmx != null) {
-            inJmx.clean();
-        }
+        doAtEnd();
         try {
             pump.finish();
         } finally {

@@ -1,0 +1,2 @@
+/** Meters of Micrometer for the clients of SINETStream. */
+package jp.ad.sinet.stream.micrometer;
