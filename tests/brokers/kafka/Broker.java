@@ -27,8 +27,9 @@ public final class Broker {
         }
         Thread broker = new Thread(() -> kafka.Kafka.main(new String[] {file.toString()}), "kafka");
         broker.start();
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", "127.0.0.1:" + args[0]))) {
-            admin.describeCluster().nodes().get(60, TimeUnit.SECONDS);
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", "127.0.0.1:" + args[0],
+                "default.api.timeout.ms", "110000"))) {
+            admin.describeCluster().nodes().get(110, TimeUnit.SECONDS);
         }
         System.out.println("ready");
         broker.join();

@@ -31,7 +31,7 @@ import jp.ad.sinet.stream.utils.Timestamped;
  * the messages, and the group goes on where it was.
  */
 final class KafkaReader extends KafkaClient implements PluginMessageReader {
-    private static final Duration OPENING_LIMIT = Duration.ofSeconds(30);
+    private static final Duration OPENING_LIMIT = Duration.ofSeconds(60);
     private static final Duration LONGEST_POLL = Duration.ofHours(1);
 
     private final List<String> topics;
@@ -54,6 +54,8 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
         if (inGroup) {
             properties.put("group.id", group);
             properties.putIfAbsent("auto.offset.reset", "earliest");
+        } else {
+            properties.putIfAbsent("auto.offset.reset", "none"); // a place that is lost is an error, and no leap to the end
         }
         try {
             consumer = new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
@@ -88,8 +90,8 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
             found.forEach(each -> partitions.add(new TopicPartition(topic, each.partition())));
         }
         consumer.assign(partitions);
-        consumer.seekToEnd(partitions);
-        partitions.forEach(consumer::position); // without that, the end is looked for by the first read
+        // What is written from here on counts, and not from the first read on, as with an end that is looked for when it is needed.
+        consumer.endOffsets(partitions, OPENING_LIMIT).forEach(consumer::seek);
     }
 
     @Override
