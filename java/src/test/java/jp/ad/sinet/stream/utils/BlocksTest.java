@@ -36,7 +36,7 @@ class BlocksTest {
     private static final Pattern BLOCK =
             Pattern.compile("(?m)^(<!-- not run: [^\\n]+ -->\\n)?```java(?: \\S+)?\\n(.*?)^```$", Pattern.DOTALL);
     private static final Pattern CLASS = Pattern.compile("(?m)^(?:public )?(?:final )?(?:class|interface) (\\w+)");
-    /** Its classes are parts of a program that the page does not have. */
+    /** PluginGuideTest compiles its classes and runs them. */
     private static final Path OF_PARTS = Path.of("plugins.md");
     private static final String IMPORTS = Stream.of("jp.ad.sinet.stream.api", "jp.ad.sinet.stream.api.valuetype",
             "jp.ad.sinet.stream.utils", "java.nio.file", "java.time", "java.util", "java.util.concurrent")
