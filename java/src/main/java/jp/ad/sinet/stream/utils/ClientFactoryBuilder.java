@@ -20,8 +20,9 @@ import jp.ad.sinet.stream.api.NoConfigException;
 import jp.ad.sinet.stream.api.ValueType;
 
 /**
- * What the builders of both factories have in common. Each of them overrides the methods, so that they return its own type,
- * also for programs that were compiled against it.
+ * What the builders of both factories have in common. Each of them overrides the methods that SINETStream's own library has,
+ * since programs that were compiled against that library name the builder's own type as the result. The other methods return
+ * it by the type parameter.
  *
  * @param <B> the builder
  */

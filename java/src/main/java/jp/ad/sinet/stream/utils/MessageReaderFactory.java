@@ -253,26 +253,6 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageReaderFactoryBuilder<T> brokers(String... brokers) {
-            return super.brokers(brokers);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> broker(String host, int port) {
-            return super.broker(host, port);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> tls(@Nullable Tls tls) {
-            return super.tls(tls);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> login(String username, String password) {
-            return super.login(username, password);
-        }
-
-        @Override
         public MessageReaderFactoryBuilder<T> parameter(String name, @Nullable Object value) {
             return super.parameter(name, value);
         }
@@ -319,51 +299,6 @@ public class MessageReaderFactory<T> extends ClientFactory {
         public MessageReaderFactoryBuilder<T> processedTries(@Nullable Integer processedTries) {
             this.processedTries = processedTries;
             return this;
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> connectionListener(@Nullable ConnectionListener connectionListener) {
-            return super.connectionListener(connectionListener);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> login(@Nullable Callable<Login> login) {
-            return super.login(login);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> executor(@Nullable Executor executor) {
-            return super.executor(executor);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> valueClass(@Nullable Class<?> valueClass) {
-            return super.valueClass(valueClass);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> configText(@Nullable String configText) {
-            return super.configText(configText);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> configStream(InputStream stream) {
-            return super.configStream(stream);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> configResource(String name) {
-            return super.configResource(name);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> jmx(@Nullable Boolean jmx) {
-            return super.jmx(jmx);
-        }
-
-        @Override
-        public MessageReaderFactoryBuilder<T> daemon(@Nullable Boolean daemon) {
-            return super.daemon(daemon);
         }
 
         @Override

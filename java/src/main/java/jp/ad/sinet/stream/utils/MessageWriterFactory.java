@@ -173,26 +173,6 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         @Override
-        public MessageWriterFactoryBuilder<T> brokers(String... brokers) {
-            return super.brokers(brokers);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> broker(String host, int port) {
-            return super.broker(host, port);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> tls(@Nullable Tls tls) {
-            return super.tls(tls);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> login(String username, String password) {
-            return super.login(username, password);
-        }
-
-        @Override
         public MessageWriterFactoryBuilder<T> parameter(String name, @Nullable Object value) {
             return super.parameter(name, value);
         }
@@ -216,51 +196,6 @@ public class MessageWriterFactory<T> extends ClientFactory {
         public MessageWriterFactoryBuilder<T> serializer(@Nullable Serializer<T> serializer) {
             this.serializer = serializer;
             return this;
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> connectionListener(@Nullable ConnectionListener connectionListener) {
-            return super.connectionListener(connectionListener);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> login(@Nullable Callable<Login> login) {
-            return super.login(login);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> executor(@Nullable Executor executor) {
-            return super.executor(executor);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> valueClass(@Nullable Class<?> valueClass) {
-            return super.valueClass(valueClass);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> configText(@Nullable String configText) {
-            return super.configText(configText);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> configStream(InputStream stream) {
-            return super.configStream(stream);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> configResource(String name) {
-            return super.configResource(name);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> jmx(@Nullable Boolean jmx) {
-            return super.jmx(jmx);
-        }
-
-        @Override
-        public MessageWriterFactoryBuilder<T> daemon(@Nullable Boolean daemon) {
-            return super.daemon(daemon);
         }
 
         @Override

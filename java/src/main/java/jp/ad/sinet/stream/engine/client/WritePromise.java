@@ -21,8 +21,9 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * The promise of a message: one small object as long as it has one callback for success and one for failure at most. All
- * else is done by JDeferred's own object, which is made when it is needed.
+ * The promise of a message. A writer may have 10,000 of them open, and JDeferred's own object takes 273 bytes before it has a
+ * callback (measured on HotSpot 17, 64 bits). This one takes 40 as long as it has at most one callback for success and one for
+ * failure; a program that asks for more gets JDeferred's own object, which is made then.
  */
 public final class WritePromise implements Promise<Void, SinetStreamException, Void>, Outcome {
     private State state = State.PENDING;
