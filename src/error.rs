@@ -42,8 +42,7 @@ pub enum Error {
         /// What happened, for people.
         message: String,
         /// What stands in the way of a connection to the broker, when there was none.
-        #[source]
-        cause: Option<Box<Error>>,
+        source: Option<Box<Error>>,
         /// What became of the message.
         delivery: Delivery,
     },
@@ -53,7 +52,7 @@ pub enum Error {
         /// What happened, for people.
         message: String,
         /// What kind of obstacle it was; of several brokers, the last one's.
-        cause: Cause,
+        obstacle: Obstacle,
         /// Of a write that fails with it: what became of the message.
         delivery: Option<Delivery>,
     },
@@ -173,7 +172,7 @@ impl<T: Into<String>> From<T> for IoError {
 /// What a connection failed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum Obstacle {
     /// The host's name has no address.
     UnknownHost,
     /// The host takes no TCP connection at this port.
@@ -193,7 +192,7 @@ pub enum Cause {
 impl Error {
     /// Of a connection that failed for none of the reasons that have a name.
     pub(crate) fn connection(message: impl Into<String>) -> Error {
-        Error::Connection { message: message.into(), cause: Cause::Other, delivery: None }
+        Error::Connection { message: message.into(), obstacle: Obstacle::Other, delivery: None }
     }
 
     pub(crate) fn io(kind: IoKind, message: impl Into<String>) -> Error {
@@ -243,7 +242,7 @@ impl Error {
             self,
             Error::TimedOut { .. }
                 | Error::Io(IoError { kind: IoKind::TimedOut, .. })
-                | Error::Connection { cause: Cause::TimedOut, .. }
+                | Error::Connection { obstacle: Obstacle::TimedOut, .. }
         )
     }
 
@@ -256,7 +255,7 @@ impl Error {
     pub fn reason_code(&self) -> Option<u8> {
         match self {
             Error::Io(IoError { kind: IoKind::Refused(code), .. })
-            | Error::Connection { cause: Cause::Refused(code), .. }
+            | Error::Connection { obstacle: Obstacle::Refused(code), .. }
             | Error::Authorization { code, .. } => Some(*code),
             Error::Authentication { code, .. } => Some(*code).filter(|code| *code != 0),
             _ => None,
@@ -264,10 +263,10 @@ impl Error {
     }
 
     /// What a connection or a login failed at; `None` for other errors.
-    pub fn cause(&self) -> Option<Cause> {
+    pub fn obstacle(&self) -> Option<Obstacle> {
         match self {
-            Error::Connection { cause, .. } => Some(*cause),
-            Error::Authentication { code, .. } => Some(Cause::Refused(*code)),
+            Error::Connection { obstacle, .. } => Some(*obstacle),
+            Error::Authentication { code, .. } => Some(Obstacle::Refused(*code)),
             _ => None,
         }
     }
@@ -299,7 +298,7 @@ mod tests {
         let refused = Error::Authentication { message: "connect b:1: no".into(), code: 5, delivery: None };
         assert_eq!(format!("Error: {refused:?}"), "Error: connect b:1: no");
         let cause = Some(Box::new(Error::connection("connect b:1: unreachable")));
-        let late = Error::TimedOut { message: "the time is up".into(), cause, delivery: Delivery::NotSent };
+        let late = Error::TimedOut { message: "the time is up".into(), source: cause, delivery: Delivery::NotSent };
         assert_eq!(format!("{late:?}"), "the time is up\ncaused by: connect b:1: unreachable");
         assert_eq!(format!("{:?}", Error::io(IoKind::Closed, "the writer is closed")), "the writer is closed");
     }

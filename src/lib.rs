@@ -64,7 +64,7 @@ mod writer;
 
 pub use builder::{ClientName, Tls};
 pub use config::Login;
-pub use error::{Cause, Delivery, Error, IoError, IoKind, Result};
+pub use error::{Delivery, Error, IoError, IoKind, Obstacle, Result};
 pub use histogram::Histogram;
 pub use metrics::Metrics;
 pub use mqtt::{ConnectionEvent, ConnectionInfo};

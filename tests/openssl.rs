@@ -10,7 +10,7 @@ use crate::common::broker::{Broker, free_ports};
 use crate::common::certificates::{Authority, Certificate};
 use crate::common::told;
 use sinetstream::config::{Map, Value};
-use sinetstream::{Cause, ConnectionEvent, Error, MessageWriterBuilder};
+use sinetstream::{ConnectionEvent, Error, MessageWriterBuilder, Obstacle};
 
 /// A folder in which openssl works, with an authority in it.
 struct Folder(tempfile::TempDir);
@@ -173,9 +173,9 @@ fn refused_with(certificate: &Certificate, tls: &[(&str, Value)], host: &str, wo
     let mut all = Map::new();
     tls.iter().for_each(|(name, value)| all.insert(*name, value.clone()));
     let result = common::writer::<str>(&server.address().replace("localhost", host), "t").parameter("tls", all).open();
-    let cause = result.as_ref().err().and_then(Error::cause);
+    let cause = result.as_ref().err().and_then(Error::obstacle);
     let message = told(result, "Connection", words);
-    assert!(matches!(cause, Some(Cause::Certificate | Cause::Tls)), "{cause:?}");
+    assert!(matches!(cause, Some(Obstacle::Certificate | Obstacle::Tls)), "{cause:?}");
     for debug in ["Other", "Error", "Context", "{", "Unsupported"] {
         assert!(!message.contains(debug), "'{debug}': {message}");
     }

@@ -210,7 +210,7 @@ fn a_write_while_the_broker_is_away_times_out_and_is_not_sent_later() {
     proxy.close();
     eventually("the loss is noticed", || !writer.is_connected());
     match writer.write("withdrawn") {
-        Err(Error::TimedOut { message, cause: Some(cause), .. }) => {
+        Err(Error::TimedOut { message, source: Some(cause), .. }) => {
             let why = cause.to_string();
             assert!(message.contains("was not sent") && message.ends_with(&why), "{message}");
         }

@@ -12,7 +12,7 @@ use jni::refs::{Global, LoaderContext, Reference};
 use jni::strings::JNIString;
 use jni::{Env, jni_sig, jni_str};
 
-use crate::error::{Cause, Delivery, Error, IoKind};
+use crate::error::{Delivery, Error, IoKind, Obstacle};
 
 /// What an export can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -95,9 +95,9 @@ pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
     to.extend_from_slice(&error.code().to_be_bytes());
     to.extend_from_slice(&(text.len() as u32).to_be_bytes());
     to.extend_from_slice(text.as_bytes());
-    to.extend_from_slice(&[cause(error), error.reason_code().unwrap_or(0), reason(error), delivery(error)]);
+    to.extend_from_slice(&[obstacle(error), error.reason_code().unwrap_or(0), reason(error), delivery(error)]);
     let behind = match error {
-        Error::TimedOut { cause, .. } => cause.as_deref(),
+        Error::TimedOut { source, .. } => source.as_deref(),
         _ => None,
     };
     pack(to, behind);
@@ -121,17 +121,17 @@ pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
     Ok(())
 }
 
-/// The number by which `engine.boundary.Errors` knows a cause; 0 is none.
-fn cause(error: &Error) -> u8 {
-    match error.cause() {
+/// The number by which `engine.boundary.Errors` knows an obstacle; 0 is none.
+fn obstacle(error: &Error) -> u8 {
+    match error.obstacle() {
         None => 0,
-        Some(Cause::UnknownHost) => 1,
-        Some(Cause::Unreachable) => 2,
-        Some(Cause::TimedOut) => 3,
-        Some(Cause::Tls) => 4,
-        Some(Cause::Certificate) => 5,
-        Some(Cause::Refused(_)) => 6,
-        Some(Cause::Other) => 7,
+        Some(Obstacle::UnknownHost) => 1,
+        Some(Obstacle::Unreachable) => 2,
+        Some(Obstacle::TimedOut) => 3,
+        Some(Obstacle::Tls) => 4,
+        Some(Obstacle::Certificate) => 5,
+        Some(Obstacle::Refused(_)) => 6,
+        Some(Obstacle::Other) => 7,
     }
 }
 

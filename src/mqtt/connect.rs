@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::protocol::{self, Connack, Connect, Decoder, Limits, Packet, Reason, connack_text};
 use super::steps::{Step, Steps};
 use crate::config::{Broker, Version};
-use crate::error::{Cause, Error};
+use crate::error::{Error, Obstacle};
 use crate::wait::after;
 
 /// A connection that the broker has accepted.
@@ -48,7 +48,7 @@ pub(crate) async fn open(
             Some(silence) => silence,
             None => format!("the broker did not answer within {timeout:?}"),
         };
-        Err(Refused::ForNow(failed(broker, "time-out", Cause::TimedOut, cause)))
+        Err(Refused::ForNow(failed(broker, "time-out", Obstacle::TimedOut, cause)))
     })
 }
 
@@ -59,7 +59,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
             _ => Refused::ForNow(error),
         },
     )?;
-    let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Cause::Other, cause));
+    let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Obstacle::Other, cause));
     // Once a WebSocket is open, the port is the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();
     let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
@@ -148,7 +148,7 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
         _ => format!("{} (CONNACK code {code})", connack_text(code)),
     };
     let message = format!("connect {broker}: the broker refused the connection: {what}");
-    let not_accepted = |message| Error::Connection { message, cause: Cause::Refused(code), delivery: None };
+    let not_accepted = |message| Error::Connection { message, obstacle: Obstacle::Refused(code), delivery: None };
     match code {
         4 | 5 | 0x86 | 0x87 | 0x8A | 0x8C => {
             let message =
@@ -208,7 +208,8 @@ fn check_limits(plan: &Plan, broker: &Broker, limits: &Limits) -> Result<(), Ref
     } else {
         return Ok(());
     };
-    let error = failed(broker, "CONNACK", Cause::Other, format!("the broker can't do what is asked of it: {problem}"));
+    let error =
+        failed(broker, "CONNACK", Obstacle::Other, format!("the broker can't do what is asked of it: {problem}"));
     // Another one of the list may.
     Err(if plan.brokers.len() > 1 { Refused::ForNow(error) } else { Refused::ForGood(error) })
 }

@@ -19,7 +19,7 @@ use super::spare;
 use super::standstill::Standstill;
 use super::state::ConnectionEvent;
 use crate::config::Broker;
-use crate::error::{Cause, Error, IoKind};
+use crate::error::{Error, IoKind, Obstacle};
 use crate::wait::after;
 
 /// How many reads are done before other clients get their turn.
@@ -142,7 +142,7 @@ impl Connection<'_> {
                     let (messages, bytes) = self.shared.inbox.used();
                     cause += &format!(", but {messages} messages of {bytes} bytes, which nobody has read");
                 }
-                return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Cause::Other, cause)));
+                return Err(Lost::Connection(failed(self.broker, "SUBSCRIBE", Obstacle::Other, cause)));
             }
 
             blocked = self.shared.flush_gathered(self.link, waiting).map_err(|e| self.failed(&e))? == Flushed::Blocked;

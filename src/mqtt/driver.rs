@@ -19,7 +19,7 @@ use super::state::ConnectionEvent;
 use super::steps::Steps;
 use super::suspicion::Suspicion;
 use crate::config::{Credentials, Version};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Obstacle, Result};
 
 /// Runs a client from its opening to its end.
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
@@ -218,7 +218,7 @@ impl<'a> Driver<'a> {
             Ok(Err(_)) => return Err(Error::connection("the program gave no login: its function has panicked")),
             Err(_) => {
                 let message = format!("the program gave no login within {} ms", most.as_millis());
-                return Err(Error::Connection { message, cause: Cause::TimedOut, delivery: None });
+                return Err(Error::Connection { message, obstacle: Obstacle::TimedOut, delivery: None });
             }
         });
         Ok(())
@@ -417,7 +417,7 @@ fn all_failed(mut failures: Vec<Error>) -> Error {
     {
         return only;
     }
-    let cause = failures.iter().rev().find_map(Error::cause).unwrap_or(Cause::Other);
+    let obstacle = failures.iter().rev().find_map(Error::obstacle).unwrap_or(Obstacle::Other);
     let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
-    Error::Connection { message: messages.join("; "), cause, delivery: None }
+    Error::Connection { message: messages.join("; "), obstacle, delivery: None }
 }

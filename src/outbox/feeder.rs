@@ -750,7 +750,7 @@ async fn await_keeper(shared: &Shared, most: Instant, wanted: fn(&State) -> bool
 
 /// The end of a message that has waited for too long.
 fn too_old() -> Error {
-    Error::TimedOut { message: "it is too old".into(), cause: None, delivery: Delivery::NotSent }
+    Error::TimedOut { message: "it is too old".into(), source: None, delivery: Delivery::NotSent }
 }
 
 fn closed(message: String) -> Error {
@@ -764,8 +764,8 @@ fn noted(error: Error, note: &str) -> Error {
             let message = format!("{error}; {note}");
             Error::Io(error.with_message(message))
         }
-        Error::Connection { message, cause, delivery } => {
-            Error::Connection { message: format!("{message}; {note}"), cause, delivery }
+        Error::Connection { message, obstacle, delivery } => {
+            Error::Connection { message: format!("{message}; {note}"), obstacle, delivery }
         }
         Error::Authentication { message, code, delivery } => {
             Error::Authentication { message: format!("{message}; {note}"), code, delivery }

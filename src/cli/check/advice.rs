@@ -2,7 +2,7 @@
 //! tests hold together.
 
 use crate::config::{Broker, Settings, Trust};
-use crate::error::{Cause, Error};
+use crate::error::{Error, Obstacle};
 use crate::mqtt::steps::Step;
 
 /// For people.
@@ -215,7 +215,7 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
         );
     }
     // The broker has answered, so that the port is the right one.
-    if let Some(Cause::Refused(code)) = error.cause() {
+    if let Some(Obstacle::Refused(code)) = error.obstacle() {
         return on_refusal(code);
     }
     if has(&["version", "protocol level"]) {

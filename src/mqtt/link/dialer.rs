@@ -14,7 +14,7 @@ use super::network::Network;
 use super::transport::Transport;
 use super::tunnel;
 use crate::config::{Broker, ProxySettings};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use crate::lock::lock;
 use crate::mqtt::steps::{Step, Steps};
 
@@ -42,7 +42,7 @@ impl Dialer {
     pub async fn connect(&self, broker: &Broker, steps: &mut Steps) -> Result<Transport> {
         if let Some(path) = broker.socket() {
             let stream = self.network.connect_socket(path).await;
-            let stream = stream.map_err(|e| failed(broker, "socket", Cause::Unreachable, explain_socket(&e)))?;
+            let stream = stream.map_err(|e| failed(broker, "socket", Obstacle::Unreachable, explain_socket(&e)))?;
             steps.done(Step::Socket);
             return Ok(stream);
         }
@@ -71,7 +71,7 @@ impl Dialer {
                 .zone()
                 .map(|zone| format!("; is '{zone}' a network interface of this machine?"))
                 .unwrap_or_default();
-            failed(broker, "DNS", Cause::UnknownHost, format!("{whose}{e}{hint}"))
+            failed(broker, "DNS", Obstacle::UnknownHost, format!("{whose}{e}{hint}"))
         })?;
         steps.done(Step::Dns);
         let last_time = lock(&self.answered).get(&name).copied();
@@ -139,15 +139,15 @@ fn in_turn(found: Vec<SocketAddr>, last_time: Option<SocketAddr>) -> Vec<SocketA
 /// No address has answered. They are named when they failed in different ways.
 fn unreachable(broker: &Broker, whose: &str, failures: &[(SocketAddr, io::Error)]) -> Error {
     let Some((_, last)) = failures.last() else {
-        return failed(broker, "DNS", Cause::UnknownHost, format!("{whose}the name has no address"));
+        return failed(broker, "DNS", Obstacle::UnknownHost, format!("{whose}the name has no address"));
     };
-    let cause = if last.kind() == io::ErrorKind::TimedOut { Cause::TimedOut } else { Cause::Unreachable };
+    let obstacle = if last.kind() == io::ErrorKind::TimedOut { Obstacle::TimedOut } else { Obstacle::Unreachable };
     let same = failures.iter().all(|(_, e)| e.to_string() == last.to_string());
     let why = match same {
         true => last.to_string(),
         false => failures.iter().map(|(address, e)| format!("{address}: {e}")).collect::<Vec<_>>().join("; "),
     };
-    failed(broker, "TCP", cause, format!("{whose}{why}"))
+    failed(broker, "TCP", obstacle, format!("{whose}{why}"))
 }
 
 fn explain_socket(error: &io::Error) -> String {

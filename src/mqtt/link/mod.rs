@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::{Broker, WebSocketSettings};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use crate::mqtt::spare;
 use crate::mqtt::steps::{Step, Steps};
 pub(crate) use dialer::Dialer;
@@ -156,6 +156,6 @@ impl Link {
 }
 
 /// A failed step of opening a connection, for people.
-pub(crate) fn failed(broker: &Broker, step: &str, cause: Cause, why: impl std::fmt::Display) -> Error {
-    Error::Connection { message: format!("connect {broker}: {step}: {why}"), cause, delivery: None }
+pub(crate) fn failed(broker: &Broker, step: &str, obstacle: Obstacle, why: impl std::fmt::Display) -> Error {
+    Error::Connection { message: format!("connect {broker}: {step}: {why}"), obstacle, delivery: None }
 }

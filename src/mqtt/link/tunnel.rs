@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::failed;
 use super::transport::Transport;
 use crate::config::{Broker, ProxySettings};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use crate::strangers::harmless;
 use crate::wiped::Secret;
 
@@ -20,7 +20,7 @@ const MAX_ANSWER: usize = 16 * 1024;
 /// Has the proxy, to which this is a connection, connect to the broker. The caller sets the deadline.
 pub(super) async fn open(broker: &Broker, proxy: &ProxySettings, transport: &Transport) -> Result<()> {
     let at = &proxy.address;
-    let failed = |why: String| failed(broker, "proxy", Cause::Other, format!("{at}: {why}"));
+    let failed = |why: String| failed(broker, "proxy", Obstacle::Other, format!("{at}: {why}"));
     let lost = |e: io::Error| failed(e.to_string());
     let request = request(broker, proxy);
     let mut rest = request.as_bytes();

@@ -212,7 +212,7 @@ fn the_cause_of_a_failed_attempt_is_told_and_in_the_write_that_times_out() {
         world.network.take_down(10 * MINUTE, true);
         told(&world, "Lost").await;
         let failed = write(&client, payload(1), Duration::from_secs(20)).await;
-        let Err(Error::TimedOut { message, cause: Some(cause), .. }) = failed else { panic!("{failed:?}") };
+        let Err(Error::TimedOut { message, source: Some(cause), .. }) = failed else { panic!("{failed:?}") };
         let why = "connect broker:1883: TCP: connection refused";
         assert!(message.contains("was not sent") && message.contains(why), "{message}");
         assert!(matches!(&*cause, Error::Connection { message, .. } if message == why), "{cause}");

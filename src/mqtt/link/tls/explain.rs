@@ -8,7 +8,7 @@ use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use super::certificate::{Facts, date};
 use super::identify::Asked;
 use super::refusal::Refusal;
-use crate::error::Cause;
+use crate::error::Obstacle;
 use crate::strangers::harmless;
 
 const BROKERS: &str = "the broker's certificate";
@@ -45,10 +45,10 @@ pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) 
     }
 }
 
-pub(super) fn kind(error: &io::Error) -> Cause {
+pub(super) fn kind(error: &io::Error) -> Obstacle {
     match cause(error) {
-        Some(Error::InvalidCertificate(_)) => Cause::Certificate,
-        _ => Cause::Tls,
+        Some(Error::InvalidCertificate(_)) => Obstacle::Certificate,
+        _ => Obstacle::Tls,
     }
 }
 

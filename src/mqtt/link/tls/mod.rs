@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use super::failed;
 use super::transport::Transport;
 use crate::config::{Broker, ClientCertificate, TlsSettings, Trust};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use crate::kept::{Digest, Inputs, Kept};
 use crate::keys::token::Key;
 use crate::lock::lock;
@@ -120,14 +120,16 @@ impl Tls {
         broker: &Broker,
         transport: Transport,
     ) -> Result<(Transport, Stream, Option<String>)> {
-        let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+        let tcp = transport.into_tcp().map_err(|e| failed(broker, "TLS", Obstacle::Tls, e))?;
         let name = ServerName::try_from(broker.name().to_owned())
-            .map_err(|_| failed(broker, "TLS", Cause::Tls, "the host is not a name that a certificate can have"))?;
-        let outdated = self.renew().await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+            .map_err(|_| failed(broker, "TLS", Obstacle::Tls, "the host is not a name that a certificate can have"))?;
+        let outdated = self.renew().await.map_err(|e| failed(broker, "TLS", Obstacle::Tls, e))?;
         let common = self.common();
-        self.read_revocations(&common).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?;
+        self.read_revocations(&common).await.map_err(|e| failed(broker, "TLS", Obstacle::Tls, e))?;
         let key = match &self.token {
-            Some(token) => Some(renewed_key(&common, token).await.map_err(|e| failed(broker, "TLS", Cause::Tls, e))?),
+            Some(token) => {
+                Some(renewed_key(&common, token).await.map_err(|e| failed(broker, "TLS", Obstacle::Tls, e))?)
+            }
             None => None,
         };
         let now = UnixTime::now();

@@ -15,7 +15,7 @@ use super::super::socket::{Socket, Written};
 use super::super::{explain, failed};
 use super::Stream;
 use crate::config::{Broker, WebSocketSettings};
-use crate::error::{Cause, Result};
+use crate::error::{Obstacle, Result};
 use crate::strangers::harmless;
 
 /// MQTT-6.0.0-3. Brokers take it for every version of MQTT.
@@ -32,7 +32,7 @@ pub(in super::super) async fn open(
     settings: &WebSocketSettings,
     socket: &Arc<Socket>,
 ) -> Result<Stream> {
-    let step = |cause: String| failed(broker, "WebSocket", Cause::Other, cause);
+    let step = |cause: String| failed(broker, "WebSocket", Obstacle::Other, cause);
     let hint = match socket.tls.is_some() {
         true => "is this a WebSocket port?",
         false => "is this a WebSocket port? If it is one with TLS, set 'tls'",

@@ -182,12 +182,14 @@ impl Outgoing {
     pub fn overdue(&self, what: &str, delivery: Delivery) -> Error {
         let millis = self.write_timeout.as_millis();
         match self.obstacle.as_ref().filter(|_| !self.connection.is_open) {
-            None => {
-                Error::TimedOut { message: format!("write timed out after {millis} ms: {what}"), cause: None, delivery }
-            }
+            None => Error::TimedOut {
+                message: format!("write timed out after {millis} ms: {what}"),
+                source: None,
+                delivery,
+            },
             Some(obstacle) => Error::TimedOut {
                 message: format!("write timed out after {millis} ms: {what}; there is no connection: {obstacle}"),
-                cause: Some(Box::new(obstacle.clone())),
+                source: Some(Box::new(obstacle.clone())),
                 delivery,
             },
         }
