@@ -21,8 +21,8 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * The promise of a message: one small object as long as it has one callback for success and one for failure at most. All
- * else is done by JDeferred's own object, which is made when it is needed.
+ * The promise of a message: one small object as long as it has at most one callback for success and one for failure. All
+ * other cases are delegated to JDeferred's own object, which is made when it is needed.
  */
 public final class WritePromise implements Promise<Void, SinetStreamException, Void>, Outcome {
     private State state = State.PENDING;
@@ -31,7 +31,10 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
     private FailCallback<? super SinetStreamException> fail;
     private DeferredObject<Void, SinetStreamException, Void> inflated;
 
-    /** Uses one, for the classes that are needed then; see {@code Needed} of the boundary. JDeferred's own object is its own affair. */
+    /**
+     * Uses a promise once, so that the classes it needs are loaded; see {@code Needed} of the boundary. JDeferred loads its
+     * own classes later.
+     */
     static void rehearse() {
         WritePromise promise = new WritePromise();
         promise.done(nothing -> { }).fail(cause -> { });
@@ -92,7 +95,7 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
         Log.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
     }
 
-    /** JDeferred's own object in this one's place, with the callbacks that are there. */
+    /** Replaces this promise by JDeferred's own object, with the callbacks that were added. */
     private Promise<Void, SinetStreamException, Void> inflate() {
         synchronized (this) {
             if (inflated != null) {
@@ -261,7 +264,7 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
         inflate().waitSafely(millis);
     }
 
-    /** Runs several callbacks, one after the other; of JDeferred alone, an Error of one would take the others away. */
+    /** Runs several callbacks, one after the other. JDeferred itself would skip the remaining ones after an Error. */
     private static final class Deferred extends DeferredObject<Void, SinetStreamException, Void> {
         @Override
         protected void triggerDone(DoneCallback<? super Void> callback, Void nothing) {
