@@ -24,7 +24,7 @@ final class Tree {
     private static final int LIST = 7;
     private static final int MAP = 8;
 
-    /** More than {@link Options} accepts. */
+    /** A greater depth than {@link Options} accepts. */
     private static final int MAX_DEPTH = 128;
     /** The size of the smallest map entry: the length of the key and the tag of the value. */
     private static final int MIN_ENTRY_SIZE = Integer.BYTES + 1;
