@@ -61,10 +61,10 @@ public interface AsyncMessageReader<T> extends MessageIO {
     void clearOnMessageCallback();
 
     /**
-     * Tells the reader that a message has been processed, so that it sends the acknowledgement to the broker; see {@link
-     * MessageReader#acknowledge}. With {@code acknowledge: manual} a program calls this for each message, for instance from
-     * the thread that a callback has given the message to. With {@code acknowledge: processed} the return of the callbacks
-     * does it.
+     * Tells the reader that a message has been processed, so that it sends the acknowledgement to the broker; see
+     * {@link MessageReader#acknowledge}. With {@code acknowledge: manual} a program calls this for each message, for instance
+     * from the thread that a callback has given the message to. With {@code acknowledge: processed} the return of the
+     * callbacks does it.
      *
      * @param message a message that a callback of this reader received
      * @throws IllegalArgumentException when the message belongs to another reader

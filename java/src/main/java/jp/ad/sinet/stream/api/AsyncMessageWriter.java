@@ -20,10 +20,10 @@ public interface AsyncMessageWriter<T> extends MessageIO {
      *
      * @param message the value, not null
      * @return a promise. It is resolved with null when the broker has confirmed the message (at consistency AT_MOST_ONCE:
-     *        when the message has been handed to the network). It is rejected with the exception that {@link
-     *        MessageWriter#write(Object)} would throw, at the latest after {@code write_timeout_ms}; also when the writer is
-     *        closed, or the thread is interrupted before or while it waits for room (its interrupt flag stays set). A
-     *        callback of this writer must not wait for the promise: the wait would never end
+     *        when the message has been handed to the network). It is rejected with the exception that
+     *        {@link MessageWriter#write(Object)} would throw, at the latest after {@code write_timeout_ms}; also when the
+     *        writer is closed, or the thread is interrupted before or while it waits for room (its interrupt flag stays set).
+     *        A callback of this writer must not wait for the promise: the wait would never end
      * @throws SinetStreamIOException when the serializer fails
      * @throws NullPointerException when the value is null
      * @throws ClassCastException when the value is not of the class that the serializer needs
@@ -39,7 +39,7 @@ public interface AsyncMessageWriter<T> extends MessageIO {
      * @throws UnsupportedOperationException when an implementation has no such method; the writers of this library have it
      */
     default Promise<?, ? extends Throwable, ?> write(T message, long timestamp) {
-        throw new UnsupportedOperationException("a time of one's own");
+        throw new UnsupportedOperationException("write with a timestamp");
     }
 
     /**

@@ -143,8 +143,8 @@ public interface ClientMXBean {
     long getInboxBytes();
 
     /**
-     * Returns how many messages had their time from {@code write} to the broker's confirmation measured; see {@link
-     * Metrics#getWriteTimes}.
+     * Returns how many messages had their time from {@code write} to the broker's confirmation measured; see
+     * {@link Metrics#getWriteTimes}.
      *
      * @return their number since counting began
      */

@@ -176,8 +176,8 @@ public final class ConnectionEvent {
     }
 
     /**
-     * Returns why the connection broke, why the last attempt to connect failed, or why the client has failed; an {@link
-     * AuthenticationException} when the broker refused the login at a reconnect.
+     * Returns why the connection broke, why the last attempt to connect failed, or why the client has failed; an
+     * {@link AuthenticationException} when the broker refused the login at a reconnect.
      *
      * @return the cause; null for {@link Type#CONNECTED} and {@link Type#CLOSED}
      */

@@ -18,8 +18,8 @@ public final class Histogram {
     /**
      * Makes a histogram from counts.
      *
-     * @param bounds the inclusive upper bounds of the buckets, in nanoseconds and ascending; the last one may be {@link
-     *        #UNBOUNDED}
+     * @param bounds the inclusive upper bounds of the buckets, in nanoseconds and ascending; the last one may be
+     *        {@link #UNBOUNDED}
      * @param counts the number of durations in each bucket
      * @param sum the sum of all durations, in nanoseconds
      * @param max the longest duration, in nanoseconds

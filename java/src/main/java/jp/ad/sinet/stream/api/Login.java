@@ -6,8 +6,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A user name and password for the broker, which a program supplies through {@code login} of the builders. Immutable; {@link
- * #toString} hides both.
+ * A user name and password for the broker, which a program supplies through {@code login} of the builders. Immutable;
+ * {@link #toString} hides both.
  */
 public final class Login {
     private final @Nullable String username;

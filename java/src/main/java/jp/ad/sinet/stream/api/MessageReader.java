@@ -32,8 +32,8 @@ public interface MessageReader<T> extends MessageIO {
 
     /**
      * Receives several messages at a time: waits for the first, and returns it with all others that have already arrived. If
-     * one of them cannot be decoded, the messages before it are returned, and the next call of this method or of {@link
-     * #read()} throws the exception.
+     * one of them cannot be decoded, the messages before it are returned, and the next call of this method or of
+     * {@link #read()} throws the exception.
      *
      * @param max the largest number of messages to return, at least 1
      * @param timeout how long to wait for the first message, instead of the receive timeout. The reader of a plugin waits as

@@ -3,8 +3,8 @@ package jp.ad.sinet.stream.spi;
 import jp.ad.sinet.stream.api.Compression;
 
 /**
- * Provides a compression, which configurations can then name ({@code compression.algorithm}). The names {@code gzip}, {@code
- * zstd} and {@code lz4} are reserved.
+ * Provides a compression, which configurations can then name ({@code compression.algorithm}). The names {@code gzip},
+ * {@code zstd} and {@code lz4} are reserved.
  */
 public interface CompressionProvider {
     /**

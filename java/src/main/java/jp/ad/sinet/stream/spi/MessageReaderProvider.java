@@ -1,8 +1,8 @@
 package jp.ad.sinet.stream.spi;
 
 /**
- * Provides the blocking readers of a messaging system. Asynchronous clients use them too if there is no {@link
- * AsyncMessageReaderProvider} for the messaging system.
+ * Provides the blocking readers of a messaging system. Asynchronous clients use them too if there is no
+ * {@link AsyncMessageReaderProvider} for the messaging system.
  */
 public interface MessageReaderProvider extends SinetMessageProvider {
     /**

@@ -1,8 +1,8 @@
 package jp.ad.sinet.stream.spi;
 
 /**
- * Provides the blocking writers of a messaging system. Asynchronous clients use them too if there is no {@link
- * AsyncMessageWriterProvider} for the messaging system.
+ * Provides the blocking writers of a messaging system. Asynchronous clients use them too if there is no
+ * {@link AsyncMessageWriterProvider} for the messaging system.
  */
 public interface MessageWriterProvider extends SinetMessageProvider {
     /**

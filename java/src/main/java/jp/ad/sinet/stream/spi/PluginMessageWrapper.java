@@ -21,8 +21,8 @@ public interface PluginMessageWrapper {
     String getTopic();
 
     /**
-     * Returns the messaging system's own view of the message; programs get it from {@link
-     * jp.ad.sinet.stream.api.Message#getRaw}.
+     * Returns the messaging system's own view of the message; programs get it from
+     * {@link jp.ad.sinet.stream.api.Message#getRaw}.
      *
      * @return an object, or null
      */

@@ -295,9 +295,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets whether the clients are registered with JMX until they are closed, each as a {@link
-     * jp.ad.sinet.stream.api.ClientMXBean} with the name {@code
-     * jp.ad.sinet.stream:type=writer,service=SERVICE,client=CLIENT_ID} (for readers {@code type=reader}).
+     * Sets whether the clients are registered with JMX until they are closed, each as a
+     * {@link jp.ad.sinet.stream.api.ClientMXBean} with the name
+     * {@code jp.ad.sinet.stream:type=writer,service=SERVICE,client=CLIENT_ID} (for readers {@code type=reader}).
      *
      * @param jmx true to register them; null or false not to
      * @return this builder

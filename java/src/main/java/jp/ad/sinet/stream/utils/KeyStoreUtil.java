@@ -31,14 +31,14 @@ public class KeyStoreUtil {
     }
 
     /**
-     * Makes a trust store of {@code ca_certs}, and a key store of {@code certfile} and {@code keyfile}; {@code
-     * keyfilePassword} is the password of an encrypted key file. Each store gets its own random password. The stores are
-     * files in a new directory that only the user can enter, and are deleted when the JVM exits. Other parameters are
+     * Makes a trust store of {@code ca_certs}, and a key store of {@code certfile} and {@code keyfile};
+     * {@code keyfilePassword} is the password of an encrypted key file. Each store gets its own random password. The stores
+     * are files in a new directory that only the user can enter, and are deleted when the JVM exits. Other parameters are
      * ignored.
      *
      * @param parameters the map {@code tls} of a configuration
-     * @return {@code trustStore}, {@code trustStoreType} and {@code trustStorePassword}, {@code keyStore}, {@code
-     *        keyStoreType} and {@code keyStorePassword}, as far as the files are given; the map can be modified
+     * @return {@code trustStore}, {@code trustStoreType} and {@code trustStorePassword}, {@code keyStore},
+     *        {@code keyStoreType} and {@code keyStorePassword}, as far as the files are given; the map can be modified
      * @throws InvalidConfigurationException if a parameter is wrong
      * @throws SinetStreamIOException if a file cannot be read, or a store cannot be written
      */

@@ -252,7 +252,7 @@ class ConfigurationTest {
         assertEquals(List.of(), log.warnings());
     }
 
-    // ---- what is known, but not there
+    // ---- parameters that are known, but not supported
 
     @ParameterizedTest
     @ValueSource(strings = {"http_transport"})

@@ -128,7 +128,7 @@ class ConvenienceTest {
                         .parameter("write_timeout_ms", 100).parameter("close_timeout_ms", 50).build().getAsyncWriter()) {
             writer.flush(); // no message is pending
             writer.write("x");
-            assertTrue(assertThrows(SinetStreamIOException.class, writer::flush).getMessage().contains("still on their way"));
+            assertTrue(assertThrows(SinetStreamIOException.class, writer::flush).getMessage().contains("still pending"));
         } catch (SinetStreamIOException e) {
             assertTrue(e.getMessage().contains("could not be delivered"), e::getMessage);
         }

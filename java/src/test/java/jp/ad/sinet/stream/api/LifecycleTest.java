@@ -399,7 +399,7 @@ class LifecycleTest {
         }
     }
 
-    // ---- no connection, or no more
+    // ---- no connection, or a lost one
 
     @Test
     void unreachableBrokerIsAConnectionException() throws IOException {

@@ -83,7 +83,7 @@ class Mqtt5Test {
         }
     }
 
-    // ---- what CONNECT says
+    // ---- CONNECT
 
     private static final Map<String, Object> PARAMETERS = Map.of("session_expiry_interval", 3600, "receive_maximum", 7,
             "maximum_packet_size", 100_000, "topic_alias_maximum", 5, "request_response_info", true,
@@ -274,7 +274,7 @@ class Mqtt5Test {
         }
     }
 
-    // ---- what CONNACK says
+    // ---- CONNACK
 
     @ParameterizedTest
     @CsvSource({"0x86, AuthenticationException", "0x87, AuthenticationException", "0x8A, AuthenticationException",
@@ -359,7 +359,7 @@ class Mqtt5Test {
         }
     }
 
-    // ---- acknowledgements and farewells
+    // ---- acknowledgements and DISCONNECT
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2})

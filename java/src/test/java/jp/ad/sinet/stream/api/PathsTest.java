@@ -59,7 +59,7 @@ class PathsTest {
                 && message.contains("only files of the default file system can be read"), message);
     }
 
-    // ---- letters that the locale's encoding does not have
+    // ---- letters that the locale's encoding lacks
 
     /**
      * Prepares a JVM in a subdirectory with Japanese letters that contains these files. The shell makes the name, since this

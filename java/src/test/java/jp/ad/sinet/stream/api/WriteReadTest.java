@@ -566,7 +566,7 @@ class WriteReadTest {
         }
     }
 
-    // ---- what clients tell
+    // ---- metrics and information
 
     @Test
     void metricsCountBothSides() {

@@ -177,7 +177,7 @@ class ChildJvmTest {
                 "4 messages, 2 errors, 0 left", RETURNS);
     }
 
-    // ---- what the JVM trusts
+    // ---- certificates that the JVM trusts
 
     @Test
     void tlsTrustsWhatTheJvmTrusts() throws IOException {
@@ -337,7 +337,7 @@ class ChildJvmTest {
     void aJvmThatAllowsNoNativeAccessIsExplained() throws IOException {
         assumeTrue(Runtime.version().feature() >= 24, "warns only");
         ChildJvm.Result result = new ChildJvm().option(ChildJvm.NO_NATIVE_ACCESS).run("load");
-        assertEquals(2, occurrences(result.out, "SinetStreamException: the JVM lets this package load no native library;"
+        assertEquals(2, occurrences(result.out, "SinetStreamException: the JVM does not allow this package to load a native library;"
                 + " start it with --enable-native-access=ALL-UNNAMED"), result::toString);
     }
 

@@ -128,7 +128,7 @@ class LeftAtWorkTest {
         ChildJvm.Result result = child(what, BROKER.open(), RETURNS);
         String client = what.startsWith("plugin") ? "client of" : "writer, client ";
         assertTrue(result.err.lines().filter(line -> line.contains(client)
-                && line.contains("does not wait any longer for messages whose end is not told: 1;")).count() == 1, result::toString);
+                && line.contains("does not wait any longer for messages without an outcome: 1;")).count() == 1, result::toString);
     }
 
     @ParameterizedTest

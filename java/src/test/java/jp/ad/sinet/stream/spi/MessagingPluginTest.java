@@ -682,7 +682,7 @@ class MessagingPluginTest {
         }
         Path nothing = file("null_please", true);
         told(assertThrows(SinetStreamIOException.class, () -> writers(nothing).getWriter().close()),
-                Memory.class.getName(), "gives null");
+                Memory.class.getName(), "returned null");
         Path throwing = file("throw_please", true);
         told(assertThrows(SinetStreamIOException.class, () -> readers(throwing).getReader().close()),
                 Memory.class.getName(), "as you please");

@@ -277,7 +277,7 @@ class PluginsTest {
         }
         Map<String, Object> broken = Map.of("data_compression", true, "compression", Map.of("algorithm", "broken"));
         told(assertThrows(InvalidConfigurationException.class, () -> writer(broken).build().getWriter().close()),
-                "'broken'", Broken.class.getName(), "getCompression gives null");
+                "'broken'", Broken.class.getName(), "getCompression returned null");
         Map<String, Object> limited = reversing("max_decompressed_bytes", 3);
         try (MessageReader<String> reader = reader(limited).build().getReader();
                 MessageWriter<String> writer = writer(reversing()).build().getWriter()) {
@@ -347,7 +347,7 @@ class PluginsTest {
                     "the key's version is 0");
         }
         told(refused("Other"), Broken.class.getName(), "broken");
-        told(refused("Null"), Broken.class.getName(), "getCrypto gives null");
+        told(refused("Null"), Broken.class.getName(), "getCrypto returned null");
         told(refused("Unknown"), "Unknown", "supported by no plugin", "AES");
         // Plugins are not asked for a built-in algorithm.
         told(assertThrows(InvalidConfigurationException.class, () -> writer(Map.of("data_encryption", true, "crypto",

@@ -73,7 +73,7 @@ public class CompressionFactory {
             throw new InvalidConfigurationException(plugin + e, e);
         }
         if (made == null) {
-            throw new InvalidConfigurationException(plugin + "it gives null");
+            throw new InvalidConfigurationException(plugin + "it returned null");
         }
         return made;
     }

@@ -41,6 +41,6 @@ public class ValueTypeFactory {
         } catch (RuntimeException | LinkageError e) {
             throw new InvalidConfigurationException(plugin + " failed: " + e, e);
         }
-        throw new InvalidConfigurationException(plugin + " failed: getValueType gives null");
+        throw new InvalidConfigurationException(plugin + " failed: getValueType returned null");
     }
 }

@@ -39,7 +39,7 @@ public interface ClientSink {
     default void ended(SinetStreamException cause) {
     }
 
-    /** Returns how many messages have an outcome that was not reported yet. Any thread may call this. */
+    /** Returns how many messages have no reported outcome yet. Any thread may call this. */
     default int untold() {
         return 0;
     }

@@ -56,7 +56,7 @@ final class MessageOptions {
         return time.getNano() == 0 || time.getSeconds() == Long.MAX_VALUE ? time.getSeconds() : time.getSeconds() + 1;
     }
 
-    /** Checks that a text can be encoded; otherwise a different text would arrive. */
+    /** Returns the text if it can be encoded; otherwise throws, because a different text would arrive. */
     private static String text(String name, String text) {
         if (text != null && text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE)) {
             throw new InvalidConfigurationException("option '" + name + "' of a message: has half of a surrogate pair, which UTF-8"

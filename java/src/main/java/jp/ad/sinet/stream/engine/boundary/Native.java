@@ -43,8 +43,8 @@ public final class Native {
     }
 
     /**
-     * Throws an error. The native library calls this, and needs no other class or method for its errors. See {@link
-     * Errors#create}.
+     * Throws an error. The native library calls this, and needs no other class or method for its errors. See
+     * {@link Errors#create}.
      */
     static void fail(byte[] packed) {
         throw Errors.create(packed);

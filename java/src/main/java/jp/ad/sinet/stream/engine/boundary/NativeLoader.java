@@ -16,9 +16,9 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * Finds and loads the native library: only the file that a system property names, or else the one in the jar. {@code
- * java.library.path} is not searched: loading a library already runs its code before its version can be checked, and an empty
- * entry of {@code LD_LIBRARY_PATH} adds the current directory to that path.
+ * Finds and loads the native library: only the file that a system property names, or else the one in the jar.
+ * {@code java.library.path} is not searched: loading a library already runs its code before its version can be checked, and
+ * an empty entry of {@code LD_LIBRARY_PATH} adds the current directory to that path.
  */
 final class NativeLoader {
     static final String PATH_PROPERTY = "sinetstream.native.path";
@@ -75,7 +75,7 @@ final class NativeLoader {
             done = path != null ? loadFile("system property " + PATH_PROPERTY, path) : loadFromJar();
         } catch (IllegalCallerException e) {
             Module module = NativeLoader.class.getModule();
-            throw new SinetStreamException("the JVM lets this package load no native library; start it with"
+            throw new SinetStreamException("the JVM does not allow this package to load a native library; start it with"
                     + " --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED"), e);
         }
         if (!done) {

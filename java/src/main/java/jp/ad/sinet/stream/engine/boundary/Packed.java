@@ -200,7 +200,7 @@ public final class Packed {
         return payload;
     }
 
-    /** Returns the lack of memory that prevented the decoding of a message, which may be valid; null if there was none. */
+    /** Returns the error that prevented the decoding of a message, which may be valid; null if memory was not lacking. */
     public OutOfMemoryError lacking() {
         return lacking;
     }

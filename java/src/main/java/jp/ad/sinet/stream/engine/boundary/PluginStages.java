@@ -20,8 +20,8 @@ import jp.ad.sinet.stream.utils.Pair;
 
 /**
  * The stages of message processing that plugins perform. The native library calls the methods on the thread that writes or
- * reads. Their exceptions have a message that names the plugin, by which the caller finds the cause; see {@link
- * PluginFailures}.
+ * reads. Their exceptions have a message that names the plugin, by which the caller finds the cause; see
+ * {@link PluginFailures}.
  */
 final class PluginStages {
     private static final int MAX_KEY_VERSION = 0x7FFF;
@@ -104,7 +104,7 @@ final class PluginStages {
 
     private static <V> V present(V value, String method) {
         if (value == null) {
-            throw new IllegalStateException(method + " gives null");
+            throw new IllegalStateException(method + " returned null");
         }
         return value;
     }

@@ -135,7 +135,7 @@ final class CallbackExecutor {
 
     private void runWithout(Turn next, Throwable why) {
         if (!next.begun.get() && warned.compareAndSet(false, true)) {
-            Log.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", why);
+            Log.LOGGER.log(Level.WARNING, name + ": the executor accepts no task; callbacks run on threads of the library", why);
         }
         next.limited = false;
         next.run();
@@ -196,7 +196,7 @@ final class CallbackExecutor {
     private final class Turn implements Runnable {
         private final AtomicBoolean begun = new AtomicBoolean();
         private volatile Thread worker;
-        /** Whether no thread could be had for the turn yet. */
+        /** Whether no thread could be started for the turn yet. */
         private volatile boolean stalled;
         /** Whether the turn runs on an executor, and gives way at the end of its time. */
         private volatile boolean limited;

@@ -142,7 +142,7 @@ public abstract class Client implements MessageIO {
     }
 
     protected final SinetStreamIOException stillOnTheirWay() {
-        return new SinetStreamIOException("the " + name + ": messages are still on their way after "
+        return new SinetStreamIOException("the " + name + ": messages are still pending after "
                 + description.writeTimeout.toMillis() + " ms").with(Reason.TIMED_OUT, null);
     }
 

@@ -70,7 +70,7 @@ final class ClientBean implements ClientMXBean {
         } catch (InstanceNotFoundException e) {
             // another thread has unregistered it
         } catch (JMException e) {
-            throw new SinetStreamException("jmx: the client can't be taken away: " + e, e);
+            throw new SinetStreamException("jmx: the client can't be unregistered: " + e, e);
         }
     }
 

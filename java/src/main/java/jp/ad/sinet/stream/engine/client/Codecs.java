@@ -83,7 +83,7 @@ public final class Codecs {
             found = codec.get();
         } catch (RuntimeException | LinkageError e) { // for images the module java.desktop may be missing
             throw new InvalidConfigurationException("value_type: the " + what + " of " + description.valueType
-                    + " can't be had: " + e, e);
+                    + " can't be made: " + e, e);
         }
         if (found == null) {
             throw new InvalidConfigurationException("value_type: " + description.valueType + " has no " + what);

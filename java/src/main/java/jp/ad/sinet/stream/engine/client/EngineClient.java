@@ -99,8 +99,8 @@ abstract class EngineClient extends Client {
     }
 
     /**
-     * Implements every wait for a ticket. Returns false when {@code goesOn} returns false or the timeout has passed; {@code
-     * first} is the way of the first call.
+     * Implements every wait for a ticket. Returns false when {@code goesOn} returns false or the timeout has passed;
+     * {@code first} says how the first call waits.
      */
     private static boolean await(long handle, Waiters waiters, long ticket, int first, long timeoutNanos, boolean again,
             BooleanSupplier goesOn) {

@@ -108,8 +108,8 @@ public final class EventPump {
     }
 
     /**
-     * Makes the pump of a client whose messages go through a plugin. All its events come from the sink; see {@link
-     * ClientSink#hasRest}.
+     * Makes the pump of a client whose messages go through a plugin. All its events come from the sink; see
+     * {@link ClientSink#hasRest}.
      */
     public static EventPump ofPlugin(String name, Options options, ClientSink sink) {
         return new EventPump(how -> null, name, null, sink, new CallbackExecutor(options.executor(), name), () -> { });
@@ -219,7 +219,7 @@ public final class EventPump {
     /** Ends a client whose events cannot be passed on, because it must not go on in silence. */
     private void fail() {
         SinetStreamException cause = failure instanceof SinetStreamException ? (SinetStreamException) failure
-                : new SinetStreamException("internal error: the news of the client could not be told", failure);
+                : new SinetStreamException("internal error: the events of the client could not be passed on", failure);
         Log.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), failure);
         try {
             endClient.run();

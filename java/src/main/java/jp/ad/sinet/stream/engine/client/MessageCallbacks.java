@@ -89,7 +89,7 @@ public final class MessageCallbacks<T> implements ClientSink {
             subscriber.onSubscribe(subscription);
         } catch (Throwable e) { // rule 1.9: subscribe must return normally
             subscription.cancel();
-            log("a subscriber failed when it was told of its subscription", e);
+            log("a subscriber failed in onSubscribe", e);
         }
         if (subscription.begin()) {
             add(subscription, reader);

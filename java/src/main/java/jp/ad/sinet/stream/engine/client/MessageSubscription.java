@@ -111,7 +111,7 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
     public void failed(Throwable failure) {
         if (!warned) {
             warned = true;
-            Log.LOGGER.warning("a subscriber is not given a message that can't be decoded; further ones are left out without a word,"
+            Log.LOGGER.warning("a subscriber is not given a message that can't be decoded; further ones are skipped silently,"
                     + " and counted as errors: " + failure.getMessage());
         }
     }

@@ -83,7 +83,7 @@ public final class Stay {
             } catch (OutOfMemoryError e) { // a message is not refused because the JVM might not wait for it
                 forget();
                 if (!looking) { // no later call tries again
-                    Log.LOGGER.warning("there is no thread that keeps the JVM for a client: " + e.getMessage());
+                    Log.LOGGER.warning("no thread can be started that keeps the JVM running for a client: " + e.getMessage());
                 }
             }
         }
@@ -224,9 +224,9 @@ public final class Stay {
         }
         warned = true;
         try {
-            Log.LOGGER.warning(pump.callbacks().name() + ": the JVM does not wait any longer for messages whose end is not told: "
+            Log.LOGGER.warning(pump.callbacks().name() + ": the JVM does not wait any longer for messages without an outcome: "
                     + pump.sink().untold() + "; in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms nothing was accepted, and no"
-                    + " end came from the plugin, or the executor has run no callback");
+                    + " outcome came from the plugin, or the executor has run no callback");
         } catch (RuntimeException e) {
             // A handler of the log has failed; the other clients are still checked.
         }

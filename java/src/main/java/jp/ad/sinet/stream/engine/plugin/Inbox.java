@@ -63,7 +63,7 @@ final class Inbox<T> implements MessageSource<T> {
         Native.countError(handle);
         if (!warned) {
             warned = true;
-            Log.LOGGER.warning("the reader of " + pluginName + ": nobody listens, and " + MAX_UNHEARD
+            Log.LOGGER.warning("the reader of " + pluginName + ": there is no callback or subscriber, and " + MAX_UNHEARD
                     + " messages wait; further ones are lost");
         }
     }

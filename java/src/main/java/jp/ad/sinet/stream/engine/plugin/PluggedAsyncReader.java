@@ -146,7 +146,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, () -> Objects.requireNonNull(topics.get(), "getTopics gives null"));
+        return Providers.call(pluginName, () -> Objects.requireNonNull(topics.get(), "getTopics returned null"));
     }
 
     @Override

@@ -77,7 +77,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, () -> Objects.requireNonNull(plugin.getTopics(), "getTopics gives null"));
+        return Providers.call(pluginName, () -> Objects.requireNonNull(plugin.getTopics(), "getTopics returned null"));
     }
 
     @Override

@@ -35,7 +35,7 @@ final class Providers {
         String name = name(provider, type);
         V opened = call(name, open);
         if (opened == null) {
-            throw new SinetStreamIOException(name + " failed: it gives null");
+            throw new SinetStreamIOException(name + " failed: it returned null");
         }
         return opened;
     }

@@ -145,7 +145,7 @@ final class WriterThread implements ClientSink {
             try {
                 Promise<?, ? extends Throwable, ?> sent = plugin.apply(coded.message);
                 if (sent == null) {
-                    throw new IllegalStateException("write gives null");
+                    throw new IllegalStateException("write returned null");
                 }
                 sent.done(nothing -> end(null)).fail(this::failed);
             } catch (Throwable e) { // a plugin can throw anything

@@ -74,7 +74,7 @@ class CallbackExecutorTest {
                 }
                 assertEquals(List.of(0, 1, 2), done);
                 assertEquals(1, log.warnings().size(), "one warning is enough");
-                assertTrue(log.warnings().get(0).contains("the client: the executor takes no task"));
+                assertTrue(log.warnings().get(0).contains("the client: the executor accepts no task"));
             }
         }
     }
@@ -366,7 +366,7 @@ class CallbackExecutorTest {
         }
     }
 
-    // ---- what it costs
+    // ---- costs
 
     @Test
     void whatIsSubmittedWhileCallbacksRunNeedsNoMoreThanItsPlaceInTheQueue() throws Exception {
