@@ -6,8 +6,8 @@
  * <li>Native functions: {@link Native} has all of them; {@link Returned} checks their results, {@link Errors} converts their
  *     failures to exceptions, and {@link Needed} loads the classes that those need later.
  * <li>Loading the library: {@link NativeLoader}, with {@link Platform} and {@link PrivateCopy}.
- * <li>Opening a client: {@link Options}, with {@link Parameters} and {@link HostPath}, are the input, and {@link Description} is
- *     the result; {@link Configured} has both. {@link KnownParameters} lists the parameters that the engine knows.
+ * <li>Opening a client: {@link Options}, with {@link Parameters} and {@link HostPath}, are the input, and {@link Description}
+ *     is the result; {@link Configured} has both. {@link KnownParameters} lists the parameters that the engine knows.
  *     {@link LoginSource} asks the program for a login when the engine requests one.
  * <li>Encodings: {@link Tree} for structured data, {@link MessageOptions} for the options of one message, {@link Packed} for
  *     messages, {@link PackedEvents} for events, which a {@link ClientSink} receives; {@link Bytes} reads them, and

@@ -1,7 +1,7 @@
 /**
- * Clients of messaging systems other than MQTT, which are plugins: the engine only encodes and decodes their messages. Internal:
- * programs must not use this package, and it may change in any release. Its public classes are for the package that opens
- * clients.
+ * Clients of messaging systems other than MQTT, which are plugins: the engine only encodes and decodes their messages.
+ * Internal: programs must not use this package, and it may change in any release. Its public classes are for the package that
+ * opens clients.
  *
  * <ul>
  * <li>Finding and opening plugins: {@link Providers}, {@link Plugged}.
