@@ -9,7 +9,7 @@ import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** A thousand messages, none of which is waited for alone. examples/asynchronous.rs does the same in Rust. */
+/** Sends a thousand messages without waiting for each. examples/asynchronous.rs does the same in Rust. */
 public final class Asynchronous {
     private Asynchronous() {
     }
@@ -23,7 +23,7 @@ public final class Asynchronous {
             reader.addOnMessageCallback(message -> read.countDown(), failure -> System.out.println("failed: " + failure));
             List<CompletableFuture<Void>> sent = new ArrayList<>();
             for (int number = 0; number < 1000; number++) {
-                sent.add(writer.writeAsync("message " + number)); // waits when the outbox is full
+                sent.add(writer.writeAsync("message " + number)); // blocks while the outbox is full
             }
             CompletableFuture.allOf(sent.toArray(new CompletableFuture<?>[0])).join();
             System.out.println("1000 messages are confirmed");

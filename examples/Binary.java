@@ -7,7 +7,7 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** Bytes as they are. examples/binary.rs does the same in Rust. */
+/** Sends bytes unchanged. examples/binary.rs does the same in Rust. */
 public final class Binary {
     private Binary() {
     }

@@ -30,7 +30,7 @@ public final class Demo {
                 System.err.println("usage: Demo write SERVICE TEXT... | Demo read SERVICE COUNT");
                 System.exit(2);
             }
-        } catch (SinetStreamException e) { // every exception of the library
+        } catch (SinetStreamException e) { // the superclass of all exceptions of the library
             System.err.println(e);
             System.exit(1);
         }
@@ -55,11 +55,11 @@ public final class Demo {
                 .valueType(SimpleValueType.TEXT)
                 .build();
         try (MessageReader<String> reader = factory.getReader()) {
-            System.out.println("ready"); // subscribed: what is written from now on arrives
+            System.out.println("ready"); // the reader is subscribed, so messages that are written from now on arrive
             for (int i = 0; i < count; i++) {
                 Message<String> message = reader.read();
                 if (message == null) {
-                    break; // only with receive_timeout_ms
+                    break; // happens only with receive_timeout_ms
                 }
                 System.out.println("read " + message.getValue() + " from " + message.getTopic());
             }

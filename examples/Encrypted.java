@@ -5,7 +5,10 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** Nothing in the program shows that the service is encrypted and compressed. examples/encrypted.rs does the same in Rust. */
+/**
+ * Uses a service with encryption and compression, which need no code in the program. examples/encrypted.rs does the same in
+ * Rust.
+ */
 public final class Encrypted {
     private Encrypted() {
     }

@@ -6,7 +6,7 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** Images: PNG on the wire. In Rust the value is the PNG file's bytes. */
+/** Sends an image, as PNG on the wire. In Rust such a value is the bytes of the PNG file. */
 public final class Image {
     private Image() {
     }

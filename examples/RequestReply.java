@@ -8,7 +8,10 @@ import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** A request over MQTT 5 says where the answer goes, and which one it is. examples/request_reply.rs does the same in Rust. */
+/**
+ * Sends a request over MQTT 5, with a response topic for the answer and correlation data to recognize it.
+ * examples/request_reply.rs does the same in Rust.
+ */
 public final class RequestReply {
     private static final String ANSWERS = "examples/answers/java";
 
@@ -24,7 +27,7 @@ public final class RequestReply {
         return MessageWriterFactory.<String>builder().service("requests").build().getWriter();
     }
 
-    /** Answers one request; the writer can answer any number, wherever their answers are to go. */
+    /** Answers one request. The same writer can answer any number of requests, whatever their response topics are. */
     private static void serve(MessageReader<String> requests, MessageWriter<String> answers) {
         Message<String> request = requests.read();
         if (request == null || request.getResponseTopic() == null) {

@@ -2,8 +2,7 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * A sensor that writes five values a second, whatever happens to the broker meanwhile. examples/sensor.rs does the same in
- * Rust.
+ * Writes five values a second, and continues after failures of the broker. examples/sensor.rs does the same in Rust.
  * <pre>
  * java -cp "$(make -s classpath)" examples/Sensor.java COUNT
  * </pre>
@@ -18,7 +17,7 @@ public final class Sensor {
                 .connectionListener(event -> System.out.println(event)).build();
         try (MessageWriter<String> writer = writers.getWriter()) {
             for (int number = 0; number < count; number++) {
-                // Waits while the broker is away, and sends again what it has not confirmed.
+                // Waits while the broker is unreachable, and resends messages that the broker has not confirmed.
                 writer.write("value " + number);
                 System.out.println("value " + number + " is confirmed");
                 Thread.sleep(200);

@@ -15,7 +15,7 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * A worker that stores each message in a file and then acknowledges it, so that none is lost when the worker dies.
+ * Stores each message in a file and then acknowledges it, so that no message is lost when the worker crashes.
  * examples/worker.rs does the same in Rust.
  */
 public final class Worker {
@@ -24,14 +24,14 @@ public final class Worker {
     private Worker() {
     }
 
-    /** Stores messages until there are so many. */
+    /** Stores the given number of messages. */
     private static void work(MessageReader<String> reader, FileChannel log, int count) throws IOException {
         for (int stored = 0; stored < count; stored++) {
             Message<String> message = next(reader);
             String line = message.getTimestampMicroseconds() + " " + message.getValue() + "\n";
             log.write(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
             log.force(false);
-            // Only now: without it, the message comes again, and its time tells that it is the same one.
+            // Acknowledge only now: until then the broker sends the message again, with the same time.
             reader.acknowledge(message);
         }
     }
@@ -54,7 +54,7 @@ public final class Worker {
                     writer.write("job " + number);
                 }
                 work(reader, log, 2);
-                // The worker gets the third message and dies before it has stored it.
+                // The worker receives the third message and crashes before it has stored it.
                 System.out.println("gave up at " + next(reader).getValue());
             }
             try (MessageReader<String> reader = readers.getReader()) {

@@ -7,7 +7,7 @@ import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * Writes texts as another user than the configuration file's: the builder's parameters replace those of the file.
+ * Writes texts as a different user than the configuration file's: the builder's parameters replace those of the file.
  * examples/write_as.rs does the same in Rust.
  * <pre>
  * java -cp "$(make -s classpath)" examples/WriteAs.java SERVICE USER PASSWORD TEXT...

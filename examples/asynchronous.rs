@@ -1,4 +1,4 @@
-//! A thousand messages, a hundred of them under way at a time. examples/Asynchronous.java does the same in Java.
+//! Sends a thousand messages, a hundred of them unconfirmed at a time. examples/Asynchronous.java does the same in Java.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Bytes as they are. examples/Binary.java does the same in Java.
+//! Sends bytes unchanged. examples/Binary.java does the same in Java.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A bridge: what comes from one broker goes to another, which may be away for days, and the bridge may die meanwhile.
+//! Forwards the messages of one broker to another, which may be unreachable for days, and survives its own crash.
 //! examples/Bridge.java does the same in Java.
 //!
 //! ```text
@@ -9,14 +9,14 @@ use sinetstream::{ConnectionEvent, MessageReader, MessageWriter};
 
 fn main() -> sinetstream::Result<()> {
     let told = |event: &ConnectionEvent| println!("{event}");
-    // The broker keeps its session, and with it what comes while the bridge is not there. A message comes again unless the bridge
-    // says that it has it ('acknowledge: processed').
+    // The broker keeps the reader's session, and in it the messages that arrive while the bridge is down. It sends a message
+    // again until the bridge acknowledges it ('acknowledge: processed').
     let reader = MessageReader::<String>::builder().service("bridge-from").on_connection_event(told).open()?;
-    // It has an outbox on disk, and sends first what an earlier bridge has left in it.
+    // The writer has an outbox on disk, and sends the messages first that an earlier process has left there.
     let writer = MessageWriter::<str>::builder().service("bridge-to").on_connection_event(told).open()?;
     println!("the bridge is open");
     while let Some(message) = reader.read()? {
-        // Returns when the message is on disk. It keeps the time at which it was written first.
+        // Returns when the message is on disk. The message keeps its original time.
         writer.write_at(message.value(), message.timestamp_us())?;
         message.acknowledge();
         println!("{} is kept", message.value());

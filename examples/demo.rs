@@ -34,7 +34,7 @@ fn write(service: &str, texts: &[&str]) -> sinetstream::Result<()> {
 
 fn read(service: &str, count: usize) -> sinetstream::Result<()> {
     let reader = MessageReader::<String>::builder().service(service).open()?;
-    println!("ready"); // subscribed: what is written from now on arrives
+    println!("ready"); // the reader is subscribed, so messages that are written from now on arrive
     for message in reader.iter().take(count) {
         let message = message?;
         println!("read {} from {}", message.value(), message.topic());

@@ -1,4 +1,5 @@
-//! Nothing in the program shows that the service is encrypted and compressed. examples/Encrypted.java does the same in Java.
+//! Uses a service with encryption and compression, which need no code in the program. examples/Encrypted.java does the same
+//! in Java.
 
 use std::time::Duration;
 

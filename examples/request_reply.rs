@@ -1,4 +1,5 @@
-//! A request over MQTT 5 says where the answer goes, and which one it is. examples/RequestReply.java does the same in Java.
+//! Sends a request over MQTT 5, with a response topic for the answer and correlation data to recognize it.
+//! examples/RequestReply.java does the same in Java.
 
 use std::error::Error;
 use std::thread;
@@ -9,7 +10,7 @@ use sinetstream::{MessageReader, MessageWriter, WriteOptions};
 const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWERS: &str = "examples/answers/rust";
 
-/// Answers one request; the writer can answer any number, wherever their answers are to go.
+/// Answers one request. The same writer can answer any number of requests, whatever their response topics are.
 fn serve(requests: MessageReader<String>, answers: MessageWriter<str>) -> sinetstream::Result<()> {
     let Some(request) = requests.read()? else { return Ok(()) };
     let Some(properties) = request.properties() else { return Ok(()) };

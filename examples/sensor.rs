@@ -1,5 +1,4 @@
-//! A sensor that writes five values a second, whatever happens to the broker meanwhile. examples/Sensor.java does the same
-//! in Java.
+//! Writes five values a second, and continues after failures of the broker. examples/Sensor.java does the same in Java.
 //!
 //! ```text
 //! cargo run --example sensor -- COUNT
@@ -15,7 +14,7 @@ fn main() -> sinetstream::Result<()> {
     let told = |event: &ConnectionEvent| println!("{event}");
     let writer = MessageWriter::<str>::builder().service("sensor").on_connection_event(told).open()?;
     for number in 0..count {
-        // Waits while the broker is away, and sends again what it has not confirmed.
+        // Waits while the broker is unreachable, and resends messages that the broker has not confirmed.
         writer.write(&format!("value {number}"))?;
         println!("value {number} is confirmed");
         thread::sleep(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! A worker that stores each message in a file and then acknowledges it, so that none is lost when the worker dies.
+//! Stores each message in a file and then acknowledges it, so that no message is lost when the worker crashes.
 //! examples/Worker.java does the same in Java.
 
 use std::error::Error;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use sinetstream::{MessageReader, MessageWriter};
 
-/// Stores messages until there are so many.
+/// Stores the given number of messages.
 fn work(reader: &MessageReader<String>, log: &mut File, count: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..count {
         let message = reader.read()?.ok_or("no message came")?;
         writeln!(log, "{} {}", message.timestamp_us(), message.value())?;
         log.sync_data()?;
-        // Only now: without it, the message comes again, and its time tells that it is the same one.
+        // Acknowledge only now: until then the broker sends the message again, with the same time.
         message.acknowledge();
     }
     Ok(())
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     writer.close()?;
 
     work(&reader, &mut log, 2)?;
-    // The worker gets the third message and dies before it has stored it.
+    // The worker receives the third message and crashes before it has stored it.
     let lost = reader.read()?.ok_or("no message came")?;
     println!("gave up at {}", lost.value());
     drop((lost, reader));

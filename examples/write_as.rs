@@ -1,4 +1,4 @@
-//! Writes texts as another user than the configuration file's: the builder's parameters replace those of the file.
+//! Writes texts as a different user than the configuration file's: the builder's parameters replace those of the file.
 //! examples/WriteAs.java does the same in Java.
 //!
 //! ```text

@@ -21,7 +21,7 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** An example of a test of one's own, with a Mosquitto that lives as long as the test. */
+/** An example of a test in your own project. It runs a Mosquitto as long as the test. */
 class MosquittoTest {
     @TempDir
     static Path folder;
@@ -37,7 +37,7 @@ class MosquittoTest {
         }
         Path file = Files.writeString(folder.resolve("mosquitto.conf"),
                 "listener " + port + " 127.0.0.1\nallow_anonymous true\n");
-        // Debian has it in a folder for administrators.
+        // Debian installs Mosquitto in /usr/sbin, which may be missing in PATH.
         mosquitto = new ProcessBuilder("sh", "-c", "PATH=$PATH:/usr/local/sbin:/usr/sbin exec mosquitto -c \"$0\"",
                 file.toString()).redirectErrorStream(true).redirectOutput(folder.resolve("mosquitto.log").toFile()).start();
         for (int attempt = 0; !listens(port); attempt++) {

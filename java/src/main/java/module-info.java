@@ -1,9 +1,9 @@
 /**
  * SINETStream's MQTT client with a native engine.
  *
- * <p>What only some programs need is optional, and such a program requires it in its own {@code module-info}:
- * {@code org.jdeferred2.core} for asynchronous writers, {@code java.desktop} for images, {@code java.management} for JMX. So a
- * program that needs none of it can be linked by jlink into a small image.
+ * <p>Modules that only some programs need are optional, and such a program requires them in its own {@code module-info}:
+ * {@code org.jdeferred2.core} for asynchronous writers, {@code java.desktop} for images, {@code java.management} for JMX. A
+ * program that needs none of them can be linked by jlink into a small image.
  *
  * @uses jp.ad.sinet.stream.spi.MessageWriterProvider
  * @uses jp.ad.sinet.stream.spi.MessageReaderProvider
@@ -17,8 +17,8 @@
 module jp.ad.sinet.stream {
     requires java.logging;
     requires static java.management;
-    requires static transitive java.desktop; // every JDK has it, so that it can be transitive
-    // Not transitive, although their types are in signatures: every program would need them to be compiled then.
+    requires static transitive java.desktop; // transitive, since every JDK has it
+    // Not transitive, although their types are in signatures: otherwise every program would need them for its compilation.
     requires static org.jdeferred2.core;
     requires static org.jspecify;
 

@@ -1,15 +1,17 @@
 package jp.ad.sinet.stream.api;
 
-/** When a reader acknowledges a message at QoS 1 or 2 to the broker: the parameter {@code acknowledge}. */
+/** When a reader sends PUBACK or PUBREC for a message at QoS 1 or 2: the parameter {@code acknowledge}. */
 public enum Acknowledge {
-    /** When the program is given it. A message that the program is at work on is lost with its process. */
+    /** When the program is given the message. A message that is being processed is lost if the process dies. */
     TAKEN("taken"),
     /**
-     * When the program has processed it: when {@link MessageReader#acknowledge} is called for it, or all its callbacks have
-     * returned. Until then it comes again when the connection or the process is lost.
+     * When the program has processed the message: when {@link MessageReader#acknowledge} is called for it, or when all its
+     * callbacks have returned. Until then the broker sends it again whenever the connection or the process is lost.
      */
     PROCESSED("processed"),
-    /** The same, but callbacks that return do not acknowledge: only {@link AsyncMessageReader#acknowledge} does. */
+    /**
+     * As {@link #PROCESSED}, but callbacks that return do not acknowledge: only {@link AsyncMessageReader#acknowledge} does.
+     */
     MANUAL("manual");
 
     private final String name;
@@ -19,7 +21,7 @@ public enum Acknowledge {
     }
 
     /**
-     * The name in configuration files.
+     * Returns the name that configuration files use.
      *
      * @return the name
      */

@@ -3,180 +3,183 @@ package jp.ad.sinet.stream.api;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What JMX shows of a client whose builder was given {@code jmx(true)}. Numbers that a client does not have are 0: the inbox of a
- * writer, for instance, and everything of the connection for the client of a plugin.
+ * The attributes and operations that JMX shows for a client whose builder was given {@code jmx(true)}. Numbers that do not
+ * apply to a client are 0: the inbox of a writer, for instance, and everything about the connection for the client of a
+ * plugin.
  */
 public interface ClientMXBean {
     /**
-     * The client identifier.
+     * Returns the client identifier.
      *
-     * @return as {@link MessageIO#getClientId}
+     * @return as {@link MessageIO#getClientId} returns it
      */
     String getClientId();
 
     /**
-     * The service in the configuration file.
+     * Returns the name of the service in the configuration file.
      *
-     * @return its name; null when no file is used
+     * @return the name; null when no file is used
      */
     @Nullable String getService();
 
     /**
-     * The topics.
+     * Returns the topics.
      *
-     * @return as {@link MessageIO#getTopic}
+     * @return as {@link MessageIO#getTopic} returns them
      */
     String getTopic();
 
     /**
-     * Whether there is a connection now.
+     * Tells whether there is a connection now.
      *
-     * @return as {@link MessageIO#isConnected}
+     * @return as {@link MessageIO#isConnected} returns it
      */
     boolean isConnected();
 
     /**
-     * When counting began.
+     * Returns when counting began.
      *
      * @return milliseconds since 1970
      */
     long getStartTimeMillis();
 
     /**
-     * Messages written and confirmed, or read.
+     * Returns the number of messages that were written and confirmed, or read.
      *
-     * @return since counting began, as all totals of messages, bytes and errors
+     * @return the number since counting began, as for all totals of messages, bytes and errors
      */
     long getMessagesTotal();
 
     /**
-     * Bytes of the messages, without MQTT's own.
+     * Returns the number of bytes of the messages, without the overhead of MQTT.
      *
      * @return the bytes
      */
     long getBytesTotal();
 
     /**
-     * Bytes of the values before compression.
+     * Returns the number of bytes of the values before compression.
      *
      * @return the bytes
      */
     long getUncompressedBytesTotal();
 
     /**
-     * Bytes of the values after compression.
+     * Returns the number of bytes of the values after compression.
      *
      * @return the bytes
      */
     long getCompressedBytesTotal();
 
     /**
-     * Writes that failed; messages that could not be decoded, and the end of a reader that was not closed.
+     * Returns the number of writes that failed, or of messages that could not be decoded; the failure of a reader counts as
+     * one.
      *
      * @return their number
      */
     long getErrorsTotal();
 
     /**
-     * How often the connection came back.
+     * Returns how often the connection was restored.
      *
      * @return the number since the client was opened
      */
     long getReconnectsTotal();
 
     /**
-     * Messages sent again because of that.
+     * Returns how many messages were sent again after a reconnect.
      *
      * @return the number since the client was opened
      */
     long getResentTotal();
 
     /**
-     * Messages that were written and are not confirmed.
+     * Returns how many messages were written and are not confirmed yet.
      *
      * @return their number now
      */
     long getOutboxMessages();
 
     /**
-     * Their bytes.
+     * Returns the bytes of the messages in the outbox.
      *
      * @return the bytes now
      */
     long getOutboxBytes();
 
     /**
-     * How long the oldest message has been in the outbox on disk.
+     * Returns how long the oldest message has been in the outbox on disk.
      *
      * @return milliseconds now; 0 without such an outbox, and when nothing waits
      */
     long getOutboxAgeMillis();
 
     /**
-     * Messages that the outbox on disk has given up: too old, dropped for newer ones, or refused by the broker.
+     * Returns how many messages the outbox on disk has given up: too old, dropped for newer ones, or refused by the broker.
      *
      * @return the number since the client was opened
      */
     long getOutboxDroppedTotal();
 
     /**
-     * Those of them that have been sent.
+     * Returns how many messages of the outbox have been sent and are not acknowledged yet (the in-flight window).
      *
      * @return their number now
      */
     long getInFlight();
 
     /**
-     * Messages that were received and are not read.
+     * Returns how many messages were received and are not read yet.
      *
      * @return their number now
      */
     long getInboxMessages();
 
     /**
-     * Their bytes.
+     * Returns the bytes of the messages in the inbox.
      *
      * @return the bytes now
      */
     long getInboxBytes();
 
     /**
-     * Messages whose time from {@code write} to the broker's confirmation was measured; see {@link Metrics#getWriteTimes}.
+     * Returns how many messages had their time from {@code write} to the broker's confirmation measured; see
+     * {@link Metrics#getWriteTimes}.
      *
      * @return their number since counting began
      */
     long getWriteCount();
 
     /**
-     * Those times together.
+     * Returns the sum of the times from {@code write} to confirmation.
      *
      * @return milliseconds
      */
     double getWriteMillisSum();
 
     /**
-     * The longest of them.
+     * Returns the longest time from {@code write} to confirmation.
      *
      * @return milliseconds
      */
     double getWriteMillisMax();
 
     /**
-     * The time that half of them do not exceed, estimated.
+     * Returns an estimate of the time that half of the confirmed writes did not exceed.
      *
      * @return milliseconds
      */
     double getWriteMillisP50();
 
     /**
-     * The time that 95 of 100 do not exceed, estimated.
+     * Returns an estimate of the time that 95 of 100 confirmed writes did not exceed.
      *
      * @return milliseconds
      */
     double getWriteMillisP95();
 
     /**
-     * The time that 99 of 100 do not exceed, estimated.
+     * Returns an estimate of the time that 99 of 100 confirmed writes did not exceed.
      *
      * @return milliseconds
      */

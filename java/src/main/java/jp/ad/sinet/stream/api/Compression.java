@@ -4,28 +4,28 @@ import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
-/** A way to make values smaller. */
+/** A compression algorithm for values. */
 public interface Compression {
     /**
-     * Its name.
+     * Returns the name of the algorithm.
      *
      * @return the name
      */
     String getName();
 
     /**
-     * Gives what compresses; it may be called by many threads.
+     * Returns a compressor; many threads may call it at a time.
      *
      * @param level {@code compression.level}, or null if the configuration has none
-     * @param parameters what stands inside {@code compression}
+     * @param parameters the content of the map {@code compression}
      * @return the compressor
      */
     Compressor getCompressor(@Nullable Integer level, Map<String, Object> parameters);
 
     /**
-     * Gives what decompresses; it may be called by many threads.
+     * Returns a decompressor; many threads may call it at a time.
      *
-     * @param parameters what stands inside {@code compression}
+     * @param parameters the content of the map {@code compression}
      * @return the decompressor
      */
     Decompressor getDecompressor(Map<String, Object> parameters);

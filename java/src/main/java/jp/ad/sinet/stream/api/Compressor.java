@@ -6,7 +6,7 @@ public interface Compressor {
      * Compresses a value.
      *
      * @param data the value's bytes
-     * @return what is sent in their place
+     * @return the compressed bytes, which are sent
      */
     byte[] compress(byte[] data);
 }

@@ -5,7 +5,7 @@ import java.util.Objects;
 
 import org.jspecify.annotations.Nullable;
 
-/** A change of a client's connection. It does not change, and holds no secrets. */
+/** A change of a client's connection. Immutable; it holds no secrets. */
 public final class ConnectionEvent {
     private final Type type;
     private final @Nullable String broker;
@@ -16,17 +16,17 @@ public final class ConnectionEvent {
     private final @Nullable String service;
     private final @Nullable String role;
 
-    /** What happened. */
+    /** The kind of a change. */
     public enum Type {
-        /** The broker has accepted the client, for the first time or again. */
+        /** The broker has accepted the client (CONNACK), for the first time or again. */
         CONNECTED,
         /** The connection broke. */
         LOST,
         /** The next attempt to connect begins after a delay. */
         RETRYING,
-        /** The client has failed for good: what waits and what comes later fails with the cause. The last event. */
+        /** The client has failed for good: pending and later operations fail with the cause. This is the last event. */
         ENDED,
-        /** The client was closed. The last event. */
+        /** The program has closed the client. This is the last event. */
         CLOSED
     }
 
@@ -71,9 +71,9 @@ public final class ConnectionEvent {
     /**
      * Makes an event of type {@link Type#RETRYING}.
      *
-     * @param broker host and port of the broker that is next, or null
+     * @param broker host and port of the broker that is tried next, or null
      * @param delay the time until the attempt
-     * @param cause why there is no connection: how it was lost, or why the last attempt has failed
+     * @param cause why there is no connection: how it was lost, or why the last attempt failed
      * @return the event
      */
     public static ConnectionEvent retrying(@Nullable String broker, Duration delay, SinetStreamException cause) {
@@ -101,28 +101,28 @@ public final class ConnectionEvent {
     }
 
     /**
-     * Makes the same event, of a client.
+     * Returns a copy of this event that names its client.
      *
      * @param clientId its client identifier
      * @param service its service in the configuration file, or null
      * @param role {@code "writer"} or {@code "reader"}
-     * @return the event
+     * @return the copy
      */
     public ConnectionEvent of(@Nullable String clientId, @Nullable String service, @Nullable String role) {
         return new ConnectionEvent(type, broker, sessionPresent, delay, cause, clientId, service, role);
     }
 
     /**
-     * The client whose connection has changed.
+     * Returns the identifier of the client whose connection has changed.
      *
-     * @return its client identifier, as {@link MessageIO#getClientId} tells it; null if the event is of no client
+     * @return its client identifier, as {@link MessageIO#getClientId} returns it; null if the event belongs to no client
      */
     public @Nullable String getClientId() {
         return clientId;
     }
 
     /**
-     * The service of the client.
+     * Returns the service of the client.
      *
      * @return its name in the configuration file; null when no file is used
      */
@@ -131,16 +131,16 @@ public final class ConnectionEvent {
     }
 
     /**
-     * Whether the client writes or reads.
+     * Tells whether the client is a writer or a reader.
      *
-     * @return {@code "writer"} or {@code "reader"}; null if the event is of no client
+     * @return {@code "writer"} or {@code "reader"}; null if the event belongs to no client
      */
     public @Nullable String getRole() {
         return role;
     }
 
     /**
-     * What happened.
+     * Returns the kind of the change.
      *
      * @return the type of the event
      */
@@ -149,9 +149,9 @@ public final class ConnectionEvent {
     }
 
     /**
-     * The broker that the client is connected to, or that it tries next.
+     * Returns the broker that the client is connected to, or that it tries next.
      *
-     * @return host and port; null when not known, and for other events
+     * @return host and port; null when it is not known, and for other events
      */
     public @Nullable String getBroker() {
         return broker;
@@ -160,24 +160,24 @@ public final class ConnectionEvent {
     /**
      * Tells whether the broker has kept the session of an earlier connection, with its subscriptions and messages.
      *
-     * @return true when it has; false for all events but {@link Type#CONNECTED}
+     * @return true when it has; false for all events except {@link Type#CONNECTED}
      */
     public boolean isSessionPresent() {
         return sessionPresent;
     }
 
     /**
-     * The time until the next attempt to connect.
+     * Returns the time until the next attempt to connect.
      *
-     * @return the delay; zero for all events but {@link Type#RETRYING}
+     * @return the delay; zero for all events except {@link Type#RETRYING}
      */
     public Duration getDelay() {
         return delay;
     }
 
     /**
-     * Why the connection broke, why the last attempt to connect has failed, or why the client has; an
-     * {@link AuthenticationException} when the broker refused a new login.
+     * Returns why the connection broke, why the last attempt to connect failed, or why the client has failed; an
+     * {@link AuthenticationException} when the broker refused the login at a reconnect.
      *
      * @return the cause; null for {@link Type#CONNECTED} and {@link Type#CLOSED}
      */

@@ -1,12 +1,12 @@
 package jp.ad.sinet.stream.api;
 
-/** How much is done to deliver each message; the MQTT quality of service levels 0, 1 and 2. */
+/** The delivery guarantee for each message; these are the MQTT quality of service levels 0, 1 and 2. */
 public enum Consistency {
     /** A message may be lost, but never arrives twice (QoS 0). */
     AT_MOST_ONCE(0),
     /** A message is not lost, but may arrive twice (QoS 1). */
     AT_LEAST_ONCE(1),
-    /** A message arrives once (QoS 2). */
+    /** A message arrives exactly once (QoS 2). */
     EXACTLY_ONCE(2);
 
     private final int qos;
@@ -16,7 +16,7 @@ public enum Consistency {
     }
 
     /**
-     * The MQTT quality of service level.
+     * Returns the MQTT quality of service level.
      *
      * @return 0, 1 or 2
      */
@@ -25,7 +25,7 @@ public enum Consistency {
     }
 
     /**
-     * Finds the value of an MQTT quality of service level.
+     * Returns the value of an MQTT quality of service level.
      *
      * @param qos 0, 1 or 2
      * @return the value

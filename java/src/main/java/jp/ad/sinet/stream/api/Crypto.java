@@ -6,22 +6,22 @@ import java.util.function.Function;
 
 import jp.ad.sinet.stream.utils.Pair;
 
-/** A cipher of a plugin. What it gives may be called by many threads. */
+/** A cipher of a plugin. Many threads may call the functions that it returns. */
 public interface Crypto {
     /**
-     * Gives what encrypts.
+     * Returns the encrypting function.
      *
-     * @param parameters what stands inside {@code crypto}
+     * @param parameters the content of the map {@code crypto}
      * @return a function from a message's record to its encrypted form and the version of the key, from 1 to 32767
      */
     Function<byte[], Pair<byte[], Integer>> getEncoder(Map<String, ?> parameters);
 
     /**
-     * Gives what decrypts.
+     * Returns the decrypting function.
      *
-     * @param parameters what stands inside {@code crypto}
+     * @param parameters the content of the map {@code crypto}
      * @return a function from the encrypted form and the version of the key to the record; the version is 0 for messages of
-     *     format 2, which do not tell it
+     *        format 2, which do not carry it
      */
     BiFunction<byte[], Integer, byte[]> getDecoder(Map<String, ?> parameters);
 }

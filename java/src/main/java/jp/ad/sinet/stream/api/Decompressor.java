@@ -1,11 +1,11 @@
 package jp.ad.sinet.stream.api;
 
-/** Undoes what a {@link Compressor} did. */
+/** Reverses a {@link Compressor}. */
 public interface Decompressor {
     /**
      * Decompresses a value.
      *
-     * @param data what was sent
+     * @param data the compressed bytes
      * @return the value's bytes
      */
     byte[] decompress(byte[] data);

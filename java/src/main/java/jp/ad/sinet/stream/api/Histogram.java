@@ -3,11 +3,11 @@ package jp.ad.sinet.stream.api;
 import java.util.Arrays;
 import java.util.stream.LongStream;
 
-/** Times by their length, counted in buckets whose bounds are fixed: what {@link Metrics#getWriteTimes} has. It does not change. */
+/** Durations, counted in buckets with fixed bounds; {@link Metrics#getWriteTimes} returns one. Immutable. */
 public final class Histogram {
-    /** The bound of the last bucket of the engine's: none. */
+    /** The bound of the engine's last bucket, which has no limit. */
     public static final long UNBOUNDED = Long.MAX_VALUE;
-    /** One without any time. */
+    /** A histogram without any durations. */
     public static final Histogram EMPTY = new Histogram(new long[0], new long[0], 0, 0);
 
     private final long[] bounds;
@@ -16,13 +16,13 @@ public final class Histogram {
     private final long max;
 
     /**
-     * Makes one of what was counted.
+     * Makes a histogram from counts.
      *
-     * @param bounds the upper bounds of the buckets, which belong to them, in nanoseconds and growing; the last one may be
+     * @param bounds the inclusive upper bounds of the buckets, in nanoseconds and ascending; the last one may be
      *        {@link #UNBOUNDED}
-     * @param counts how many times each bucket holds
-     * @param sum all times together, in nanoseconds
-     * @param max the longest time, in nanoseconds
+     * @param counts the number of durations in each bucket
+     * @param sum the sum of all durations, in nanoseconds
+     * @param max the longest duration, in nanoseconds
      */
     public Histogram(long[] bounds, long[] counts, long sum, long max) {
         if (bounds.length != counts.length) {
@@ -35,7 +35,7 @@ public final class Histogram {
     }
 
     /**
-     * How many times were counted.
+     * Returns how many durations were counted.
      *
      * @return their number
      */
@@ -44,7 +44,7 @@ public final class Histogram {
     }
 
     /**
-     * All times together.
+     * Returns the sum of all durations.
      *
      * @return nanoseconds
      */
@@ -53,7 +53,7 @@ public final class Histogram {
     }
 
     /**
-     * The longest time.
+     * Returns the longest duration.
      *
      * @return nanoseconds; 0 when there is none
      */
@@ -62,7 +62,7 @@ public final class Histogram {
     }
 
     /**
-     * The upper bounds of the buckets, which belong to them: 0.1 ms, and each twice the one before.
+     * Returns the inclusive upper bounds of the buckets: 0.1 ms, and each twice the previous one.
      *
      * @return nanoseconds; the last one is {@link #UNBOUNDED}
      */
@@ -71,7 +71,7 @@ public final class Histogram {
     }
 
     /**
-     * How many times each bucket holds, those of smaller bounds not among them.
+     * Returns how many durations are in each bucket, without those of the smaller buckets.
      *
      * @return as many numbers as there are bounds
      */
@@ -80,11 +80,11 @@ public final class Histogram {
     }
 
     /**
-     * An estimate of the time that this part of all times does not exceed: it lies in the right bucket, and never above the
-     * longest time.
+     * Returns an estimate of the duration that the given part of all durations does not exceed. The estimate lies in the same
+     * bucket as the exact value, and never exceeds the longest duration.
      *
      * @param part from 0 to 1, such as 0.95
-     * @return nanoseconds; 0 when there is no time
+     * @return nanoseconds; 0 when there is no duration
      */
     public long getQuantileNanos(double part) {
         double wanted = Math.max(0, Math.min(1, part)) * getCount();

@@ -3,17 +3,17 @@ package jp.ad.sinet.stream.api;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The configuration file or a value given to a builder is wrong. Found before anything is sent to a broker.
+ * The configuration file or a value given to a builder is wrong. This is thrown before anything is sent to a broker.
  */
 public class InvalidConfigurationException extends SinetStreamException {
     private static final long serialVersionUID = 1L;
 
-    /** Without message or cause. */
+    /** Makes an exception without message or cause. */
     public InvalidConfigurationException() {
     }
 
     /**
-     * With a message.
+     * Makes an exception with a message.
      *
      * @param message what went wrong, and where
      */
@@ -22,7 +22,7 @@ public class InvalidConfigurationException extends SinetStreamException {
     }
 
     /**
-     * With a message and a cause.
+     * Makes an exception with a message and a cause.
      *
      * @param message what went wrong, and where
      * @param cause what led to it
@@ -32,7 +32,7 @@ public class InvalidConfigurationException extends SinetStreamException {
     }
 
     /**
-     * With a cause, whose text becomes the message.
+     * Makes an exception with a cause, whose text becomes the message.
      *
      * @param cause what led to it
      */

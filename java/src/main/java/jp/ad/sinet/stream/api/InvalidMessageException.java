@@ -3,18 +3,18 @@ package jp.ad.sinet.stream.api;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message cannot be decoded (not a SINETStream message, damaged, or encrypted with another key), or a value cannot be
- * encoded. A reader has consumed such a message: its next read goes on with the following one.
+ * A message cannot be decoded (it is not a SINETStream message, is damaged, or was encrypted with another key), or a value
+ * cannot be encoded. The reader has consumed such a message: its next read goes on with the following one.
  */
 public class InvalidMessageException extends SinetStreamIOException {
     private static final long serialVersionUID = 1L;
 
-    /** Without message or cause. */
+    /** Makes an exception without message or cause. */
     public InvalidMessageException() {
     }
 
     /**
-     * With a message.
+     * Makes an exception with a message.
      *
      * @param message what went wrong, and where
      */
@@ -23,7 +23,7 @@ public class InvalidMessageException extends SinetStreamIOException {
     }
 
     /**
-     * With a message and a cause.
+     * Makes an exception with a message and a cause.
      *
      * @param message what went wrong, and where
      * @param cause what led to it
@@ -33,7 +33,7 @@ public class InvalidMessageException extends SinetStreamIOException {
     }
 
     /**
-     * With a cause, whose text becomes the message.
+     * Makes an exception with a cause, whose text becomes the message.
      *
      * @param cause what led to it
      */

@@ -6,7 +6,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A user name and password for the broker, as a program gives them with {@code login} of the builders. Immutable;
+ * A user name and password for the broker, which a program supplies through {@code login} of the builders. Immutable;
  * {@link #toString} hides both.
  */
 public final class Login {
@@ -19,10 +19,10 @@ public final class Login {
     }
 
     /**
-     * A user name and a password.
+     * Makes a login of a user name and a password.
      *
      * @param username the name
-     * @param password the password, which goes to the broker in UTF-8
+     * @param password the password, which is sent to the broker in UTF-8
      * @return the login
      */
     public static Login of(String username, String password) {
@@ -30,7 +30,7 @@ public final class Login {
     }
 
     /**
-     * A user name and a password.
+     * Makes a login of a user name and a password.
      *
      * @param username the name
      * @param password the password; the array is copied
@@ -42,9 +42,9 @@ public final class Login {
     }
 
     /**
-     * A password, or token, without a user name, which MQTT 5 allows.
+     * Makes a login of a password or token without a user name, which MQTT 5 allows.
      *
-     * @param token the token, which goes to the broker in UTF-8
+     * @param token the token, which is sent to the broker in UTF-8
      * @return the login
      */
     public static Login token(String token) {
@@ -63,7 +63,7 @@ public final class Login {
     /**
      * Returns the password.
      *
-     * @return a copy of it
+     * @return a copy of the password
      */
     public byte[] getPassword() {
         return password.clone();

@@ -8,7 +8,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message that was received. It does not change; its value may.
+ * A message that was received. Immutable, except that its value may be mutable.
  *
  * @param <T> the type of the value
  */
@@ -28,20 +28,20 @@ public final class Message<T> {
      * @param value the value
      * @param topic the topic it came from
      * @param timestampMicroseconds when it was sent, in microseconds since 1970-01-01T00:00Z; 0 means unknown
-     * @param raw what the messaging system tells about it, or null
+     * @param raw the messaging system's own view of the message, or null
      */
     public Message(T value, String topic, Long timestampMicroseconds, @Nullable Object raw) {
         this(value, topic, timestampMicroseconds, raw, null);
     }
 
     /**
-     * Makes a message that a reader acknowledges: only for readers.
+     * Makes a message that a reader acknowledges; only readers call this.
      *
      * @param value the value
      * @param topic the topic it came from
      * @param timestampMicroseconds when it was sent, in microseconds since 1970-01-01T00:00Z; 0 means unknown
-     * @param raw what the messaging system tells about it, or null
-     * @param receipt what the reader knows the message by, or null
+     * @param raw the messaging system's own view of the message, or null
+     * @param receipt the reader's own reference to the message, or null
      */
     public Message(T value, String topic, Long timestampMicroseconds, @Nullable Object raw, @Nullable Object receipt) {
         this.receipt = receipt;
@@ -52,16 +52,16 @@ public final class Message<T> {
     }
 
     /**
-     * The value.
+     * Returns the value.
      *
-     * @return what the deserializer made of the message
+     * @return the value that the deserializer returned
      */
     public T getValue() {
         return value;
     }
 
     /**
-     * The topic that the message was published to; never a wildcard.
+     * Returns the topic that the message was published to; never a wildcard.
      *
      * @return the topic
      */
@@ -70,7 +70,7 @@ public final class Message<T> {
     }
 
     /**
-     * When the message was sent, in whole seconds since 1970-01-01T00:00Z, rounded towards zero.
+     * Returns when the message was sent, in whole seconds since 1970-01-01T00:00Z, rounded towards zero.
      *
      * @return the time; 0 means unknown
      */
@@ -79,7 +79,7 @@ public final class Message<T> {
     }
 
     /**
-     * When the message was sent, in microseconds since 1970-01-01T00:00Z.
+     * Returns when the message was sent, in microseconds since 1970-01-01T00:00Z.
      *
      * @return the time; 0 means unknown
      */
@@ -88,7 +88,7 @@ public final class Message<T> {
     }
 
     /**
-     * What the messaging system tells about the message: for MQTT a {@link PublishPacket}, for an injected message the
+     * Returns the messaging system's own view of the message: for MQTT a {@link PublishPacket}, for an injected message the
      * object that was injected.
      *
      * @return the object, or null
@@ -102,73 +102,73 @@ public final class Message<T> {
     }
 
     /**
-     * Whether the broker had kept the message when it was read.
+     * Tells whether the broker delivered this message because it had retained it.
      *
-     * @return the retain flag of the {@link PublishPacket}; false for what came in none
+     * @return the retain flag of the {@link PublishPacket}; false if the message came in none
      */
     public boolean isRetained() {
         return packet() != null && packet().isRetained();
     }
 
     /**
-     * What the writer says of the payload.
+     * Returns the payload format indicator that the writer has set.
      *
-     * @return as {@link PublishPacket#getPayloadFormatIndicator}; null for what came in none
+     * @return as {@link PublishPacket#getPayloadFormatIndicator}; null if the message came in none
      */
     public Integer getPayloadFormatIndicator() {
         return packet() == null ? null : packet().getPayloadFormatIndicator();
     }
 
     /**
-     * For how long the message still counted when the broker sent it.
+     * Returns the message expiry interval that was left when the broker sent the message.
      *
-     * @return seconds, as {@link PublishPacket#getMessageExpiryInterval}; null for what came in none
+     * @return seconds, as {@link PublishPacket#getMessageExpiryInterval}; null if the message came in none
      */
     public Long getMessageExpiryInterval() {
         return packet() == null ? null : packet().getMessageExpiryInterval();
     }
 
     /**
-     * What the writer says the content is.
+     * Returns the content type that the writer has set.
      *
-     * @return as {@link PublishPacket#getContentType}; null for what came in none
+     * @return as {@link PublishPacket#getContentType}; null if the message came in none
      */
     public String getContentType() {
         return packet() == null ? null : packet().getContentType();
     }
 
     /**
-     * Where the writer expects a response.
+     * Returns the topic on which the writer expects a response.
      *
-     * @return as {@link PublishPacket#getResponseTopic}; null for what came in none
+     * @return as {@link PublishPacket#getResponseTopic}; null if the message came in none
      */
     public String getResponseTopic() {
         return packet() == null ? null : packet().getResponseTopic();
     }
 
     /**
-     * What a response has to carry, too.
+     * Returns the correlation data that a response has to repeat.
      *
-     * @return a copy, as {@link PublishPacket#getCorrelationData}; null for what came in none
+     * @return a copy, as {@link PublishPacket#getCorrelationData}; null if the message came in none
      */
     public byte[] getCorrelationData() {
         return packet() == null ? null : packet().getCorrelationData();
     }
 
     /**
-     * The writer's own names and values, in its order; a name may occur several times.
+     * Returns the user properties in the writer's order; a name may occur several times.
      *
-     * @return as {@link PublishPacket#getUserProperties}; empty for what came in none
+     * @return as {@link PublishPacket#getUserProperties}; empty if the message came in none
      */
     public List<Map.Entry<String, String>> getUserProperties() {
         return packet() == null ? Collections.emptyList() : packet().getUserProperties();
     }
 
     /**
-     * What the reader that gave the message knows it by, for {@link MessageReader#acknowledge}. It is no part of what makes messages
-     * equal.
+     * Returns the reader's own reference to the message, for {@link MessageReader#acknowledge}. Equality of messages ignores
+     * it.
      *
-     * @return an object that means something to that reader only, or null
+     * @return an object that has a meaning only for the reader that returned the message, or null
      */
     public @Nullable Object getReceipt() {
         return receipt;
@@ -178,7 +178,7 @@ public final class Message<T> {
         return new @Nullable Object[] {value, topic, timestampMicroseconds, raw};
     }
 
-    /** Equal when all parts but the receipt are equal; arrays are compared by their content. */
+    /** Compares all parts except the receipt; arrays are compared by their content. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof Message && Arrays.deepEquals(fields(), ((Message<?>) other).fields());
@@ -189,7 +189,7 @@ public final class Message<T> {
         return Arrays.deepHashCode(fields());
     }
 
-    /** Shows all parts, and of a long array of bytes the beginning and the length. */
+    /** Shows all parts; of a long byte array, the beginning and the length. */
     @Override
     public String toString() {
         return "Message(value=" + shown() + ", topic=" + topic + ", timestampMicroseconds=" + timestampMicroseconds

@@ -3,8 +3,8 @@ package jp.ad.sinet.stream.api;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counters and times of one client, since it was opened or its metrics were reset. A snapshot: it does not change by
- * itself. Not thread-safe.
+ * Counters and times of one client, since it was opened or its metrics were reset. This is a snapshot, which does not follow
+ * the client. Not thread-safe.
  */
 public class Metrics {
     private static final double MILLIS_PER_SECOND = 1000.0;
@@ -21,30 +21,30 @@ public class Metrics {
     private Histogram writeTimes = Histogram.EMPTY;
     private @Nullable Object raw;
 
-    /** Makes metrics without any message. */
+    /** Makes metrics without any messages. */
     public Metrics() {
     }
 
     /**
-     * Start time in seconds since 1970-01-01T00:00Z.
+     * Returns the start time in seconds since 1970-01-01T00:00Z.
      *
-     * @return start time in seconds since 1970-01-01T00:00Z
+     * @return the start time in seconds since 1970-01-01T00:00Z
      */
     public double getStartTime() {
         return startTimeMillis / MILLIS_PER_SECOND;
     }
 
     /**
-     * End time in seconds since 1970-01-01T00:00Z.
+     * Returns the end time in seconds since 1970-01-01T00:00Z.
      *
-     * @return end time in seconds since 1970-01-01T00:00Z
+     * @return the end time in seconds since 1970-01-01T00:00Z
      */
     public double getEndTime() {
         return endTimeMillis / MILLIS_PER_SECOND;
     }
 
     /**
-     * Seconds from start to end time.
+     * Returns the seconds from start to end time.
      *
      * @return seconds from start to end time
      */
@@ -53,7 +53,7 @@ public class Metrics {
     }
 
     /**
-     * Milliseconds from start to end time.
+     * Returns the milliseconds from start to end time.
      *
      * @return milliseconds from start to end time
      */
@@ -62,7 +62,7 @@ public class Metrics {
     }
 
     /**
-     * Messages per second, 0 when no time has passed.
+     * Returns the messages per second, 0 when no time has passed.
      *
      * @return messages per second, 0 when no time has passed
      */
@@ -71,7 +71,7 @@ public class Metrics {
     }
 
     /**
-     * Compressed bytes divided by uncompressed bytes, 1 when there are none.
+     * Returns the compressed bytes divided by the uncompressed bytes, 1 when there are none.
      *
      * @return the value
      */
@@ -80,7 +80,7 @@ public class Metrics {
     }
 
     /**
-     * Bytes per second, 0 when no time has passed.
+     * Returns the bytes per second, 0 when no time has passed.
      *
      * @return bytes per second, 0 when no time has passed
      */
@@ -89,7 +89,7 @@ public class Metrics {
     }
 
     /**
-     * Mean size of a message in bytes, 0 before the first one.
+     * Returns the mean size of a message in bytes, 0 before the first one.
      *
      * @return mean size of a message in bytes, 0 before the first one
      */
@@ -98,7 +98,7 @@ public class Metrics {
     }
 
     /**
-     * Errors per second, 0 when no time has passed.
+     * Returns the errors per second, 0 when no time has passed.
      *
      * @return errors per second, 0 when no time has passed
      */
@@ -111,7 +111,7 @@ public class Metrics {
     }
 
     /**
-     * When counting began, in milliseconds since 1970-01-01T00:00Z.
+     * Returns when counting began, in milliseconds since 1970-01-01T00:00Z.
      *
      * @return the value
      */
@@ -129,7 +129,7 @@ public class Metrics {
     }
 
     /**
-     * When the last message was counted, in milliseconds since 1970-01-01T00:00Z.
+     * Returns when the last message was counted, in milliseconds since 1970-01-01T00:00Z.
      *
      * @return the value
      */
@@ -147,7 +147,7 @@ public class Metrics {
     }
 
     /**
-     * Number of messages.
+     * Returns the number of messages.
      *
      * @return the value
      */
@@ -165,7 +165,7 @@ public class Metrics {
     }
 
     /**
-     * Bytes of all values before compression.
+     * Returns the bytes of all values before compression.
      *
      * @return the value
      */
@@ -183,7 +183,7 @@ public class Metrics {
     }
 
     /**
-     * Bytes of all values after compression.
+     * Returns the bytes of all values after compression.
      *
      * @return the value
      */
@@ -201,7 +201,7 @@ public class Metrics {
     }
 
     /**
-     * Bytes of all messages, as encoded for the wire, without the overhead of MQTT.
+     * Returns the bytes of all messages, as encoded for the wire, without the overhead of MQTT.
      *
      * @return the value
      */
@@ -219,7 +219,7 @@ public class Metrics {
     }
 
     /**
-     * Bytes of the smallest message, -1 before the first one.
+     * Returns the bytes of the smallest message, -1 before the first one.
      *
      * @return the value
      */
@@ -237,7 +237,7 @@ public class Metrics {
     }
 
     /**
-     * Bytes of the largest message, -1 before the first one.
+     * Returns the bytes of the largest message, -1 before the first one.
      *
      * @return the value
      */
@@ -255,7 +255,7 @@ public class Metrics {
     }
 
     /**
-     * Number of errors.
+     * Returns the number of errors.
      *
      * @return the value
      */
@@ -273,11 +273,11 @@ public class Metrics {
     }
 
     /**
-     * How long each confirmed message took, from the moment when the outbox took it to the broker's confirmation: PUBACK, at QoS 2
-     * PUBCOMP. At QoS 0, which has none, to the moment when the operating system had it. Messages that an outbox on disk has
-     * kept count from their first acceptance, also by an earlier process.
+     * Returns how long each confirmed message took from its acceptance by the outbox to the broker's confirmation: PUBACK, at
+     * QoS 2 PUBCOMP. At QoS 0, which has no confirmation, the time ends when the message has been given to the operating
+     * system. A message that an outbox on disk has kept counts from its first acceptance, even by an earlier process.
      *
-     * @return the times; none for a reader, and for clients of plugins
+     * @return the times; empty for readers and for the clients of plugins
      */
     public Histogram getWriteTimes() {
         return writeTimes;
@@ -293,8 +293,8 @@ public class Metrics {
     }
 
     /**
-     * Metrics of the messaging system itself. For MQTT the map that {@link MessageIO#getInfo(String)} has under
-     * {@code connection}.
+     * Returns the metrics of the messaging system itself. For MQTT this is the map that {@link MessageIO#getInfo(String)}
+     * returns for {@code connection}.
      *
      * @return the value, or null
      */

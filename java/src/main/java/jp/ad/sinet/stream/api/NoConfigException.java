@@ -3,17 +3,17 @@ package jp.ad.sinet.stream.api;
 import org.jspecify.annotations.Nullable;
 
 /**
- * There is no configuration file: none in the places that are searched, or the one that was named does not exist.
+ * There is no configuration file: either none is in the places that are searched, or the named one does not exist.
  */
 public class NoConfigException extends SinetStreamException {
     private static final long serialVersionUID = 1L;
 
-    /** Without message or cause. */
+    /** Makes an exception without message or cause. */
     public NoConfigException() {
     }
 
     /**
-     * With a message.
+     * Makes an exception with a message.
      *
      * @param message what went wrong, and where
      */
@@ -22,7 +22,7 @@ public class NoConfigException extends SinetStreamException {
     }
 
     /**
-     * With a message and a cause.
+     * Makes an exception with a message and a cause.
      *
      * @param message what went wrong, and where
      * @param cause what led to it
@@ -32,7 +32,7 @@ public class NoConfigException extends SinetStreamException {
     }
 
     /**
-     * With a cause, whose text becomes the message.
+     * Makes an exception with a cause, whose text becomes the message.
      *
      * @param cause what led to it
      */

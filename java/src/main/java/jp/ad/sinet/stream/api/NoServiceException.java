@@ -8,12 +8,12 @@ import org.jspecify.annotations.Nullable;
 public class NoServiceException extends SinetStreamException {
     private static final long serialVersionUID = 1L;
 
-    /** Without message or cause. */
+    /** Makes an exception without message or cause. */
     public NoServiceException() {
     }
 
     /**
-     * With a message.
+     * Makes an exception with a message.
      *
      * @param message what went wrong, and where
      */
@@ -22,7 +22,7 @@ public class NoServiceException extends SinetStreamException {
     }
 
     /**
-     * With a message and a cause.
+     * Makes an exception with a message and a cause.
      *
      * @param message what went wrong, and where
      * @param cause what led to it
@@ -32,7 +32,7 @@ public class NoServiceException extends SinetStreamException {
     }
 
     /**
-     * With a cause, whose text becomes the message.
+     * Makes an exception with a cause, whose text becomes the message.
      *
      * @param cause what led to it
      */

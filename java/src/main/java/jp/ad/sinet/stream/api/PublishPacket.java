@@ -11,7 +11,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The MQTT packet that a message came in, as MQTT 5, section 3.3 describes it. It does not change. Packets of earlier
+ * The MQTT PUBLISH packet that carried a message, as MQTT 5, section 3.3 describes it. Immutable. Packets of earlier protocol
  * versions have no properties.
  *
  * @see Message#getRaw()
@@ -31,7 +31,7 @@ public final class PublishPacket {
     private final byte qos;
     private final boolean retained;
     private final boolean duplicate;
-    /** Each as its getter returns it, except for the correlation data, a ByteBuffer that nobody else has. */
+    /** Each property as its getter returns it, except for the correlation data, which is a ByteBuffer that is not shared. */
     private final Map<String, Object> properties;
 
     /**
@@ -39,8 +39,8 @@ public final class PublishPacket {
      *
      * @param topic the topic
      * @param qos the quality of service, 0 to 2
-     * @param retained whether the broker had kept the message
-     * @param duplicate whether it may have been delivered before
+     * @param retained whether the broker had retained the message
+     * @param duplicate whether the message may have been delivered before
      */
     public PublishPacket(String topic, int qos, boolean retained, boolean duplicate) {
         this(topic, qos, retained, duplicate, Collections.emptyMap());
@@ -51,14 +51,14 @@ public final class PublishPacket {
      *
      * @param topic the topic
      * @param qos the quality of service, 0 to 2
-     * @param retained whether the broker had kept the message
-     * @param duplicate whether it may have been delivered before
+     * @param retained whether the broker had retained the message
+     * @param duplicate whether the message may have been delivered before
      * @param properties any of {@code payload_format_indicator}, {@code message_expiry_interval} (whole numbers),
      *        {@code content_type} and {@code response_topic} (strings), {@code correlation_data} (bytes),
      *        {@code user_properties} (a list of lists of name and value), {@code subscription_identifiers} (a list
      *        of whole numbers)
-     * @throws IllegalArgumentException if there is no such quality of service or property, or a property is of another
-     *         type
+     * @throws IllegalArgumentException if the quality of service or a property does not exist, or a property has the wrong
+     *        type
      */
     public PublishPacket(String topic, int qos, boolean retained, boolean duplicate, Map<String, ?> properties) {
         this.topic = Objects.requireNonNull(topic, "topic");
@@ -124,7 +124,7 @@ public final class PublishPacket {
     }
 
     /**
-     * The topic that the message was published to; never a wildcard.
+     * Returns the topic that the message was published to; never a wildcard.
      *
      * @return the topic
      */
@@ -133,7 +133,7 @@ public final class PublishPacket {
     }
 
     /**
-     * The quality of service of the delivery: the lower one of what the writer and the reader asked for.
+     * Returns the quality of service of the delivery: the lower one of those that the writer and the reader asked for.
      *
      * @return 0, 1 or 2
      */
@@ -142,7 +142,7 @@ public final class PublishPacket {
     }
 
     /**
-     * Whether the broker had kept the message for new readers, and delivers it for that reason.
+     * Tells whether the broker delivered this message because it had retained it for new subscribers.
      *
      * @return the retain flag
      */
@@ -151,7 +151,7 @@ public final class PublishPacket {
     }
 
     /**
-     * Whether the broker has tried to deliver this packet before.
+     * Tells whether the broker has tried to deliver this packet before.
      *
      * @return the duplicate flag
      */
@@ -160,7 +160,7 @@ public final class PublishPacket {
     }
 
     /**
-     * What the writer says of the payload; MQTT 5, section 3.3.2.3.2.
+     * Returns the payload format indicator that the writer has set; MQTT 5, section 3.3.2.3.2.
      *
      * @return 0 for bytes, 1 for UTF-8, or null
      */
@@ -169,16 +169,16 @@ public final class PublishPacket {
     }
 
     /**
-     * For how long the message still counted when the broker sent it; MQTT 5, section 3.3.2.3.3.
+     * Returns the message expiry interval that was left when the broker sent the message; MQTT 5, section 3.3.2.3.3.
      *
-     * @return seconds, or null for ever
+     * @return seconds, or null if the message does not expire
      */
     public @Nullable Long getMessageExpiryInterval() {
         return (Long) properties.get(MESSAGE_EXPIRY_INTERVAL);
     }
 
     /**
-     * What the writer says the content is; MQTT 5, section 3.3.2.3.9.
+     * Returns the content type that the writer has set; MQTT 5, section 3.3.2.3.9.
      *
      * @return for example a MIME type, or null
      */
@@ -187,7 +187,7 @@ public final class PublishPacket {
     }
 
     /**
-     * Where the writer expects a response; MQTT 5, section 3.3.2.3.5.
+     * Returns the topic on which the writer expects a response; MQTT 5, section 3.3.2.3.5.
      *
      * @return a topic, or null
      */
@@ -196,7 +196,7 @@ public final class PublishPacket {
     }
 
     /**
-     * What a response has to carry, too; MQTT 5, section 3.3.2.3.6.
+     * Returns the correlation data that a response has to repeat; MQTT 5, section 3.3.2.3.6.
      *
      * @return a copy, or null
      */
@@ -206,26 +206,26 @@ public final class PublishPacket {
     }
 
     /**
-     * The writer's own names and values, in its order; a name may occur several times. MQTT 5, section 3.3.2.3.7.
+     * Returns the user properties in the writer's order; a name may occur several times. MQTT 5, section 3.3.2.3.7.
      *
      * @return an unmodifiable list, empty when there are none
      */
-    @SuppressWarnings("unchecked") // as pairs() has made it
+    @SuppressWarnings("unchecked") // pairs() has made this type
     public List<Map.Entry<String, String>> getUserProperties() {
         return (List<Map.Entry<String, String>>) properties.getOrDefault(USER_PROPERTIES, Collections.emptyList());
     }
 
     /**
-     * The numbers of the subscriptions that the message matched; MQTT 5, section 3.3.2.3.8.
+     * Returns the identifiers of the subscriptions that the message matched; MQTT 5, section 3.3.2.3.8.
      *
      * @return an unmodifiable list, empty when there are none
      */
-    @SuppressWarnings("unchecked") // as identifiers() has made it
+    @SuppressWarnings("unchecked") // identifiers() has made this type
     public List<Integer> getSubscriptionIdentifiers() {
         return (List<Integer>) properties.getOrDefault(SUBSCRIPTION_IDENTIFIERS, Collections.emptyList());
     }
 
-    /** Equal when all parts are equal. */
+    /** Compares all parts. */
     @Override
     public boolean equals(@Nullable Object other) {
         if (!(other instanceof PublishPacket)) {
@@ -241,7 +241,7 @@ public final class PublishPacket {
         return Objects.hash(topic, qos, retained, duplicate, properties);
     }
 
-    /** Names the properties, but does not show their values: packets end up in logs. */
+    /** Names the properties without their values, because packets end up in logs. */
     @Override
     public String toString() {
         return "PublishPacket(topic=" + topic + ", qos=" + qos + ", retained=" + retained + ", duplicate=" + duplicate

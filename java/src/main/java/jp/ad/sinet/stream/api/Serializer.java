@@ -1,7 +1,7 @@
 package jp.ad.sinet.stream.api;
 
 /**
- * Turns values into bytes. One writer may call it from several threads at once.
+ * Turns values into bytes. A writer may call it from several threads at once.
  *
  * @param <T> the type of the values
  */

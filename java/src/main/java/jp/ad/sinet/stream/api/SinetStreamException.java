@@ -3,18 +3,18 @@ package jp.ad.sinet.stream.api;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The root of all exceptions of this library. Thrown as itself only for a defect of the library, and when its native
- * part cannot be loaded.
+ * The superclass of all exceptions of this library. It is thrown itself only for a defect of the library, and when the native
+ * library cannot be loaded.
  */
 public class SinetStreamException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** Without message or cause. */
+    /** Makes an exception without message or cause. */
     public SinetStreamException() {
     }
 
     /**
-     * With a message.
+     * Makes an exception with a message.
      *
      * @param message what went wrong, and where
      */
@@ -23,7 +23,7 @@ public class SinetStreamException extends RuntimeException {
     }
 
     /**
-     * With a message and a cause.
+     * Makes an exception with a message and a cause.
      *
      * @param message what went wrong, and where
      * @param cause what led to it
@@ -33,7 +33,7 @@ public class SinetStreamException extends RuntimeException {
     }
 
     /**
-     * With a cause, whose text becomes the message.
+     * Makes an exception with a cause, whose text becomes the message.
      *
      * @param cause what led to it
      */

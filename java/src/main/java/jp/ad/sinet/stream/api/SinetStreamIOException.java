@@ -6,53 +6,53 @@ import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A client could not send or receive: the connection was lost, the operation was interrupted or ran into its time
- * limit, the client is closed, or a file that it needs cannot be read.
+ * A client could not send or receive: the connection was lost, the operation was interrupted or exceeded its time limit, the
+ * client is closed, or a file that it needs cannot be read.
  */
 public class SinetStreamIOException extends SinetStreamException {
     private static final long serialVersionUID = 1L;
 
-    /** Why. */
+    /** The reason of the failure. */
     private Reason reason = Reason.OTHER;
-    /** Null when it is about no message. */
+    /** The fate of the message; null when the failure concerns no message. */
     private @Nullable Delivery delivery;
-    /** Of the broker; 0 when there is none. */
+    /** The broker's reason code; 0 when there is none. */
     private int reasonCode;
 
-    /** Why something failed. More kinds may come. */
+    /** The reason of a failure. Later versions may add more. */
     public enum Reason {
         /** The client was closed by the program. */
         CLOSED,
-        /** The time of a write, of another wait, or of opening a connection was up. */
+        /** The time limit of a write, of another wait, or of opening a connection has passed. */
         TIMED_OUT,
         /** The thread was interrupted; its interrupt flag is set. */
         INTERRUPTED,
-        /** The connection was lost, and is not opened again. */
+        /** The connection was lost and is not restored. */
         CONNECTION_LOST,
-        /** The broker has refused; see {@link SinetStreamIOException#getReasonCode}. */
+        /** The broker refused; see {@link SinetStreamIOException#getReasonCode}. */
         REFUSED,
-        /** The message is larger than MQTT, or this broker, takes. */
+        /** The message is larger than MQTT, or this broker, allows. */
         TOO_LARGE,
-        /** Anything else: the class, the message and the cause say more. */
+        /** Any other reason: the class, the message and the cause say more. */
         OTHER
     }
 
-    /** What became of a message whose write has failed. */
+    /** The fate of a message whose write has failed. */
     public enum Delivery {
-        /** The broker was not sent the message, and will not be: to write it again makes no double of it. */
+        /** The message was not sent to the broker, and will not be: writing it again cannot cause a duplicate. */
         NOT_SENT,
-        /** The broker was sent the message, and has refused it. */
+        /** The message was sent to the broker, which refused it. */
         REFUSED,
-        /** The broker was sent the message, and has not confirmed it: it may have been delivered, or not. */
+        /** The message was sent to the broker, which has not confirmed it: it may or may not have been delivered. */
         UNKNOWN
     }
 
-    /** Without message or cause. */
+    /** Makes an exception without message or cause. */
     public SinetStreamIOException() {
     }
 
     /**
-     * With a message.
+     * Makes an exception with a message.
      *
      * @param message what went wrong, and where
      */
@@ -61,7 +61,7 @@ public class SinetStreamIOException extends SinetStreamException {
     }
 
     /**
-     * With a message and a cause.
+     * Makes an exception with a message and a cause.
      *
      * @param message what went wrong, and where
      * @param cause what led to it
@@ -71,7 +71,7 @@ public class SinetStreamIOException extends SinetStreamException {
     }
 
     /**
-     * With a cause, whose text becomes the message.
+     * Makes an exception with a cause, whose text becomes the message.
      *
      * @param cause what led to it
      */
@@ -80,7 +80,7 @@ public class SinetStreamIOException extends SinetStreamException {
     }
 
     /**
-     * Why it failed.
+     * Returns why the operation failed.
      *
      * @return the reason, never null
      */
@@ -89,29 +89,29 @@ public class SinetStreamIOException extends SinetStreamException {
     }
 
     /**
-     * What became of the message, if this is the failure of a write.
+     * Returns the fate of the message, if a write failed.
      *
-     * @return null when that is not known, and when the failure is about no message
+     * @return null when it is not known, and when the failure concerns no message
      */
     public @Nullable Delivery getDelivery() {
         return delivery;
     }
 
     /**
-     * The code with which the broker has refused, as MQTT numbers them: of its CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP or
-     * DISCONNECT.
+     * Returns the reason code or return code with which the broker refused, from its CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP
+     * or DISCONNECT.
      *
-     * @return empty when the broker has not refused
+     * @return empty when the broker did not refuse
      */
     public OptionalInt getReasonCode() {
         return reasonCode == 0 ? OptionalInt.empty() : OptionalInt.of(reasonCode);
     }
 
     /**
-     * Tells more of this failure; for plugins, and for this library.
+     * Adds the reason and the fate of the message; for plugins, and for this library.
      *
      * @param why the reason
-     * @param message what became of the message, or null
+     * @param message the fate of the message, or null
      * @return this
      */
     public SinetStreamIOException with(Reason why, @Nullable Delivery message) {
@@ -121,9 +121,9 @@ public class SinetStreamIOException extends SinetStreamException {
     }
 
     /**
-     * Tells the broker's code; for plugins, and for this library.
+     * Adds the broker's reason code; for plugins, and for this library.
      *
-     * @param code the code with which the broker has refused; 0 for none
+     * @param code the code with which the broker refused; 0 for none
      * @return this
      */
     public SinetStreamIOException withReasonCode(int code) {

@@ -1,24 +1,24 @@
 package jp.ad.sinet.stream.api;
 
-/** A named kind of values, with the serializer and the deserializer that belong to it. */
+/** A named kind of values, with its serializer and deserializer. */
 @SuppressWarnings("rawtypes")
 public interface ValueType {
     /**
-     * The name under which a configuration refers to it ({@code value_type}).
+     * Returns the name that a configuration uses for it ({@code value_type}).
      *
      * @return the name
      */
     String getName();
 
     /**
-     * Gives a serializer for these values.
+     * Returns a serializer for these values.
      *
      * @return the serializer
      */
     Serializer getSerializer();
 
     /**
-     * Gives a deserializer for these values.
+     * Returns a deserializer for these values.
      *
      * @return the deserializer
      */

@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Options of one message. What is given replaces the service's parameter for this message only; of user properties, those with the
- * same names. They do not change. The write checks them, and throws {@link InvalidConfigurationException} where one is wrong, or
- * where the protocol does not have it: all but the topic and the flag need MQTT 5.
+ * Options of one message. An option replaces the service's parameter for this message only; user properties replace those of
+ * the same names. Immutable. The write checks the options, and throws {@link InvalidConfigurationException} when one is
+ * wrong, or when the protocol version does not support it: all but the topic and the retain flag need MQTT 5.
  *
  * @see MessageWriter#write(Object, WriteOptions)
  * @see AsyncMessageWriter#write(Object, WriteOptions)
@@ -35,7 +35,7 @@ public final class WriteOptions {
     }
 
     /**
-     * Begins with no option.
+     * Returns a builder without any options.
      *
      * @return a builder
      */
@@ -44,61 +44,61 @@ public final class WriteOptions {
     }
 
     /**
-     * The topic of the message.
+     * Returns the topic of the message.
      *
-     * @return the topic, or null for the service's
+     * @return the topic, or null if the service's applies
      */
     public String getTopic() {
         return topic;
     }
 
     /**
-     * Whether the broker keeps the message for new readers of its topic.
+     * Tells whether the broker retains the message for new subscribers of its topic.
      *
-     * @return the flag, or null for the service's
+     * @return the retain flag, or null if the service's applies
      */
     public Boolean getRetain() {
         return retain;
     }
 
     /**
-     * How long the message counts from when the broker has it.
+     * Returns the message expiry interval, which begins when the broker has the message.
      *
-     * @return the time, or null for the service's
+     * @return the interval, or null if the service's applies
      */
     public Duration getMessageExpiry() {
         return messageExpiry;
     }
 
     /**
-     * What the value is.
+     * Returns the content type of the value.
      *
-     * @return for example a MIME type, or null for the service's
+     * @return for example a MIME type, or null if the service's applies
      */
     public String getContentType() {
         return contentType;
     }
 
     /**
-     * Where an answer should be sent.
+     * Returns the response topic.
      *
-     * @return a topic, or null for the service's
+     * @return a topic, or null if the service's applies
      */
     public String getResponseTopic() {
         return responseTopic;
     }
 
     /**
-     * What an answer should carry.
+     * Returns the correlation data.
      *
-     * @return a copy, or null for the service's
+     * @return a copy, or null if the service's applies
      */
     public byte[] getCorrelationData() {
         return correlationData == null ? null : correlationData.clone();
     }
 
     /**
-     * Names and values, in the order in which they were given.
+     * Returns the user properties, in the order in which they were given.
      *
      * @return an unmodifiable list, empty when there are none
      */
@@ -106,14 +106,14 @@ public final class WriteOptions {
         return userProperties;
     }
 
-    /** Names topic and flag, and not what the application puts in: options end up in logs. */
+    /** Shows the topic and the retain flag only, because options end up in logs. */
     @Override
     public String toString() {
         return "WriteOptions(topic=" + topic + ", retain=" + retain + ", messageExpiry=" + messageExpiry + ", userProperties="
                 + userProperties.size() + ")";
     }
 
-    /** Gathers the options of a message. */
+    /** Collects the options of a message. Not thread-safe. */
     public static final class Builder {
         private String topic;
         private Boolean retain;
@@ -127,7 +127,7 @@ public final class WriteOptions {
         }
 
         /**
-         * The topic of the message. The writer's connection and everything else of its service stay.
+         * Sets the topic of the message. Everything else of the service still applies.
          *
          * @param name a topic without wildcards
          * @return this
@@ -138,9 +138,9 @@ public final class WriteOptions {
         }
 
         /**
-         * Whether the broker keeps the message for new readers of its topic.
+         * Sets whether the broker retains the message for new subscribers of its topic.
          *
-         * @param flag true to keep it
+         * @param flag true to retain it
          * @return this
          */
         public Builder retain(boolean flag) {
@@ -149,9 +149,10 @@ public final class WriteOptions {
         }
 
         /**
-         * How long the message counts from when the broker has it ({@code message_expiry_interval}); MQTT 5, section 3.3.2.3.3.
+         * Sets the message expiry interval ({@code message_expiry_interval}), which begins when the broker has the message;
+         * MQTT 5, section 3.3.2.3.3.
          *
-         * @param time rounded up to whole seconds
+         * @param time the interval, which is rounded up to whole seconds
          * @return this
          * @throws IllegalArgumentException if it is negative
          */
@@ -164,7 +165,7 @@ public final class WriteOptions {
         }
 
         /**
-         * What the value is; MQTT 5, section 3.3.2.3.9.
+         * Sets the content type of the value; MQTT 5, section 3.3.2.3.9.
          *
          * @param type usually a MIME type
          * @return this
@@ -175,7 +176,7 @@ public final class WriteOptions {
         }
 
         /**
-         * Where an answer should be sent; MQTT 5, section 3.3.2.3.5.
+         * Sets the topic on which a response is expected; MQTT 5, section 3.3.2.3.5.
          *
          * @param name a topic without wildcards
          * @return this
@@ -186,7 +187,8 @@ public final class WriteOptions {
         }
 
         /**
-         * What an answer should carry, or what the request carried that this message answers; MQTT 5, section 3.3.2.3.6.
+         * Sets the correlation data: what a response has to repeat, or what the request carried that this message answers;
+         * MQTT 5, section 3.3.2.3.6.
          *
          * @param data bytes, which are copied
          * @return this
@@ -197,8 +199,9 @@ public final class WriteOptions {
         }
 
         /**
-         * A name and a value; MQTT 5, section 3.3.2.3.7. Those of several calls are sent in the order of the calls, and a name may
-         * occur several times. They come after the service's user properties, of which those with the same name are left out.
+         * Adds a user property; MQTT 5, section 3.3.2.3.7. Those of several calls are sent in the order of the calls, and a
+         * name may occur several times. They follow the user properties of the service, except those with the same name,
+         * which are omitted.
          *
          * @param name the name
          * @param value the value
@@ -210,9 +213,9 @@ public final class WriteOptions {
         }
 
         /**
-         * Makes the options.
+         * Returns the options that were set.
          *
-         * @return what was given so far
+         * @return the options
          */
         public WriteOptions build() {
             return new WriteOptions(this);

@@ -24,9 +24,9 @@ import jp.ad.sinet.stream.engine.plugin.PluggedReader;
 import jp.ad.sinet.stream.engine.plugin.PluggedWriter;
 
 /**
- * Opens clients, and is the one place that knows both kinds: those with the engine's own connection, and those of plugins.
- * Which one it is, the configuration says. Each method blocks until the client is open; what it is given may be null, to
- * take the configured (de)serializer. That is chosen before anything goes to the network, and nothing stays open on failure.
+ * Opens clients. This is the one place that knows both kinds: those with the engine's own connection, and those of plugins.
+ * The configuration determines the kind. Each method blocks until the client is open. The serializer or deserializer may be
+ * null, which means the configured one; it is chosen before any connection is made, and nothing stays open on failure.
  */
 public final class Opening {
     private Opening() {
@@ -35,7 +35,7 @@ public final class Opening {
     /**
      * Opens a writer.
      *
-     * @param options what the builder was given
+     * @param options the builder's settings
      * @param given the serializer, or null
      * @param <T> the type of the values
      * @return the writer
@@ -51,7 +51,7 @@ public final class Opening {
     /**
      * Opens an asynchronous writer.
      *
-     * @param options what the builder was given
+     * @param options the builder's settings
      * @param given the serializer, or null
      * @param <T> the type of the values
      * @return the writer
@@ -65,9 +65,9 @@ public final class Opening {
     }
 
     /**
-     * Opens a reader, which is subscribed.
+     * Opens a reader and subscribes.
      *
-     * @param options what the builder was given
+     * @param options the builder's settings
      * @param given the deserializer, or null
      * @param <T> the type of the values
      * @return the reader
@@ -81,9 +81,9 @@ public final class Opening {
     }
 
     /**
-     * Opens an asynchronous reader, which is subscribed.
+     * Opens an asynchronous reader and subscribes.
      *
-     * @param options what the builder was given
+     * @param options the builder's settings
      * @param given the deserializer, or null
      * @param <T> the type of the values
      * @return the reader

@@ -1,11 +1,11 @@
 package jp.ad.sinet.stream.spi;
 
-/** Brings a messaging system's asynchronous readers. */
+/** Provides the asynchronous readers of a messaging system. */
 public interface AsyncMessageReaderProvider extends SinetMessageProvider {
     /**
      * Opens an asynchronous reader.
      *
-     * @param parameters what the configuration and the program ask for
+     * @param parameters the settings of the configuration and the program
      * @return the reader, which the library closes
      */
     PluginAsyncMessageReader getAsyncReader(ReaderParameters parameters);

@@ -1,11 +1,11 @@
 package jp.ad.sinet.stream.spi;
 
-/** Brings a messaging system's asynchronous writers. */
+/** Provides the asynchronous writers of a messaging system. */
 public interface AsyncMessageWriterProvider extends SinetMessageProvider {
     /**
      * Opens an asynchronous writer.
      *
-     * @param parameters what the configuration and the program ask for
+     * @param parameters the settings of the configuration and the program
      * @return the writer, which the library closes
      */
     PluginAsyncMessageWriter getAsyncWriter(WriterParameters parameters);

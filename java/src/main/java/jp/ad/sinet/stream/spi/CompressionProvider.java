@@ -3,19 +3,19 @@ package jp.ad.sinet.stream.spi;
 import jp.ad.sinet.stream.api.Compression;
 
 /**
- * Brings a compression, which configurations can name from then on ({@code compression.algorithm}). The names
- * {@code gzip}, {@code zstd} and {@code lz4} are taken.
+ * Provides a compression, which configurations can then name ({@code compression.algorithm}). The names {@code gzip},
+ * {@code zstd} and {@code lz4} are reserved.
  */
 public interface CompressionProvider {
     /**
-     * Gives the compression.
+     * Returns the compression.
      *
      * @return the compression
      */
     Compression getCompression();
 
     /**
-     * The name in a configuration.
+     * Returns the name that configurations use.
      *
      * @return the name
      */

@@ -5,22 +5,22 @@ import java.util.Map;
 import jp.ad.sinet.stream.api.Crypto;
 
 /**
- * Brings a cipher for configurations whose {@code crypto} names another algorithm or mode than those that are built in: AES
+ * Provides a cipher for configurations whose {@code crypto} names an algorithm or mode that is not built in. Built in is AES
  * with CBC, CTR, EAX, GCM or OFB.
  */
 public interface CryptoProvider {
     /**
-     * Gives the cipher.
+     * Returns the cipher.
      *
-     * @param parameters what stands inside {@code crypto}, decrypted where it was encrypted
+     * @param parameters the content of the map {@code crypto}; encrypted values in it have been decrypted
      * @return the cipher
      */
     Crypto getCrypto(Map<String, ?> parameters);
 
     /**
-     * Tells whether this provider has a cipher for these parameters.
+     * Tells whether this provider has a cipher for the given parameters.
      *
-     * @param parameters what stands inside {@code crypto}
+     * @param parameters the content of the map {@code crypto}
      * @return true if {@link #getCrypto} can be called
      */
     boolean isSupported(Map<String, ?> parameters);

@@ -1,14 +1,14 @@
 package jp.ad.sinet.stream.spi;
 
 /**
- * Brings a messaging system's blocking readers. They serve asynchronous clients, too, where there is no provider for
- * those.
+ * Provides the blocking readers of a messaging system. Asynchronous clients use them too if there is no
+ * {@link AsyncMessageReaderProvider} for the messaging system.
  */
 public interface MessageReaderProvider extends SinetMessageProvider {
     /**
      * Opens a reader.
      *
-     * @param parameters what the configuration and the program ask for
+     * @param parameters the settings of the configuration and the program
      * @return the reader, which the library closes
      */
     PluginMessageReader getReader(ReaderParameters parameters);

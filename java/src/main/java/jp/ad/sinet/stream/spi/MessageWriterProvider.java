@@ -1,14 +1,14 @@
 package jp.ad.sinet.stream.spi;
 
 /**
- * Brings a messaging system's blocking writers. They serve asynchronous clients, too, where there is no provider for
- * those.
+ * Provides the blocking writers of a messaging system. Asynchronous clients use them too if there is no
+ * {@link AsyncMessageWriterProvider} for the messaging system.
  */
 public interface MessageWriterProvider extends SinetMessageProvider {
     /**
      * Opens a writer.
      *
-     * @param parameters what the configuration and the program ask for
+     * @param parameters the settings of the configuration and the program
      * @return the writer, which the library closes
      */
     PluginMessageWriter getWriter(WriterParameters parameters);

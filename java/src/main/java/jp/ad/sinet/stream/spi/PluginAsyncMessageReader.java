@@ -5,47 +5,47 @@ import java.util.function.Consumer;
 
 import org.jspecify.annotations.Nullable;
 
-/** Reads from a messaging system by itself, and tells of each message. */
+/** A reader of a messaging system that calls back for each message. */
 public interface PluginAsyncMessageReader extends PluginMessageIO {
     /**
-     * Adds who is told of messages.
+     * Adds a callback for messages.
      *
-     * @param onMessage gets each message
+     * @param onMessage receives each message
      */
     default void addOnMessageCallback(Consumer<PluginMessageWrapper> onMessage) {
         addOnMessageCallback(onMessage, null);
     }
 
     /**
-     * Adds who is told of messages and failures.
+     * Adds a pair of callbacks for messages and failures.
      *
-     * @param onMessage gets each message
-     * @param onFailure gets what went wrong; may be null
+     * @param onMessage receives each message
+     * @param onFailure receives each failure; may be null
      */
     void addOnMessageCallback(Consumer<PluginMessageWrapper> onMessage, @Nullable Consumer<Throwable> onFailure);
 
     /**
-     * Removes what was added with these.
+     * Removes a callback that was added without one for failures.
      *
-     * @param onMessage as it was added
+     * @param onMessage the callback for messages
      */
     default void removeOnMessageCallback(Consumer<PluginMessageWrapper> onMessage) {
         removeOnMessageCallback(onMessage, null);
     }
 
     /**
-     * Removes what was added with these.
+     * Removes a pair of callbacks.
      *
-     * @param onMessage as it was added
-     * @param onFailure as it was added
+     * @param onMessage the callback for messages
+     * @param onFailure the callback for failures
      */
     void removeOnMessageCallback(Consumer<PluginMessageWrapper> onMessage, @Nullable Consumer<Throwable> onFailure);
 
-    /** Removes all. */
+    /** Removes all callbacks. */
     void clearOnMessageCallback();
 
     /**
-     * Where it reads.
+     * Returns the topics that the reader reads.
      *
      * @return the topics
      */

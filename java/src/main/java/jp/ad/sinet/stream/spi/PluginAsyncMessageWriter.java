@@ -4,18 +4,18 @@ import org.jdeferred2.Promise;
 
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** Writes to a messaging system without waiting. */
+/** A writer of a messaging system that does not wait for delivery. */
 public interface PluginAsyncMessageWriter extends PluginMessageIO {
     /**
-     * Takes a message. Called by one thread at a time.
+     * Accepts a message. The library calls this from one thread at a time.
      *
-     * @param message the bytes, in which the time stands already, and the time
-     * @return tells when the consistency is satisfied, or that it can't be
+     * @param message the bytes, which already contain the time, and the time
+     * @return a promise that is resolved when the consistency is satisfied, and rejected when it cannot be
      */
     Promise<?, ? extends Throwable, ?> write(Timestamped<byte[]> message);
 
     /**
-     * Where it writes.
+     * Returns the topic that the writer writes to.
      *
      * @return the topic
      */

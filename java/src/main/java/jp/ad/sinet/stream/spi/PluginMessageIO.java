@@ -7,34 +7,34 @@ import org.jspecify.annotations.Nullable;
 
 import jp.ad.sinet.stream.api.Consistency;
 
-/** What the readers and writers of a messaging system have in common. */
+/** The common interface of the readers and writers of a messaging system. */
 public interface PluginMessageIO {
-    /** Closes it. Called once. */
+    /** Closes the client. The library calls this once. */
     void close();
 
     /**
-     * The parameters in force.
+     * Returns the parameters in force.
      *
      * @return the parameters
      */
     Map<String, Object> getConfig();
 
     /**
-     * How much is done to deliver each message.
+     * Returns the delivery guarantee for each message.
      *
      * @return the consistency
      */
     Consistency getConsistency();
 
     /**
-     * The client's identifier.
+     * Returns the client identifier.
      *
      * @return the identifier, or null
      */
     @Nullable String getClientId();
 
     /**
-     * Figures of the messaging system's own; the raw part of {@link jp.ad.sinet.stream.api.Metrics}.
+     * Returns the messaging system's own metrics, which become the raw part of {@link jp.ad.sinet.stream.api.Metrics}.
      *
      * @return null, unless it is overridden
      */
@@ -42,12 +42,12 @@ public interface PluginMessageIO {
         return null;
     }
 
-    /** Begins to count anew. Does nothing, unless it is overridden. */
+    /** Resets the messaging system's own metrics. Does nothing, unless it is overridden. */
     default void resetMetrics() {
     }
 
     /**
-     * Tells something of its own.
+     * Returns information that the messaging system offers under a name.
      *
      * @param ipath the parts of the name that was asked for; empty for everything
      * @return null, unless it is overridden
@@ -59,7 +59,7 @@ public interface PluginMessageIO {
     /**
      * Cuts the connection, for tests. Does nothing, unless it is overridden.
      *
-     * @throws Exception if it can't
+     * @throws Exception if the connection cannot be cut
      */
     default void debugDisconnectForcibly() throws Exception {
     }

@@ -7,17 +7,17 @@ import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
-/** Reads from a messaging system. */
+/** A blocking reader of a messaging system. */
 public interface PluginMessageReader extends PluginMessageIO {
     /**
-     * Waits for a message. Called by one thread at a time.
+     * Waits for a message. The library calls this from one thread at a time.
      *
      * @return the message; null if none came within {@link #getReceiveTimeout}
      */
     @Nullable PluginMessageWrapper read();
 
     /**
-     * The messages up to the first that does not come in time.
+     * Returns the messages up to the first receive timeout.
      *
      * @return a stream that reads as it is consumed
      */
@@ -26,16 +26,16 @@ public interface PluginMessageReader extends PluginMessageIO {
     }
 
     /**
-     * Where it reads.
+     * Returns the topics that the reader reads.
      *
      * @return the topics
      */
     List<String> getTopics();
 
     /**
-     * How long {@link #read} waits.
+     * Returns how long {@link #read} waits.
      *
-     * @return the time
+     * @return the receive timeout
      */
     Duration getReceiveTimeout();
 }

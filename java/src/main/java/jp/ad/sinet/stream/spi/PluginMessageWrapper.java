@@ -4,24 +4,25 @@ import org.jspecify.annotations.Nullable;
 
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** A message from a messaging system, as it came. */
+/** A message as it came from a messaging system. */
 public interface PluginMessageWrapper {
     /**
-     * The bytes, and the messaging system's time for them; that counts if the message has none.
+     * Returns the bytes, and the messaging system's time for them, which applies if the message itself contains none.
      *
      * @return bytes and time
      */
     Timestamped<byte[]> getValue();
 
     /**
-     * Where it came from.
+     * Returns the topic that the message came from.
      *
      * @return the topic
      */
     String getTopic();
 
     /**
-     * What else the messaging system tells; programs get it from {@link jp.ad.sinet.stream.api.Message#getRaw}.
+     * Returns the messaging system's own view of the message; programs get it from
+     * {@link jp.ad.sinet.stream.api.Message#getRaw}.
      *
      * @return an object, or null
      */

@@ -2,24 +2,24 @@ package jp.ad.sinet.stream.spi;
 
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** Writes what it is given to a messaging system. */
+/** A blocking writer of a messaging system. */
 public interface PluginMessageWriter extends PluginMessageIO {
     /**
      * Sends a message. Blocks until the consistency is satisfied.
      *
-     * @param message the bytes, in which the time stands already, and the time
+     * @param message the bytes, which already contain the time, and the time
      */
     void write(Timestamped<byte[]> message);
 
     /**
-     * Where it writes.
+     * Returns the topic that the writer writes to.
      *
      * @return the topic
      */
     String getTopic();
 
     /**
-     * Whether {@link #write} may be called by several threads at a time; otherwise the library sees to that.
+     * Tells whether several threads may call {@link #write} at a time; otherwise the library serializes the calls.
      *
      * @return false, unless it is overridden
      */

@@ -13,7 +13,7 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 
-/** What a plugin's reader is asked for. Not thread-safe. */
+/** The settings for a plugin's reader. Not thread-safe. */
 public class ReaderParameters implements SinetStreamParameters {
     private final @Nullable String service;
     private final List<String> topics;
@@ -28,18 +28,18 @@ public class ReaderParameters implements SinetStreamParameters {
     private @Nullable String clientId;
 
     /**
-     * Says what is asked for.
+     * Makes the settings.
      *
      * @param service the service's name, or null
-     * @param consistency how much is done to deliver each message
-     * @param valueType the kind of values, or null
+     * @param consistency the delivery guarantee for each message
+     * @param valueType the value type, or null
      * @param config all parameters
-     * @param userDataOnly whether messages are the values alone
+     * @param userDataOnly whether messages are the bytes of the value alone
      * @param dataCompression whether values are compressed
      * @param dataEncryption whether messages are encrypted
      * @param topics the topics
-     * @param receiveTimeout how long a read waits
-     * @param tmpLst a list for files, or null
+     * @param receiveTimeout how long a read waits for a message
+     * @param tmpLst a list for the names of temporary files, or null
      */
     public ReaderParameters(@Nullable String service, Consistency consistency, @Nullable ValueType valueType, Map<String, Object> config,
             boolean userDataOnly, boolean dataCompression, boolean dataEncryption, List<String> topics,
@@ -57,7 +57,7 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     /**
-     * Takes over what a factory was given; what only the configuration says is not in it.
+     * Copies the settings of a factory, without those that only the configuration has.
      *
      * @param factory the factory
      */
@@ -95,9 +95,9 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     /**
-     * Whether values are compressed.
+     * Tells whether values are compressed.
      *
-     * @return as it was given
+     * @return true or false
      */
     public boolean isDataCompression() {
         return dataCompression;
@@ -109,18 +109,18 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     /**
-     * The topics.
+     * Returns the topics.
      *
-     * @return as it was given
+     * @return the topics
      */
     public List<String> getTopics() {
         return topics;
     }
 
     /**
-     * How long a read waits.
+     * Returns how long a read waits for a message.
      *
-     * @return as it was given
+     * @return the receive timeout
      */
     public Duration getReceiveTimeout() {
         return receiveTimeout;
@@ -132,7 +132,7 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     /**
-     * The client's identifier.
+     * Returns the client identifier.
      *
      * @return the identifier, or null
      */
@@ -141,7 +141,7 @@ public class ReaderParameters implements SinetStreamParameters {
     }
 
     /**
-     * Sets the client's identifier.
+     * Sets the client identifier.
      *
      * @param clientId the identifier, or null
      */
@@ -154,7 +154,7 @@ public class ReaderParameters implements SinetStreamParameters {
                 topics, receiveTimeout, tmpLst, clientId);
     }
 
-    /** Equal when all parts are. */
+    /** Compares all settings. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof ReaderParameters && fields().equals(((ReaderParameters) other).fields());
@@ -165,7 +165,7 @@ public class ReaderParameters implements SinetStreamParameters {
         return Objects.hash(fields());
     }
 
-    /** Without the parameters' values, which may be secret. */
+    /** Omits the values of parameters, which may be secret. */
     @Override
     public String toString() {
         return "ReaderParameters(service=" + service + ", topics=" + topics + ", consistency=" + consistency

@@ -2,17 +2,18 @@ package jp.ad.sinet.stream.spi;
 
 import java.util.Map;
 
-/** Brings a messaging system, which configurations can name from then on ({@code type}). The name {@code mqtt} is taken. */
+/** Provides a messaging system, which configurations can then name ({@code type}). The name {@code mqtt} is reserved. */
 public interface SinetMessageProvider {
     /**
-     * The name in a configuration.
+     * Returns the name that configurations use.
      *
      * @return the name
      */
     String getType();
 
     /**
-     * Tells whether it serves these parameters. Of several providers of one type the first that does is asked.
+     * Tells whether this provider serves the given parameters. If several providers have one type, the first that returns
+     * true is used.
      *
      * @param parameters the service's parameters
      * @return true, unless it is overridden

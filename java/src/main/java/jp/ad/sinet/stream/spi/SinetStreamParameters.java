@@ -9,52 +9,52 @@ import org.jspecify.annotations.Nullable;
 import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
 
-/** What a plugin is asked for. */
+/** The settings for a plugin's client. */
 public interface SinetStreamParameters {
     /**
-     * The service's name.
+     * Returns the name of the service.
      *
      * @return the name, or null without a configuration file
      */
     @Nullable String getService();
 
     /**
-     * How much is to be done to deliver each message.
+     * Returns the delivery guarantee for each message.
      *
      * @return the consistency
      */
     Consistency getConsistency();
 
     /**
-     * The kind of values; coding them is not the plugin's task.
+     * Returns the value type. The library converts the values, not the plugin.
      *
-     * @return the value type, or null if the program codes them in its own way
+     * @return the value type, or null if the program uses its own serializer or deserializer
      */
     @Nullable ValueType getValueType();
 
     /**
-     * Whether messages are the values alone.
+     * Tells whether messages are the bytes of the value alone.
      *
      * @return true or false
      */
     boolean isUserDataOnly();
 
     /**
-     * Whether messages are encrypted, which is not the plugin's task.
+     * Tells whether messages are encrypted. The library encrypts and decrypts them, not the plugin.
      *
      * @return true or false
      */
     boolean isDataEncryption();
 
     /**
-     * All parameters, with secrets in the clear.
+     * Returns all parameters, with secrets in plain text.
      *
      * @return the parameters by name
      */
     Map<String, Object> getConfig();
 
     /**
-     * Files that the plugin made and that are to be removed; this library makes none.
+     * Returns the names of temporary files that the plugin made and that are to be removed; this library makes none.
      *
      * @return a list, or null
      */

@@ -12,7 +12,7 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** What a plugin's writer is asked for. Not thread-safe. */
+/** The settings for a plugin's writer. Not thread-safe. */
 public class WriterParameters implements SinetStreamParameters {
     private final @Nullable String service;
     private final @Nullable String topic;
@@ -26,17 +26,17 @@ public class WriterParameters implements SinetStreamParameters {
     private @Nullable String clientId;
 
     /**
-     * Says what is asked for.
+     * Makes the settings.
      *
      * @param service the service's name, or null
      * @param topic the topic, or null
-     * @param consistency how much is done to deliver each message
-     * @param valueType the kind of values, or null
+     * @param consistency the delivery guarantee for each message
+     * @param valueType the value type, or null
      * @param config all parameters
-     * @param userDataOnly whether messages are the values alone
+     * @param userDataOnly whether messages are the bytes of the value alone
      * @param dataCompression whether values are compressed
      * @param dataEncryption whether messages are encrypted
-     * @param tmpLst a list for files, or null
+     * @param tmpLst a list for the names of temporary files, or null
      */
     public WriterParameters(@Nullable String service, @Nullable String topic, Consistency consistency, @Nullable ValueType valueType,
             Map<String, Object> config, boolean userDataOnly, boolean dataCompression, boolean dataEncryption,
@@ -53,7 +53,7 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     /**
-     * Takes over what a factory was given; what only the configuration says is not in it.
+     * Copies the settings of a factory, without those that only the configuration has.
      *
      * @param factory the factory
      */
@@ -71,9 +71,9 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     /**
-     * The topic, or null.
+     * Returns the topic, or null.
      *
-     * @return as it was given, or null
+     * @return the topic, or null
      */
     public @Nullable String getTopic() {
         return topic;
@@ -100,9 +100,9 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     /**
-     * Whether values are compressed.
+     * Tells whether values are compressed.
      *
-     * @return as it was given
+     * @return true or false
      */
     public boolean isDataCompression() {
         return dataCompression;
@@ -119,7 +119,7 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     /**
-     * The client's identifier.
+     * Returns the client identifier.
      *
      * @return the identifier, or null
      */
@@ -128,7 +128,7 @@ public class WriterParameters implements SinetStreamParameters {
     }
 
     /**
-     * Sets the client's identifier.
+     * Sets the client identifier.
      *
      * @param clientId the identifier, or null
      */
@@ -141,7 +141,7 @@ public class WriterParameters implements SinetStreamParameters {
                 tmpLst, clientId);
     }
 
-    /** Equal when all parts are. */
+    /** Compares all settings. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof WriterParameters && fields().equals(((WriterParameters) other).fields());
@@ -152,7 +152,7 @@ public class WriterParameters implements SinetStreamParameters {
         return Objects.hash(fields());
     }
 
-    /** Without the parameters' values, which may be secret. */
+    /** Omits the values of parameters, which may be secret. */
     @Override
     public String toString() {
         return "WriterParameters(service=" + service + ", topic=" + topic + ", consistency=" + consistency

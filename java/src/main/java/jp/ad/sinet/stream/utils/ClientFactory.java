@@ -20,7 +20,7 @@ import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.boundary.Options;
 import jp.ad.sinet.stream.engine.jvm.OrClose;
 
-/** What the factories of writers and of readers have in common. */
+/** The common part of the factories of writers and of readers. */
 abstract class ClientFactory {
     private final @Nullable String type;
     private final @Nullable String service;
@@ -75,7 +75,7 @@ abstract class ClientFactory {
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(builder.parameters));
     }
 
-    /** Hands over what both have. */
+    /** Adds the settings that both kinds of clients share. */
     final Options filled(Options options) {
         return options.service(service)
                 .configFile(configFile)
@@ -104,7 +104,7 @@ abstract class ClientFactory {
         return executor;
     }
 
-    /** A client was made. One that can't tell its topics, which a plugin does by itself, is closed. */
+    /** Records a client that was made. Closes it if it fails to return its topics, which a plugin may do. */
     final <C extends MessageIO> C made(C client, Function<C, List<String>> topics) {
         inForce = OrClose.orClose(client::close, () -> new InForce(client, topics.apply(client)));
         return client;
@@ -115,9 +115,9 @@ abstract class ClientFactory {
     }
 
     /**
-     * The messaging system, {@code mqtt}.
+     * Returns the messaging system, {@code mqtt}.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable String getType() {
         InForce now = inForce;
@@ -125,9 +125,9 @@ abstract class ClientFactory {
     }
 
     /**
-     * The service in the configuration file.
+     * Returns the service in the configuration file.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable String getService() {
         InForce now = inForce;
@@ -135,9 +135,9 @@ abstract class ClientFactory {
     }
 
     /**
-     * How much is done to deliver each message.
+     * Returns the delivery guarantee for each message.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable Consistency getConsistency() {
         InForce now = inForce;
@@ -145,18 +145,18 @@ abstract class ClientFactory {
     }
 
     /**
-     * The client identifier shown to the broker.
+     * Returns the client identifier that is shown to the broker.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable String getClientId() {
         return clientId;
     }
 
     /**
-     * The kind of values.
+     * Returns the value type.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable ValueType getValueType() {
         InForce now = inForce;
@@ -164,9 +164,9 @@ abstract class ClientFactory {
     }
 
     /**
-     * Whether messages are the bytes of the value alone, without the header and the time.
+     * Tells whether messages are the bytes of the value alone, without the header and the time.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable Boolean getUserDataOnly() {
         InForce now = inForce;
@@ -174,25 +174,25 @@ abstract class ClientFactory {
     }
 
     /**
-     * The parameters; a map that cannot be modified.
+     * Returns the parameters, in a map that cannot be modified.
      *
-     * @return a map, empty when there are none
+     * @return the map, empty when there are none
      */
     public Map<String, Object> getParameters() {
         return parameters;
     }
 
     /**
-     * Who is told how the connection changes.
+     * Returns the listener for changes of the connection.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable ConnectionListener getConnectionListener() {
         return connectionListener;
     }
 
     /**
-     * Whether the JVM ends without waiting for an asynchronous client.
+     * Tells whether the JVM exits without waiting for an asynchronous client.
      *
      * @return true or false
      */
@@ -201,9 +201,9 @@ abstract class ClientFactory {
     }
 
     /**
-     * Whether values are compressed.
+     * Tells whether values are compressed.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable Boolean getDataCompression() {
         InForce now = inForce;
@@ -211,9 +211,9 @@ abstract class ClientFactory {
     }
 
     /**
-     * Whether messages are encrypted.
+     * Tells whether messages are encrypted.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable Boolean getDataEncryption() {
         InForce now = inForce;
@@ -221,7 +221,7 @@ abstract class ClientFactory {
     }
 
     /**
-     * Whether to do without a configuration file.
+     * Tells whether clients are made without a configuration file.
      *
      * @return true or false
      */
@@ -230,16 +230,16 @@ abstract class ClientFactory {
     }
 
     /**
-     * The configuration file.
+     * Returns the configuration file.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Path getConfigFile() {
         return configFile;
     }
 
     /**
-     * Whether JMX shows the clients.
+     * Tells whether the clients are registered with JMX.
      *
      * @return true or false
      */
@@ -248,54 +248,54 @@ abstract class ClientFactory {
     }
 
     /**
-     * The class of the program's values.
+     * Returns the class of the program's values.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Class<?> getValueClass() {
         return valueClass;
     }
 
     /**
-     * The name of the configuration on a configuration server.
+     * Returns the name of the configuration on a configuration server.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable String getConfigName() {
         return configName;
     }
 
     /**
-     * The file with the credentials for a configuration server.
+     * Returns the file with the credentials for a configuration server.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Path getAuthFile() {
         return authFile;
     }
 
     /**
-     * The file with the private key that decrypts secrets of the configuration.
+     * Returns the file with the private key that decrypts secrets of the configuration.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Path getPrivKeyFile() {
         return privKeyFile;
     }
 
     /**
-     * A stand-in for the connection to a configuration server, for tests.
+     * Returns the stand-in for the connection to a configuration server, for tests.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Object getDebugHttpTransport() {
         return debugHttpTransport;
     }
 
     /**
-     * A list for the names of temporary files.
+     * Returns the list for the names of temporary files.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable List<File> getTmpLst() {
         return tmpLst;

@@ -20,7 +20,7 @@ import jp.ad.sinet.stream.api.NoConfigException;
 import jp.ad.sinet.stream.api.ValueType;
 
 /**
- * What the builders of both factories have in common. Each of them overrides the methods that SINETStream's own library has,
+ * The common part of the builders of both factories. Each builder overrides the methods that SINETStream's own library has,
  * since programs that were compiled against that library name the builder's own type as the result. The other methods return
  * it by the type parameter.
  *
@@ -77,9 +77,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets how much is done to deliver each message.
+     * Sets the delivery guarantee for each message.
      *
-     * @param consistency how much is done to deliver each message
+     * @param consistency the delivery guarantee for each message
      * @return this builder
      */
     public B consistency(@Nullable Consistency consistency) {
@@ -99,9 +99,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the kind of values.
+     * Sets the value type.
      *
-     * @param valueType the kind of values
+     * @param valueType the value type
      * @return this builder
      */
     public B valueType(@Nullable ValueType valueType) {
@@ -121,10 +121,11 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the parameter {@code brokers}: the brokers that are tried in this order, and on again after a lost connection.
+     * Sets the parameter {@code brokers}: the client tries the brokers in this order, and continues with the next one after a
+     * lost connection.
      *
-     * @param brokers each is {@code host}, {@code host:port}, {@code [IPv6]:port} or {@code unix:/path}; none leaves them to the
-     *        configuration
+     * @param brokers each is {@code host}, {@code host:port}, {@code [IPv6]:port} or {@code unix:/path}; none leaves the
+     *        parameter to the configuration
      * @return this builder
      */
     public B brokers(String... brokers) {
@@ -134,8 +135,8 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     /**
      * Sets the parameter {@code brokers} to one broker.
      *
-     * @param host its name or address, an IPv6 address with or without brackets
-     * @param port its port
+     * @param host the name or address of the broker, an IPv6 address with or without brackets
+     * @param port the port of the broker
      * @return this builder
      */
     public B broker(String host, int port) {
@@ -144,9 +145,10 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the parameter {@code tls}. It replaces the one of the configuration file as a whole.
+     * Sets the parameter {@code tls}. It replaces the parameter of the configuration file as a whole.
      *
-     * @param tls for instance {@code Tls.builder().caCerts(Path.of("ca.pem")).build()}; null leaves it to the configuration
+     * @param tls for instance {@code Tls.builder().caCerts(Path.of("ca.pem")).build()}; null leaves the parameter to the
+     *        configuration
      * @return this builder
      */
     public B tls(@Nullable Tls tls) {
@@ -154,9 +156,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the parameter {@code username_pw}: the login that the broker is shown.
+     * Sets the parameter {@code username_pw}: the login that is sent to the broker.
      *
-     * @param username the name
+     * @param username the user name
      * @param password the password
      * @return this builder
      */
@@ -167,7 +169,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
         return set("username_pw", login);
     }
 
-    /** The way of {@link #parameter}, but that null leaves the parameter to the configuration. */
+    /** Like {@link #parameter}, except that null leaves the parameter to the configuration. */
     private B set(String name, @Nullable Object value) {
         if (value == null) {
             parameters.remove(name);
@@ -177,11 +179,11 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets a parameter of the service. It wins over the configuration file.
+     * Sets a parameter of the service. It takes precedence over the configuration file.
      *
-     * @param name its name in a configuration file
-     * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a
-     *        collection, array or map of such values, with strings, numbers, booleans or enum constants as names
+     * @param name the name of the parameter in a configuration file
+     * @param value null, a boolean, number, string, character, enum constant, file, path or array of bytes, or a collection,
+     *        array or map of such values, with strings, numbers, booleans or enum constants as names
      * @return this builder
      */
     public B parameter(String name, @Nullable Object value) {
@@ -190,9 +192,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets parameters of the service, in addition to those that are set.
+     * Sets parameters of the service, in addition to those that are already set.
      *
-     * @param parameters the parameters; the map is copied, not what it contains
+     * @param parameters the parameters; the map is copied, but not the values in it
      * @return this builder
      */
     public B parameters(Map<? extends String, ? extends @Nullable Object> parameters) {
@@ -211,7 +213,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets who is told how the connection changes.
+     * Sets the listener for changes of the connection.
      *
      * @param connectionListener the listener of every client of the factory
      * @return this builder
@@ -222,12 +224,12 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets what gives the login, in place of {@code username_pw}: it is asked before each attempt to connect, so that a token that
-     * expires, or a password that changes, is always one of now. It runs on one of the threads for callbacks, where it may block
-     * for {@code connect.connection_timeout}; what it throws is a failed attempt, as if the broker could not be reached. A login
-     * that the broker refuses is an AuthenticationException all the same.
+     * Sets the source of the login, instead of {@code username_pw}. It is called before each attempt to connect, so that a
+     * token that expires, or a password that changes, is always current. It runs on one of the threads for callbacks, where
+     * it may block for {@code connect.connection_timeout}. An exception that it throws counts as a failed attempt, as if the
+     * broker could not be reached. A login that the broker refuses causes an AuthenticationException all the same.
      *
-     * @param login for instance {@code () -> Login.of("user01", vault.newToken())}; null: the configuration has the login
+     * @param login for instance {@code () -> Login.of("user01", vault.newToken())}; null if the configuration has the login
      * @return this builder
      */
     public B login(@Nullable Callable<Login> login) {
@@ -236,11 +238,11 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets where the callbacks of an asynchronous client run: one batch after the other, so that their order is kept
-     * on any executor.
+     * Sets where the callbacks of an asynchronous client run. They run in batches, one after the other, so that their order
+     * is kept on any executor.
      *
      * @param executor the executor; null for daemon threads that all clients share
-     * @return this
+     * @return this builder
      */
     public B executor(@Nullable Executor executor) {
         this.executor = executor;
@@ -248,11 +250,11 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets whether the JVM ends without waiting for an asynchronous client: for what an asynchronous writer has accepted and the
-     * broker has not confirmed, and for a reader that has callbacks.
+     * Sets whether the JVM exits without waiting for an asynchronous client: for messages that an asynchronous writer has
+     * accepted and the broker has not confirmed, and for a reader that has callbacks.
      *
-     * @param daemon true: the JVM ends, and what is on its way may be lost; null or false: it stays until that is done, or the
-     *        client closed
+     * @param daemon true: the JVM exits, and messages in transit may be lost; null or false: the JVM stays until they are
+     *        confirmed or the client is closed
      * @return this builder
      */
     public B daemon(@Nullable Boolean daemon) {
@@ -283,9 +285,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets whether to do without a configuration file.
+     * Sets whether clients are made without a configuration file.
      *
-     * @param noConfig whether to do without a configuration file
+     * @param noConfig true to make them without a configuration file
      * @return this builder
      */
     public B noConfig(@Nullable Boolean noConfig) {
@@ -294,10 +296,11 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets whether JMX shows the clients, each as a {@link jp.ad.sinet.stream.api.ClientMXBean} with the name
-     * {@code jp.ad.sinet.stream:type=writer,service=SERVICE,client=CLIENT_ID} ({@code type=reader}), until they are closed.
+     * Sets whether the clients are registered with JMX until they are closed, each as a
+     * {@link jp.ad.sinet.stream.api.ClientMXBean} with the name
+     * {@code jp.ad.sinet.stream:type=writer,service=SERVICE,client=CLIENT_ID} (for readers {@code type=reader}).
      *
-     * @param jmx true to show them; null or false not to
+     * @param jmx true to register them; null or false not to
      * @return this builder
      */
     public B jmx(@Nullable Boolean jmx) {
@@ -306,10 +309,10 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the class of the program's values. A value type or (de)serializer that the configuration chooses and that is for
-     * another class is then refused when the client is made.
+     * Sets the class of the program's values. If the configuration chooses a value type, serializer or deserializer for
+     * another class, making a client then fails.
      *
-     * @param valueClass the class; null to believe the program
+     * @param valueClass the class; null to skip this check
      * @return this builder
      */
     public B valueClass(@Nullable Class<?> valueClass) {
@@ -318,9 +321,9 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the configuration itself, instead of a file.
+     * Sets the text of the configuration, instead of a file.
      *
-     * @param configText what a configuration file would contain; paths in it start in the current directory
+     * @param configText the content of a configuration file; relative paths in it start in the current directory
      * @return this builder
      */
     public B configText(@Nullable String configText) {
@@ -330,11 +333,12 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets the configuration itself, instead of a file.
+     * Sets the text of the configuration, instead of a file, from a stream.
      *
-     * @param stream what a configuration file would contain, in UTF-8; it is read to its end now, and not closed
+     * @param stream the content of a configuration file, in UTF-8; this call reads the stream to its end, and does not close
+     *        it
      * @return this builder
-     * @throws NoConfigException when it cannot be read
+     * @throws NoConfigException when the stream cannot be read
      */
     public B configStream(InputStream stream) {
         configText = ConfigText.read("configuration stream", stream);
@@ -343,10 +347,10 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
     }
 
     /**
-     * Sets a configuration that is part of the program.
+     * Sets a configuration that is packaged with the program.
      *
-     * @param name where it is on the class path of the thread's context class loader, or on that of this library:
-     *        {@code "config/sinetstream.yml"}, for instance
+     * @param name the name of the resource on the class path of the thread's context class loader, or on that of this
+     *        library, for instance {@code "config/sinetstream.yml"}
      * @return this builder
      * @throws NoConfigException when there is no such resource, or it cannot be read
      */
@@ -423,7 +427,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
         return self();
     }
 
-    /** Names parameters without their values, which may be secret. */
+    /** Names the parameters without their values, which may be secret. */
     final String shown(String name, String own) {
         return name + "(type=" + type + ", service=" + service + ", consistency=" + consistency + ", clientId=" + clientId
                 + ", valueType=" + (valueType == null ? null : valueType.getName()) + ", userDataOnly=" + userDataOnly

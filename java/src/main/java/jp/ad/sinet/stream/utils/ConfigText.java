@@ -11,9 +11,9 @@ import java.util.Objects;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.NoConfigException;
 
-/** A configuration that the program brings along. */
+/** A configuration that the program supplies. */
 final class ConfigText {
-    /** More than a configuration may have, which the engine tells. */
+    /** One byte more than a configuration may have, so that the engine reports the excess. */
     private static final int MOST = (4 << 20) + 1;
 
     private ConfigText() {
@@ -31,7 +31,7 @@ final class ConfigText {
         } catch (CharacterCodingException e) {
             throw new InvalidConfigurationException(name + ": it is not UTF-8", e);
         } finally {
-            Arrays.fill(bytes, (byte) 0); // there may be passwords in it
+            Arrays.fill(bytes, (byte) 0); // the text may contain passwords
         }
     }
 

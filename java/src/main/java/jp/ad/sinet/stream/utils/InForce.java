@@ -10,7 +10,7 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.ValueType;
 
-/** What the builder and the configuration together meant for the client that a factory made last. */
+/** The settings in force, from the builder and the configuration together, for the client that a factory made last. */
 final class InForce {
     final @Nullable String type;
     final @Nullable String service;

@@ -20,8 +20,8 @@ import jp.ad.sinet.stream.engine.boundary.PemFiles;
 import jp.ad.sinet.stream.engine.boundary.PrivateCopy;
 
 /**
- * Makes key stores of PEM files, for plugins whose messaging system takes only those. Clients of MQTT need none: they read PEM
- * files as they are. Thread-safe.
+ * Makes key stores from PEM files, for plugins whose messaging system accepts only key stores. MQTT clients do not need them,
+ * because they read PEM files directly. Thread-safe.
  */
 public class KeyStoreUtil {
     private static final String TYPE = "PKCS12";
@@ -31,15 +31,16 @@ public class KeyStoreUtil {
     }
 
     /**
-     * Makes a trust store of {@code ca_certs}, and a key store of {@code certfile} and {@code keyfile}, whose password, if it is
-     * encrypted, is {@code keyfilePassword}. Each gets a password of its own by chance. The stores are files in a new folder that
-     * only the user can enter, and are deleted when the JVM ends. Other names are left alone.
+     * Makes a trust store of {@code ca_certs}, and a key store of {@code certfile} and {@code keyfile};
+     * {@code keyfilePassword} is the password of an encrypted key file. Each store gets its own random password. The stores
+     * are files in a new directory that only the user can enter, and are deleted when the JVM exits. Other parameters are
+     * ignored.
      *
      * @param parameters the map {@code tls} of a configuration
      * @return {@code trustStore}, {@code trustStoreType} and {@code trustStorePassword}, {@code keyStore},
-     *     {@code keyStoreType} and {@code keyStorePassword}, each as far as there is such a file; it can be modified
+     *        {@code keyStoreType} and {@code keyStorePassword}, as far as the files are given; the map can be modified
      * @throws InvalidConfigurationException if a parameter is wrong
-     * @throws SinetStreamIOException if a file can't be read, or a store can't be written
+     * @throws SinetStreamIOException if a file cannot be read, or a store cannot be written
      */
     public static Map<String, String> setupKeyStore(Map<String, String> parameters) {
         PemFiles pem = new PemFiles(parameters);

@@ -28,12 +28,12 @@ import jp.ad.sinet.stream.engine.Opening;
 import jp.ad.sinet.stream.engine.boundary.Options;
 
 /**
- * Makes readers. May be used by several threads, and may make any number of readers.
+ * Makes readers. Several threads may use a factory, and it may make any number of readers.
  *
  * @param <T> the type of the values
  */
 public class MessageReaderFactory<T> extends ClientFactory {
-    /** The values of parameters that nobody sets, by their names in a configuration file. Cannot be modified. */
+    /** The default values of parameters, by their names in a configuration file. The map cannot be modified. */
     public static final Map<String, Object> defaultValues = defaultValues();
 
     private final List<String> topics;
@@ -63,7 +63,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
     }
 
     /**
-     * Starts a factory in which nothing is set.
+     * Returns a builder in which nothing is set.
      *
      * @param <T> the type of the values
      * @return a builder
@@ -73,17 +73,17 @@ public class MessageReaderFactory<T> extends ClientFactory {
     }
 
     /**
-     * Makes a reader. Blocks until it is connected and subscribed, at most for the configured time limit. Everything is
-     * checked before connecting, and nothing stays open when this fails.
+     * Makes a reader. Blocks until the reader is connected and subscribed, at most for the configured time limit. Everything
+     * is checked before connecting, and nothing stays open when this method fails.
      *
-     * @return the reader; to be closed by the caller
+     * @return the reader, which the caller must close
      * @throws jp.ad.sinet.stream.api.InvalidConfigurationException when the configuration or a value given to the
      *         builder is wrong
      * @throws jp.ad.sinet.stream.api.NoConfigException when there is no configuration file
      * @throws jp.ad.sinet.stream.api.NoServiceException when the service is not known
      * @throws jp.ad.sinet.stream.api.UnsupportedServiceTypeException when the type of the service is not known
-     * @throws jp.ad.sinet.stream.api.ConnectionException when there is no connection, or the thread is interrupted (its
-     *         interrupt flag is set again)
+     * @throws jp.ad.sinet.stream.api.ConnectionException when no connection can be made, or the thread is interrupted (its
+     *        interrupt flag is set again)
      * @throws jp.ad.sinet.stream.api.AuthenticationException when the broker refuses the credentials
      * @throws jp.ad.sinet.stream.api.AuthorizationException when the broker refuses the subscription
      */
@@ -92,9 +92,9 @@ public class MessageReaderFactory<T> extends ClientFactory {
     }
 
     /**
-     * Opens an asynchronous reader. Blocks as {@link #getReader} does, and throws the same exceptions.
+     * Makes an asynchronous reader. Blocks as {@link #getReader} does, and throws the same exceptions.
      *
-     * @return the reader
+     * @return the reader, which the caller must close
      */
     public AsyncMessageReader<T> getAsyncReader() {
         return made(Opening.asyncReader(options().executor(executor()), deserializer), AsyncMessageReader::getTopics);
@@ -109,10 +109,10 @@ public class MessageReaderFactory<T> extends ClientFactory {
     }
 
     /**
-     * The topics: those of the client made last; before the first one, what the builder was given. The list cannot be
+     * Returns the topics of the client that was made last; before the first one, those of the builder. The list cannot be
      * modified.
      *
-     * @return a list
+     * @return the topics
      */
     public List<String> getTopics() {
         InForce now = inForce();
@@ -120,43 +120,43 @@ public class MessageReaderFactory<T> extends ClientFactory {
     }
 
     /**
-     * How long a read waits.
+     * Returns how long a read waits.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Duration getReceiveTimeout() {
         return receiveTimeout;
     }
 
     /**
-     * The deserializer.
+     * Returns the deserializer.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Deserializer<T> getDeserializer() {
         return deserializer;
     }
 
     /**
-     * When messages are acknowledged.
+     * Returns when messages are acknowledged.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Acknowledge getAcknowledge() {
         return acknowledge;
     }
 
     /**
-     * How often a callback that throws is given a message.
+     * Returns how many times a callback that throws receives the same message.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Integer getProcessedTries() {
         return processedTries;
     }
 
     /**
-     * Collects the settings of a factory. What is not set, or set to null, comes from the configuration file. Not
+     * Collects the settings of a factory. A setting that is absent or null comes from the configuration file. Not
      * thread-safe.
      *
      * @param <T> the type of the values
@@ -168,7 +168,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
         private @Nullable Acknowledge acknowledge;
         private @Nullable Integer processedTries;
 
-        /** Only {@link #builder} makes one. */
+        /** Only {@link #builder} calls this constructor. */
         MessageReaderFactoryBuilder() {
         }
 
@@ -270,7 +270,8 @@ public class MessageReaderFactory<T> extends ClientFactory {
         /**
          * Sets the deserializer.
          *
-         * @param deserializer the deserializer; wins over a class named in the configuration and over the value type
+         * @param deserializer the deserializer; it takes precedence over a class named in the configuration and over the
+         *        value type
          * @return this builder
          */
         public MessageReaderFactoryBuilder<T> deserializer(@Nullable Deserializer<T> deserializer) {
@@ -281,7 +282,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
         /**
          * Sets when messages are acknowledged to the broker.
          *
-         * @param acknowledge when; null leaves it to the configuration
+         * @param acknowledge when to acknowledge; null leaves it to the configuration
          * @return this builder
          */
         public MessageReaderFactoryBuilder<T> acknowledge(@Nullable Acknowledge acknowledge) {
@@ -290,8 +291,8 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         /**
-         * Sets how often a message is given to a callback that throws, before it is acknowledged all the same. Only for asynchronous
-         * readers that acknowledge what is processed.
+         * Sets how many times a message is given to a callback that throws, before it is acknowledged all the same. This
+         * applies only to asynchronous readers with {@code acknowledge: processed}.
          *
          * @param processedTries at least 1; null leaves it to the configuration
          * @return this builder
@@ -347,7 +348,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
         }
 
         /**
-         * Makes the factory. The builder may be used further.
+         * Makes the factory. The builder can be reused.
          *
          * @return the factory
          */
@@ -355,7 +356,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
             return new MessageReaderFactory<>(this);
         }
 
-        /** Names parameters without their values, which may be secret. */
+        /** Names the parameters without their values, which may be secret. */
         @Override
         public String toString() {
             return shown("MessageReaderFactoryBuilder", ", topics=" + topics + ", receiveTimeout=" + receiveTimeout

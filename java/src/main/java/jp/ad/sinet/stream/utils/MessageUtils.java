@@ -12,20 +12,20 @@ import org.jspecify.annotations.Nullable;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.NoServiceException;
 
-/** Reads values of parameters, for plugins. Thread-safe. */
+/** Converts values of parameters, for plugins. Thread-safe. */
 public class MessageUtils {
-    /** Makes an object without a state; all methods are static. */
+    /** Makes an instance without state; all methods are static. */
     public MessageUtils() {
     }
 
     /**
-     * Chooses a service.
+     * Selects a service.
      *
      * @param services the services by name
      * @param service the name; null if there is only one
-     * @param <V> what a service is
+     * @param <V> the type of a service
      * @return the service
-     * @throws NoServiceException if there is none of that name, or several and none is named
+     * @throws NoServiceException if there is none of that name, or several and no name is given
      */
     public static <V> V getServiceParam(Map<String, V> services, @Nullable String service) {
         if (service == null) {
@@ -42,11 +42,11 @@ public class MessageUtils {
     }
 
     /**
-     * Understands a boolean.
+     * Converts a boolean.
      *
      * @param value a boolean, or one of the words true, false, yes, no, on and off; or null
      * @return the boolean, or null
-     * @throws InvalidConfigurationException if it is something else
+     * @throws InvalidConfigurationException if the value is anything else
      */
     public static @Nullable Boolean toBoolean(@Nullable Object value) {
         if (value == null || value instanceof Boolean) {
@@ -67,11 +67,11 @@ public class MessageUtils {
     }
 
     /**
-     * Understands a whole number.
+     * Converts a whole number.
      *
      * @param value a number, or one as a string; or null
      * @return the number, or null
-     * @throws InvalidConfigurationException if it is something else, or too large
+     * @throws InvalidConfigurationException if the value is anything else, or too large
      */
     public static @Nullable Integer toInteger(@Nullable Object value) {
         Long number = toLong(value);
@@ -82,11 +82,11 @@ public class MessageUtils {
     }
 
     /**
-     * Understands a whole number.
+     * Converts a whole number.
      *
      * @param value a number, or one as a string; or null
      * @return the number, or null
-     * @throws InvalidConfigurationException if it is something else
+     * @throws InvalidConfigurationException if the value is anything else, or too large
      */
     public static @Nullable Long toLong(@Nullable Object value) {
         if (value == null) {
@@ -97,26 +97,26 @@ public class MessageUtils {
             try {
                 return Long.valueOf(((String) value).trim());
             } catch (NumberFormatException e) {
-                // told below
+                // the exception below reports it
             }
         }
         throw wrong("a whole number", value);
     }
 
     /**
-     * Understands a text.
+     * Converts a value to a string.
      *
      * @param value anything
-     * @return how it shows itself; null for null
+     * @return its {@code toString}; null for null
      */
     public static @Nullable String toString(@Nullable Object value) {
         return value == null ? null : value.toString();
     }
 
     /**
-     * Understands a list of texts.
+     * Converts a list of strings.
      *
-     * @param value a collection, or its only element; or null
+     * @param value a collection, or a single element; or null
      * @return the list, or null
      */
     public static @Nullable List<String> toStringList(@Nullable Object value) {
@@ -131,14 +131,14 @@ public class MessageUtils {
     }
 
     /**
-     * Understands an object of a class.
+     * Converts an object of a class.
      *
      * @param type the class
-     * @param value such an object, or the name of a class of such objects with a public constructor without parameters; or
-     *     null
+     * @param value such an object, or the name of a class of such objects that has a public constructor without parameters;
+     *        or null
      * @param <T> the class
      * @return the object, or null
-     * @throws InvalidConfigurationException if it is something else
+     * @throws InvalidConfigurationException if the value is anything else
      */
     public static <T> @Nullable T toClassObject(Class<T> type, @Nullable Object value) {
         if (value == null || type.isInstance(value)) {
@@ -157,18 +157,18 @@ public class MessageUtils {
     }
 
     /**
-     * Chooses the first that is there.
+     * Returns the first value that is not null.
      *
      * @param first a value, or null
      * @param second a value, or null
-     * @param <T> its type
+     * @param <T> the type of the values
      * @return the first if it is not null, else the second, which may be null
      */
     public static <T> @Nullable T or(@Nullable T first, @Nullable T second) {
         return first != null ? first : second;
     }
 
-    /** The value itself may be a secret. */
+    /** Returns an exception that does not show the value, which may be secret. */
     private static InvalidConfigurationException wrong(String expected, Object value) {
         return new InvalidConfigurationException("expected " + expected + ", found a " + value.getClass().getName());
     }

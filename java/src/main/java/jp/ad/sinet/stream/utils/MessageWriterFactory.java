@@ -24,12 +24,12 @@ import jp.ad.sinet.stream.engine.Opening;
 import jp.ad.sinet.stream.engine.boundary.Options;
 
 /**
- * Makes writers. May be used by several threads, and may make any number of writers.
+ * Makes writers. Several threads may use a factory, and it may make any number of writers.
  *
  * @param <T> the type of the values
  */
 public class MessageWriterFactory<T> extends ClientFactory {
-    /** The values of parameters that nobody sets, by their names in a configuration file. Cannot be modified. */
+    /** The default values of parameters, by their names in a configuration file. The map cannot be modified. */
     public static final Map<String, Object> defaultValues = defaultValues();
 
     private final @Nullable String topic;
@@ -52,7 +52,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
     }
 
     /**
-     * Starts a factory in which nothing is set.
+     * Returns a builder in which nothing is set.
      *
      * @param <T> the type of the values
      * @return a builder
@@ -62,17 +62,17 @@ public class MessageWriterFactory<T> extends ClientFactory {
     }
 
     /**
-     * Makes a writer. Blocks until it is connected, at most for the configured time limit. Everything is
-     * checked before connecting, and nothing stays open when this fails.
+     * Makes a writer. Blocks until the writer is connected, at most for the configured time limit. Everything is checked
+     * before connecting, and nothing stays open when this method fails.
      *
-     * @return the writer; to be closed by the caller
+     * @return the writer, which the caller must close
      * @throws jp.ad.sinet.stream.api.InvalidConfigurationException when the configuration or a value given to the
      *         builder is wrong
      * @throws jp.ad.sinet.stream.api.NoConfigException when there is no configuration file
      * @throws jp.ad.sinet.stream.api.NoServiceException when the service is not known
      * @throws jp.ad.sinet.stream.api.UnsupportedServiceTypeException when the type of the service is not known
-     * @throws jp.ad.sinet.stream.api.ConnectionException when there is no connection, or the thread is interrupted (its
-     *         interrupt flag is set again)
+     * @throws jp.ad.sinet.stream.api.ConnectionException when no connection can be made, or the thread is interrupted (its
+     *        interrupt flag is set again)
      * @throws jp.ad.sinet.stream.api.AuthenticationException when the broker refuses the credentials
      */
     public MessageWriter<T> getWriter() {
@@ -80,9 +80,9 @@ public class MessageWriterFactory<T> extends ClientFactory {
     }
 
     /**
-     * Opens an asynchronous writer. Blocks as {@link #getWriter} does, and throws the same exceptions.
+     * Makes an asynchronous writer. Blocks as {@link #getWriter} does, and throws the same exceptions.
      *
-     * @return the writer
+     * @return the writer, which the caller should close
      */
     public AsyncMessageWriter<T> getAsyncWriter() {
         return made(Opening.asyncWriter(options().executor(executor()), serializer), writer -> Collections.singletonList(writer.getTopic()));
@@ -94,9 +94,9 @@ public class MessageWriterFactory<T> extends ClientFactory {
     }
 
     /**
-     * The topic.
+     * Returns the topic.
      *
-     * @return what counts for the client that was made last; before the first one, what the builder was given, or null
+     * @return the value in force for the client that was made last; before the first one, the builder's value, or null
      */
     public @Nullable String getTopic() {
         InForce now = inForce();
@@ -104,16 +104,16 @@ public class MessageWriterFactory<T> extends ClientFactory {
     }
 
     /**
-     * The serializer.
+     * Returns the serializer.
      *
-     * @return what the builder was given, or null
+     * @return the builder's value, or null
      */
     public @Nullable Serializer<T> getSerializer() {
         return serializer;
     }
 
     /**
-     * Collects the settings of a factory. What is not set, or set to null, comes from the configuration file. Not
+     * Collects the settings of a factory. A setting that is absent or null comes from the configuration file. Not
      * thread-safe.
      *
      * @param <T> the type of the values
@@ -122,7 +122,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
         private @Nullable String topic;
         private @Nullable Serializer<T> serializer;
 
-        /** Only {@link #builder} makes one. */
+        /** Only {@link #builder} calls this constructor. */
         MessageWriterFactoryBuilder() {
         }
 
@@ -144,7 +144,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
         /**
          * Sets the topic.
          *
-         * @param topic the topic that is written to
+         * @param topic the topic that messages are published to
          * @return this builder
          */
         public MessageWriterFactoryBuilder<T> topic(@Nullable String topic) {
@@ -190,7 +190,8 @@ public class MessageWriterFactory<T> extends ClientFactory {
         /**
          * Sets the serializer.
          *
-         * @param serializer the serializer; wins over a class named in the configuration and over the value type
+         * @param serializer the serializer; it takes precedence over a class named in the configuration and over the value
+         *        type
          * @return this builder
          */
         public MessageWriterFactoryBuilder<T> serializer(@Nullable Serializer<T> serializer) {
@@ -244,7 +245,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
         }
 
         /**
-         * Makes the factory. The builder may be used further.
+         * Makes the factory. The builder can be reused.
          *
          * @return the factory
          */
@@ -252,7 +253,7 @@ public class MessageWriterFactory<T> extends ClientFactory {
             return new MessageWriterFactory<>(this);
         }
 
-        /** Names parameters without their values, which may be secret. */
+        /** Names the parameters without their values, which may be secret. */
         @Override
         public String toString() {
             return shown("MessageWriterFactoryBuilder", ", topic=" + topic

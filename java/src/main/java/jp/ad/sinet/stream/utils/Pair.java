@@ -5,7 +5,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Two values. Not thread-safe.
+ * A pair of values. Not thread-safe.
  *
  * @param <T1> the first value's type
  * @param <T2> the second value's type
@@ -39,7 +39,7 @@ public class Pair<T1 extends @Nullable Object, T2 extends @Nullable Object> {
     }
 
     /**
-     * The first value.
+     * Returns the first value.
      *
      * @return the value
      */
@@ -48,7 +48,7 @@ public class Pair<T1 extends @Nullable Object, T2 extends @Nullable Object> {
     }
 
     /**
-     * The second value.
+     * Returns the second value.
      *
      * @return the value
      */
@@ -74,7 +74,7 @@ public class Pair<T1 extends @Nullable Object, T2 extends @Nullable Object> {
         this.v2 = v2;
     }
 
-    /** Equal to another pair of equal values. */
+    /** Compares both values. */
     @Override
     public boolean equals(Object other) {
         return other instanceof Pair && Objects.equals(v1, ((Pair<?, ?>) other).v1)
@@ -86,7 +86,7 @@ public class Pair<T1 extends @Nullable Object, T2 extends @Nullable Object> {
         return Objects.hash(v1, v2);
     }
 
-    /** Both values, as they show themselves. */
+    /** Shows both values. */
     @Override
     public String toString() {
         return "Pair(v1=" + v1 + ", v2=" + v2 + ")";

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A value with a time. It does not change; the value may.
+ * A value with a time. Immutable, except that the value may be mutable.
  *
  * @param <T> the type of the value
  */
@@ -14,7 +14,7 @@ public final class Timestamped<T> {
     private final long tstamp;
 
     /**
-     * A value without a time.
+     * Makes a value without a time.
      *
      * @param value the value
      */
@@ -23,7 +23,7 @@ public final class Timestamped<T> {
     }
 
     /**
-     * A value with its time.
+     * Makes a value with a time.
      *
      * @param value the value
      * @param tstamp microseconds since 1970-01-01T00:00Z; 0 means unknown
@@ -34,7 +34,7 @@ public final class Timestamped<T> {
     }
 
     /**
-     * The value.
+     * Returns the value.
      *
      * @return the value
      */
@@ -43,7 +43,7 @@ public final class Timestamped<T> {
     }
 
     /**
-     * The time, in microseconds since 1970-01-01T00:00Z.
+     * Returns the time, in microseconds since 1970-01-01T00:00Z.
      *
      * @return the time; 0 means unknown
      */
@@ -55,7 +55,7 @@ public final class Timestamped<T> {
         return new Object[] {value, tstamp};
     }
 
-    /** Equal when value and time are; arrays are compared by their content. */
+    /** Compares the values and the times; arrays are compared by their content. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof Timestamped && Arrays.deepEquals(fields(), ((Timestamped<?>) other).fields());
@@ -66,7 +66,7 @@ public final class Timestamped<T> {
         return Arrays.deepHashCode(fields());
     }
 
-    /** Names the time and the class of the value, not the value. */
+    /** Shows the time and the class of the value, but not the value. */
     @Override
     public String toString() {
         return "Timestamped(value=" + (value == null ? null : value.getClass().getTypeName()) + ", tstamp=" + tstamp

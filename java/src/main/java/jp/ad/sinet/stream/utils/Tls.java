@@ -9,9 +9,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The parameter {@code tls}, for the builders of clients. It travels like one that {@code parameter("tls", …)} gives, is checked
- * when a client is made, and its errors name the parameter, for instance {@code tls.ca_certs}. Without anything set it trusts
- * what the JVM trusts. Does not change.
+ * The parameter {@code tls}, for the builders of clients. It has the same meaning as the value of {@code parameter("tls",
+ * …)}, is checked when a client is made, and its errors name the parameter, for instance {@code tls.ca_certs}. If nothing is
+ * set, the client trusts the certificates that the JVM trusts. Immutable.
  */
 public final class Tls {
     private final Map<String, Object> parameters;
@@ -21,7 +21,7 @@ public final class Tls {
     }
 
     /**
-     * Starts with nothing set.
+     * Returns a builder in which nothing is set.
      *
      * @return a builder
      */
@@ -29,18 +29,18 @@ public final class Tls {
         return new Builder();
     }
 
-    /** The value of the parameter. An empty map would mean that there is no TLS. */
+    /** Returns the value of the parameter. It is never an empty map, which would disable TLS. */
     Object parameter() {
         return parameters.isEmpty() ? Boolean.TRUE : parameters;
     }
 
-    /** Names parameters without their values, which may be secret. */
+    /** Names the parameters without their values, which may be secret. */
     @Override
     public String toString() {
         return "Tls(" + String.join(", ", parameters.keySet()) + ")";
     }
 
-    /** Collects what stands inside {@code tls}. What is set to null is not set. Not thread-safe. */
+    /** Collects the parameters inside {@code tls}. A parameter that is null is not set. Not thread-safe. */
     public static final class Builder {
         private final Map<String, Object> parameters = new LinkedHashMap<>();
 
@@ -48,9 +48,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code ca_certs}, the file with the certificates that are trusted.
+         * Sets {@code ca_certs}, the file with the trusted certificates.
          *
-         * @param file PEM or DER
+         * @param file a PEM or DER file
          * @return this builder
          */
         public Builder caCerts(@Nullable Path file) {
@@ -58,9 +58,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code ca_certs_data}, the certificates that are trusted, themselves.
+         * Sets {@code ca_certs_data}, the text of the trusted certificates.
          *
-         * @param pem PEM
+         * @param pem the certificates in PEM
          * @return this builder
          */
         public Builder caCertsData(@Nullable String pem) {
@@ -68,9 +68,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code certfile}, the file with the client's certificate, then of the authorities in between.
+         * Sets {@code certfile}, the file with the client's certificate, followed by the intermediate certificates.
          *
-         * @param file PEM or DER
+         * @param file a PEM or DER file
          * @return this builder
          */
         public Builder certfile(@Nullable Path file) {
@@ -78,9 +78,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code certfile_data}, the client's certificate itself, then those of the authorities in between.
+         * Sets {@code certfile_data}, the text of the client's certificate, followed by the intermediate certificates.
          *
-         * @param pem PEM
+         * @param pem the certificates in PEM
          * @return this builder
          */
         public Builder certfileData(@Nullable String pem) {
@@ -90,7 +90,7 @@ public final class Tls {
         /**
          * Sets {@code keyfile}, the file with the private key of the client's certificate.
          *
-         * @param file PEM or DER; not needed when it is in {@link #certfile}
+         * @param file a PEM or DER file; not needed when the key is in {@link #certfile}
          * @return this builder
          */
         public Builder keyfile(@Nullable Path file) {
@@ -98,9 +98,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code keyfile_data}, the private key of the client's certificate itself.
+         * Sets {@code keyfile_data}, the text of the private key of the client's certificate.
          *
-         * @param pem PEM
+         * @param pem the key in PEM
          * @return this builder
          */
         public Builder keyfileData(@Nullable String pem) {
@@ -118,9 +118,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code trustStore}, the key store with the certificates that are trusted.
+         * Sets {@code trustStore}, the key store with the trusted certificates.
          *
-         * @param file PKCS12 or JKS
+         * @param file a PKCS12 or JKS file
          * @return this builder
          */
         public Builder trustStore(@Nullable Path file) {
@@ -150,7 +150,7 @@ public final class Tls {
         /**
          * Sets {@code keyStore}, the key store with the client's certificate and its private key.
          *
-         * @param file PKCS12 or JKS
+         * @param file a PKCS12 or JKS file
          * @return this builder
          */
         public Builder keyStore(@Nullable Path file) {
@@ -178,9 +178,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code keyStoreAlias}, the only key of the key store that counts.
+         * Sets {@code keyStoreAlias}, which selects one key of the key store.
          *
-         * @param alias its alias
+         * @param alias the alias of the key
          * @return this builder
          */
         public Builder keyStoreAlias(@Nullable String alias) {
@@ -188,9 +188,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code pkcs11}, a private key in a token, in place of a key file.
+         * Sets {@code pkcs11}, a private key in a token, instead of a key file.
          *
-         * @param token what stands inside {@code pkcs11}, by the names there
+         * @param token the content of the map {@code pkcs11}
          * @return this builder
          */
         public Builder pkcs11(@Nullable Map<String, ?> token) {
@@ -200,7 +200,7 @@ public final class Tls {
         /**
          * Sets {@code check_hostname}, whether the broker's certificate must have the broker's name.
          *
-         * @param check false leaves out the check of the name only
+         * @param check false omits the check of the name only
          * @return this builder
          */
         public Builder checkHostname(@Nullable Boolean check) {
@@ -208,7 +208,7 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code allow_common_name}, whether a common name counts where the certificate has no {@code subjectAltName}.
+         * Sets {@code allow_common_name}, whether a common name is accepted if the certificate has no {@code subjectAltName}.
          *
          * @param allow false refuses such a certificate
          * @return this builder
@@ -218,9 +218,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code pin_sha256}, the only keys that the broker's certificate may have.
+         * Sets {@code pin_sha256}, the only public keys that the broker's certificate may have.
          *
-         * @param pins the SHA-256 of each; none: not set
+         * @param pins the SHA-256 of each key; without any, the parameter is not set
          * @return this builder
          */
         public Builder pinSha256(String... pins) {
@@ -228,9 +228,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code crl_file}, the file of what the authorities have revoked.
+         * Sets {@code crl_file}, the file with the certificate revocation lists of the authorities.
          *
-         * @param file PEM or DER
+         * @param file a PEM or DER file
          * @return this builder
          */
         public Builder crlFile(@Nullable Path file) {
@@ -238,9 +238,9 @@ public final class Tls {
         }
 
         /**
-         * Sets {@code ciphers}, the only cipher suites that are spoken.
+         * Sets {@code ciphers}, the only cipher suites that are allowed.
          *
-         * @param suites OpenSSL's or Java's names; none: not set
+         * @param suites the names that OpenSSL or Java uses; without any, the parameter is not set
          * @return this builder
          */
         public Builder ciphers(String... suites) {
@@ -260,7 +260,7 @@ public final class Tls {
         /**
          * Sets {@code alpn}, the protocols that the client offers in the handshake (ALPN).
          *
-         * @param protocols for instance {@code mqtt}; none: not set
+         * @param protocols for instance {@code mqtt}; without any, the parameter is not set
          * @return this builder
          */
         public Builder alpn(String... protocols) {
@@ -268,10 +268,10 @@ public final class Tls {
         }
 
         /**
-         * Sets any parameter inside {@code tls}.
+         * Sets a parameter inside {@code tls} by its name.
          *
-         * @param name its name in a configuration file
-         * @param value a value as the builders of clients take it; null: not set
+         * @param name the name of the parameter in a configuration file
+         * @param value a value as the builders of clients accept it; if it is null, the parameter is not set
          * @return this builder
          */
         public Builder parameter(String name, @Nullable Object value) {
@@ -284,7 +284,7 @@ public final class Tls {
         }
 
         /**
-         * Makes it. The builder may be used further.
+         * Makes the parameter. The builder can be reused.
          *
          * @return the parameter
          */

@@ -8,9 +8,9 @@ import java.util.stream.Collectors;
 
 import jp.ad.sinet.stream.engine.boundary.KnownParameters;
 
-/** Prints what the builders take: {@code java -jar}. */
+/** Prints the methods of the builders and the parameters: the main class of {@code java -jar}. */
 public class Usage {
-    /** Makes an object without a state. */
+    /** Makes an instance without state. */
     public Usage() {
     }
 

@@ -45,7 +45,7 @@ import jp.ad.sinet.stream.testing.Proxy;
 import jp.ad.sinet.stream.testing.Worker;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 
-/** {@code acknowledge: processed}: what a program has not acknowledged comes again, also when its process is killed. */
+/** With {@code acknowledge: processed} the broker sends unacknowledged messages again, also after the process was killed. */
 @Timeout(300)
 @ExtendWith(NoLeaks.class)
 class AcknowledgeTest {
@@ -78,7 +78,7 @@ class AcknowledgeTest {
         return IntStream.range(0, count).mapToObj(i -> next(reader)).collect(Collectors.toList());
     }
 
-    /** What the broker still has for this reader: what comes before a message that is written now. */
+    /** Returns the messages that the broker still has for this reader, which come before a message that is written now. */
     private static List<String> left(MessageReader<String> reader, String topic) {
         try (MessageWriter<String> writer = Clients.textWriter(BROKER.open(), topic).consistency(Consistency.AT_LEAST_ONCE)
                 .build().getWriter()) {
@@ -101,7 +101,7 @@ class AcknowledgeTest {
         }
     }
 
-    /** A process that is killed. */
+    /** A worker process that the test kills. */
     private static final class Victim implements AutoCloseable {
         private final Process process;
         private final BufferedReader lines;
@@ -114,15 +114,15 @@ class AcknowledgeTest {
             assertEquals("ready", lines.readLine());
         }
 
-        /** What it has processed next; null when it is dead and nothing is left in the pipe. */
+        /** Returns the next message that it has processed; null when it is dead and its pipe is empty. */
         Integer processed() throws IOException {
             String line = lines.readLine();
             return line == null || !line.startsWith("processed ") ? null : Integer.valueOf(line.substring("processed ".length()));
         }
 
-        /** What it had processed and nobody has heard yet. */
+        /** Kills the process. Returns the messages that it had processed and whose output was not read yet. */
         Set<Integer> kill() throws IOException {
-            process.toHandle().destroyForcibly(); // which leaves the pipe open
+            process.toHandle().destroyForcibly(); // unlike the process's own method, this leaves the pipe open
             Set<Integer> rest = new HashSet<>();
             Integer number;
             while ((number = processed()) != null) {
@@ -137,7 +137,7 @@ class AcknowledgeTest {
         }
     }
 
-    /** The environment's ACKNOWLEDGE_KILLS sets how many. */
+    /** The environment variable ACKNOWLEDGE_KILLS sets the number of kills. */
     @Test
     @Timeout(value = 60, unit = TimeUnit.MINUTES)
     void noMessageIsLostWithTheProcessThatIsAtWorkOnIt() throws IOException {
@@ -166,7 +166,7 @@ class AcknowledgeTest {
         }
     }
 
-    /** What the broker has given to the worker that dies comes to it again when it is back; all else goes to the others. */
+    /** The broker keeps the messages of the dead worker's session for its return; all others go to the other workers. */
     @Test
     void noMessageOfASharedSubscriptionIsLostWhenOneOfTheWorkersIsKilled() throws Exception {
         int messages = 300;
@@ -218,7 +218,7 @@ class AcknowledgeTest {
         }
         threads.forEach(thread -> thread.get(LIMIT));
         assertTimeoutPreemptively(LIMIT, reader::close);
-        reader.acknowledge(messages.get(7)); // it comes too late, and harms nobody
+        reader.acknowledge(messages.get(7)); // too late, and without an effect
         try (MessageReader<String> next = reader(topic).consistency(consistency).build().getReader()) {
             assertEquals(List.of("7", "8", "9"), left(next, topic));
             assertThrows(IllegalArgumentException.class, () -> next.acknowledge(messages.get(8)));
@@ -336,7 +336,7 @@ class AcknowledgeTest {
                 MessageReader<String> reader = reader(topic).receiveTimeout(LIMIT).parameter("protocol", "MQTTv5")
                         .parameter("receive_maximum", 20).build().getReader()) {
             write(topic, 0, 30);
-            List<Message<String>> messages = next(reader, 20); // so many the broker sends
+            List<Message<String>> messages = next(reader, 20); // the broker sends this many without acknowledgements
             Background<Message<String>> waiting = Background.call(reader::read);
             String told = "no messages come any more, since 20 are not acknowledged to the broker: 20 of them wait for the program"
                     + " to acknowledge them";

@@ -129,7 +129,7 @@ class AsyncWriterTest {
             pool.shutdown();
         }
         assertEquals(IntStream.range(0, count).boxed().collect(Collectors.toList()), resolved);
-        // A future that is complete already runs what is added in the thread that adds it.
+        // A callback that is added to a completed future runs on the thread that adds it.
         assertTrue(elsewhere.get() < count);
     }
 
@@ -208,7 +208,7 @@ class AsyncWriterTest {
         });
         try (AsyncMessageWriter<String> writer = Clients.textWriter(BROKER.open(), Clients.topic()).executor(busy)
                 .parameter("write_timeout_ms", 1000).build().getAsyncWriter()) {
-            // The batch that is being told no longer counts.
+            // The batch that is being reported no longer counts.
             AtomicReference<Throwable> refused = new AtomicReference<>();
             int accepted = 0;
             for (int i = 0; i < 2 * room + 2 && refused.get() == null; i++) {
@@ -291,7 +291,7 @@ class AsyncWriterTest {
     void throughANetworkThatFailsNothingIsMissing(Consistency consistency) throws Exception {
         String topic = Clients.topic();
         Logger logger = Logger.getLogger("jp.ad.sinet.stream");
-        logger.setLevel(Level.SEVERE); // every cut is a warning
+        logger.setLevel(Level.SEVERE); // each cut is logged as a warning
         Map<String, Integer> arrived = new HashMap<>();
         AtomicInteger failed = new AtomicInteger();
         int count = 0;
@@ -343,7 +343,7 @@ class AsyncWriterTest {
                 .filter(thread -> thread.getName().startsWith("sinetstream-events")).count() < 20);
     }
 
-    /** Reflection, since the tests are compiled for Java 11. */
+    /** The test uses reflection, since the tests are compiled for Java 11. */
     @Test
     void virtualThreadsWriteAndRead() throws Exception {
         assumeTrue(Runtime.version().feature() >= 21, "virtual threads");
@@ -381,7 +381,7 @@ class AsyncWriterTest {
                 try {
                     go.await();
                 } catch (InterruptedException e) {
-                    // shutdownNow
+                    // shutdownNow interrupts the wait
                 }
             }
         });
@@ -436,12 +436,13 @@ class AsyncWriterTest {
                 }));
             }
             Await.until("both write", () -> waiting[0] != null && waiting[1] != null);
-            Thread.sleep(100); // so that one of them has the lock; otherwise both are interrupted before, which ends them, too
+            // lets one of them take the lock; otherwise both are interrupted before that, which ends them, too
+            Thread.sleep(100);
             for (Thread thread : waiting) {
                 thread.interrupt();
             }
             for (Background<Throwable> write : writes) {
-                Throwable failure = write.get(Duration.ofSeconds(10)); // and not the minute of write_timeout_ms
+                Throwable failure = write.get(Duration.ofSeconds(10)); // not the minute of write_timeout_ms
                 assertTrue(failure.getMessage().contains("interrupted"), failure::getMessage);
             }
             assertFalse(first.isDone());

@@ -29,7 +29,7 @@ import jp.ad.sinet.stream.testing.ScriptedBroker;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** What the broker does not permit is an exception, as far as MQTT lets the broker say so. */
+/** An operation that the broker does not permit throws an exception, as far as MQTT lets the broker report it. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class AuthorizationTest {
@@ -117,7 +117,9 @@ class AuthorizationTest {
         }
     }
 
-    /** What MQTT can't say: the broker acknowledges, or has nothing to answer, and drops the message. */
+    /**
+     * MQTT cannot report this refusal: the broker acknowledges the message, or has nothing to answer, and drops the message.
+     */
     @ParameterizedTest
     @CsvSource({"MQTTv31, 1", "MQTTv311, 0", "MQTTv311, 1", "MQTTv311, 2", "MQTTv5, 0"})
     void deniedWriteIsDroppedWhereTheBrokerCannotSaySo(String protocol, int qos) {
@@ -125,13 +127,16 @@ class AuthorizationTest {
                 MessageWriter<String> denied = writer(protocol, READER, topic, qos).build().getWriter();
                 MessageWriter<String> permitted = writer(protocol, WRITER, topic, 2).build().getWriter()) {
             denied.write("dropped");
-            denied.ping(Clients.RECEIVE_LIMIT); // it has dealt with the message
+            denied.ping(Clients.RECEIVE_LIMIT); // when it answers, the broker has handled the message
             permitted.write("delivered");
             assertEquals("delivered", reader.read().getValue());
         }
     }
 
-    /** Mosquitto 2.0 grants what its ACL file only forbids to read, and delivers nothing; others refuse. */
+    /**
+     * Mosquitto 2.0 grants a subscription whose topic the ACL file only forbids to read, and delivers nothing; other brokers
+     * refuse.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"MQTTv311", "MQTTv5"})
     void nothingIsReadWithoutPermission(String protocol) {
@@ -153,7 +158,7 @@ class AuthorizationTest {
         return new PacketProperties().reason(REASON);
     }
 
-    /** Refuses the first PUBLISH. */
+    /** Makes a broker that refuses the first PUBLISH. */
     private static ScriptedBroker refusingOnce(int code) {
         boolean[] refused = {false};
         return ScriptedBroker.mqtt5(packet -> {
@@ -178,7 +183,7 @@ class AuthorizationTest {
             SinetStreamIOException e = assertThrows(SinetStreamIOException.class, () -> writer.write("x"));
             assertEquals(exception, e.getClass().getSimpleName());
             contains(e, topic, REASON);
-            writer.write("y"); // the window has room for it, and no handshake is left over
+            writer.write("y"); // the window has room for it, and no handshake remains
             assertTrue(writer.isConnected());
             assertEquals(1, broker.connections());
             assertEquals(qos == 1 ? 0 : 1, broker.received(Packet.PUBREL));
@@ -201,7 +206,7 @@ class AuthorizationTest {
         }
     }
 
-    /** Below MQTT 5 there is one code for every refusal, and no reason. */
+    /** Below MQTT 5 all refusals have one code, and no reason string. */
     @Test
     void refusedSubscriptionBelowMqtt5() {
         for (String protocol : List.of("MQTTv31", "MQTTv311")) {

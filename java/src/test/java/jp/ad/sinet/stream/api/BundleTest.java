@@ -47,7 +47,7 @@ import org.osgi.framework.launch.Framework;
 
 import jp.ad.sinet.stream.testing.Broker;
 
-/** The jar in a framework of OSGi, with the bundle of tests/bundle. */
+/** The jar in an OSGi framework, with the bundle of tests/bundle. */
 @Timeout(120)
 class BundleTest {
     @RegisterExtension
@@ -69,7 +69,7 @@ class BundleTest {
         return out.toString();
     }
 
-    /** The program's bundle: it imports what it uses, and its plugin stands in a file of services. */
+    /** Makes the program's bundle, which imports the packages that it uses and declares its plugin in a services file. */
     private Path program() throws Exception {
         Path classes = folder.resolve("classes");
         List<String> arguments = new ArrayList<>(List.of("-Xlint:all", "-Werror", "-Xlint:-classfile", "--release", "11", "-cp",
@@ -129,7 +129,7 @@ class BundleTest {
         }
     }
 
-    /** A package that is not imported is not there for the classes of a bundle. */
+    /** The classes of a bundle cannot find a package that is not imported. */
     @Test
     void whatTheClassesNameIsImported() throws Exception {
         Path jar = jar(MessageReader.class);
@@ -143,7 +143,7 @@ class BundleTest {
         while (line.find()) {
             String name = line.group(1);
             if (!name.startsWith("java.") && !name.startsWith("jp.ad.sinet.stream.")
-                    && !name.startsWith("org.jspecify.")) { // annotations, which nobody looks at
+                    && !name.startsWith("org.jspecify.")) { // annotations, which are not loaded
                 named.add(name);
             }
         }

@@ -29,7 +29,7 @@ import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 
-/** The cause of a failure to connect is what Java's own sockets throw. */
+/** The cause of a failure to connect is the exception that Java's own sockets throw. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class CausesTest {
@@ -56,7 +56,7 @@ class CausesTest {
     void namesAndPorts() throws IOException {
         cause(ConnectionException.class, UnknownHostException.class, failure("no-such-host.invalid", Map.of()));
         cause(ConnectionException.class, ConnectException.class, failure("127.0.0.1:1", Map.of()));
-        // Of several, the last.
+        // With several brokers, the last failure is the cause.
         cause(ConnectionException.class, ConnectException.class,
                 failure("no-such-host.invalid, 127.0.0.1:1", Map.of()));
         try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {

@@ -35,7 +35,7 @@ import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Proxy;
 
-/** A network that fails all the time. The system properties chaos.messages and chaos.cuts set how much. */
+/** A network that fails continually. The system properties chaos.messages and chaos.cuts set how often. */
 @Timeout(600)
 @ExtendWith(NoLeaks.class)
 class ChaosTest {
@@ -52,7 +52,7 @@ class ChaosTest {
 
     private volatile boolean running = true;
 
-    /** Every cut is a warning. */
+    /** Each cut is logged as a warning. */
     private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
 
     @BeforeAll
@@ -65,7 +65,7 @@ class ChaosTest {
         LOGGER.setLevel(null);
     }
 
-    /** Cuts, stalls and truncates. */
+    /** Cuts, stalls and truncates connections. */
     private void torment(Proxy proxy) throws InterruptedException {
         Random random = new Random(1);
         while (running) {
@@ -128,7 +128,7 @@ class ChaosTest {
                         writer.write(thread + " " + number++);
                         written.incrementAndGet();
                     } catch (SinetStreamIOException e) {
-                        // At QoS 0 a lost connection is told, and nothing is sent again.
+                        // At QoS 0 a lost connection is reported, and nothing is sent again.
                         assertEquals(Consistency.AT_MOST_ONCE, consistency, e::getMessage);
                     }
                 }
@@ -140,7 +140,7 @@ class ChaosTest {
             }
             end(torments);
             assertTrue(toWriter.connections() > CUTS, "too few cuts");
-            // At QoS 0 a connection that is dead and not yet known to be would swallow the last message.
+            // At QoS 0 a dead connection that was not detected yet would lose the last message.
             Await.until(LIMIT, "the writer is back", () -> answers(writer));
             writer.write("end");
             Map<String, Integer> arrived = reading.get(LIMIT);
@@ -157,7 +157,7 @@ class ChaosTest {
         }
     }
 
-    /** The same through promises and callbacks: each message ends once, whatever happens. */
+    /** This is the test with promises and callbacks: each message ends once, whatever happens. */
     @ParameterizedTest
     @EnumSource(Consistency.class)
     void nothingThatWasAcceptedIsMissing(Consistency consistency) throws Exception {

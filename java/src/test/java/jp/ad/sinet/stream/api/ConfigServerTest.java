@@ -28,7 +28,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** The builders' methods for a configuration server; what the server can do wrong is tested from Rust. */
+/** The builders' methods for a configuration server; the Rust tests cover the failures of the server. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class ConfigServerTest {

@@ -48,11 +48,14 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** What is wrong is said before anything is sent, by name and place; a good configuration gets as far as TCP. */
+/**
+ * Errors in a configuration are reported before any connection is made, with name and place; a valid configuration reaches
+ * TCP.
+ */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class ConfigurationTest {
-    /** Nobody listens there. */
+    /** No broker listens at this address. */
     private static final String NOBODY = "127.0.0.1:1";
     private static final String SECRET = "hunter2";
     private static final Object ABSENT = Optional.empty();
@@ -76,7 +79,7 @@ class ConfigurationTest {
         return service;
     }
 
-    /** {@code a.b}: b inside of a. */
+    /** Sets a parameter; {@code a.b} is b inside of a. */
     @SuppressWarnings("unchecked")
     private static void set(Map<String, Object> map, String name, Object value) {
         int dot = name.indexOf('.');
@@ -106,7 +109,7 @@ class ConfigurationTest {
         MessageReaderFactory.<byte[]>builder().configFile(file).build().getReader().close();
     }
 
-    /** Exactly this exception, which names all of that. */
+    /** Asserts that exactly this exception is thrown, with all of these parts in its message. */
     private static void refused(Class<? extends SinetStreamException> type, Executable open, String... parts) {
         SinetStreamException e = assertThrows(SinetStreamException.class, open);
         assertSame(type, e.getClass(), e::toString);
@@ -120,7 +123,7 @@ class ConfigurationTest {
         refused(InvalidConfigurationException.class, open, parts);
     }
 
-    /** As far as the network, so everything was accepted. */
+    /** Asserts that the parameters are accepted, since the client tries to connect. */
     private static void accepted(Map<String, ?> parameters) {
         refused(ConnectionException.class, () -> openWriter(parameters), NOBODY);
         refused(ConnectionException.class, () -> openReader(parameters), NOBODY);
@@ -134,7 +137,7 @@ class ConfigurationTest {
         }
     }
 
-    /** A value for the display: short and on one line. */
+    /** Returns a value in a short form on one line. */
     private static String label(Object value) {
         String text = value == ABSENT ? "absent" : value instanceof String ? "'" + value + "'" : String.valueOf(value);
         String printable = text.replaceAll("[^ -~]+", "|");
@@ -249,7 +252,7 @@ class ConfigurationTest {
         assertEquals(List.of(), log.warnings());
     }
 
-    // ---- what is known, but not there
+    // ---- parameters that are known, but not supported
 
     @ParameterizedTest
     @ValueSource(strings = {"http_transport"})
@@ -505,11 +508,11 @@ class ConfigurationTest {
 
     // ---- serializers named by class
 
-    /** Not a serializer. */
+    /** A class that is no serializer. */
     public static final class NotASerializer {
     }
 
-    /** Its constructor fails. */
+    /** A class whose constructor fails. */
     public static final class Failing implements Serializer<String>, Deserializer<String> {
         public Failing() {
             throw new IllegalStateException("on purpose");
@@ -526,7 +529,7 @@ class ConfigurationTest {
         }
     }
 
-    /** Its constructor is not public. */
+    /** A class whose constructor is not public. */
     public static final class Hidden implements Serializer<String>, Deserializer<String> {
         private Hidden() {
         }
@@ -567,7 +570,7 @@ class ConfigurationTest {
         List<String> names = Stream.concat(badValues().stream().map(each -> (String) each.get()[0]),
                 Stream.of("", " ", "unknown", "\uD800", "no_config", "crypto", "compression", "will", "type_spec.tls",
                         "type_spec.connect.keepalive", "connect.connect", "type_spec.type_spec"))
-                .filter(name -> !name.startsWith("brokers")) // a good one would be looked up
+                .filter(name -> !name.startsWith("brokers")) // a valid name would be resolved
                 .distinct().collect(Collectors.toList());
         for (String name : names) {
             for (Object value : values) {

@@ -49,14 +49,14 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * What a client calls on its own threads finds there the context class loader of the thread that built the client, whoever
- * starts the threads, and whatever the call before has left.
+ * The code that a client calls on its own threads finds the context class loader of the thread that built the client,
+ * whichever thread starts the threads, and whatever the previous call has set.
  */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class ContextLoaderTest {
     private static final Duration LIMIT = Duration.ofSeconds(20);
-    /** What threads have found, by the kind of call. */
+    /** The loaders that threads have found, by the kind of call. */
     private static final Map<String, List<ClassLoader>> SEEN = new ConcurrentHashMap<>();
     private static final ClassLoader LEFT_BEHIND = new URLClassLoader(new URL[0]);
 
@@ -75,7 +75,7 @@ class ContextLoaderTest {
         SEEN.clear();
     }
 
-    /** Notes the loader, and leaves another one. */
+    /** Records the loader, and sets another one. */
     private static void call(String kind) {
         List<ClassLoader> loaders = SEEN.computeIfAbsent(kind, name -> Collections.synchronizedList(new ArrayList<>()));
         loaders.add(Thread.currentThread().getContextClassLoader());
@@ -125,7 +125,7 @@ class ContextLoaderTest {
                         .connectionListener(event -> call("reader's listener")).build().getAsyncReader())) {
             reader.addOnMessageCallback(message -> call("message"), failure -> call("failure"));
             reader.addOnMessageCallback(message -> call("the same message"), failure -> call("the same failure"));
-            slow.stall(true); // a callback that comes after the confirmation is run where it is added
+            slow.stall(true); // a callback that is added after the confirmation runs where it is added
             for (String value : List.of("good", "bad", "good", "bad")) {
                 writer.write(value).done(nothing -> call("done")).done(nothing -> call("done again"))
                         .always((state, nothing, failure) -> call("always"));
@@ -149,7 +149,7 @@ class ContextLoaderTest {
         seen(loader, 2, "writer's listener");
     }
 
-    /** Gives what it gets. */
+    /** A plugin that returns its input. */
     public static class Spoiling implements CompressionProvider, Compression {
         @Override
         public String getName() {
@@ -201,7 +201,7 @@ class ContextLoaderTest {
         }
     }
 
-    /** Their threads are started by whoever comes first. */
+    /** The first caller starts the threads, whichever loader it has. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void ofOtherMessagingSystems(boolean none) {
@@ -254,7 +254,7 @@ class ContextLoaderTest {
         }
     }
 
-    /** They have what the application gave them. */
+    /** Threads of an executor keep the loader that the application has set. */
     @Test
     void threadsOfAnExecutorStayAsTheyAre() throws Exception {
         ExecutorService executor = Executors.newSingleThreadExecutor();
@@ -273,7 +273,7 @@ class ContextLoaderTest {
         }
     }
 
-    /** An application server can throw an application away once its clients are closed. */
+    /** An application server can unload an application once its clients are closed. */
     @Test
     void afterTheCloseNothingKeepsTheLoader() throws Exception {
         WeakReference<ClassLoader> used = used();
@@ -297,7 +297,7 @@ class ContextLoaderTest {
         return new WeakReference<>(loader);
     }
 
-    /** Defines a class anew, as an application does that shares the library with others. */
+    /** Defines a class again, as an application does that shares the library with others. */
     private static final class OwnCopy extends SecureClassLoader {
         OwnCopy() {
             super(ContextLoaderTest.class.getClassLoader());
@@ -319,7 +319,7 @@ class ContextLoaderTest {
         }
     }
 
-    /** Part of an application: it is on the stack of the thread that opens a client. */
+    /** A class of an application, which is on the stack of the thread that opens a client. */
     public static final class Opening implements UnaryOperator<Object> {
         @Override
         public Object apply(Object open) {
@@ -327,7 +327,7 @@ class ContextLoaderTest {
         }
     }
 
-    /** A thread that all clients share knows nothing of the application that was the first to need it. */
+    /** A thread that all clients share does not refer to the application that first needed it. */
     @Test
     void anApplicationIsForgottenWhileClientsOfOthersAreOpen() throws Exception {
         Await.until("the end of the shared threads", () -> Thread.getAllStackTraces().keySet().stream()

@@ -44,7 +44,7 @@ import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** Who is it, when, how many, and for how long. */
+/** Tests of client names, times, batches and limits. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class ConvenienceTest {
@@ -126,9 +126,9 @@ class ConvenienceTest {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging();
                 AsyncMessageWriter<String> writer = Clients.textWriter(broker.address(), topic).consistency(Consistency.AT_LEAST_ONCE)
                         .parameter("write_timeout_ms", 100).parameter("close_timeout_ms", 50).build().getAsyncWriter()) {
-            writer.flush(); // nothing is on its way
+            writer.flush(); // no message is pending
             writer.write("x");
-            assertTrue(assertThrows(SinetStreamIOException.class, writer::flush).getMessage().contains("still on their way"));
+            assertTrue(assertThrows(SinetStreamIOException.class, writer::flush).getMessage().contains("still pending"));
         } catch (SinetStreamIOException e) {
             assertTrue(e.getMessage().contains("could not be delivered"), e::getMessage);
         }
@@ -146,7 +146,7 @@ class ConvenienceTest {
             assertTrue(written.isCompletedExceptionally());
             MessageWriter<String> idle = Clients.textWriter(broker.address(), topic).build().getWriter();
             idle.closeWithin(Duration.ZERO);
-            idle.closeWithin(Duration.ofDays(1_000_000_000_000L)); // a second time it does nothing
+            idle.closeWithin(Duration.ofDays(1_000_000_000_000L)); // a second close does nothing
         }
     }
 
@@ -177,7 +177,7 @@ class ConvenienceTest {
         return messages.stream().map(Message::getValue).collect(Collectors.toList());
     }
 
-    /** As docs/asynchronous.md shows it. */
+    /** This is the example of docs/asynchronous.md. */
     @Test
     void aPublisherOfTheJdk() {
         BlockingQueue<String> values = new LinkedBlockingQueue<>();
@@ -294,7 +294,7 @@ class ConvenienceTest {
         }
     }
 
-    /** Has more methods of the name, in whatever order the JVM gives them. */
+    /** A class with overloaded methods, which the JVM returns in any order. */
     public static class Overloaded implements Serializer<String>, Deserializer<String> {
         public byte[] serialize(Integer other) {
             return null;
@@ -323,7 +323,7 @@ class ConvenienceTest {
         }
     }
 
-    /** The second of these is what it takes. */
+    /** A class with two type parameters, of which the serializer uses the second. */
     public abstract static class Paired<A, B> implements Serializer<B> {
         @Override
         public byte[] serialize(B value) {
@@ -354,7 +354,7 @@ class ConvenienceTest {
         }
     }
 
-    /** Is not there at run time. */
+    /** A class that is missing at run time. */
     public static class Gone {
     }
 

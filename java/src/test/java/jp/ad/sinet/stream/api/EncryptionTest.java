@@ -34,7 +34,7 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Encryption, compression and values alone, as a Java program asks for them. */
+/** Encryption, compression and values alone in Java programs. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class EncryptionTest {

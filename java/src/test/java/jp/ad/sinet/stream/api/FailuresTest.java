@@ -33,7 +33,7 @@ import jp.ad.sinet.stream.testing.ScriptedBroker;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** What a program, not a person, learns from a failure. */
+/** The parts of a failure that are for programs, not for people. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class FailuresTest {
@@ -85,10 +85,11 @@ class FailuresTest {
                         .parameter("max_queued_messages", 1).build().getAsyncWriter()) {
             is(failure(() -> writer.write("x")), Reason.TIMED_OUT, Delivery.UNKNOWN);
             is(failure(writer::flush), Reason.TIMED_OUT, null);
-            is(failure(full), Reason.TIMED_OUT, Delivery.UNKNOWN); // its identifier, and its room, are still taken
+            // the first message still occupies its identifier and its room
+            is(failure(full), Reason.TIMED_OUT, Delivery.UNKNOWN);
             is(failure(full), Reason.TIMED_OUT, Delivery.NOT_SENT);
         } catch (SinetStreamIOException e) {
-            is(e, Reason.CLOSED, null); // what is undelivered at the end
+            is(e, Reason.CLOSED, null); // the close reports the undelivered message
         }
     }
 
@@ -203,7 +204,7 @@ class FailuresTest {
         }
     }
 
-    /** Which had the message, and does not say what became of it. */
+    /** The plugin had the message, and does not report its fate. */
     @Test
     void aPluginThatFails() {
         OutputStream broken = new OutputStream() {
@@ -221,7 +222,7 @@ class FailuresTest {
         }
     }
 
-    /** As plugins may do, too. */
+    /** Plugins may set these parts, too. */
     @Test
     void whatIsToldIsKept() {
         SinetStreamIOException failure = new SinetStreamIOException("x");

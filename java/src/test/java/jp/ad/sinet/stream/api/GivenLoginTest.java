@@ -24,7 +24,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Proxy;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Logins that the program gives for each connection. */
+/** Logins that the program supplies for each connection. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class GivenLoginTest {
@@ -47,7 +47,7 @@ class GivenLoginTest {
                 asked.incrementAndGet();
                 return Login.of(USER, password.get());
             });
-            // What the configuration says does not count beside it.
+            // The login of the configuration is ignored.
             builder.parameter("username_pw", Map.of("username", USER, "password", "wrong"));
             assertFalse(builder.toString().contains("password"), builder.toString());
             MessageWriter<String> writer = builder.build().getWriter();

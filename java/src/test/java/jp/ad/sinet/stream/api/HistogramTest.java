@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.junit.jupiter.api.Test;
 
-/** What a histogram tells of the times in it. */
+/** The statistics of a histogram. */
 class HistogramTest {
     private static final long[] BOUNDS = {100, 200, 400, Histogram.UNBOUNDED};
 

@@ -30,7 +30,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** What JMX shows of clients. */
+/** The clients in JMX. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class JmxTest {

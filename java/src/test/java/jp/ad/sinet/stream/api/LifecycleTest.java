@@ -48,7 +48,10 @@ class LifecycleTest {
     @RegisterExtension
     static final Broker BROKER = new Broker();
 
-    /** What happens "at once": generous for a busy machine, short against the limits of the library. */
+    /**
+     * The limit of operations that complete at once: generous for a busy machine, and short compared with the library's
+     * limits.
+     */
     private static final Duration AT_ONCE = Duration.ofSeconds(3);
     private static final Map<String, Object> NO_RECONNECT = Map.of("automatic_reconnect", false);
 
@@ -209,7 +212,8 @@ class LifecycleTest {
         LogCapture failing = new LogCapture() {
             @Override
             public void publish(LogRecord each) {
-                // Told after the release, which no failure here could prevent. The test goes on when it sees the warning.
+                // This is reported after the release, which no failure could prevent here. The test goes on when it sees the
+                // warning.
                 handles.add(EngineAccess.liveHandles());
                 super.publish(each);
                 throw new IllegalStateException("of the log");
@@ -395,7 +399,7 @@ class LifecycleTest {
         }
     }
 
-    // ---- no connection, or no more
+    // ---- no connection, or a lost one
 
     @Test
     void unreachableBrokerIsAConnectionException() throws IOException {
@@ -499,7 +503,7 @@ class LifecycleTest {
         try {
             contains(failure(SinetStreamIOException.class, waiting), "lost");
             assertThrows(SinetStreamIOException.class, () -> {
-                while (true) { // what was written before the end is noticed may be reported otherwise
+                while (true) { // messages that are written before the end is noticed may be reported in another way
                     writer.write("z");
                 }
             });
@@ -583,7 +587,7 @@ class LifecycleTest {
         try (MessageReader<String> reader = builder.build().getReader()) {
             assertEquals("while away", reader.read().getValue());
         }
-        // and forget the session
+        // This client ends the session.
         reader(BROKER.open()).clientId("keeper").parameter("clean_session", true).build().getReader().close();
         try (MessageReader<String> reader = reader(BROKER.open()).clientId("keeper")
                 .receiveTimeout(Duration.ofMillis(100)).build().getReader()) {

@@ -41,7 +41,7 @@ import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** User names and passwords: wherever they are given, the broker gets them, and nobody else sees them. */
+/** User names and passwords reach the broker from every source, and are not visible elsewhere. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class LoginTest {
@@ -58,7 +58,7 @@ class LoginTest {
     @RegisterExtension
     final LogCapture log = new LogCapture();
 
-    /** Writers and readers, opened alike. */
+    /** Writers and readers, opened in the same way. */
     enum Role {
         WRITER {
             @Override
@@ -108,7 +108,7 @@ class LoginTest {
         return service;
     }
 
-    /** Opens and closes; nothing that can be printed shows a secret. */
+    /** Opens and closes a client, and asserts that nothing that can be printed shows a secret. */
     private static void accepted(Role role, Path file, Map<String, ?> parameters, String secret) {
         Object factory = role.factory(file, parameters);
         MessageIO client = role.open(factory);
@@ -118,7 +118,7 @@ class LoginTest {
         }
     }
 
-    /** One connection, refused with the broker's code; no handle and no secret in what can be seen of it. */
+    /** Asserts that one connection is refused with the broker's code, and leaves no handle and no visible secret. */
     private static void refused(Role role, Path file, Map<String, ?> parameters, String secret) {
         String broker = parameters.containsValue(BROKER.tls()) ? BROKER.tls() : BROKER.login();
         int before = BROKER.connections(broker);
@@ -183,7 +183,7 @@ class LoginTest {
         String password = Broker.password(USER);
         Map<String, Object> good = placed(service(false), name, inTypeSpec, login(USER, password));
         Map<String, Object> bad = placed(service(false), name, inTypeSpec, login(USER, WRONG));
-        if (header == 0) { // also from the builder alone
+        if (header == 0) { // also with the builder alone
             accepted(role, null, good, password);
             refused(role, null, bad, WRONG);
         }
@@ -367,7 +367,7 @@ class LoginTest {
         Map<String, Object> service = service(true);
         service.put("username_pw", login(USER, Broker.password(USER)));
         Map<String, Object> tls = new HashMap<>(Map.of("ca_certs", Certificates.get().ca.toString()));
-        // another way to 127.0.0.1, under a name that the certificate does not have
+        // Another name of 127.0.0.1, which the certificate does not have.
         service.put("brokers", BROKER.tls().replace("localhost", "[::ffff:127.0.0.1]"));
         service.put("tls", tls);
         ConnectionException e = assertThrows(ConnectionException.class,

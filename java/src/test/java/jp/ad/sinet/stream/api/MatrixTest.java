@@ -21,7 +21,7 @@ import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 
-/** Every combination of version, transport, TLS and QoS: one message from a writer to a reader, all at the same time. */
+/** Every combination of version, transport, TLS and QoS, at the same time: one message from a writer to a reader. */
 @ExtendWith(NoLeaks.class)
 class MatrixTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
@@ -95,7 +95,7 @@ class MatrixTest {
         }));
         assertEquals(7 * 3 * 3, running.size());
         running.forEach((id, call) -> call.get(LIMIT));
-        // it was what it says
+        // The log shows that each combination was really used.
         String log = BROKER.log();
         clients.forEach(client -> assertTrue(log.contains(client), client));
     }

@@ -78,7 +78,7 @@ class ModulesTest {
         return to.toString();
     }
 
-    /** What a JVM says in which native access is allowed to the module alone. */
+    /** Returns the output of a JVM in which native access is allowed only to the module. */
     private String run(String java, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(java));
         if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
@@ -101,7 +101,7 @@ class ModulesTest {
                 said.lines().collect(Collectors.toList()));
     }
 
-    /** Neither JDeferred nor JSpecify is there, neither for the compiler nor at run time. */
+    /** Neither JDeferred nor JSpecify is present, at compile time or at run time. */
     @Test
     void aProgramWithAPluginInModulesWritesAndReads() throws Exception {
         String plugin = compiled("plugin", jar());
@@ -119,7 +119,7 @@ class ModulesTest {
         assertTrue(said.lines().anyMatch("done"::equals), said);
     }
 
-    /** An image has the modules that are required, so neither java.desktop nor java.management. */
+    /** An image contains the required modules, and so neither java.desktop nor java.management. */
     @Test
     void anImageOfJlinkIsEnough() throws Exception {
         assumeTrue(Files.isDirectory(HOME.resolve("jmods")), "this JDK has no modules to link");
@@ -131,7 +131,7 @@ class ModulesTest {
         hasExchanged(run(java(image), "--module", "program/program.Main", BROKER.open(), Clients.topic()), false);
     }
 
-    /** A program on the module path gets the same plugins of this library as one on the class path. */
+    /** A program on the module path finds the same plugins of this library as one on the class path. */
     @Test
     void theModuleProvidesAndUsesWhatTheClassPathDoes() throws Exception {
         ModuleDescriptor module = ModuleFinder.of(Path.of(jar())).find(MODULE).orElseThrow().descriptor();
@@ -149,7 +149,7 @@ class ModulesTest {
         Set<String> kinds = new TreeSet<>();
         try (Stream<Path> files = Files.list(Path.of("java/src/main/java/jp/ad/sinet/stream/spi"))) {
             files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith("Provider.java"))
-                    .filter(name -> !name.equals("SinetMessageProvider.java")) // what the others have in common
+                    .filter(name -> !name.equals("SinetMessageProvider.java")) // the common interface
                     .forEach(name -> kinds.add(MODULE + ".spi." + name.replace(".java", "")));
         }
         assertEquals(kinds, new TreeSet<>(module.uses()));

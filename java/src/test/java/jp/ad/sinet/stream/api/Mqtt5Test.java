@@ -40,7 +40,7 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** What only MQTT 5 has: properties, reasons, and a broker that says goodbye. */
+/** The features of MQTT 5: properties, reason codes, and DISCONNECT from the broker. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class Mqtt5Test {
@@ -83,7 +83,7 @@ class Mqtt5Test {
         }
     }
 
-    // ---- what CONNECT says
+    // ---- CONNECT
 
     private static final Map<String, Object> PARAMETERS = Map.of("session_expiry_interval", 3600, "receive_maximum", 7,
             "maximum_packet_size", 100_000, "topic_alias_maximum", 5, "request_response_info", true,
@@ -150,7 +150,7 @@ class Mqtt5Test {
         }
     }
 
-    /** {@code clean_session} means what it meant in the versions before, also for how long. */
+    /** {@code clean_session} keeps its meaning of earlier versions, also for the session's lifetime. */
     @Test
     void sessionOfCleanSessionStays() {
         MessageReaderFactory<String> readers = reader(BROKER.open()).clientId("staying").receiveTimeout(SHORT)
@@ -202,7 +202,7 @@ class Mqtt5Test {
             assertEquals(List.of(Map.entry("site", "Tokyo")), packet.getUserProperties());
             assertEquals(List.of(), packet.getSubscriptionIdentifiers());
             assertFalse(message.toString().contains("Tokyo"));
-            // who speaks an earlier version gets the message without them
+            // a client of an earlier version gets the message without them
             assertEquals(new PublishPacket(topic, 1, false, false), older.read().getRaw());
             String shown = writer + " " + writer.getConfig();
             assertTrue(shown.contains("text/plain") && !shown.contains("Tokyo"), shown);
@@ -274,7 +274,7 @@ class Mqtt5Test {
         }
     }
 
-    // ---- what CONNACK says
+    // ---- CONNACK
 
     @ParameterizedTest
     @CsvSource({"0x86, AuthenticationException", "0x87, AuthenticationException", "0x8A, AuthenticationException",
@@ -290,7 +290,7 @@ class Mqtt5Test {
                 assertEquals(exception, e.getClass().getSimpleName());
                 contains(e, broker.address(), code, REASON);
             }
-            assertEquals(2, broker.connections()); // one each
+            assertEquals(2, broker.connections()); // one for each client
         }
     }
 
@@ -330,7 +330,7 @@ class Mqtt5Test {
 
     @Test
     void writerWaitsForTheBrokersReceiveMaximum() {
-        // The only place is free again when the broker says so, which it does when it is asked for a sign of life.
+        // The only place in the window is freed by the broker's answer, which the broker sends when it gets PINGREQ.
         int[] unacknowledged = {0};
         PacketProperties one = new PacketProperties().with(PacketProperties.RECEIVE_MAXIMUM, 1);
         try (ScriptedBroker broker = ScriptedBroker.mqtt5(packet -> {
@@ -351,7 +351,7 @@ class Mqtt5Test {
             broker.awaitReceived(Packet.PUBLISH, 1);
             Background<Void> second = Background.run(() -> writer.write("2")).awaitParked();
             assertEquals(1, broker.received(Packet.PUBLISH));
-            writer.ping(LIMIT); // sent after whatever the second write may have sent
+            writer.ping(LIMIT); // sent after all packets of the second write
             first.get(LIMIT);
             broker.awaitReceived(Packet.PUBLISH, 2);
             writer.ping(LIMIT);
@@ -359,7 +359,7 @@ class Mqtt5Test {
         }
     }
 
-    // ---- acknowledgements and farewells
+    // ---- acknowledgements and DISCONNECT
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
@@ -372,7 +372,7 @@ class Mqtt5Test {
         }
     }
 
-    /** Answers the first message, or the first ping, with a farewell. */
+    /** Makes a broker that answers the first message, or the first ping, with DISCONNECT. */
     private static ScriptedBroker leaving(int code, PacketProperties properties) {
         boolean[] left = {false};
         return ScriptedBroker.mqtt5(packet -> {
@@ -384,7 +384,7 @@ class Mqtt5Test {
         });
     }
 
-    /** Mosquitto 2.0 only hangs up, so the scripted broker says it. */
+    /** Mosquitto 2.0 only closes the connection, so the scripted broker sends DISCONNECT. */
     @Test
     void takenOverSessionEndsTheClient() {
         try (ScriptedBroker broker = leaving(0x8E, reason());

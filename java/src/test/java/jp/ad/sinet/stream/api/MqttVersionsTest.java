@@ -37,7 +37,7 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** What works alike in every version of MQTT. */
+/** Features that work alike in every version of MQTT. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class MqttVersionsTest {
@@ -131,7 +131,7 @@ class MqttVersionsTest {
         }
     }
 
-    /** How Mosquitto logs a client's version. */
+    /** Returns the name of a version in Mosquitto's log. */
     private static String mosquittoName(String protocol) {
         return " (p" + (PROTOCOLS.indexOf(protocol) == 2 ? 5 : PROTOCOLS.indexOf(protocol) + 1) + ", ";
     }
@@ -186,7 +186,7 @@ class MqttVersionsTest {
             }
             for (int i = 0; i < count; i++) {
                 writer.write("" + i);
-                assertEquals("" + i, outside.read().getValue()); // who is not in the group gets all
+                assertEquals("" + i, outside.read().getValue()); // a reader outside the group gets all messages
             }
             int first = shares.get(0).get(LIMIT);
             int second = shares.get(1).get(LIMIT);
@@ -202,7 +202,7 @@ class MqttVersionsTest {
                 MessageReader<String> early = reader(protocol, topic).build().getReader()) {
             writer.write("old");
             writer.write("kept");
-            // who was there already does not get them as retained ones
+            // a reader that was subscribed before does not get them as retained ones
             assertEquals(new PublishPacket(topic, 1, false, false), early.read().getRaw());
         }
         try (MessageReader<String> late = reader(protocol, topic).build().getReader()) {

@@ -30,12 +30,12 @@ import org.junit.jupiter.api.io.TempDir;
 
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 
-/** Compilers and tools are told what may be null, as the documentation tells people. */
+/** The annotations tell compilers and tools the same about null as the documentation tells people. */
 class NullnessTest {
     private static final Path ROOT = Path.of("java/src/main/java/jp/ad/sinet/stream");
     private static final List<String> PACKAGES = List.of("api", "api/compression", "api/valuetype", "spi", "utils");
 
-    /** A comment of documentation, and what stands between it and the body or the semicolon. */
+    /** A documentation comment, and the text between it and the body or the semicolon. */
     private static final Pattern DOCUMENTED = Pattern.compile("/\\*\\*((?:(?!\\*/).)*)\\*/\\s*([^;{/]*?)\\s*[;{]", Pattern.DOTALL);
     private static final Pattern METHOD = Pattern.compile("(.*?)(\\w+)\\((.*)\\)[^()]*", Pattern.DOTALL);
     private static final Pattern TAG = Pattern.compile("@(return|param (\\w+)) (.*?)(?= @(?:param|return|throws) |$)");
@@ -91,7 +91,7 @@ class NullnessTest {
                     String type = isReturn ? method.group(1) : parameter(method.group(3), tag.group(2));
                     boolean isAnnotated = type.replace("extends @Nullable Object", "").contains("@Nullable");
                     annotated += isAnnotated ? 1 : 0;
-                    // A builder says of all its methods at once that null means "not set".
+                    // A builder's documentation says for all its methods that null means "not set".
                     boolean isDocumented = saysNull(tag.group(3)) || !isReturn && method.group(1).matches("(?s).*(Builder<T>|B) ");
                     if (isAnnotated ? !isDocumented && isReturn : saysNull(tag.group(3)) && !type.contains(" names")) {
                         wrong.add(place + ", " + tag.group(1) + ": " + tag.group(3).trim());
@@ -108,7 +108,7 @@ class NullnessTest {
                 .collect(Collectors.joining());
     }
 
-    /** So that the list of documented methods is not the only thing that is looked at. */
+    /** This test checks the class files independently of the list of documented methods. */
     @Test
     void theAnnotationsAreInTheClasses() throws Exception {
         assertTrue(MessageReader.class.getMethod("read").getAnnotatedReturnType().isAnnotationPresent(Nullable.class));
@@ -118,7 +118,7 @@ class NullnessTest {
                 .isAnnotationPresent(Nullable.class));
     }
 
-    /** The annotations are only there for compilers: a project without their jar is compiled without a warning. */
+    /** The annotations are only for compilers: a project without their jar compiles without a warning. */
     @Test
     void aProgramIsCompiledWithoutTheAnnotations(@TempDir Path folder) throws Exception {
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();

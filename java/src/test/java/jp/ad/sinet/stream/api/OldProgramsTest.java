@@ -32,7 +32,7 @@ import jp.ad.sinet.stream.testing.ScriptedBroker;
 import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** What programs that were written for SINETStream's Paho-based library do. */
+/** The behaviour of programs that were written for SINETStream's Paho-based library. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class OldProgramsTest {
@@ -48,7 +48,7 @@ class OldProgramsTest {
         return Map.of("algorithm", "AES", "key_length", 128, "mode", "GCM", "_keys", keys);
     }
 
-    /** YAML takes every scalar for a name. */
+    /** YAML allows every scalar as a name. */
     @Test
     void namesMayBeNumbers() {
         byte[] key = "0123456789abcdef".getBytes(StandardCharsets.UTF_8);
@@ -74,7 +74,7 @@ class OldProgramsTest {
         assertArrayEquals(new byte[0], new StringSerializer().serialize(""));
     }
 
-    /** As an object of the old library's {@code MqttVersion}. */
+    /** The values of the old library's {@code MqttVersion}. */
     private enum OldVersion { MQTTv31, MQTTv311, DEFAULT }
 
     @ParameterizedTest

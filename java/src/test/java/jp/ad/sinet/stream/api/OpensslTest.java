@@ -42,7 +42,7 @@ import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Processes;
 
-/** Certificates as people make them with OpenSSL, shown by OpenSSL's own server: what a Java program hears of them. */
+/** Certificates as people make them with OpenSSL, on OpenSSL's own server, and the errors that a Java program gets for them. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class OpensslTest {
@@ -91,7 +91,7 @@ class OpensslTest {
         assertInstanceOf(CertificateException.class, cause.getCause());
     }
 
-    /** What a client with a trust store says of a certificate, and what Java's own says: see the table of docs/tls.md. */
+    /** Compares this client and Java's own, with a trust store, for each certificate of the table in docs/tls.md. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "ca | signed | | true",
@@ -123,7 +123,7 @@ class OpensslTest {
         assertTrue(e == null || e.getMessage().contains(words), () -> e.getMessage());
     }
 
-    /** What the JDK's own list of forbidden algorithms asks for, and beyond it: see the table of docs/tls.md. */
+    /** Tests the algorithms of the JDK's own list, and others; see the table of docs/tls.md. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "rsa:2048 | rsa:2048 | -md5 | false",
@@ -147,13 +147,13 @@ class OpensslTest {
         try (InputStream in = Files.newInputStream(folder.resolve("weak-ca.pem"))) {
             trust.setCertificateEntry("it", CertificateFactory.getInstance("X.509").generateCertificate(in));
         }
-        if (!java || Runtime.version().feature() == JAVA_OF_THE_TABLE) { // a later one may refuse more
+        if (!java || Runtime.version().feature() == JAVA_OF_THE_TABLE) { // a later JDK may refuse more
             assertEquals(java, isAcceptedByJava("weak", trust), "Java's own client");
         }
         assertNotNull(shown("weak", Map.of("ca_certs", folder.resolve("weak-ca.pem").toString())));
     }
 
-    /** A certificate of the table, made when it is asked for, by its signer's key. */
+    /** Returns a certificate of the table, which is made on demand and signed with its signer's key. */
     private static Path made(String name) throws Exception {
         Path file = folder.resolve(name + ".pem");
         if (Files.exists(file)) {
@@ -199,7 +199,7 @@ class OpensslTest {
         }
     }
 
-    /** What a client says of the server that has this certificate; null when it goes on to MQTT's own words. */
+    /** Returns a client's error for a server with this certificate; null when the client gets as far as MQTT. */
     private static ConnectionException shown(String name, Map<String, ?> tls) throws Exception {
         int port = freePort();
         Process server = server(name, port);
@@ -232,7 +232,7 @@ class OpensslTest {
         }
     }
 
-    /** OpenSSL's server, which shows a certificate and prints what it hears. */
+    /** Starts OpenSSL's server, which presents a certificate and prints its input. */
     private static Process server(String name, int port) throws Exception {
         Process server = Processes.start(new ProcessBuilder("openssl", "s_server", "-quiet", "-cipher", "ALL:@SECLEVEL=0",
                 "-accept", "127.0.0.1:" + port, "-cert", name + ".pem", "-key", name + ".key").directory(folder.toFile())

@@ -34,8 +34,10 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.OutboxLife;
 import jp.ad.sinet.stream.testing.Proxy;
 
-/** JVMs that write through an outbox on disk are killed at any moment while their network fails: nothing that was accepted is
- * missing, and the order is kept. The variable SINETSTREAM_TEST_KILLS of the environment sets how many are killed. */
+/**
+ * JVMs that write through an outbox on disk are killed at random moments while their network fails. No accepted message is
+ * missing, and the order is kept. The environment variable SINETSTREAM_TEST_KILLS sets the number of kills.
+ */
 @Timeout(7200)
 @ExtendWith(NoLeaks.class)
 class OutboxKilledTest {
@@ -65,7 +67,7 @@ class OutboxKilledTest {
         all.forEach(chain -> chain.get(LIMIT));
     }
 
-    /** JVMs that follow each other, with a topic, a directory and a network of their own. */
+    /** Successive JVMs, which share a topic, a directory and a network. */
     private static final class Chain {
         private final String topic = Clients.topic();
         private final String accept;
@@ -96,7 +98,7 @@ class OutboxKilledTest {
                 Background<List<String>> arrived = Background.call(() -> readUntilEnd(reader));
                 Background<Void> network = Background.call(() -> fail(proxy));
                 try {
-                    // As many as are asked for, and until the network has failed as often as half of them have died.
+                    // The loop runs for the given number of deaths, and until the network has failed at least half as often.
                     for (int life = 0; life < deaths || failures.get() < deaths / 2; life++) {
                         live(proxy.address(), life);
                     }
@@ -114,9 +116,9 @@ class OutboxKilledTest {
             }
         }
 
-        /** Starts a JVM, and kills it at a moment that is left to chance. */
+        /** Starts a JVM, and kills it at a random moment. */
         private void live(String broker, int life) throws IOException, InterruptedException {
-            // One in five dies while it opens its outbox.
+            // One in five is killed while it opens its outbox.
             int left = random.nextInt(5) == 0 ? 0 : 1 + random.nextInt(80);
             boolean killed = false;
             Process process = new ChildJvm().start("outbox", broker, topic, directory.toString(), accept,
@@ -134,7 +136,7 @@ class OutboxKilledTest {
                         counts = left == 0;
                     }
                     if (counts && !killed) {
-                        // Loading the native library belongs to the opening.
+                        // The opening includes loading the native library.
                         Thread.sleep(random.nextInt(line.equals("opening") ? 300 : 20));
                         process.toHandle().destroyForcibly(); // SIGKILL; the process's own method would close the pipe, too
                         killed = true;
@@ -161,7 +163,7 @@ class OutboxKilledTest {
                         Thread.sleep(1 + chance.nextInt(20));
                         break;
                     case 2:
-                        proxy.shut(true); // the writer is without a network for a while
+                        proxy.shut(true); // the writer has no network for a while
                         Thread.sleep(1 + chance.nextInt(60));
                         break;
                     default:
@@ -176,8 +178,10 @@ class OutboxKilledTest {
             return null;
         }
 
-        /** Whoever died did not know what is confirmed, so values may come again; each comes for the first time in its
-         * order. */
+        /**
+         * A killed process did not know which messages were confirmed, so values may arrive again; the first arrivals are in
+         * order.
+         */
         private void check(List<String> arrived) throws IOException {
             Set<String> known = new HashSet<>();
             long last = -1;
@@ -193,14 +197,14 @@ class OutboxKilledTest {
             assertEquals(List.of(), missing, () -> this + ": of " + accepted.size() + " these are missing");
             assertFalse(accepted.isEmpty(), () -> this + ": nothing was accepted");
             try (Stream<Path> files = Files.list(directory)) {
-                // A death is no damage.
+                // A kill damages no file.
                 assertEquals(List.of(), files.map(file -> file.getFileName().toString())
                         .filter(name -> name.startsWith("damaged-") || name.startsWith("refused-"))
                         .collect(Collectors.toList()), this::toString);
             }
         }
 
-        /** By the life that has written a value, and the value's number in it. */
+        /** Returns a position by the process that has written a value, and the value's number in that process. */
         private static long place(String value) {
             String[] parts = value.split("-");
             return Long.parseLong(parts[0]) << Integer.SIZE | Long.parseLong(parts[1]);

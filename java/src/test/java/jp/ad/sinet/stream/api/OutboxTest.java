@@ -149,10 +149,10 @@ class OutboxTest {
             for (int i = 0; i < count; i++) {
                 assertArrives(Integer.toString(i));
             }
-            // The next writer would send again what is not confirmed.
+            // Otherwise the next writer would send the unconfirmed messages again.
             writer.flush();
         }
-        // Numbers on disk go on; those of the promises begin anew.
+        // The numbers on disk continue, while those of the promises start again.
         try (AsyncMessageWriter<String> writer = writer(accept).build().getAsyncWriter()) {
             writer.writeAsync("again").get(LIMIT.toSeconds(), TimeUnit.SECONDS);
             assertArrives("again");

@@ -27,7 +27,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** Files that strings of Java do not name, or name otherwise. */
+/** Files that Java strings cannot name, or name differently. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class PathsTest {
@@ -40,7 +40,7 @@ class PathsTest {
     void aPathOfAnotherFileSystemIsRefused() throws IOException {
         URI zip = URI.create("jar:" + directory.resolve("files.zip").toUri());
         try (FileSystem other = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
-            // On the host there is a file of that name, too.
+            // The host has a file of that name, too.
             Path file = other.getPath(Files.createTempFile(directory, "other", ".yml").toString());
             refused("config_file", () -> MessageWriterFactory.builder().configFile(file).build().getWriter().close());
             refused("config_file", () -> MessageReaderFactory.builder().configFile(file).build().getReader().close());
@@ -59,11 +59,11 @@ class PathsTest {
                 && message.contains("only files of the default file system can be read"), message);
     }
 
-    // ---- letters that the locale's encoding does not have
+    // ---- letters that the locale's encoding lacks
 
     /**
-     * Runs it in a folder below the directory, with Japanese letters, that begins with these files. The letters are the
-     * shell's, since this JVM may have none either.
+     * Prepares a JVM in a subdirectory with Japanese letters that contains these files. The shell makes the name, since this
+     * JVM may lack the letters.
      */
     private ChildJvm inFolder(String... files) throws IOException {
         StringBuilder commands = new StringBuilder("set -e; cd '" + directory + "'; folder=$(printf '\\346\\227\\245"
@@ -103,7 +103,7 @@ class PathsTest {
     @EnabledOnOs(OS.LINUX)
     void theHomeFolderIsTheUsers() throws IOException {
         ChildJvm child = inFolder(".config/sinetstream/config.yml");
-        // As the JVM tells a home of that name.
+        // This is how the JVM shows a home directory of that name.
         child.option("-Duser.home=" + directory + "/??????");
         told(child.run("config"), "found--config-sinetstream-config-yml", "found--config-sinetstream-config-yml");
     }

@@ -24,7 +24,7 @@ import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.ChildJvm;
 import jp.ad.sinet.stream.testing.Processes;
 
-/** A client key in a token, SoftHSM's, in JVMs of their own: the module reads the environment, once in a process. */
+/** A client key in a SoftHSM token, in separate JVMs, because the module reads the environment once per process. */
 @Timeout(60)
 class Pkcs11Test {
     private static final String PIN = "Geheim-pin";
@@ -105,7 +105,7 @@ class Pkcs11Test {
         }
     }
 
-    /** The module does not come back from the login ({@code tests/data/unwilling.c}). */
+    /** The login of the module does not return ({@code tests/data/unwilling.c}). */
     @Test
     void openingAClientWhoseTokenHangsIsInterrupted() throws IOException {
         module = directory.resolve("unwilling.so");

@@ -91,7 +91,8 @@ class PublishPacketTest {
         String text = packet(PROPERTIES).toString();
         assertTrue(text.contains("topic=a/b, qos=2, retained=true, duplicate=false"), text);
         PROPERTIES.keySet().forEach(name -> assertTrue(text.contains(name), text));
-        for (String value : List.of("s3cr3t", "text/plain", "answers", "60", "115")) { // 115: the data's first byte
+        // 115 is the first byte of the correlation data
+        for (String value : List.of("s3cr3t", "text/plain", "answers", "60", "115")) {
             assertFalse(text.contains(value), text);
         }
     }

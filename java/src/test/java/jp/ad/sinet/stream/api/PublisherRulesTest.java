@@ -31,24 +31,24 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Proxy;
 import jp.ad.sinet.stream.testing.Subscriber;
 
-/** The rules of Reactive Streams for publishers and subscriptions, by the kit that its specification has for them. */
+/** The rules of Reactive Streams for publishers and subscriptions, checked by the specification's TCK. */
 @Timeout(300)
 @ExtendWith(NoLeaks.class)
 class PublisherRulesTest {
     @RegisterExtension
     static final Broker BROKER = new Broker();
 
-    /** How long the kit waits for a signal; it is there long before. */
+    /** How long the TCK waits for a signal, which arrives long before. */
     private static final long LIMIT_MILLIS = 20_000;
-    /** How long it looks whether there is one that must not be. */
+    /** How long the TCK watches for a signal that must not come. */
     private static final long QUIET_MILLIS = 20;
     private static final Set<String> LEFT_OUT = Set.of(
-            // The kit hopes that a subscriber is forgotten within a time; PublisherTest waits for it.
+            // The TCK expects that a subscriber is forgotten within a fixed time; PublisherTest waits for it.
             "required_spec313_cancelMustMakeThePublisherEventuallyDropAllReferencesToTheSubscriber",
-            // One of several subscribers is to get messages that others have not requested, which a publisher may do or not.
+            // One subscriber would have to get messages that others have not requested, which is optional for a publisher.
             "optional_spec111_registeredSubscribersMustReceiveOnNextOrOnCompleteSignals",
             "optional_spec111_multicast_mustProduceTheSameElementsInTheSameSequenceToAllOfItsSubscribersWhenRequestingOneByOne");
-    /** More messages than a test of the kit takes of a stream that has no end for it. */
+    /** More messages than a test of the TCK takes from an endless stream. */
     private static final long ENOUGH = 1000;
 
     private static final class Rules extends FlowPublisherVerification<Message<String>> {
@@ -72,10 +72,10 @@ class PublisherRulesTest {
 
         @Override
         public long maxElementsFromPublisher() {
-            return Long.MAX_VALUE - 1; // it can complete
+            return Long.MAX_VALUE - 1; // Long.MAX_VALUE would mean that the stream cannot complete
         }
 
-        /** Of a reader that is closed when a subscriber has had so many messages. */
+        /** Returns the publisher of a reader that is closed when a subscriber has had the given number of messages. */
         @Override
         public Flow.Publisher<Message<String>> createFlowPublisher(long elements) {
             String topic = Clients.topic();
@@ -95,7 +95,7 @@ class PublisherRulesTest {
             };
         }
 
-        /** Of a reader whose connection is lost for good. */
+        /** Returns the publisher of a reader whose connection is lost for good. */
         @Override
         public Flow.Publisher<Message<String>> createFailedFlowPublisher() {
             try {
@@ -134,7 +134,7 @@ class PublisherRulesTest {
         public void onNext(Message<String> message) {
             left--;
             if (left <= 0 && closed.compareAndSet(false, true)) {
-                Background.run(reader::close); // it waits for this to return
+                Background.run(reader::close); // the close waits for this call to return
             }
             subscriber.onNext(message);
         }

@@ -34,7 +34,7 @@ import jp.ad.sinet.stream.testing.Worker;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 
-/** An asynchronous reader as a publisher of Reactive Streams; {@code PublisherRulesTest} has the rules. */
+/** An asynchronous reader as a publisher of Reactive Streams; {@code PublisherRulesTest} checks the rules. */
 @Timeout(120)
 @ExtendWith(NoLeaks.class)
 class PublisherTest {
@@ -258,7 +258,7 @@ class PublisherTest {
         }
     }
 
-    /** Also when its messages wait for an executor. */
+    /** This holds also when its messages wait for an executor. */
     @Test
     void aSubscriberThatIsNotSubscribedAnyMoreIsForgotten() {
         ExecutorService executor = Executors.newSingleThreadExecutor();
@@ -281,7 +281,7 @@ class PublisherTest {
         }
     }
 
-    /** A subscriber that cancels while a message is being given to it has had it, and it is not lost for the next one. */
+    /** A subscriber that cancels during the delivery of a message has received it, and the next subscriber does not lose it. */
     @Test
     void aMessageIsGivenToWhoeverListenedWhenItWasTaken() throws Exception {
         CountDownLatch inside = new CountDownLatch(1);

@@ -35,7 +35,7 @@ import jp.ad.sinet.stream.testing.ScriptedBroker;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Coming back after a lost connection, and what is told of it. */
+/** Reconnecting after a lost connection, and the events and log entries for it. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class ReconnectTest {
@@ -104,7 +104,7 @@ class ReconnectTest {
             assertTrue(retrying.getDelay().toMillis() <= 20, retrying::toString);
             await(ConnectionEvent.Type.CONNECTED);
             Await.until("the reader is back", reader::isConnected);
-            reader.ping(LIMIT); // and has subscribed
+            reader.ping(LIMIT); // when it answers, the reader is subscribed
             writer.write("after");
             assertEquals("after", reader.read().getValue());
             assertEquals(1L, info(writer, "reconnects"));
@@ -140,7 +140,7 @@ class ReconnectTest {
             Throwable failure = failures.poll(LIMIT.toSeconds(), TimeUnit.SECONDS);
             assertInstanceOf(ConnectionException.class, failure.getCause(), () -> String.valueOf(failure));
 
-            // Many attempts have failed meanwhile, for one reason.
+            // Many attempts have failed meanwhile, for the same reason.
             assertEquals(2, log.warnings().stream().filter(line -> line.contains("refused")).count(),
                     () -> log.warnings().toString());
         }
@@ -195,7 +195,7 @@ class ReconnectTest {
             assertThrows(AuthenticationException.class, () -> writer.ping(LIMIT));
             assertInstanceOf(AuthenticationException.class, await(ConnectionEvent.Type.ENDED).getCause());
             assertFalse(writer.isConnected());
-            // Mosquitto logs it after it has answered.
+            // Mosquitto logs a refusal after it has answered.
             Await.until("both refusals are logged", () -> BROKER.occurrences("not authorised") >= refused + 2);
             assertEquals(refused + 2, BROKER.occurrences("not authorised"), "one attempt of each");
         } finally {
@@ -249,7 +249,7 @@ class ReconnectTest {
             Await.until("the write waits", () -> info(writer, "in_flight").equals(1L));
             assertThrows(SinetStreamIOException.class, writer::flush);
             assertInstanceOf(SinetStreamIOException.class, writing.failure(LIMIT));
-            // It was sent and never confirmed.
+            // The message was sent and never confirmed.
             SinetStreamIOException failure = assertThrows(SinetStreamIOException.class, writer::close);
             assertTrue(failure.getMessage().contains("1 message"), failure::getMessage);
         }

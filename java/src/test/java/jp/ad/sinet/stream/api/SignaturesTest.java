@@ -32,9 +32,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Compares the jar with the public signatures of SINETStream's Java library 1.9.2 ({@code tests/data/java-api.txt}, as
- * javap shows them), and prints what is missing. Signatures are compared as the JVM links them, so that programs that
- * were compiled against that library run.
+ * Compares the jar with the public signatures of SINETStream's Java library 1.9.2 ({@code tests/data/java-api.txt}, in
+ * javap's format), and prints the missing ones. Signatures are compared as the JVM links them, so that programs that were
+ * compiled against that library run.
  */
 class SignaturesTest {
     private static final Path LIST = Path.of("tests/data/java-api.txt");
@@ -42,7 +42,7 @@ class SignaturesTest {
     private static final Pattern HEADER = Pattern.compile(
             "public (?:(?:abstract|final|static) )*(class|interface) ([\\w.$]+)(<.*?>)?(?: extends | implements |).*\\{");
 
-    /** Type variables, each with the class that the JVM knows it by. */
+    /** Returns type variables, each with the class that the JVM uses for it. */
     private static Map<String, String> variables(String declared, Map<String, String> outer) {
         Map<String, String> variables = new LinkedHashMap<>(outer);
         if (declared != null) {
@@ -54,7 +54,7 @@ class SignaturesTest {
         return variables;
     }
 
-    /** Parts between commas, outside of angle brackets. */
+    /** Returns the parts between commas outside of angle brackets. */
     private static List<String> split(String list) {
         List<String> parts = new ArrayList<>();
         int depth = 0;
@@ -91,7 +91,7 @@ class SignaturesTest {
         return variables.getOrDefault(element, element) + name.substring(element.length());
     }
 
-    /** A member's line in the form of {@link #described}. */
+    /** Returns a member's line in the form of {@link #described}. */
     private static String member(String line, String className, Map<String, String> ofClass) {
         String rest = line.trim().replaceFirst("^public ", "").replaceAll(";$", "").replaceFirst(" throws .*$", "");
         String modifiers = "";
@@ -162,7 +162,7 @@ class SignaturesTest {
         }
     }
 
-    /** Reasons by class, and by class and member. */
+    /** Returns the reasons for omissions by class, and by class and member. */
     private static Map<String, String> leftOut() throws IOException {
         Map<String, String> reasons = new LinkedHashMap<>();
         for (String line : Files.readAllLines(LEFT_OUT)) {
@@ -185,7 +185,7 @@ class SignaturesTest {
                 .collect(Collectors.joining(", ")) + ");";
     }
 
-    /** A statement for each member of a class. */
+    /** Returns a statement for each member of a class. */
     private static List<String> uses(Class<?> type) {
         String name = type.getCanonicalName();
         List<String> uses = new ArrayList<>();

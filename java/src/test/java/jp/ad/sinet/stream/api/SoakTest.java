@@ -33,7 +33,7 @@ import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Proxy;
 
-/** Opening, closing and coming back, often: nothing grows. The system property soak.rounds sets how often. */
+/** Clients open, close and reconnect many times without a leak. The system property soak.rounds sets the number. */
 @Timeout(600)
 @ExtendWith(NoLeaks.class)
 @EnabledOnOs(OS.LINUX)
@@ -45,7 +45,7 @@ class SoakTest {
     private static final Path TASKS = Paths.get("/proc/self/task");
     private static final Path DESCRIPTORS = Paths.get("/proc/self/fd");
 
-    /** Every cut is a warning. */
+    /** Each cut is logged as a warning. */
     private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
 
     @BeforeAll
@@ -96,7 +96,7 @@ class SoakTest {
         }
     }
 
-    /** The JVM has threads and files of its own that come and go: a leak would be one for each round. */
+    /** Allows a few more, because the JVM's own threads and files come and go: a leak would be one for each round. */
     private static void assertFlat(long threads, long descriptors) {
         Await.until("no more threads and descriptors than before",
                 () -> count(TASKS) <= threads + 8 && count(DESCRIPTORS) <= descriptors + 8);

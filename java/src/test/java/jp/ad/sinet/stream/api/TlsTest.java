@@ -52,7 +52,7 @@ import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** Key stores, client certificates and what else Java programs meet of TLS. */
+/** Key stores, client certificates and other parts of TLS in Java programs. */
 @ExtendWith(NoLeaks.class)
 class TlsTest {
     private static final String PASSWORD = "Geheim-store";
@@ -76,7 +76,7 @@ class TlsTest {
         return service;
     }
 
-    /** A message from a writer to a reader; nothing that can be printed shows the password. */
+    /** Sends a message from a writer to a reader, and asserts that nothing that can be printed shows the password. */
     private static void works(Path file, Map<String, ?> parameters) {
         MessageReaderFactory<String> readers = MessageReaderFactory.<String>builder().noConfig(file == null)
                 .configFile(file).parameters(parameters).valueType(SimpleValueType.TEXT)
@@ -94,7 +94,7 @@ class TlsTest {
         assertTrue(BROKER.log().contains("u'client-by-certificate'"), "the certificate is the login");
     }
 
-    /** From the file and from the builder. */
+    /** Checks the parameters in the file and in the builder. */
     private void works(Map<String, ?> tls) throws IOException {
         works(null, service("tls", tls));
         works(Yaml.service(directory, 2, "svc", service("tls_set", tls)), Map.of());
@@ -102,7 +102,7 @@ class TlsTest {
         works(Yaml.service(directory, 3, "svc", service), Map.of());
     }
 
-    /** Before the network, with these words, and without a secret. */
+    /** Asserts that the client is refused before any connection is made, with these words, and without a secret. */
     private static void refused(Class<? extends SinetStreamException> type, Map<String, ?> tls, String... words) {
         int before = BROKER.connections(BROKER.byCertificate());
         SinetStreamException e = assertThrows(type, () -> open(tls));
@@ -275,7 +275,7 @@ class TlsTest {
         }
     }
 
-    /** The engine looks at the rights of what Java reads, too. */
+    /** The engine checks the access rights of files that Java reads, too. */
     @Test
     void storesThatOthersCanWriteOrReadAreTold() throws IOException, GeneralSecurityException {
         Map<String, Object> tls = stores("PKCS12");
@@ -295,9 +295,9 @@ class TlsTest {
                 warnings::toString);
     }
 
-    /** Reading from a pipe might never end, and nobody writes to this one. */
+    /** Reading from a pipe might never end, and this one has no writer. */
     @Test
-    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // opening a pipe can't be interrupted
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // opening a pipe cannot be interrupted
     void onlyRegularFilesOfABearableSizeAreRead() throws IOException, GeneralSecurityException {
         Path pipe = directory.resolve("pipe");
         Processes.run(List.of("mkfifo", pipe.toString()));
@@ -342,7 +342,7 @@ class TlsTest {
                 "no private key with a certificate", "is 'keyStorePassword' missing?");
     }
 
-    /** Without a password the JDK shows the key of such a store and hides its certificate. */
+    /** Without a password the JDK lists the key of such a store and hides its certificate. */
     @Test
     void anEmptyPasswordMustBeGiven() throws IOException {
         String store = opensslStore("empty-password.p12", "").toString();
@@ -358,14 +358,14 @@ class TlsTest {
         Map<String, Object> tls = Map.of("ca_certs", Certificates.get().ca.toString(), "keyStore", store,
                 "keyStorePassword", beyond);
         if (opens(Path.of(store), beyond)) {
-            works(null, service("tls", tls)); // as later JDKs do
+            works(null, service("tls", tls)); // later JDKs can read it
         } else {
             refused(InvalidConfigurationException.class, tls, "'tls.keyStorePassword'", store, "ASCII only");
         }
         SinetStreamException wrong = assertThrows(InvalidConfigurationException.class,
                 () -> open(with(tls, "keyStorePassword", WRONG)));
         assertFalse(wrong.getMessage().contains("ASCII"), wrong::getMessage);
-        // JKS takes any
+        // JKS accepts any password.
         String jks = file("beyond.jks", Certificates.get().keyStore("JKS", beyond, "client"));
         works(null, service("tls", Map.of("ca_certs", Certificates.get().ca.toString(), "keyStore", jks,
                 "keyStorePassword", beyond, "keyStoreType", "JKS")));
@@ -380,7 +380,7 @@ class TlsTest {
         }
     }
 
-    /** The place of the password and, once, the store itself. */
+    /** The message names the place of the password and, once, the store itself. */
     @Test
     void aMessageNamesItsPlaceOnce() throws IOException, GeneralSecurityException {
         String key = directory.resolve("encrypted.key").toString();
@@ -452,7 +452,7 @@ class TlsTest {
         Certificates certificates = Certificates.get();
         Map<String, Object> stores = stores(type);
         works(null, service("tls", with(stores, "trustStore", file("itself", certificates.storeOfServer(type, PASSWORD)))));
-        // An authority's certificate beside its key is there for the key.
+        // The certificate of an authority that accompanies its key is not a trusted one.
         byte[] own = certificates.storeOfAuthoritysKey(type, PASSWORD, false);
         ConnectionException e = assertThrows(ConnectionException.class,
                 () -> open(with(stores, "trustStore", file("own", own))));

@@ -44,7 +44,7 @@ import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** MQTT inside WebSockets. */
+/** MQTT over WebSocket. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class WebSocketTest {
@@ -64,7 +64,7 @@ class WebSocketTest {
         return Map.of("username", "user01", "password", Broker.password("user01"));
     }
 
-    /** What a client needs to reach the broker over WebSocket, and over TLS with a login. */
+    /** Returns the parameters for the broker over WebSocket, or over TLS with a login. */
     private static Map<String, Object> to(boolean tls) {
         Map<String, Object> parameters = new LinkedHashMap<>();
         parameters.put("transport", "websockets");
@@ -110,7 +110,7 @@ class WebSocketTest {
         byte[] value = new byte[10 << 20];
         new Random(1).nextBytes(value);
         for (boolean tls : new boolean[] {false, true}) {
-            // Mosquitto 2.0.11 is slow in sending large ones to a WebSocket, so they are read without.
+            // Mosquitto 2.0.11 is slow in sending large messages to a WebSocket, so they are read over TCP.
             try (MessageReader<byte[]> reader = Clients.<byte[]>reader(BROKER.open(), topic, null).build().getReader();
                     MessageWriter<byte[]> writer = Clients.<byte[]>writer("replaced", topic, null).parameters(to(tls))
                             .consistency(Consistency.AT_LEAST_ONCE).build().getWriter()) {
@@ -147,7 +147,7 @@ class WebSocketTest {
         }
     }
 
-    /** A web server that answers everything with a status. */
+    /** Starts a web server that answers every request with a status. */
     private static HttpServer webServer(int status, String location, BlockingQueue<HttpExchange> seen) throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), 0);
         server.createContext("/", exchange -> {
@@ -229,7 +229,7 @@ class WebSocketTest {
                 proxy.cut();
                 Await.until("both are back", () -> reader.getInfo("connection.reconnects").equals(1L)
                         && writer.getInfo("connection.reconnects").equals(1L));
-                reader.ping(LIMIT); // and has subscribed
+                reader.ping(LIMIT); // when it answers, the reader is subscribed
                 writer.write("after");
                 assertEquals("after", reader.read().getValue());
             }

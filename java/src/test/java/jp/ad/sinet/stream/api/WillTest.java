@@ -29,7 +29,7 @@ import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** What the broker publishes for a client that is gone without a farewell. */
+/** The messages that the broker publishes for a client that is gone without DISCONNECT. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class WillTest {
@@ -45,7 +45,7 @@ class WillTest {
     private final String topic = Clients.topic();
     private final String willTopic = topic + "/will";
 
-    /** A configuration file of a client with that will. */
+    /** Writes a configuration file for a client with this will. */
     private Path file(String protocol, String name, Map<String, Object> will, Map<String, Object> more)
             throws IOException {
         Map<String, Object> service = new HashMap<>(more);
@@ -73,7 +73,7 @@ class WillTest {
     void willOfAKilledClientIsAMessage(String protocol, String name) throws IOException {
         Map<String, Object> will = goodbye();
         will.putAll(Map.of("value_type", "text", "qos", 1));
-        // what counts for the service's own messages does not for the will
+        // The service's parameters for its own messages do not apply to the will.
         Path file = file(protocol, name, will, Map.of("message_format", 2, "qos", 0, "retain", true));
         try (MessageReader<String> reader = reader(protocol)) {
             killed(file);
@@ -85,7 +85,7 @@ class WillTest {
         }
     }
 
-    /** Upper case. */
+    /** A serializer that converts to upper case. */
     public static class Loud implements Serializer<String> {
         @Override
         public byte[] serialize(String text) {
@@ -121,7 +121,7 @@ class WillTest {
         will.putAll(Map.of("payload", GOODBYE.getBytes(StandardCharsets.UTF_8), "value_type", "byte_array",
                 "message_format", 2, "qos", 2, "retain", true));
         killed(file("MQTTv311", "will_set", will, Map.of()));
-        // format 3 has a header, without which this reader takes nothing
+        // Messages of format 3 have a header, and this reader refuses others.
         try (MessageReader<byte[]> late = Clients.<byte[]>reader(BROKER.open(), willTopic, null).parameter("qos", 2)
                 .parameter("message_format", 2).build().getReader()) {
             Message<byte[]> message = late.read();
@@ -142,7 +142,7 @@ class WillTest {
         }
     }
 
-    /** The session has to outlive the delay, else its end sends the will. */
+    /** The session has to outlive the delay, since otherwise its end sends the will. */
     @Test
     void delayedWill() throws IOException {
         Map<String, Object> will = goodbye();

@@ -31,7 +31,7 @@ import jp.ad.sinet.stream.testing.Proxy;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Options of one message, on their way through a broker and an outbox, and what a reader tells of them. */
+/** Options of one message, through a broker and an outbox to a reader. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class WriteOptionsTest {

@@ -49,7 +49,7 @@ import jp.ad.sinet.stream.testing.Yaml;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** What is written is read: values, times, topics, order, and what is counted. */
+/** Messages that are written are read, with their values, times, topics and order, and are counted. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class WriteReadTest {
@@ -133,7 +133,7 @@ class WriteReadTest {
         }
     }
 
-    /** Turned round, so that nobody takes it for the text serializer. */
+    /** A serializer that reverses the text, so that it cannot be confused with the text serializer. */
     public static final class Turned implements Serializer<String>, Deserializer<String> {
         @Override
         public byte[] serialize(String value) {
@@ -307,7 +307,7 @@ class WriteReadTest {
                             return count;
                         }
                         String[] parts = value.split(":");
-                        if (parts[0].equals("0")) { // one reader sees the messages of one writer in order
+                        if (parts[0].equals("0")) { // one reader gets the messages of one writer in order
                             assertTrue(Integer.parseInt(parts[1]) > last, value);
                             last = Integer.parseInt(parts[1]);
                         }
@@ -506,7 +506,7 @@ class WriteReadTest {
         List<String> bad = List.of("", "00", "c301", "df0300000000", HELLO.substring(0, HELLO.length() - 2),
                 HELLO.replaceFirst("df03", "df04"), HELLO.replaceFirst("eb33664f", "eb33064f"),
                 HELLO.replaceFirst("df0300000000", "df0300000001"), // encrypted
-                "df0300000000c3011f9c0c91eb33664f00ffffffffffffffffff01"); // an absurd length
+                "df0300000000c3011f9c0c91eb33664f00ffffffffffffffffff01"); // an impossible length
         try (MessageReader<String> reader = Clients.textReader(BROKER.open(), topic).build().getReader();
                 RawPeer peer = new RawPeer(BROKER)) {
             for (String each : bad) {
@@ -541,7 +541,7 @@ class WriteReadTest {
                 .getReader()) {
             byte[] hello = bytes(HELLO);
             reader.debugInjectMsgBytes(hello, "some/where", raw);
-            hello[0] = 0; // a copy was taken
+            hello[0] = 0; // the reader has copied the bytes
             reader.debugInjectMsgBytes(new byte[] {1, 2, 3}, "b", raw);
             reader.debugInjectMsgBytes(bytes(HELLO), "c", null);
             Message<String> message = reader.read();
@@ -566,7 +566,7 @@ class WriteReadTest {
         }
     }
 
-    // ---- what clients tell
+    // ---- metrics and information
 
     @Test
     void metricsCountBothSides() {

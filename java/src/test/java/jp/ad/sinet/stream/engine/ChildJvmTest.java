@@ -34,7 +34,7 @@ import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.ScriptedBroker;
 
-/** Whole JVMs: they end by themselves, print nothing of their own, and find the native library. */
+/** Complete JVMs exit by themselves, print nothing unexpected, and find the native library. */
 @Timeout(240)
 @ExtendWith(NoLeaks.class)
 class ChildJvmTest {
@@ -46,7 +46,7 @@ class ChildJvmTest {
     @TempDir
     Path directory;
 
-    /** Ended with exit code 0, and printed this and nothing else. */
+    /** Asserts that the JVM exited with code 0, and printed these lines and nothing else. */
     private static void clean(ChildJvm.Result result, String... lines) {
         assertTrue(result.ended && result.exitCode == 0, result::toString);
         assertEquals("", result.err);
@@ -81,7 +81,7 @@ class ChildJvmTest {
         ChildJvm.Result result = new ChildJvm().run("lost-connection");
         assertTrue(result.ended && result.exitCode == 0, result::toString);
         assertTrue(result.out.contains("SinetStreamIOException"), result::toString);
-        // The loss is logged, unless the JVM ends before.
+        // The loss is logged, unless the JVM exits first.
         assertTrue(result.err.isEmpty() || result.err.contains("is lost"), result::toString);
     }
 
@@ -124,7 +124,10 @@ class ChildJvmTest {
 
     // ---- application servers
 
-    /** What errors need is loaded before: else the natives could throw nothing, and what they return would pass for success. */
+    /**
+     * The classes for errors are loaded in advance; otherwise the natives could not throw, and their results would count as
+     * success.
+     */
     @Test
     void anApplicationThatIsStoppedWithOpenClientsMeetsTheirErrors() throws IOException {
         List<String> uses = Collections.nCopies(8, "failed");
@@ -145,7 +148,7 @@ class ChildJvmTest {
 
     // ---- threads
 
-    /** What needs a thread comes when there is one; all else goes on. */
+    /** Operations that need a thread complete when one can be started, and all others continue. */
     @Test
     void aProcessThatMayHaveNoMoreThreadsWritesAndCloses() throws IOException {
         assumeTrue(System.getProperty("os.name").equals("Linux"), "limits of memory are another system's own affair");
@@ -157,7 +160,7 @@ class ChildJvmTest {
 
     // ---- memory
 
-    /** In one of the messages the library's array has no place; in the other, its copy. */
+    /** In one message the library lacks memory for its array, in the other Java lacks memory for the copy. */
     @Test
     void messagesThatTheHeapDoesNotHoldAreFailuresOfTheirOwn() throws IOException {
         int[] sizes = {3, 64 << 20, 4, 24 << 20, 5};
@@ -174,7 +177,7 @@ class ChildJvmTest {
                 "4 messages, 2 errors, 0 left", RETURNS);
     }
 
-    // ---- what the JVM trusts
+    // ---- certificates that the JVM trusts
 
     @Test
     void tlsTrustsWhatTheJvmTrusts() throws IOException {
@@ -210,7 +213,7 @@ class ChildJvmTest {
         return (text.length() - text.replace(part, "").length()) / part.length();
     }
 
-    /** The same clear SinetStreamException, however often it is tried, and no other output. */
+    /** Asserts that each attempt throws the same clear SinetStreamException, and that nothing else is printed. */
     private static void notLoaded(ChildJvm.Result result, String... parts) {
         assertTrue(result.ended && result.exitCode == 0, result::toString);
         assertTrue(result.err.isEmpty() || result.err.contains("VM warning: You have loaded library")
@@ -243,15 +246,15 @@ class ChildJvmTest {
                 .run("load"), library.getFileName().toString());
     }
 
-    /** The constructor of a library runs while it is loaded, so one that is not named must not even be opened. */
+    /** The constructor of a library runs while it is loaded, so a library that was not named must not even be opened. */
     @Test
     void aLibraryOfTheSameNameElsewhereIsLeftAlone() throws IOException {
         Path source = Files.writeString(directory.resolve("foreign.c"), "#include <stdio.h>\n"
                 + "__attribute__((constructor)) static void begin(void) { puts(\"foreign code runs\"); fflush(stdout); }\n");
         Path foreign = directory.resolve(System.mapLibraryName("sinetstream"));
-        // Who builds the engine has a compiler for C.
+        // A machine that builds the engine has a C compiler.
         assertTrue(works("cc", "-shared", "-fPIC", "-o", foreign.toString(), source.toString()));
-        // an empty entry is the current folder
+        // An empty entry means the current directory.
         loaded(new ChildJvm().workingDirectory(directory).environment("LD_LIBRARY_PATH", ":/usr/lib").run("load"), "resource /native/");
         loaded(new ChildJvm().option("-Djava.library.path=" + directory).run("load"), "resource /native/");
         ChildJvm.Result named = new ChildJvm().option("-Dsinetstream.native.path=" + foreign).run("load");
@@ -270,7 +273,7 @@ class ChildJvmTest {
         }
     }
 
-    /** Only root can give directories away. */
+    /** Runs only as root, because only root can change the owner of a directory. */
     @Test
     void aTemporaryDirectoryOfSomebodyElseIsToldOf() throws IOException {
         assumeTrue(directory.getFileSystem().supportedFileAttributeViews().contains("unix"), "no owners");
@@ -334,7 +337,7 @@ class ChildJvmTest {
     void aJvmThatAllowsNoNativeAccessIsExplained() throws IOException {
         assumeTrue(Runtime.version().feature() >= 24, "warns only");
         ChildJvm.Result result = new ChildJvm().option(ChildJvm.NO_NATIVE_ACCESS).run("load");
-        assertEquals(2, occurrences(result.out, "SinetStreamException: the JVM lets this package load no native library;"
+        assertEquals(2, occurrences(result.out, "SinetStreamException: the JVM does not allow this package to load a native library;"
                 + " start it with --enable-native-access=ALL-UNNAMED"), result::toString);
     }
 
@@ -348,7 +351,7 @@ class ChildJvmTest {
 
     @Test
     void temporaryDirectoryWithoutExecutionIsExplained() throws IOException {
-        // a mount namespace of its own, so that nothing is left mounted
+        // a separate mount namespace, so that nothing stays mounted
         String[] mounted = {"unshare", "--mount", "--map-root-user", "sh", "-c",
             "mount -t tmpfs -o noexec tmpfs " + directory + " && exec \"$@\"", "sh"};
         assumeTrue(works(Stream.concat(Stream.of(mounted), Stream.of("true")).toArray(String[]::new)), "may not mount");

@@ -30,7 +30,7 @@ import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.ScriptedBroker;
 
-/** The JVM stays for what a program has left to asynchronous clients, and no longer. */
+/** The JVM stays while asynchronous clients have work that the program has left to them, and no longer. */
 @Timeout(240)
 @ExtendWith(NoLeaks.class)
 class LeftAtWorkTest {
@@ -57,7 +57,7 @@ class LeftAtWorkTest {
         }
     }
 
-    /** Neither the end of main nor the garbage collector takes a writer away before its messages have ended. */
+    /** Neither the end of main nor the garbage collector ends a writer before its messages have ended. */
     @Test
     void aMessageThatNobodyConfirmsIsToldOf() throws IOException {
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
@@ -104,7 +104,7 @@ class LeftAtWorkTest {
         child("reader-ended", BROKER.open(), RETURNS, "ended");
     }
 
-    /** It ends before it is a reader. */
+    /** The client fails before it is open, which only the exception reports. */
     @Test
     void aReaderThatCanNotBeOpenedIsOneClearException() {
         try (ScriptedBroker broker = ScriptedBroker.connack(5); LogCapture log = new LogCapture()) {
@@ -121,14 +121,14 @@ class LeftAtWorkTest {
         child("plugin-" + which, BROKER.open(), RETURNS, which.equals("writer") ? "written" : "read");
     }
 
-    /** A plugin that never gives an end, and executors that run nothing, are waited for no longer than is said. */
+    /** A plugin that never reports an outcome, and executors that run nothing, are waited for only up to the limit. */
     @ParameterizedTest
     @ValueSource(strings = {"plugin-never", "executor-drops", "executor-forgets"})
     void whatIsNeverToldIsNotWaitedForForEver(String what) throws IOException {
         ChildJvm.Result result = child(what, BROKER.open(), RETURNS);
         String client = what.startsWith("plugin") ? "client of" : "writer, client ";
         assertTrue(result.err.lines().filter(line -> line.contains(client)
-                && line.contains("does not wait any longer for messages whose end is not told: 1;")).count() == 1, result::toString);
+                && line.contains("does not wait any longer for messages without an outcome: 1;")).count() == 1, result::toString);
     }
 
     @ParameterizedTest

@@ -30,7 +30,7 @@ class PackagesTest {
         return Path.of(Opening.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     }
 
-    /** Of each package of this library, those that its classes name. */
+    /** Returns, for each package of this library, the packages that its classes use. */
     private static Map<String, Set<String>> named() throws URISyntaxException {
         Optional<ToolProvider> jdeps = ToolProvider.findFirst("jdeps");
         assumeTrue(jdeps.isPresent(), "no jdeps in this JDK");
@@ -52,12 +52,12 @@ class PackagesTest {
         left.keySet().removeIf(each -> !each.startsWith(ENGINE));
         assertTrue(left.containsKey(ENGINE) && left.size() >= 4, left::toString);
         while (left.keySet().removeIf(each -> left.get(each).stream().noneMatch(left::containsKey))) {
-            // those that build on nothing, then those that build on them
+            // Packages without dependencies are removed first, then those that depend only on removed ones.
         }
         assertEquals(Map.of(), left);
     }
 
-    /** So that the public packages, which find plugins there, are in no circle with it. */
+    /** The public packages find plugins there, so otherwise they would form a circle with it. */
     @Test
     void whatIsOfTheJvmKnowsNothingOfThisLibrary() throws URISyntaxException {
         assertEquals(Set.of(), named().getOrDefault(ENGINE + ".jvm", Set.of()));

@@ -64,7 +64,7 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** A messaging system that a plugin brings: queues in this JVM. */
+/** A messaging system of a plugin: queues in this JVM. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class MessagingPluginTest {
@@ -124,7 +124,7 @@ class MessagingPluginTest {
 
     // ---- the plugin
 
-    /** Blocking. Some values make it fail. */
+    /** The blocking provider. Certain values make it fail. */
     public static class Memory implements MessageWriterProvider, MessageReaderProvider {
         @Override
         public String getType() {
@@ -200,7 +200,7 @@ class MessagingPluginTest {
         return QUEUES.computeIfAbsent(topic, name -> new LinkedBlockingQueue<>());
     }
 
-    /** Blocking. */
+    /** The blocking writer. */
     static class Writer extends Both implements PluginMessageWriter {
         private final String topic;
         private int failures;
@@ -233,7 +233,7 @@ class MessagingPluginTest {
         }
     }
 
-    /** Blocking. */
+    /** The blocking reader. */
     static class Reader extends Both implements PluginMessageReader {
         private final ReaderParameters parameters;
 
@@ -284,7 +284,7 @@ class MessagingPluginTest {
         };
     }
 
-    /** Asynchronous: what is written is heard at once. */
+    /** The asynchronous provider: messages are delivered at once. */
     public static class Direct implements AsyncMessageWriterProvider, AsyncMessageReaderProvider {
         private static final List<Consumer<PluginMessageWrapper>> LISTENERS = new CopyOnWriteArrayList<>();
 
@@ -546,7 +546,7 @@ class MessagingPluginTest {
                 heard.add(message.getValue());
             };
             reader.addOnMessageCallback(callback, heard::add);
-            // A callback of a promise that is settled already runs at once, so none is until all have theirs.
+            // A callback of a settled promise runs at once, so none may run before all messages have theirs.
             CountDownLatch written = new CountDownLatch(1);
             for (int i = 0; i < 4; i++) {
                 pool.submit(() -> written.await(10, TimeUnit.SECONDS));
@@ -620,7 +620,7 @@ class MessagingPluginTest {
         }
     }
 
-    /** More than may wait, so that some threads wait for room while the callbacks of others write. */
+    /** More messages than the limit, so that some threads wait for room while the callbacks of others write. */
     @Test
     void callbacksMayWriteWhileThreadsWaitForRoom() throws Exception {
         installBlocking();
@@ -682,7 +682,7 @@ class MessagingPluginTest {
         }
         Path nothing = file("null_please", true);
         told(assertThrows(SinetStreamIOException.class, () -> writers(nothing).getWriter().close()),
-                Memory.class.getName(), "gives null");
+                Memory.class.getName(), "returned null");
         Path throwing = file("throw_please", true);
         told(assertThrows(SinetStreamIOException.class, () -> readers(throwing).getReader().close()),
                 Memory.class.getName(), "as you please");
@@ -716,7 +716,7 @@ class MessagingPluginTest {
         }
         told(assertThrows(InvalidConfigurationException.class, () -> MessageWriterFactory.<String>builder().noConfig(true)
                 .type("iostream").build().getWriter().close()), "'iostream.output_stream'", "missing");
-        // For MQTT an object is what it always was: a mistake that comes before all others.
+        // For MQTT such an object is always a mistake, which is reported before all others.
         told(assertThrows(InvalidConfigurationException.class, () -> MessageWriterFactory.<String>builder().noConfig(true)
                 .type("mqtt").parameter("topic", "t").parameter("own", out).build().getWriter().close()), "own",
                 "ByteArrayOutputStream");
@@ -729,7 +729,7 @@ class MessagingPluginTest {
         assertThrows(AuthorizationException.class, () -> writers(file).getWriter().close());
     }
 
-    /** May not. */
+    /** A plugin that refuses every client. */
     public static class Refusing implements MessageWriterProvider {
         @Override
         public String getType() {

@@ -53,11 +53,11 @@ import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 import jp.ad.sinet.stream.utils.Pair;
 
-/** What a compression or a cipher throws is the cause of what the program gets, the very object with its stack trace. */
+/** The exception of a compression or a cipher is the cause of the program's exception: the same object with its stack trace. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class PluginFailuresTest {
-    /** What the plugin does on data that end with these texts, besides handing them on. */
+    /** The actions of the plugin on data that end with these texts. */
     private static final Map<String, Runnable> DOES = new ConcurrentHashMap<>();
     private static final Map<String, Object> COMPRESSED = Map.of("data_compression", true, "compression",
             Map.of("algorithm", "failing"));
@@ -85,7 +85,7 @@ class PluginFailuresTest {
         Thread.currentThread().setContextClassLoader(before);
     }
 
-    /** Changes nothing. */
+    /** A compression and a cipher that return their input. */
     public static class Failing implements CompressionProvider, Compression, CryptoProvider, Crypto {
         private static byte[] passed(byte[] data) {
             String text = new String(data, StandardCharsets.UTF_8);
@@ -138,7 +138,7 @@ class PluginFailuresTest {
         }
     }
 
-    /** Has no text. */
+    /** An exception whose toString throws. */
     private static final class Mute extends RuntimeException {
         private static final long serialVersionUID = 1;
 
@@ -148,7 +148,7 @@ class PluginFailuresTest {
         }
     }
 
-    /** Whatever the compiler says. */
+    /** Throws a checked exception that the compiler does not know of. */
     @SuppressWarnings("unchecked")
     private static <E extends Throwable> void sneak(Throwable thrown) throws E {
         throw (E) thrown;
@@ -219,7 +219,7 @@ class PluginFailuresTest {
                     DOES.clear();
                     writer.write("bad");
                     failsOn("bad", thrown);
-                    if (thrown instanceof OutOfMemoryError) { // which says nothing of the message
+                    if (thrown instanceof OutOfMemoryError) { // the message is not at fault
                         assertSame(thrown, assertThrows(OutOfMemoryError.class, reader::read));
                     } else {
                         causedBy(thrown, assertThrows(InvalidMessageException.class, reader::read));
@@ -235,7 +235,7 @@ class PluginFailuresTest {
         }
     }
 
-    /** Of messages that come together, each has its own, also where the texts are the same. */
+    /** Each message of a batch has its own cause, also when the texts are equal. */
     @Test
     void ofMessagesOfOneBatch() throws Exception {
         List<String> values = List.of("bad 1", "good 1", "bad 2", "nested", "bad 3", "not encoded", "bad 4", "good 2");
@@ -253,7 +253,7 @@ class PluginFailuresTest {
                 } else {
                     writer.write(value);
                 }
-                // Two writers have no order among them.
+                // Two writers have no order between them.
                 int count = values.indexOf(value) + 1;
                 Await.until("it arrives", () -> Long.valueOf(count).equals(reader.getInfo("connection.inbox_messages"))
                         && Long.valueOf(count).equals(asynchronous.getInfo("connection.inbox_messages")));
@@ -262,7 +262,7 @@ class PluginFailuresTest {
             for (int i = 1; i <= 4; i++) {
                 thrown.add(failsOn("bad " + i, new IllegalStateException("the same text")));
             }
-            // A plugin that uses a client, whose own plugin fails.
+            // A plugin uses a client, whose own plugin fails.
             Throwable ofInner = failsOn("written inside", new IllegalStateException("the same text"));
             DOES.put("nested", () -> causedBy(ofInner,
                     assertThrows(SinetStreamIOException.class, () -> inner.write("written inside"))));
@@ -290,7 +290,7 @@ class PluginFailuresTest {
         }
     }
 
-    /** Where the messaging system is a plugin's, too. */
+    /** This holds also when the messaging system belongs to a plugin. */
     @Test
     void ofOtherMessagingSystems() throws Exception {
         ByteArrayOutputStream out = new ByteArrayOutputStream();

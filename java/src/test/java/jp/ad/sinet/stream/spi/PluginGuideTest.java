@@ -29,7 +29,9 @@ import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.ChildJvm;
 import jp.ad.sinet.stream.testing.Processes;
 
-/** Compiles the plugin of {@code docs/plugins.md} and runs its program, in an empty folder: with the plugin, and with MQTT. */
+/**
+ * Compiles the plugin of {@code docs/plugins.md} and runs its program in an empty directory: with the plugin, and with MQTT.
+ */
 @Timeout(180)
 class PluginGuideTest {
     private static final Pattern FILE = Pattern.compile("(?m)^```\\w+ (\\S+)\\n(.*?)^```$", Pattern.DOTALL);

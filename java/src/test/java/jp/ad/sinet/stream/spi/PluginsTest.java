@@ -51,7 +51,7 @@ import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 import jp.ad.sinet.stream.utils.Pair;
 
-/** Value types, compressions and ciphers that a class loader of the application's knows. */
+/** Value types, compressions and ciphers that the application's class loader knows. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class PluginsTest {
@@ -91,7 +91,7 @@ class PluginsTest {
 
     // ---- plugins
 
-    /** Turns bytes round; with level 13 it throws. */
+    /** Reverses bytes; with level 13 it throws. */
     public static class Reversing implements CompressionProvider, Compression {
         @Override
         public Compression getCompression() {
@@ -133,7 +133,7 @@ class PluginsTest {
         }
     }
 
-    /** Adds the key's first byte; version 9. */
+    /** A cipher that adds the key's first byte; its key version is 9. */
     public static class Adding implements CryptoProvider, Crypto {
         @Override
         public Crypto getCrypto(Map<String, ?> parameters) {
@@ -169,7 +169,7 @@ class PluginsTest {
         }
     }
 
-    /** Numbers as text. */
+    /** A value type of numbers, encoded as text. */
     @SuppressWarnings("rawtypes")
     public static class Numbers implements ValueTypeProvider, ValueType {
         @Override
@@ -193,7 +193,7 @@ class PluginsTest {
         }
     }
 
-    /** Throws whatever it is asked. */
+    /** A plugin whose methods all throw. */
     public static class Broken implements ValueTypeProvider, CompressionProvider, CryptoProvider {
         @Override
         public ValueType getValueType() {
@@ -224,7 +224,7 @@ class PluginsTest {
         }
     }
 
-    /** Has no name. */
+    /** A plugin whose name is null. */
     public static class Nameless extends Broken {
         @Override
         public String getName() {
@@ -277,7 +277,7 @@ class PluginsTest {
         }
         Map<String, Object> broken = Map.of("data_compression", true, "compression", Map.of("algorithm", "broken"));
         told(assertThrows(InvalidConfigurationException.class, () -> writer(broken).build().getWriter().close()),
-                "'broken'", Broken.class.getName(), "getCompression gives null");
+                "'broken'", Broken.class.getName(), "getCompression returned null");
         Map<String, Object> limited = reversing("max_decompressed_bytes", 3);
         try (MessageReader<String> reader = reader(limited).build().getReader();
                 MessageWriter<String> writer = writer(reversing()).build().getWriter()) {
@@ -347,9 +347,9 @@ class PluginsTest {
                     "the key's version is 0");
         }
         told(refused("Other"), Broken.class.getName(), "broken");
-        told(refused("Null"), Broken.class.getName(), "getCrypto gives null");
+        told(refused("Null"), Broken.class.getName(), "getCrypto returned null");
         told(refused("Unknown"), "Unknown", "supported by no plugin", "AES");
-        // A built-in one does not come to the plugins.
+        // Plugins are not asked for a built-in algorithm.
         told(assertThrows(InvalidConfigurationException.class, () -> writer(Map.of("data_encryption", true, "crypto",
                 Map.of("algorithm", "AES", "mode", "gcm", "password", "p"))).build().getWriter().close()), "capital");
     }

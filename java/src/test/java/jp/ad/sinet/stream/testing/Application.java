@@ -34,16 +34,16 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.spi.CompressionProvider;
 
-/** Applications as servers run them: each with a class loader, and so with a copy of the library, of its own. */
+/** Applications as a server runs them: each has its own class loader, and therefore its own copy of the library. */
 final class Application {
     private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
 
     private Application() {
     }
 
-    /** A class loader that knows all that is on the class path; closed, it finds none any more but those of the JDK. */
+    /** A class loader of the whole class path. Once closed, it finds no classes except those of the JDK. */
     static final class Loader extends URLClassLoader {
-        /** What was not found. */
+        /** The names of the classes that were not found. */
         private final Set<String> missed = ConcurrentHashMap.newKeySet();
 
         Loader(Path... more) throws IOException {
@@ -85,9 +85,9 @@ final class Application {
         }
     }
 
-    /** Stops an application whose clients are open, then the broker, and prints what the application meets. */
+    /** Stops an application whose clients are open, then the broker, and prints the errors that the application gets. */
     static void stopped(Path services) throws Exception {
-        LOGGER.setLevel(Level.OFF); // every connection is lost
+        LOGGER.setLevel(Level.OFF); // every loss of the connection is logged
         Callable<?> use;
         Loader loader = new Loader(services);
         try (ScriptedBroker broker = ScriptedBroker.neverAcknowledging()) {
@@ -98,7 +98,7 @@ final class Application {
         System.out.println("not found: " + loader.missed);
     }
 
-    /** Deploys an application many times, and waits until nothing is left of any. */
+    /** Deploys an application many times, and waits until nothing is left of any deployment. */
     static void redeployed(String broker) throws Exception {
         List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
@@ -113,14 +113,14 @@ final class Application {
         });
     }
 
-    /** What runs inside. */
+    /** The code that runs inside an application. */
     public static final class Parts {
         private static final Map<String, Object> NO_RECONNECT = Map.of("automatic_reconnect", false);
 
         private Parts() {
         }
 
-        /** Sends a message, and meets errors of the engine, of each kind that has a cause of its own. */
+        /** Sends a message, and causes an engine error of each kind that has its own cause. */
         public static String exchange(String broker) {
             Child.exchange(broker);
             exchangeAsynchronously(broker);
@@ -132,7 +132,7 @@ final class Application {
             }
         }
 
-        /** The JVM stays for both clients meanwhile. */
+        /** Exchanges messages asynchronously, which keeps the JVM running for both clients. */
         private static void exchangeAsynchronously(String broker) {
             CompletableFuture<String> read = new CompletableFuture<>();
             try (AsyncMessageReader<String> reader = Clients.textReader(broker, "redeployed").build().getAsyncReader();
@@ -143,7 +143,7 @@ final class Application {
             }
         }
 
-        /** Opens clients; what is returned uses and closes them. */
+        /** Opens clients. The result uses and closes them. */
         public static Callable<List<String>> open(String broker) {
             AtomicInteger events = new AtomicInteger();
             ConnectionListener listener = event -> events.incrementAndGet();
@@ -214,7 +214,7 @@ final class Application {
             return bytes -> bytes;
         }
 
-        /** A folder for the class path by which it is found. */
+        /** Returns a directory for the class path, by which the compression is found. */
         static Path services(Path folder) throws IOException {
             Path file = folder.resolve("META-INF/services/" + CompressionProvider.class.getName());
             Files.createDirectories(file.getParent());

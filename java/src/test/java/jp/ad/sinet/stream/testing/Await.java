@@ -5,14 +5,14 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** Waits for what other threads and processes do. */
+/** Waits for the results of other threads and processes. */
 public final class Await {
     private static final long POLL_MILLIS = 2;
 
     private Await() {
     }
 
-    /** Waits for as long as it takes; for threads whose end another one is to bring about. */
+    /** Waits without a limit, for threads that another thread will end. */
     public static void opened(CountDownLatch latch) {
         try {
             latch.await();
@@ -32,7 +32,7 @@ public final class Await {
         }
     }
 
-    /** False when the condition was not met in time. */
+    /** Waits for a condition. Returns false when it was not met within the limit. */
     public static boolean reached(Duration limit, BooleanSupplier condition) {
         long deadline = System.nanoTime() + limit.toNanos();
         while (!condition.getAsBoolean()) {

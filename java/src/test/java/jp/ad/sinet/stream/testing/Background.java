@@ -7,7 +7,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** A call on a daemon thread of its own. */
+/** A call that runs on its own daemon thread. */
 public final class Background<V> {
     private final FutureTask<V> task;
     private final Thread thread;
@@ -51,12 +51,12 @@ public final class Background<V> {
         return this;
     }
 
-    /** Whether the interrupt flag was set when the call ended. */
+    /** Tells whether the interrupt flag was set when the call ended. */
     public boolean interruptedAtEnd() {
         return interruptedAtEnd;
     }
 
-    /** The result; fails when there is none in time. */
+    /** Returns the result; fails when there is none within the limit. */
     public V get(Duration limit) {
         try {
             return await(limit);
@@ -65,7 +65,7 @@ public final class Background<V> {
         }
     }
 
-    /** What the call threw; fails when it threw nothing, or not in time. */
+    /** Returns the exception that the call threw; fails when it threw none within the limit. */
     public Throwable failure(Duration limit) {
         try {
             throw new AssertionError("no exception, but " + await(limit));

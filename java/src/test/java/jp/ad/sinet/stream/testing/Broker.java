@@ -20,11 +20,11 @@ import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** A Mosquitto of its own for a test class, configured as the user guide says. */
+/** A Mosquitto for a single test class, configured as in the user guide. */
 public final class Broker implements BeforeAllCallback, AfterAllCallback {
-    /** Where it listens. */
+    /** The listeners of the broker. */
     public enum Listener {
-        /** Nobody has to log in. */
+        /** Without a login. */
         OPEN,
         /** With passwords. */
         LOGIN,
@@ -32,18 +32,21 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         TLS,
         /** With TLS, where a certificate of {@link Certificates} is the login. */
         CERTIFICATE,
-        /** Over WebSocket; nobody has to log in. */
+        /** Over WebSocket, without a login. */
         WEB_SOCKET,
         /** Over WebSocket, with passwords and TLS. */
         WEB_SOCKET_TLS,
         /** Over WebSocket, with TLS, where a certificate is the login. */
         WEB_SOCKET_CERTIFICATE,
-        /** With passwords: below {@code test/} user01 may write, user02 read, user03 both; elsewhere nobody. */
+        /**
+         * With passwords. Below {@code test/} user01 may write, user02 may read, and user03 may do both; all else is
+         * forbidden.
+         */
         ACL
     }
 
     private static final List<String> USERS = List.of("user01", "user02", "user03");
-    /** From then on, the size of packets is limited by default. */
+    /** Mosquitto 2.1 and later limit the size of packets by default. */
     private static final boolean IS_FROM_2_1 = isFrom21();
     private static final int ATTEMPTS = 5;
     private static final Duration START_LIMIT = Duration.ofSeconds(10);
@@ -53,7 +56,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
     private Process process;
     private final Map<Listener, Integer> ports = new EnumMap<>(Listener.class);
 
-    /** With a listener without login, one with passwords, one with passwords and TLS. */
+    /** Makes a broker with three listeners: without login, with passwords, and with passwords and TLS. */
     public Broker() {
         this(Listener.OPEN, Listener.LOGIN, Listener.TLS);
     }
@@ -64,15 +67,15 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         }
     }
 
-    /** The password of user01 to user03. */
+    /** Returns the password of user01, user02 or user03. */
     public static String password(String user) {
         return "Geheim-" + user;
     }
 
-    /** As {@code brokers} takes it. */
+    /** Returns the address in the form of the parameter {@code brokers}. */
     public String address(Listener listener) {
         boolean tls = listener.name().endsWith("TLS") || listener.name().endsWith("CERTIFICATE");
-        // the name that the server's certificate has
+        // the server's certificate has this name
         return (tls ? "localhost:" : "127.0.0.1:") + ports.get(listener);
     }
 
@@ -96,12 +99,12 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return address(Listener.TLS);
     }
 
-    /** Where a certificate of {@link Certificates} is the login. */
+    /** Returns the address of the listener where a certificate of {@link Certificates} is the login. */
     public String byCertificate() {
         return address(Listener.CERTIFICATE);
     }
 
-    /** Over WebSocket; nobody has to log in. */
+    /** Returns the address over WebSocket without a login. */
     public String ws() {
         return address(Listener.WEB_SOCKET);
     }
@@ -110,7 +113,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return ports.get(Listener.WEB_SOCKET);
     }
 
-    /** Over WebSocket and TLS, with passwords. */
+    /** Returns the address over WebSocket and TLS with passwords. */
     public String wss() {
         return address(Listener.WEB_SOCKET_TLS);
     }
@@ -138,7 +141,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         stop();
     }
 
-    /** Starts it, after {@link #stop} on other ports and without its memory. */
+    /** Starts the broker; after {@link #stop} it has other ports and no memory of its state. */
     public void start() throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
             if (tryStart()) {
@@ -149,19 +152,19 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         throw new AssertionError("Mosquitto does not start: " + log());
     }
 
-    /** False when a port was taken in the meantime. */
+    /** Tries to start the broker. Returns false when another process has taken a port meanwhile. */
     private boolean tryStart() throws IOException {
         choosePorts();
         List<String> lines = new ArrayList<>(List.of(
                 "per_listener_settings true",
-                "user root", // counts only when root runs it: to be able to read the files
+                "user root", // takes effect only for root, so that Mosquitto can still read the files
                 "log_dest stderr",
                 "log_type all",
                 "persistence false",
-                "max_queued_messages 1000000", // 0 makes 2.0.11 hang up on whoever may not publish
+                "max_queued_messages 1000000", // 0 makes 2.0.11 close the connection of clients that may not publish
                 "max_inflight_messages 1000"));
         if (IS_FROM_2_1) {
-            lines.add("max_packet_size 268435455"); // by default it hangs up on whoever sends more than 2 MB
+            lines.add("max_packet_size 268435455"); // by default it closes the connection of clients that send more than 2 MB
         }
         ports.forEach((listener, port) -> {
             lines.add("listener " + port + " 127.0.0.1");
@@ -229,7 +232,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         List<ServerSocket> sockets = new ArrayList<>();
         try {
             for (Listener each : ports.keySet()) {
-                ServerSocket socket = free(); // held until all are chosen, so that they differ
+                ServerSocket socket = free(); // held until all ports are chosen, so that they differ
                 sockets.add(socket);
                 ports.put(each, socket.getLocalPort());
             }
@@ -252,7 +255,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         }
     }
 
-    /** Ends the broker at once. */
+    /** Kills the broker. */
     public void stop() {
         if (process != null) {
             process.destroyForcibly();
@@ -260,7 +263,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         }
     }
 
-    /** Sets a user's password in the file; it counts after {@link #reload}. */
+    /** Sets a user's password in the file; it takes effect after {@link #reload}. */
     public void setPassword(String user, String password) throws IOException {
         Path passwords = directory.resolve("passwords");
         if (Files.notExists(passwords)) {
@@ -269,7 +272,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         Processes.run(List.of(Processes.find("mosquitto_passwd"), "-b", passwords.toString(), user, password));
     }
 
-    /** Sets the lines of the ACL file; they count after {@link #reload}, for open connections too. */
+    /** Sets the lines of the ACL file; they take effect after {@link #reload}, also for open connections. */
     public void setRights(List<String> lines) throws IOException {
         Files.write(directory.resolve("acl"), lines);
     }
@@ -278,7 +281,7 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return Files.readAllLines(directory.resolve("acl"));
     }
 
-    /** Makes the broker read its files again. Connections made afterwards meet the new state. */
+    /** Makes the broker read its files again. It does so before it accepts later connections. */
     public void reload() throws IOException {
         String mark = "Reloading config";
         int before = occurrences(mark);
@@ -286,19 +289,19 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         Await.until("the broker reloads", () -> occurrences(mark) > before);
     }
 
-    /** How many TCP connections were made to that listener, including those that find out whether it listens. */
+    /** Returns how many TCP connections were made to the listener, including those that check whether it listens. */
     public int connections(String address) {
         return occurrences(" on port " + address.substring(address.lastIndexOf(':') + 1) + ".");
     }
 
-    /** How often a text occurs in the broker's log. */
+    /** Returns how often a text occurs in the broker's log. */
     public int occurrences(String text) {
         return (int) log().lines().filter(line -> line.contains(text)).count();
     }
 
     /**
-     * What it has logged since its last start; a protocol's version as before 2.1, which gives the level that is sent: p1
-     * is now p3, p2 is p4.
+     * Returns the log since the last start. Protocol versions are shown as before Mosquitto 2.1, which shows the level that
+     * is sent: p1 is now p3, and p2 is p4.
      */
     public String log() {
         try {

@@ -31,7 +31,7 @@ public final class Certificates {
     /** A PKCS12 store that trusts the authority. */
     public final Path trustStore;
 
-    /** A client's certificate, and its key in PKCS #8 as Java writes it. */
+    /** A client's certificate with its key in PKCS #8, in the form that Java writes. */
     public final Path client;
     public final Path clientKey;
 
@@ -88,7 +88,7 @@ public final class Certificates {
         return made;
     }
 
-    /** A store of that type that trusts the authority. */
+    /** Returns a store of the given type that trusts the authority. */
     public byte[] trustStore(String type, String password) throws IOException, GeneralSecurityException {
         KeyStore trusted = KeyStore.getInstance(type);
         trusted.load(null, null);
@@ -96,7 +96,7 @@ public final class Certificates {
         return bytes(trusted, password);
     }
 
-    /** A store that trusts the server's certificate, which is no authority's. */
+    /** Returns a store that trusts the server's certificate, which is not an authority's. */
     public byte[] storeOfServer(String type, String password) throws IOException, GeneralSecurityException {
         KeyStore trusted = KeyStore.getInstance(type);
         trusted.load(null, null);
@@ -106,7 +106,9 @@ public final class Certificates {
         return bytes(trusted, password);
     }
 
-    /** A store in which the authority's certificate stands for its key, and perhaps as a trusted one too. */
+    /**
+     * Returns a store in which the authority's certificate accompanies its key, and is also a trusted one if {@code trusted}.
+     */
     public byte[] storeOfAuthoritysKey(String type, String password, boolean trusted)
             throws IOException, GeneralSecurityException {
         KeyStore store = KeyStore.getInstance(type);
@@ -120,7 +122,7 @@ public final class Certificates {
         return bytes(store, password);
     }
 
-    /** A store of that type with the client's key and chain under each of the aliases. */
+    /** Returns a store of the given type with the client's key and chain under each of the aliases. */
     public byte[] keyStore(String type, String password, String... aliases)
             throws IOException, GeneralSecurityException {
         Certificate[] chain = {clientCertificate, keys.getCertificate("ca")};
@@ -132,7 +134,7 @@ public final class Certificates {
         return bytes(own, password);
     }
 
-    /** A store with a stranger's key, which is the first by its alias, and the client's. */
+    /** Returns a store with the client's key and the key of a stranger, whose alias comes first. */
     public byte[] storeOfTwoKeys(String type, String password) throws IOException, GeneralSecurityException {
         Certificate[] chain = {clientCertificate, keys.getCertificate("ca")};
         KeyStore own = KeyStore.getInstance(type);
@@ -143,7 +145,10 @@ public final class Certificates {
         return bytes(own, password);
     }
 
-    /** What a server needs that has the server's certificate and lets in whom the authority has signed. */
+    /**
+     * Returns the TLS context of a server that has the server's certificate and accepts clients that the authority has
+     * signed.
+     */
     public SSLContext serverThatKnowsTheAuthority() throws IOException, GeneralSecurityException {
         KeyStore own = KeyStore.getInstance("PKCS12");
         own.load(null, null);

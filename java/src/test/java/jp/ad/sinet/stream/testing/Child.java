@@ -33,7 +33,7 @@ import jp.ad.sinet.stream.utils.KeyStoreUtil;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** What {@link ChildJvm} runs: main returns, or ends otherwise, in the middle of something. */
+/** The programs that {@link ChildJvm} runs: main returns, or ends in another way, while work is in progress. */
 public final class Child {
     private static final String TOPIC = "child";
     private static MessageIO kept;
@@ -188,7 +188,7 @@ public final class Child {
         }
     }
 
-    /** Reads messages whose bytes on the wire are in files, and prints their sizes, or why there is none. */
+    /** Reads messages whose encodings are in files, and prints their sizes or why they cannot be read. */
     private static void smallHeap(String broker, Path wires) throws IOException {
         try (MessageReader<byte[]> reader = Clients.<byte[]>reader(broker, TOPIC, SimpleValueType.BYTE_ARRAY)
                 .consistency(Consistency.AT_LEAST_ONCE).parameter("data_compression", true)
@@ -219,7 +219,7 @@ public final class Child {
         reader.addOnMessageCallback(message -> { });
         kept = writer;
         writer.writeAsync("x").join();
-        reader.clearOnMessageCallback(); // for one that has some the JVM stays
+        reader.clearOnMessageCallback(); // a reader with callbacks keeps the JVM running
     }
 
     private static void lostConnection() {
@@ -245,7 +245,7 @@ public final class Child {
         exchange(broker);
     }
 
-    /** Prints where the library came from, or why it did not. */
+    /** Prints where the library came from, or why it was not loaded. */
     private static void load() {
         Logger logger = Logger.getLogger("jp.ad.sinet.stream");
         logger.setLevel(Level.FINE);
@@ -267,7 +267,7 @@ public final class Child {
         });
         for (int i = 0; i < 2; i++) {
             try {
-                // loading comes before looking at the options
+                // The library is loaded before the options are checked.
                 MessageWriterFactory.builder().noConfig(true).build().getWriter();
             } catch (SinetStreamException e) {
                 System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
@@ -275,14 +275,14 @@ public final class Child {
         }
     }
 
-    /** Opens the service of a configuration file; then somebody kills the process. */
+    /** Opens the service of a configuration file; then the test kills the process. */
     private static void killed(String file) throws IOException, InterruptedException {
         kept = MessageWriterFactory.<byte[]>builder().configFile(Path.of(file)).build().getWriter();
         new ProcessBuilder("sh", "-c", "kill -KILL " + ProcessHandle.current().pid()).start().waitFor();
-        Thread.currentThread().join(); // for ever
+        Thread.currentThread().join(); // never returns
     }
 
-    /** Prints which configuration file was found, by the topic in it; nobody listens at its broker. */
+    /** Prints which configuration file was found, by the topic in it; its broker does not exist. */
     private static void config() {
         told(() -> MessageWriterFactory.builder().build().getWriter());
         told(() -> MessageReaderFactory.builder().build().getReader());
@@ -297,8 +297,8 @@ public final class Child {
     }
 
     /**
-     * Exchanges a message by the service of a configuration file; before and after it lists the token of the JVM's own provider of
-     * PKCS #11, if its configuration and a file with the PIN are given.
+     * Exchanges a message over the service of a configuration file. Before and after that it lists the token of the JVM's own
+     * PKCS #11 provider, if the provider's configuration and a file with the PIN are given.
      */
     private static void service(String... arguments) throws IOException, GeneralSecurityException {
         Path file = Path.of(arguments[1]);
@@ -323,7 +323,7 @@ public final class Child {
         }
     }
 
-    /** Prints what comes of a writer whose opening is interrupted. */
+    /** Prints the result of a writer whose opening is interrupted. */
     private static void interruptedOpening(Path file) {
         Background<MessageWriter<String>> opening = Background.call(() -> MessageWriterFactory.<String>builder()
                 .configFile(file).valueType(SimpleValueType.TEXT).build().getWriter());
@@ -332,7 +332,7 @@ public final class Child {
         System.out.println(failure.getClass().getSimpleName() + ": " + failure.getMessage());
     }
 
-    /** Prints how it goes with the files of a folder's folder, which are taken from a listing, not from strings. */
+    /** Prints the results for the files of a subdirectory, whose paths come from a listing instead of strings. */
     private static void listedFiles(Path directory) throws IOException {
         List<Path> files;
         try (Stream<Path> all = Files.walk(directory)) {

@@ -12,11 +12,11 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A JVM of its own that runs {@link Child}. */
+/** A separate JVM that runs {@link Child}. */
 public final class ChildJvm {
     private static final long LIMIT_SECONDS = 120;
     private static final int NATIVE_ACCESS_SINCE = 22;
-    /** An option since Java 24. */
+    /** A JVM option since Java 24. */
     public static final String NO_NATIVE_ACCESS = "--illegal-native-access=deny";
 
     private final List<String> before = new ArrayList<>();
@@ -25,13 +25,13 @@ public final class ChildJvm {
     private final Map<String, String> environment = new HashMap<>();
     private File workingDirectory;
 
-    /** An option of the JVM. */
+    /** Adds an option of the JVM. */
     public ChildJvm option(String option) {
         options.add(option);
         return this;
     }
 
-    /** A variable of its environment. */
+    /** Sets an environment variable of the JVM. */
     public ChildJvm environment(String name, String value) {
         environment.put(name, value);
         return this;
@@ -42,19 +42,19 @@ public final class ChildJvm {
         return this;
     }
 
-    /** A command that gets the JVM's command line as its last arguments. */
+    /** Sets a command that receives the JVM's command line as its last arguments. */
     public ChildJvm under(String... command) {
         before.addAll(List.of(command));
         return this;
     }
 
-    /** Leaves out what has this in its path. */
+    /** Omits class path entries that contain this text. */
     public ChildJvm without(String part) {
         leftOut = part;
         return this;
     }
 
-    /** Starts a scenario of {@link Child}, whose output is piped and whose errors go where those of this JVM go. */
+    /** Starts a scenario of {@link Child}. Its output is piped, and its errors go where those of this JVM go. */
     public Process start(String... scenario) throws IOException {
         return Processes.start(builder(scenario).redirectError(ProcessBuilder.Redirect.INHERIT));
     }
@@ -62,7 +62,7 @@ public final class ChildJvm {
     private ProcessBuilder builder(String... scenario) {
         List<String> command = new ArrayList<>(before);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        // quick to start; the class path is absolute because of the working directory
+        // The simple compiler and collector start quickly. The class path is absolute because of the working directory.
         command.addAll(List.of("-Xcheck:jni", "-ea", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
                 Stream.of(classPath().split(File.pathSeparator)).filter(entry -> leftOut == null || !entry.contains(leftOut))
                         .collect(Collectors.joining(File.pathSeparator))));
@@ -106,9 +106,9 @@ public final class ChildJvm {
         return new String(Files.readAllBytes(file), StandardCharsets.UTF_8).trim();
     }
 
-    /** How it ended. */
+    /** The result of a JVM. */
     public static final class Result {
-        /** False when it had to be killed. */
+        /** False when the JVM had to be killed. */
         public final boolean ended;
         public final int exitCode;
         public final String out;

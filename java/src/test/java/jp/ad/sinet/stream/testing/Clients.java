@@ -11,9 +11,9 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Builders of readers and writers without a file. */
+/** Builders of readers and writers without a configuration file. */
 public final class Clients {
-    /** How long readers wait for what must come. */
+    /** How long readers wait for messages that must come. */
     public static final Duration RECEIVE_LIMIT = Duration.ofSeconds(10);
 
     private static final AtomicInteger TOPICS = new AtomicInteger();
@@ -21,12 +21,12 @@ public final class Clients {
     private Clients() {
     }
 
-    /** A topic that no other test uses. */
+    /** Returns a topic that no other test uses. */
     public static String topic() {
         return "test/" + TOPICS.incrementAndGet();
     }
 
-    /** A message in format 3 at time 0, with a value of at most 63 bytes. */
+    /** Returns a message in format 3 at time 0, with a value of at most 63 bytes. */
     public static byte[] wire(byte[] value) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(new byte[] {(byte) 0xDF, 3, 0, 0, 0, 0, (byte) 0xC3, 1, 0x1F, (byte) 0x9C, 0xC, (byte) 0x91,

@@ -23,7 +23,10 @@ import jp.ad.sinet.stream.spi.CryptoProvider;
 import jp.ad.sinet.stream.utils.Pair;
 import jp.ad.sinet.stream.utils.Tls;
 
-/** A program that has the native library call all of Java that it calls: plugins that work and fail, errors, logins, callbacks. */
+/**
+ * A program that makes the native library call all of Java that it can call: plugins that work and fail, errors, logins,
+ * callbacks.
+ */
 final class JniCalls {
     private static final Map<String, Object> PLUGGED = Map.of("data_compression", true, "compression", Map.of("algorithm", "plugged"),
             "data_encryption", true, "crypto", Map.of("algorithm", "plugged"));
@@ -31,7 +34,7 @@ final class JniCalls {
     private JniCalls() {
     }
 
-    /** Hands on what it gets, and fails when it is told to. */
+    /** A plugin that returns its input, and fails when it is told to. */
     public static final class Plugged implements CompressionProvider, Compression, CryptoProvider, Crypto {
         private static volatile boolean fails;
 
@@ -83,7 +86,10 @@ final class JniCalls {
         }
     }
 
-    /** With brokers that are open, that want a login, and that speak TLS to clients with a trusted certificate; and an empty folder. */
+    /**
+     * Runs the program with brokers that need no login, need one, and speak TLS to clients with a trusted certificate, and
+     * with an empty directory.
+     */
     static void make(String open, String login, String tls, Path trustStore, Path services) throws Exception {
         Services.install(services, CompressionProvider.class, Plugged.class);
         Services.install(services, CryptoProvider.class, Plugged.class);

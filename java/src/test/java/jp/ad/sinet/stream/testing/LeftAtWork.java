@@ -18,11 +18,11 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Programs whose main returns while asynchronous clients have something to do. */
+/** Programs whose main returns while asynchronous clients still have work. */
 final class LeftAtWork {
     static final String TOPIC = "left-at-work";
 
-    /** A JVM that does not stay is gone by then. */
+    /** A JVM that nothing keeps running has exited by then. */
     private static final long AFTER_THE_END_NANOS = 50_000_000;
     private static final long LONG_AFTER_THE_END_NANOS = 500_000_000;
     private static final Thread MAIN = Thread.currentThread();
@@ -30,7 +30,7 @@ final class LeftAtWork {
     private LeftAtWork() {
     }
 
-    /** What follows "left-" in the name of the scenario. */
+    /** Begins a scenario, whose name is "left-" with the given text. */
     static void begin(String what, String broker) {
         switch (what) {
             case "writes":
@@ -46,7 +46,7 @@ final class LeftAtWork {
                 });
                 afterMain(() -> {
                     while (true) {
-                        System.gc(); // nobody refers to the writer
+                        System.gc(); // the writer is not referenced any more
                         Thread.sleep(10);
                     }
                 });
@@ -117,13 +117,13 @@ final class LeftAtWork {
         }
     }
 
-    /** A callback ends that for which the JVM stays, and has something to do afterwards. */
+    /** A callback finishes the work that keeps the JVM running, and continues with other work. */
     private static void finishing(String what, String broker) {
         if (what.equals("finishing-writer")) {
             AsyncMessageWriter<String> writer = writer(broker).build().getAsyncWriter();
             Thread main = Thread.currentThread();
             AtomicBoolean wasTooLate = new AtomicBoolean();
-            do { // a callback that is added after the end of its message runs at once, on this thread
+            do { // a callback that is added after its message has ended runs at once on this thread
                 wasTooLate.set(false);
                 writer.write("x").done(nothing -> {
                     if (Thread.currentThread() == main) {
@@ -181,7 +181,7 @@ final class LeftAtWork {
         void run() throws InterruptedException;
     }
 
-    /** On a daemon, for which no JVM waits. */
+    /** Runs the work on a daemon thread, for which no JVM waits. */
     private static void afterMain(Work work) {
         Thread thread = new Thread(() -> {
             try {
@@ -197,7 +197,7 @@ final class LeftAtWork {
 
     private static void awaitMain() {
         if (Thread.currentThread() == MAIN) {
-            return; // a message had its end before it had its callback, which main runs then
+            return; // the message ended before its callback was added, which main then runs
         }
         try {
             MAIN.join();
@@ -206,7 +206,7 @@ final class LeftAtWork {
         }
     }
 
-    /** Takes nothing before main has returned. */
+    /** A stream that blocks until main has returned. */
     private static final class Printing extends OutputStream {
         @Override
         public void write(int each) {
@@ -221,7 +221,7 @@ final class LeftAtWork {
         }
     }
 
-    /** Takes nothing ever. */
+    /** A stream that blocks for ever. */
     private static final class Hanging extends OutputStream {
         @Override
         public void write(int each) {
@@ -231,7 +231,7 @@ final class LeftAtWork {
         }
     }
 
-    /** Has nothing before main has returned. */
+    /** A stream that has no data until main has returned. */
     private static final class Late extends InputStream {
         private final byte[] text = "read".getBytes(StandardCharsets.UTF_8);
         private int next;

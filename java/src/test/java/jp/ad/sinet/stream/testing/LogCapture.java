@@ -10,7 +10,7 @@ import java.util.logging.Logger;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** Takes what the library logs, instead of the console; as an extension, during a test. */
+/** Receives the library's log records instead of the console; as an extension, during a test. */
 public class LogCapture extends Handler implements AutoCloseable, AfterEachCallback {
     private final Logger logger = Logger.getLogger("jp.ad.sinet.stream");
     private final List<LogRecord> records = new CopyOnWriteArrayList<>();
@@ -20,7 +20,7 @@ public class LogCapture extends Handler implements AutoCloseable, AfterEachCallb
         logger.setUseParentHandlers(false);
     }
 
-    /** The messages at level WARNING and above. */
+    /** Returns the messages at level WARNING and above. */
     public List<String> warnings() {
         List<String> warnings = new CopyOnWriteArrayList<>();
         for (LogRecord each : records) {

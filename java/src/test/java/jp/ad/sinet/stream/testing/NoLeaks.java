@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 
 import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 
-/** After a test class no handle is open, and no thread is left that would keep the JVM from exiting. */
+/** Checks after a test class that no handle is open, and that no thread is left that would keep the JVM from exiting. */
 public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 

@@ -18,9 +18,9 @@ import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.engine.boundary.EngineAccess;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 
-/** A program that goes on while its process may have no more threads. The limit is of memory for their stacks. */
+/** A program that continues while its process can start no more threads. The limit is the memory for their stacks. */
 final class NoThreads {
-    /** Smaller than a thread without a size of its own gets here, and too large to be kept for the next one. */
+    /** Smaller than the default stack of a thread here, and too large to be cached for the next thread. */
     private static final long SMALL_STACK = 48L << 20;
     private static final Duration LIMIT = Duration.ofSeconds(8);
 
@@ -47,14 +47,14 @@ final class NoThreads {
             Background<Void> write = Background.run(() -> {
                 writer.write("x");
                 written.countDown();
-                await(enough); // else there would be room for another thread
+                await(enough); // otherwise another thread would find room
             }).awaitParked();
             occupy(enough);
             CountDownLatch heard = new CountDownLatch(1);
             try {
                 plugged.addOnMessageCallback(message -> heard.countDown());
             } catch (OutOfMemoryError e) {
-                // as it may be, at first
+                // this may happen at first
             }
             ahead.stall(false);
             Await.until("the confirmation is there", () -> told.getInfo("connection.in_flight").equals(0L));
@@ -78,7 +78,7 @@ final class NoThreads {
         return Clients.textWriter(broker, "t").consistency(Consistency.AT_LEAST_ONCE).build().getWriter();
     }
 
-    /** Starts threads until there can be no more, but leaves some memory. */
+    /** Starts threads until no more can be started, but leaves some memory. */
     private static void occupy(CountDownLatch enough) {
         CountDownLatch one = new CountDownLatch(1);
         Deque<Thread> threads = new ArrayDeque<>();

@@ -16,19 +16,21 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** A program that writes through an outbox on disk until it is killed. It tells every value before it writes it, and again
- * when it is accepted. */
+/**
+ * A program that writes through an outbox on disk until it is killed. It prints every value before it writes it, and again
+ * when the value is accepted.
+ */
 public final class OutboxLife {
-    /** How many messages the asynchronous writer has under way. */
+    /** The number of messages that the asynchronous writer has unconfirmed at a time. */
     private static final int WINDOW = 100;
 
-    /** Each line is with the operating system when it was told, whatever becomes of the process then. */
+    /** Unbuffered, so that the operating system has each line before the process can die. */
     private static final OutputStream OUT = new FileOutputStream(FileDescriptor.out);
 
     private OutboxLife() {
     }
 
-    /** The writer of a topic, which is its client id, too. */
+    /** Returns a writer of a topic, which is also its client identifier. */
     public static MessageWriterFactoryBuilder<String> writer(String broker, String topic, String directory, String accept) {
         return Clients.textWriter(broker, topic).consistency(Consistency.AT_LEAST_ONCE).clientId(topic)
                 .parameter("connect", Map.of("retry_first", 600))
@@ -37,9 +39,12 @@ public final class OutboxLife {
                 .parameter("outbox", Map.of("directory", directory, "accept", accept));
     }
 
-    /** The arguments after the scenario's name: broker, topic, directory, accept, whether to write asynchronously, life. */
+    /**
+     * Runs with the arguments after the scenario's name: broker, topic, directory, accept, whether to write asynchronously,
+     * life.
+     */
     static void live(String... arguments) throws InterruptedException {
-        Logger.getLogger("jp.ad.sinet.stream").setLevel(Level.SEVERE); // every loss of the connection is a warning
+        Logger.getLogger("jp.ad.sinet.stream").setLevel(Level.SEVERE); // each loss of the connection is logged as a warning
         MessageWriterFactoryBuilder<String> builder = writer(arguments[1], arguments[2], arguments[3], arguments[4]);
         String life = arguments[6];
         tell("opening");

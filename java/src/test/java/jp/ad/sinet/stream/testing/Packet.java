@@ -11,7 +11,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 
-/** An MQTT control packet, for brokers and peers that a test plays itself. Those without a 5 are of MQTT 3.1.1. */
+/**
+ * An MQTT control packet, for brokers and peers that a test simulates. Methods without a 5 in their names are for MQTT 3.1.1.
+ */
 public final class Packet {
     public static final int CONNECT = 1;
     public static final int CONNACK = 2;
@@ -53,7 +55,7 @@ public final class Packet {
         return new Packet(CONNECT, 0, out.toByteArray());
     }
 
-    /** A publish at QoS 1. */
+    /** Makes a PUBLISH at QoS 1. */
     public static Packet publish(String topic, int id, byte[] payload) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         string(out, topic);
@@ -63,7 +65,7 @@ public final class Packet {
         return new Packet(PUBLISH, 2, out.toByteArray());
     }
 
-    /** A publish at QoS 0. */
+    /** Makes a PUBLISH at QoS 0. */
     public static Packet publish(String topic, byte[] payload) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         string(out, topic);
@@ -77,7 +79,7 @@ public final class Packet {
         return answer5(CONNACK, new int[] {0, code}, properties);
     }
 
-    /** PUBACK, PUBREC or PUBCOMP. */
+    /** Makes a PUBACK, PUBREC or PUBCOMP. */
     public static Packet ack5(int type, int id, int code, PacketProperties properties) {
         return answer5(type, new int[] {id >> 8, id, code}, properties);
     }
@@ -90,7 +92,7 @@ public final class Packet {
         return answer5(DISCONNECT, new int[] {code}, properties);
     }
 
-    /** A publish at QoS 0. */
+    /** Makes a PUBLISH at QoS 0. */
     public static Packet publish5(String topic, PacketProperties properties, byte[] payload) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         string(out, topic);
@@ -120,7 +122,7 @@ public final class Packet {
         out.writeBytes(bytes);
     }
 
-    /** A variable byte integer. */
+    /** Appends a variable byte integer. */
     static void length(ByteArrayOutputStream out, int length) {
         int rest = length;
         while (rest > LOW) {
@@ -141,7 +143,7 @@ public final class Packet {
         }
     }
 
-    /** The next packet of a stream. */
+    /** Reads the next packet of a stream. */
     static Packet read(DataInputStream in) throws IOException {
         int first = in.readUnsignedByte();
         int length = length(in);
@@ -177,28 +179,28 @@ public final class Packet {
         return (body[at] & 0xFF) << 8 | body[at + 1] & 0xFF;
     }
 
-    /** The packet identifier; of a PUBLISH only above QoS 0. */
+    /** Returns the packet identifier; a PUBLISH has one only above QoS 0. */
     public int id() {
         return u16(type() == PUBLISH ? 2 + u16(0) : 0);
     }
 
-    /** The quality of service of a PUBLISH. */
+    /** Returns the quality of service of a PUBLISH. */
     public int qos() {
         return flags() >> 1 & 3;
     }
 
-    /** The protocol's name and level in a CONNECT: {@code MQTT 4}. */
+    /** Returns the protocol's name and level in a CONNECT: {@code MQTT 4}. */
     public String protocol() {
         int length = u16(0);
         return new String(body, 2, length, StandardCharsets.UTF_8) + " " + body[2 + length];
     }
 
-    /** The flags in a CONNECT. */
+    /** Returns the flags of a CONNECT. */
     public int connectFlags() {
         return body[3 + u16(0)] & 0xFF;
     }
 
-    /** The properties of an MQTT 5 CONNECT, PUBLISH or SUBSCRIBE; see {@link PacketProperties#read}. */
+    /** Returns the properties of an MQTT 5 CONNECT, PUBLISH or SUBSCRIBE; see {@link PacketProperties#read}. */
     public Map<Integer, List<Object>> properties5() {
         int start = propertiesAt();
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(body, start, body.length - start))) {
@@ -210,7 +212,7 @@ public final class Packet {
 
     private int propertiesAt() {
         switch (type()) {
-            case CONNECT: // after the name, the level, the flags and the keep-alive
+            case CONNECT: // the name, the level, the flags and the keep-alive come before
                 return 2 + u16(0) + 4;
             case PUBLISH:
                 return 2 + u16(0) + (qos() > 0 ? 2 : 0);
@@ -221,13 +223,13 @@ public final class Packet {
         }
     }
 
-    /** The number of filters of a SUBSCRIBE. */
+    /** Returns the number of filters of a SUBSCRIBE. */
     int filters() {
         return filters(2);
     }
 
     int filters5() {
-        int length = body[propertiesAt()]; // in one byte, as the tests have it
+        int length = body[propertiesAt()]; // the tests use lengths of one byte
         return filters(propertiesAt() + 1 + length);
     }
 

@@ -49,7 +49,7 @@ public final class PacketProperties {
 
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
-    /** Adds a number, in the width that the property has. */
+    /** Adds a number in the width of the property. */
     public PacketProperties with(int id, long value) {
         bytes.write(id);
         if (id == SUBSCRIPTION_IDENTIFIER) {
@@ -82,7 +82,7 @@ public final class PacketProperties {
         return this;
     }
 
-    /** Why the broker says no. */
+    /** Adds the broker's reason string. */
     public PacketProperties reason(String text) {
         return with(REASON_STRING, text);
     }
@@ -92,7 +92,7 @@ public final class PacketProperties {
         out.writeBytes(bytes.toByteArray());
     }
 
-    /** The values of each property: Long, String, or a list of name and value; bytes as ISO 8859-1. */
+    /** Reads the values of each property: Long, String, or a list of name and value; bytes as ISO 8859-1. */
     static Map<Integer, List<Object>> read(byte[] encoded) {
         Map<Integer, List<Object>> all = new TreeMap<>();
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(encoded))) {

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Other programs and their files. Whatever happens, none is left when the JVM ends. */
+/** Other programs and their files. None is left when the JVM exits. */
 public final class Processes {
     private static final long LIMIT_SECONDS = 60;
     private static final Set<Process> RUNNING = ConcurrentHashMap.newKeySet();
@@ -37,7 +37,7 @@ public final class Processes {
         return directory;
     }
 
-    /** Starts a program; it is killed when the JVM ends. */
+    /** Starts a program, which is killed when the JVM exits. */
     public static Process start(ProcessBuilder builder) throws IOException {
         Process process = builder.start();
         RUNNING.add(process);
@@ -45,12 +45,12 @@ public final class Processes {
         return process;
     }
 
-    /** Runs a program to its end; it must succeed. */
+    /** Runs a program to its end, and fails unless it succeeds. */
     public static void run(List<String> command) throws IOException {
         output(command);
     }
 
-    /** The same, with what it has said. */
+    /** Runs a program to its end and returns its output. */
     public static String output(List<String> command) throws IOException {
         Process process = start(new ProcessBuilder(command).redirectErrorStream(true));
         process.getOutputStream().close();
@@ -64,7 +64,7 @@ public final class Processes {
         return output;
     }
 
-    /** Waits; a process that does not end in time is killed. */
+    /** Waits for the end of a process, which is killed when it does not end in time. */
     static boolean ended(Process process, long seconds) {
         try {
             if (process.waitFor(seconds, TimeUnit.SECONDS)) {
@@ -84,11 +84,11 @@ public final class Processes {
                 Files.deleteIfExists(file);
             }
         } catch (IOException | UncheckedIOException e) {
-            // it is the system's temporary directory
+            // this is the system's temporary directory
         }
     }
 
-    /** Of a program that may be in a directory for administrators. */
+    /** Returns the path of a program, which may be in /usr/sbin. */
     static String find(String program) {
         String path = System.getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/opt/homebrew/sbin";
         for (String directory : path.split(":")) {

@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A network between client and broker that fails as a test wants. Closing it cuts every connection. */
+/** A network between client and broker that fails as the test asks. Closing it cuts every connection. */
 public final class Proxy implements AutoCloseable {
     private final ServerSocket server;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
@@ -31,17 +31,17 @@ public final class Proxy implements AutoCloseable {
         return "127.0.0.1:" + server.getLocalPort();
     }
 
-    /** How many connections were forwarded. */
+    /** Returns how many connections were forwarded. */
     public int connections() {
         return connections.get();
     }
 
-    /** Where new connections go. */
+    /** Sets the port for new connections. */
     public void target(int port) {
         target = port;
     }
 
-    /** Cuts every connection; true when there was one. */
+    /** Cuts every connection. Returns true when there was one. */
     public boolean cut() {
         boolean any = false;
         for (Socket socket : sockets) {
@@ -51,7 +51,7 @@ public final class Proxy implements AutoCloseable {
         return any;
     }
 
-    /** Lets nobody in any more, or again; connections that exist are cut. */
+    /** Refuses new connections, or accepts them again; existing ones are cut. */
     public void shut(boolean shut) {
         this.shut = shut;
         if (shut) {
@@ -59,12 +59,12 @@ public final class Proxy implements AutoCloseable {
         }
     }
 
-    /** Forwards nothing, or again. */
+    /** Stops forwarding, or continues it. */
     public void stall(boolean stalled) {
         this.stalled = stalled;
     }
 
-    /** The next piece is cut in its middle, and its connection with it. */
+    /** Cuts the next chunk in its middle, and its connection. */
     public void truncate() {
         truncate.set(true);
     }
@@ -81,7 +81,7 @@ public final class Proxy implements AutoCloseable {
                 try {
                     broker = new Socket(InetAddress.getLoopbackAddress(), target);
                 } catch (IOException e) {
-                    client.close(); // the broker is away; a client that nobody answers would wait
+                    client.close(); // the broker is down, and the client would wait for an answer
                     continue;
                 }
                 connections.incrementAndGet();
@@ -126,7 +126,7 @@ public final class Proxy implements AutoCloseable {
         try {
             socket.close();
         } catch (IOException e) {
-            // it is gone all the same
+            // the connection is gone all the same
         }
     }
 

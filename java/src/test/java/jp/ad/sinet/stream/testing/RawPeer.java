@@ -4,7 +4,7 @@ import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.Socket;
 
-/** An MQTT client that publishes any bytes, to a broker without login. */
+/** An MQTT client that publishes arbitrary bytes to a broker without login. */
 public final class RawPeer implements AutoCloseable {
     private final Socket socket;
 

@@ -13,14 +13,14 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A broker that behaves as no real one does: it does not answer, refuses, or never acknowledges. */
 public final class ScriptedBroker implements AutoCloseable {
-    /** What happens on a connection; at its end the connection is closed. */
+    /** The behaviour on a connection, which is closed at the end of the script. */
     public interface Script {
         void serve(Connection connection) throws IOException;
     }
 
-    /** What a test answers in place of the usual. */
+    /** The answers of a test that replace the default ones. */
     public interface Answers {
-        /** The answer to a packet; null is the usual one. */
+        /** Returns the answer to a packet; null means the default one. */
         List<Packet> to(Packet packet);
     }
 
@@ -39,7 +39,7 @@ public final class ScriptedBroker implements AutoCloseable {
         daemon(this::accept);
     }
 
-    /** Accepts connections and answers nothing. */
+    /** Makes a broker that accepts connections and answers nothing. */
     public static ScriptedBroker silent() {
         return new ScriptedBroker(connection -> {
             while (true) {
@@ -48,7 +48,7 @@ public final class ScriptedBroker implements AutoCloseable {
         });
     }
 
-    /** Answers CONNECT with a code, and after 0 nothing more. */
+    /** Makes a broker that answers CONNECT with a code, and after code 0 nothing more. */
     public static ScriptedBroker connack(int code) {
         return new ScriptedBroker(connection -> {
             connection.read();
@@ -59,7 +59,7 @@ public final class ScriptedBroker implements AutoCloseable {
         });
     }
 
-    /** Logs everybody in, answers subscriptions with a code and pings, and acknowledges no message. */
+    /** Makes a broker that accepts every login, answers subscriptions with a code and pings, and acknowledges no message. */
     public static ScriptedBroker neverAcknowledging(int subackCode) {
         return new ScriptedBroker(connection -> {
             while (true) {
@@ -83,7 +83,10 @@ public final class ScriptedBroker implements AutoCloseable {
         return neverAcknowledging(0);
     }
 
-    /** Speaks MQTT 5, and accepts everything that the test does not answer. After a refusal it hangs up. */
+    /**
+     * Makes a broker for MQTT 5 that accepts everything that the test does not answer. After a refusal it closes the
+     * connection.
+     */
     public static ScriptedBroker mqtt5(Answers answers) {
         return new ScriptedBroker(connection -> {
             boolean goesOn = true;
@@ -99,7 +102,7 @@ public final class ScriptedBroker implements AutoCloseable {
         });
     }
 
-    /** The answer of {@link #mqtt5} to a packet: yes. */
+    /** Returns the default answer of {@link #mqtt5} to a packet, which accepts it. */
     public static List<Packet> usual5(Packet packet) {
         PacketProperties none = new PacketProperties();
         switch (packet.type()) {
@@ -137,22 +140,22 @@ public final class ScriptedBroker implements AutoCloseable {
         }
     }
 
-    /** As {@code brokers} takes it. */
+    /** Returns the address in the form of the parameter {@code brokers}. */
     public String address() {
         return "127.0.0.1:" + listener.getLocalPort();
     }
 
-    /** How many connections there were. */
+    /** Returns how many connections there were. */
     public int connections() {
         return connections.size();
     }
 
-    /** How many packets of a type came. */
+    /** Returns how many packets of a type arrived. */
     public int received(int type) {
         return (int) received.stream().filter(packet -> packet.type() == type).count();
     }
 
-    /** The first packet of a type that came. */
+    /** Returns the first packet of a type that arrived. */
     public Packet first(int type) {
         awaitReceived(type);
         return received.stream().filter(packet -> packet.type() == type).findFirst().orElseThrow();
@@ -162,7 +165,7 @@ public final class ScriptedBroker implements AutoCloseable {
         awaitReceived(type, 1);
     }
 
-    /** Waits until so many packets of a type have come. */
+    /** Waits until the given number of packets of a type have arrived. */
     public void awaitReceived(int type, int count) {
         Await.until(count + " packets of type " + type, () -> received(type) >= count);
     }
@@ -182,7 +185,7 @@ public final class ScriptedBroker implements AutoCloseable {
         closeConnections();
     }
 
-    /** A client's connection. */
+    /** The connection of a client. */
     public final class Connection {
         private final Socket socket;
         private final DataInputStream in;
@@ -202,7 +205,7 @@ public final class ScriptedBroker implements AutoCloseable {
             }
         }
 
-        /** The next packet; after a DISCONNECT the script ends. */
+        /** Returns the next packet; after a DISCONNECT the script ends. */
         public Packet read() throws IOException {
             Packet packet = Packet.read(in);
             received.add(packet);

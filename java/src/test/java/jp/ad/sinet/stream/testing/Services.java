@@ -8,12 +8,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/** Plugins that a class loader of the application's knows. */
+/** Plugins that the application's class loader knows. */
 public final class Services {
     private Services() {
     }
 
-    /** Makes these classes known to this thread, as a plugin's jar would; the folder may hold other kinds already. */
+    /** Makes these classes known to this thread, as a plugin's jar would; the directory may already contain other kinds. */
     public static void install(Path directory, Class<?> kind, Class<?>... classes) throws IOException {
         install(directory, kind, Arrays.stream(classes).map(Class::getName).toArray(String[]::new));
     }

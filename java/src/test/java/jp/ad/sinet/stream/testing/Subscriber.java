@@ -10,15 +10,15 @@ import java.util.concurrent.TimeUnit;
 
 import jp.ad.sinet.stream.api.Message;
 
-/** A subscriber that requests what a test tells it to, and keeps its signals. */
+/** A subscriber that requests messages as the test asks, and keeps its signals. */
 public class Subscriber implements Flow.Subscriber<Message<String>> {
     public final BlockingQueue<Message<String>> messages = new LinkedBlockingQueue<>();
-    /** The message of a failure, or "complete". */
+    /** The signals of the end: the message of a failure, or "complete". */
     public final BlockingQueue<Object> ends = new LinkedBlockingQueue<>();
     public volatile Flow.Subscription subscription;
     private final long first;
 
-    /** {@code first}: how many messages it requests at once. */
+    /** {@code first} is the number of messages that it requests when it subscribes. */
     public Subscriber(long first) {
         this.first = first;
     }
@@ -68,7 +68,7 @@ public class Subscriber implements Flow.Subscriber<Message<String>> {
         }
     }
 
-    /** Waits for the last signal. */
+    /** Waits for the last signal and returns it. */
     public Object end() {
         return next(ends, "the end");
     }

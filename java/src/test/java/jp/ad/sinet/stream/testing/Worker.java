@@ -13,7 +13,7 @@ import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 
-/** A process that tests kill. It tells each message that it has processed just before that is acknowledged. */
+/** A process that tests kill. It prints each message that it has processed just before it acknowledges the message. */
 public final class Worker {
     private static final int THREADS = 3;
     private static final Random RANDOM = new Random();
@@ -21,14 +21,14 @@ public final class Worker {
     private Worker() {
     }
 
-    /** A reader whose session outlives it, and that comes back at once. */
+    /** Returns a reader whose session outlives it, and that reconnects at once. */
     public static MessageReaderFactoryBuilder<String> builder(String broker, String topic, String clientId) {
         return Clients.textReader(broker, topic).clientId(clientId).consistency(Consistency.AT_LEAST_ONCE)
                 .acknowledge(Acknowledge.PROCESSED).parameter("clean_session", false)
                 .parameter("reconnect_delay", Map.of("min_delay", 0.02, "max_delay", 0.1));
     }
 
-    /** Arguments: broker, topic, client id, and {@code threads}, {@code callbacks} or {@code manual}. */
+    /** Runs with the arguments broker, topic, client identifier, and {@code threads}, {@code callbacks} or {@code manual}. */
     public static void main(String[] arguments) {
         MessageReaderFactoryBuilder<String> builder = builder(arguments[0], arguments[1], arguments[2]);
         ExecutorService threads = Executors.newFixedThreadPool(THREADS);

@@ -15,7 +15,7 @@ public final class Yaml {
     private Yaml() {
     }
 
-    /** A file with one service, in the layout of a header version; 0 is the layout without header. */
+    /** Writes a file with one service, in the layout of a header version; 0 is the layout without header. */
     public static Path service(Path directory, int header, String name, Map<String, ?> parameters) throws IOException {
         Map<String, Object> services = Map.of(name, parameters);
         Map<String, Object> root = new LinkedHashMap<>();

@@ -28,8 +28,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Every block of Java in the README and in {@code docs/} compiles: those with a class as they stand, with the others of their page;
- * any other inside a method of a class with the imports that {@code docs/start.md} names. The blocks of other languages: {@code tests/blocks.rs}.
+ * Compiles every block of Java in the README and in {@code docs/}: blocks with a class unchanged, with the others of their
+ * page; all others inside a method of a class with the imports that {@code docs/start.md} names. {@code tests/blocks.rs}
+ * checks the blocks of other languages.
  */
 @Timeout(120)
 class BlocksTest {
@@ -76,7 +77,7 @@ class BlocksTest {
         int whole = wholes.values().stream().mapToInt(List::size).sum();
         assertEquals(fences, snippets.size() + whole + notRun, "a block is outside");
         assertTrue(snippets.size() > 8 && whole > 2, snippets + " and " + wholes);
-        // Classes of one page may need each other, those of several may have the same name.
+        // Classes of one page may need each other, while classes of different pages may have the same name.
         StringBuilder problems = new StringBuilder(problems(compiler, snippets));
         wholes.values().forEach(ofPage -> problems.append(problems(compiler, ofPage)));
         assertEquals("", problems.toString());
@@ -84,7 +85,7 @@ class BlocksTest {
 
     private String problems(JavaCompiler compiler, List<JavaFileObject> sources) {
         DiagnosticCollector<JavaFileObject> said = new DiagnosticCollector<>();
-        // Which resources are never closed is the reader's business.
+        // The examples need not close every resource.
         List<String> options = List.of("--release", "11", "-proc:none", "-Xlint:all,-try", "-d", classes.toString(),
                 "-classpath", System.getProperty("java.class.path"));
         compiler.getTask(null, null, said, options, null, sources).call();

@@ -49,7 +49,7 @@ import jp.ad.sinet.stream.testing.ChildJvm;
 import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.Processes;
 
-/** Key stores of PEM files, as a plugin for Kafka asks for them. */
+/** Key stores of PEM files, as a plugin for Kafka needs them. */
 @Timeout(120)
 class KeyStoreUtilTest {
     private static final String PASSWORD = "open-sesame";
@@ -143,7 +143,7 @@ class KeyStoreUtilTest {
         }
     }
 
-    /** Java's own classes take the first form only. */
+    /** Java's own classes accept only the first form. */
     @ParameterizedTest
     @CsvSource({
         "rsa, genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048, pkcs8 -topk8 -nocrypt",
@@ -206,7 +206,7 @@ class KeyStoreUtilTest {
         mismatch.put("keyfile", certificates.serverKey.toString());
         assertTold(InvalidConfigurationException.class, mismatch, "tls.keyfile", certificates.serverKey.toString(),
                 "for the certificate of 'certfile'", "kind EC");
-        // Keytool writes a key like the client's without its public half, and openssl with it.
+        // Keytool writes a key like the client's without its public half, and openssl writes it with that half.
         mismatch.put("keyfile", openssl("other.key", "ecparam", "-name", "prime256v1", "-genkey", "-noout"));
         assertTold(InvalidConfigurationException.class, mismatch, "tls.keyfile", mismatch.get("keyfile"),
                 "does not belong to the certificate");

@@ -32,7 +32,7 @@ import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
 
-/** Brokers, TLS and login as methods of the builders: the same data as the parameters of these names. */
+/** Brokers, TLS and login as methods of the builders have the same effect as the parameters of these names. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class TypedBuilderTest {
@@ -97,7 +97,7 @@ class TypedBuilderTest {
                 "'tls.ca_certs'", "/nowhere/ca.pem");
         told(InvalidConfigurationException.class, writer().brokers(BROKER.tls()).tls(trusting().tlsVersion("1.9").build()),
                 "'tls.tls_version'");
-        // Nothing set means TLS with what the JVM trusts, which the test's authority is not.
+        // Without settings TLS trusts the authorities of the JVM, to which the test's authority does not belong.
         told(ConnectionException.class, writer().brokers(BROKER.tls()).tls(Tls.builder().build()), "TLS");
     }
 
@@ -114,7 +114,10 @@ class TypedBuilderTest {
                 Tls.builder().keyfile(Path.of("k")).keyfilePassword("hunter2").build().toString());
     }
 
-    /** What is known inside {@code tls} has a method, but for other spellings, stores as data, and what has one value only. */
+    /**
+     * Each parameter inside {@code tls} has a method, except other spellings, stores as data, and parameters with only one
+     * value.
+     */
     @Test
     void eachParameterOfTlsHasAMethod() {
         Set<String> known = KnownParameters.all().keySet().stream().filter(name -> name.matches("tls\\.[^.]+"))

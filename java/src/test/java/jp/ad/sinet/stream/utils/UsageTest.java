@@ -19,7 +19,7 @@ import jp.ad.sinet.stream.api.NoServiceException;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.valuetype.StringSerializer;
 
-/** What {@code java -jar} prints, and the helpers for plugins. */
+/** The output of {@code java -jar}, and the helpers for plugins. */
 class UsageTest {
     @Test
     void theCheatSheetHasEveryMethodAndParameter() throws Exception {

@@ -11,15 +11,15 @@ import jp.ad.sinet.stream.api.Decompressor;
 import jp.ad.sinet.stream.engine.boundary.ValueCompression;
 
 /**
- * The compressions that are built in; the engine does the work. Of the parameters {@code level} and
- * {@code max_decompressed_bytes} count; a level that is given by itself wins.
+ * The built-in compressions, which the engine performs. Only the parameters {@code level} and {@code max_decompressed_bytes}
+ * apply; a level that is passed separately takes precedence.
  */
 public enum BuiltinCompression implements Compression {
-    /** Deflate in zlib's frame (RFC 1950), whatever its name says. */
+    /** Deflate in zlib's format (RFC 1950), in spite of the name. */
     GZIP("gzip"),
     /** Zstandard (RFC 8878). */
     ZSTD("zstd"),
-    /** LZ4 in its frame format; it has one level. */
+    /** LZ4 in its frame format, which has one level. */
     LZ4("lz4");
 
     private final String name;

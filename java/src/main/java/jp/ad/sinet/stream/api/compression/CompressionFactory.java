@@ -16,22 +16,22 @@ import jp.ad.sinet.stream.spi.CompressionProvider;
 import jp.ad.sinet.stream.utils.MessageUtils;
 
 /**
- * Makes what compresses values and what decompresses them, by the parameters that stand in a configuration's map
- * {@code compression}. Compressions that are built in come before those of plugins. Thread-safe.
+ * Makes compressors and decompressors from the parameters in a configuration's map {@code compression}. Built-in compressions
+ * take precedence over those of plugins. Thread-safe.
  */
 public class CompressionFactory {
     private static final String ALGORITHM = "algorithm";
 
-    /** Makes an object without a state; all methods are static. */
+    /** Makes an instance without state; all methods are static. */
     public CompressionFactory() {
     }
 
     /**
-     * Makes what compresses.
+     * Makes a compressor.
      *
-     * @param parameters {@code algorithm} ({@code gzip} without it), {@code level} and what else the compression knows; may be
-     *     null
-     * @return the compressor, for many threads
+     * @param parameters {@code algorithm} (by default {@code gzip}), {@code level} and further parameters of the compression;
+     *        may be null
+     * @return the compressor, which many threads may call
      * @throws InvalidConfigurationException if a parameter is wrong, or no compression has that name
      */
     public static Compressor createCompressor(@Nullable Map<String, Object> parameters) {
@@ -40,10 +40,10 @@ public class CompressionFactory {
     }
 
     /**
-     * Makes what decompresses.
+     * Makes a decompressor.
      *
      * @param parameters as for {@link #createCompressor}; may be null
-     * @return the decompressor, for many threads
+     * @return the decompressor, which many threads may call
      * @throws InvalidConfigurationException if a parameter is wrong, or no compression has that name
      */
     public static Decompressor createDecompressor(@Nullable Map<String, Object> parameters) {
@@ -61,7 +61,8 @@ public class CompressionFactory {
         CompressionProvider provider = algorithm instanceof String
                 ? Plugins.named(CompressionProvider.class, CompressionProvider::getName, (String) algorithm) : null;
         if (provider == null) {
-            new ValueCompression(Collections.singletonMap(ALGORITHM, algorithm)); // it says what is wrong with the name
+            // its exception says what is wrong with the name
+            new ValueCompression(Collections.singletonMap(ALGORITHM, algorithm));
             throw new InvalidConfigurationException("parameter 'compression.algorithm': there is no such compression");
         }
         String plugin = "the plugin for the compression '" + algorithm + "' (" + provider.getClass().getName() + ") failed: ";
@@ -72,7 +73,7 @@ public class CompressionFactory {
             throw new InvalidConfigurationException(plugin + e, e);
         }
         if (made == null) {
-            throw new InvalidConfigurationException(plugin + "it gives null");
+            throw new InvalidConfigurationException(plugin + "it returned null");
         }
         return made;
     }

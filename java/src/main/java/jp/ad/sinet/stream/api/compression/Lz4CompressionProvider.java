@@ -3,7 +3,7 @@ package jp.ad.sinet.stream.api.compression;
 import jp.ad.sinet.stream.api.Compression;
 import jp.ad.sinet.stream.spi.CompressionProvider;
 
-/** Gives {@code lz4}, which is built in, to programs that ask for it as for a plugin's. */
+/** Provides the built-in {@code lz4} to programs that look it up as if it were a plugin's. */
 public class Lz4CompressionProvider implements CompressionProvider {
     /** Makes a provider. */
     public Lz4CompressionProvider() {

@@ -4,9 +4,9 @@ import org.jspecify.annotations.Nullable;
 
 import jp.ad.sinet.stream.api.Deserializer;
 
-/** Hands byte arrays on as they are, without a copy. Thread-safe; all instances are equal. */
+/** Returns byte arrays unchanged, without a copy. Thread-safe; all instances are equal. */
 public class ByteArrayDeserializer implements Deserializer<byte[]> {
-    /** Makes one. */
+    /** Makes a deserializer. */
     public ByteArrayDeserializer() {
     }
 

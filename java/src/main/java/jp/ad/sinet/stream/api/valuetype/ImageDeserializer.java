@@ -20,29 +20,29 @@ import jp.ad.sinet.stream.api.InvalidMessageException;
  * Turns PNG, and every other format that {@link ImageIO} reads, into images. Needs the module {@code java.desktop}.
  * Thread-safe.
  *
- * <p>A small file can be a very large image, so the number of pixels is limited, and looked at before the image is decoded.
+ * <p>A small file can contain a very large image, so the number of pixels is limited and checked before the image is decoded.
  */
 public class ImageDeserializer implements Deserializer<BufferedImage> {
-    /** As the parameter {@code max_image_pixels} when nobody sets it. */
+    /** The default of the parameter {@code max_image_pixels}. */
     private static final long DEFAULT_MAX_PIXELS = 100_000_000;
-    /** What a pixel usually has. One that has more counts as several. */
+    /** The usual number of bits of a pixel. A pixel that has more counts as several. */
     private static final int BITS = 32;
-    /** Where a BMP file says how its pixels are compressed, and what stands there for another image inside. */
+    /** The offset of a BMP file's compression method, and the methods that mean an embedded image of another format. */
     private static final int BMP_COMPRESSION = 30;
     private static final int BMP_HOLDS_JPEG = 4;
     private static final int BMP_HOLDS_PNG = 5;
 
     private final long maxPixels;
 
-    /** Makes a deserializer that takes images of up to 100,000,000 pixels. */
+    /** Makes a deserializer that accepts images of up to 100,000,000 pixels. */
     public ImageDeserializer() {
         this(DEFAULT_MAX_PIXELS);
     }
 
     /**
-     * Makes a deserializer with a limit of its own.
+     * Makes a deserializer with its own limit.
      *
-     * @param maxPixels the most pixels that an image may have; one of more than 32 bits counts as several
+     * @param maxPixels the largest number of pixels of an image; a pixel of more than 32 bits counts as several
      * @throws IllegalArgumentException if it is not positive
      */
     public ImageDeserializer(long maxPixels) {
@@ -57,8 +57,8 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
      *
      * @param bytes the file's bytes
      * @return the image
-     * @throws InvalidMessageException if they are no image that Java can read, or one with too many pixels
-     * @throws OutOfMemoryError if the JVM has not the memory for an image within the limit
+     * @throws InvalidMessageException if the bytes are no image that Java can read, or the image has too many pixels
+     * @throws OutOfMemoryError if the JVM lacks the memory for an image within the limit
      */
     @Override
     public BufferedImage deserialize(byte[] bytes) {
@@ -80,7 +80,7 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
         } catch (IOException | RuntimeException e) {
             for (Throwable cause = e; cause != null; cause = cause.getCause()) {
                 if (cause instanceof OutOfMemoryError) {
-                    throw (OutOfMemoryError) cause; // some readers wrap it, but it says nothing of the image
+                    throw (OutOfMemoryError) cause; // some readers wrap it, although the image is not at fault
                 }
             }
             throw new InvalidMessageException("the value is a damaged image: " + e.getMessage(), e);
@@ -88,8 +88,8 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
     }
 
     /**
-     * Not ImageIO's own stream, which writes a temporary file. It knows its length: otherwise the reader of TIFF believes
-     * what a file of some hundred bytes says of the size of its parts, and takes up to 2 GB before it reads one.
+     * A stream that, unlike ImageIO's own, writes no temporary file. It knows its length: otherwise the TIFF reader trusts
+     * the sizes of its parts that a file of some hundred bytes claims, and allocates up to 2 GB before it reads one.
      */
     private static final class InMemory extends MemoryCacheImageInputStream {
         private final int length;
@@ -132,7 +132,7 @@ public class ImageDeserializer implements Deserializer<BufferedImage> {
                 + ", more than max_image_pixels (" + maxPixels + ") allows");
     }
 
-    /** Equal to another one with the same limit. */
+    /** Compares the limits. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof ImageDeserializer && maxPixels == ((ImageDeserializer) other).maxPixels;

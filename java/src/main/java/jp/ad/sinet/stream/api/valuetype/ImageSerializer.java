@@ -22,7 +22,7 @@ public class ImageSerializer<T extends RenderedImage> implements Serializer<T> {
     /**
      * Makes a serializer for a format.
      *
-     * @param format a name that {@link ImageIO#getWriterFormatNames} has, such as {@code png} or {@code jpeg}
+     * @param format one of {@link ImageIO#getWriterFormatNames}, such as {@code png} or {@code jpeg}
      */
     public ImageSerializer(String format) {
         this.format = format;
@@ -38,7 +38,7 @@ public class ImageSerializer<T extends RenderedImage> implements Serializer<T> {
      *
      * @param data the image
      * @return the file's bytes
-     * @throws SinetStreamException if the format is not known, or can't hold such an image
+     * @throws SinetStreamException if the format is not known, or does not support such an image
      */
     @Override
     public byte[] serialize(T data) {
@@ -53,7 +53,7 @@ public class ImageSerializer<T extends RenderedImage> implements Serializer<T> {
         return out.toByteArray();
     }
 
-    /** Equal to another serializer for the same format. */
+    /** Compares the formats. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof ImageSerializer && format.equals(((ImageSerializer<?>) other).format);

@@ -8,8 +8,8 @@ import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
 /**
- * Brings the value type {@code image}: {@link java.awt.image.BufferedImage} in the program, PNG on the wire. Only who uses it
- * needs the module {@code java.desktop}.
+ * Provides the value type {@code image}: {@link java.awt.image.BufferedImage} in the program, PNG on the wire. Only programs
+ * that use it need the module {@code java.desktop}.
  */
 public class ImageValueTypeProvider implements ValueTypeProvider {
     private static final String NAME = "image";

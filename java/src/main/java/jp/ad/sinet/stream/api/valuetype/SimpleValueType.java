@@ -4,7 +4,7 @@ import jp.ad.sinet.stream.api.Deserializer;
 import jp.ad.sinet.stream.api.Serializer;
 import jp.ad.sinet.stream.api.ValueType;
 
-/** The value types that are built in. */
+/** The built-in value types. */
 @SuppressWarnings("rawtypes")
 public enum SimpleValueType implements ValueType {
     /** Byte arrays, {@code byte_array} in a configuration; the default. */

@@ -9,17 +9,17 @@ import org.jspecify.annotations.Nullable;
 
 import jp.ad.sinet.stream.api.Deserializer;
 
-/** Decodes strings from a character set, UTF-8 unless another one is given. Thread-safe. */
+/** Decodes strings in UTF-8, or in another character set. Thread-safe. */
 public class StringDeserializer implements Deserializer<String> {
     private final Charset charset;
 
-    /** Decodes UTF-8. */
+    /** Makes a deserializer for UTF-8. */
     public StringDeserializer() {
         this(StandardCharsets.UTF_8);
     }
 
     /**
-     * Decodes a character set.
+     * Makes a deserializer for a character set.
      *
      * @param charset the character set
      */
@@ -34,7 +34,7 @@ public class StringDeserializer implements Deserializer<String> {
      * @return null for null, else the string, with U+FFFD in place of bytes that cannot be decoded
      */
     @Override
-    @NullUnmarked // a reader, for which this is, never gives null
+    @NullUnmarked // a reader passes no null, and so receives none
     public String deserialize(byte[] bytes) {
         return bytes == null ? null : new String(bytes, charset);
     }

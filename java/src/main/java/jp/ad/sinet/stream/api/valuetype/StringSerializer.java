@@ -15,17 +15,17 @@ import org.jspecify.annotations.Nullable;
 import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.Serializer;
 
-/** Encodes strings in a character set, UTF-8 unless another one is given. Thread-safe. */
+/** Encodes strings in UTF-8, or in another character set. Thread-safe. */
 public class StringSerializer implements Serializer<String> {
     private final Charset charset;
 
-    /** Encodes in UTF-8. */
+    /** Makes a serializer for UTF-8. */
     public StringSerializer() {
         this(StandardCharsets.UTF_8);
     }
 
     /**
-     * Encodes in a character set.
+     * Makes a serializer for a character set.
      *
      * @param charset the character set
      */
@@ -37,11 +37,11 @@ public class StringSerializer implements Serializer<String> {
      * Encodes a string.
      *
      * @param data the string, or null
-     * @return its bytes; null for null, which no writer takes
+     * @return its bytes; null for null, which no writer accepts
      * @throws InvalidMessageException when a character cannot be encoded, such as half of a surrogate pair
      */
     @Override
-    @NullUnmarked // a writer, for which this is, neither gives null nor takes it
+    @NullUnmarked // a writer passes no null, and so receives none
     public byte[] serialize(String data) {
         if (data == null) {
             return null;

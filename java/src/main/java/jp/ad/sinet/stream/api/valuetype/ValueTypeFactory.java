@@ -9,7 +9,7 @@ import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
 /** Finds value types by name. Thread-safe. */
 public class ValueTypeFactory {
-    /** Makes a factory that knows the value types that are built in, and those of plugins. */
+    /** Makes a factory that knows the built-in value types and those of plugins. */
     public ValueTypeFactory() {
     }
 
@@ -18,7 +18,7 @@ public class ValueTypeFactory {
      *
      * @param name its name in a configuration
      * @return the value type; null when there is none of that name
-     * @throws InvalidConfigurationException if its plugin gives none
+     * @throws InvalidConfigurationException if its plugin returns none
      */
     public @Nullable ValueType get(@Nullable String name) {
         for (SimpleValueType type : SimpleValueType.values()) {
@@ -41,6 +41,6 @@ public class ValueTypeFactory {
         } catch (RuntimeException | LinkageError e) {
             throw new InvalidConfigurationException(plugin + " failed: " + e, e);
         }
-        throw new InvalidConfigurationException(plugin + " failed: getValueType gives null");
+        throw new InvalidConfigurationException(plugin + " failed: getValueType returned null");
     }
 }

@@ -5,7 +5,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** Takes big-endian values from a byte array that comes from the native library, and never more than there is. */
+/** Reads big-endian values from a byte array of the native library, never beyond its end. */
 final class Bytes {
     private final byte[] array;
     private final ByteBuffer buffer;
@@ -15,7 +15,7 @@ final class Bytes {
         this.buffer = ByteBuffer.wrap(array);
     }
 
-    /** The array begins with the length of what follows; the rest of it means nothing. */
+    /** Reads an array that begins with the length of its content; the rest of the array is unused. */
     static Bytes withLength(byte[] array) {
         Bytes bytes = new Bytes(array);
         int length = bytes.count(1);
@@ -31,7 +31,7 @@ final class Bytes {
         return buffer.position();
     }
 
-    /** Goes back. */
+    /** Returns to an earlier position. */
     void position(int position) {
         buffer.position(position);
     }
@@ -56,7 +56,7 @@ final class Bytes {
         return buffer.getDouble();
     }
 
-    /** A count or length whose items take at least {@code itemSize} bytes each. */
+    /** Returns a count or length whose items take at least {@code itemSize} bytes each. */
     int count(int itemSize) {
         int count = i32();
         if (count < 0 || count > buffer.remaining() / itemSize) {
@@ -71,7 +71,7 @@ final class Bytes {
         return block;
     }
 
-    /** As many bytes; null when the JVM has not the memory for them. What follows can be read in either case. */
+    /** Returns the given number of bytes; null when the JVM lacks the memory for them. Reading can continue in either case. */
     byte[] take(int length) {
         need(length);
         try {
@@ -95,7 +95,7 @@ final class Bytes {
         }
     }
 
-    /** The next string; {@code last} itself when it has the same content, without decoding. */
+    /** Returns the next string; the cached string itself, without decoding, when it has the same content. */
     String string(Cached last) {
         int mark = buffer.position();
         int length = count(1);

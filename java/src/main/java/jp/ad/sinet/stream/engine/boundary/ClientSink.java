@@ -3,50 +3,53 @@ package jp.ad.sinet.stream.engine.boundary;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
-/** What an asynchronous client does with the news of its messages. Called by the client's pump, one call at a time. */
+/** The receiver of the events of an asynchronous client's messages. The client's pump calls it, one call at a time. */
 public interface ClientSink {
-    /** Whether messages from the broker are to be told. */
+    /** Tells whether messages from the broker are wanted. */
     default boolean wantsMessages() {
         return false;
     }
 
-    /** Whether messages were fetched that can be handed over now: callbacks were taken away meanwhile, and there are some again. */
+    /**
+     * Tells whether fetched messages can be delivered now, for instance because callbacks were removed and others were added
+     * since.
+     */
     default boolean hasRest() {
         return false;
     }
 
-    /** Messages from the broker wait to be read, or to be handed over. */
+    /** Called when messages from the broker wait to be read or delivered. */
     default void messages() {
     }
 
-    /** The messages from the first number up to, but not including, the second are delivered. */
+    /** Reports the delivery of the messages from the first number up to, but not including, the second. */
     default void delivered(long from, long to) {
     }
 
-    /** One message was not delivered. */
+    /** Reports that one message was not delivered. */
     default void failed(long number, SinetStreamException failure) {
     }
 
-    /** The client works, but something should be changed. */
+    /** Reports that the client works, but something should be changed. */
     default void warning(String text) {
         Log.LOGGER.warning(text);
     }
 
-    /** The client has ended by itself. */
+    /** Reports that the client has failed. */
     default void ended(SinetStreamException cause) {
     }
 
-    /** How many messages there are of whose end nobody has been told. For any thread. */
+    /** Returns how many messages have no reported outcome yet. Any thread may call this. */
     default int untold() {
         return 0;
     }
 
-    /** A number that is another one after a message was accepted or has ended. For any thread. */
+    /** Returns a number that changes whenever a message is accepted or ends. Any thread may call this. */
     default long progress() {
         return 0;
     }
 
-    /** Nothing more will be told. */
+    /** Called after the last event. */
     default void over() {
     }
 }

@@ -12,17 +12,17 @@ import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * A client whose configuration the engine has found, read and checked, before anything goes to the network. Whoever has
- * chosen its (de)serializer goes on with {@link #connect} or, for a plugin's messaging system, with {@link #code}; and
- * calls {@link #release} if that fails.
+ * A client whose configuration the engine has found, read and checked, before any connection is made. The caller chooses the
+ * serializer or deserializer and then calls {@link #connect} or, for a plugin's messaging system, {@link #code}. It calls
+ * {@link #release} if that fails.
  */
 public final class Configured {
     public final long handle;
     public final Description description;
-    /** Null when nobody knows it: then only a (de)serializer that is given will do. */
+    /** The value type; null when it is not known, so that the program must give a serializer or deserializer. */
     public final ValueType valueType;
     public final Options options;
-    /** For the plugin, with secrets; null for a client of our own. */
+    /** The parameters for the plugin, with secrets; null for a client with the engine's own connection. */
     private final Map<String, Object> forPlugin;
 
     private Configured(long handle, Options options) {
@@ -36,7 +36,7 @@ public final class Configured {
         forPlugin = description.takeParameters("plugged");
     }
 
-    /** Nothing stays open on failure. */
+    /** Opens the configuration. Nothing stays open on failure. */
     public static Configured of(Options options) {
         Native.ensureLoaded();
         long handle = open(options);
@@ -53,10 +53,10 @@ public final class Configured {
         try {
             return Native.open(encoded);
         } catch (SinetStreamException e) {
-            options.objectToObjects(); // that came first
+            options.objectToObjects(); // a value that the engine cannot take is the earlier fault
             throw e;
         } finally {
-            Arrays.fill(encoded, (byte) 0); // passwords are in it
+            Arrays.fill(encoded, (byte) 0); // it contains passwords
         }
     }
 
@@ -65,31 +65,31 @@ public final class Configured {
         try {
             return new Description(encoded);
         } finally {
-            Arrays.fill(encoded, (byte) 0); // those of key stores are in it
+            Arrays.fill(encoded, (byte) 0); // it contains the passwords of key stores
         }
     }
 
-    /** For people: what the client is. */
+    /** Returns the name of the client in messages for people. */
     public String name() {
         return options.role() + (description.service == null ? "" : " of service " + description.service);
     }
 
-    /** What gives the login; null when the configuration has it. */
+    /** Returns the source of the login; null when the configuration has the login. */
     public LoginSource loginSource() {
         return options.login() == null ? null : new LoginSource(handle, options.login());
     }
 
-    /** Whether its messages go through a plugin; else the engine has a connection of its own. */
+    /** Tells whether the messages go through a plugin; otherwise the engine has a connection of its own. */
     public boolean isForPlugin() {
         return forPlugin != null;
     }
 
-    /** The type of that plugin. */
+    /** Returns the type of the plugin. */
     public String pluginType() {
         return String.valueOf(forPlugin.get("type"));
     }
 
-    /** What that plugin gets, with secrets, and with what never went to the engine. */
+    /** Returns the parameters for the plugin, with secrets, and with the values that were not passed to the engine. */
     public Map<String, Object> pluginParameters() {
         Map<String, Object> parameters = new LinkedHashMap<>(forPlugin);
         parameters.putAll(options.objects());
@@ -97,8 +97,8 @@ public final class Configured {
     }
 
     /**
-     * Begins to connect, and to subscribe. {@code willValue} gets what is configured for the payload of the will, or null, and
-     * makes the payload of it, or null.
+     * Begins to connect and to subscribe. {@code willValue} receives the configuration of the will's payload, or null, and
+     * returns the payload, or null.
      */
     public void connect(Function<Map<String, Object>, byte[]> willValue) {
         PluginStages stages = stages();
@@ -109,11 +109,11 @@ public final class Configured {
             checkInterrupt();
             Native.connect(handle, keyMaterial, stages);
         } finally {
-            Arrays.fill(keyMaterial, (byte) 0); // the private key is in it
+            Arrays.fill(keyMaterial, (byte) 0); // it contains the private key
         }
     }
 
-    /** The engine codes the messages of a plugin, and connects to nothing. */
+    /** Prepares the engine to encode and decode the messages of a plugin, without a connection. */
     public void code() {
         Native.connect(handle, null, stages());
     }
@@ -122,7 +122,7 @@ public final class Configured {
         return PluginStages.of(description, options.isWriter());
     }
 
-    /** An interrupt ends the opening, and stays. */
+    /** Throws if the thread was interrupted, which ends the opening. The interrupt flag stays set. */
     public void checkInterrupt() {
         if (Thread.currentThread().isInterrupted()) {
             throw new ConnectionException("interrupted while connecting"
@@ -131,7 +131,7 @@ public final class Configured {
         }
     }
 
-    /** Nothing comes of the client. A second time this does nothing. */
+    /** Gives the client up. A second call does nothing. */
     public void release() {
         Native.release(handle);
     }

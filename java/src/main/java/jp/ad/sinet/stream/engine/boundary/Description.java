@@ -10,9 +10,9 @@ import java.util.Map;
 import jp.ad.sinet.stream.api.Acknowledge;
 import jp.ad.sinet.stream.api.Consistency;
 
-/** The configuration that is in force, as the native library describes it. */
+/** The configuration in force, as the native library describes it. */
 public final class Description {
-    /** As {@code getReceiveTimeout} shows it: there is no limit. */
+    /** The value of {@code getReceiveTimeout} when there is no limit. */
     static final Duration NO_TIMEOUT = Duration.ofNanos(Long.MAX_VALUE);
 
     public final String service;
@@ -27,10 +27,10 @@ public final class Description {
     public final Duration receiveTimeout;
     public final Duration writeTimeout;
     public final Acknowledge acknowledge;
-    /** 0: without a limit. */
+    /** 0 means without a limit. */
     public final int processedTries;
     public final boolean dataEncryption;
-    /** What Java has to open for TLS, or null; may hold passwords. */
+    /** The parameters in force, with secrets masked. */
     public final Map<String, Object> config;
     final List<String> warnings;
 
@@ -63,14 +63,14 @@ public final class Description {
         warnings = strings("warnings");
     }
 
-    /** What {@link KeyMaterial#open} takes; given away once, because passwords are in it. */
+    /** Returns the argument of {@link KeyMaterial#open}, only once, because it contains passwords. */
     Map<?, ?> takeKeyMaterial() {
         Map<?, ?> wanted = get("key_material", Map.class, false);
         tree.remove("key_material");
         return wanted;
     }
 
-    /** Parameters for a plugin, or null; given away once, because passwords are in them. */
+    /** Returns the parameters for a plugin, or null, only once, because they contain passwords. */
     Map<String, Object> takeParameters(String name) {
         Map<?, ?> wanted = get(name, Map.class, false);
         tree.remove(name);
@@ -127,7 +127,7 @@ public final class Description {
         return Collections.unmodifiableMap(config);
     }
 
-    /** Whole numbers become Integer where they fit, as programs expect of parameters that were read from YAML. */
+    /** Converts whole numbers to Integer where they fit, as programs expect of parameters that were read from YAML. */
     private static Object narrowed(Object value) {
         if (value instanceof Long && ((Long) value).intValue() == (Long) value) {
             return ((Long) value).intValue();

@@ -13,15 +13,16 @@ import java.util.regex.Pattern;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * What the JVM forbids in the certificates of a chain ({@code jdk.certpath.disabledAlgorithms}) or in TLS as a whole
- * ({@code jdk.tls.disabledAlgorithms}) and the engine, which reads no such lists, accepts. With the lists of the JDKs that is
- * nothing: the engine is stricter. Who has made them longer is told what of them does not count.
+ * Finds the algorithms that the JVM forbids in certificate chains ({@code jdk.certpath.disabledAlgorithms}) or in TLS as a
+ * whole ({@code jdk.tls.disabledAlgorithms}), but that the engine, which does not read these lists, accepts. With the default
+ * lists of the JDKs there are none, because the engine is stricter. An administrator who has extended the lists is warned of
+ * the entries that have no effect.
  */
 final class DisabledAlgorithms {
     static final String OF_CERTIFICATES = "jdk.certpath.disabledAlgorithms";
     static final String OF_TLS = "jdk.tls.disabledAlgorithms";
     /**
-     * All that certificates and connections may consist of here, under Java's names in small letters; see the table of
+     * All algorithms that certificates and connections may use here, by Java's names in lower case; see the table of
      * docs/tls.md.
      */
     private static final Set<String> ACCEPTED = Set.of("rsa", "rsassa-pss", "ec", "ecdsa", "eddsa", "ed25519", "sha256", "sha-256",
@@ -30,7 +31,7 @@ final class DisabledAlgorithms {
             "tls_chacha20_poly1305_sha256", "tls_ecdhe_ecdsa_with_aes_128_gcm_sha256", "tls_ecdhe_ecdsa_with_aes_256_gcm_sha384",
             "tls_ecdhe_ecdsa_with_chacha20_poly1305_sha256", "tls_ecdhe_rsa_with_aes_128_gcm_sha256",
             "tls_ecdhe_rsa_with_aes_256_gcm_sha384", "tls_ecdhe_rsa_with_chacha20_poly1305_sha256");
-    /** The parts of a name such as SHA256withRSA. */
+    /** The separators in a name such as SHA256withRSA. */
     private static final Pattern WITH = Pattern.compile("with|and|/");
     private static final Pattern SIZE = Pattern.compile("keysize (<=?) ([0-9]{1,9})");
     private static final int LEAST_RSA_BITS = 2048;
@@ -39,7 +40,7 @@ final class DisabledAlgorithms {
     private DisabledAlgorithms() {
     }
 
-    /** Warns of what the JVM forbids and this library does not. */
+    /** Warns of algorithms that the JVM forbids and this library accepts. */
     static void warn() {
         for (String list : List.of(OF_CERTIFICATES, OF_TLS)) {
             List<String> unheeded = unheeded(list, Security::getProperty);
@@ -50,11 +51,11 @@ final class DisabledAlgorithms {
         }
     }
 
-    /** The entries of a list, as they stand there, that forbid something which is accepted here. */
+    /** Returns the entries of a list that forbid an algorithm that is accepted here, as they are written there. */
     static List<String> unheeded(String list, UnaryOperator<String> securityProperties) {
         List<String> unheeded = new ArrayList<>();
         for (String entry : entries(securityProperties.apply(list))) {
-            // A list of its own, which Java takes in once and not again from there.
+            // An included list, whose own includes Java does not follow.
             List<String> meant = entry.startsWith("include ")
                     ? entries(securityProperties.apply(entry.substring("include ".length()).trim())) : List.of(entry);
             meant.stream().filter(each -> !isRefusedHere(each.toLowerCase(Locale.ROOT))).forEach(unheeded::add);
@@ -72,7 +73,10 @@ final class DisabledAlgorithms {
         return entries;
     }
 
-    /** An algorithm, and conditions, all of which must hold: {@code RSA keySize < 1024 & usage TLSServer}. */
+    /**
+     * Tells whether the engine refuses everything that an entry forbids. An entry is an algorithm and conditions, all of
+     * which must hold: {@code RSA keySize < 1024 & usage TLSServer}.
+     */
     private static boolean isRefusedHere(String entry) {
         String[] conditions = entry.split(" ?& ?");
         String[] first = conditions[0].split(" ", 2);
@@ -84,7 +88,7 @@ final class DisabledAlgorithms {
         return Arrays.stream(conditions).anyMatch(condition -> isNeverMetHere(algorithm, condition.trim()));
     }
 
-    /** Whether no certificate that is accepted here fulfils a condition. */
+    /** Tells whether no certificate that is accepted here meets a condition. */
     private static boolean isNeverMetHere(String algorithm, String condition) {
         Matcher size = SIZE.matcher(condition);
         if (size.matches()) {

@@ -27,13 +27,13 @@ final class Errors {
     private static final int NONE = 0;
     private static final int CONNECTION = 7;
     private static final int AUTHENTICATION = 8;
-    /** More than there are codes, and causes. */
+    /** An upper bound of the numbers of codes and of causes. */
     private static final int ALL = 16;
 
     private Errors() {
     }
 
-    /** The exception of an error that a native has met. */
+    /** Returns the exception for an error of a native. */
     static SinetStreamException create(byte[] packed) {
         SinetStreamException error = read(new Bytes(packed), PluginFailures::takeCause);
         OutOfMemoryError lacking = lacking(error);
@@ -44,8 +44,8 @@ final class Errors {
     }
 
     /**
-     * What a plugin lacked memory for while it decoded a message; null when that is not why. The message is not to blame for
-     * it, so that it is no InvalidMessageException, with which a program puts a message aside.
+     * Returns the OutOfMemoryError of a plugin that decoded a message; null when that is not the cause. The message is not at
+     * fault, so this is no InvalidMessageException, which would make a program discard the message.
      */
     static OutOfMemoryError lacking(SinetStreamException error) {
         return error instanceof InvalidMessageException && error.getCause() instanceof OutOfMemoryError
@@ -53,14 +53,14 @@ final class Errors {
     }
 
     /**
-     * Takes an error of the native library; null when none is there. It has its code, its text, the numbers of its cause, of the
-     * broker's refusal, of its reason and of what became of the message, and the error behind it.
+     * Reads an error of the native library; null when there is none. It consists of its code, its text, the numbers of its
+     * cause, of the broker's reason code, of its reason and of the fate of the message, and the error that caused it.
      */
     static SinetStreamException read(Bytes in) {
         return read(in, message -> null);
     }
 
-    /** {@code known}: finds a better cause by the message. */
+    /** {@code known} returns a better cause for a text, or null. */
     private static SinetStreamException read(Bytes in, Function<String, Throwable> known) {
         int code = in.i32();
         if (code == NONE) {
@@ -79,7 +79,7 @@ final class Errors {
         return told(of(code, message, thrown), reason, delivery, refusal);
     }
 
-    /** Makes one of each, so that no class is missing when it is needed. */
+    /** Makes one exception of each kind, so that no class is missing when it is needed. */
     static void rehearse() {
         for (int each = 0; each < ALL; each++) {
             told(of(each, "", cause("", each, 1)), each, each, 1);
@@ -126,7 +126,7 @@ final class Errors {
         }
     }
 
-    /** With the cause where there is one. */
+    /** Returns the exception for a code, with the cause if there is one. */
     static SinetStreamException of(int code, String message, Throwable cause) {
         switch (code) {
             case 1:
@@ -154,7 +154,7 @@ final class Errors {
         }
     }
 
-    /** The exception that Java's own sockets would have thrown. */
+    /** Returns the exception that Java's own sockets would have thrown. */
     private static Throwable cause(String message, int cause, int refusal) {
         switch (cause) {
             case 0:
@@ -179,7 +179,7 @@ final class Errors {
         }
     }
 
-    /** What the native library handed over does not have the agreed form. */
+    /** Returns an exception for data of the native library that does not have the agreed form. */
     static SinetStreamException malformed(String what) {
         return new SinetStreamException("internal error: " + what);
     }

@@ -10,8 +10,8 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
 /**
- * The host's files on their way to the engine and back. Outside Windows a path is bytes, and a string of Java's loses those
- * that the locale's encoding does not have: under LC_ALL=C all that are not ASCII. URIs keep them.
+ * Converts paths of the host's files for the engine and back. Outside Windows a path consists of bytes, and a Java string
+ * loses the bytes that the locale's encoding lacks: with LC_ALL=C all that are not ASCII. URIs keep them.
  */
 final class HostPath {
     private static final boolean IS_BYTES = File.separatorChar == '/';
@@ -20,25 +20,25 @@ final class HostPath {
     private HostPath() {
     }
 
-    /** For the engine: a string where the path is UTF-8, else its bytes. */
+    /** Returns a path for the engine: a string if the path is UTF-8, otherwise its bytes. */
     static Object of(Path path) {
         if (!IS_BYTES) {
             return path.toString();
         }
-        // Below the root, so that a relative path is not made absolute.
+        // The path is resolved below the root, so that a relative path stays relative.
         String raw = path.getFileSystem().getPath("/").resolve(path).toUri().getRawPath();
-        if (raw.length() > 1 && raw.endsWith("/")) { // it is a folder
+        if (raw.length() > 1 && raw.endsWith("/")) { // a directory
             raw = raw.substring(0, raw.length() - 1);
         }
         return textOf(decoded(path.isAbsolute() ? raw : raw.substring(1)));
     }
 
-    /** The same for what Java has as a string: as the JVM itself would open it, if it can. */
+    /** Converts a path that Java has as a string, as the JVM itself would open it if it can. */
     static Object of(String path) {
         try {
             return of(Path.of(path));
         } catch (InvalidPathException e) {
-            return path; // the locale's encoding does not have it, but the engine may
+            return path; // the locale's encoding lacks a character, but the engine may be able to use it
         }
     }
 
@@ -65,9 +65,9 @@ final class HostPath {
     }
 
     /**
-     * Of the engine's: a string, or bytes.
+     * Returns the path for a string or bytes of the engine.
      *
-     * @throws IllegalArgumentException when it can't be a path
+     * @throws IllegalArgumentException when they cannot be a path
      */
     static Path toPath(Object path) {
         byte[] bytes = path instanceof byte[] ? (byte[]) path : ((String) path).getBytes(StandardCharsets.UTF_8);
@@ -85,7 +85,7 @@ final class HostPath {
         return Path.of(URI.create(uri.toString()));
     }
 
-    /** For people. */
+    /** Returns a path in a form for people. */
     static String shown(Object path) {
         return path instanceof byte[] ? new String((byte[]) path, StandardCharsets.UTF_8) : (String) path;
     }

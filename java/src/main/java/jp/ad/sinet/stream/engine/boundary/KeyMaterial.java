@@ -6,14 +6,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What of TLS only Java can open: the certificates that the JVM trusts, and key stores. */
+/** The parts of TLS that only Java can open: the certificates that the JVM trusts, and key stores. */
 final class KeyMaterial {
     private KeyMaterial() {
     }
 
     /**
-     * Opens what a description asks for. The result is a tree with lists of DER certificates {@code anchors}, those of
-     * them that stand {@code alone}, and {@code identities}, each only where it was asked for.
+     * Opens what a description asks for. The result is a tree with lists of DER certificates: {@code anchors}, those of them
+     * that stand {@code alone}, and {@code identities}, each only if it was asked for.
      */
     static byte[] open(Map<?, ?> wanted, byte[] willValue) {
         Map<String, Object> material = new LinkedHashMap<>();

@@ -9,10 +9,10 @@ public final class KnownParameters {
     }
 
     /**
-     * Asks the engine, whose table decides what a configuration may have.
+     * Asks the engine, whose table determines the parameters of a configuration.
      *
-     * @return names, those inside another parameter as {@code name.inside}; with a note on those that have no effect or
-     *     are not supported, else with an empty one
+     * @return the names, nested ones as {@code name.inside}, each with a note if the parameter has no effect or is not
+     *        supported, otherwise with an empty note
      */
     public static Map<String, String> all() {
         Native.ensureLoaded();

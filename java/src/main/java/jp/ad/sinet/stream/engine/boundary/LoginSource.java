@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** The program's function that gives a client its login, which the engine asks for before each attempt to connect. */
+/** The program's function that returns the login of a client. The engine requests it before each attempt to connect. */
 public final class LoginSource {
     private final long handle;
     private final Callable<Login> program;
@@ -18,7 +18,10 @@ public final class LoginSource {
         this.program = program;
     }
 
-    /** Asks the program, which may block, and gives the engine what it says. Does not throw what the program throws. */
+    /**
+     * Calls the program's function, which may block, and passes the result to the engine. Does not throw the function's
+     * exceptions.
+     */
     public void give() {
         Map<String, Object> answer = new LinkedHashMap<>();
         try {
@@ -37,7 +40,7 @@ public final class LoginSource {
         try {
             Native.login(handle, encoded);
         } catch (SinetStreamException e) {
-            // the client is closed by now
+            // The client was closed meanwhile.
         } finally {
             Arrays.fill(encoded, (byte) 0);
             Object password = answer.get("password");

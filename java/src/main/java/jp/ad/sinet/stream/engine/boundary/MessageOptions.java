@@ -9,12 +9,12 @@ import java.util.Map;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.WriteOptions;
 
-/** Options of one message on their way into the engine, which checks them: a tree with those that are given. */
+/** Encodes the options of one message for the engine, which checks them, as a tree of the options that are given. */
 final class MessageOptions {
     private MessageOptions() {
     }
 
-    /** Null for null. What can't cross counts as an error of this client. */
+    /** Returns null for null. An option that cannot be encoded counts as an error of this client. */
     static byte[] encode(long handle, WriteOptions options) {
         if (options == null) {
             return null;
@@ -48,7 +48,7 @@ final class MessageOptions {
         }
     }
 
-    /** Rounded up. */
+    /** Rounds up. */
     private static Long seconds(Duration time) {
         if (time == null) {
             return null;
@@ -56,7 +56,7 @@ final class MessageOptions {
         return time.getNano() == 0 || time.getSeconds() == Long.MAX_VALUE ? time.getSeconds() : time.getSeconds() + 1;
     }
 
-    /** What is no text would arrive as another one. */
+    /** Returns the text if it can be encoded; otherwise throws, because a different text would arrive. */
     private static String text(String name, String text) {
         if (text != null && text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE)) {
             throw new InvalidConfigurationException("option '" + name + "' of a message: has half of a surrogate pair, which UTF-8"

@@ -16,9 +16,9 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * Finds and loads the native library: the file that a system property names and no other, else the one in the jar.
- * {@code java.library.path} is not searched, since loading a library already runs what it holds, before its version can be
- * looked at, and an empty entry of {@code LD_LIBRARY_PATH} puts the current folder into that path.
+ * Finds and loads the native library: only the file that a system property names, or else the one in the jar.
+ * {@code java.library.path} is not searched: loading a library already runs its code before its version can be checked, and
+ * an empty entry of {@code LD_LIBRARY_PATH} adds the current directory to that path.
  */
 final class NativeLoader {
     static final String PATH_PROPERTY = "sinetstream.native.path";
@@ -63,11 +63,11 @@ final class NativeLoader {
                 failure = e;
             }
         }
-        // a new one each time, for the stack trace of the caller
+        // A new exception is made for each call, so that it has the caller's stack trace.
         throw new SinetStreamException(failure.getMessage(), failure.getCause());
     }
 
-    /** Loads the library and tells where it was. */
+    /** Loads the library. Returns where it was found. */
     String load() {
         String path = properties.apply(PATH_PROPERTY);
         boolean done;
@@ -75,7 +75,7 @@ final class NativeLoader {
             done = path != null ? loadFile("system property " + PATH_PROPERTY, path) : loadFromJar();
         } catch (IllegalCallerException e) {
             Module module = NativeLoader.class.getModule();
-            throw new SinetStreamException("the JVM lets this package load no native library; start it with"
+            throw new SinetStreamException("the JVM does not allow this package to load a native library; start it with"
                     + " --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED"), e);
         }
         if (!done) {
@@ -147,14 +147,17 @@ final class NativeLoader {
         }
     }
 
-    /** The JVM lets only one class loader have a library file; another copy of the file is another library. */
+    /**
+     * Tells whether another class loader has loaded this file, which the JVM does not allow twice. Another copy of the file
+     * counts as another library.
+     */
     private static boolean isLoadedElsewhere(UnsatisfiedLinkError e) {
         return String.valueOf(e.getMessage()).contains("already loaded in another classloader");
     }
 
     private static boolean isNoExec(UnsatisfiedLinkError e) {
         String message = String.valueOf(e.getMessage());
-        // Some C libraries say no more than the first, so that only another reason rules this one out.
+        // Some C libraries report only the first text, so that only another reason rules this one out.
         return message.contains("failed to map segment") && !message.contains("Cannot allocate memory") || message.contains("Operation not permitted")
                 || message.contains("Permission denied");
     }
@@ -196,7 +199,7 @@ final class NativeLoader {
         }
     }
 
-    /** Null when it is not known, as with classes that were compiled without the build. */
+    /** Returns the version of the jar; null when it is not known, as for classes that were compiled without the build. */
     private static String jarVersion() {
         try (InputStream resource = NativeLoader.class.getResourceAsStream(VERSION_RESOURCE)) {
             if (resource == null) {

@@ -12,8 +12,8 @@ import jp.ad.sinet.stream.api.WriteOptions;
 import jp.ad.sinet.stream.utils.Pair;
 
 /**
- * The classes that a client which is open may need for the first time when something goes wrong, or at its end. They are
- * loaded together with {@link Native}: an application server may have closed the class loader by then, or replaced its jar.
+ * The classes that an open client may need for the first time when something fails, or when it closes. They are loaded
+ * together with {@link Native}: by then an application server may have closed the class loader, or replaced its jar.
  */
 final class Needed {
     private static final Class<?>[] CLASSES = {
@@ -25,7 +25,7 @@ final class Needed {
     private Needed() {
     }
 
-    /** For the test of what a native image is told: each is looked up by its name. */
+    /** Returns the names of the classes for the test of the native image configuration, since each is looked up by its name. */
     static List<String> names() {
         return Arrays.stream(CLASSES).map(Class::getName).collect(Collectors.toList());
     }

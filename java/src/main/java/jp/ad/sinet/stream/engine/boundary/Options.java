@@ -26,7 +26,7 @@ import jp.ad.sinet.stream.spi.MessageWriterProvider;
 import jp.ad.sinet.stream.spi.SinetMessageProvider;
 import jp.ad.sinet.stream.spi.ValueTypeProvider;
 
-/** What a builder was given, checked and turned into what the native library opens a client from. */
+/** The settings of a builder, checked and encoded for the native library, which opens a client from them. */
 public final class Options {
     private static final int NANOS_PER_MILLI = 1_000_000;
 
@@ -55,7 +55,7 @@ public final class Options {
     }
 
     /**
-     * Options of a writer.
+     * Makes the options of a writer.
      *
      * @return options in which nothing is set
      */
@@ -64,7 +64,7 @@ public final class Options {
     }
 
     /**
-     * Options of a reader.
+     * Makes the options of a reader.
      *
      * @return options in which nothing is set
      */
@@ -73,20 +73,20 @@ public final class Options {
     }
 
     /**
-     * Names the service.
+     * Sets the service.
      *
      * @param service its name, or null
-     * @return this
+     * @return these options
      */
     public Options service(String service) {
         return put("service", service);
     }
 
     /**
-     * Names the configuration file.
+     * Sets the configuration file.
      *
      * @param file its path, or null to search for it
-     * @return this
+     * @return these options
      */
     public Options configFile(Path file) {
         if (file != null) {
@@ -96,21 +96,21 @@ public final class Options {
     }
 
     /**
-     * Gives what stands in place of a configuration file.
+     * Sets a text that replaces the configuration file.
      *
      * @param text the text, or null
-     * @param name what it is, for errors
-     * @return this
+     * @param name the name of the text in errors
+     * @return these options
      */
     public Options configText(String text, String name) {
         return put("config_text", text).put("config_text_name", name);
     }
 
     /**
-     * Tells to do without a configuration file.
+     * Sets whether to open a client without a configuration file.
      *
-     * @param noConfig true to do without, or null
-     * @return this
+     * @param noConfig true to open it without one, or null
+     * @return these options
      */
     public Options noConfig(Boolean noConfig) {
         return put("no_config", noConfig);
@@ -120,7 +120,7 @@ public final class Options {
      * Sets parameters, by their names in a configuration file.
      *
      * @param parameters the parameters; not modified
-     * @return this
+     * @return these options
      */
     public Options parameters(Map<String, ?> parameters) {
         Map<String, Object> crossing = new LinkedHashMap<>();
@@ -138,12 +138,12 @@ public final class Options {
         return this;
     }
 
-    /** What can't go to the engine, and so only to a plugin: streams, for instance. */
+    /** Returns the values that cannot be encoded for the engine, such as streams, and that only a plugin can use. */
     Map<String, Object> objects() {
         return objects;
     }
 
-    /** Throws if there is something that only a plugin can take. */
+    /** Throws if there is a value that only a plugin can use. */
     void objectToObjects() {
         if (objection != null) {
             throw objection;
@@ -151,11 +151,11 @@ public final class Options {
     }
 
     /**
-     * Sets a parameter that wins over {@link #parameters}.
+     * Sets a parameter that takes precedence over {@link #parameters}.
      *
-     * @param name its name in a configuration file
+     * @param name the name of the parameter in a configuration file
      * @param value its value; null leaves it unset
-     * @return this
+     * @return these options
      */
     public Options field(String name, Object value) {
         if (value != null) {
@@ -165,10 +165,10 @@ public final class Options {
     }
 
     /**
-     * Sets who is told how the connection changes.
+     * Sets the listener for changes of the connection.
      *
      * @param listener the listener, or null
-     * @return this
+     * @return these options
      */
     public Options connectionListener(ConnectionListener listener) {
         connectionListener = listener;
@@ -176,10 +176,10 @@ public final class Options {
     }
 
     /**
-     * Sets what gives the login.
+     * Sets the source of the login.
      *
-     * @param source is asked before each attempt to connect; null: the configuration has the login
-     * @return this
+     * @param source called before each attempt to connect; null if the configuration has the login
+     * @return these options
      */
     public Options login(Callable<Login> source) {
         login = source;
@@ -191,10 +191,10 @@ public final class Options {
     }
 
     /**
-     * Sets where callbacks of an asynchronous client run.
+     * Sets where the callbacks of an asynchronous client run.
      *
-     * @param where the executor; null for the client's own thread
-     * @return this
+     * @param where the executor; null for the threads that all clients share
+     * @return these options
      */
     public Options executor(Executor where) {
         executor = where;
@@ -202,10 +202,10 @@ public final class Options {
     }
 
     /**
-     * Sets whether the JVM ends without waiting for an asynchronous client.
+     * Sets whether the JVM exits without waiting for an asynchronous client.
      *
-     * @param ends null: it waits
-     * @return this
+     * @param ends null: the JVM waits
+     * @return these options
      */
     public Options daemon(Boolean ends) {
         daemon = Boolean.TRUE.equals(ends);
@@ -216,7 +216,7 @@ public final class Options {
      * Sets the class of the program's values.
      *
      * @param type the class, or null
-     * @return this
+     * @return these options
      */
     public Options valueClass(Class<?> type) {
         valueClass = type;
@@ -231,14 +231,14 @@ public final class Options {
      * Sets how long a read waits.
      *
      * @param timeout the time, which the engine rounds up to a millisecond; null to leave it to the configuration
-     * @return this
+     * @return these options
      */
     public Options receiveTimeout(Duration timeout) {
         receiveTimeout = timeout;
         return field("receive_timeout_ms", timeout == null ? null : millis(timeout));
     }
 
-    /** Rounded up, so that a short timeout does not become none; any negative one is refused later. */
+    /** Rounds up, so that a short timeout does not become zero; a negative one is refused later. */
     private static long millis(Duration timeout) {
         try {
             return timeout.isNegative() ? -1 : timeout.plusNanos(NANOS_PER_MILLI - 1).toMillis();
@@ -247,7 +247,7 @@ public final class Options {
         }
     }
 
-    /** As it was given, or null. */
+    /** Returns the receive timeout as it was given, or null. */
     public Duration receiveTimeout() {
         return receiveTimeout;
     }
@@ -257,10 +257,10 @@ public final class Options {
     }
 
     /**
-     * Sets whether JMX shows the client.
+     * Sets whether the client is registered with JMX.
      *
-     * @param shown null: it does not
-     * @return this
+     * @param shown null: it is not
+     * @return these options
      */
     public Options jmx(Boolean shown) {
         jmx = Boolean.TRUE.equals(shown);
@@ -290,9 +290,9 @@ public final class Options {
     }
 
     /**
-     * Accepts any value type: the client has a (de)serializer of its own.
+     * Accepts any value type, because the program gave a serializer or deserializer.
      *
-     * @return this
+     * @return these options
      */
     public Options anyValueType() {
         anyValueType = true;
@@ -320,7 +320,7 @@ public final class Options {
         return Tree.encode(all);
     }
 
-    /** Those of plugins that have a writer, or a reader. */
+    /** Returns the types of the plugins that have a writer, or a reader. */
     private List<String> serviceTypes() {
         List<String> types = new ArrayList<>();
         if (isWriter()) {
@@ -337,7 +337,7 @@ public final class Options {
         return role.equals("writer");
     }
 
-    /** "writer" or "reader". */
+    /** Returns "writer" or "reader". */
     public String role() {
         return role;
     }
@@ -346,7 +346,9 @@ public final class Options {
         return connectionListener;
     }
 
-    /** The value type of this name: one that the builder was given, else one that is built in or of a plugin, else null. */
+    /**
+     * Returns the value type of this name: one that the builder was given, else a built-in one or one of a plugin, else null.
+     */
     ValueType valueType(String name) {
         ValueType given = valueTypes.get(name);
         return given != null ? given : new ValueTypeFactory().get(name);

@@ -5,7 +5,7 @@ import java.util.Map;
 import jp.ad.sinet.stream.api.PublishPacket;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** Walks through the records of received messages that the native library packs into one array. Not thread-safe. */
+/** Iterates over the records of received messages that the native library packs into one array. Not thread-safe. */
 public final class Packed {
     private static final int MESSAGE = 0;
     private static final int FAILURE = 1;
@@ -13,26 +13,26 @@ public final class Packed {
 
     private static final int RETAIN = 1;
     private static final int DUPLICATE = 2;
-    /** After the payload come the packet's properties. */
+    /** The flag for properties, which follow the payload. */
     private static final int PROPERTIES = 4;
     private static final int QOS_LEVELS = 3;
     private static final int FLAG_VALUES = 8;
-    /** Messages that may be fetched ahead of the application; they stay unacknowledged until it has them. */
+    /** The number of messages that may be fetched ahead of the application; they stay unacknowledged until it has them. */
     private static final int CREDIT = 64;
-    /** A larger array is not kept for the next records. */
+    /** The largest array that is kept for the next records. */
     private static final int MAX_KEPT = 512 * 1024;
     private static final byte[] NOTHING = {};
     private static final Bytes NO_RECORDS = new Bytes(NOTHING);
 
     private final Bytes.Cached lastTopic = new Bytes.Cached();
     private Bytes in = NO_RECORDS;
-    /** Used again: a record's parts are copied out of it before the next ones come. */
+    /** Reused, because a record's parts are copied out before the next records are fetched. */
     private byte[] buffer = NOTHING;
-    /** What was read, until it is loaded: for that the JVM may lack memory. */
+    /** The records that were read and could not be loaded yet because the JVM lacked memory. */
     private byte[] records;
     private long seq;
     private long timestampMicros;
-    /** Shared by the messages that follow each other with the same topic, quality and flags, and no properties. */
+    /** Shared by consecutive messages that have the same topic, quality of service and flags, and no properties. */
     private PublishPacket plain = new PublishPacket("", 0, false, false);
     private PublishPacket raw;
     private String topic;
@@ -40,13 +40,13 @@ public final class Packed {
     private byte[] payload;
     private SinetStreamException failure;
     private OutOfMemoryError lacking;
-    /** What plugins have thrown for the records, or null. */
+    /** The exceptions that plugins have thrown for the records, or null. */
     private PluginFailures ofPlugins;
 
     /**
-     * The record of one message, decoded from its bytes on the wire.
+     * Decodes one message from its encoding on the wire.
      *
-     * @param topic may be null, if it is unknown
+     * @param topic null if it is not known
      */
     public static Packed decoded(long handle, byte[] wire, String topic) {
         Packed record = new Packed();
@@ -62,19 +62,21 @@ public final class Packed {
         in = Bytes.withLength(records);
     }
 
-    /** Whether there is another record without fetching. */
+    /** Tells whether there is another record without fetching. */
     public boolean hasNext() {
         return in.hasRemaining();
     }
 
-    /** Starts with the next records of a reader; false when there are none. {@code how}: as of {@link Native#read}. */
+    /**
+     * Starts with the next records of a reader. Returns false when there are none. {@code how} is as for {@link Native#read}.
+     */
     public boolean fetch(long handle, int how) {
         return fetch(handle, CREDIT, how);
     }
 
-    /** The same with no more than so many records. */
+    /** Starts with at most {@code most} of the next records. */
     public boolean fetch(long handle, long most, int how) {
-        in = NO_RECORDS; // large ones make room for the next
+        in = NO_RECORDS; // releases a large array before the next one is made
         payload = null;
         if (records == null) {
             try {
@@ -91,7 +93,10 @@ public final class Packed {
         return in.hasRemaining();
     }
 
-    /** Goes to the next record; false when there is none. One that the JVM lacks the memory for comes again. */
+    /**
+     * Advances to the next record. Returns false when there is none. A record for which the JVM lacks memory is returned
+     * again.
+     */
     public boolean next() {
         if (!in.hasRemaining()) {
             return false;
@@ -101,7 +106,7 @@ public final class Packed {
             parse();
             return true;
         } catch (SinetStreamException e) {
-            in = NO_RECORDS; // what follows has no known beginning
+            in = NO_RECORDS; // the beginning of the next record is not known
             throw e;
         } catch (OutOfMemoryError e) {
             in.position(start);
@@ -157,7 +162,7 @@ public final class Packed {
                 throw Errors.malformed("bad properties in a record");
             }
         }
-        // The same object, not only an equal one: `lastTopic` has not changed.
+        // Identity of the strings is sufficient: if the topic is unchanged, `lastTopic` returns the same object.
         if (plain.getTopic() != topic || plain.getQos() != qos || plain.isRetained() != retained
                 || plain.isDuplicate() != duplicate) {
             plain = new PublishPacket(topic, qos, retained, duplicate);
@@ -173,7 +178,7 @@ public final class Packed {
         return timestampMicros;
     }
 
-    /** What {@code Message.getRaw} returns. */
+    /** Returns the object for {@code Message.getRaw}. */
     public PublishPacket raw() {
         return raw;
     }
@@ -183,9 +188,9 @@ public final class Packed {
     }
 
     /**
-     * The serialized value; the caller owns it.
+     * Returns the serialized value, which the caller owns.
      *
-     * @throws OutOfMemoryError when the JVM has not the memory for it: the message is not to blame for that
+     * @throws OutOfMemoryError when the JVM lacks the memory for it; the message is not at fault
      */
     public byte[] payload() {
         if (payload == null) {
@@ -195,12 +200,12 @@ public final class Packed {
         return payload;
     }
 
-    /** What lacked memory while the message was decoded; null when nothing did. Then the message may be a right one. */
+    /** Returns the error that prevented the decoding of a message, which may be valid; null if memory was not lacking. */
     public OutOfMemoryError lacking() {
         return lacking;
     }
 
-    /** Why the message could not be decoded; null when it could. */
+    /** Returns why the message could not be decoded; null when it could. */
     public SinetStreamException failure() {
         return failure;
     }

@@ -5,7 +5,7 @@ import java.time.Duration;
 import jp.ad.sinet.stream.api.ConnectionEvent;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** Walks through what happened to a client, which the native library packs into one array. Not thread-safe. */
+/** Iterates over the events of a client that the native library packs into one array. Not thread-safe. */
 public final class PackedEvents {
     private static final int CONNECTED = 1;
     private static final int LOST = 2;
@@ -20,9 +20,9 @@ public final class PackedEvents {
 
     private final Bytes in;
     private final ClientSink sink;
-    /** Where the event began that was taken last. */
+    /** The position of the event that was taken last. */
     private int start;
-    /** What is left of many messages that are delivered: they are told some at a time, so that others can come between. */
+    /** The rest of a range of delivered messages. They are reported in parts, so that other tasks can run in between. */
     private long delivered;
     private long deliveredEnd;
 
@@ -30,7 +30,7 @@ public final class PackedEvents {
         this(packed, new ClientSink() { });
     }
 
-    /** The sink is told of messages. */
+    /** {@code sink} receives the events of messages. */
     public PackedEvents(byte[] packed, ClientSink sink) {
         in = new Bytes(packed);
         this.sink = sink;
@@ -41,8 +41,8 @@ public final class PackedEvents {
     }
 
     /**
-     * The next change of the connection; null when what came next was for the sink. All changes have the same fields;
-     * which of them mean something depends on the kind.
+     * Returns the next change of the connection; null when the next event was for the sink. All changes have the same fields;
+     * the kind determines which of them have a meaning.
      */
     public ConnectionEvent next() {
         if (delivered < deliveredEnd) {
@@ -78,7 +78,7 @@ public final class PackedEvents {
         }
     }
 
-    /** The event that was taken last comes again. */
+    /** Returns to the event that was taken last, so that it is taken again. */
     public void again() {
         in.position(start);
     }

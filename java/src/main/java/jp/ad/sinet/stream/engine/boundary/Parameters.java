@@ -18,12 +18,12 @@ import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.ValueType;
 
 /**
- * Copies parameter values of a user into the few types that {@link Tree} knows. Messages name the place and the class,
- * never the value: it may be a secret.
+ * Copies parameter values of a user into the few types that {@link Tree} knows. Errors name the place and the class, never
+ * the value, which may be a secret.
  */
 final class Parameters {
     private static final int MAX_DEPTH = 64;
-    /** A structure that refers to one part many times grows exponentially when it is copied. */
+    /** The limit of values, because a structure that refers to one part many times grows exponentially when it is copied. */
     private static final int MAX_VALUES = 1_000_000;
     private static final String VALUE_TYPE = "value_type";
 
@@ -31,7 +31,7 @@ final class Parameters {
     private int depth;
     private int values;
 
-    /** Value types that are met are put into {@code valueTypes}. */
+    /** {@code valueTypes} receives the value types that are found. */
     Parameters(Map<String, ValueType> valueTypes) {
         this.valueTypes = valueTypes;
     }
@@ -50,7 +50,7 @@ final class Parameters {
         return copy;
     }
 
-    /** As YAML makes names of all scalars. */
+    /** Converts a key to a name, as YAML does for all scalars. */
     private static String name(String path, Object key) {
         if (key instanceof CharSequence || key instanceof Character || key instanceof Boolean) {
             return string(path, key.toString());
@@ -129,7 +129,7 @@ final class Parameters {
             try {
                 return ((BigDecimal) number).longValueExact();
             } catch (ArithmeticException e) {
-                return number.doubleValue(); // has a fraction, or is too large
+                return number.doubleValue(); // it has a fraction, or is too large for a long
             }
         }
         throw unsupported(path, number);
@@ -161,7 +161,7 @@ final class Parameters {
         }
     }
 
-    /** What {@link HostPath} makes of a path, which must be one of this host. */
+    /** Converts a path by {@link HostPath}; it must be a path of this host. */
     static Object file(String path, Path file) {
         if (file.getFileSystem() != FileSystems.getDefault()) {
             throw invalid(path, "a Path of another file system ('" + file.getFileSystem().provider().getScheme()
@@ -177,7 +177,7 @@ final class Parameters {
         return string(path, (String) file);
     }
 
-    /** The string itself, when it can be encoded in UTF-8. */
+    /** Returns the string itself if it can be encoded in UTF-8; otherwise throws. */
     private static String string(String path, String string) {
         for (int i = 0; i < string.length(); i++) {
             if (Character.isSurrogate(string.charAt(i))) {

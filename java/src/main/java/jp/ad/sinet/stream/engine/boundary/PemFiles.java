@@ -19,11 +19,11 @@ import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * The certificates and the key in PEM files, as the classes of the JDK take them. The engine reads the files, and does so by
- * the same rules as for a broker of MQTT: the JDK knows few of the forms that keys are written in.
+ * Reads the certificates and the key in PEM files as classes of the JDK. The engine reads the files by the same rules as for
+ * an MQTT broker, because the JDK knows few of the forms that keys have.
  */
 public final class PemFiles {
-    /** What of a map {@code tls} is about PEM files. */
+    /** The parameters of a map {@code tls} that concern PEM files. */
     private static final List<String> NAMES = List.of("ca_certs", "ca_certs_data", "certfile", "certfile_data", "keyfile",
             "keyfile_data", "keyfilePassword", "keyfile_password");
     private static final Map<String, String> SIGNATURES = Map.of("RSA", "SHA256withRSA", "EC", "SHA256withECDSA", "DSA",
@@ -34,7 +34,7 @@ public final class PemFiles {
     private final PrivateKey key;
 
     /**
-     * Reads what a map names.
+     * Reads the files that a map names.
      *
      * @param tls the map {@code tls} of a configuration
      * @throws InvalidConfigurationException if a parameter is wrong
@@ -86,10 +86,13 @@ public final class PemFiles {
                 return "parameter 'tls." + name + "'" + (name.equals("keyfile") ? ": " + tls.get(name) : "");
             }
         }
-        return "parameter 'tls.certfile': " + tls.get("certfile"); // the key stands beside the certificate
+        return "parameter 'tls.certfile': " + tls.get("certfile"); // the key is in the same file as the certificate
     }
 
-    /** What the JDK says of a key that it does not take might show parts of it. */
+    /**
+     * Converts a key. The exception of the JDK for a key that it rejects is not passed on, because it might show parts of the
+     * key.
+     */
     private static PrivateKey key(byte[] pkcs8, Certificate certificate, String place) {
         String algorithm = certificate.getPublicKey().getAlgorithm();
         try {
@@ -104,11 +107,11 @@ public final class PemFiles {
         throw new InvalidConfigurationException(place + ": the private key does not belong to the certificate of 'certfile'");
     }
 
-    /** A trial signature shows it for keys of every kind. */
+    /** Tells whether key and certificate match, by a trial signature, which works for keys of every kind. */
     private static boolean belongs(PrivateKey key, Certificate certificate) throws GeneralSecurityException {
         String algorithm = SIGNATURES.get(key.getAlgorithm());
         if (algorithm == null) {
-            return true; // another kind, of which the peer will judge
+            return true; // a key of another kind, which the peer will check
         }
         Signature signature = Signature.getInstance(algorithm);
         signature.initSign(key);
@@ -122,7 +125,7 @@ public final class PemFiles {
     }
 
     /**
-     * The certificates of {@code ca_certs}.
+     * Returns the certificates of {@code ca_certs}.
      *
      * @return a list, empty if there is no such file
      */
@@ -131,7 +134,7 @@ public final class PemFiles {
     }
 
     /**
-     * The client's certificate, and those after it in its file.
+     * Returns the client's certificate, and those after it in its file.
      *
      * @return a list, empty if there is no such file
      */
@@ -140,7 +143,7 @@ public final class PemFiles {
     }
 
     /**
-     * The key of the first one.
+     * Returns the key of the client's certificate.
      *
      * @return the key, or null
      */

@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** An operating system and a processor architecture, named as the folders of native libraries in the jar are. */
+/** An operating system and a processor architecture, named like the directories of native libraries in the jar. */
 final class Platform {
     private static final List<String> SYSTEMS = List.of("linux", "linux-musl", "macos", "windows");
     private static final List<String> ARCHITECTURES = List.of("x86_64", "aarch64");
@@ -25,14 +25,14 @@ final class Platform {
         this.architecture = architecture;
     }
 
-    /** The platform of this JVM. */
+    /** Returns the platform of this JVM. */
     static Platform current() {
         String system = system(System.getProperty("os.name", ""));
         return new Platform(system.equals("linux") && isMusl() ? "linux-musl" : system,
                 architecture(System.getProperty("os.arch", "")));
     }
 
-    /** All platforms for which the jar may hold a library. */
+    /** Returns all platforms for which the jar may contain a library. */
     static List<Platform> all() {
         List<Platform> all = new ArrayList<>();
         for (String system : SYSTEMS) {
@@ -70,8 +70,8 @@ final class Platform {
     }
 
     /**
-     * Whether this process runs with musl: what it has mapped tells, since systems with one C library can have the dynamic
-     * loader of the other one, too (gcompat of Alpine, musl-tools of Debian).
+     * Tells whether this process uses musl, according to its mapped files: a system with one C library may also have the
+     * dynamic loader of the other one (gcompat of Alpine, musl-tools of Debian).
      */
     private static boolean isMusl() {
         Boolean mapped = isMusl(Path.of("/proc/self/maps"));
@@ -79,7 +79,7 @@ final class Platform {
                 && !hasFile("/lib64", "ld-linux*.so*");
     }
 
-    /** The same from what proc(5) calls {@code maps}; null when it does not tell. */
+    /** Tells this from a file that proc(5) calls {@code maps}; null when the file does not tell. */
     static Boolean isMusl(Path maps) {
         try (Stream<String> lines = Files.lines(maps, StandardCharsets.ISO_8859_1)) {
             List<String> files = lines.map(line -> line.substring(line.lastIndexOf('/') + 1)).collect(Collectors.toList());
@@ -101,7 +101,7 @@ final class Platform {
         }
     }
 
-    /** The absolute name of the resource that holds the library for this platform. */
+    /** Returns the absolute name of the resource that contains the library for this platform. */
     String resource(String library) {
         String file;
         switch (system) {

@@ -7,11 +7,11 @@ import java.util.Iterator;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
 /**
- * What plugins have thrown in a thread's present call of the native library, in order. The library passes an error's text
- * on and nothing else; by that text the end of the call finds what was thrown.
+ * The exceptions that plugins have thrown during a thread's present call of the native library, in order. The library passes
+ * on only the text of an error; at the end of the call that text identifies the exception.
  */
 final class PluginFailures {
-    /** Unset outside a call: a thread that lives on must not keep a plugin's classes. */
+    /** Unset outside a call, because a thread that lives on must not keep a plugin's classes alive. */
     private static final ThreadLocal<PluginFailures> PRESENT = new ThreadLocal<>();
 
     private final Deque<SinetStreamException> failures = new ArrayDeque<>();
@@ -20,9 +20,10 @@ final class PluginFailures {
     }
 
     /**
-     * A plugin is about to be called. It may use clients itself, whose failures are not those of the call around it.
+     * Called before a plugin is called. The plugin may use clients itself, whose failures do not belong to the surrounding
+     * call.
      *
-     * @return for {@link #leave}
+     * @return the argument for {@link #leave}
      */
     static PluginFailures enter() {
         return takeAll();
@@ -36,7 +37,7 @@ final class PluginFailures {
         }
     }
 
-    /** The failure, whose cause is what the plugin has thrown, is on its way through the native library. */
+    /** Adds a failure that will be passed through the native library. Its cause is the plugin's exception. */
     static void add(SinetStreamException failure) {
         PluginFailures present = PRESENT.get();
         if (present == null) {
@@ -46,20 +47,20 @@ final class PluginFailures {
         present.failures.add(failure);
     }
 
-    /** What the plugin has thrown that made a call fail with this text; null when no plugin did. */
+    /** Returns the plugin's exception that made a call fail with this text; null when no plugin did. */
     static Throwable takeCause(String text) {
         PluginFailures all = takeAll();
         return all == null ? null : all.cause(text);
     }
 
-    /** Those of a call whose messages fail one by one; null when there are none. */
+    /** Returns the failures of a call whose messages fail one by one; null when there are none. */
     static PluginFailures takeAll() {
         PluginFailures all = PRESENT.get();
         PRESENT.remove();
         return all;
     }
 
-    /** What was thrown for the next failure with this text, once; null when it is no plugin's. */
+    /** Returns and removes the plugin's exception for the next failure with this text; null when no plugin threw it. */
     Throwable cause(String text) {
         for (Iterator<SinetStreamException> each = failures.iterator(); each.hasNext();) {
             SinetStreamException failure = each.next();

@@ -19,8 +19,8 @@ import jp.ad.sinet.stream.spi.CryptoProvider;
 import jp.ad.sinet.stream.utils.Pair;
 
 /**
- * The stages of a client's messages that plugins do. The native library calls the methods on the thread that writes or
- * reads; what they throw has a message that names the plugin, and by that the caller finds the cause: see
+ * The stages of message processing that plugins perform. The native library calls the methods on the thread that writes or
+ * reads. Their exceptions have a message that names the plugin, by which the caller finds the cause; see
  * {@link PluginFailures}.
  */
 final class PluginStages {
@@ -36,7 +36,7 @@ final class PluginStages {
     private PluginStages() {
     }
 
-    /** What the configuration wants; null when it is nothing. */
+    /** Returns the stages that the configuration asks for; null when there are none. */
     static PluginStages of(Description description, boolean writer) {
         Map<String, Object> compression = description.takeParameters("compression_plugin");
         Map<String, Object> crypto = description.takeParameters("crypto_plugin");
@@ -104,7 +104,7 @@ final class PluginStages {
 
     private static <V> V present(V value, String method) {
         if (value == null) {
-            throw new IllegalStateException(method + " gives null");
+            throw new IllegalStateException(method + " returned null");
         }
         return value;
     }
@@ -124,18 +124,20 @@ final class PluginStages {
         throw failure;
     }
 
-    /** As it comes back from the native library, which knows no unpaired surrogates. */
+    /**
+     * Returns the text of an exception as it comes back from the native library, which does not support unpaired surrogates.
+     */
     private static String text(Throwable thrown) {
         String text;
         try {
             text = thrown.toString();
-        } catch (Throwable e) { // its own method can do so, too
+        } catch (Throwable e) { // its getMessage can throw anything, too
             text = thrown.getClass().getName();
         }
         return new String(String.valueOf(text).getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
     }
 
-    // Called by the native library.
+    // The native library calls the following methods.
 
     byte[] compress(byte[] value) {
         return call(compressionName, compressor::compress, value);
@@ -145,7 +147,7 @@ final class PluginStages {
         return call(compressionName, decompressor::decompress, bytes);
     }
 
-    /** The encrypted record, then the version of the key in two bytes, big endian. */
+    /** Returns the encrypted record, then the version of the key in two bytes, big-endian. */
     byte[] encrypt(byte[] record) {
         return call(cryptoName, bytes -> {
             Pair<byte[], Integer> encrypted = present(encoder.apply(bytes), "the encoder");

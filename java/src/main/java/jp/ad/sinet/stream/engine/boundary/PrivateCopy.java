@@ -18,32 +18,32 @@ import java.time.Instant;
 import java.util.Set;
 
 /**
- * A file in a new directory that only this user can enter: the native library, which is gone again as soon as it is loaded, or,
- * where it can't be deleted while it is loaded (Windows), when a later process makes its copy; or a key store, which stays until
- * the JVM ends. The directory and the file are made with their modes and fail when their names are taken, so that nobody else can
- * put something in their places.
+ * A file in a new directory that only this user can enter. It is either the native library, which is deleted as soon as it is
+ * loaded or, where that is impossible (Windows), when a later process makes its own copy; or a key store, which stays until
+ * the JVM exits. The directory and the file are created with their modes, and creation fails if the names exist, so that no
+ * other user can put a file in their place.
  */
 public final class PrivateCopy implements AutoCloseable {
     private static final boolean POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
-    /** The JDK's view of all that stat(2) tells; the one of POSIX lacks the sticky bit. */
+    /** Whether the JDK offers all attributes of stat(2); its POSIX view lacks the sticky bit. */
     private static final boolean UNIX = FileSystems.getDefault().supportedFileAttributeViews().contains("unix");
     private static final int WRITABLE_BY_ALL = 0002;
     private static final int STICKY = 01000;
     private static final int ROOT = 0;
     private static final String PREFIX = "sinetstream-";
-    /** Longer than any process takes from making its copy to having it loaded. */
+    /** Longer than any process takes between making its copy and loading it. */
     private static final Duration YOUNG = Duration.ofHours(1);
 
     private final Path directory;
     private final Path file;
 
     /**
-     * Makes the directory and the file.
+     * Creates the directory and the file.
      *
-     * @param content what the file has
-     * @param parent where the directory is made
-     * @param fileName the file's name in it
-     * @throws IOException if that fails; nothing is left then
+     * @param content the content of the file
+     * @param parent the directory in which the new directory is created
+     * @param fileName the name of the file in the new directory
+     * @throws IOException if that fails; nothing remains then
      */
     public PrivateCopy(InputStream content, Path parent, String fileName) throws IOException {
         directory = Files.createTempDirectory(parent, PREFIX, ownerOnly());
@@ -69,9 +69,9 @@ public final class PrivateCopy implements AutoCloseable {
     }
 
     /**
-     * Who else may rename what is in the directory of this copy's, or null: its owner, and every user where it is writable by
-     * all and lacks the sticky bit, which {@code /tmp} has. They could exchange the copy between its making and its loading,
-     * however private it is.
+     * Returns which other users may rename files in the parent directory, or null: its owner, and every user if it is
+     * writable by all and lacks the sticky bit, which {@code /tmp} has. They could exchange the copy before it is loaded,
+     * however private the copy is.
      */
     String whoCanExchangeIt() throws IOException {
         if (!UNIX) {
@@ -88,7 +88,7 @@ public final class PrivateCopy implements AutoCloseable {
     }
 
     /**
-     * Where it is.
+     * Returns the file.
      *
      * @return the file
      */
@@ -96,7 +96,7 @@ public final class PrivateCopy implements AutoCloseable {
         return file;
     }
 
-    /** Leaves it there until the JVM ends. */
+    /** Keeps the file until the JVM exits. */
     public void keepUntilExit() {
         deleteAtExit();
     }
@@ -110,21 +110,21 @@ public final class PrivateCopy implements AutoCloseable {
         }
     }
 
-    /** Deletes what earlier processes had to leave, where a library can't be deleted while it is loaded. */
+    /** Deletes the copies of earlier processes on systems where a loaded library cannot be deleted. */
     static void deleteLeft(Path parent, String fileName) {
         if (!POSIX) {
             deleteOld(parent, fileName, Instant.now().minus(YOUNG));
         }
     }
 
-    /** Deletes copies that were made before a time, but for those that are still loaded: they can't be deleted. */
+    /** Deletes copies that were made before a time, except those that are still loaded, which cannot be deleted. */
     static void deleteOld(Path parent, String fileName, Instant before) {
         try (DirectoryStream<Path> directories = Files.newDirectoryStream(parent, PREFIX + "*")) {
             for (Path each : directories) {
                 deleteOld(each.resolve(fileName), before);
             }
         } catch (IOException | DirectoryIteratorException e) {
-            // whoever makes a copy there will say what is wrong
+            // the creation of a copy there will report the problem
         }
     }
 
@@ -135,7 +135,7 @@ public final class PrivateCopy implements AutoCloseable {
                 Files.delete(file.getParent());
             }
         } catch (IOException e) {
-            // in use, or not ours
+            // the file is in use, or belongs to another user
         }
     }
 
@@ -148,7 +148,7 @@ public final class PrivateCopy implements AutoCloseable {
         }
     }
 
-    /** The JVM deletes in the reverse order of these calls. */
+    /** Registers the directory first, since the JVM deletes in the reverse order. */
     private void deleteAtExit() {
         directory.toFile().deleteOnExit();
         file.toFile().deleteOnExit();

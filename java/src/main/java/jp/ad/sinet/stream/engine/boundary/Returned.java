@@ -1,8 +1,8 @@
 package jp.ad.sinet.stream.engine.boundary;
 
 /**
- * What natives return. One that fails throws; should it not even be able to do that, it returns 0, false or null, which is
- * the result of no success.
+ * Checks the results of natives. A native that fails throws; if it cannot even do that, it returns 0, false or null, which no
+ * successful call returns.
  */
 final class Returned {
     private static final int DONE = 1;
@@ -11,7 +11,7 @@ final class Returned {
     private Returned() {
     }
 
-    /** A number that is never 0. */
+    /** Returns a number, which is never 0. */
     static long number(long returned) {
         if (returned == 0) {
             throw nothing();
@@ -19,7 +19,7 @@ final class Returned {
         return returned;
     }
 
-    /** Whether what was waited for is there. */
+    /** Tells whether the operation that was waited for has finished. */
     static boolean done(int returned) {
         switch (returned) {
             case DONE:
@@ -31,7 +31,7 @@ final class Returned {
         }
     }
 
-    /** An array, which may be empty. */
+    /** Returns an array, which may be empty. */
     static <A> A array(A returned) {
         if (returned == null) {
             throw nothing();

@@ -7,7 +7,7 @@ import java.util.Map;
 import jp.ad.sinet.stream.api.Histogram;
 import jp.ad.sinet.stream.api.Metrics;
 
-/** The counters of a client and the state of its connection, at one time. */
+/** The counters of a client and the state of its connection at one time. */
 public final class Snapshot {
     private static final String CONNECTION = "connection";
     private static final String[] NUMBERS = {
@@ -18,7 +18,7 @@ public final class Snapshot {
     private final long[] counters;
     private final Map<String, Object> connection;
 
-    /** Of arrays as {@link Native#metrics} and {@link Native#info} return them. */
+    /** Makes a snapshot from the arrays of {@link Native#metrics} and {@link Native#info}. */
     Snapshot(long[] counters, long[] info) {
         this.counters = counters;
         this.connection = connection(isConnected(info), info);
@@ -29,7 +29,7 @@ public final class Snapshot {
         this.connection = connection;
     }
 
-    /** Of an array as {@link Native#info} returns it. */
+    /** Reads the connection from an array of {@link Native#info}. */
     public static boolean isConnected(long[] info) {
         return info[0] != 0;
     }
@@ -47,7 +47,7 @@ public final class Snapshot {
         return Collections.unmodifiableMap(map);
     }
 
-    /** The same without the connection, which does not outlive the client. */
+    /** Returns a copy without the connection, which does not outlive the client. */
     public Snapshot disconnected() {
         Map<String, Object> map = new LinkedHashMap<>(connection);
         map.put("connected", false);
@@ -60,7 +60,7 @@ public final class Snapshot {
         return metrics;
     }
 
-    /** Of an array as {@link Native#metrics} returns it. */
+    /** Reads the metrics from an array of {@link Native#metrics}. */
     public static Metrics metrics(long[] counters) {
         int i = 0;
         Metrics metrics = new Metrics();
@@ -77,7 +77,7 @@ public final class Snapshot {
         return metrics;
     }
 
-    /** The sum, the longest time, and of each bucket its bound and its count. */
+    /** Reads the sum, the longest time, and for each bucket its bound and its count. */
     private static Histogram histogram(long[] counters, int from) {
         int buckets = from + 2;
         long[] bounds = new long[(counters.length - buckets) / 2];
@@ -89,7 +89,7 @@ public final class Snapshot {
         return new Histogram(bounds, counts, counters[from], counters[from + 1]);
     }
 
-    /** See {@link jp.ad.sinet.stream.api.MessageIO#getInfo(String)}. */
+    /** Implements {@link jp.ad.sinet.stream.api.MessageIO#getInfo(String)}. */
     public Object info(String path) {
         if (path == null || path.isEmpty()) {
             return Collections.singletonMap(CONNECTION, connection);

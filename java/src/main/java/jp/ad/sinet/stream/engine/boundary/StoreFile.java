@@ -28,23 +28,23 @@ import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 
-/** A key store of the configuration: a file, or its content. Messages name it, never its password. */
+/** A key store of the configuration: a file, or its content. Errors name it, never its password. */
 final class StoreFile implements AutoCloseable {
     private static final long MAX_BYTES = 16L << 20;
     private static final int ASCII_END = 128;
 
     private final String place;
-    /** As the engine tells it. */
+    /** The path as the engine passes it. */
     private final Object path;
     private final byte[] data;
     private final String type;
     private final char[] password;
     private final String passwordPlace;
-    /** The only key that is asked for; null: any. */
+    /** The alias of the key to use; null for any. */
     private final String alias;
     private final String aliasPlace;
 
-    /** Certificates in DER: all that are trusted, and those of them that are no authority's, whatever they say. */
+    /** Certificates in DER: all that are trusted, and those of them that belong to no authority, whatever they contain. */
     static final class Trusted {
         final List<byte[]> anchors;
         final List<byte[]> alone;
@@ -67,7 +67,7 @@ final class StoreFile implements AutoCloseable {
         aliasPlace = (String) description.get("alias_place");
     }
 
-    /** The password in the form that key stores take, in no other place than that. */
+    /** Converts the password to the form that key stores need, without making another copy of it. */
     private static char[] characters(byte[] secret) {
         CharBuffer decoded = StandardCharsets.UTF_8.decode(ByteBuffer.wrap(secret));
         char[] characters = new char[decoded.remaining()];
@@ -85,7 +85,7 @@ final class StoreFile implements AutoCloseable {
         }
     }
 
-    /** The trusted certificates, in DER. */
+    /** Returns the trusted certificates, in DER. */
     Trusted trusted() {
         List<byte[]> anchors;
         List<byte[]> alone;
@@ -103,7 +103,7 @@ final class StoreFile implements AutoCloseable {
         return new Trusted(anchors, alone);
     }
 
-    /** The certificates that are there for their private keys, and not also as trusted ones. */
+    /** Returns the certificates that accompany their private keys and are not also stored as trusted ones. */
     private static List<byte[]> besideKeys(KeyStore store) throws GeneralSecurityException {
         Set<Certificate> keyed = new HashSet<>();
         Set<Certificate> trusted = new HashSet<>();
@@ -122,8 +122,9 @@ final class StoreFile implements AutoCloseable {
     }
 
     /**
-     * The private keys, by the order of the aliases: maps with {@code alias}, the certificates of a {@code chain}, the
-     * client's own first, and {@code key} in PKCS #8, which the caller wipes. The engine shows the broker one of them.
+     * Returns the private keys in the order of their aliases: maps with {@code alias}, the certificates of a {@code chain},
+     * the client's own first, and {@code key} in PKCS #8, which the caller wipes. The engine selects one of them for the
+     * broker.
      */
     List<Map<String, Object>> identities() {
         KeyStore store = load();
@@ -135,7 +136,7 @@ final class StoreFile implements AutoCloseable {
                 try {
                     identities.add(identity(store, each));
                 } catch (UnrecoverableKeyException e) {
-                    // a store may hold keys with other passwords for other programs
+                    // A store may contain keys with other passwords for other programs.
                     closed = e;
                 }
             }
@@ -148,11 +149,11 @@ final class StoreFile implements AutoCloseable {
         }
     }
 
-    /** The aliases of the keys in question; at least one. */
+    /** Returns the aliases of the eligible keys, at least one. */
     private List<String> keyed(KeyStore store) throws GeneralSecurityException {
         List<String> aliases = new ArrayList<>();
         for (String each : Collections.list(store.aliases())) {
-            // without its password a store may show a key and hide the certificates
+            // Without its password a store may list a key and hide the certificates.
             if (store.isKeyEntry(each) && store.getCertificateChain(each) != null) {
                 aliases.add(each);
             }
@@ -165,7 +166,7 @@ final class StoreFile implements AutoCloseable {
             return aliases;
         }
         for (String each : aliases) {
-            // the stores of the JDK do not tell capitals from small letters
+            // The key stores of the JDK ignore the case of aliases.
             if (each.equalsIgnoreCase(alias)) {
                 return Collections.singletonList(each);
             }
@@ -238,7 +239,7 @@ final class StoreFile implements AutoCloseable {
         return new String(bytes, StandardCharsets.ISO_8859_1).contains("-----BEGIN");
     }
 
-    /** What was looked for is not there, perhaps for want of the password. */
+    /** Returns the error for a missing entry, whose cause may be a missing password. */
     private SinetStreamException nothing(String what, String passwordName, String hint) {
         return password != null ? problem(what + hint, null)
                 : new InvalidConfigurationException(where() + ": " + what + "; is '" + passwordName + "' missing?");
@@ -258,7 +259,7 @@ final class StoreFile implements AutoCloseable {
                 + (ascii ? "" : " (Java takes ASCII only for the passwords of most stores)"), cause);
     }
 
-    /** With the file, or with the configuration when that holds the content. */
+    /** Returns an error that names the file, or the configuration if that has the content. */
     private SinetStreamException problem(String what, Exception cause) {
         String message = where() + ": " + what;
         return data == null ? new SinetStreamIOException(message, cause)

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The tagged binary form in which structured data crosses to the native library: null, Boolean, Long, Double, String,
- * byte[], List and Map with strings as keys.
+ * The tagged binary encoding in which structured data is passed to the native library and back: null, Boolean, Long, Double,
+ * String, byte[], List, and Map with strings as keys.
  */
 final class Tree {
     private static final int NULL = 0;
@@ -24,15 +24,15 @@ final class Tree {
     private static final int LIST = 7;
     private static final int MAP = 8;
 
-    /** Deeper than anything that {@link Options} lets through. */
+    /** A greater depth than {@link Options} accepts. */
     private static final int MAX_DEPTH = 128;
-    /** Of a map entry: the length of the key and the tag of the value. */
+    /** The size of the smallest map entry: the length of the key and the tag of the value. */
     private static final int MIN_ENTRY_SIZE = Integer.BYTES + 1;
 
     private Tree() {
     }
 
-    /** There may be passwords in it: whoever has it wipes it. */
+    /** Encodes a value. The result may contain passwords, so the caller wipes it. */
     static byte[] encode(Object value) {
         try (WipedOutput out = new WipedOutput()) {
             encode(value, out);
@@ -86,7 +86,7 @@ final class Tree {
         out.writeBytes(ByteBuffer.allocate(Integer.BYTES).putInt(length).array());
     }
 
-    /** Lists and maps in the result cannot be modified. */
+    /** Decodes a value. Lists and maps in the result cannot be modified. */
     static Object decode(byte[] encoded) {
         Bytes in = new Bytes(encoded);
         Object value = decode(in, 0);

@@ -17,7 +17,10 @@ final class TrustAnchors {
     private TrustAnchors() {
     }
 
-    /** What this JVM trusts by default, in DER. javax.net.ssl.trustStore and its like count. */
+    /**
+     * Returns the certificates that this JVM trusts by default, in DER, with regard to javax.net.ssl.trustStore and related
+     * properties.
+     */
     static List<byte[]> ofJvm() {
         List<byte[]> anchors;
         try {
@@ -32,7 +35,7 @@ final class TrustAnchors {
         return anchors;
     }
 
-    /** What Java trusts with this store, in DER; null is the default of the JVM. */
+    /** Returns the certificates that Java trusts with this store, in DER; null is the JVM's default. */
     static List<byte[]> of(KeyStore store) throws GeneralSecurityException {
         List<byte[]> anchors = new ArrayList<>();
         TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());

@@ -7,7 +7,7 @@ import java.util.Map;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.InvalidMessageException;
 
-/** A compression that is built in, called by itself. Thread-safe. */
+/** A built-in compression for direct calls. Thread-safe. */
 public final class ValueCompression {
     private static final String NAME = "compression";
 
@@ -16,8 +16,8 @@ public final class ValueCompression {
     /**
      * Checks the parameters.
      *
-     * @param given what stands in a map {@code compression}; may be null
-     * @throws InvalidConfigurationException if something in it is wrong
+     * @param given the content of a map {@code compression}; may be null
+     * @throws InvalidConfigurationException if a parameter is wrong
      */
     public ValueCompression(Map<String, ?> given) {
         Map<String, Object> all = given == null ? Collections.emptyMap() : Collections.singletonMap(NAME, given);
@@ -28,21 +28,21 @@ public final class ValueCompression {
     }
 
     /**
-     * Makes a value smaller.
+     * Compresses a value.
      *
      * @param value the value's bytes
-     * @return what is sent in their place
+     * @return the compressed bytes
      */
     public byte[] compress(byte[] value) {
         return Native.compress(parameters, value);
     }
 
     /**
-     * Undoes it.
+     * Decompresses a value.
      *
-     * @param bytes what was sent
+     * @param bytes the compressed bytes
      * @return the value's bytes
-     * @throws InvalidMessageException if they are damaged, or the value is larger than the parameters allow
+     * @throws InvalidMessageException if the bytes are damaged, or the value is larger than the parameters allow
      */
     public byte[] decompress(byte[] bytes) {
         return Native.decompress(parameters, bytes);

@@ -3,7 +3,7 @@ package jp.ad.sinet.stream.engine.boundary;
 import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
 
-/** Gathers bytes with secrets among them, and leaves none behind in arrays that it needs no longer. */
+/** Collects bytes that contain secrets, and wipes each array that it no longer needs. */
 final class WipedOutput extends ByteArrayOutputStream implements AutoCloseable {
     @Override
     public synchronized void write(int b) {
@@ -31,7 +31,7 @@ final class WipedOutput extends ByteArrayOutputStream implements AutoCloseable {
         reset();
     }
 
-    /** For a test: the array itself. */
+    /** Returns the array itself, for a test. */
     synchronized byte[] array() {
         return buf;
     }

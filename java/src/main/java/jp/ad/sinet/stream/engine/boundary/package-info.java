@@ -1,20 +1,21 @@
 /**
- * The boundary to the native library. Internal: not for use by programs, and may change in any release. What is public here
- * is so for the packages of clients and plugins.
+ * The boundary to the native library. Internal: programs must not use this package, and it may change in any release. Its
+ * public classes are for the packages of clients and plugins.
  *
  * <ul>
- * <li>The natives: {@link Native} has them all; {@link Returned} looks at their results, {@link Errors} makes exceptions of
- *     their failures, and {@link Needed} loads what those need later.
+ * <li>Native functions: {@link Native} has all of them; {@link Returned} checks their results, {@link Errors} converts their
+ *     failures to exceptions, and {@link Needed} loads the classes that those need later.
  * <li>Loading the library: {@link NativeLoader}, with {@link Platform} and {@link PrivateCopy}.
- * <li>Opening: {@link Options}, with {@link Parameters} and {@link HostPath}, go in; {@link Description} comes out; both
- *     are in {@link Configured}. {@link KnownParameters} lists what the engine knows. {@link LoginSource} asks the program for
- *     a login when the engine wants one.
- * <li>Encodings: {@link Tree} for what crosses once, {@link MessageOptions} for options of one message, {@link Packed} for messages, {@link PackedEvents} for news, which a
- *     {@link ClientSink} hears; {@link Bytes} below them, and {@link WipedOutput} for what is secret. {@link Snapshot} and {@link Timestamps} are numbers.
- * <li>What of TLS only Java can open: {@link KeyMaterial}, with {@link StoreFile}, {@link TrustAnchors} and
+ * <li>Opening a client: {@link Options}, with {@link Parameters} and {@link HostPath}, are the input, and {@link Description}
+ *     is the result; {@link Configured} has both. {@link KnownParameters} lists the parameters that the engine knows.
+ *     {@link LoginSource} asks the program for a login when the engine requests one.
+ * <li>Encodings: {@link Tree} for structured data, {@link MessageOptions} for the options of one message, {@link Packed} for
+ *     messages, {@link PackedEvents} for events, which a {@link ClientSink} receives; {@link Bytes} reads them, and
+ *     {@link WipedOutput} holds secrets. {@link Snapshot} and {@link Timestamps} convert numbers.
+ * <li>The parts of TLS that only Java can open: {@link KeyMaterial}, with {@link StoreFile}, {@link TrustAnchors} and
  *     {@link DisabledAlgorithms}.
- * <li>For programs and plugins by themselves: {@link ValueCompression}, and {@link PemFiles}, of which key stores are made.
- * <li>What the native library calls: {@link PluginStages}, and {@link PluginFailures} with what plugins throw there.
+ * <li>Direct use by programs and plugins: {@link ValueCompression}, and {@link PemFiles}, from which key stores are made.
+ * <li>Calls from the native library: {@link PluginStages}, and {@link PluginFailures} with the exceptions of plugins.
  * </ul>
  */
 package jp.ad.sinet.stream.engine.boundary;

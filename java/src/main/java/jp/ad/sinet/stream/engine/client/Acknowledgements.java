@@ -6,9 +6,9 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Description;
 import jp.ad.sinet.stream.engine.boundary.Native;
 
-/** When a reader acknowledges its messages. After the end of the reader nothing is acknowledged, and nothing of that is told. */
+/** Decides when a reader acknowledges its messages. After the end of the reader acknowledgements are silently dropped. */
 final class Acknowledgements {
-    /** Of a message that the broker waits for no acknowledgement of. */
+    /** The number of a message for which the broker expects no acknowledgement. */
     private static final long NONE = 0;
 
     private final long handle;
@@ -21,24 +21,27 @@ final class Acknowledgements {
         tries = description.processedTries;
     }
 
-    /** What a message that the program is given is acknowledged by; null: it needs no acknowledgement of the program's. */
+    /** Returns the receipt by which the program acknowledges a message; null when the program need not acknowledge it. */
     Object receipt(long seq) {
         return when == Acknowledge.TAKEN ? null : new Receipt(this, seq);
     }
 
-    /** The same of a message that has not come from the broker. */
+    /** Returns the receipt of a message that did not come from the broker. */
     Object receiptOfInjected() {
         return receipt(NONE);
     }
 
-    /** The program has the message. */
+    /** Records that the program has received the message. */
     void handedOver(long seq) {
         if (when == Acknowledge.TAKEN) {
             takenUpTo(seq);
         }
     }
 
-    /** The program does not get the message, since it can't be decoded: the next time would be no better. */
+    /**
+     * Records that the program does not get the message because it cannot be decoded. It is acknowledged: another delivery
+     * would fail in the same way.
+     */
     void skipped(long seq) {
         if (when == Acknowledge.TAKEN) {
             takenUpTo(seq);
@@ -47,7 +50,7 @@ final class Acknowledgements {
         }
     }
 
-    /** The callbacks are done with the message: all of them have processed it, or not. */
+    /** Records that all callbacks have had the message, and whether all of them have processed it. */
     void calledBack(long seq, boolean processed) {
         if (when == Acknowledge.TAKEN) {
             takenUpTo(seq);
@@ -56,12 +59,15 @@ final class Acknowledgements {
         }
     }
 
-    /** How often a callback that throws gets a message, which has been processed then; 0: once, and the message has failed. */
+    /**
+     * Returns how many times a callback that throws is given a message before it counts as processed; 0 means one time, after
+     * which the message has failed.
+     */
     int tries() {
         return when == Acknowledge.TAKEN ? 0 : tries;
     }
 
-    /** The program has processed the message. */
+    /** Acknowledges a message that the program has processed. */
     void acknowledge(Message<?> message) {
         Object receipt = message.getReceipt();
         if (receipt instanceof Receipt && ((Receipt) receipt).owner == this) {
@@ -75,7 +81,7 @@ final class Acknowledgements {
         try {
             Native.taken(handle, seq);
         } catch (SinetStreamException e) {
-            // The connection is gone. The message is here all the same; the next read will tell.
+            // The connection is gone. The program has the message all the same, and the next read reports the loss.
         }
     }
 
@@ -90,11 +96,11 @@ final class Acknowledgements {
                 Native.failed(handle, seq);
             }
         } catch (SinetStreamException e) {
-            // closed meanwhile: the message comes again
+            // The client was closed meanwhile, so the broker sends the message again.
         }
     }
 
-    /** Knows the reader without keeping it from being collected as garbage. */
+    /** The receipt of a message. It does not keep the reader from being garbage collected. */
     private static final class Receipt {
         private final Acknowledgements owner;
         private final long seq;

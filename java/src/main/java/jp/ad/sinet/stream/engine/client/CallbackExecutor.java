@@ -13,15 +13,20 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * Runs a client's callbacks one after the other: where the application wants them, or else on the {@link CallbackPool}. What
- * an executor refuses or has dropped is run without it, so that no news is lost.
+ * Runs a client's callbacks one after the other, on the application's executor or else on the {@link CallbackPool}. A task
+ * that the executor refuses or has dropped runs without it, so that no event is lost.
  */
 final class CallbackExecutor {
-    /** How long a close waits for a callback. */
+    /** How long close waits for a running callback. */
     static final int CLOSE_MILLIS = 10_000;
-    /** How long a close waits for an executor to begin: its threads may be busy, or be the one that closes. */
+    /**
+     * How long close waits until the executor begins: its threads may be busy, or one of them may be the thread that closes.
+     */
     private static final int BEGIN_MILLIS = 100;
-    /** How long callbacks keep a thread of an executor, which others may need, too, as long as more of them are to be run. */
+    /**
+     * How long callbacks may occupy a thread of the executor while more of them are waiting, since others may need the
+     * thread.
+     */
     private static final int TURN_MILLIS = 10;
 
     private final Executor executor;
@@ -31,42 +36,42 @@ final class CallbackExecutor {
     private final Queue<Runnable> queue = new ConcurrentLinkedQueue<>();
     private final AtomicInteger backlog = new AtomicInteger();
     private volatile Turn turn = new Turn();
-    /** Who closes, and waits for the end of all. */
+    /** The waiter of the thread that closes, which waits until all callbacks have run. */
     private volatile Waiter closing;
     private volatile Thread lastWorker;
 
     /**
-     * @param executor null: callbacks run on the pool
-     * @param name of the client, for the log
+     * @param executor the application's executor; null to run callbacks on the pool
+     * @param name the name of the client, for the log
      */
     CallbackExecutor(Executor executor, String name) {
         this.executor = executor;
         this.name = name;
-        turn.begun.set(true); // nothing is there for it
+        turn.begun.set(true); // an empty turn that has nothing to run
     }
 
     String name() {
         return name;
     }
 
-    /** True on a thread that runs callbacks now. */
+    /** Tells whether the calling thread is running callbacks now. */
     boolean isWorkingHere() {
         return turn.worker == Thread.currentThread();
     }
 
-    /** Whether a thread runs callbacks now. */
+    /** Tells whether any thread is running callbacks now. */
     boolean isWorking() {
         return turn.worker != null;
     }
 
-    /** Whether callbacks run on a thread of this library, with nobody waiting for it. */
+    /** Tells whether callbacks run on a thread of this library for which no other work is waiting. */
     boolean isAtLeisure() {
         return executor == null && !CallbackPool.isBehind();
     }
 
     /**
-     * True on a thread of the application's executor that this client's callbacks have had long enough: whoever could go on for
-     * long submits the rest again, and returns.
+     * Tells whether the calling thread belongs to the application's executor and has run this client's callbacks for long
+     * enough. A task that could go on for long then submits its remainder again, and returns.
      */
     boolean isToGiveWay() {
         Turn current = turn;
@@ -74,15 +79,18 @@ final class CallbackExecutor {
                 && Waiter.left(current.end) == 0;
     }
 
-    /** How much of what was submitted is not done. */
+    /** Returns how many submitted tasks are not finished. */
     int backlog() {
         return backlog.get();
     }
 
-    /** For any thread, whatever locks it holds: waits for nobody, and runs nothing here. */
+    /**
+     * Submits a task. Any thread may call this, whatever locks it holds: it does not block, and runs nothing on the calling
+     * thread.
+     */
     void submit(Runnable news) {
-        // What takes memory comes before the count, so that who fails here has submitted nothing. Only what comes first
-        // needs a turn: what comes while one is under way is done by that.
+        // Memory is allocated before the task is counted, so that a caller that fails has submitted nothing. Only the first
+        // task needs a turn: a turn that is running takes up later tasks.
         Turn next = backlog.get() == 0 ? new Turn() : null;
         queue.add(news);
         if (backlog.getAndIncrement() == 0) {
@@ -93,7 +101,9 @@ final class CallbackExecutor {
         }
     }
 
-    /** The turn that was under way has ended between the look and the count, after which nothing may fail any more. */
+    /**
+     * Makes a turn when the previous one ended between the check and the count. From the count on nothing may fail any more.
+     */
     private Turn turnAnyhow() {
         while (true) {
             try {
@@ -106,7 +116,7 @@ final class CallbackExecutor {
 
     private void begin(Turn next) {
         next.stalled = true;
-        // Even an executor is called by the pool: it might run the task at once, on the thread that calls it.
+        // The pool calls the executor too, since an executor might run the task at once on the calling thread.
         CallbackPool.execute(executor == null ? next : () -> give(next));
         next.stalled = false;
     }
@@ -125,13 +135,16 @@ final class CallbackExecutor {
 
     private void runWithout(Turn next, Throwable why) {
         if (!next.begun.get() && warned.compareAndSet(false, true)) {
-            Log.LOGGER.log(Level.WARNING, name + ": the executor takes no task; callbacks run on the client's thread", why);
+            Log.LOGGER.log(Level.WARNING, name + ": the executor accepts no task; callbacks run on threads of the library", why);
         }
         next.limited = false;
         next.run();
     }
 
-    /** An executor that does not say so, as those that an application server manages, is believed to be alive. */
+    /**
+     * Tells whether the executor is shut down. One that does not say, such as those that an application server manages, is
+     * assumed to be running.
+     */
     private boolean isShutDown() {
         try {
             return executor instanceof ExecutorService && ((ExecutorService) executor).isShutdown();
@@ -141,8 +154,8 @@ final class CallbackExecutor {
     }
 
     /**
-     * Waits for what was submitted, unless a callback calls this. What an executor does not begin is run here: the thread that
-     * closes may be its only one.
+     * Waits for the submitted tasks, unless a callback calls this. Tasks that the executor does not begin run on the calling
+     * thread, which may be the executor's only one.
      */
     void finish(long timeoutMillis) {
         if (isWorkingHere()) {
@@ -166,7 +179,10 @@ final class CallbackExecutor {
         }
     }
 
-    /** An interrupt of this thread is not for the callbacks, and stays. */
+    /**
+     * Runs a turn on the calling thread. A pending interrupt of the thread is hidden from the callbacks and restored
+     * afterwards.
+     */
     private static void runHere(Turn next) {
         boolean interrupted = Thread.interrupted();
         next.limited = false;
@@ -176,13 +192,13 @@ final class CallbackExecutor {
         }
     }
 
-    /** Runs what is in the queue, wherever that is, once. It takes no memory, so that it can't fail. */
+    /** A task that runs the queue once, on whatever thread. Running it needs no memory, so that it cannot fail. */
     private final class Turn implements Runnable {
         private final AtomicBoolean begun = new AtomicBoolean();
         private volatile Thread worker;
-        /** No thread could be had for it, yet. */
+        /** Whether no thread could be started for the turn yet. */
         private volatile boolean stalled;
-        /** It runs on an executor, and gives way at the end of its time. */
+        /** Whether the turn runs on an executor, and gives way at the end of its time. */
         private volatile boolean limited;
         private volatile long end;
 
@@ -204,7 +220,10 @@ final class CallbackExecutor {
             }
         }
 
-        /** One that an executor was given and dropped begins without it. */
+        /**
+         * Tells whether the turn has begun. If the executor was shut down with the turn in its queue, the turn begins without
+         * it.
+         */
         boolean hasBegun() {
             if (!begun.get() && isShutDown()) {
                 CallbackPool.execute(() -> runWithout(this, null));
@@ -213,7 +232,10 @@ final class CallbackExecutor {
             return begun.get();
         }
 
-        /** Another turn does the rest, behind all that the executor has to do; false when there is no memory or thread for that. */
+        /**
+         * Hands the remainder to another turn, behind the other tasks of the executor. Returns false when memory or a thread
+         * is lacking.
+         */
         private boolean isFollowed() {
             Turn next = null;
             try {
@@ -223,19 +245,19 @@ final class CallbackExecutor {
                 return true;
             } catch (OutOfMemoryError e) {
                 if (next != null && !next.begun.compareAndSet(false, true)) {
-                    return true; // who submits, or closes, has begun it
+                    return true; // a thread that submits or closes has begun it
                 }
                 turn = this;
                 return false;
             }
         }
 
-        /** A turn that ended here would be followed by none. */
+        /** Logs a failure without throwing, because a turn that ended here would have no successor. */
         private void logFailure(Throwable why) {
             try {
                 Log.LOGGER.log(Level.WARNING, name + ": a callback failed", why);
             } catch (OutOfMemoryError e) {
-                // There is no memory for the name.
+                // The memory for the message is lacking.
             }
         }
 

@@ -6,12 +6,12 @@ import java.util.function.Consumer;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** Two callbacks that belong together. */
+/** The callbacks of a program for messages and for failures. */
 final class CallbackPair<T> implements MessageListener<T> {
     private final Consumer<Message<T>> onMessage;
     private final Consumer<Throwable> onFailure;
 
-    /** {@code onFailure}: may be null. */
+    /** {@code onFailure} may be null. */
     CallbackPair(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
         this.onMessage = Objects.requireNonNull(onMessage, "onMessage");
         this.onFailure = onFailure;

@@ -10,38 +10,38 @@ import java.util.function.BooleanSupplier;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 
 /**
- * The threads that run the callbacks of all clients whose builder was given no executor. There are few of them, and none
- * when there is nothing to do. One that a callback blocks is made up for by another, so that no client waits for the
- * callback of another one.
+ * The threads that run the callbacks of all clients whose builder was given no executor. There are few, and none when there
+ * is nothing to do. A thread that a callback blocks is replaced by another, so that no client waits for another client's
+ * callback.
  */
 final class CallbackPool {
-    /** Enough while no callback blocks. */
+    /** The number of threads, which is sufficient while no callback blocks. */
     private static final int THREADS = Math.max(2, Math.min(4, Runtime.getRuntime().availableProcessors()));
     private static final long IDLE_MILLIS = 1000;
-    /** As long as this, no callback may stand in the way of another client's. */
+    /** The longest time for which a callback may delay those of another client. */
     private static final long BLOCKED_MILLIS = 20;
-    /** The longest pause between two looks at an executor of the application that is busy with something else. */
+    /** The longest interval between two checks of an application's executor that is busy with other tasks. */
     private static final long LOOK_MILLIS = 1000;
 
-    /** Changed under the lock of the class; null when there was nothing to do yet. */
+    /** Written under the lock of the class; null until it is needed. */
     private static volatile CallbackPool current;
 
     private final ThreadPoolExecutor threads = new ThreadPoolExecutor(THREADS, Integer.MAX_VALUE, IDLE_MILLIS,
             TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), work -> ClientThreads.shared(work, "sinetstream-callbacks"));
-    /** What an executor of the application has taken and not begun: it could be shut down before that, and tells nobody. */
+    /** Turns that an application's executor has accepted and not begun. It could be shut down first, without any notice. */
     private final Set<BooleanSupplier> handedOver = ConcurrentHashMap.newKeySet();
-    /** Guarded by the class. */
+    /** Whether the watch is running; guarded by the class. */
     private boolean watched;
-    /** Guarded by the class: how long the watch sleeps while no work waits for a thread. */
+    /** How long the watch sleeps while no work waits for a thread; guarded by the class. */
     private long pauseMillis;
-    /** Guarded by the class: the watch sleeps longer than it may when something comes for it. */
+    /** Whether the watch is in a sleep that new work has to cut short; guarded by the class. */
     private boolean dozing;
 
     private CallbackPool() {
         threads.allowCoreThreadTimeOut(true);
     }
 
-    /** Runs the work soon, on a thread that may be blocked. Returns at once. */
+    /** Runs the work soon, on a thread that may block. Returns at once. */
     static synchronized void execute(Runnable work) {
         CallbackPool pool = pool();
         pool.shrink();
@@ -49,7 +49,7 @@ final class CallbackPool {
         pool.watch();
     }
 
-    /** Has somebody ask this, again and again, until it says that it has begun. */
+    /** Polls {@code hasBegun} until it returns true. */
     static synchronized void watch(BooleanSupplier hasBegun) {
         CallbackPool pool = pool();
         pool.handedOver.add(hasBegun);
@@ -64,13 +64,13 @@ final class CallbackPool {
         return current;
     }
 
-    /** Whether work waits for a thread. */
+    /** Tells whether work is waiting for a thread. */
     static boolean isBehind() {
         CallbackPool pool = current;
         return pool != null && !pool.threads.getQueue().isEmpty();
     }
 
-    /** Ends the threads that have nothing to do. */
+    /** Lets the threads end as soon as they have nothing to do. */
     static synchronized void retire() {
         if (current != null) {
             current.threads.shutdown();
@@ -82,7 +82,7 @@ final class CallbackPool {
         return threads.getQueue().isEmpty() && handedOver.isEmpty();
     }
 
-    /** While work waits, somebody looks whether callbacks block. The lock of the class is held. */
+    /** Starts the watch, which checks for blocked callbacks while work waits. The caller holds the lock of the class. */
     private void watch() {
         if (isAtEase()) {
             return;
@@ -98,7 +98,7 @@ final class CallbackPool {
             ClientThreads.shared(this::relieve, "sinetstream-callbacks-watch").start();
             watched = true;
         } catch (OutOfMemoryError e) {
-            // The next one who brings work tries again.
+            // The next caller tries again.
         }
     }
 
@@ -110,13 +110,16 @@ final class CallbackPool {
                 grow(threads.getCompletedTaskCount() == done);
                 handedOver.removeIf(BooleanSupplier::getAsBoolean);
             } catch (OutOfMemoryError e) {
-                // There are not as many threads as the limit says. It is raised again, as long as work waits.
+                // Fewer threads exist than the limit allows. The limit is raised again as long as work waits.
                 threads.setCorePoolSize(Math.max(THREADS, threads.getPoolSize()));
             }
         } while (!isRelieved());
     }
 
-    /** As long as a callback may block while work waits for a thread; else longer each time, since nothing changes. */
+    /**
+     * Returns how long the watch sleeps: the limit for blocked callbacks while work waits, otherwise longer each time, since
+     * nothing changes.
+     */
     private long pause() {
         return threads.getQueue().isEmpty() ? pauseMillis : BLOCKED_MILLIS;
     }
@@ -130,7 +133,7 @@ final class CallbackPool {
                 try {
                     CallbackPool.class.wait(left);
                 } catch (InterruptedException e) {
-                    // nobody does that
+                    // no code interrupts this thread
                 }
             }
             dozing = false;
@@ -138,14 +141,17 @@ final class CallbackPool {
         }
     }
 
-    /** Threads come when the limit is raised and work waits. */
+    /** Raises the limit, which starts threads for the work that waits. */
     private void grow(boolean blocked) {
         if (blocked && !threads.getQueue().isEmpty()) {
             threads.setCorePoolSize(2 * threads.getCorePoolSize());
         }
     }
 
-    /** What was added for callbacks that blocked is taken back when they have returned. The lock of the class is held. */
+    /**
+     * Lowers the limit that was raised for blocked callbacks, once they have returned. The caller holds the lock of the
+     * class.
+     */
     private void shrink() {
         int limit = threads.getCorePoolSize();
         if (limit > THREADS && threads.getQueue().isEmpty()) {

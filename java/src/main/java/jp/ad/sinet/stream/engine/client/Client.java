@@ -28,8 +28,8 @@ import jp.ad.sinet.stream.engine.boundary.Options;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * What all readers and writers have in common, whoever carries their messages: everything that only tells about the client,
- * who may use it, and the one way in which it is closed.
+ * The common part of all readers and writers, whichever transport carries their messages: everything that reports about the
+ * client, the checks before its use, and the one implementation of close.
  */
 public abstract class Client implements MessageIO {
     protected static final String WRITING = "writing";
@@ -39,30 +39,30 @@ public abstract class Client implements MessageIO {
     private static final Cleaner CLEANER = Cleaner.create();
 
     static {
-        // An application's class loader may be closed when something fails for the first time.
+        // The classes are loaded now: an application's class loader may be closed when something fails for the first time.
         Consequence.values();
     }
 
     protected final long handle;
     protected final Description description;
-    /** For errors and the log. */
+    /** The name of the client in errors and the log. */
     protected final String name;
     protected final EventPump pump;
     protected final Waiters waiters;
-    /** Keeps the JVM for an asynchronous client. */
+    /** Keeps the JVM running for an asynchronous client. */
     protected final Stay stay;
     private final ValueType valueType;
     private final Cleaner.Cleanable lifeline;
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean released;
-    /** What is done at the end, as far as it has not been. */
+    /** The actions that run at the end and have not run yet. */
     private final Queue<Cleaner.Cleanable> atEnd = new ConcurrentLinkedQueue<>();
-    /** Writes after the close, whose counters are a snapshot. */
+    /** The number of writes after the close, when the engine's counters are a snapshot. */
     private final AtomicLong lateErrors = new AtomicLong();
 
     /**
-     * @param lifeline releases the handle, and has the pump told of that: at the end of close, or when the client was
-     *        forgotten. It must not refer to the client.
+     * @param lifeline releases the handle and informs the pump, at the end of close or when the client was garbage collected;
+     *        it must not refer to the client
      */
     protected Client(Configured configured, String name, EventPump pump, Waiters waiters, Runnable lifeline) {
         handle = configured.handle;
@@ -75,7 +75,10 @@ public abstract class Client implements MessageIO {
         this.lifeline = CLEANER.register(this, lifeline);
     }
 
-    /** The client is open: JMX shows it, if the builder was told so. A JVM without the module java.management has none of it. */
+    /**
+     * Registers an open client with JMX, if the builder was told so. Does nothing in a JVM without the module
+     * java.management.
+     */
     public final void show(Options options) {
         if (options.isJmx()) {
             try {
@@ -114,7 +117,7 @@ public abstract class Client implements MessageIO {
         return closing.get();
     }
 
-    /** Throws when the client is closed or the thread interrupted, whose flag stays set. */
+    /** Throws when the client is closed or the thread is interrupted; the interrupt flag stays set. */
     protected final void checkUsable(String doing, Consequence consequence) {
         if (closing.get()) {
             if (doing.equals(WRITING)) {
@@ -131,23 +134,23 @@ public abstract class Client implements MessageIO {
         return consequence.of(Reason.INTERRUPTED, "the " + name + ": interrupted while " + doing, new InterruptedException());
     }
 
-    /** Who writes faster than the callbacks return waits for them, unless a callback does it. */
+    /** Blocks a thread that writes faster than the callbacks return. A callback itself is not blocked. */
     protected final void awaitRoom(Outcomes outcomes) {
         if (!outcomes.isFull() || pump.callbacks().isWorkingHere()) {
             return;
         }
         await(outcomes, waiter -> !outcomes.isFull(waiter), WAITING, Consequence.NOT_SENT,
                 () -> timedOut("earlier messages have not ended, or their callbacks not returned"));
-        checkUsable(WAITING, Consequence.NOT_SENT); // the close makes room, too
+        checkUsable(WAITING, Consequence.NOT_SENT); // close makes room, too
     }
 
-    /** Waits until every message that is there now has ended; the engine does not know of them. */
+    /** Waits until every message that is pending now has ended, for clients whose messages the engine does not track. */
     protected final void awaitEnds(Outcomes outcomes) {
         long last = outcomes.lastNumber();
         await(outcomes, waiter -> outcomes.haveEnded(last, waiter), FLUSHING, Consequence.NONE, this::stillOnTheirWay);
     }
 
-    /** Waits, as long as a write may take, until something holds of which whoever ends messages tells the waiter. */
+    /** Waits for a condition, at most for the write timeout. The code that ends messages wakes the waiter. */
     private void await(Outcomes outcomes, Predicate<Waiter> holds, String doing, Consequence consequence,
             Supplier<SinetStreamIOException> tooLate) {
         long deadline = Waiter.deadline(TimeUnit.NANOSECONDS.convert(description.writeTimeout));
@@ -167,7 +170,7 @@ public abstract class Client implements MessageIO {
     }
 
     protected final SinetStreamIOException stillOnTheirWay() {
-        return new SinetStreamIOException("the " + name + ": messages are still on their way after "
+        return new SinetStreamIOException("the " + name + ": messages are still pending after "
                 + description.writeTimeout.toMillis() + " ms").with(Reason.TIMED_OUT, null);
     }
 
@@ -209,7 +212,7 @@ public abstract class Client implements MessageIO {
         return metrics;
     }
 
-    /** A new object with what the engine has counted, also after the release. */
+    /** Returns a new object with the engine's counters, also after the release. */
     protected abstract Metrics counted();
 
     @Override
@@ -227,7 +230,7 @@ public abstract class Client implements MessageIO {
         }
     }
 
-    /** Counts anew what somebody else has counted. */
+    /** Resets the counters of a plugin. */
     protected void resetRaw() {
     }
 
@@ -259,10 +262,10 @@ public abstract class Client implements MessageIO {
         }
     }
 
-    /** An orderly end, as far as there is time for it: these milliseconds, or, if they are negative, the time that is usual. */
+    /** Disconnects in order within the given milliseconds, or within the default time if they are negative. */
     protected abstract void disconnect(long millis);
 
-    /** The last chance to fetch something from the handle. */
+    /** Called before the handle is released, to fetch what is still needed from it. */
     protected abstract void beforeRelease();
 
     private void release(long callbackMillis) {

@@ -19,10 +19,13 @@ import jp.ad.sinet.stream.api.MessageIO;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** A client in JMX, which does not keep it from being collected. Each attribute is asked of the client anew. */
+/**
+ * The JMX bean of a client, which does not keep the client from being garbage collected. Each attribute is read from the
+ * client when it is asked for.
+ */
 final class ClientBean implements ClientMXBean {
     private static final String DOMAIN = "jp.ad.sinet.stream";
-    /** Clients of other class loaders may have the same name. */
+    /** The largest number of clients with the same name, which clients of other class loaders may have. */
     private static final int MOST_OF_A_NAME = 1000;
     private static final double NANOS_PER_MILLI = 1e6;
 
@@ -32,7 +35,7 @@ final class ClientBean implements ClientMXBean {
         this.client = new WeakReference<>(client);
     }
 
-    /** Shows the client; what is returned takes it away again, and does not refer to it. */
+    /** Registers the client. The result unregisters it, and does not refer to the client. */
     static Runnable register(MessageIO client, String role) {
         try {
             StandardMBean bean = new StandardMBean(new ClientBean(client), ClientMXBean.class, true);
@@ -42,7 +45,7 @@ final class ClientBean implements ClientMXBean {
                     ManagementFactory.getPlatformMBeanServer().registerMBean(bean, name);
                     return () -> unregister(name);
                 } catch (InstanceAlreadyExistsException e) {
-                    // the next one
+                    // The name is taken; try the next one.
                 }
             }
             throw new SinetStreamException("jmx: there are too many clients of this name");
@@ -56,7 +59,7 @@ final class ClientBean implements ClientMXBean {
                 + ",client=" + value(client.getClientId()) + (number == 1 ? "" : ",number=" + number));
     }
 
-    /** In quotes where JMX needs them. */
+    /** Quotes the text if JMX requires it. */
     private static String value(String text) {
         return text != null && text.matches("[\\w.-]+") ? text : ObjectName.quote(String.valueOf(text));
     }
@@ -65,9 +68,9 @@ final class ClientBean implements ClientMXBean {
         try {
             ManagementFactory.getPlatformMBeanServer().unregisterMBean(name);
         } catch (InstanceNotFoundException e) {
-            // somebody else has done it
+            // another thread has unregistered it
         } catch (JMException e) {
-            throw new SinetStreamException("jmx: the client can't be taken away: " + e, e);
+            throw new SinetStreamException("jmx: the client can't be unregistered: " + e, e);
         }
     }
 

@@ -12,7 +12,10 @@ import jp.ad.sinet.stream.api.valuetype.ImageDeserializer;
 import jp.ad.sinet.stream.engine.boundary.Configured;
 import jp.ad.sinet.stream.engine.boundary.Description;
 
-/** Chooses the (de)serializer of a client: the object given, else the class named, else that of the value type. */
+/**
+ * Chooses the serializer or deserializer of a client: the given object, else the configured class, else that of the value
+ * type.
+ */
 public final class Codecs {
     private Codecs() {
     }
@@ -41,13 +44,13 @@ public final class Codecs {
         Deserializer<?> found = description.valueDeserializer != null
                 ? instantiate("value_deserializer", description.valueDeserializer, Deserializer.class)
                 : present(valueType(configured)::getDeserializer, description, "deserializer");
-        // Neither a value type nor a class name knows the parameter.
+        // The limit is set here, because neither a value type nor a class name can carry the parameter.
         return ValueClass.checkGiven((Deserializer<T>) (found.getClass() == ImageDeserializer.class
                 ? new ImageDeserializer(description.maxImagePixels) : found), configured.options.valueClass(),
                 description.valueDeserializer != null ? "value_deserializer" : "value_type: " + description.valueType);
     }
 
-    /** What the configured class makes of a will's payload; null when there is no such class. */
+    /** Returns a will's payload as the configured class serializes it; null when no class is configured. */
     @SuppressWarnings("unchecked")
     static byte[] willValue(Map<String, Object> will) {
         if (will == null) {
@@ -80,7 +83,7 @@ public final class Codecs {
             found = codec.get();
         } catch (RuntimeException | LinkageError e) { // for images the module java.desktop may be missing
             throw new InvalidConfigurationException("value_type: the " + what + " of " + description.valueType
-                    + " can't be had: " + e, e);
+                    + " can't be made: " + e, e);
         }
         if (found == null) {
             throw new InvalidConfigurationException("value_type: " + description.valueType + " has no " + what);
@@ -108,14 +111,14 @@ public final class Codecs {
         }
     }
 
-    /** Not initialized: that waits until the class is known to be of the right kind. */
+    /** Loads a class without initializing it, which waits until the class is known to be of the right kind. */
     private static Class<?> load(String className) throws ClassNotFoundException {
         ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
         if (ofThread != null) {
             try {
                 return Class.forName(className, false, ofThread);
             } catch (ClassNotFoundException e) {
-                // the loader of this library may still know it
+                // The loader of this library may still know it.
             }
         }
         return Class.forName(className, false, Codecs.class.getClassLoader());

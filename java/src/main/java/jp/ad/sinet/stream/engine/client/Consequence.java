@@ -5,14 +5,14 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
 import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 
-/** What a failure means for the message that it is about, for people and for programs. */
+/** What a failure means for the message concerned, in words and as a {@link Delivery}. */
 public enum Consequence {
-    /** It is about no message. */
+    /** The failure concerns no message. */
     NONE("", null),
     NOT_SENT("; the message was not sent", Delivery.NOT_SENT),
-    /** Whether it was sent is not known. */
+    /** It is not known whether the message was sent. */
     UNKNOWN("; the message may or may not have been delivered", Delivery.UNKNOWN),
-    /** It was sent, or given to a plugin. */
+    /** The message was sent, or given to a plugin. */
     SENT("; the message may have been delivered", Delivery.UNKNOWN);
 
     private final String text;
@@ -23,12 +23,12 @@ public enum Consequence {
         this.delivery = delivery;
     }
 
-    /** A failure with this consequence. {@code cause} may be null. */
+    /** Returns a failure with this consequence. {@code cause} may be null. */
     public SinetStreamIOException of(Reason reason, String what, Throwable cause) {
         return new SinetStreamIOException(what + text, cause).with(reason, delivery);
     }
 
-    /** The failure of a plugin, which may have said itself what became of the message. */
+    /** Adds this consequence to the failure of a plugin, unless the plugin has set the fate of the message itself. */
     public SinetStreamException of(SinetStreamException failure) {
         if (delivery != null && failure instanceof SinetStreamIOException) {
             SinetStreamIOException io = (SinetStreamIOException) failure;

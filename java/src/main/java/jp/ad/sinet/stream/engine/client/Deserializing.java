@@ -8,7 +8,7 @@ import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Packed;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 
-/** A reader's deserializer, and what its failures are to the caller. */
+/** A reader's deserializer, and the translation of its failures for the caller. */
 public final class Deserializing<T> {
     final Deserializer<T> deserializer;
     private final long handle;
@@ -18,7 +18,7 @@ public final class Deserializing<T> {
         this.handle = handle;
     }
 
-    /** The message of a record, which is acknowledged by the receipt; throws why it is none. */
+    /** Returns the message of a record, with the receipt for its acknowledgement. Throws if the record cannot be decoded. */
     Message<T> message(Packed record, Object receipt) {
         SinetStreamException failure = record.failure();
         if (failure != null) {

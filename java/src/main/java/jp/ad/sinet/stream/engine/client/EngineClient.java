@@ -19,9 +19,9 @@ import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.engine.boundary.Snapshot;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
-/** What readers and writers with the engine's own connection have in common: how they are opened, wait for it, and end. */
+/** The common part of readers and writers with the engine's own connection: how they open, wait for the engine, and close. */
 abstract class EngineClient extends Client {
-    /** Of waits whose time the engine keeps. */
+    /** The timeout of waits that the engine ends by itself. */
     private static final long NO_LIMIT = Long.MAX_VALUE;
 
     private final Lifeline lifeline;
@@ -36,7 +36,7 @@ abstract class EngineClient extends Client {
         this.lifeline = lifeline;
     }
 
-    /** A connection that is ready, before the client around it exists. */
+    /** A ready connection, before the client around it exists. */
     static final class Opened<C> {
         final Configured configured;
         final C codec;
@@ -53,7 +53,7 @@ abstract class EngineClient extends Client {
         }
     }
 
-    /** Connects. The sink hears of the client's messages. Nothing stays open on failure. */
+    /** Connects. The sink receives the events of the client's messages. Nothing stays open on failure. */
     static <C, R> R open(Configured configured, C codec, ClientSink sink, Function<Opened<C>, R> client) {
         long handle = configured.handle;
         try {
@@ -76,14 +76,17 @@ abstract class EngineClient extends Client {
     }
 
     /**
-     * Waits for the end of what a ticket stands for; false when the time is up. The ticket is used up afterwards, also
-     * by an exception.
+     * Waits until the operation of a ticket has ended. Returns false when the timeout has passed. Afterwards the ticket is
+     * used up, also after an exception.
      */
     final boolean await(long ticket, long timeoutNanos, String doing, Consequence consequence) {
         return await(ticket, Waiter.patience(Waiter.deadline(timeoutNanos)), timeoutNanos, false, doing, consequence);
     }
 
-    /** The same for what the engine ends by itself, not before this time: then it is asked again. */
+    /**
+     * Waits for an operation that the engine ends by itself, not before this time; after the timeout the engine is asked
+     * again.
+     */
     final void awaitEnd(long ticket, long timeoutNanos, String doing, Consequence consequence) {
         await(ticket, Native.ARMED, timeoutNanos, true, doing, consequence);
     }
@@ -95,7 +98,10 @@ abstract class EngineClient extends Client {
         });
     }
 
-    /** Every wait for a ticket. It ends also, and is false, when it is not to go on; {@code first} is how it begins. */
+    /**
+     * Implements every wait for a ticket. Returns false when {@code goesOn} returns false or the timeout has passed;
+     * {@code first} says how the first call waits.
+     */
     private static boolean await(long handle, Waiters waiters, long ticket, int first, long timeoutNanos, boolean again,
             BooleanSupplier goesOn) {
         long deadline = Waiter.deadline(timeoutNanos);
@@ -128,7 +134,7 @@ abstract class EngineClient extends Client {
         try {
             Native.abandon(handle, ticket);
         } catch (SinetStreamException e) {
-            // closed meanwhile, and the ticket with it
+            // The client was closed meanwhile, and the ticket is gone with it.
         }
     }
 
@@ -137,7 +143,7 @@ abstract class EngineClient extends Client {
         try {
             return !isClosing() && Snapshot.isConnected(Native.info(handle));
         } catch (SinetStreamException e) {
-            return false; // closed meanwhile
+            return false; // The client was closed meanwhile.
         }
     }
 
@@ -188,7 +194,7 @@ abstract class EngineClient extends Client {
         try {
             return last != null ? last : Snapshot.of(handle);
         } catch (SinetStreamException e) {
-            if (last == null) { // it is set before the handle is released
+            if (last == null) { // set before the handle is released
                 throw e;
             }
             return last;
@@ -210,7 +216,7 @@ abstract class EngineClient extends Client {
         last = Snapshot.of(handle).disconnected();
     }
 
-    /** The thread was interrupted while the client was closing. */
+    /** Throws when the thread was interrupted while the client was closing. */
     private void checkUndelivered() {
         int left = lifeline.sink.untold();
         if (left > 0) {
@@ -220,7 +226,7 @@ abstract class EngineClient extends Client {
         }
     }
 
-    /** Before the end begins. */
+    /** Called before the close begins. */
     void beforeClose() {
     }
 

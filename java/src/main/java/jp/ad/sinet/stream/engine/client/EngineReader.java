@@ -6,7 +6,7 @@ import java.util.List;
 import jp.ad.sinet.stream.api.Message;
 
 /**
- * What both readers with the engine's own connection have in common.
+ * The common part of both readers with the engine's own connection.
  *
  * @param <T> the type of the values
  */

@@ -21,12 +21,12 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * Takes the news of a client from the engine, where its callbacks run: it logs the changes of the connection, tells them to the
- * listener, and gives an asynchronous client the news of its messages. It is over after the last event or the release of the
- * handle. It does not know the client, so that a forgotten one can still be cleaned up.
+ * Fetches the events of a client from the engine, on the thread of its callbacks: logs the changes of the connection, passes
+ * them to the listener, and passes the events of messages to an asynchronous client. It ends after the last event or the
+ * release of the handle. It does not refer to the client, so that an abandoned client can still be garbage collected.
  *
- * <p>When the JVM has no memory for something, it is tried again until it has: a client whose news stops would go on, but
- * its promises would never end, and its callbacks get nothing. What else goes wrong here ends the client.
+ * <p>When the JVM lacks memory for a step, the step is repeated until it succeeds: if the events stopped while the client
+ * goes on, its promises would never end and its callbacks would get nothing. Any other failure here ends the client.
  */
 public final class EventPump {
     private static final int NO_MEMORY_MILLIS = 20;
@@ -43,36 +43,36 @@ public final class EventPump {
     private final Runnable tellRest;
     private final Runnable tellOver;
     private final CountDownLatch over = new CountDownLatch(1);
-    /** The news that there is will be taken. */
+    /** Whether a task is submitted that will fetch the present events. */
     private final AtomicBoolean called = new AtomicBoolean();
     private volatile boolean ready;
 
     /** Held while events are fetched, never while the listener runs. */
     private final ReentrantLock fetching = new ReentrantLock();
-    /** Changed under that lock. */
+    /** Written under the lock {@code fetching}. */
     private volatile boolean finished;
     private byte[] rest;
 
-    // of the one turn at a time
+    // The following fields belong to the one turn that runs at a time.
     private boolean wasConnected;
     private boolean wasLost;
-    /** What stood in the way of a connection the last time. */
+    /** The last reason why there was no connection. */
     private String obstacle;
     private boolean ended;
-    /** Why the news can't be told. */
+    /** Why the events could not be passed on. */
     private Throwable failure;
-    /** What was fetched is the last there is. */
+    /** Whether the fetched events are the last ones. */
     private boolean last;
-    /** What was fetched, until it is told; null when there is nothing. */
+    /** The fetched events until they are passed on; null when there are none. */
     private byte[] fetched;
     private PackedEvents events;
 
     /**
-     * @param source gives packed events, may return null, and throws a SinetStreamIOException after the release of the handle;
-     *        its argument is as of {@link Native#events}
-     * @param name of the client, for the log
+     * @param source returns packed events or null, and throws a SinetStreamIOException after the release of the handle; its
+     *        argument is as for {@link Native#events}
+     * @param name the name of the client, for the log
      * @param listener may be null
-     * @param callbacks where all this is done
+     * @param callbacks runs all tasks of the pump
      * @param endClient closes the client, without waiting
      */
     EventPump(IntFunction<byte[]> source, String name, ConnectionListener listener, ClientSink sink,
@@ -87,7 +87,7 @@ public final class EventPump {
         this.endClient = endClient;
     }
 
-    /** Of a client with the engine's own connection. */
+    /** Makes the pump of a client with the engine's own connection. */
     static EventPump of(Configured configured, ClientSink sink) {
         long handle = configured.handle;
         Options options = configured.options;
@@ -96,7 +96,7 @@ public final class EventPump {
                 sink, new CallbackExecutor(options.executor(), full), () -> Native.close(handle, Native.AS_CONFIGURED));
     }
 
-    /** The listener hears of which client each event is. */
+    /** Wraps the listener so that each event names the client. */
     private static ConnectionListener named(ConnectionListener listener, Configured configured) {
         if (listener == null) {
             return null;
@@ -107,34 +107,37 @@ public final class EventPump {
         return event -> listener.onConnectionEvent(event.of(clientId, service, role));
     }
 
-    /** Of a client whose messages go through a plugin: all its news is the sink's own, see {@link ClientSink#hasRest}. */
+    /**
+     * Makes the pump of a client whose messages go through a plugin. All its events come from the sink; see
+     * {@link ClientSink#hasRest}.
+     */
     public static EventPump ofPlugin(String name, Options options, ClientSink sink) {
         return new EventPump(how -> null, name, null, sink, new CallbackExecutor(options.executor(), name), () -> { });
     }
 
-    /** Where callbacks run. */
+    /** Returns the executor of the callbacks. */
     CallbackExecutor callbacks() {
         return callbacks;
     }
 
-    /** Whose messages it tells of. */
+    /** Returns the sink that receives the events of messages. */
     ClientSink sink() {
         return sink;
     }
 
-    /** The sink, which runs callbacks now, has done so for long enough: it leaves a rest. */
+    /** Tells whether the sink, which is running callbacks, should stop and leave the rest to a later turn. */
     public boolean isToGiveWay() {
         return callbacks.isToGiveWay();
     }
 
-    /** The client is open: until then, its failure is told by an exception and is not worth another message. */
+    /** Marks the client as open. Before that, an exception reports its failure, which needs no further message in the log. */
     void ready() {
         ready = true;
     }
 
     /**
-     * There is something to take. Returns at once. The last news, which a close waits for, is always submitted: the thread
-     * that has set the flag may not have submitted its own yet.
+     * Submits a task that fetches the present events. Returns at once. The last events, for which close waits, are always
+     * submitted: the thread that has set the flag may not have submitted its own task yet.
      */
     public void news() {
         if (called.compareAndSet(false, true) || finished) {
@@ -148,7 +151,7 @@ public final class EventPump {
     }
 
     /**
-     * Fetches what is left, so that the release of the handle, which comes next, loses none of it. Does not throw.
+     * Fetches the remaining events, so that the release of the handle, which comes next, loses none of them. Does not throw.
      */
     public void finish() {
         fetching.lock();
@@ -156,22 +159,22 @@ public final class EventPump {
             finished = true;
             rest = source.apply(Native.LOOK);
         } catch (SinetStreamException e) {
-            // nothing is left
+            // Nothing is left.
         } catch (OutOfMemoryError e) {
-            // what is left is unknown, as the promises will say
+            // The remaining events are unknown; the promises will say so.
         } finally {
             fetching.unlock();
         }
     }
 
-    /** Waits until all news has been given, unless this thread is giving it; false when the time is up. */
+    /** Waits until all events have been passed on, unless this thread is doing so. Returns false when the time is up. */
     boolean awaitOver(long timeoutMillis) {
         callbacks.finish(timeoutMillis);
         return callbacks.isWorkingHere() || over.getCount() == 0;
     }
 
     private void drain() {
-        called.set(false); // what comes from now on may be missed here
+        called.set(false); // reset first: this turn may miss events that come from now on
         if (over.getCount() == 0) {
             return;
         }
@@ -191,7 +194,7 @@ public final class EventPump {
                 return;
             }
         } catch (SinetStreamIOException e) {
-            // the handle is released
+            // The handle is released.
         } catch (Throwable e) {
             failure = e;
             persist(fail);
@@ -203,7 +206,7 @@ public final class EventPump {
         }
     }
 
-    /** The rest comes behind all that others have for the executor; false when there is no memory for that. */
+    /** Resubmits the remaining events behind the other tasks of the executor. Returns false when memory is lacking for that. */
     private boolean comesAgain() {
         try {
             news();
@@ -213,23 +216,23 @@ public final class EventPump {
         }
     }
 
-    /** A client whose news can't be told must not go on in silence. */
+    /** Ends a client whose events cannot be passed on, because it must not go on in silence. */
     private void fail() {
         SinetStreamException cause = failure instanceof SinetStreamException ? (SinetStreamException) failure
-                : new SinetStreamException("internal error: the news of the client could not be told", failure);
+                : new SinetStreamException("internal error: the events of the client could not be passed on", failure);
         Log.LOGGER.log(Level.SEVERE, name + ": ended: " + cause.getMessage(), failure);
         try {
             endClient.run();
         } catch (SinetStreamException closing) {
-            // closed already
+            // The client is closed already.
         }
         deliver(ConnectionEvent.ended(cause));
     }
 
-    /** Tells what there is; false when there was nothing, and when there will be nothing more. */
+    /** Passes on the present events. Returns false when there were none, and when there will be no more. */
     private boolean takeSome() {
         if (fetched == null) {
-            // After news, more of it is likely: to wait for that here costs less than to be called again.
+            // After some events, more are likely: a short wait here costs less than another call.
             fetch(callbacks.isAtLeisure() ? Native.BRIEFLY : Native.ARMED);
         }
         boolean some = fetched != null;
@@ -251,7 +254,7 @@ public final class EventPump {
                 rest = null;
                 return;
             } catch (OutOfMemoryError e) {
-                // the library still has what there was
+                // The library still has the events.
             } finally {
                 fetching.unlock();
             }
@@ -259,7 +262,7 @@ public final class EventPump {
         }
     }
 
-    /** Does it again until there is the memory for it. */
+    /** Repeats the task until there is enough memory for it. */
     public static void persist(Runnable news) {
         while (true) {
             try {
@@ -271,12 +274,12 @@ public final class EventPump {
         }
     }
 
-    /** There is no memory, or no thread, and perhaps there is one soon. */
+    /** Pauses when memory or a thread is lacking, because there may be some soon. */
     public static void pause() {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(NO_MEMORY_MILLIS));
     }
 
-    /** Tells what was fetched, or what is left of it; all of it, or as much as there is time for. */
+    /** Passes on the fetched events, or the rest of them, until all are done or the turn's time is up. */
     private void tell() {
         if (events == null) {
             events = new PackedEvents(fetched, sink);
@@ -316,14 +319,14 @@ public final class EventPump {
         } catch (Throwable e) {
             Log.LOGGER.log(Level.WARNING, name + ": the connection listener failed on " + type, e);
         }
-        Thread.interrupted(); // an interrupt is the listener's own affair, and not for its next call
+        Thread.interrupted(); // an interrupt was meant for the listener, and must not reach its next call
         ClientThreads.restoreLoader();
     }
 
     private void log(ConnectionEvent event) {
         switch (event.getType()) {
             case CONNECTED:
-                // The first connection is no news; that a lost one is back is.
+                // The first connection is not worth a message; the return of a lost one is.
                 log(wasLost ? Level.INFO : Level.FINE, "connected" + (event.getBroker() == null ? "" : " to " + event.getBroker())
                         + (event.isSessionPresent() ? ", session present" : ""));
                 break;
@@ -333,7 +336,7 @@ public final class EventPump {
                 log(Level.WARNING, obstacle);
                 break;
             case RETRYING:
-                // Of many attempts that fail for the same reason the first is news.
+                // Of many attempts that fail for the same reason only the first is worth a warning.
                 boolean sameAsBefore = event.getCause().getMessage().equals(obstacle);
                 obstacle = event.getCause().getMessage();
                 log(sameAsBefore ? Level.FINE : Level.WARNING, "connecting"

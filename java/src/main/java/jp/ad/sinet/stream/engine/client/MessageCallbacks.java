@@ -15,34 +15,34 @@ import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
-/** The listeners of an asynchronous reader, callbacks and subscribers, and the way of messages to them. */
+/** The listeners of an asynchronous reader, callbacks and subscribers, and the delivery of messages to them. */
 public final class MessageCallbacks<T> implements ClientSink {
     private final Object lock = new Object();
-    /** Never changed itself, so that who has looked at it gives a message to those whose demand it knows; replaced under the lock. */
+    /** An immutable list, so that a message goes to those listeners whose demand was examined; replaced under the lock. */
     private volatile List<MessageListener<T>> listeners = List.of();
-    /** What a listener is told; made before there may be no memory for it. */
+    /** The delivery of a message, allocated early because memory may be lacking later. */
     private final BiConsumer<MessageListener<T>, Message<T>> given = MessageListener::message;
     private final BiConsumer<MessageListener<T>, Throwable> failed = MessageListener::failed;
     private final BiConsumer<MessageListener<T>, SinetStreamException> ended = MessageListener::ended;
     private final BiConsumer<MessageListener<T>, Void> left = (listener, nothing) -> listener.closed();
     private volatile MessageSource<T> source;
     private volatile boolean closed;
-    /** Keeps a reader with listeners from being collected as garbage. */
+    /** Keeps a reader that has listeners from being garbage collected. */
     @SuppressWarnings("unused")
     private volatile Object owner;
-    /** Why the reader has ended by itself, if it has; guarded by the lock. */
+    /** Why the reader has failed, if it has; guarded by the lock. */
     private SinetStreamException end;
-    /** Those that are still to be told of that end; only used where news is given, one at a time. */
+    /** The listeners that are still to be told of the failure; used only by the pump, one call at a time. */
     private Iterator<MessageListener<T>> toTell;
-    /** Whether the listeners have been told of that end; guarded by the lock. */
+    /** Whether the listeners have been told of the failure; guarded by the lock. */
     private boolean toldEnd;
-    /** Whether they have been told that nothing comes any more; guarded by the lock. */
+    /** Whether the listeners have been told that nothing follows; guarded by the lock. */
     private boolean toldOver;
     private EventPump pump;
-    /** Guarded by the lock; null until the reader is open, which it may never be. */
+    /** Null until the reader is open, which may never happen; guarded by the lock. */
     private Stay stay;
 
-    /** The reader is open. */
+    /** Called when the reader is open. */
     public void begin(MessageSource<T> messages, EventPump ofClient, Stay ofReader) {
         pump = ofClient;
         synchronized (lock) {
@@ -57,7 +57,10 @@ public final class MessageCallbacks<T> implements ClientSink {
         stayOrGo(null);
     }
 
-    /** The JVM stays while there are listeners that may get something. {@code reader}: null if it does not begin to stay now. */
+    /**
+     * Keeps the JVM running while there are listeners that may get something. {@code reader} is null if this must not begin
+     * now.
+     */
     private void stayOrGo(Object reader) {
         synchronized (lock) {
             if (stay == null) {
@@ -70,25 +73,28 @@ public final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    /** False: they were there. */
+    /** Adds callbacks. Returns false if they were added before. */
     public boolean add(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure, Object reader) {
         return add(new CallbackPair<>(onMessage, onFailure), reader);
     }
 
-    /** The subscriber is told of its subscription before this returns, and everything else where callbacks run. */
+    /**
+     * Adds a subscriber, whose {@code onSubscribe} is called before this returns; all other signals are sent where callbacks
+     * run.
+     */
     public MessageSubscription<T> subscribe(Flow.Subscriber<? super Message<T>> subscriber, Object reader) {
         Objects.requireNonNull(subscriber, "subscriber");
         MessageSubscription<T> subscription = new MessageSubscription<>(this, subscriber);
         try {
             subscriber.onSubscribe(subscription);
-        } catch (Throwable e) { // rule 1.9: a call of subscribe returns
+        } catch (Throwable e) { // rule 1.9: subscribe must return normally
             subscription.cancel();
-            log("a subscriber failed when it was told of its subscription", e);
+            log("a subscriber failed in onSubscribe", e);
         }
         if (subscription.begin()) {
             add(subscription, reader);
             if (subscription.isOver()) {
-                remove(subscription); // it was cancelled while it was added
+                remove(subscription); // It was cancelled while it was added.
             }
         }
         return subscription;
@@ -117,17 +123,17 @@ public final class MessageCallbacks<T> implements ClientSink {
         } else if (isLate) {
             submit(listener::closed);
         } else {
-            news(); // it may have waited for other news only, or not have been told for want of memory
+            news(); // the pump may have ignored messages so far, or have missed an event for want of memory
         }
         return isNew;
     }
 
-    /** There may be messages that somebody wants. */
+    /** Tells the pump that there may be messages that a listener wants. */
     void news() {
         pump.news();
     }
 
-    /** Does something where callbacks run. */
+    /** Runs a task where callbacks run. */
     void submit(Runnable task) {
         pump.callbacks().submit(task);
     }
@@ -136,7 +142,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         remove(new CallbackPair<>(onMessage, onFailure));
     }
 
-    /** The others do not wait for its demand any more. */
+    /** Removes a listener, so that the others no longer wait for its demand. */
     void remove(MessageListener<T> listener) {
         synchronized (lock) {
             List<MessageListener<T>> fewer = new ArrayList<>(listeners);
@@ -149,7 +155,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    /** Takes the callbacks away; subscribers cancel themselves. */
+    /** Removes the callbacks; subscribers cancel their subscriptions themselves. */
     public void clear() {
         synchronized (lock) {
             List<MessageListener<T>> fewer = new ArrayList<>(listeners);
@@ -166,7 +172,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         stayOrGo(null);
     }
 
-    /** Whether somebody listens, be it that he wants no message just now. */
+    /** Tells whether there are listeners, even if none demands a message at present. */
     public boolean isHeard() {
         return !closed && source != null && !listeners.isEmpty();
     }
@@ -176,7 +182,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         return demand(listeners) > 0;
     }
 
-    /** How many messages may be given to all of these. */
+    /** Returns how many messages may be given to all of these listeners. */
     private long demand(List<MessageListener<T>> those) {
         if (closed || source == null || those.isEmpty()) {
             return 0;
@@ -198,12 +204,14 @@ public final class MessageCallbacks<T> implements ClientSink {
         messages(false);
     }
 
-    /** All that there are and that are wanted, or as many as there is time for; the others are a rest. */
+    /**
+     * Delivers all messages that are present and demanded, or as many as the turn's time allows; the others remain as a rest.
+     */
     private void messages(boolean all) {
         List<MessageListener<T>> those;
         long demand;
         boolean hasTime = true;
-        // Who listens before a message is taken hears it, also when listeners are taken away meanwhile.
+        // A message goes to all listeners that were there before it was fetched, also when some are removed meanwhile.
         while (hasTime && (demand = demand(those = listeners)) > 0 && source.next(demand)) {
             handOver(those.iterator());
             hasTime = all || !pump.callbacks().isToGiveWay();
@@ -219,7 +227,7 @@ public final class MessageCallbacks<T> implements ClientSink {
             while (those.hasNext()) {
                 processed &= process(those.next(), message);
             }
-        } catch (Throwable failure) { // a deserializer can throw anything, and the next message is another one
+        } catch (Throwable failure) { // a deserializer can throw anything, and the next message may be decodable
             processed = false;
             tell(failed, those, failure);
         } finally {
@@ -231,7 +239,10 @@ public final class MessageCallbacks<T> implements ClientSink {
         }
     }
 
-    /** Gives a message to a listener, again if it throws, as often as is configured; false: it has not been processed. */
+    /**
+     * Delivers a message to a listener; if it throws, again up to the configured number of tries. Returns false if the
+     * message was not processed.
+     */
     private boolean process(MessageListener<T> listener, Message<T> message) {
         int tries = listener.isPatient() ? source.tries() : 0;
         for (int times = 1; !call(given, listener, message); times++) {
@@ -245,14 +256,17 @@ public final class MessageCallbacks<T> implements ClientSink {
         return true;
     }
 
-    /** Needs no memory of its own. Who has heard of it is not among the rest, whatever happens then. */
+    /**
+     * Calls the remaining listeners without allocating memory. A listener that was called is no longer among the remaining
+     * ones, whatever happens next.
+     */
     private <V> void tell(BiConsumer<MessageListener<T>, V> what, Iterator<MessageListener<T>> those, V value) {
         while (those.hasNext()) {
             call(what, those.next(), value);
         }
     }
 
-    /** False when it throws. */
+    /** Calls a listener. Returns false if it throws. */
     private static <L, V> boolean call(BiConsumer<L, V> what, L listener, V value) {
         boolean returned = false;
         try {
@@ -261,7 +275,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         } catch (Throwable e) {
             log("a callback of a reader failed", e);
         }
-        Thread.interrupted(); // an interrupt is the callback's own affair
+        Thread.interrupted(); // an interrupt was meant for the callback, and must not reach the next one
         ClientThreads.restoreLoader();
         return returned;
     }
@@ -270,11 +284,11 @@ public final class MessageCallbacks<T> implements ClientSink {
         try {
             Log.LOGGER.log(Level.WARNING, what, why);
         } catch (OutOfMemoryError e) {
-            // There is no memory to say so, and the others are still to be told.
+            // The memory for a log entry is lacking, and the other listeners are still to be called.
         }
     }
 
-    /** When there is no memory for it, this is called again, and goes on where it has stopped. */
+    /** Reports the failure of the reader. When memory is lacking, this is called again and continues where it has stopped. */
     @Override
     public void ended(SinetStreamException cause) {
         synchronized (lock) {
@@ -293,7 +307,7 @@ public final class MessageCallbacks<T> implements ClientSink {
         stayOrGo(null);
     }
 
-    /** Gives what is still there, and then the end. */
+    /** Delivers the remaining messages, and then reports the end. */
     private void finish(Iterator<MessageListener<T>> told, SinetStreamException cause) {
         if (closed) {
             tell(left, told, null);
@@ -302,14 +316,14 @@ public final class MessageCallbacks<T> implements ClientSink {
         try {
             messages(true);
         } catch (OutOfMemoryError e) {
-            throw e; // they are given when there is some
-        } catch (Throwable e) { // the end is to be told all the same
+            throw e; // The messages are delivered when there is memory again.
+        } catch (Throwable e) { // the end must be reported all the same
             log("the last messages of a reader could not be given to its callbacks", e);
         }
         tell(ended, told, cause);
     }
 
-    /** The reader is closed, or has ended, of which they have been told. */
+    /** Called when the reader is closed, or when it has failed and the listeners know. */
     @Override
     public void over() {
         List<MessageListener<T>> those;

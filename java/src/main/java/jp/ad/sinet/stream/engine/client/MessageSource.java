@@ -2,23 +2,29 @@ package jp.ad.sinet.stream.engine.client;
 
 import jp.ad.sinet.stream.api.Message;
 
-/** Where the messages of an asynchronous reader come from. Used by its pump, one call at a time. */
+/** The source of an asynchronous reader's messages. The reader's pump uses it, one call at a time. */
 public interface MessageSource<T> {
-    /** Whether there is one that nobody will tell the pump of any more. */
+    /** Tells whether a message is present of which the pump gets no further event. */
     boolean hasRest();
 
-    /** Goes to the next message; false when there is none. No more than so many are wanted for the time being. */
+    /**
+     * Advances to the next message. Returns false when there is none. {@code wanted} is the number of messages that are
+     * demanded at present.
+     */
     boolean next(long wanted);
 
-    /** What {@link #next} has gone to; throws why it is no message. */
+    /** Returns the current message. Throws if it cannot be decoded. */
     Message<T> message();
 
-    /** How often a callback that throws is given it, which has been processed then; 0: once, and then it has not been processed. */
+    /**
+     * Returns how many times a callback that throws is given the current message before it counts as processed; 0 means one
+     * time, after which the message has failed.
+     */
     int tries();
 
-    /** The application has heard why it is no message. */
+    /** Records that the application was told why the current message cannot be decoded. */
     void skipped();
 
-    /** The callbacks have had it, and each has processed it, or not. */
+    /** Records that all callbacks have had the current message, and whether all of them have processed it. */
     void calledBack(boolean processed);
 }

@@ -9,20 +9,20 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * A subscriber of Reactive Streams that hears the messages of an asynchronous reader, as many as it has requested. The rules
- * (1.x, 3.x) are those of the specification of Reactive Streams for the JVM, version 1.0.4.
+ * The subscription of a Reactive Streams subscriber to an asynchronous reader. It delivers as many messages as the subscriber
+ * has requested. The rules (1.x, 3.x) are those of the specification of Reactive Streams for the JVM, version 1.0.4.
  */
 public final class MessageSubscription<T> implements Flow.Subscription, MessageListener<T> {
     private final MessageCallbacks<T> callbacks;
     private final AtomicLong demand = new AtomicLong();
-    /** After the first of cancellation, completion and failure there is no other (1.6, 1.7, 3.6). */
+    /** Set by the first of cancellation, completion and failure; no other follows (1.6, 1.7, 3.6). */
     private final AtomicBoolean over = new AtomicBoolean();
-    /** Null when nothing comes any more (3.13). */
+    /** Null after the end of the subscription (3.13). */
     private volatile Flow.Subscriber<? super Message<T>> subscriber;
     private boolean warned;
-    /** Guarded by this: the subscriber knows of its subscription, and can be told more (1.3, 1.9). */
+    /** Whether {@code onSubscribe} has returned, so that other signals may follow (1.3, 1.9); guarded by this. */
     private boolean begun;
-    /** Guarded by this: what is to be told then. */
+    /** The failure to signal once {@code onSubscribe} has returned; guarded by this. */
     private Throwable early;
 
     MessageSubscription(MessageCallbacks<T> callbacks, Flow.Subscriber<? super Message<T>> subscriber) {
@@ -30,7 +30,7 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
         this.subscriber = subscriber;
     }
 
-    /** The subscriber knows of it; false if it is over already, or about to be. */
+    /** Signals {@code onSubscribe}. Returns false if the subscription has ended, or is about to. */
     boolean begin() {
         Throwable cause;
         synchronized (this) {
@@ -50,13 +50,13 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
     @Override
     public void request(long count) {
         if (over.get()) {
-            return; // 3.6
+            return; // rule 3.6
         } else if (count <= 0) {
             fail(new IllegalArgumentException("rule 3.9 of Reactive Streams: a subscriber must request at least 1 message, and not "
                     + count));
             return;
         }
-        demand.getAndUpdate(before -> before + count < 0 ? Long.MAX_VALUE : before + count); // 3.17
+        demand.getAndUpdate(before -> before + count < 0 ? Long.MAX_VALUE : before + count); // rule 3.17
         callbacks.news();
     }
 
@@ -64,11 +64,11 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
     public void cancel() {
         if (over.compareAndSet(false, true)) {
             callbacks.remove(this);
-            callbacks.submit(this::forget); // a message that was taken for it before is still given to it (2.8)
+            callbacks.submit(this::forget); // a message that was fetched before is still delivered (2.8)
         }
     }
 
-    /** It ends with this failure, as soon as what is being given to it has been. */
+    /** Ends the subscription with a failure, after the delivery that is in progress. */
     public void fail(Throwable cause) {
         synchronized (this) {
             if (!begun) {
@@ -88,7 +88,7 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
         return demand.get();
     }
 
-    /** Rule 2.13: after an exception nothing more is given to the subscriber. */
+    /** Returns false: by rule 2.13 a subscriber that has thrown gets nothing more. */
     @Override
     public boolean isPatient() {
         return false;
@@ -106,12 +106,12 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
         }
     }
 
-    /** An error would be the end, and anybody may send a message that is none. */
+    /** Ignores an undecodable message: {@code onError} would end the subscription, and anybody can publish such a message. */
     @Override
     public void failed(Throwable failure) {
         if (!warned) {
             warned = true;
-            Log.LOGGER.warning("a subscriber is not given a message that can't be decoded; further ones are left out without a word,"
+            Log.LOGGER.warning("a subscriber is not given a message that can't be decoded; further ones are skipped silently,"
                     + " and counted as errors: " + failure.getMessage());
         }
     }
@@ -126,7 +126,7 @@ public final class MessageSubscription<T> implements Flow.Subscription, MessageL
         end(null);
     }
 
-    /** {@code cause}: null when it is complete. */
+    /** Ends the subscription. {@code cause} is null for a normal completion. */
     private void end(Throwable cause) {
         Flow.Subscriber<? super Message<T>> last = subscriber;
         if (!over.compareAndSet(false, true)) {

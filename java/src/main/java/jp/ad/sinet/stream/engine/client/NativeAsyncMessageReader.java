@@ -30,7 +30,7 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
     /**
      * Opens a reader. Blocks until it is connected and subscribed.
      *
-     * @param configured what is opened
+     * @param configured the configuration of the reader
      * @param deserializer the deserializer
      * @param <T> the type of the values
      * @return the reader
@@ -71,7 +71,7 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
         callbacks.close();
     }
 
-    /** What the engine has received; those that are fetched with others wait here. */
+    /** The messages that the engine has received; those that are fetched together wait here. */
     private static final class Received<T> implements MessageSource<T> {
         private final long handle;
         private final Deserializing<T> deserializing;
@@ -93,7 +93,7 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
         @Override
         public boolean next(long wanted) {
             while (rest || fetch(wanted)) {
-                rest = true; // also when there is no memory to go on
+                rest = true; // also when memory is lacking for the next step
                 rest = batch.next();
                 if (rest) {
                     return true;
@@ -106,7 +106,7 @@ public final class NativeAsyncMessageReader<T> extends EngineReader<T> implement
             try {
                 return batch.fetch(handle, wanted, Native.LOOK);
             } catch (SinetStreamException e) {
-                return false; // the end, which is told apart
+                return false; // the reader has ended, which is reported separately
             }
         }
 

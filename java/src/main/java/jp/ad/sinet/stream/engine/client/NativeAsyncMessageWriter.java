@@ -45,7 +45,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
     /**
      * Opens a writer. Blocks until it is connected.
      *
-     * @param configured what is opened
+     * @param configured the configuration of the writer
      * @param serializer the serializer
      * @param <T> the type of the values
      * @return the writer
@@ -133,7 +133,7 @@ public final class NativeAsyncMessageWriter<T> extends EngineClient implements A
         }
     }
 
-    /** The owner of the lock may wait for room in the outbox. */
+    /** Takes the lock, whose owner may be waiting for room in the outbox. */
     private void lock() {
         if (lock.tryLock()) {
             return;

@@ -37,7 +37,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
     /** Guards {@link #batch}, and keeps messages and their acknowledgements in order. */
     private final ReentrantLock lock = new ReentrantLock();
     private final Packed batch = new Packed();
-    /** What stood behind messages that were returned together; guarded by the lock, too. */
+    /** The failure that followed messages that were returned together; guarded by the lock. */
     private Throwable held;
 
     private final Duration receiveTimeout;
@@ -52,7 +52,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
     /**
      * Opens a reader. Blocks until it is connected and subscribed.
      *
-     * @param configured what is opened
+     * @param configured the configuration of the reader
      * @param deserializer the deserializer
      * @param <T> the type of the values
      * @return the reader
@@ -103,7 +103,10 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
         }
     }
 
-    /** Adds what is there, unless other threads are at it, too. Where more comes all the time, the time is up at some time. */
+    /**
+     * Adds the messages that are present, unless another thread is reading. The deadline also ends this when messages keep
+     * coming.
+     */
     private void gather(List<Message<T>> messages, int max, long deadline) {
         if (!lock.tryLock()) {
             return;
@@ -114,7 +117,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
                     && (batch.hasNext() || Waiter.left(deadline) > 0) && (next = next(0)) != null) {
                 messages.add(next);
             }
-        } catch (Throwable e) { // the messages that are here come first
+        } catch (Throwable e) { // the messages that were read before it are returned first
             held = e;
         } finally {
             lock.unlock();
@@ -123,7 +126,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
 
     private Message<T> read(long nanos) {
         checkUsable(WAITING, Consequence.NONE);
-        if (lock.tryLock()) { // what is there already comes first, however short the timeout
+        if (lock.tryLock()) { // messages that are present are returned, however short the timeout is
             try {
                 Message<T> message = next(nanos);
                 return message != null || nanos == 0 ? message : await(Waiter.deadline(nanos));
@@ -153,7 +156,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
         }
     }
 
-    /** The next message without a wait; null when there is none. */
+    /** Returns the next message that is present; null when there is none. */
     private Message<T> next(long nanos) {
         tellHeld();
         Injected first = injected.poll();
@@ -173,7 +176,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
         }
     }
 
-    /** The next message from the engine, or an injected one; null when none comes in time. */
+    /** Returns the next message from the engine, or an injected one; null when none comes before the deadline. */
     private Message<T> await(long deadline) {
         Waiter waiter = waiters.begin(Waiters.MESSAGES);
         try {
@@ -228,7 +231,7 @@ public final class NativeMessageReader<T> extends EngineReader<T> implements Mes
         waiters.changed(Waiters.MESSAGES);
     }
 
-    /** A message given by a test. */
+    /** A message that a test has injected. */
     private static final class Injected {
         private final byte[] bytes;
         private final String topic;

@@ -33,7 +33,7 @@ public final class NativeMessageWriter<T> extends EngineClient implements Messag
     /**
      * Opens a writer. Blocks until it is connected.
      *
-     * @param configured what is opened
+     * @param configured the configuration of the writer
      * @param serializer the serializer
      * @param <T> the type of the values
      * @return the writer

@@ -11,7 +11,7 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * The one thread that waits in native code on behalf of all clients: it wakes whoever waits for what has changed. It never
+ * The one thread that waits in native code on behalf of all clients, and wakes the threads that wait for a change. It never
  * runs code of the application, and lives as long as there are clients.
  */
 final class Notifier implements Runnable {
@@ -20,16 +20,16 @@ final class Notifier implements Runnable {
 
     private static final Map<Long, Waiters> CLIENTS = new ConcurrentHashMap<>();
     private static final Object LOCK = new Object();
-    /** Guarded by the lock; null when there is none. */
+    /** Null when there is no such thread; guarded by the lock. */
     private static Thread thread;
 
-    /** Somebody could not be told, for want of memory or threads. Of the thread alone. */
+    /** Whether a waiter was missed for want of memory or threads. Only the thread uses it. */
     private boolean missed;
 
     private Notifier() {
     }
 
-    /** From now on the client's waiters are told. */
+    /** Registers the waiters of a client. */
     static void add(long handle, Waiters waiters) {
         synchronized (LOCK) {
             CLIENTS.put(handle, waiters);
@@ -42,7 +42,7 @@ final class Notifier implements Runnable {
         }
     }
 
-    /** The client is released. After the last one the thread has ended, or is about to. */
+    /** Removes a client that is released. After the last one the thread has ended, or is about to. */
     static void remove(long handle) {
         Waiters waiters = CLIENTS.remove(handle);
         if (waiters == null) {
@@ -57,7 +57,7 @@ final class Notifier implements Runnable {
         }
     }
 
-    /** A class loader can go only after the thread. */
+    /** Waits for the end of the thread, because a class loader cannot be collected before it. */
     private static void awaitEnd(Thread ending) {
         long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(END_MILLIS));
         try {
@@ -77,11 +77,11 @@ final class Notifier implements Runnable {
                     pause();
                     missed = false;
                     tellAll();
-                    Native.interruptChanges(); // there may be nothing else, and somebody may be missed again
+                    Native.interruptChanges(); // no other change may follow, and a waiter may be missed again
                 }
                 tell(Native.changes());
             } catch (OutOfMemoryError e) {
-                pause(); // the library still has what there was
+                pause(); // the library still has the changes
             } catch (Throwable e) {
                 Log.LOGGER.log(Level.SEVERE, "changes of clients could not be fetched", e);
                 pause();
@@ -89,7 +89,10 @@ final class Notifier implements Runnable {
         } while (!isOver());
     }
 
-    /** Whoever can't be told keeps no other one waiting: callbacks may need a thread where there is none. */
+    /**
+     * Wakes the waiters. One that cannot be woken does not delay the others: callbacks may need a thread when none can be
+     * started.
+     */
     private void tell(long[] changes) {
         for (int i = 0; i < changes.length; i += 2) {
             try {
@@ -103,7 +106,7 @@ final class Notifier implements Runnable {
         }
     }
 
-    /** Everybody looks again, since it is not known who was missed. */
+    /** Wakes all waiters, since it is not known which were missed. */
     private void tellAll() {
         try {
             CLIENTS.values().forEach(Waiters::wakeThreads);

@@ -2,12 +2,12 @@ package jp.ad.sinet.stream.engine.client;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** Hears how a message ended. */
+/** The receiver of a message's outcome. */
 public interface Outcome {
     /**
-     * Called once.
+     * Reports the outcome. Called once.
      *
-     * @param failure null: it was delivered
+     * @param failure null when the message was delivered
      */
     void settle(SinetStreamException failure);
 }

@@ -16,43 +16,45 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * The messages of a writer whose end has not been told, by their numbers: a ring that grows with what is under way, up to a
- * largest size. A message that has no end while so many others come and go, as a plugin may leave one, is set aside. It does
- * not know the writer, so that a forgotten one can be cleaned up.
+ * The messages of a writer whose outcome has not been reported, by their numbers: a ring that grows with the messages in
+ * flight, up to a largest size. A message that stays without an outcome while so many others come and go, as a plugin may
+ * leave one, is set aside. It does not refer to the writer, so that an abandoned one can be garbage collected.
  */
 public final class Outcomes implements ClientSink {
     private static final int FIRST_SIZE = 256;
-    /** Of messages whose end has not been told; a thread that wants to add more waits. */
+    /** The limit of messages whose outcome has not been reported; a thread that wants to add more waits. */
     private static final int MAX_UNTOLD = 65_536;
-    /** This part of them is told before it goes on, so that it does not wait for each one anew. */
+    /** A waiting thread goes on when this part of the limit is free, so that it does not wait for each message anew. */
     private static final int ROOM = 8;
-    /** Where that takes longer, any room is enough. */
+    /** A thread that has waited this long goes on as soon as there is any room. */
     private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** More than there may be; callbacks may add some to those. */
+    /** The largest size of the ring. It exceeds the limit because callbacks may add messages beyond it. */
     static final int LARGEST_SIZE = 2 * MAX_UNTOLD;
 
     private final int most;
     Outcome[] ring = new Outcome[FIRST_SIZE];
     private final SortedMap<Long, Outcome> aside = new TreeMap<>();
     private volatile int count;
-    /** The threads that wait until there are fewer, and since when. */
+    /** The waiting threads, and the time at which each began to wait. */
     private final Map<Waiter, Long> waiting = new ConcurrentHashMap<>();
-    /** The highest number that there was. */
+    /** The highest number so far. */
     private long last = -1;
-    /** Why the client has ended by itself, if it has. Only used where news is given, one at a time. */
+    /** Why the client has failed, if it has. Only the pump uses it, one call at a time. */
     private SinetStreamException cause;
 
     Outcomes() {
         this(MAX_UNTOLD);
     }
 
-    /** {@code most}: a thread that wants to add more waits. */
+    /** {@code most} is the number of messages from which on a thread that wants to add more waits. */
     public Outcomes(int most) {
         this.most = most;
     }
 
-    /** Comes before anybody can tell of the message. One number follows the other; one that was taken back comes again. */
+    /**
+     * Adds a message, before its outcome can be reported. Numbers are consecutive; the number of a removed message is reused.
+     */
     public synchronized void put(long number, Outcome outcome) {
         while (ring[index(number)] != null) {
             if (ring.length < LARGEST_SIZE) {
@@ -67,7 +69,7 @@ public final class Outcomes implements ClientSink {
         count++;
     }
 
-    /** Takes it back: the message was not accepted. */
+    /** Removes a message that was not accepted. */
     public synchronized Outcome remove(long number) {
         Outcome outcome;
         if (number <= last - ring.length) {
@@ -87,7 +89,7 @@ public final class Outcomes implements ClientSink {
         return count;
     }
 
-    /** How many there were, and how many of these have ended. */
+    /** Returns the sum of the messages added and the messages ended. */
     @Override
     public synchronized long progress() {
         return last + (last - count);
@@ -97,7 +99,7 @@ public final class Outcomes implements ClientSink {
         return count >= most;
     }
 
-    /** The same; if it is full, the waiter is told when it is not. */
+    /** Tells whether the limit is reached; if so, the waiter is woken when there is room. */
     boolean isFull(Waiter waiter) {
         waiting.putIfAbsent(waiter, System.nanoTime());
         return isFull();
@@ -107,9 +109,9 @@ public final class Outcomes implements ClientSink {
         return last;
     }
 
-    /** Whether no message up to this number is left; if one is, the waiter is told when some have ended. */
+    /** Tells whether all messages up to this number have ended; if not, the waiter is woken when some have. */
     boolean haveEnded(long number, Waiter waiter) {
-        waiting.putIfAbsent(waiter, System.nanoTime() - PATIENCE_NANOS); // any end is worth a look
+        waiting.putIfAbsent(waiter, System.nanoTime() - PATIENCE_NANOS); // any outcome is worth a look
         synchronized (this) {
             if (count == 0) {
                 return true;
@@ -148,7 +150,7 @@ public final class Outcomes implements ClientSink {
         return (int) number & (ring.length - 1);
     }
 
-    /** Those that are there have numbers below this one, at most a ring's length of them. */
+    /** Doubles the ring. All messages in it have numbers below this one, within one length of the ring. */
     private void grow(long number) {
         Outcome[] before = ring;
         ring = new Outcome[before.length * 2];
@@ -161,7 +163,7 @@ public final class Outcomes implements ClientSink {
 
     @Override
     public void delivered(long from, long to) {
-        Outcome[] batch = new Outcome[(int) (to - from)]; // who tells of them tells of some at a time
+        Outcome[] batch = new Outcome[(int) (to - from)]; // the engine reports a limited number at a time
         takeAll(from, batch.length, batch);
         tellRoom();
         for (Outcome outcome : batch) {
@@ -169,7 +171,7 @@ public final class Outcomes implements ClientSink {
         }
     }
 
-    /** One lock for many. */
+    /** Removes many messages under one lock. */
     private synchronized void takeAll(long from, int length, Outcome[] batch) {
         for (int i = 0; i < length; i++) {
             batch[i] = remove(from + i);
@@ -181,7 +183,7 @@ public final class Outcomes implements ClientSink {
         end(number, failure);
     }
 
-    /** The end of one message; {@code failure}: null when it was delivered. */
+    /** Reports the outcome of one message; {@code failure} is null when it was delivered. */
     public void end(long number, SinetStreamException failure) {
         Outcome outcome = remove(number);
         tellRoom();
@@ -197,7 +199,7 @@ public final class Outcomes implements ClientSink {
         } catch (Throwable e) {
             Log.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
         }
-        Thread.interrupted(); // an interrupt is the callback's own affair
+        Thread.interrupted(); // an interrupt was meant for the callback, and must not reach the next one
         ClientThreads.restoreLoader();
     }
 
@@ -207,12 +209,12 @@ public final class Outcomes implements ClientSink {
     }
 
     /**
-     * No message stays without its end, whatever happened to the engine; they have them in their order. One may be there that
-     * the engine is just about to refuse, for the same cause.
+     * Reports an outcome to every remaining message, in order, whatever happened to the engine. One of them may be a message
+     * that the engine is just about to refuse, for the same cause.
      */
     @Override
     public void over() {
-        // All that takes memory comes first: when there is none, this is called again.
+        // Memory is allocated first: when it is lacking, this is called again.
         SinetStreamException why = cause != null ? cause : new SinetStreamIOException("the writer was closed before the message"
                 + " was confirmed; it may have been delivered").with(Reason.CLOSED, Delivery.UNKNOWN);
         Outcome[] older;

@@ -7,7 +7,7 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.Native;
 
-/** A writer's serializer, and what its failures are to the caller. */
+/** A writer's serializer, and the translation of its failures for the caller. */
 public final class Serializing<T> {
     public final Serializer<T> serializer;
 
@@ -18,7 +18,7 @@ public final class Serializing<T> {
     private ClassCastException explained(ClassCastException e, Object message) {
         Class<?> taken = ValueClass.takenBy(serializer);
         if (taken.isInstance(message)) {
-            return e; // it is the serializer's own affair
+            return e; // the serializer itself chose this exception
         }
         ClassCastException explained = new ClassCastException("the value is of class " + message.getClass().getTypeName()
                 + ", and the serializer that value_type, value_serializer or the builder has chosen, "
@@ -27,7 +27,10 @@ public final class Serializing<T> {
         return explained;
     }
 
-    /** A null value or one of a wrong class is the caller's mistake and shows as such; other failures are wrapped. */
+    /**
+     * Serializes a value. A null value or one of a wrong class is the caller's mistake, so its exception is passed on; other
+     * failures are wrapped.
+     */
     public byte[] serialize(T message, long handle) {
         try {
             byte[] value = serializer.serialize(Objects.requireNonNull(message, "message"));

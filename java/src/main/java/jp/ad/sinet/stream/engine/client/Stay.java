@@ -12,45 +12,45 @@ import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
 /**
- * Keeps the JVM, and the client itself, while an asynchronous client has something to do that the program has left to it. For
- * all clients this is one thread, which is no daemon, and there is none while no client has anything to do.
+ * Keeps the JVM running, and the client from being garbage collected, while an asynchronous client still has work that the
+ * program has left to it. All clients share one non-daemon thread, which exists only while a client has work.
  */
 public final class Stay {
-    /** A writer is not told of each message that ends: that would cost each of them something. */
+    /** The polling interval of the thread. A notification for each message that ends would slow all of them down. */
     private static final long LOOK_MILLIS = 50;
     private static final long END_MILLIS = 1000;
-    /** How much longer than a message may be on its way its end may need to be told. */
+    /** How much longer than the write timeout the report of an outcome may take. */
     private static final Duration GRACE = Duration.ofSeconds(5);
 
     private static final Object LOCK = new Object();
     /** Guarded by the lock. */
     private static final Set<Stay> ALL = new HashSet<>();
-    /** Guarded by the lock; null when there is none. */
+    /** Null when there is no thread; guarded by the lock. */
     private static Thread thread;
 
     private final boolean daemon;
-    /** It does not know the client. */
+    /** Does not refer to the client. */
     private final EventPump pump;
-    /** How long nothing may happen to the messages whose end is not told. */
+    /** How long the pending messages may go without any progress. */
     private final long limitNanos;
-    /** Guarded by the lock: whether a look finds the end; else the JVM stays until it is told. */
+    /** Whether polling finds the end; otherwise the JVM stays until {@link #end}. Guarded by the lock. */
     private boolean looks;
-    /** Guarded by the lock: what a look has found last, and until when something has to happen. */
+    /** The progress that was polled last, and the deadline for the next progress; guarded by the lock. */
     private long progress;
     private long deadline;
-    /** Of the thread alone: the program has been told once that messages are not waited for any more. */
+    /** Whether the program has been warned that messages are no longer waited for. Only the thread uses it. */
     private boolean warned;
-    /** The client, which is not collected meanwhile; null when the JVM does not stay for it. Changed under the lock. */
+    /** The client, which this reference keeps alive; null when the JVM does not stay for it. Written under the lock. */
     private volatile Object client;
 
-    /** {@code daemon}: the program wants the JVM not to wait for the client. */
+    /** {@code daemon} is true if the JVM shall not wait for the client. */
     Stay(boolean daemon, EventPump pump, Duration writeTimeout) {
         this.daemon = daemon;
         this.pump = pump;
         limitNanos = TimeUnit.NANOSECONDS.convert(writeTimeout.plus(GRACE));
     }
 
-    /** The JVM stays until {@link #untilIdle} or {@link #end}. */
+    /** Keeps the JVM running until {@link #untilIdle} or {@link #end}. */
     void begin(Object of) {
         if (!daemon) {
             begin(of, false);
@@ -58,9 +58,9 @@ public final class Stay {
     }
 
     /**
-     * The JVM stays until every message that was accepted has ended and been told to its callbacks, but not when nothing happens
-     * any more: a plugin may leave a message without its end, and an executor drop what it was given. For each message: while
-     * the JVM stays already, this is one look at a field.
+     * Keeps the JVM running until every accepted message has ended and its callbacks have run, unless there is no more
+     * progress: a plugin may leave a message without an outcome, and an executor may drop a task. This is called for each
+     * message; while the JVM stays already, it only reads one field.
      */
     public void untilTold(Object of) {
         if (!daemon && client == null) {
@@ -78,12 +78,12 @@ public final class Stay {
                 if (thread == null) {
                     start();
                 } else {
-                    LOCK.notifyAll(); // it may wait without a limit
+                    LOCK.notifyAll(); // the thread may wait without a limit
                 }
             } catch (OutOfMemoryError e) { // a message is not refused because the JVM might not wait for it
                 forget();
-                if (!looking) { // nobody tries again
-                    Log.LOGGER.warning("there is no thread that keeps the JVM for a client: " + e.getMessage());
+                if (!looking) { // no later call tries again
+                    Log.LOGGER.warning("no thread can be started that keeps the JVM running for a client: " + e.getMessage());
                 }
             }
         }
@@ -95,7 +95,7 @@ public final class Stay {
         thread = started;
     }
 
-    /** The same for a client that has nothing else to do any more: a callback that runs may not have returned. */
+    /** Keeps the JVM running only until a callback that is still running has returned, for a client that has no other work. */
     void untilIdle() {
         synchronized (LOCK) {
             if (client == null) {
@@ -111,7 +111,7 @@ public final class Stay {
         }
     }
 
-    /** The JVM does not stay for this client any more. After the last one the thread has ended, or is about to. */
+    /** Lets the JVM exit. After the last client the thread has ended, or is about to. */
     void end() {
         if (client == null) {
             return;
@@ -130,7 +130,7 @@ public final class Stay {
         client = null;
     }
 
-    /** A class loader can go only after the thread. */
+    /** Waits for the end of the thread, because a class loader cannot be collected before it. */
     private static void awaitEnd(Thread ending) {
         long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(END_MILLIS));
         try {
@@ -148,12 +148,12 @@ public final class Stay {
             try {
                 goesOn = look();
             } catch (InterruptedException | OutOfMemoryError e) {
-                // it looks again
+                // The loop polls again.
             }
         }
     }
 
-    /** Waits, and lets those go who have nothing left to do; false when there is nobody any more. */
+    /** Waits, then drops the clients that have no more work. Returns false when none is left. */
     private static boolean look() throws InterruptedException {
         List<Stay> givenUp = new ArrayList<>();
         synchronized (LOCK) {
@@ -175,11 +175,14 @@ public final class Stay {
                 return false;
             }
         }
-        givenUp.forEach(Stay::warn); // a handler of the log may write, too
+        givenUp.forEach(Stay::warn); // outside the lock, since a handler of the log may write, too
         return true;
     }
 
-    /** Who writes meanwhile either is seen here, or sees that the JVM does not stay, and begins anew. */
+    /**
+     * Tells whether a client is done. A thread that writes meanwhile is either noticed here, or sees that the JVM does not
+     * stay and begins anew.
+     */
     private boolean isDone() {
         if (!looks || !isOver() && !isStuck()) {
             return false;
@@ -193,12 +196,15 @@ public final class Stay {
         return false;
     }
 
-    /** Every end is told while callbacks run, so that these are looked at last. */
+    /** Tells whether no work is left. Outcomes are reported while callbacks run, so the callbacks are checked last. */
     private boolean isOver() {
         return pump.sink().untold() == 0 && !pump.callbacks().isWorking();
     }
 
-    /** A callback that runs may take its time, as every thread may for which a JVM waits. */
+    /**
+     * Tells whether the deadline for progress has passed. A running callback may take any time, like every thread for which a
+     * JVM waits.
+     */
     private boolean isStuck() {
         long now = pump.sink().progress();
         if (now != progress || pump.callbacks().isWorking()) {
@@ -218,11 +224,11 @@ public final class Stay {
         }
         warned = true;
         try {
-            Log.LOGGER.warning(pump.callbacks().name() + ": the JVM does not wait any longer for messages whose end is not told: "
+            Log.LOGGER.warning(pump.callbacks().name() + ": the JVM does not wait any longer for messages without an outcome: "
                     + pump.sink().untold() + "; in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms nothing was accepted, and no"
-                    + " end came from the plugin, or the executor has run no callback");
+                    + " outcome came from the plugin, or the executor has run no callback");
         } catch (RuntimeException e) {
-            // a handler of the log has failed, which is no reason not to look after the others
+            // A handler of the log has failed; the other clients are still checked.
         }
     }
 }

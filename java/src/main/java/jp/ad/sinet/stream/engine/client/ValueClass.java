@@ -11,14 +11,14 @@ import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.Serializer;
 
 /**
- * The class of a client's values. The compiler forgets it, and a (de)serializer that the configuration chooses may be one for another
- * class: without this, the program would learn of it by a ClassCastException in a line of its own.
+ * The class of a client's values. Type erasure removes it, and a serializer or deserializer that the configuration chooses
+ * may be for another class: without this check the program would get a ClassCastException in its own code.
  */
 final class ValueClass {
     private ValueClass() {
     }
 
-    /** What a serializer takes; Object when that is not known, as of a lambda expression. */
+    /** Returns the class that a serializer accepts; Object when it is not known, as for a lambda expression. */
     static Class<?> takenBy(Serializer<?> serializer) {
         return argument(serializer.getClass(), Serializer.class);
     }
@@ -27,18 +27,24 @@ final class ValueClass {
         return argument(deserializer.getClass(), Deserializer.class);
     }
 
-    /** Methods are not looked at: a class may have more of the same name, and others that name classes which are missing. */
+    /**
+     * Finds the type argument of a class without looking at its methods: a class may have several of the same name, and
+     * others may refer to missing classes.
+     */
     private static Class<?> argument(Class<?> codec, Class<?> of) {
         try {
             Type found = typeArgument(codec, of);
             Type raw = found instanceof ParameterizedType ? ((ParameterizedType) found).getRawType() : found;
             return raw instanceof Class ? (Class<?>) raw : Object.class;
         } catch (LinkageError | TypeNotPresentException | MalformedParameterizedTypeException e) {
-            return Object.class; // it can't be known here, and may never be needed
+            return Object.class; // it cannot be known here, and may never be needed
         }
     }
 
-    /** What a class or interface gives for the one parameter of {@code of}, which may be a parameter of its own; null: nothing. */
+    /**
+     * Returns the type that a class or interface supplies for the type parameter of {@code of}, which may be a type parameter
+     * itself; null if there is none.
+     */
     private static Type typeArgument(Class<?> in, Class<?> of) {
         Class<?> above = in.getSuperclass();
         if (above != null && of.isAssignableFrom(above)) {
@@ -62,7 +68,10 @@ final class ValueClass {
         return generic instanceof ParameterizedType && index >= 0 ? ((ParameterizedType) generic).getActualTypeArguments()[index] : null;
     }
 
-    /** {@code wanted}: the class that the builder was given, or null. */
+    /**
+     * Checks that a serializer accepts the class of the values. {@code wanted} is the class that the builder was given, or
+     * null.
+     */
     static <T> Serializer<T> checkTaken(Serializer<T> serializer, Class<?> wanted, String chosenBy) {
         if (wanted == null) {
             return serializer;
@@ -74,7 +83,10 @@ final class ValueClass {
         return serializer;
     }
 
-    /** The same; what is not known before is looked at with each value. */
+    /**
+     * Checks that a deserializer returns the class of the values. If its class is not known in advance, each value is
+     * checked.
+     */
     static <T> Deserializer<T> checkGiven(Deserializer<T> deserializer, Class<?> wanted, String chosenBy) {
         if (wanted == null) {
             return deserializer;

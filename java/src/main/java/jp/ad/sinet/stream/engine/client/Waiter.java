@@ -5,15 +5,15 @@ import java.util.concurrent.locks.LockSupport;
 import jp.ad.sinet.stream.engine.boundary.Native;
 
 /**
- * The thread that made it, while it waits in Java for the engine: it can be interrupted there, and gives way to other
- * virtual threads if it is one itself. Only that thread calls {@link #await}; any thread may call {@link #wake}.
+ * The thread that made this object, while it waits in Java for the engine: there it can be interrupted, and, if it is a
+ * virtual thread, releases its carrier. Only that thread calls {@link #await}; any thread may call {@link #wake}.
  */
 final class Waiter {
-    /** The name that the JDK gives to the group of all virtual threads; see {@link Thread#getThreadGroup}. */
+    /** The JDK's name for the thread group of all virtual threads; see {@link Thread#getThreadGroup}. */
     private static final String VIRTUAL = "VirtualThreads";
-    /** See {@link Native#PATIENTLY}. */
+    /** The duration of {@link Native#PATIENTLY}. */
     private static final long PATIENCE_NANOS = 10_000_000;
-    /** Far away, but not so far that a difference to it would overflow. */
+    /** A distant time whose difference to another time does not overflow. */
     private static final long FAR_NANOS = Long.MAX_VALUE / 2;
 
     private final Thread thread = Thread.currentThread();
@@ -25,7 +25,10 @@ final class Waiter {
         LockSupport.unpark(thread);
     }
 
-    /** Waits until the thread is woken or interrupted; false when the time is up before. The interrupt stays. */
+    /**
+     * Waits until the thread is woken or interrupted. Returns false when the deadline passes first. The interrupt flag stays
+     * set.
+     */
     boolean await(long deadline) {
         while (!woken) {
             if (thread.isInterrupted()) {
@@ -41,26 +44,26 @@ final class Waiter {
         return true;
     }
 
-    /** The moment this long after now, as {@link System#nanoTime} counts. */
+    /** Returns the time that is this much later than now, on the clock of {@link System#nanoTime}. */
     static long deadline(long nanos) {
         return System.nanoTime() + Math.min(nanos, FAR_NANOS);
     }
 
-    /** What is left until then, and not less than nothing. */
+    /** Returns the time that is left until the deadline, at least 0. */
     static long left(long deadline) {
         return Math.max(deadline - System.nanoTime(), 0);
     }
 
     /**
-     * How a thread begins to wait: in native code, since an answer that comes soon then costs no change of threads. A
-     * virtual thread does not, because it would keep its carrier from the others.
+     * Returns how a thread begins to wait: in native code, because an answer that comes soon then costs no switch of threads.
+     * A virtual thread does not, because it would block its carrier.
      */
     static int patience() {
         ThreadGroup group = Thread.currentThread().getThreadGroup();
         return group != null && VIRTUAL.equals(group.getName()) ? Native.ARMED : Native.PATIENTLY;
     }
 
-    /** The same for a wait until then, which native code could miss by its ten milliseconds. */
+    /** Returns how a thread begins to wait for a deadline, which native code could exceed by its ten milliseconds. */
     static int patience(long deadline) {
         return left(deadline) < PATIENCE_NANOS ? Native.ARMED : patience();
     }

@@ -6,16 +6,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Who is to be told of changes at a client: the threads that wait for it, each under what it waits for, and the client's
- * pump. It does not know the client, so that a forgotten one can be cleaned up.
+ * The receivers of changes at a client: the threads that wait for it, each by what it waits for, and the client's pump. It
+ * does not refer to the client, so that an abandoned one can be garbage collected.
  */
 public final class Waiters {
-    /** There is news for the pump. Tickets, which are positive, stand for themselves. */
+    /** The code for new events, which go to the pump. Tickets, which are positive, are their own codes. */
     static final long NEWS = 0;
-    /** Messages can be read. */
+    /** The code for messages that can be read. */
     static final long MESSAGES = -1;
 
-    /** The program is asked for a login. */
+    /** The code for a login that the engine requests from the program. */
     static final long LOGIN = Long.MIN_VALUE;
 
     private static final long END_MILLIS = 1000;
@@ -25,18 +25,20 @@ public final class Waiters {
     private final Runnable pump;
     private final Runnable login;
 
-    /** {@code pump}: returns at once. */
+    /** {@code pump} must return at once. */
     public Waiters(Runnable pump) {
         this(pump, () -> { });
     }
 
-    /** {@code login}: has the program give a login; returns at once. */
+    /** {@code login} asks the program for a login, and must return at once. */
     Waiters(Runnable pump, Runnable login) {
         this.pump = pump;
         this.login = login;
     }
 
-    /** The calling thread waits for this from now on, until {@link #end}. It comes before the look at what is waited for. */
+    /**
+     * Registers the calling thread as waiting for a change, until {@link #end}. This must precede the check of the condition.
+     */
     Waiter begin(long what) {
         Waiter waiter = new Waiter();
         waiting.put(what, waiter);
@@ -47,12 +49,12 @@ public final class Waiters {
         waiting.remove(what);
     }
 
-    /** Something to wait for that the engine does not know of. */
+    /** Returns a code for a condition that the engine does not track. */
     long unnamed() {
         return lastUnnamed.decrementAndGet();
     }
 
-    /** Returns at once. */
+    /** Wakes the receiver of a change. Returns at once. */
     void changed(long what) {
         if (what == NEWS) {
             news();
@@ -68,17 +70,20 @@ public final class Waiters {
         }
     }
 
-    /** The threads that wait shall look again. It needs no thread, and so comes before {@link #news}. */
+    /** Wakes all waiting threads so that they check again. This needs no new thread, and therefore precedes {@link #news}. */
     void wakeThreads() {
         waiting.values().forEach(Waiter::wake);
     }
 
-    /** The pump shall look again. */
+    /** Tells the pump to check for events. */
     void news() {
         pump.run();
     }
 
-    /** The client is released: everybody looks, for the last time. A close that runs out of time gives the news by itself, see {@link CallbackExecutor#finish}. */
+    /**
+     * Called when the client is released: all receivers check for the last time. A close that runs out of time passes on the
+     * events itself; see {@link CallbackExecutor#finish}.
+     */
     public void released() {
         long deadline = Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(END_MILLIS));
         while (!tellOfRelease() && Waiter.left(deadline) > 0) {

@@ -32,7 +32,10 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
     private FailCallback<? super SinetStreamException> fail;
     private DeferredObject<Void, SinetStreamException, Void> inflated;
 
-    /** Uses one, for the classes that are needed then; see {@code Needed} of the boundary. JDeferred's own object is its own affair. */
+    /**
+     * Uses a promise once, so that the classes it needs are loaded; see {@code Needed} of the boundary. JDeferred loads its
+     * own classes later.
+     */
     static void rehearse() {
         WritePromise promise = new WritePromise();
         promise.done(nothing -> { }).fail(cause -> { });
@@ -93,7 +96,7 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
         Log.LOGGER.log(Level.WARNING, "a callback of a message failed", e);
     }
 
-    /** JDeferred's own object in this one's place, with the callbacks that are there. */
+    /** Replaces this promise by JDeferred's own object, with the callbacks that were added. */
     private Promise<Void, SinetStreamException, Void> inflate() {
         synchronized (this) {
             if (inflated != null) {
@@ -262,7 +265,7 @@ public final class WritePromise implements Promise<Void, SinetStreamException, V
         inflate().waitSafely(millis);
     }
 
-    /** Runs several callbacks, one after the other; of JDeferred alone, an Error of one would take the others away. */
+    /** Runs several callbacks, one after the other. JDeferred itself would skip the remaining ones after an Error. */
     private static final class Deferred extends DeferredObject<Void, SinetStreamException, Void> {
         @Override
         protected void triggerDone(DoneCallback<? super Void> callback, Void nothing) {

@@ -4,26 +4,28 @@ import java.security.AccessController;
 import java.security.PrivilegedAction;
 
 /**
- * Makes the threads of this library: daemons, but for one kind, that have the context class loader of the thread that builds the client, and
- * nothing else of it. What threads inherit by themselves differs between JDKs, and by who happens to start them.
+ * Makes the threads of this library. They are daemons, with one exception, and have the context class loader of the thread
+ * that builds the client, and nothing else from it. By default a thread's inheritance depends on the JDK and on the thread
+ * that happens to start it.
  */
 public final class ClientThreads {
     private final ClassLoader loader = Thread.currentThread().getContextClassLoader();
 
-    /** A thread that does not run yet. */
+    /** Returns a thread that has not been started. */
     public Thread make(Runnable work, String name) {
         return new Own(work, name, loader);
     }
 
     /**
-     * A thread that serves many clients, and has the loader of none. It does not run yet. Before JDK 24 a thread also keeps
-     * the classes that are on the stack where it is made, those of the application among them, but none from before this.
+     * Returns a thread that serves many clients and has the class loader of none. It has not been started. Before JDK 24 a
+     * thread also keeps alive the classes on the stack where it is made, those of the application among them; doPrivileged
+     * cuts the stack off here.
      */
     public static Thread shared(Runnable work, String name) {
         return AccessController.doPrivileged((PrivilegedAction<Thread>) () -> new Own(work, name, null));
     }
 
-    /** The same, for which the JVM waits: it is no daemon. */
+    /** Returns a shared thread for which the JVM waits, because it is no daemon. */
     public static Thread staying(Runnable work, String name) {
         Thread thread = shared(work, name);
         thread.setDaemon(false);
@@ -31,14 +33,15 @@ public final class ClientThreads {
     }
 
     /**
-     * If this is a thread of the library's own, callbacks that it runs from now on find the client's loader. Returns the one
-     * that they found before, for {@link #leave}: a callback of one client may close another one, whose callbacks run inside.
+     * Makes the client's class loader the context class loader of callbacks from now on, if this is a thread of the library.
+     * Returns the previous one, for {@link #leave}: a callback of one client may close another client, whose callbacks then
+     * run inside it.
      */
     public ClassLoader enter() {
         return exchange(loader);
     }
 
-    /** The client's callbacks do not run on this thread any more: it does not keep their loader alive. */
+    /** Restores the previous class loader after the client's callbacks, so that the thread does not keep the client's alive. */
     public static void leave(ClassLoader before) {
         exchange(before);
     }
@@ -54,7 +57,7 @@ public final class ClientThreads {
         return before;
     }
 
-    /** After each call of the application's code: if this is a thread of the library's own, the next call finds its loader again. */
+    /** Restores the context class loader after each call of application code, if this is a thread of the library. */
     public static void restoreLoader() {
         Thread thread = Thread.currentThread();
         if (thread instanceof Own) {
@@ -63,7 +66,7 @@ public final class ClientThreads {
     }
 
     private static final class Own extends Thread {
-        /** Used by the thread alone. */
+        /** Used only by the thread itself. */
         private ClassLoader loader;
 
         Own(Runnable work, String name, ClassLoader loader) {

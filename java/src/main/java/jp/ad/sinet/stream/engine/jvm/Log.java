@@ -5,9 +5,9 @@ import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
-/** The log of this library. A handler of the application that throws does no harm to who logs. */
+/** The log of this library. An exception of an application's log handler does not reach the code that logs. */
 public final class Log {
-    /** The one that there is. */
+    /** The only instance. */
     public static final Log LOGGER = new Log();
 
     private static final Logger OF_JVM = Logger.getLogger("jp.ad.sinet.stream");
@@ -37,11 +37,11 @@ public final class Log {
         try {
             LogRecord entry = new LogRecord(level, text);
             entry.setLoggerName(OF_JVM.getName());
-            entry.setSourceClassName(null); // it would be this one
+            entry.setSourceClassName(null); // it would be this class
             entry.setThrown(thrown);
             OF_JVM.log(entry);
         } catch (Throwable e) {
-            // there is nobody to tell
+            // There is nowhere to report it.
         }
     }
 }

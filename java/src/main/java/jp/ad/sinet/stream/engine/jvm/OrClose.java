@@ -2,12 +2,15 @@ package jp.ad.sinet.stream.engine.jvm;
 
 import java.util.function.Supplier;
 
-/** What was opened does not stay open when something that belongs to it fails. */
+/** Closes a resource when the code that completes it fails. */
 public final class OrClose {
     private OrClose() {
     }
 
-    /** What the rest gives. When it throws, {@code close} runs before that passes; what that throws, too, goes with it. */
+    /**
+     * Returns the result of {@code rest}. When it throws, {@code close} runs before the exception is passed on, and an
+     * exception of {@code close} is added to it.
+     */
     public static <R> R orClose(Runnable close, Supplier<R> rest) {
         try {
             return rest.get();

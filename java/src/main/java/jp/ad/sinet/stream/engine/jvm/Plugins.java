@@ -18,18 +18,24 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.logging.Level;
 
-/** Finds the plugins of a kind: first those that the thread's context class loader knows, then this library's. */
+/** Finds the plugins of a kind: first with the thread's context class loader, then with this library's. */
 public final class Plugins {
-    /** How long what was found is used again: a program that opens many clients searches its class path once a second. */
+    /**
+     * How long the result of a search is reused, so that a program that opens many clients searches its class path once a
+     * second.
+     */
     private static final long KEPT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    /** By the context class loader, which must be free to go: its classes, which hold it, are held weakly. */
+    /**
+     * By the context class loader, which must stay collectable: the classes of plugins refer to it and are therefore held
+     * weakly.
+     */
     private static final Map<ClassLoader, Map<Class<?>, Found>> FOUND = new WeakHashMap<>();
 
     private Plugins() {
     }
 
-    /** Where the plugins of a kind are. */
+    /** The result of a search for the plugins of a kind. */
     private static final class Found {
         private final long at = System.nanoTime();
         private final Reference<List<? extends Provider<?>>> plugins;
@@ -44,12 +50,12 @@ public final class Plugins {
     }
 
     /**
-     * Makes all plugins of a kind: new ones for each client, since one may keep what it was given. Which there are, for the same
-     * context class loader, may have been found up to a second ago.
+     * Makes all plugins of a kind, with new instances for each client, since an instance may keep what it was given. The
+     * search result for the same context class loader may be up to a second old.
      *
      * @param kind the interface
      * @param <P> the interface
-     * @return one of each class; those that can't be loaded are left out, with a warning
+     * @return one instance of each class; plugins that cannot be loaded are omitted with a warning
      */
     public static <P> List<P> of(Class<P> kind) {
         List<P> plugins = new ArrayList<>();
@@ -72,7 +78,7 @@ public final class Plugins {
                 return plugins;
             }
         }
-        // Without the lock, since class loaders may be the application's.
+        // Without the lock, since class loaders may belong to the application.
         List<Provider<?>> plugins = search(kind, ofThread);
         synchronized (FOUND) {
             FOUND.computeIfAbsent(ofThread, loader -> new HashMap<>()).put(kind, new Found(plugins));
@@ -92,7 +98,10 @@ public final class Plugins {
         return found;
     }
 
-    /** Not so where a loader has this library a second time: its plugins are that one's. */
+    /**
+     * Tells whether a class loader has the same interface. One that has loaded this library a second time does not, and its
+     * plugins belong to that copy.
+     */
     private static boolean knows(ClassLoader loader, Class<?> kind) {
         try {
             return Class.forName(kind.getName(), false, loader) == kind;
@@ -103,7 +112,7 @@ public final class Plugins {
 
     private static void collect(Class<?> kind, ClassLoader loader, List<Provider<?>> found) {
         Iterator<? extends Provider<?>> plugins = ServiceLoader.load(kind, loader).stream().iterator();
-        // A damaged file of services could go on for ever.
+        // A damaged services file could fail without end.
         for (int failures = 0; failures < 100;) {
             try {
                 if (!plugins.hasNext()) {
@@ -128,9 +137,9 @@ public final class Plugins {
      * Asks each plugin of a kind for its name.
      *
      * @param kind the interface
-     * @param name its method for the name
+     * @param name the interface's method that returns the name
      * @param <P> the interface
-     * @return the names; a plugin that has none, or throws, is left out, with a warning
+     * @return the names; a plugin that has none or throws is omitted with a warning
      */
     public static <P> List<String> names(Class<P> kind, Function<P, String> name) {
         List<String> names = new ArrayList<>();
@@ -148,7 +157,7 @@ public final class Plugins {
      * Finds a plugin by its name.
      *
      * @param kind the interface
-     * @param name its method for the name
+     * @param name the interface's method that returns the name
      * @param wanted the name
      * @param <P> the interface
      * @return the first one with that name, or null
@@ -157,7 +166,7 @@ public final class Plugins {
         return first(kind, plugin -> wanted.equals(name.apply(plugin)));
     }
 
-    /** The first that fits, or null. */
+    /** Returns the first plugin that matches, or null. */
     public static <P> P first(Class<P> kind, Predicate<P> fits) {
         List<P> found = new ArrayList<>();
         each(kind, plugin -> {

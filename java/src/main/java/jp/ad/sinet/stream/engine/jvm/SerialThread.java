@@ -6,8 +6,8 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A daemon thread that does one thing after the other; when there has been nothing to do for some time it ends, and comes again.
- * While none can be started, each thing tries again.
+ * A daemon thread that runs one task after the other. It ends after some time without tasks, and is started again when
+ * needed. While none can be started, each new task tries again.
  */
 public final class SerialThread {
     private static final long IDLE_MILLIS = 1000;
@@ -16,7 +16,7 @@ public final class SerialThread {
     private volatile Thread thread;
     private volatile boolean stopped;
 
-    /** It has the context class loader of the thread that calls this. */
+    /** Makes a thread with the context class loader of the calling thread. */
     public SerialThread(String name) {
         ClientThreads threads = new ClientThreads();
         ThreadPoolExecutor one = new ThreadPoolExecutor(1, 1, IDLE_MILLIS, TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), work -> {
@@ -28,17 +28,23 @@ public final class SerialThread {
         executor = one;
     }
 
-    /** Has the work done, unless this throws: a RejectedExecutionException after the close, an Error without a thread. */
+    /**
+     * Runs the task later, unless this throws: a RejectedExecutionException after the close, an Error if no thread can be
+     * started.
+     */
     public void execute(Runnable work) {
         executor.execute(work);
     }
 
-    /** What is under way ends, and nothing more begins. */
+    /** Tells whether the thread is stopped: the present task ends, and no other begins. */
     public boolean isStopped() {
         return stopped;
     }
 
-    /** Gives what there is to do this time at most, and then stops; waits for that, too. It does not wait for itself. */
+    /**
+     * Lets the remaining tasks run for at most this time, then stops and waits for the present task, too. The thread does not
+     * wait for itself.
+     */
     public void close(long millis, long stopMillis) {
         executor.shutdown();
         await(millis);
@@ -46,7 +52,7 @@ public final class SerialThread {
         await(stopMillis);
     }
 
-    /** Interrupts what is under way, and forgets the rest. */
+    /** Interrupts the present task, and drops the others. */
     public void stop() {
         stopped = true;
         executor.shutdownNow();

@@ -1,12 +1,12 @@
 /**
- * What this library needs of the JVM around it, and nothing that knows the engine. Internal: not for use by programs, and may
- * change in any release.
+ * The parts of the JVM that this library uses; nothing here knows the engine. Internal: programs must not use this package, and
+ * it may change in any release.
  *
  * <ul>
- * <li>{@link Log}, where it writes.
- * <li>{@link ClientThreads}, its threads and their class loaders; {@link SerialThread}, one that does things in order.
- * <li>{@link OrClose}, for what must not stay open after a failure.
- * <li>{@link Plugins}, the services that programs bring along.
+ * <li>{@link Log}: the log.
+ * <li>{@link ClientThreads}: the library's threads and their class loaders; {@link SerialThread} runs tasks in order.
+ * <li>{@link OrClose}: closing a resource after a failure.
+ * <li>{@link Plugins}: the services that programs supply.
  * </ul>
  */
 package jp.ad.sinet.stream.engine.jvm;

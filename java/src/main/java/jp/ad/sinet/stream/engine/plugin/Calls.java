@@ -12,13 +12,13 @@ import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
 import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 
 /**
- * The calls of a plugin that may block, whatever thread makes them. No lock that another thread needs without a limit is held
- * meanwhile; an interrupt ends such a call, and the close of the client interrupts those that are left.
+ * The calls of a plugin that may block, on whatever thread. During a call no lock is held for which another thread would have
+ * to wait without a limit. An interrupt ends a call, and the close of the client interrupts the remaining calls.
  */
 final class Calls {
     /** Held by the one thread that may call; null when any number may. */
     private final ReentrantLock turn;
-    /** The threads that call, and whether the close has interrupted them. Guarded by this object. */
+    /** The threads that are in a call, and whether the close has interrupted them; guarded by this object. */
     private final Map<Thread, Boolean> inside = new HashMap<>();
     private boolean closed;
 
@@ -26,7 +26,10 @@ final class Calls {
         turn = oneAtATime ? new ReentrantLock(true) : null;
     }
 
-    /** Calls the plugin; what that throws passes. {@code late}: the answer when it was not this thread's turn in time. */
+    /**
+     * Calls the plugin, whose exceptions are passed on. {@code late} is called instead if this thread did not get its turn in
+     * time.
+     */
     <V> V call(Supplier<V> plugin, Duration timeout, Supplier<V> late) {
         boolean outermost = begin();
         boolean had = false;
@@ -56,12 +59,12 @@ final class Calls {
 
     private synchronized void end() {
         if (inside.remove(Thread.currentThread())) {
-            Thread.interrupted(); // it was for this call, and is not for what the thread does next
+            Thread.interrupted(); // the interrupt was meant for this call, and must not reach what the thread does next
         }
         notifyAll();
     }
 
-    /** From now on there are none. Interrupts those that there are, and waits this long at most for their end. */
+    /** Refuses further calls. Interrupts the present ones, and waits at most the given time for their end. */
     synchronized void close(long millis) {
         closed = true;
         inside.replaceAll((thread, interrupted) -> {

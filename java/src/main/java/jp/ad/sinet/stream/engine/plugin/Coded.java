@@ -4,7 +4,7 @@ import jp.ad.sinet.stream.api.SinetStreamException;
 import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** A message as a plugin gets it, which is not counted yet. */
+/** A message in its encoding for a plugin, which is not counted yet. */
 final class Coded {
     final Timestamped<byte[]> message;
     private final long handle;
@@ -15,12 +15,12 @@ final class Coded {
         message = new Timestamped<>(Native.encode(handle, value, timestamp, sizes), timestamp);
     }
 
-    /** The plugin has taken it. */
+    /** Counts the message, which the plugin has accepted. */
     void taken() {
         try {
             Native.count(handle, message.getValue().length, sizes[0], sizes[1]);
         } catch (SinetStreamException e) {
-            // closed meanwhile
+            // The client was closed meanwhile.
         }
     }
 }

@@ -16,9 +16,9 @@ import jp.ad.sinet.stream.engine.jvm.Log;
 import jp.ad.sinet.stream.spi.PluginMessageIO;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 
-/** What a plugin has brought for an asynchronous reader. A message is decoded once, however many callbacks there are. */
+/** The messages that a plugin has read for an asynchronous reader. Each is decoded once, however many callbacks there are. */
 final class Inbox<T> implements MessageSource<T> {
-    /** What waits while nobody listens: a plugin that reads by itself can't be stopped. */
+    /** The limit of messages that wait while there is no listener, since a plugin that calls back cannot be paused. */
     private static final int MAX_UNHEARD = 10_000;
 
     final MessageCallbacks<T> callbacks = new MessageCallbacks<>();
@@ -28,7 +28,7 @@ final class Inbox<T> implements MessageSource<T> {
     private final BlockingQueue<Supplier<Message<T>>> queue = new LinkedBlockingQueue<>();
     private volatile EventPump pump;
     private volatile boolean warned;
-    /** Runs when somebody listens and nothing is here. */
+    /** Called when there is a listener and no message. */
     private final Runnable hungry;
     private Supplier<Message<T>> current;
 
@@ -44,7 +44,7 @@ final class Inbox<T> implements MessageSource<T> {
         callbacks.begin(this, ofClient, stay);
     }
 
-    /** For any thread; waits for nobody. */
+    /** Adds a message and tells the pump. Any thread may call this; it does not block. */
     void received(PluginMessageWrapper read) {
         add(read);
         tell();
@@ -54,7 +54,7 @@ final class Inbox<T> implements MessageSource<T> {
         pump.news();
     }
 
-    /** The same, of which the pump is not told yet. */
+    /** Adds a message without telling the pump. */
     void add(PluginMessageWrapper read) {
         if (queue.size() < MAX_UNHEARD || callbacks.isHeard()) {
             queue.add(() -> decoding.message(read));
@@ -63,12 +63,12 @@ final class Inbox<T> implements MessageSource<T> {
         Native.countError(handle);
         if (!warned) {
             warned = true;
-            Log.LOGGER.warning("the reader of " + pluginName + ": nobody listens, and " + MAX_UNHEARD
+            Log.LOGGER.warning("the reader of " + pluginName + ": there is no callback or subscriber, and " + MAX_UNHEARD
                     + " messages wait; further ones are lost");
         }
     }
 
-    /** For any thread; waits for nobody. It is told to those who listen, if there are any. */
+    /** Adds a failure for the listeners, if there are any. Any thread may call this; it does not block. */
     void failed(Throwable cause) {
         Native.countError(handle);
         if (callbacks.isHeard()) {
@@ -114,7 +114,7 @@ final class Inbox<T> implements MessageSource<T> {
         current = null;
     }
 
-    /** The plugin's messaging system acknowledges by its own rules. */
+    /** Does nothing more, because the plugin's messaging system acknowledges by its own rules. */
     @Override
     public void calledBack(boolean processed) {
         current = null;

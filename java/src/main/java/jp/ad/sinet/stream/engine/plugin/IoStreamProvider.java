@@ -24,8 +24,8 @@ import jp.ad.sinet.stream.spi.WriterParameters;
 import jp.ad.sinet.stream.utils.Timestamped;
 
 /**
- * The type {@code iostream}: a message's bytes go to a stream, or a stream is one message. Nothing stands between
- * messages, so what was written is read again only if it was one.
+ * The type {@code iostream}: a writer writes the bytes of messages to a stream, and a reader takes a whole stream as one
+ * message. There is no separator between messages, so a stream that was written can be read back only if it was one message.
  */
 public final class IoStreamProvider implements MessageWriterProvider, MessageReaderProvider {
     private static final String NAME = "iostream";

@@ -4,15 +4,15 @@ import java.util.Map;
 
 import jp.ad.sinet.stream.engine.boundary.Configured;
 
-/** What a client of a plugin's messaging system is opened from: the engine codes its messages, and does nothing else. */
+/** The basis of a client of a plugin's messaging system. The engine only encodes and decodes its messages. */
 final class Plugged<C> {
     final Configured configured;
     final C codec;
     final String type;
-    /** For the plugin: with secrets. */
+    /** The parameters for the plugin, with secrets. */
     final Map<String, Object> parameters;
 
-    /** Has the engine ready to code. */
+    /** Prepares the engine to encode and decode. */
     Plugged(Configured configured, C codec) {
         configured.code();
         this.configured = configured;

@@ -30,10 +30,10 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     private final Deserializer<T> deserializer;
     private final Supplier<List<String>> topics;
     private final Inbox<T> inbox;
-    /** Has the plugin bring messages. */
+    /** Makes the plugin read messages. */
     private final Runnable listen;
     private final AtomicBoolean listening = new AtomicBoolean();
-    /** Null when the plugin has its own. */
+    /** Null when the plugin calls back by itself. */
     private final SerialThread thread;
 
     private PluggedAsyncReader(Plugged<Deserializer<T>> plugged, PluginMessageIO plugin, Supplier<List<String>> topics,
@@ -48,9 +48,10 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
     }
 
     /**
-     * Opens a reader: the plugin's, or for want of one its blocking one with a thread of ours. Blocks as long as the plugin does.
+     * Opens a reader: the plugin's asynchronous one, or else its blocking one with a thread of this library. Blocks as long
+     * as the plugin does.
      *
-     * @param configured what is opened, for a plugin
+     * @param configured the configuration of the reader
      * @param deserializer the deserializer
      * @param <T> the type of the values
      * @return the reader
@@ -77,7 +78,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public void addOnMessageCallback(Consumer<Message<T>> onMessage, Consumer<Throwable> onFailure) {
-        // First, since a plugin may bring something at once.
+        // This comes first, since a plugin may call back at once.
         boolean isNew = inbox.callbacks.add(onMessage, onFailure, this);
         listen(() -> {
             if (isNew) {
@@ -98,10 +99,13 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
         };
     }
 
-    /** The plugin is to bring messages for those who have come now; if that fails, they go before others are told of it. */
+    /**
+     * Makes the plugin read messages for new listeners. If that fails, {@code undo} removes them before other listeners hear
+     * of the failure.
+     */
     private void listen(Runnable undo) {
         if (isClosing() || !listening.compareAndSet(false, true)) {
-            return; // whoever has it begin may still be at it, and tells of a failure
+            return; // another thread may still be starting the plugin, and will report a failure
         }
         try {
             calls.call(() -> {
@@ -111,7 +115,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
         } catch (Throwable e) { // a plugin can throw anything
             listening.set(false);
             undo.run();
-            inbox.failed(e); // to others that have been added meanwhile
+            inbox.failed(e); // reported to listeners that were added meanwhile
             Providers.passOn(e);
             throw closedOr(e, Consequence.NONE);
         }
@@ -142,7 +146,7 @@ public final class PluggedAsyncReader<T> extends PluggedClient<PluginMessageIO> 
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, () -> Objects.requireNonNull(topics.get(), "getTopics gives null"));
+        return Providers.call(pluginName, () -> Objects.requireNonNull(topics.get(), "getTopics returned null"));
     }
 
     @Override

@@ -40,9 +40,10 @@ public final class PluggedAsyncWriter<T> extends PluggedClient<PluginMessageIO> 
     }
 
     /**
-     * Opens a writer: the plugin's, or for want of one its blocking one with a thread of ours. Blocks as long as the plugin does.
+     * Opens a writer: the plugin's asynchronous one, or else its blocking one with a thread of this library. Blocks as long
+     * as the plugin does.
      *
-     * @param configured what is opened, for a plugin
+     * @param configured the configuration of the writer
      * @param serializer the serializer
      * @param <T> the type of the values
      * @return the writer

@@ -22,21 +22,24 @@ import jp.ad.sinet.stream.engine.client.Waiters;
 import jp.ad.sinet.stream.engine.jvm.ClientThreads;
 import jp.ad.sinet.stream.spi.PluginMessageIO;
 
-/** What readers and writers of plugins have in common. */
+/** The common part of readers and writers of plugins. */
 abstract class PluggedClient<P extends PluginMessageIO> extends Client {
-    /** How long the plugin may take to close, and its calls to end before that. */
+    /** The limit for closing the plugin, and for its calls to end before that. */
     static final long CLOSE_MILLIS = 10_000;
-    /** How long a call may take to feel the interrupt of the close: then the plugin is closed beside it. */
+    /** How long a call may take to react to the interrupt of the close; then the plugin is closed while the call goes on. */
     static final long INTERRUPT_MILLIS = 1000;
 
     final P plugin;
-    /** For errors. */
+    /** The name of the plugin in errors. */
     final String pluginName;
     final Calls calls;
     private final ClientThreads threads = new ClientThreads();
     private volatile long[] last;
 
-    /** {@code sink}: has the news of an asynchronous client. {@code end}: of its thread; must not refer to the client. */
+    /**
+     * {@code sink} receives the events of an asynchronous client. {@code end} stops its thread, and must not refer to the
+     * client.
+     */
     PluggedClient(Plugged<?> plugged, P plugin, Calls calls, ClientSink sink, Runnable end) {
         this(plugged, plugin, calls, EventPump.ofPlugin(name(plugged, plugin), plugged.configured.options, sink), end);
     }
@@ -61,19 +64,19 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
         };
     }
 
-    /** A plugin gets bytes and a time, and nothing else. */
+    /** Returns the error for options of a message, because a plugin receives only bytes and a time. */
     final UnsupportedOperationException noOptions() {
         return new UnsupportedOperationException(pluginName + " takes no options of one message; the message was not sent");
     }
 
-    /** What the program gets of what a call of the plugin has thrown. */
+    /** Counts a plugin's exception, and returns the exception for the program. */
     final SinetStreamException failure(Throwable thrown, Consequence consequence) {
         Native.countError(handle);
         Providers.passOn(thrown);
         return closedOr(thrown, consequence);
     }
 
-    /** The same, which is counted already. */
+    /** Returns the exception for the program without counting it. */
     final SinetStreamException closedOr(Throwable thrown, Consequence consequence) {
         return isClosing() ? consequence.of(Reason.CLOSED, "the " + name + " was closed", thrown)
                 : consequence.of(Providers.failure(pluginName, thrown));
@@ -93,7 +96,7 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
                 return metrics;
             }
         } catch (SinetStreamException e) {
-            if (last == null) { // it is set before the handle is released
+            if (last == null) { // set before the handle is released
                 throw e;
             }
         }
@@ -125,15 +128,18 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
         long limit = millis < 0 ? CLOSE_MILLIS : Math.min(millis, CLOSE_MILLIS);
         beforeClose(limit);
         calls.close(Math.min(limit, INTERRUPT_MILLIS));
-        // The usual time is for each step, a given one for all together.
+        // The default time applies to each step, a given time to all together.
         closePlugin(millis < 0 ? limit : Math.max(0, limit - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)));
     }
 
-    /** The plugin takes calls, still, for these milliseconds at most. */
+    /** Called before the close, while the plugin still accepts calls, for at most the given milliseconds. */
     void beforeClose(long millis) {
     }
 
-    /** On a thread of its own, since a plugin's close may never return: what there is to tell is told all the same. */
+    /**
+     * Closes the plugin on a separate thread, because its close may never return, and the remaining events must be reported
+     * all the same.
+     */
     private void closePlugin(long millis) {
         FutureTask<Void> closing = new FutureTask<>(plugin::close, null);
         Thread thread = threads.make(closing, "sinetstream-close");
@@ -164,7 +170,7 @@ abstract class PluggedClient<P extends PluginMessageIO> extends Client {
         try {
             thread.start();
         } catch (OutOfMemoryError e) {
-            thread.run(); // there is no thread for it but this one
+            thread.run(); // no other thread can be started
         }
     }
 

@@ -8,7 +8,7 @@ import jp.ad.sinet.stream.engine.client.Deserializing;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** From what a plugin has read to a message. */
+/** Decodes messages that a plugin has read. */
 final class PluggedDecoding<T> {
     private final long handle;
     private final String pluginName;

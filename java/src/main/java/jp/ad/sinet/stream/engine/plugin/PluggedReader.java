@@ -42,7 +42,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
     /**
      * Opens a reader. Blocks as long as the plugin does.
      *
-     * @param configured what is opened, for a plugin
+     * @param configured the configuration of the reader
      * @param deserializer the deserializer
      * @param <T> the type of the values
      * @return the reader
@@ -77,7 +77,7 @@ public final class PluggedReader<T> extends PluggedClient<PluginMessageReader> i
 
     @Override
     public List<String> getTopics() {
-        return Providers.call(pluginName, () -> Objects.requireNonNull(plugin.getTopics(), "getTopics gives null"));
+        return Providers.call(pluginName, () -> Objects.requireNonNull(plugin.getTopics(), "getTopics returned null"));
     }
 
     @Override

@@ -34,7 +34,7 @@ public final class PluggedWriter<T> extends PluggedClient<PluginMessageWriter> i
     /**
      * Opens a writer. Blocks as long as the plugin does.
      *
-     * @param configured what is opened, for a plugin
+     * @param configured the configuration of the writer
      * @param serializer the serializer
      * @param <T> the type of the values
      * @return the writer

@@ -17,7 +17,7 @@ final class Providers {
     private Providers() {
     }
 
-    /** The first of a type that takes the parameters, or null. */
+    /** Returns the first provider of a type that accepts the parameters, or null. */
     static <P extends SinetMessageProvider> P find(Class<P> kind, String type, Map<String, Object> parameters) {
         return Plugins.first(kind, provider -> type.equals(provider.getType()) && provider.isProvider(parameters));
     }
@@ -27,17 +27,20 @@ final class Providers {
                 + " for these parameters");
     }
 
-    /** What a provider makes. Its own exceptions of this library pass; all others get one that names it. */
+    /**
+     * Returns what a provider opens. Exceptions of this library are passed on; all others are wrapped in one that names the
+     * provider.
+     */
     static <V extends PluginMessageIO> V open(SinetMessageProvider provider, String type, Supplier<V> open) {
         String name = name(provider, type);
         V opened = call(name, open);
         if (opened == null) {
-            throw new SinetStreamIOException(name + " failed: it gives null");
+            throw new SinetStreamIOException(name + " failed: it returned null");
         }
         return opened;
     }
 
-    /** The client around what a provider has made, which is closed if there will be none. */
+    /** Returns the client around what a provider has opened, which is closed if this fails. */
     static <V extends PluginMessageIO, R> R around(V plugin, Function<V, R> client) {
         return OrClose.orClose(plugin::close, () -> client.apply(plugin));
     }
@@ -55,7 +58,7 @@ final class Providers {
         }
     }
 
-    /** Lack of memory is not the plugin's failure. */
+    /** Rethrows a lack of memory, which is not the plugin's failure. */
     static void passOn(Throwable e) {
         if (e instanceof VirtualMachineError) {
             throw (VirtualMachineError) e;

@@ -13,21 +13,21 @@ import jp.ad.sinet.stream.spi.PluginMessageReader;
 import jp.ad.sinet.stream.spi.PluginMessageWrapper;
 
 /**
- * Makes a plugin's blocking reader asynchronous: one thread reads, from the first callback to the close, as long as somebody
- * listens and not too many messages wait.
+ * Makes a plugin's blocking reader asynchronous: one thread reads, from the first callback to the close, as long as there is
+ * a listener and not too many messages wait.
  */
 final class ReaderThread<T> {
     private static final int MAX_BACKLOG = 1000;
-    /** After a failure, so that one that lasts does not fill the log. */
+    /** The pause after a failure, so that a lasting one does not fill the log. */
     private static final long PAUSE_MILLIS = 100;
-    /** The longest pause after a plugin had no message and did not wait for one. */
+    /** The longest pause after the plugin returned no message without waiting for one. */
     private static final long MAX_PAUSE_MILLIS = 1000;
 
     final Inbox<T> inbox;
     final SerialThread thread = new SerialThread("sinetstream-reader");
     private final PluginMessageReader reader;
     private final AtomicBoolean reading = new AtomicBoolean();
-    /** Of the thread alone. */
+    /** Used only by the thread. */
     private long pauseMillis = 1;
 
     ReaderThread(Plugged<Deserializer<T>> plugged, PluginMessageReader reader) {
@@ -35,13 +35,13 @@ final class ReaderThread<T> {
         inbox = new Inbox<>(plugged, reader, this::begin);
     }
 
-    /** There is a thread afterwards that reads, unless this fails for want of one; then it can be tried again. */
+    /** Ensures that a thread reads. If this fails because no thread can be started, it can be called again. */
     private void begin() {
         if (reading.compareAndSet(false, true)) {
             try {
                 thread.execute(this::run);
             } catch (RejectedExecutionException e) {
-                // closed
+                // The reader is closed.
             } catch (OutOfMemoryError e) {
                 reading.set(false);
                 throw e;
@@ -86,7 +86,7 @@ final class ReaderThread<T> {
         }
     }
 
-    /** A plugin that does not wait for messages itself, as at the end of a stream, is asked more and more seldom. */
+    /** Pauses longer each time for a plugin that does not wait for messages itself, as at the end of a stream. */
     private void pauseSince(long begun) {
         long left = pauseMillis - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
         if (left > 0) {
@@ -97,7 +97,7 @@ final class ReaderThread<T> {
 
     private void pause(long millis) {
         if (!thread.isStopped()) {
-            Thread.interrupted(); // the plugin's own
+            Thread.interrupted(); // an interrupt that the plugin left behind
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
         }
     }

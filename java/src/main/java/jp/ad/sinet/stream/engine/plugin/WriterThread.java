@@ -22,9 +22,9 @@ import jp.ad.sinet.stream.engine.jvm.SerialThread;
 import jp.ad.sinet.stream.utils.Timestamped;
 
 /**
- * The messages of an asynchronous writer on their way to a plugin. One thread gives them to it, in the order of the calls, so that
- * a plugin that blocks keeps no thread of the application waiting. It does not know the writer, so that a forgotten one can
- * be cleaned up.
+ * The messages of an asynchronous writer on their way to a plugin. One thread passes them to the plugin, in the order of the
+ * calls, so that a plugin that blocks does not block a thread of the application. This object does not refer to the writer,
+ * so that an abandoned one can be garbage collected.
  */
 final class WriterThread implements ClientSink {
     private static final int MAX_UNTOLD = 10_000;
@@ -37,9 +37,9 @@ final class WriterThread implements ClientSink {
     private final String pluginName;
     private final Queue<Sending> ended = new ConcurrentLinkedQueue<>();
     private volatile EventPump pump;
-    /** Made before it is needed, since no promise may stay without its end for want of memory. Of the pump alone. */
+    /** Allocated early, because every promise must get an outcome even when memory is lacking. Only the pump uses it. */
     private SinetStreamException notSent;
-    /** Guarded by this object. */
+    /** The number of the next message; guarded by this object. */
     private long next;
 
     WriterThread(Function<Timestamped<byte[]>, Promise<?, ? extends Throwable, ?>> plugin, long handle, String pluginName) {
@@ -52,7 +52,7 @@ final class WriterThread implements ClientSink {
         pump = ofClient;
     }
 
-    /** Takes a message, unless it throws. */
+    /** Accepts a message, unless this throws. */
     synchronized void add(Coded coded, WritePromise promise) {
         Sending sending = new Sending(next, coded, promise);
         outcomes.put(next, sending);
@@ -66,12 +66,15 @@ final class WriterThread implements ClientSink {
         } finally {
             if (!accepted) {
                 outcomes.remove(next);
-                sending.state.set(State.ENDED); // also where a thread finds it later
+                sending.state.set(State.ENDED); // so that a thread that finds it later ignores it
             }
         }
     }
 
-    /** For any thread; waits for nobody. Without a thread for callbacks this one, which is there, tries again. */
+    /**
+     * Tells the pump. Any thread may call this; it does not block. If no thread can be started for callbacks, this object's
+     * own thread tries again.
+     */
     private void tell() {
         try {
             pump.news();
@@ -142,7 +145,7 @@ final class WriterThread implements ClientSink {
             try {
                 Promise<?, ? extends Throwable, ?> sent = plugin.apply(coded.message);
                 if (sent == null) {
-                    throw new IllegalStateException("write gives null");
+                    throw new IllegalStateException("write returned null");
                 }
                 sent.done(nothing -> end(null)).fail(this::failed);
             } catch (Throwable e) { // a plugin can throw anything
@@ -156,7 +159,7 @@ final class WriterThread implements ClientSink {
                     : Consequence.SENT.of(Providers.failure(pluginName, cause)));
         }
 
-        /** Only the first end counts, and none after that of the writer. */
+        /** Records the outcome. Only the first one counts, and none after the end of the writer. */
         private void end(SinetStreamException why) {
             if (state.compareAndSet(State.GIVEN, State.ENDED)) {
                 failure = why;
@@ -170,7 +173,10 @@ final class WriterThread implements ClientSink {
             }
         }
 
-        /** The plugin would not tell again: without memory this tries until there is some, or the close gives the end. */
+        /**
+         * Queues the outcome. The plugin reports it only once, so when memory is lacking this repeats until there is some, or
+         * until the close ends the message.
+         */
         private void queue() {
             while (true) {
                 try {

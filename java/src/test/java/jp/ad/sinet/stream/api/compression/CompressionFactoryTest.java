@@ -41,7 +41,7 @@ import jp.ad.sinet.stream.testing.Background;
 import jp.ad.sinet.stream.testing.Services;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** The compressions by themselves. */
+/** Direct calls of the compressions. */
 @Timeout(60)
 class CompressionFactoryTest {
     private static final byte[] VALUE = "one and the same, ".repeat(100).getBytes(StandardCharsets.UTF_8);
@@ -163,7 +163,7 @@ class CompressionFactoryTest {
         }
     }
 
-    /** What a plugin brings; with level 1 it gives nothing, and with level 2 it throws. */
+    /** The compression of a plugin; with level 1 it returns null, and with level 2 it throws. */
     public static class Own implements CompressionProvider, Compression {
         @Override
         public Compression getCompression() {

@@ -47,7 +47,7 @@ class ImageDeserializerTest {
         to.writeInt((int) sum.getValue());
     }
 
-    /** A PNG of one colour, in shades of grey, with a right sum for every part. */
+    /** Returns a PNG of one colour in grayscale, with a correct checksum for every chunk. */
     static byte[] png(int width, int height) throws IOException {
         ByteArrayOutputStream pixels = new ByteArrayOutputStream();
         try (DeflaterOutputStream deflated = new DeflaterOutputStream(pixels)) {
@@ -69,7 +69,7 @@ class ImageDeserializerTest {
         return assertThrows(InvalidMessageException.class, () -> deserializer.deserialize(bytes)).getMessage();
     }
 
-    /** 875 kB that would be 900 MB. */
+    /** A file of 875 kB would become 900 MB. */
     @Test
     void aSmallFileOfAVeryLargeImageIsRefused() throws IOException {
         byte[] large = png(30_000, 30_000);
@@ -101,7 +101,7 @@ class ImageDeserializerTest {
         assertTrue(why.contains("30 x 20 pixels of 64 bits"), why);
     }
 
-    /** A TIFF of 30 by 20 pixels, in tiles or in strips, with another value in these of its fields. */
+    /** Returns a TIFF of 30 by 20 pixels, in tiles or in strips, with the given value in these fields. */
     private static byte[] tiff(boolean tiled, int value, Integer... tags) throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ImageWriter writer = ImageIO.getImageWritersByFormatName("tiff").next();
@@ -129,7 +129,9 @@ class ImageDeserializerTest {
         return file.array();
     }
 
-    /** A tile is decoded as a whole; of a strip, which may have as many rows as it likes, no more than the image has. */
+    /**
+     * A tile is decoded as a whole. Of a strip, which may declare any number of rows, only the rows of the image are decoded.
+     */
     @Test
     void theTilesOfAnImageCountWhereTheyExceedIt() throws IOException {
         String why = refused(new ImageDeserializer(), tiff(true, 20_000, 322, 323)); // TileWidth, TileLength
@@ -138,7 +140,7 @@ class ImageDeserializerTest {
         assertEquals(30, new ImageDeserializer().deserialize(tiff(false, Integer.MAX_VALUE, 278)).getWidth()); // RowsPerStrip
     }
 
-    /** A TIFF of 10 by 10 pixels, in one compressed strip that is to have 2 GB; the file has some hundred bytes. */
+    /** A TIFF of 10 by 10 pixels has one compressed strip that claims 2 GB, in a file of some hundred bytes. */
     @Test
     void whatAPartClaimsToHaveIsNotTaken() throws IOException {
         int compressionDeflate = 8;
@@ -153,7 +155,7 @@ class ImageDeserializerTest {
         refused(new ImageDeserializer(), file.array());
     }
 
-    /** 26 bytes of header, then another 40, that say one pixel; inside would be another image of any size. */
+    /** A header of 26 bytes, then one of 40 bytes that claims one pixel; the image inside could have any size. */
     @Test
     void anImageInsideAnotherIsRefused() throws IOException {
         byte[] inner = png(300, 300);
@@ -166,7 +168,7 @@ class ImageDeserializerTest {
         assertTrue(why.contains("holds another image"), why);
     }
 
-    /** The image is right; only this JVM is too small for it. */
+    /** The image is valid; only this JVM has too little memory. */
     @Test
     void lackingMemoryIsNoFaultOfTheMessage(@TempDir Path directory) throws IOException {
         Path file = Files.write(directory.resolve("image"), png(9_000, 9_000));

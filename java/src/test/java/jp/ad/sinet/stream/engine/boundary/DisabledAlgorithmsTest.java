@@ -16,7 +16,7 @@ class DisabledAlgorithmsTest {
                 + " secp384r1")::get);
     }
 
-    /** Whatever JDK this is. */
+    /** This holds for the JDK that runs the test, whichever it is. */
     @Test
     void theJdksOwnListForbidsNothingThatIsAccepted() {
         for (String list : List.of(DisabledAlgorithms.OF_CERTIFICATES, DisabledAlgorithms.OF_TLS)) {
@@ -31,7 +31,7 @@ class DisabledAlgorithmsTest {
                 + " SHA1 usage SignedJAR & denyAfter 2019-01-01", // Java 11 to 25
         "SSLv3, TLSv1, TLSv1.1, DTLSv1.0, RC4, DES, MD5withRSA, DH keySize < 1024, EC keySize < 224, 3DES_EDE_CBC, anon, NULL, ECDH,"
                 + " TLS_RSA_*, rsa_pkcs1_sha1 usage HandshakeSignature, dsa_sha1 usage HandshakeSignature", // of TLS, Java 25
-        "MD2, SHA1, MD5, DSA, RSA keySize < 2048", // what Red Hat's default makes of it
+        "MD2, SHA1, MD5, DSA, RSA keySize < 2048", // the default of Red Hat
         "MD5withRSA, SHA1withECDSA, SHA224, Ed448, secp521r1, brainpoolP256r1, secp256k1",
         "RSA keySize <= 2047, RSASSA-PSS keySize < 2048, EC keySize < 256, ecdsa keysize<256",
         "SHA256 usage SignedJAR & denyAfter 2030-01-01, RSA usage TLSClient, \"MD5\", , "})

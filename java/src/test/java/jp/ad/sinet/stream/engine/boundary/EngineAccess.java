@@ -5,12 +5,12 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** What tests of other packages need of the engine. */
+/** Gives tests of other packages access to the engine. */
 public final class EngineAccess {
     private EngineAccess() {
     }
 
-    /** The number of open handles in this process. */
+    /** Returns the number of open handles in this process. */
     public static int liveHandles() {
         Native.ensureLoaded();
         return Native.liveHandles();

@@ -40,7 +40,7 @@ public final class EventBytes {
         return this;
     }
 
-    /** An error; the one behind it follows. */
+    /** Adds an error; the error that caused it follows. */
     private EventBytes error(int code, String message, int cause) {
         byte[] encoded = message.getBytes(StandardCharsets.UTF_8);
         out.writeBytes(ByteBuffer.allocate(12 + encoded.length).putInt(code).putInt(encoded.length).put(encoded)

@@ -33,7 +33,7 @@ import jp.ad.sinet.stream.testing.Certificates;
 import jp.ad.sinet.stream.testing.ChildJvm;
 import jp.ad.sinet.stream.testing.Processes;
 
-/** What the jar tells GraalVM's native-image is what is looked up at run time: no less, and nothing that is not needed. */
+/** The configuration for GraalVM's native-image in the jar lists exactly what is looked up at run time. */
 @Timeout(240)
 class NativeImageTest {
     @RegisterExtension
@@ -52,7 +52,7 @@ class NativeImageTest {
         }
     }
 
-    /** Of each class of a list, its methods with the types of their parameters. */
+    /** Returns, for each class of a list, its methods with the types of their parameters. */
     private static Map<String, Set<String>> listed(String name) throws IOException {
         Map<String, Set<String>> listed = new TreeMap<>();
         Set<String> methods = null;
@@ -68,7 +68,10 @@ class NativeImageTest {
         return listed;
     }
 
-    /** What the native library looks up in a program that has it call all of Java that it calls; see tests/jni/lookups.c. */
+    /**
+     * Returns the lookups of the native library in a program that makes it call all of Java that it can call; see
+     * tests/jni/lookups.c.
+     */
     private Map<String, Set<String>> lookedUp() throws Exception {
         Path home = Path.of(System.getProperty("java.home"));
         assumeTrue(Files.exists(home.resolve("include/jvmti.h")), "no headers in this JDK");
@@ -88,7 +91,7 @@ class NativeImageTest {
                 Class<?> type = Class.forName(words[1].replace('/', '.'));
                 Set<String> methods = found.computeIfAbsent(type.getName(), each -> new TreeSet<>());
                 if (Throwable.class.isAssignableFrom(type)) {
-                    methods.add("<init>(java.lang.String)"); // for ThrowNew, which looks that up itself
+                    methods.add("<init>(java.lang.String)"); // ThrowNew looks this up itself
                 }
                 continue;
             }
@@ -101,7 +104,7 @@ class NativeImageTest {
         return found;
     }
 
-    /** The class that has the method itself. */
+    /** Returns the class that declares the method. */
     private static Class<?> owner(Class<?> type, String name, Class<?>... types) throws NoSuchMethodException {
         if (name.equals("<init>")) {
             type.getDeclaredConstructor(types);
@@ -122,7 +125,7 @@ class NativeImageTest {
         assertEquals(listed("jni-config.json"), found);
     }
 
-    /** Where a class is looked up whose name is no constant, it is one of this list, or the program's own. */
+    /** Every class that is looked up by a computed name is in this list, or belongs to the program. */
     @Test
     void theListForReflectionHasWhatIsLookedUpByName() throws Exception {
         Set<String> looking = new TreeSet<>();
@@ -136,7 +139,7 @@ class NativeImageTest {
         }
         assertEquals(Set.of("engine/boundary/Needed.java", "engine/jvm/Plugins.java", "engine/client/ClientBean.java",
                 "engine/client/Codecs.java", "utils/MessageUtils.java", // classes that the program or its configuration names
-                "utils/Usage.java"), // what the jar itself says when it is started
+                "utils/Usage.java"), // the text that the jar prints when it is started
                 looking);
 
         Map<String, Set<String>> expected = new TreeMap<>();

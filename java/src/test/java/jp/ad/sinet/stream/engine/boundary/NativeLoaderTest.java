@@ -85,7 +85,7 @@ class NativeLoaderTest {
         }
     }
 
-    /** What another user has made there before, a link for example, is not written to: the name would have to be guessed. */
+    /** The copy is never written to a name that another user has created before, such as a link: its name cannot be guessed. */
     @Test
     void everyCopyHasADirectoryOfItsOwnThatWasNotThere() throws IOException {
         Set<Path> before = Set.of(Files.createDirectory(directory.resolve("sinetstream-")),
@@ -121,10 +121,10 @@ class NativeLoaderTest {
     @ParameterizedTest
     @CsvSource({
         "/lib/ld-musl-x86_64.so.1, true",
-        "/usr/lib/libgcompat.so.0 /lib/ld-musl-aarch64.so.1, true", // Alpine's stand-in for glibc runs with musl
+        "/usr/lib/libgcompat.so.0 /lib/ld-musl-aarch64.so.1, true", // Alpine's substitute for glibc runs with musl
         "/usr/lib/x86_64-linux-gnu/libc.so.6 /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2, false",
         "/lib64/libc-2.17.so /lib64/ld-2.17.so, false",
-        "/usr/lib/libc.so, ", // musl of some distributions, but nothing to be sure of
+        "/usr/lib/libc.so, ", // musl of some distributions, but not certain
         "/home/ld-musl-x86_64.so.1/java, "})
     void theLibraryOfCThatIsMappedCounts(String files, Boolean musl) throws IOException {
         Path maps = directory.resolve("maps");

@@ -98,7 +98,7 @@ class OptionsTest {
         assertTrue(refused(Map.of("password", "\uD842x")).contains("index 0"));
     }
 
-    /** YAML makes names of all scalars. */
+    /** YAML allows all scalars as names. */
     @Test
     void namesMayBeScalars() {
         Map<Object, Object> written = new LinkedHashMap<>();

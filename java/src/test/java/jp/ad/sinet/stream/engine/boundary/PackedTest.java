@@ -50,7 +50,7 @@ class PackedTest {
         return Arrays.copyOf(buffer.array(), buffer.position());
     }
 
-    /** With their length before them, and behind them what is left of earlier ones. */
+    /** Loads records with their length in front, and with the remains of earlier records behind them. */
     private static void load(Packed packed, byte[] records) {
         int size = Integer.BYTES + records.length + 3;
         packed.load(ByteBuffer.allocate(size).putInt(records.length).put(records).put((byte) 9).array());
@@ -126,7 +126,7 @@ class PackedTest {
         }
     }
 
-    /** What most messages tell is told by one object, so that reading them costs none. */
+    /** Most messages have the same data, which one object holds, so that reading them allocates none. */
     @Test
     void messagesWithoutPropertiesShareThePacket() {
         ByteBuffer records = ByteBuffer.allocate(1000);

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.function.Executable;
 
 import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** What a native returns that could not even throw passes for no result. */
+/** The result of a native that could not even throw does not count as success. */
 class ReturnedTest {
     private static void refused(Executable look) {
         SinetStreamException e = assertThrows(SinetStreamException.class, look);
@@ -46,7 +46,7 @@ class ReturnedTest {
         refused(() -> Returned.done(-1));
     }
 
-    /** Those with a result are behind methods that look at it; the version is looked at by the loader. */
+    /** Natives with a result are called through methods that check it; the loader checks the version. */
     @Test
     void noNativeIsBelievedUnseen() {
         List<String> visible = new ArrayList<>();

@@ -74,7 +74,7 @@ class CallbackExecutorTest {
                 }
                 assertEquals(List.of(0, 1, 2), done);
                 assertEquals(1, log.warnings().size(), "one warning is enough");
-                assertTrue(log.warnings().get(0).contains("the client: the executor takes no task"));
+                assertTrue(log.warnings().get(0).contains("the client: the executor accepts no task"));
             }
         }
     }
@@ -91,7 +91,7 @@ class CallbackExecutorTest {
                 try {
                     go.await();
                 } catch (InterruptedException e) {
-                    // shutdownNow
+                    // shutdownNow interrupts the wait
                 }
             }
         });
@@ -139,7 +139,7 @@ class CallbackExecutorTest {
         }
     }
 
-    /** It might hold a lock that a callback needs. */
+    /** The thread might hold a lock that a callback needs. */
     @Test
     void nothingRunsOnTheThreadThatSubmits() {
         for (Executor executor : new Executor[] {null, Runnable::run}) {
@@ -177,7 +177,7 @@ class CallbackExecutorTest {
         assertEquals(List.of(1, 2), done, "each once");
     }
 
-    /** The program of every desktop and every event loop. */
+    /** Desktop programs and event loops have such an executor. */
     @Test
     void theOnlyThreadOfAnExecutorFinishesByItself() throws Exception {
         ExecutorService single = Executors.newSingleThreadExecutor();
@@ -214,7 +214,7 @@ class CallbackExecutorTest {
         for (int i = 0; i < 20; i++) {
             CallbackExecutor callbacks = new CallbackExecutor(null, "client " + i);
             clients.add(callbacks);
-            // Each waits for all others.
+            // Each callback waits for all others.
             callbacks.submit(() -> {
                 all.countDown();
                 try {
@@ -249,7 +249,7 @@ class CallbackExecutorTest {
         Await.until("the loader is forgotten", () -> threads.get(0).getContextClassLoader() == null);
     }
 
-    /** As those of application servers are. */
+    /** An executor that behaves like those of application servers. */
     private static final class Managed extends AbstractExecutorService {
         private final BlockingQueue<Runnable> taken = new LinkedBlockingQueue<>();
 
@@ -291,7 +291,7 @@ class CallbackExecutorTest {
         CallbackExecutor callbacks = new CallbackExecutor(executor, "the client");
         submit(callbacks, 0);
         Runnable turn = executor.taken.take();
-        // Somebody looks after it meanwhile, and after callbacks that block as well.
+        // The pool meanwhile also watches the callbacks that block.
         callbacksThatBlockWaitForEachOther();
         turn.run();
         assertEquals(List.of(0), done);
@@ -335,7 +335,7 @@ class CallbackExecutorTest {
         assertEquals(List.of(false, false), interrupted);
     }
 
-    /** As those of a desktop program's only thread. */
+    /** A desktop program has such an executor with its only thread. */
     @Test
     void othersHaveTheExecutorNowAndThenHoweverManyCallbacksThereAre() throws Exception {
         ExecutorService single = Executors.newSingleThreadExecutor();
@@ -366,7 +366,7 @@ class CallbackExecutorTest {
         }
     }
 
-    // ---- what it costs
+    // ---- costs
 
     @Test
     void whatIsSubmittedWhileCallbacksRunNeedsNoMoreThanItsPlaceInTheQueue() throws Exception {
@@ -396,7 +396,7 @@ class CallbackExecutorTest {
 
     @Test
     void nobodyLooksAfterCallbacksThatBlockWhileNoOtherWorkWaits() {
-        awaitEndOfThreads("sinetstream-callbacks"); // else there are enough for these
+        awaitEndOfThreads("sinetstream-callbacks"); // otherwise there are enough threads for these callbacks
         CountDownLatch go = new CountDownLatch(1);
         CountDownLatch all = new CountDownLatch(20);
         List<CallbackExecutor> clients = new ArrayList<>();
@@ -418,7 +418,7 @@ class CallbackExecutorTest {
         callbacksThatBlockWaitForEachOther();
     }
 
-    /** It may be busy for an hour; only its end would be news. */
+    /** The executor may be busy for an hour, and only its end matters. */
     @Test
     void anExecutorThatIsBusyIsLookedAtMoreAndMoreSeldom() {
         AtomicInteger looks = new AtomicInteger();
@@ -430,9 +430,9 @@ class CallbackExecutorTest {
         });
         try {
             Await.until("some looks", () -> looks.get() >= 6);
-            // After 20, 40, 80, ... 640 ms.
+            // The checks come after 20, 40, 80, ... 640 ms.
             assertTrue(System.nanoTime() - start >= TimeUnit.MILLISECONDS.toNanos(1200), "it was looked at too often");
-            // Work that finds no thread is not kept waiting by that.
+            // Work that finds no thread is not delayed by the long interval.
             callbacksThatBlockWaitForEachOther();
         } finally {
             enough.set(true);

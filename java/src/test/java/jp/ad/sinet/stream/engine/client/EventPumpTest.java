@@ -42,7 +42,7 @@ import jp.ad.sinet.stream.engine.boundary.Native;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Background;
 
-/** The pump with a queue in place of the native library. */
+/** The pump with a queue instead of the native library. */
 @Timeout(60)
 class EventPumpTest {
     private static final Logger LOGGER = Logger.getLogger("jp.ad.sinet.stream");
@@ -130,7 +130,7 @@ class EventPumpTest {
         return log;
     }
 
-    /** One who calls is about to submit what the other one, who closes, must not take for submitted. */
+    /** The calling thread is about to submit its task, which the thread that closes must not count as submitted. */
     @Test
     void aCloseWaitsForTheNewsThatSomebodyElseIsAboutToSubmit() throws Exception {
         AtomicReference<EventPump> current = new AtomicReference<>(pump);
@@ -138,7 +138,7 @@ class EventPumpTest {
             EventPump last = pump;
             while (last != null) {
                 EventPump next = current.get();
-                // Once for each: news without end would keep the pump from its own.
+                // One event for each fetch: endless events would keep the pump from other work.
                 if (next != last && next != null) {
                     next.news();
                 }
@@ -240,7 +240,7 @@ class EventPumpTest {
         send(new EventBytes().connected("b:1", false));
         running.await();
         send(new EventBytes().ended(8, "refused"));
-        release(); // does not wait for the listener
+        release(); // This does not wait for the listener.
         assertFalse(pump.awaitOver(1));
         closed.countDown();
         awaitOver(pump);
@@ -271,7 +271,7 @@ class EventPumpTest {
         assertEquals(List.of(), types());
     }
 
-    /** The pump is about to find nothing, and the news comes, when an interrupted thread closes the client. */
+    /** The pump is about to find nothing when an event arrives and an interrupted thread closes the client. */
     @Test
     void nothingIsLostWhenAnInterruptedThreadFinishesDuringAFetch() throws InterruptedException {
         CountDownLatch fetching = new CountDownLatch(1);
@@ -312,7 +312,7 @@ class EventPumpTest {
         assertEquals(1, closings.size());
     }
 
-    /** What a client does with its news may fail for a reason that nobody thought of. */
+    /** The code that handles events may fail for an unexpected reason. */
     @Test
     void anErrorEndsTheClientAndItsCauseIsTold() throws InterruptedException {
         List<SinetStreamException> causes = new ArrayList<>();
@@ -361,7 +361,7 @@ class EventPumpTest {
         assertEquals(List.of(Type.CONNECTED, Type.CLOSED), types());
     }
 
-    /** Here, or on the thread of an executor, whose own affair what is thrown would be. */
+    /** This holds on the pump's thread and on the thread of an executor, which would not pass on the exception. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void eventsForWhichThereIsNoMemoryAreToldAgain(boolean executor) throws InterruptedException {

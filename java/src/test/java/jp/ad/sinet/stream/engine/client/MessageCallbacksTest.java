@@ -17,7 +17,7 @@ import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.LogCapture;
 
-/** The callbacks of a reader whose end comes when something else is wrong, too. */
+/** The callbacks of a reader whose end coincides with another failure. */
 @Timeout(60)
 class MessageCallbacksTest {
     @RegisterExtension
@@ -28,7 +28,7 @@ class MessageCallbacksTest {
     private final EventPump pump = new EventPump(how -> null, "reader", null, callbacks, new CallbackExecutor(null, "reader"), () -> { });
     private volatile Throwable obstacle;
 
-    /** Has no message, and says so unless something is in the way, which is so once. */
+    /** A source without messages. It returns false, after it has thrown once if it was told to. */
     private final class Source implements MessageSource<String> {
         @Override
         public boolean hasRest() {
@@ -97,7 +97,7 @@ class MessageCallbacksTest {
         assertEquals(List.of("the last messages of a reader could not be given to its callbacks"), log.warnings());
     }
 
-    /** Who has heard of it does not hear of it again. */
+    /** A listener that knows of the end is not told again. */
     @Test
     void theEndIsToldOnce() {
         end(null);

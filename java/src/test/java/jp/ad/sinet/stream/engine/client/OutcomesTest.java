@@ -39,7 +39,7 @@ class OutcomesTest {
         assertEquals(1, ends.size());
     }
 
-    /** Wherever in the ring their first one is, and also when that has grown. */
+    /** This holds wherever in the ring the first message is, and also when the ring has grown. */
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 5, 255, 256, 257, 600, 5000})
     void whatIsLeftEndsInTheOrderOfTheMessages(int waiting) {
@@ -76,7 +76,7 @@ class OutcomesTest {
         assertEquals(0, outcomes.untold());
     }
 
-    /** A plugin may never tell of one, and the others go on for as long as the program does. */
+    /** A plugin may never report the outcome of a message, while others continue as long as the program runs. */
     @Test
     void oneThatNeverEndsIsSetAside() {
         List<Long> left = new ArrayList<>();
@@ -98,7 +98,7 @@ class OutcomesTest {
         assertEquals(0, outcomes.untold());
     }
 
-    /** Whoever waits for room may do so for as long as a message may take. */
+    /** A thread may wait for room as long as the write timeout. */
     @Test
     void theEndOfAllMakesRoomToo() {
         for (int number = 0; !outcomes.isFull(); number++) {

@@ -44,7 +44,7 @@ import jp.ad.sinet.stream.testing.LogCapture;
 import jp.ad.sinet.stream.testing.NoLeaks;
 import jp.ad.sinet.stream.testing.Proxy;
 
-/** Whoever waits costs nothing: no thread of the library's own, no wake-up, no carrier of virtual threads. */
+/** A waiting thread needs no thread of the library, no wake-ups, and no carrier of virtual threads. */
 @ExtendWith(NoLeaks.class)
 @Timeout(180)
 class WaitingTest {
@@ -62,13 +62,13 @@ class WaitingTest {
 
     // ---- threads
 
-    /** Java's threads of this library. */
+    /** Returns the Java threads of this library. */
     private static List<String> own() {
         return Thread.getAllStackTraces().keySet().stream().map(Thread::getName)
                 .filter(name -> name.startsWith("sinetstream")).sorted().collect(Collectors.toList());
     }
 
-    /** The native library's threads, where the system tells them. */
+    /** Returns the number of the native library's threads, if the system reports them. */
     private static long natives() {
         File[] tasks = new File("/proc/self/task").listFiles();
         return tasks == null ? 0 : java.util.Arrays.stream(tasks).filter(task -> {
@@ -92,7 +92,7 @@ class WaitingTest {
         }
     }
 
-    /** The notifier, and what keeps the JVM for the readers that have callbacks. */
+    /** Waits until only the notifier and the thread that keeps the JVM running for readers with callbacks are left. */
     private static void awaitIdle() {
         Await.until("two threads of Java's", () -> own().equals(List.of("sinetstream-notifier", "sinetstream-stay")));
     }
@@ -106,7 +106,7 @@ class WaitingTest {
             long natives = natives();
             open(250, clients);
             awaitIdle();
-            // The one that looks names up ends after some seconds.
+            // The thread for name resolution ends after some seconds.
             Await.until("no more native threads than with one client", () -> natives() <= natives);
         } finally {
             clients.forEach(MessageIO::close);
@@ -122,7 +122,7 @@ class WaitingTest {
 
     private static void assertUndisturbed(List<? extends Background<?>> waiting) throws InterruptedException {
         List<Long> before = waiting.stream().map(WaitingTest::waits).collect(Collectors.toList());
-        TimeUnit.SECONDS.sleep(1); // for what must not happen
+        TimeUnit.SECONDS.sleep(1); // time for something that must not happen
         assertEquals(before, waiting.stream().map(WaitingTest::waits).collect(Collectors.toList()));
     }
 
@@ -144,7 +144,7 @@ class WaitingTest {
         readers.forEach(MessageIO::close);
     }
 
-    /** Full by what the messages are on the wire, though their values alone would fit. */
+    /** The outbox is full by the encoded size of the messages, though their values alone would fit. */
     @Test
     void writersThatWaitForRoomAreNotWoken() throws Exception {
         try (Proxy proxy = new Proxy(BROKER.openPort());
@@ -165,7 +165,7 @@ class WaitingTest {
         }
     }
 
-    /** The first wait is in native code, where it lasts ten milliseconds. */
+    /** The wait begins in native code, where it lasts ten milliseconds. */
     @Test
     void aWaitIsNoLongerThanItsTimeOut() {
         assertEquals(Native.ARMED, Waiter.patience(Waiter.deadline(TimeUnit.MILLISECONDS.toNanos(9))));
@@ -192,7 +192,7 @@ class WaitingTest {
                 thread.getState() == Thread.State.WAITING || thread.getState() == Thread.State.TIMED_WAITING));
     }
 
-    /** Would not end if all carriers were kept. */
+    /** Runs a task on virtual threads, which would not end if all carriers were blocked. */
     private static void beat(ThreadFactory factory) throws InterruptedException {
         CountDownLatch beats = new CountDownLatch(100);
         start(factory, () -> {
@@ -254,7 +254,7 @@ class WaitingTest {
 
     // ---- an executor of one thread
 
-    /** A desktop program, or an event loop. */
+    /** Desktop programs and event loops have such an executor. */
     @Test
     void theOnlyThreadOfTheExecutorMayCloseAndHearsAllBefore() throws Exception {
         ExecutorService single = Executors.newSingleThreadExecutor();
@@ -287,7 +287,7 @@ class WaitingTest {
             reader.addOnMessageCallback(message -> {
                 running.countDown();
                 writer.write("each brings one more");
-                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1)); // which is there before the others are read
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1)); // the message is there before the others are read
             });
             for (int i = 0; i < 200; i++) {
                 writer.write("x");

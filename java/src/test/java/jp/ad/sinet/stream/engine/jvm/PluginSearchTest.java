@@ -26,7 +26,7 @@ import jp.ad.sinet.stream.api.ValueType;
 import jp.ad.sinet.stream.spi.ValueTypeProvider;
 import jp.ad.sinet.stream.testing.Services;
 
-/** How often the class path is searched, and that a search keeps no class loader. */
+/** Checks how often the class path is searched, and that a search keeps no class loader alive. */
 @Timeout(60)
 class PluginSearchTest {
     @TempDir
@@ -39,7 +39,7 @@ class PluginSearchTest {
         Thread.currentThread().setContextClassLoader(before);
     }
 
-    /** One that counts how often services are looked for. */
+    /** A class loader that counts how often services are searched. */
     private static final class Counting extends URLClassLoader {
         private final AtomicInteger searches = new AtomicInteger();
 
@@ -54,7 +54,7 @@ class PluginSearchTest {
         }
     }
 
-    /** A plugin without a use. */
+    /** A plugin that does nothing. */
     public static final class NoType implements ValueTypeProvider {
         @Override
         public ValueType getValueType() {
@@ -67,7 +67,7 @@ class PluginSearchTest {
         }
     }
 
-    /** Twice in a moment is enough: between two calls a second may pass, or the memory be swept. */
+    /** The test repeats until two calls share a search: a second may pass between them, or the garbage collector may run. */
     @Test
     void manyClientsThatOpenSearchTheClassPathOnce() {
         Counting loader = new Counting();
@@ -81,7 +81,7 @@ class PluginSearchTest {
         } while (loader.searches.get() > first);
     }
 
-    /** One that has a plugin of its own. */
+    /** A class loader with its own plugin. */
     private static final class Owning extends ClassLoader {
         private Owning(ClassLoader parent) {
             super(parent);
@@ -104,7 +104,7 @@ class PluginSearchTest {
         }
     }
 
-    /** A plugin may keep what it was given. */
+    /** A plugin instance may keep what it was given. */
     @Test
     void everyClientHasPluginsOfItsOwn() throws Exception {
         Services.install(directory, ValueTypeProvider.class, NoType.class);

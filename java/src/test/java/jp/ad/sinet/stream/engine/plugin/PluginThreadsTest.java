@@ -64,12 +64,12 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** Plugins that block, fail and come late, and what clients make of that. */
+/** Plugins that block, fail and report late, and the reactions of clients. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
 class PluginThreadsTest {
     private static final Duration LIMIT = Duration.ofSeconds(20);
-    /** What a plugin does when one of its methods is called; nothing, if there is nothing for it here. */
+    /** The actions of a plugin when its methods are called; a method without an entry does nothing. */
     private static final Map<String, Function<Object[], Object>> WORK = new ConcurrentHashMap<>();
 
     @TempDir
@@ -103,7 +103,7 @@ class PluginThreadsTest {
         return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, work));
     }
 
-    /** Its clients block. */
+    /** A plugin with blocking clients. */
     public static class Blocking implements MessageWriterProvider, MessageReaderProvider {
         @Override
         public String getType() {
@@ -121,7 +121,7 @@ class PluginThreadsTest {
         }
     }
 
-    /** Its clients do not. */
+    /** A plugin with asynchronous clients. */
     public static class Asynchronous implements AsyncMessageWriterProvider, AsyncMessageReaderProvider {
         @Override
         public String getType() {
@@ -176,13 +176,13 @@ class PluginThreadsTest {
         };
     }
 
-    /** Blocks, whatever happens. */
+    /** Blocks in spite of interrupts. */
     private static void await(CountDownLatch latch) {
         while (latch.getCount() > 0) {
             try {
                 latch.await();
             } catch (InterruptedException e) {
-                // it does not care
+                // the interrupt is ignored
             }
         }
     }
@@ -231,7 +231,7 @@ class PluginThreadsTest {
         }
     }
 
-    /** Also when it is asynchronous, and throws what is no exception. */
+    /** This holds also for an asynchronous plugin that throws an Error. */
     @Test
     void everyErrorOfAnAsynchronousWriterIsTheEndOfItsMessage() throws Exception {
         Error error = new AssertionError("meant to be");
@@ -263,7 +263,7 @@ class PluginThreadsTest {
         }
         writing.await();
         Background<Void> closing = Background.call(() -> {
-            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            Thread.currentThread().interrupt(); // otherwise the close waits ten seconds
             writer.close();
             return null;
         });
@@ -275,7 +275,7 @@ class PluginThreadsTest {
         assertEquals(List.of(0, 1, 2), order);
     }
 
-    /** Of a plugin that has taken messages and never tells of their ends, or does so when nobody waits any more. */
+    /** The plugin has accepted messages and never reports their outcomes, or reports them too late. */
     @Test
     void whatAnAsynchronousPluginDoesNotEndEndsWithTheWriter() throws Exception {
         List<DeferredObject<Void, Throwable, Void>> taken = new CopyOnWriteArrayList<>();
@@ -305,7 +305,7 @@ class PluginThreadsTest {
         AsyncMessageWriter<String> writer = writers(false).getAsyncWriter();
         Promise<?, ? extends Throwable, ?> promise = writer.write("1");
         Throwable why = Background.call(() -> {
-            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            Thread.currentThread().interrupt(); // otherwise the close waits ten seconds
             writer.close();
             return null;
         }).failure(LIMIT);
@@ -349,7 +349,7 @@ class PluginThreadsTest {
         });
         waiting.awaitParked();
         Background.call(() -> {
-            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            Thread.currentThread().interrupt(); // otherwise the close waits ten seconds
             writer.close();
             return null;
         }).get(LIMIT);
@@ -386,7 +386,7 @@ class PluginThreadsTest {
         Promise<?, ? extends Throwable, ?> second = Background.<Promise<?, ? extends Throwable, ?>>call(() -> writer.write("2"))
                 .get(LIMIT);
         Background.call(() -> {
-            Thread.currentThread().interrupt(); // otherwise it waits ten seconds
+            Thread.currentThread().interrupt(); // otherwise the close waits ten seconds
             writer.close();
             return null;
         }).get(LIMIT);
@@ -394,7 +394,7 @@ class PluginThreadsTest {
         assertTrue(failure(second).getMessage().contains("was not sent"));
     }
 
-    /** Where ends come slowly, it does not wait for many of them. */
+    /** When outcomes arrive slowly, a waiting thread does not wait for many of them. */
     @Test
     void whoWaitsForRoomGoesOnWhenThereHasBeenSomeForAMoment() throws Exception {
         List<DeferredObject<Void, Throwable, Void>> taken = new CopyOnWriteArrayList<>();
@@ -416,7 +416,7 @@ class PluginThreadsTest {
             int ended = 0;
             while (!further.isDone() && ended < most / 10) {
                 taken.get(ended++).resolve(null);
-                TimeUnit.MILLISECONDS.sleep(10); // so slowly
+                TimeUnit.MILLISECONDS.sleep(10); // the outcomes arrive this slowly
             }
             further.get(LIMIT);
             assertTrue(ended < most / 10, () -> "it waits for more than a tenth of them");
@@ -479,7 +479,7 @@ class PluginThreadsTest {
         assertEquals(0, heard.size());
     }
 
-    /** As a stream does at its end. */
+    /** A stream behaves so at its end. */
     @Test
     void aReaderThatDoesNotWaitForMessagesIsNotAskedWithoutEnd() throws Exception {
         AtomicInteger asked = new AtomicInteger();
@@ -488,7 +488,8 @@ class PluginThreadsTest {
         try (AsyncMessageReader<String> reader = readers(true).getAsyncReader()) {
             reader.addOnMessageCallback(heard::add);
             heard.poll(50, TimeUnit.SECONDS);
-            // The pauses before the next message: 1, 2, 4, ... 512 ms, and one second; a pause may end early for other work.
+            // The pauses before the next message are 1, 2, 4, ... 512 ms, and one second; a pause may end early for other
+            // work.
             long start = System.nanoTime();
             heard.poll(50, TimeUnit.SECONDS);
             assertTrue(System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1500), "it was asked too often");
@@ -506,7 +507,7 @@ class PluginThreadsTest {
         assertEquals(List.of(), log.warnings());
     }
 
-    /** The plugin may wait for a thread that takes callbacks away, or closes. */
+    /** The plugin may wait for a thread that removes callbacks or closes the reader. */
     @Test
     void aPluginThatBlocksWhileItBeginsToListenKeepsNobodyWaiting() throws Exception {
         CountDownLatch listening = new CountDownLatch(1);
@@ -650,7 +651,7 @@ class PluginThreadsTest {
     void aClientThatCanNotTellItsTopicsIsClosed() throws Exception {
         AtomicInteger closed = new AtomicInteger();
         WORK.put("close", arguments -> closed.incrementAndGet());
-        WORK.remove("getTopics"); // null, then
+        WORK.remove("getTopics"); // getTopics then returns null
         MessageReaderFactory<String> readers = readers(true);
         assertThrows(SinetStreamIOException.class, () -> readers.getReader().close());
         assertThrows(SinetStreamIOException.class, () -> readers.getAsyncReader().close());
