@@ -126,7 +126,7 @@ fn make(folder: &Path, is_last: bool, sync: &mut dyn FnMut(&Path) -> io::Result<
     #[cfg(not(unix))]
     let _ = is_last;
     match builder.create(folder) {
-        // Somebody else may have made it just now.
+        // Another process may have made it in the meantime.
         Err(_) if folder.is_dir() => Ok(()),
         Err(e) => Err(e),
         Ok(()) => sync(above),
