@@ -194,7 +194,7 @@ fn history(seed: u64) -> usize {
         has_dropped |= of.overflow == Overflow::DropOldest;
         let life = begin(Arc::new(disk.clone()), &broker, of);
         if random.bool() {
-            // It need not be connected to accept messages.
+            // Messages are accepted without a connection, too.
             let _ = block_until(life.client.opened(), Some(after(PATIENCE)));
         }
         let mut writes = Vec::new();
