@@ -246,7 +246,7 @@ impl<T> MessageReaderBuilder<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageWriterBuilder::open`](crate::MessageWriterBuilder::open); [`Error::Authorization`] if the
+    /// The errors of [`MessageWriterBuilder::open`](crate::MessageWriterBuilder::open); [`Error::Authorization`] if the
     /// broker refuses the subscription.
     pub fn open(self) -> Result<MessageReader<T>> {
         let core = self.start()?;
@@ -259,7 +259,7 @@ impl<T> MessageReaderBuilder<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `open`.
+    /// The errors of `open`.
     pub async fn open_async(self) -> Result<AsyncMessageReader<T>> {
         let core = self.start()?;
         core.raw.client.opened().await?;
@@ -415,7 +415,7 @@ impl<T> MessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `read`. If a message can't be decoded, this call returns the messages before it, and the next call
+    /// The errors of `read`. If a message can't be decoded, this call returns the messages before it, and the next call
     /// returns the error.
     pub fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
         if max == 0 {
@@ -447,7 +447,7 @@ impl<T> MessageReader<T> {
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// There are none at present.
     pub fn close(self) -> Result<()> {
         let timeout = self.core.raw.settings.close_timeout;
         self.close_within(timeout)
@@ -457,7 +457,7 @@ impl<T> MessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `close`.
+    /// The errors of `close`.
     pub fn close_within(self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         client.begin_close_within(timeout);
@@ -548,7 +548,7 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageReader::read`].
+    /// The errors of [`MessageReader::read`].
     pub async fn read(&self) -> Result<Option<Message<T>>> {
         // Nobody polls the stream's wait now, and it would consume the wake-up for the next message.
         drop(lock(&self.next).take());
@@ -565,7 +565,7 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageReader::read_many`].
+    /// The errors of [`MessageReader::read_many`].
     pub async fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
         if max == 0 {
             return Ok(Vec::new());
@@ -583,7 +583,7 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageReader::ping`].
+    /// The errors of [`MessageReader::ping`].
     pub async fn ping(&self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         within(client, timeout, client.ping()?).await.unwrap_or_else(|| Err(no_answer(timeout)))
@@ -593,7 +593,7 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageReader::close`].
+    /// The errors of [`MessageReader::close`].
     pub async fn close(self) -> Result<()> {
         let timeout = self.core.raw.settings.close_timeout;
         self.close_within(timeout).await
@@ -603,7 +603,7 @@ impl<T> AsyncMessageReader<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `close`.
+    /// The errors of `close`.
     pub async fn close_within(self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         client.begin_close_within(timeout);

@@ -428,7 +428,7 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `open`.
+    /// The errors of `open`.
     pub async fn open_async(self) -> Result<AsyncMessageWriter<T>> {
         let core = self.start()?;
         core.raw.opened().await?;
@@ -511,7 +511,7 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `write`.
+    /// The errors of `write`.
     pub fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
         self.write_any(value, timestamp_us, None)
     }
@@ -520,7 +520,7 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `write`; [`Error::InvalidConfiguration`] if an option is wrong, or the protocol does not have it.
+    /// The errors of `write`; [`Error::InvalidConfiguration`] if an option is wrong, or the protocol does not have it.
     pub fn write_with(&self, value: &T, options: &WriteOptions) -> Result<()> {
         self.write_any(value, now_us(), Some(options))
     }
@@ -529,7 +529,7 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `write_with`.
+    /// The errors of `write_with`.
     pub fn write_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<()> {
         self.write_any(value, timestamp_us, Some(options))
     }
@@ -573,7 +573,7 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `close`.
+    /// The errors of `close`.
     pub fn close_within(self, timeout: Duration) -> Result<()> {
         block_until(self.core.raw.close_within(timeout), None).unwrap_or(Ok(()))
     }
@@ -622,7 +622,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageWriter::write`].
+    /// The errors of [`MessageWriter::write`].
     pub async fn write(&self, value: &T) -> Result<()> {
         self.write_at(value, now_us()).await
     }
@@ -631,7 +631,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `write`.
+    /// The errors of `write`.
     pub async fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
         self.write_any(value, timestamp_us, None).await
     }
@@ -640,7 +640,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageWriter::write_with`].
+    /// The errors of [`MessageWriter::write_with`].
     pub async fn write_with(&self, value: &T, options: &WriteOptions) -> Result<()> {
         self.write_any(value, now_us(), Some(options)).await
     }
@@ -649,7 +649,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `write_with`.
+    /// The errors of `write_with`.
     pub async fn write_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<()> {
         self.write_any(value, timestamp_us, Some(options)).await
     }
@@ -685,7 +685,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `send`.
+    /// The errors of `send`.
     pub async fn send_at(&self, value: &T, timestamp_us: i64) -> Result<Sent> {
         self.send_any(value, timestamp_us, None).await
     }
@@ -694,7 +694,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `send`; [`Error::InvalidConfiguration`] if an option is wrong, or the protocol does not have it.
+    /// The errors of `send`; [`Error::InvalidConfiguration`] if an option is wrong, or the protocol does not have it.
     pub async fn send_with(&self, value: &T, options: &WriteOptions) -> Result<Sent> {
         self.send_any(value, now_us(), Some(options)).await
     }
@@ -703,7 +703,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `send_with`.
+    /// The errors of `send_with`.
     pub async fn send_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<Sent> {
         self.send_any(value, timestamp_us, Some(options)).await
     }
@@ -718,7 +718,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageWriter::flush`].
+    /// The errors of [`MessageWriter::flush`].
     pub async fn flush(&self) -> Result<()> {
         let timeout = self.core.raw.settings.write_timeout;
         let client = &self.core.raw.client;
@@ -729,7 +729,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageWriter::ping`].
+    /// The errors of [`MessageWriter::ping`].
     pub async fn ping(&self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         within(client, timeout, client.ping()?).await.unwrap_or_else(|| Err(no_answer(timeout)))
@@ -740,7 +740,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of [`MessageWriter::close`].
+    /// The errors of [`MessageWriter::close`].
     pub async fn close(self) -> Result<()> {
         self.core.raw.close().await
     }
@@ -749,7 +749,7 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// The same as those of `close`.
+    /// The errors of `close`.
     pub async fn close_within(self, timeout: Duration) -> Result<()> {
         self.core.raw.close_within(timeout).await
     }

@@ -384,8 +384,8 @@ impl<'a> Feeder<'a> {
         let left = match earlier {
             // The broker already has the message, so it can't be too old.
             Earlier::Released => Duration::MAX,
-            // The broker may have the message. The session makes it release the packet identifier, so the session gets the message even
-            // when it is too old.
+            // The broker may have the message. Even when it is too old, it goes to the session, which has its packet identifier
+            // released.
             Earlier::PerhapsPublished if self.shared.is_exact => left.unwrap_or_default(),
             _ => match left {
                 Some(left) => left,

@@ -2,7 +2,8 @@
 //! a network that is cut, and a broker that outlives the processes. A process dies at any moment, also between two changes of
 //! the disk.
 //!
-//! `SIMULATION_SEEDS=N` runs N seeds instead of the usual number, and `SIMULATION_SEED=N` runs that one alone and prints its history.
+//! `SIMULATION_SEEDS=N` runs N seeds instead of the usual number, and `SIMULATION_SEED=N` runs that one alone and prints its
+//! history.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;

@@ -71,8 +71,8 @@ impl Signer for TokenSigner {
     }
 }
 
-/// A card can take a second. The worker of the runtime, which has no other, gives its other tasks to another thread meanwhile;
-/// [`Key::turn`] sees to it that these threads are few.
+/// Runs work that blocks. A card can take a second; the runtime has only one worker thread, which meanwhile moves its other
+/// tasks to another thread. [`Key::turn`] keeps the number of these threads small.
 fn aside<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current() {
