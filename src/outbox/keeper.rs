@@ -110,7 +110,7 @@ impl<'a> Keeper<'a> {
             self.store(batch);
             // Messages give way only when others come, so this is the moment to remove them.
             if let Err(e) = self.log.forget_between(from, to) {
-                self.note(Some(format!("what was dropped can't be removed: {e}")));
+                self.note(Some(format!("the files of dropped messages can't be removed: {e}")));
             }
         }
         if self.shared.is_exact {
@@ -126,7 +126,9 @@ impl<'a> Keeper<'a> {
         if self.shared.of.sync != SyncRule::Never && is_due(self.sync_at) {
             self.sync_at = None;
             let synced = self.log.sync();
-            self.note(synced.as_ref().err().map(|e| format!("what was stored last may be lost with the power: {e}")));
+            self.note(
+                synced.as_ref().err().map(|e| format!("the messages stored last may be lost in a power failure: {e}")),
+            );
         }
         if is_due(self.save_at) {
             self.save(done);
@@ -211,7 +213,7 @@ impl<'a> Keeper<'a> {
         self.again_at = None;
         if let Err(e) = self.holder.keep().and_then(|()| self.release()).and_then(|()| self.reserve()) {
             self.again_at = Some(Instant::now() + AGAIN);
-            self.note(Some(format!("messages can't be sent, which is tried again, since that can't be noted: {e}")));
+            self.note(Some(format!("messages wait, because the journal can't be written, which is tried again: {e}")));
         }
     }
 
@@ -260,7 +262,9 @@ impl<'a> Keeper<'a> {
         let saved = self.holder.keep().and_then(|()| self.log.set_done(done));
         self.shared.with(|state| state.is_done_unsaved = state.done != done || saved.is_err());
         self.save_at = saved.is_err().then(|| Instant::now() + AGAIN);
-        self.note(saved.err().map(|e| format!("what is delivered can't be noted, and may be sent again: {e}")));
+        self.note(
+            saved.err().map(|e| format!("delivered messages can't be noted as such, and may be sent again: {e}")),
+        );
     }
 
     /// Warns when the disk begins to refuse.

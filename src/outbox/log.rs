@@ -119,7 +119,7 @@ impl Log {
         };
         // A full disk gets room when messages are sent, and for that the log must open; so these errors are only warnings.
         if let Err(e) = begun.and(log.forget_done()).and(log.skip_lost_numbers()) {
-            warnings.push(format!("what is delivered can't be noted, and may be sent again: {e}"));
+            warnings.push(format!("delivered messages can't be noted as such, and may be sent again: {e}"));
         }
         Ok((log, warnings))
     }
