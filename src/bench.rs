@@ -1,4 +1,5 @@
-//! The parts of a message's way as `cargo bench` measures them. Not for programs: it follows the inside of the crate.
+//! The stages of a message's way through the crate, as `cargo bench` measures them. They are not for programs: they change with
+//! the inside of the crate.
 
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ use crate::mqtt::session::{Hearer, Room, Session, Submission};
 pub use crate::outbox::bench::OutboxLog;
 use crate::wiped::Secret;
 
-/// Both directions of a message's way, without the network.
+/// An encoder and a decoder, without the network.
 pub struct Codec {
     encoder: Encoder,
     decoder: Decoder,
 }
 
 impl Codec {
-    /// A codec of format 3; `compressed`: with zstd; `encrypted`: with AES-256-GCM and a password.
+    /// Makes a codec of format 3: with zstd if `compressed`, with AES-256-GCM and a password if `encrypted`.
     pub fn new(compressed: bool, encrypted: bool) -> Result<Codec> {
         let compression = CompressionSettings {
             algorithm: Algorithm::Zstd,
@@ -56,7 +57,7 @@ impl Codec {
         Ok(Codec { encoder: Encoder::new(&settings, "", None)?, decoder: Decoder::new(&settings, None)? })
     }
 
-    /// The bytes on the wire of a value.
+    /// Returns the wire bytes of a value.
     pub fn encode(&self, value: &[u8]) -> Result<Bytes> {
         let fill = |place: &mut [u8]| {
             place.copy_from_slice(value);
@@ -65,13 +66,13 @@ impl Codec {
         self.encoder.encode(value.len(), 1, fill).map(|encoded| encoded.wire)
     }
 
-    /// The length of the value in a message.
+    /// Returns the length of the value in a message.
     pub fn decode(&self, wire: &Bytes) -> Result<usize> {
         self.decoder.decode(wire, "").map(|decoded| decoded.payload.len())
     }
 }
 
-/// A session of MQTT 3.1.1 that is connected, with what it has sent.
+/// A connected session of MQTT 3.1.1, with the bytes that it has sent.
 pub struct Connected {
     session: Session,
     now: Instant,
@@ -90,8 +91,8 @@ impl Default for Connected {
 }
 
 impl Connected {
-    /// Publishes so many messages at QoS 1, takes the bytes for the broker as one write does, and confirms each.
-    /// Returns how many bytes there were.
+    /// Publishes this many messages at QoS 1, takes the bytes for the broker as one write does, and confirms each message.
+    /// Returns the number of bytes.
     pub fn publish_and_confirm(&mut self, payload: &Bytes, count: usize) -> usize {
         for _ in 0..count {
             let publish = Publish {

@@ -1,4 +1,4 @@
-//! What the builders of writers and readers have in common.
+//! The options that the builders of writers and readers have in common.
 
 mod tls;
 
@@ -11,7 +11,7 @@ use crate::wait::after;
 
 pub use tls::Tls;
 
-/// An empty request; relative paths start in the current folder.
+/// Returns an empty request; relative paths start in the current folder.
 pub(crate) fn request(role: Role) -> Request {
     Request {
         role,
@@ -27,22 +27,22 @@ pub(crate) fn request(role: Role) -> Request {
     }
 }
 
-/// Which client it is.
+/// The names by which a listener of several clients tells them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientName {
-    /// The client identifier: the one that was given or made. (The broker may have assigned another.)
+    /// The client identifier: the given or the generated one. (The broker may have assigned another.)
     pub client_id: String,
-    /// The service's name; `None` when no file was read and none was given.
+    /// The service's name; `None` if no file was read and no name was given.
     pub service: Option<String>,
     /// `writer` or `reader`.
     pub role: &'static str,
 }
 
-/// Is told of which client an event is.
+/// A listener that is told which client an event belongs to.
 pub(crate) type NamedListener = Box<dyn Fn(&ClientName, &ConnectionEvent) + Send + Sync>;
 
-/// The same of one client.
+/// Returns a listener for one client, which passes the client's name on.
 pub(crate) fn named(listener: NamedListener, settings: &config::Settings, role: Role) -> Listener {
     let role = match role {
         Role::Writer => "writer",
@@ -52,12 +52,12 @@ pub(crate) fn named(listener: NamedListener, settings: &config::Settings, role: 
     Box::new(move |event| listener(&name, event))
 }
 
-/// The value of the parameter `brokers`.
+/// Returns the value of the parameter `brokers`.
 pub(crate) fn brokers(brokers: impl IntoIterator<Item = impl Into<String>>) -> Value {
     tls::list(brokers)
 }
 
-/// The same for one broker; an IPv6 address has brackets there.
+/// Returns the same value for one broker; an IPv6 address gets brackets.
 pub(crate) fn broker(host: &str, port: u16) -> Value {
     let bare = host.contains(':') && !host.starts_with('[');
     brokers([if bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") }])
@@ -66,100 +66,102 @@ pub(crate) fn broker(host: &str, port: u16) -> Value {
 /// The setters that writers and readers share.
 macro_rules! common_setters {
     () => {
-        /// The service in the configuration file. Not needed when the file has only one.
+        /// Sets the service in the configuration file. It is not needed if the file has only one.
         pub fn service(mut self, service: impl Into<String>) -> Self {
             self.request.service = Some(service.into());
             self
         }
 
-        /// The configuration file. Without it `./.sinetstream_config.yml`, then `~/.config/sinetstream/config.yml`.
+        /// Sets the configuration file. Without it, the file is `./.sinetstream_config.yml`, else
+        /// `~/.config/sinetstream/config.yml`.
         pub fn config_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
             self.request.config_file = Some(path.into());
             self
         }
 
-        /// The configuration itself instead of a file: what a file would contain. Of a file that is part of the program it is
-        /// `include_str!("config.yml")`. Paths in it start in the current folder.
+        /// Sets the text of the configuration, in place of a file. A file that is part of the program can be given as
+        /// `include_str!("config.yml")`. Paths in the text start in the current folder.
         pub fn config_text(mut self, text: impl Into<String>) -> Self {
             self.request.config_text = Some(crate::config::ConfigText::new("configuration text", text.into()));
             self
         }
 
-        /// The configuration from a stream, which is read to its end now.
+        /// Reads the configuration from a stream, to its end, at once.
         ///
         /// # Errors
         ///
-        /// [`Error::NoConfig`](crate::Error::NoConfig) when it can't be read.
+        /// [`Error::NoConfig`](crate::Error::NoConfig) if the stream can't be read.
         pub fn config_stream(mut self, stream: impl std::io::Read) -> crate::Result<Self> {
             self.request.config_text = Some(crate::config::ConfigText::read("configuration stream", stream)?);
             Ok(self)
         }
 
-        /// Reads no configuration file: all parameters come from the builder.
+        /// Sets whether no configuration file is read, so that all parameters come from the builder.
         pub fn no_config(mut self, no_config: bool) -> Self {
             self.request.no_config = no_config;
             self
         }
 
-        /// The name of a configuration on a configuration server, which is asked instead of reading a file. The server and the
-        /// login are in `~/.config/sinetstream/auth.json`, unless [`auth_file`](Self::auth_file) names another.
+        /// Sets the name of a configuration on a configuration server, which is asked instead of reading a file. The server and
+        /// the login are in `~/.config/sinetstream/auth.json`, unless [`auth_file`](Self::auth_file) names another file.
         pub fn config_name(self, name: impl Into<String>) -> Self {
             self.field("config_name", name.into())
         }
 
-        /// The file with the configuration server's address and the login there.
+        /// Sets the file with the address of the configuration server and the login there.
         pub fn auth_file(self, path: impl Into<std::path::PathBuf>) -> Self {
             self.field("auth_file", crate::config::path::to_value(&path.into()))
         }
 
-        /// The private key for encrypted values of the configuration. Without it `~/.config/sinetstream/private_key.pem`.
+        /// Sets the file of the private key for encrypted values of the configuration. The default is
+        /// `~/.config/sinetstream/private_key.pem`.
         pub fn private_key_file(self, path: impl Into<std::path::PathBuf>) -> Self {
             self.field("private_key_file", crate::config::path::to_value(&path.into()))
         }
 
-        /// The messaging system; `mqtt`.
+        /// Sets the messaging system, which is `mqtt`.
         pub fn service_type(self, name: impl Into<String>) -> Self {
             self.field("type", name.into())
         }
 
-        /// The client identifier; the default is one that nobody else has.
+        /// Sets the client identifier; the default is a generated one that no other client has.
         pub fn client_id(self, id: impl Into<String>) -> Self {
             self.field("client_id", id.into())
         }
 
-        /// How surely messages arrive.
+        /// Sets the quality of service.
         pub fn consistency(self, consistency: crate::Consistency) -> Self {
             self.field("consistency", consistency.name())
         }
 
-        /// The brokers, which are tried in this order, and on again after a lost connection: `host`, `host:port`,
-        /// `[IPv6]:port` or `unix:/path`. It is the parameter `brokers`.
+        /// Sets the parameter `brokers`: the brokers, each as `host`, `host:port`, `[IPv6]:port` or `unix:/path`. They are
+        /// tried in this order, again after a lost connection.
         pub fn brokers(self, brokers: impl IntoIterator<Item = impl Into<String>>) -> Self {
             self.parameter("brokers", crate::builder::brokers(brokers))
         }
 
-        /// One broker: its name or address, an IPv6 address with or without brackets, and its port.
+        /// Sets one broker: its name or address (an IPv6 address with or without brackets), and its port.
         pub fn broker(self, host: impl AsRef<str>, port: u16) -> Self {
             self.parameter("brokers", crate::builder::broker(host.as_ref(), port))
         }
 
-        /// TLS: the parameter `tls`, which replaces the file's as a whole.
+        /// Sets the parameter `tls`, which replaces the file's as a whole.
         pub fn tls(self, tls: crate::Tls) -> Self {
             self.parameter("tls", tls)
         }
 
-        /// The login that the broker is shown: the parameter `username_pw`.
+        /// Sets the login that the broker is shown: the parameter `username_pw`.
         pub fn login(self, username: impl Into<String>, password: impl Into<String>) -> Self {
             self.parameter("username_pw", [("username", username.into()), ("password", password.into())])
         }
 
-        /// Any parameter of the configuration file, by its name there. It replaces the file's.
+        /// Sets any parameter of the configuration file by its name there. It replaces the file's.
         pub fn parameter(mut self, name: impl Into<String>, value: impl Into<crate::config::Value>) -> Self {
             self.request.parameters.insert(name, value);
             self
         }
 
-        /// Several parameters.
+        /// Sets several parameters.
         pub fn parameters(mut self, parameters: crate::config::Map) -> Self {
             for (name, value) in parameters.iter() {
                 self.request.parameters.insert(name, value.clone());
@@ -167,9 +169,9 @@ macro_rules! common_setters {
             self
         }
 
-        /// What gives the login, in place of `username_pw`: it is asked before each attempt to connect, so that a token that
-        /// expires, or a password that changes, is always one of now. It runs on a thread where it may block, for
-        /// `connect.connection_timeout` at most; an error of its is a failed attempt like a broker that can't be reached.
+        /// Sets a function that gives the login, in place of `username_pw`. It is called before each attempt to connect, so
+        /// that an expiring token or a changing password is always up to date. It runs on a thread where it may block, for at
+        /// most `connect.connection_timeout`. If it fails, the attempt counts as failed, as when the broker can't be reached.
         ///
         /// ```no_run
         /// use sinetstream::{Login, MessageWriter};
@@ -189,8 +191,8 @@ macro_rules! common_setters {
             self
         }
 
-        /// Is called with every change of the connection, in order, from the client's own task: it must return quickly
-        /// and must not call a method that blocks.
+        /// Sets a listener for every change of the connection. It is called in order, on the client's own task, so it must
+        /// return quickly and must not call a method that blocks.
         pub fn on_connection_event(
             mut self,
             listener: impl Fn(&crate::ConnectionEvent) + Send + Sync + 'static,
@@ -199,7 +201,7 @@ macro_rules! common_setters {
             self
         }
 
-        /// The same, told which client it is: for a listener of several clients.
+        /// Sets a listener that is also told which client the event belongs to, for use by several clients.
         pub fn on_connection_event_of(
             mut self,
             listener: impl Fn(&crate::ClientName, &crate::ConnectionEvent) + Send + Sync + 'static,
@@ -216,40 +218,40 @@ macro_rules! common_setters {
 }
 pub(crate) use common_setters;
 
-/// What a client knows of itself; see the public getters.
+/// The getters that writers and readers share.
 macro_rules! common_getters {
     ($($part:ident).+) => {
-        /// The service's name; `None` when no file was read and none was given.
+        /// Returns the service's name; `None` if no file was read and no name was given.
         pub fn service(&self) -> Option<&str> {
             self.$($part).+.settings.service.as_deref()
         }
 
-        /// The client identifier: the one that was given or made, or that the broker has assigned instead.
+        /// Returns the client identifier: the given or the generated one, or the one that the broker has assigned instead.
         pub fn client_id(&self) -> &str {
             self.$($part).+.client.client_id()
         }
 
-        /// How surely messages arrive.
+        /// Returns the quality of service.
         pub fn consistency(&self) -> crate::Consistency {
             self.$($part).+.settings.consistency
         }
 
-        /// The parameters, with the builder's over the file's and secrets hidden.
+        /// Returns the parameters of file and builder, where the builder's replace the file's and secrets are hidden.
         pub fn config(&self) -> &crate::config::Map {
             &self.$($part).+.settings.visible
         }
 
-        /// True when there is a connection now; without one, the client is on its way back, or has ended.
+        /// Returns true while there is a connection; without one, the client is reconnecting, or has ended.
         pub fn is_connected(&self) -> bool {
             self.$($part).+.client.is_connected()
         }
 
-        /// How the client is doing: queues, reconnects.
+        /// Returns the state of the client: queues, reconnects.
         pub fn connection_info(&self) -> crate::ConnectionInfo {
             self.$($part).+.info()
         }
 
-        /// The counters.
+        /// Returns a snapshot of the counters.
         pub fn metrics(&self) -> crate::Metrics {
             self.$($part).+.metrics()
         }
@@ -273,7 +275,7 @@ pub(crate) fn load(request: &Request) -> crate::Result<config::Settings> {
     config::load(request)
 }
 
-/// Runs a future with a deadline, on any executor; `None` when the time is up.
+/// Runs a future with a deadline, on any executor; returns `None` when the time is up.
 pub(crate) async fn within<T>(client: &Client, timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
     let timer = {
         let runtime = client.runtime();

@@ -6,13 +6,13 @@ use std::ops::Deref;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an operation failed. Every message says where it happened and why, and never contains a password, a key or
-/// a payload.
+/// The reason why an operation failed. Every message says where it happened and why, and never contains a password, a key or a
+/// payload.
 ///
-/// The variants correspond to the exceptions of SINETStream's Java API ([`Error::TimedOut`] to the same as [`Error::Io`]);
+/// The variants correspond to the exceptions of SINETStream's Java API ([`Error::TimedOut`] to the same one as [`Error::Io`]);
 /// [`Error::code`] is the number that both languages share.
 ///
-/// `Debug` reads as `Display` does, with the causes on lines of their own, since that is what people see when `main` returns the
+/// `Debug` reads like `Display`, followed by the causes on lines of their own, because people see it when `main` returns the
 /// error or `unwrap` meets it.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -36,44 +36,45 @@ pub enum Error {
     /// [`IoError::kind`] says which.
     #[error("{0}")]
     Io(IoError),
-    /// The time of a write was up. The message says whether it was withdrawn or may have been delivered.
+    /// The deadline of a write has passed. The message says whether it was withdrawn or may have been delivered.
     #[error("{message}")]
     TimedOut {
-        /// What happened, for people.
+        /// The description, for people.
         message: String,
-        /// What stands in the way of a connection to the broker, when there was none.
+        /// The obstacle to a connection with the broker, if there was no connection.
         source: Option<Box<Error>>,
-        /// What became of the message.
+        /// The fate of the message.
         delivery: Delivery,
     },
     /// The broker can't be reached: DNS, TCP, TLS, a time-out, or a CONNACK that is not about the login.
     #[error("{message}")]
     Connection {
-        /// What happened, for people.
+        /// The description, for people.
         message: String,
-        /// What kind of obstacle it was; of several brokers, the last one's.
+        /// The kind of obstacle; with several brokers, that of the last one.
         obstacle: Obstacle,
-        /// Of a write that fails with it: what became of the message.
+        /// The fate of the message, if a write fails with this error.
         delivery: Option<Delivery>,
     },
     /// The broker refused the login.
     #[error("{message}")]
     Authentication {
-        /// What happened, for people.
+        /// The description, for people.
         message: String,
         /// The code in the broker's CONNACK (MQTT 3.1.1, table 3.1: 4 or 5); 0 if a configuration server or a proxy refused.
         code: u8,
-        /// Of a write that fails with it: what became of the message.
+        /// The fate of the message, if a write fails with this error.
         delivery: Option<Delivery>,
     },
     /// The broker refused a subscription or a publish to this user.
     #[error("{message}")]
     Authorization {
-        /// What happened, for people.
+        /// The description, for people.
         message: String,
-        /// The code in the broker's SUBACK (MQTT 3.1.1, section 3.9.3: 0x80).
+        /// The reason code in the broker's SUBACK (MQTT 3.1.1, section 3.9.3: 0x80), or under MQTT 5 in its SUBACK, PUBACK,
+        /// PUBREC or DISCONNECT (0x87).
         code: u8,
-        /// Of a write that fails with it: what became of the message.
+        /// The fate of the message, if a write fails with this error.
         delivery: Option<Delivery>,
     },
     /// The bytes are not a SINETStream message that this reader can read.
@@ -93,37 +94,37 @@ impl fmt::Debug for Error {
     }
 }
 
-/// What became of a message whose write has failed.
+/// The fate of a message whose write has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// The broker was not sent the message, and will not be: to write it again makes no double of it.
+    /// The broker was not sent the message, and will not be: writing it again makes no duplicate.
     NotSent,
-    /// The broker was sent the message, and has refused it.
+    /// The broker was sent the message and has refused it.
     Refused,
-    /// The broker was sent the message, and has not confirmed it: it may have been delivered, or not.
+    /// The broker was sent the message and has not confirmed it: it may have been delivered, or not.
     Unknown,
 }
 
-/// What an [`Error::Io`] is about.
+/// The kind of an [`Error::Io`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IoKind {
     /// The client was closed by the program.
     Closed,
-    /// The time of a wait was up. (That of a write is an [`Error::TimedOut`].)
+    /// The deadline of a wait has passed. (That of a write is an [`Error::TimedOut`].)
     TimedOut,
-    /// The connection was lost, and is not opened again.
+    /// The connection was lost and is not opened again.
     Lost,
-    /// The broker has refused, with this reason code (MQTT 5, section 2.4).
+    /// The broker has refused with this reason code (MQTT 5, section 2.4).
     Refused(u8),
-    /// The message is larger than MQTT, or this broker, takes.
+    /// The message is larger than MQTT or this broker allows.
     TooLarge,
-    /// Anything else: a certificate or a token can't be read, a serializer has failed.
+    /// Any other failure: a certificate or a token can't be read, a serializer has failed.
     Other,
 }
 
-/// What happened, for people and for programs. For people it is a text: it has `str`'s methods.
+/// A description for people, which dereferences to `str`, with a kind for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IoError {
     message: String,
@@ -132,17 +133,17 @@ pub struct IoError {
 }
 
 impl IoError {
-    /// What it is about.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> IoKind {
         self.kind
     }
 
-    /// Of a write that has failed: what became of the message.
+    /// Returns the fate of the message, if a write has failed.
     pub fn delivery(&self) -> Option<Delivery> {
         self.delivery
     }
 
-    /// The same with another text.
+    /// Returns the same error with another text.
     pub(crate) fn with_message(self, message: String) -> IoError {
         IoError { message, ..self }
     }
@@ -162,35 +163,35 @@ impl fmt::Display for IoError {
     }
 }
 
-/// Of a kind that has no name.
+/// Makes an error of the kind [`IoKind::Other`].
 impl<T: Into<String>> From<T> for IoError {
     fn from(message: T) -> IoError {
         IoError { message: message.into(), kind: IoKind::Other, delivery: None }
     }
 }
 
-/// What a connection failed at.
+/// The obstacle on which a connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// The host's name has no address.
+    /// The host name has no address.
     UnknownHost,
-    /// The host takes no TCP connection at this port.
+    /// The host accepts no TCP connection at this port.
     Unreachable,
     /// There was no answer in time.
     TimedOut,
-    /// TLS could not be agreed on.
+    /// No TLS connection could be agreed on.
     Tls,
-    /// The broker's certificate is not to be trusted.
+    /// The broker's certificate is not trusted.
     Certificate,
-    /// The broker refused, with this code in its CONNACK (MQTT 3.1.1, table 3.1; MQTT 5, section 3.2.2.2).
+    /// The broker refused with this code in its CONNACK (MQTT 3.1.1, table 3.1; MQTT 5, section 3.2.2.2).
     Refused(u8),
-    /// Anything else: the connection was lost, the peer is no broker.
+    /// Any other obstacle: the connection was lost, the peer is no broker.
     Other,
 }
 
 impl Error {
-    /// Of a connection that failed for none of the reasons that have a name.
+    /// Returns the error of a connection that failed for a reason without a name of its own.
     pub(crate) fn connection(message: impl Into<String>) -> Error {
         Error::Connection { message: message.into(), obstacle: Obstacle::Other, delivery: None }
     }
@@ -199,7 +200,7 @@ impl Error {
         Error::Io(IoError { message: message.into(), kind, delivery: None })
     }
 
-    /// The failure of a write with a message that has gone so far, unless it says so already.
+    /// Adds the fate of the message to the error of its write, unless the error has one already.
     pub(crate) fn of_message(mut self, became: Delivery) -> Error {
         match &mut self {
             Error::Io(IoError { delivery, .. })
@@ -219,7 +220,8 @@ impl Error {
         self
     }
 
-    /// Of a write that has failed: what became of the message. `None`: it is not known, or the error is not about a message.
+    /// Returns the fate of the message, if a write has failed. `None` if it is not known, or if the error is not about a
+    /// message.
     pub fn delivery(&self) -> Option<Delivery> {
         match self {
             Error::Io(error) => error.delivery,
@@ -231,12 +233,12 @@ impl Error {
         }
     }
 
-    /// The client was closed by the program.
+    /// Returns true if the program has closed the client.
     pub fn is_closed(&self) -> bool {
         matches!(self, Error::Io(IoError { kind: IoKind::Closed, .. }))
     }
 
-    /// A time was up: of a write, of another wait, or of opening a connection.
+    /// Returns true if a deadline has passed: of a write, of another wait, or of opening a connection.
     pub fn is_timed_out(&self) -> bool {
         matches!(
             self,
@@ -246,12 +248,12 @@ impl Error {
         )
     }
 
-    /// The connection was lost, and is not opened again.
+    /// Returns true if the connection was lost and is not opened again.
     pub fn is_lost(&self) -> bool {
         matches!(self, Error::Io(IoError { kind: IoKind::Lost, .. }))
     }
 
-    /// The code with which the broker has refused: of its CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP or DISCONNECT.
+    /// Returns the code with which the broker has refused, from its CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP or DISCONNECT.
     pub fn reason_code(&self) -> Option<u8> {
         match self {
             Error::Io(IoError { kind: IoKind::Refused(code), .. })
@@ -262,7 +264,7 @@ impl Error {
         }
     }
 
-    /// What a connection or a login failed at; `None` for other errors.
+    /// Returns the obstacle on which a connection or a login failed; `None` for other errors.
     pub fn obstacle(&self) -> Option<Obstacle> {
         match self {
             Error::Connection { obstacle, .. } => Some(*obstacle),
@@ -271,7 +273,7 @@ impl Error {
         }
     }
 
-    /// The stable number of the kind of error, the same in Rust and in Java.
+    /// Returns the stable number of the kind of error, which is the same in Rust and in Java.
     pub fn code(&self) -> i32 {
         match self {
             Error::Internal(_) => 1,
@@ -292,7 +294,7 @@ impl Error {
 mod tests {
     use super::*;
 
-    /// As `main` shows what it returns.
+    /// `main` shows its error in this form.
     #[test]
     fn people_read_the_words_and_the_causes_and_no_fields() {
         let refused = Error::Authentication { message: "connect b:1: no".into(), code: 5, delivery: None };

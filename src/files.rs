@@ -1,4 +1,4 @@
-//! Reading the files that a configuration names, with bounds.
+//! Reads the files that a configuration names, with bounds.
 
 use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind, Result};
@@ -8,23 +8,23 @@ use zeroize::Zeroizing;
 
 use crate::wiped;
 
-/// No key, no login and no bundle of certificates comes near this.
+/// The size limit, far above any key, login or bundle of certificates.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
-/// What was read, and what there is to know of the file that it was read from: another one may have its name by now.
+/// The content of a file and the metadata of that very file, because its name may lead to another one by now.
 pub(crate) type Opened = (Zeroizing<Vec<u8>>, Metadata);
 
-/// Only regular files: reading from a pipe or from a device might never end. What is read may be secret.
+/// Reads a regular file: reading from a pipe or a device might never end. The content may be secret, so it is wiped.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
     open(path, max_bytes).map(|(bytes, _)| bytes)
 }
 
-/// The same for a file whose owner and mode matter.
+/// Does the same for a file whose owner and mode matter.
 pub(crate) fn open(path: &Path, max_bytes: u64) -> Result<Opened> {
     read_at_most(path, max_bytes, regular(path)?.len())
 }
 
-/// That it is a regular file.
+/// Checks that it is a regular file, and returns its metadata.
 pub(crate) fn regular(path: &Path) -> Result<Metadata> {
     let hint = |e: Error| match path.components().any(|part| part.as_os_str() == "~") {
         true => Error::new(e.kind(), format!("{e} ('~' is not taken for the home folder)")),
@@ -38,7 +38,7 @@ pub(crate) fn regular(path: &Path) -> Result<Metadata> {
     if metadata.is_file() { Ok(metadata) } else { Err(Error::new(ErrorKind::InvalidInput, other)) }
 }
 
-/// Whatever can be read, and waits until that has an end.
+/// Reads anything readable, and waits until it ends.
 pub(crate) fn open_pipe(path: &Path, max_bytes: u64) -> Result<Opened> {
     read_at_most(path, max_bytes, 0)
 }

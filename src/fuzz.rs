@@ -1,5 +1,6 @@
-//! What the fuzz targets call: each decoder of bytes that come from outside. Not for programs: it follows the inside of the
-//! crate. Each function panics when something is wrong, and only then. The tests call them with some random bytes, too.
+//! The functions that the fuzz targets call: one for each decoder of bytes from outside. They are not for programs: they change
+//! with the inside of the crate. Each panics when something is wrong, and only then. The tests also call them with some random
+//! bytes.
 
 use std::sync::OnceLock;
 
@@ -17,7 +18,7 @@ use crate::mqtt::protocol::{self, Connect};
 use crate::outbox;
 use crate::wiped::Secret;
 
-/// Of all messages.
+/// The topic of all messages.
 const TOPIC: &str = "t";
 
 struct Codec {
@@ -26,7 +27,7 @@ struct Codec {
     authenticated: bool,
 }
 
-/// One codec for each combination of format, compression and mode.
+/// Returns one codec for each combination of format, compression and mode.
 fn codecs() -> &'static [Codec] {
     static CODECS: OnceLock<Vec<Codec>> = OnceLock::new();
     CODECS.get_or_init(|| {
@@ -67,15 +68,15 @@ fn chosen(data: &[u8]) -> Option<(&'static Codec, &[u8])> {
     Some((&codecs()[usize::from(*first) % codecs().len()], rest))
 }
 
-/// The first byte chooses the combination, the rest is a message.
+/// Decodes a message; the first byte chooses the codec.
 pub fn message(data: &[u8]) {
     if let Some((codec, wire)) = chosen(data) {
         let _ = codec.decoder.decode(&Bytes::copy_from_slice(wire), TOPIC);
     }
 }
 
-/// The first byte chooses the combination, the rest is a value, whose message must give it back; and not, if it is
-/// authenticated, with a bit changed.
+/// Encodes a value and decodes it again; the first byte chooses the codec. With authenticated encryption, a message with a
+/// changed bit must be refused.
 pub fn round_trip(data: &[u8]) {
     let Some((codec, value)) = chosen(data) else { return };
     let fill = |place: &mut [u8]| {
@@ -95,7 +96,7 @@ pub fn round_trip(data: &[u8]) {
     }
 }
 
-/// What a broker sends. The first byte chooses the version of MQTT and where the bytes are cut in two.
+/// Decodes packets from a broker. The first byte chooses the version of MQTT and the place where the bytes are cut in two.
 pub fn packets(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else { return };
     let version = if first & 1 == 0 { Version::V311 } else { Version::V5 };
@@ -117,45 +118,45 @@ pub fn packets(data: &[u8]) {
     }
 }
 
-/// A certificate in DER that a stranger shows.
+/// Reads a stranger's certificate in DER.
 pub fn certificate(data: &[u8]) {
     mqtt::fuzz_certificate(data);
 }
 
-/// What a server answers to the request that opens a WebSocket.
+/// Reads a server's answer to the request that opens a WebSocket.
 pub fn web_socket(data: &[u8]) {
     mqtt::fuzz_answer(data);
 }
 
-/// What a configuration server answers when it is asked for a configuration.
+/// Reads the answer of a configuration server that was asked for a configuration.
 pub fn server(data: &[u8]) {
     config::fuzz_server(data);
 }
 
-/// A configuration file. The fuzzer minds the time.
+/// Parses a configuration file. The fuzzer watches the time.
 pub fn yaml(data: &[u8]) {
     config::fuzz_yaml(&String::from_utf8_lossy(data));
 }
 
-/// A file with certificates or keys.
+/// Reads a file with certificates or keys.
 pub fn pem(data: &[u8]) {
     for section in crate::keys::pem::sections(data).unwrap_or_default() {
         let _ = crate::keys::private::private_key(&section, Some(b"password"));
     }
 }
 
-/// An encrypted private key in DER, which says itself what it takes to open it. The fuzzer minds the time.
+/// Opens an encrypted private key in DER, which itself says how much work that takes. The fuzzer watches the time.
 pub fn encrypted_key(data: &[u8]) {
     let section = Section { label: "ENCRYPTED PRIVATE KEY".into(), body: data.to_vec().into(), headers: Vec::new() };
     let _ = crate::keys::private::private_key(&section, Some(b"password"));
 }
 
-/// The files of an outbox on disk, as the input says. The fuzzer minds the time and the memory.
+/// Opens the files of an outbox on disk, which the input describes. The fuzzer watches the time and the memory.
 pub fn outbox(data: &[u8]) {
     outbox::fuzz_files(data);
 }
 
-/// An encrypted value for the private key in a PEM file.
+/// Decrypts an encrypted value with the private key in a PEM file.
 pub fn secret(key: &str, data: &[u8]) {
     config::fuzz_secret(key, &String::from_utf8_lossy(data));
 }

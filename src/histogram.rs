@@ -1,21 +1,21 @@
-//! How long things took, counted in fixed buckets.
+//! Durations, counted in fixed buckets.
 
 use std::time::Duration;
 
-/// Buckets whose upper bounds are known; the last one besides has none.
+/// The number of buckets with an upper bound; one more has none.
 const BOUNDED: usize = 21;
-/// The upper bound of the first bucket, in nanoseconds. Each further bound is twice the one before.
+/// The upper bound of the first bucket, in nanoseconds. Each further bound is twice the previous one.
 const FIRST_BOUND: u64 = 100_000;
 
-/// Times by their length, in buckets: up to 0.1 ms, 0.2 ms, 0.4 ms and so on up to 105 s, and longer ones. To count a time
-/// costs a few instructions and no memory, so that each message can be counted.
+/// A count of durations in buckets: up to 0.1 ms, 0.2 ms, 0.4 ms and so on up to 105 s, and longer ones. Counting a duration
+/// takes a few instructions and no memory, so that every message can be counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
     buckets: [Bucket; BOUNDED + 1],
     max: u64,
 }
 
-/// The sum belongs to the bucket, so that a part of the times, such as those since the last look, has its own.
+/// One bucket. It has its own sum, so that the difference of two snapshots has the right sum as well.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Bucket {
     count: u64,
@@ -25,7 +25,7 @@ struct Bucket {
 impl Histogram {
     pub(crate) fn record(&mut self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        // A bound belongs to its bucket, as those of Prometheus do.
+        // A bucket includes its upper bound, as in Prometheus.
         let doublings = u64::BITS - (nanos.saturating_sub(1) / FIRST_BOUND).leading_zeros();
         let bucket = &mut self.buckets[(doublings as usize).min(BOUNDED)];
         bucket.count += 1;
@@ -33,28 +33,29 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
-    /// How many times were counted.
+    /// Returns the number of durations.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|bucket| bucket.count).sum()
     }
 
-    /// All of them together.
+    /// Returns the sum of all durations.
     pub fn sum(&self) -> Duration {
         Duration::from_nanos(self.buckets.iter().fold(0, |sum, bucket| sum.saturating_add(bucket.nanos)))
     }
 
-    /// The longest one; zero when there is none.
+    /// Returns the longest duration; zero if there is none.
     pub fn max(&self) -> Duration {
         Duration::from_nanos(self.max)
     }
 
-    /// The buckets: their upper bounds, which belong to them, and how many times each holds. The last one has no bound.
+    /// Returns the buckets: their upper bounds, which they include, and the number of durations in each. The last one has no
+    /// bound.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         self.buckets.iter().enumerate().map(|(index, bucket)| (bound(index), bucket.count))
     }
 
-    /// An estimate of the time that this part of all times does not exceed, such as 0.95: it lies in the right bucket, and
-    /// never above the longest time. `None` when there is no time yet.
+    /// Returns an estimate of the duration that this part of all durations (such as 0.95) does not exceed: it lies in the right
+    /// bucket, and never above the longest duration. `None` if there is no duration yet.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         let wanted = part.clamp(0.0, 1.0) * self.count() as f64;
         let mut below = 0;
@@ -84,7 +85,7 @@ impl Histogram {
     }
 }
 
-/// The upper bound of a bucket; `None` for the last one.
+/// Returns the upper bound of a bucket; `None` for the last one.
 fn bound(index: usize) -> Option<Duration> {
     (index < BOUNDED).then(|| Duration::from_nanos(FIRST_BOUND << index))
 }

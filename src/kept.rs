@@ -1,4 +1,4 @@
-//! What is costly to make, or worth sharing, is made once for equal inputs and kept for as long as somebody has it.
+//! A cache of values that are expensive to make or worth sharing: equal inputs share one value for as long as somebody uses it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -11,7 +11,7 @@ pub(crate) struct Kept<T> {
     values: Mutex<BTreeMap<Digest, Weak<T>>>,
 }
 
-/// Of everything that goes into a value.
+/// A digest of all inputs of a value.
 pub(crate) type Digest = [u8; 32];
 
 impl<T> Kept<T> {
@@ -19,8 +19,8 @@ impl<T> Kept<T> {
         Kept { values: Mutex::new(BTreeMap::new()) }
     }
 
-    /// The value of these inputs. It is made outside the lock, since making it may wait for a disk: two that begin together
-    /// both make one, and the second is dropped.
+    /// Returns the value for these inputs. It is made outside the lock, because that may wait for a disk: two callers that
+    /// start together both make one, and the second value is dropped.
     pub fn get<E>(&self, inputs: Digest, make: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         if let Some(value) = lock(&self.values).get(&inputs).and_then(Weak::upgrade) {
             return Ok(value);
@@ -31,7 +31,7 @@ impl<T> Kept<T> {
             return Ok(value);
         }
         values.insert(inputs, Arc::downgrade(&made));
-        // Seldom enough that a thousand different values cost no more each than ten do.
+        // Doubling intervals make the clean-up cost per value the same for a thousand values as for ten.
         if values.len().is_power_of_two() {
             values.retain(|_, value| value.strong_count() > 0);
         }
@@ -39,7 +39,7 @@ impl<T> Kept<T> {
     }
 }
 
-/// Makes a digest of several inputs, each with its length, so that no two lists of inputs look alike.
+/// Makes a digest of several inputs, each with its length, so that different lists of inputs can't look alike.
 #[derive(Default)]
 pub(crate) struct Inputs(Sha256);
 

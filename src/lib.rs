@@ -1,5 +1,5 @@
-//! SINETStream's MQTT client: publish and subscribe through one small API and one YAML file. The program is the same
-//! with or without TLS and passwords.
+//! SINETStream's MQTT client: it publishes and subscribes through one small API and one YAML file. The program is the same with
+//! or without TLS and passwords.
 //!
 //! ```no_run
 //! use sinetstream::{MessageReader, MessageWriter};
@@ -18,14 +18,13 @@
 //!
 //! # Map of the crate
 //!
-//! Data flows one way: `config` (YAML and builder to typed settings) → [`MessageWriter`], [`MessageReader`] →
-//! `message` (value to wire bytes and back) → `mqtt` (session, sockets, driver). `jni` gives the same to Java; nothing
-//! else knows Java.
+//! Data flows one way: `config` (YAML and builder to typed settings) → [`MessageWriter`], [`MessageReader`] → `message` (value
+//! to wire bytes and back) → `mqtt` (session, sockets, driver). `jni` gives the same to Java; no other module knows Java.
 
 #![warn(missing_docs)]
 #![cfg_attr(not(feature = "jni"), forbid(unsafe_code))]
 #![cfg_attr(feature = "jni", deny(unsafe_code))]
-// A Rust program has no use for the parts that only Java calls.
+// A Rust program does not use the functions that only Java calls.
 #![cfg_attr(not(feature = "jni"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "bench")]
@@ -74,12 +73,12 @@ pub use recorder::MetricsRecorder;
 pub use terms::{Acknowledge, Consistency, MessageProperties, WriteOptions};
 pub use writer::{AsyncMessageWriter, MessageWriter, MessageWriterBuilder, Sent, WriteValue};
 
-/// Any error, as serializers and deserializers of your own may return it.
+/// Any error that a program's own serializer or deserializer may return.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The examples of the README and of the guide compile; a test looks that no page with one is missing here.
+/// Compiles the examples of the README and of the guide; a test checks that every page with an example is listed here.
 #[cfg(doctest)]
-// Blocks that are files have the names of those behind their language.
+// Blocks that are files have the file's name after their language.
 #[allow(rustdoc::invalid_codeblock_attributes)]
 mod examples {
     #[doc = include_str!("../README.md")]

@@ -1,4 +1,4 @@
-//! Trusted certificates and the client's own: from what the configuration names to what rustls takes, read and checked.
+//! The trusted certificates and the client's own: read and checked, from what the configuration names to what rustls takes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::keys::{chain, foreign};
 use crate::tls::{Usage, provider};
 use crate::wiped::{self, Secret};
 
-/// What Java hands over, in DER; nothing from a Rust program.
+/// The certificates and keys in DER that Java hands over; empty for a Rust program.
 #[derive(Clone, Default)]
 pub(crate) struct KeyMaterial {
-    /// The trusted certificates: of the JVM, or of the configured trust store.
+    /// The trusted certificates of the JVM or of the configured trust store.
     pub anchors: Option<Vec<Vec<u8>>>,
-    /// Those of them that stand for themselves only, whatever they say: beside them is their private key.
+    /// Those trusted certificates that vouch only for themselves, whatever they say, because their private key is beside them.
     pub alone: Vec<Vec<u8>>,
-    /// From the configured key store, in the order of their aliases.
+    /// The entries of the configured key store, in the order of their aliases.
     pub identities: Vec<Identity>,
     /// The will's value, if a class of the program makes it.
     pub will_value: Option<Vec<u8>>,
@@ -39,16 +39,16 @@ pub(crate) struct KeyMaterial {
 /// A chain of certificates, the client's own first, and its private key in PKCS #8.
 #[derive(Clone)]
 pub(crate) struct Identity {
-    /// Its name in the store.
+    /// The entry's name in the store.
     pub alias: String,
     pub chain: Vec<Vec<u8>>,
     pub key: Secret,
 }
 
-/// A certificate of the client's with its key.
+/// A certificate of the client with its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
-    /// Its name in the key store, if it is from one.
+    /// The entry's name in the key store, if it comes from one.
     pub alias: Option<String>,
     pub certified: Arc<CertifiedKey>,
 }
@@ -65,17 +65,17 @@ impl fmt::Debug for KeyMaterial {
     }
 }
 
-/// The trusted certificates, shared by clients that trust the same.
+/// The trusted certificates, shared by clients that trust the same ones.
 pub(crate) struct Roots {
-    /// Of all that they were made of.
+    /// The digest of everything that they were made of.
     pub inputs: Digest,
     /// The authorities.
     pub store: Arc<RootCertStore>,
-    /// Of each of the store, in its order.
+    /// The usage of each certificate in `store`, in its order.
     usages: Vec<Usage>,
-    /// All, as they are: each stands at least for itself.
+    /// All trusted certificates: each vouches at least for itself.
     listed: Vec<CertificateDer<'static>>,
-    /// An authority has to be within its dates and for servers, as for OpenSSL. Java looks at neither.
+    /// As with OpenSSL, an authority must be within its dates and be for servers. Java checks neither.
     are_judged: bool,
 }
 
@@ -91,7 +91,7 @@ impl Roots {
         Roots { inputs, store, usages: Vec::new(), listed: Vec::new(), are_judged }
     }
 
-    /// Some of the many that a system has may be of a kind that nobody here knows.
+    /// Adds the system's many certificates, of which some may be of a kind that is not supported here.
     fn of_many(
         inputs: Digest,
         are_judged: bool,
@@ -104,8 +104,8 @@ impl Roots {
         roots
     }
 
-    /// A certificate that is no authority's stands for itself only, and so does one that is to (`alone`). An error: it
-    /// can't be read.
+    /// Adds a certificate. It vouches only for itself if it is no authority's, or if `alone` is set. It is an error if the
+    /// certificate can't be read.
     fn add(&mut self, certificate: CertificateDer<'static>, alone: bool) -> std::result::Result<(), webpki::Error> {
         let usage = Usage::of(&certificate).ok_or(webpki::Error::BadDer)?;
         let anchor = webpki::anchor_from_trusted_cert(&certificate)?.to_owned();
@@ -121,7 +121,7 @@ impl Roots {
         self.listed.iter().any(|listed| listed == certificate)
     }
 
-    /// What an authority's certificates say: several, where it was renewed with the same key.
+    /// Returns the usages of an authority's certificates: several if it was renewed with the same key.
     pub fn usages(&self, anchor: &TrustAnchor<'_>) -> impl Iterator<Item = &Usage> {
         self.store.roots.iter().zip(&self.usages).filter(move |(root, _)| *root == anchor).map(|(_, usage)| usage)
     }
@@ -131,7 +131,7 @@ impl Roots {
     }
 }
 
-/// A thousand clients that trust the same 140 authorities would otherwise parse them a thousand times, and keep them so.
+/// Without this cache a thousand clients that trust the same 140 authorities would parse and store them a thousand times.
 static ROOTS: Kept<Roots> = Kept::new();
 
 pub(crate) fn roots(trust: &Trust, material: &KeyMaterial) -> Result<Arc<Roots>> {
@@ -183,7 +183,7 @@ fn at_least_one(trust: &Trust, roots: Roots) -> Result<Roots> {
     }
 }
 
-/// Of what these hold, whatever it is.
+/// Returns a digest of the content of these sources.
 pub(crate) fn digest(sources: &[Source]) -> Result<Digest> {
     let mut inputs = Inputs::default();
     for source in sources {
@@ -192,7 +192,7 @@ pub(crate) fn digest(sources: &[Source]) -> Result<Digest> {
     Ok(inputs.digest())
 }
 
-/// Certificates that their authorities have revoked: lists in PEM, or one in DER.
+/// Reads the certificates that their authorities have revoked: lists in PEM, or one in DER.
 pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'static>>> {
     let secret = bytes(source)?;
     let bytes = secret.bytes();
@@ -216,13 +216,13 @@ pub(crate) fn revocations(source: &Source) -> Result<Vec<CertRevocationList<'sta
     })
 }
 
-/// With this byte every certificate and revocation list begins: a SEQUENCE.
+/// The first byte of every certificate and revocation list in DER: a SEQUENCE.
 const DER: u8 = 0x30;
 
-/// The client's certificates with their keys, several only from a key store: the broker says which of them it knows. None while
-/// the key is in a token, which may take its time: see [`token_identity`].
+/// Returns the client's certificates with their keys. Only a key store can have several, of which the broker says which it
+/// knows. Returns none if the key is in a token, because that may take its time: see [`token_identity`].
 pub(crate) fn identities(configured: &ClientCertificate, material: &KeyMaterial) -> Result<Vec<Own>> {
-    // ring leaves the key there on its way to its own form.
+    // ring leaves the key on the stack while it converts it.
     wiped::on_the_stack::<{ wiped::LARGE }, _>(|| read_identities(configured, material))
 }
 
@@ -241,7 +241,7 @@ fn pem_identity(certificate: &Source, key: Option<&Source>, password: Option<&Pa
     certified(chain, key, source, certificate)
 }
 
-/// The certificates and the key, and where that was.
+/// Reads the certificates and the key, and returns the key's source as well.
 fn pem_key<'s>(
     certificate: &'s Source,
     key: Option<&'s Source>,
@@ -281,15 +281,15 @@ fn pem_key<'s>(
     Ok((chain, key, source))
 }
 
-/// What PEM files hold, in the form in which Java puts it into key stores.
+/// The content of PEM files, in the form in which Java puts it into key stores.
 pub(crate) struct InDer {
     pub trusted: Vec<CertificateDer<'static>>,
     /// The client's certificates, its own first, and its key in PKCS #8.
     pub own: Option<(Vec<CertificateDer<'static>>, Zeroizing<Vec<u8>>)>,
 }
 
-/// Reads the PEM files that these name. Java uses keys of more kinds than the engine, so it is Java that looks whether the
-/// key belongs to the certificate.
+/// Reads the PEM files that these name. Java supports more kinds of keys than the engine, so Java itself checks whether the key
+/// belongs to the certificate.
 pub(crate) fn in_der(trust: &Trust, own: Option<&ClientCertificate>) -> Result<InDer> {
     let trusted = match trust {
         Trust::Pem(source) => authorities(source, &bytes(source)?)?,
@@ -308,7 +308,8 @@ pub(crate) fn in_der(trust: &Trust, own: Option<&ClientCertificate>) -> Result<I
     Ok(InDer { trusted, own })
 }
 
-/// A store may hold keys for other programs, of kinds that are not known here: only when none can be used is that an error.
+/// Returns the usable entries of a key store. It may hold keys for other programs, of kinds that are not supported here; it is
+/// an error only if none can be used.
 fn usable(store: &Store, identities: &[Identity]) -> Result<Vec<Own>> {
     let mut usable = Vec::new();
     let mut failures = Vec::new();
@@ -330,7 +331,7 @@ fn usable(store: &Store, identities: &[Identity]) -> Result<Vec<Own>> {
     }
 }
 
-/// Before a token is asked: what opens it, and the certificate if that is a file.
+/// Reads the PIN, and the certificate if it is in a file, before a token is asked.
 fn beside_token(
     configured: &TokenKey,
     pin: Option<Secret>,
@@ -368,8 +369,8 @@ fn problem_of(configured: &TokenKey, problem: token::Problem) -> Error {
     }
 }
 
-/// The key stays in the token, which may take as long as `patience` for all this, and for a later signature, too. `pin`: the one
-/// that is known already.
+/// Returns the client's certificate with a key that stays in the token. The token may take as long as `patience` for all this,
+/// and again for a later signature. `pin` is given if it is known already.
 pub(crate) async fn token_identity(
     configured: &TokenKey,
     pin: Option<Secret>,
@@ -378,7 +379,7 @@ pub(crate) async fn token_identity(
     let limit = Limit::begin(patience);
     let failed = |problem| problem_of(configured, problem);
     let files = configured.clone();
-    // No thread is held for longer than it takes to read files.
+    // Only reading the files blocks a thread; the token is waited for without one.
     let read = tokio::task::spawn_blocking(move || beside_token(&files, pin)).await;
     let (pin, chain) = read.map_err(|e| Error::Internal(format!("reading the PIN and the certificate: {e}")))??;
     let key = token::find(&configured.wanted, pin, patience, limit).await.map_err(failed)?;
@@ -415,7 +416,8 @@ pub(crate) async fn token_identity(
     Ok((Arc::new(CertifiedKey::new(chain, token::signing_key(key.clone()))), key))
 }
 
-/// It names no command that takes the mark away: whoever followed that would trust what somebody has decided not to trust.
+/// The message names no command that removes the mark: a user who followed it would trust what somebody has decided not to
+/// trust.
 const NOT_FOR_SERVERS: &str = "a certificate in it is marked as not to be trusted for servers (TRUSTED CERTIFICATE): whoever made the file decided \
      that this authority must not vouch for a broker; ask them for a file of the authorities that may. \
      'openssl x509 -in FILE -noout -text' shows the marks of the first one (Trusted Uses, Rejected Uses)";
@@ -424,7 +426,7 @@ const DAMAGED: &str = "the certificate is not valid: it is damaged, or none at a
 
 const LATER: &str = ", but a later one in it does; the client's own must come first";
 
-/// `place`: where the key was named.
+/// Returns the error of a key that does not belong to its certificate. `place` is where the key was named.
 fn mismatch(place: &str, certificate: &Source, is_of_later: bool) -> Error {
     let hint = if is_of_later { LATER } else { "" };
     Error::InvalidConfiguration(format!(
@@ -441,14 +443,14 @@ fn certified(
     certificate_source: &Source,
 ) -> Result<Arc<CertifiedKey>> {
     let own = chain.first().ok_or_else(|| certificate_source.problem("no certificate in it".into()))?;
-    // Its version does not matter for that: it is the broker who looks at the certificate.
+    // The certificate's version does not matter here: it is the broker that checks the certificate.
     let public_key_of_own = public_key(own).ok_or_else(|| certificate_source.problem(DAMAGED.into()))?;
     let mismatch = |is_of_later| mismatch(&key_source.described(), certificate_source, is_of_later);
     let completed = private::with_public_key(&key, &public_key_of_own);
     let is_completed = completed.is_some();
-    // By reference, so that it is wiped here: rustls and its provider keep the key in forms of their own.
+    // The key is borrowed, so that it is wiped here: rustls and its provider keep copies in forms of their own.
     let key = provider::sign::any_supported_type(&completed.unwrap_or(key)).map_err(|_| {
-        // The two halves of a completed key are compared at this point already.
+        // A completed key fails here if its two halves do not belong together.
         match is_completed {
             true => mismatch(false),
             false => key_source.problem(
@@ -466,7 +468,7 @@ fn certified(
     Err(mismatch(is_other))
 }
 
-/// All certificates of a file of those that are trusted.
+/// Returns all certificates of a file of trusted ones.
 fn authorities(source: &Source, bytes: &Secret) -> Result<Vec<CertificateDer<'static>>> {
     let sections = pem::sections(bytes.bytes()).map_err(|what| source.problem(what))?;
     if sections.iter().any(Section::is_not_for_servers) {
@@ -475,7 +477,7 @@ fn authorities(source: &Source, bytes: &Secret) -> Result<Vec<CertificateDer<'st
     certificates(source, &sections)
 }
 
-/// All certificates, at least one.
+/// Returns all certificates, at least one.
 fn certificates(source: &Source, sections: &[Section]) -> Result<Vec<CertificateDer<'static>>> {
     let found = sections.iter().filter(|section| section.is_certificate());
     let found: Vec<_> = found.map(|section| CertificateDer::from(section.certificate().to_vec())).collect();

@@ -1,4 +1,4 @@
-//! Counters of a writer or reader.
+//! The counters of a writer or reader.
 
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,30 +7,32 @@ use crate::histogram::Histogram;
 use crate::lock::lock;
 use crate::mqtt::{Tally, ValueSize};
 
-/// A snapshot of the counters. Sizes are of whole SINETStream messages, without MQTT's own bytes.
+/// A snapshot of the counters. Sizes are those of whole SINETStream messages, without MQTT's own bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// When counting began, in milliseconds since 1970.
+    /// The time when counting began, in milliseconds since 1970.
     pub start_time_ms: i64,
-    /// When the last message was counted, in milliseconds since 1970; the start before that.
+    /// The time when the last message was counted, in milliseconds since 1970; the start time before the first one.
     pub end_time_ms: i64,
-    /// Messages written and confirmed, or read.
+    /// The number of messages that were written and confirmed, or read.
     pub msg_count_total: u64,
-    /// Bytes of their values before compression.
+    /// The bytes of their values before compression.
     pub msg_uncompressed_bytes_total: u64,
-    /// Bytes of their values after compression.
+    /// The bytes of their values after compression.
     pub msg_compressed_bytes_total: u64,
-    /// Bytes of the messages.
+    /// The bytes of the messages.
     pub msg_bytes_total: u64,
-    /// The smallest message in bytes.
+    /// The size of the smallest message in bytes.
     pub msg_size_min: Option<u64>,
-    /// The largest message in bytes.
+    /// The size of the largest message in bytes.
     pub msg_size_max: Option<u64>,
-    /// Writes that failed, or messages that could not be decoded and the end of a reader that was not closed.
+    /// The number of writes that failed; for a reader, of messages that could not be decoded, and of its end if the program has
+    /// not closed it.
     pub error_count_total: u64,
-    /// How long each confirmed message took, from the moment when the outbox took it to the broker's confirmation: PUBACK, at QoS 2
-    /// PUBCOMP. At QoS 0, which has none, to the moment when the operating system had it. Empty for a reader.
+    /// The time that each confirmed message took, from its acceptance by the outbox to the broker's confirmation: PUBACK, or
+    /// PUBCOMP at QoS 2. QoS 0 has no confirmation, so there it is the time until the operating system had the message. Empty
+    /// for a reader.
     pub write_times: Histogram,
 }
 
@@ -42,7 +44,7 @@ impl Counters {
         Counters(Mutex::new(fresh()))
     }
 
-    /// Counts a message of `bytes` with a value of that size.
+    /// Counts a message of this many bytes with a value of this size.
     pub fn message(&self, bytes: usize, size: ValueSize) {
         let bytes = bytes as u64;
         let mut metrics = lock(&self.0);
@@ -63,7 +65,7 @@ impl Counters {
         lock(&self.0).clone()
     }
 
-    /// Together with what a writer's session has counted.
+    /// Returns a snapshot together with the counts of a writer's session.
     pub fn with(&self, tally: Tally) -> Metrics {
         let mut metrics = self.snapshot();
         if let Some(last) = tally.last {
@@ -91,7 +93,7 @@ fn fresh() -> Metrics {
     Metrics { start_time_ms: now, end_time_ms: now, ..Metrics::default() }
 }
 
-/// Microseconds since 1970.
+/// Returns the present time in microseconds since 1970.
 pub(crate) fn now_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }

@@ -23,7 +23,7 @@ use crate::terms::Acknowledge;
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder};
 
-/// A reader of bytes: what the Rust and the Java API have in common.
+/// A reader of bytes, on which the Rust and the Java API are built.
 pub(crate) struct RawReader {
     pub settings: Settings,
     pub counters: Arc<Counters>,
@@ -47,7 +47,7 @@ impl RawReader {
         Ok(RawReader { settings, counters, client, decoder })
     }
 
-    /// How the reader is doing.
+    /// Returns the state of the reader.
     pub fn info(&self) -> ConnectionInfo {
         self.client.info()
     }
@@ -66,7 +66,7 @@ impl RawReader {
         self.counters.reset();
     }
 
-    /// Decodes a message that may be decoded again, and is not counted.
+    /// Decodes a message without counting it, because it may be decoded again.
     pub fn decode_uncounted(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
         self.decoder.decode(wire, topic)
     }
@@ -82,8 +82,8 @@ impl RawReader {
     }
 }
 
-/// The end of a reader that nobody has closed is an error, however often and to whom it is told. (That of a writer is one of each
-/// write that fails.)
+/// Adds the counting of the reader's end: if the program has not closed the reader, it is one error, however often and to whom
+/// it is told. (The end of a writer counts as one error for each write that fails.)
 fn counting_the_end(counters: Arc<Counters>, listener: Option<Listener>) -> Listener {
     Box::new(move |event| {
         if let ConnectionEvent::Ended { .. } = event {
@@ -95,7 +95,7 @@ fn counting_the_end(counters: Arc<Counters>, listener: Option<Listener>) -> List
     })
 }
 
-/// A message that was read. Equal messages have the same content, whether they are acknowledged or not.
+/// A message that was read. Messages are equal if their content is, whether or not they are acknowledged.
 #[derive(Clone)]
 pub struct Message<T> {
     value: T,
@@ -105,7 +105,7 @@ pub struct Message<T> {
     retained: bool,
     duplicate: bool,
     properties: Option<Box<MessageProperties>>,
-    /// `None`: nothing is left to be acknowledged. Shared by the clones of the message.
+    /// The pending acknowledgement, which clones of the message share; `None` if there is nothing to acknowledge.
     held: Option<Arc<Held>>,
 }
 
@@ -122,63 +122,64 @@ impl<T: PartialEq> PartialEq for Message<T> {
 impl<T: Eq> Eq for Message<T> {}
 
 impl<T> Message<T> {
-    /// Tells the broker that the message has been processed, so that it need not come again. Returns at once: the acknowledgement
-    /// leaves after those of all messages before, as MQTT demands, and waits for that while the connection is lost.
+    /// Tells the broker that the message has been processed and need not be sent again. Returns at once: the acknowledgement is
+    /// sent after those of all earlier messages, as MQTT demands, and waits while the connection is lost.
     ///
-    /// Only for a message at QoS 1 or 2 of a reader with `acknowledge: processed`, see
-    /// [`MessageReaderBuilder::acknowledge`]; otherwise there is nothing left to acknowledge, as there is the second time, for a
-    /// clone of an acknowledged message, and when the reader is closed or the broker has lost the session.
+    /// This applies only to a message at QoS 1 or 2 of a reader with `acknowledge: processed`, see
+    /// [`MessageReaderBuilder::acknowledge`]. Otherwise the call does nothing, as it does the second time, for a clone of an
+    /// acknowledged message, after the reader is closed, and after the broker has lost the session.
     ///
-    /// One that is dropped without this, with all its clones, comes again when the connection has been lost, or to the next
-    /// reader with the session. One that is still there does not come again meanwhile, since somebody may be at work on it.
+    /// A message that is dropped with all its clones and without this call is delivered again after a lost connection, or to
+    /// the next reader with the session. While the message or a clone exists, it is not delivered again, because the program
+    /// may still be processing it.
     pub fn acknowledge(&self) {
         if let Some(held) = &self.held {
             held.acknowledge();
         }
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn value(&self) -> &T {
         &self.value
     }
 
-    /// The value, without the rest: [`acknowledge`](Self::acknowledge) the message before, if it needs that.
+    /// Returns the value without the rest. If the message needs [`acknowledge`](Self::acknowledge), that must be called before.
     pub fn into_value(self) -> T {
         self.value
     }
 
-    /// The topic on which it arrived: without wildcards.
+    /// Returns the topic on which the message arrived, without wildcards.
     pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// When it was written, in microseconds since 1970; 0 when the writer did not say.
+    /// Returns the time when the message was written, in microseconds since 1970; 0 if the writer gave none.
     pub fn timestamp_us(&self) -> i64 {
         self.timestamp_us
     }
 
-    /// The QoS at which it arrived: at most the one it was written with.
+    /// Returns the QoS at which the message arrived, which is at most the one it was written with.
     pub fn qos(&self) -> Consistency {
         self.qos
     }
 
-    /// The broker had kept it for new subscribers (MQTT 3.1.1, section 3.3.1.3).
+    /// Returns true if the broker had kept the message for new subscribers (MQTT 3.1.1, section 3.3.1.3).
     pub fn is_retained(&self) -> bool {
         self.retained
     }
 
-    /// The broker has sent it before (section 3.3.1.1).
+    /// Returns true if the broker may have sent the message before (DUP flag, section 3.3.1.1).
     pub fn is_duplicate(&self) -> bool {
         self.duplicate
     }
 
-    /// What was sent beside the value, under MQTT 5; `None` when there was nothing.
+    /// Returns the MQTT 5 properties that were sent with the value; `None` if there were none.
     pub fn properties(&self) -> Option<&MessageProperties> {
         self.properties.as_deref()
     }
 }
 
-/// With the value, since who prints a message wants to see it. Nothing else shows values.
+/// Shows the value, because that is what people want to see of a message. No other `Debug` shows values.
 impl<T: fmt::Debug> fmt::Debug for Message<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
@@ -191,11 +192,11 @@ impl<T: fmt::Debug> fmt::Debug for Message<T> {
 
 /// A value that has a SINETStream encoding of its own: `Vec<u8>` (`byte_array`) and `String` (`text`, UTF-8).
 pub trait ReadValue: Sized + 'static {
-    /// The value of these bytes.
+    /// Returns the value of these bytes.
     ///
     /// # Errors
     ///
-    /// When they are not such a value.
+    /// The bytes are not a valid value of this type.
     fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, BoxError>;
 }
 
@@ -213,7 +214,7 @@ impl ReadValue for String {
 
 type Deserialize<T> = dyn Fn(&[u8]) -> std::result::Result<T, BoxError> + Send + Sync;
 
-/// Options of a reader. `open` makes a [`MessageReader`], `open_async` an [`AsyncMessageReader`].
+/// The options of a reader. `open` makes a [`MessageReader`], `open_async` an [`AsyncMessageReader`].
 pub struct MessageReaderBuilder<T> {
     request: Request,
     listener: Option<NamedListener>,
@@ -236,23 +237,23 @@ impl<T> MessageReaderBuilder<T> {
         self
     }
 
-    /// How long `read` waits for a message; the default is for ever.
+    /// Sets how long `read` waits for a message; the default is for ever.
     pub fn receive_timeout(self, timeout: Duration) -> Self {
         self.field("receive_timeout_ms", i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// When messages are acknowledged to the broker; the default is when they are returned.
+    /// Sets when messages are acknowledged to the broker; by default when they are returned.
     pub fn acknowledge(self, when: Acknowledge) -> Self {
         self.field("acknowledge", when.name())
     }
 
-    /// Connects and subscribes. Blocks until the broker has answered, at most `connect.connection_timeout` seconds
-    /// (30) for each of both, and for each broker of the list.
+    /// Connects and subscribes. Blocks until the broker has answered, at most `connect.connection_timeout` seconds (30) for
+    /// each of the two steps, and for each broker of the list.
     ///
     /// # Errors
     ///
-    /// As [`MessageWriterBuilder::open`](crate::MessageWriterBuilder::open); [`Error::Authorization`] when the broker
-    /// refuses the subscription.
+    /// The errors of [`MessageWriterBuilder::open`](crate::MessageWriterBuilder::open); [`Error::Authorization`] if the
+    /// broker refuses the subscription.
     pub fn open(self) -> Result<MessageReader<T>> {
         let core = self.start()?;
         // The driver keeps the deadline.
@@ -260,11 +261,11 @@ impl<T> MessageReaderBuilder<T> {
         Ok(MessageReader { core })
     }
 
-    /// Like [`open`](Self::open), without blocking.
+    /// Does the same as [`open`](Self::open), without blocking.
     ///
     /// # Errors
     ///
-    /// As `open`.
+    /// The errors of `open`.
     pub async fn open_async(self) -> Result<AsyncMessageReader<T>> {
         let core = self.start()?;
         core.raw.client.opened().await?;
@@ -288,12 +289,13 @@ impl<T> MessageReaderBuilder<T> {
 struct Core<T> {
     raw: RawReader,
     deserialize: Box<Deserialize<T>>,
-    /// Of a message that could not be decoded, behind others that were returned together: the next read tells it.
+    /// The error of a message that could not be decoded, after others that were returned together; the next read returns it.
     held: Mutex<Option<Error>>,
 }
 
-/// The application gets a message: at the end it is acknowledged, also when it can't be decoded or the deserializer panics. Unless
-/// the application is to do so: then only if it does not get the message after all.
+/// A message on its way to the application. It is acknowledged when this is dropped, also if it can't be decoded or the
+/// deserializer panics. If the application is to acknowledge it, this applies only when the message does not reach the
+/// application.
 struct Taking<'a> {
     client: &'a Client,
     number: u64,
@@ -336,17 +338,17 @@ impl<T> Core<T> {
         })
     }
 
-    /// What an earlier call could not tell.
+    /// Returns the error that an earlier call could not return.
     fn held(&self) -> Result<()> {
         lock(&self.held).take().map_or(Ok(()), Err)
     }
 
-    /// This message, and those behind it that are there now: more may come all the time.
+    /// Returns this message with those that are waiting now; it does not wait for more, because they may keep coming.
     fn gather(&self, first: Delivery, max: usize) -> Result<Vec<Message<T>>> {
         let mut messages = vec![self.take(first)?];
         let most = max.min(1 + self.raw.client.waiting());
         while messages.len() < most {
-            // The end of the reader is told by the next call.
+            // The next call returns the end of the reader.
             let Ok(Some(delivery)) = self.raw.client.try_receive() else { break };
             match self.take(delivery) {
                 Ok(message) => messages.push(message),
@@ -370,7 +372,7 @@ fn builder_of<T>(deserialize: Box<Deserialize<T>>) -> MessageReaderBuilder<T> {
 
 /// Reads messages from topics, blocking. Many threads may use one reader; each message goes to one of them.
 ///
-/// A message at QoS 1 or 2 is acknowledged when `read` returns it, or with `acknowledge: processed` when the program says so by
+/// A message at QoS 1 or 2 is acknowledged when `read` returns it; with `acknowledge: processed`, when the program calls
 /// [`Message::acknowledge`].
 ///
 /// ```no_run
@@ -385,14 +387,14 @@ pub struct MessageReader<T> {
 }
 
 impl<T: ReadValue> MessageReader<T> {
-    /// A reader of `Vec<u8>` or `String`.
+    /// Returns the builder of a reader of `Vec<u8>` or `String`.
     pub fn builder() -> MessageReaderBuilder<T> {
         builder_of(Box::new(T::from_bytes))
     }
 }
 
 impl<T> MessageReader<T> {
-    /// A reader of values with a deserializer of your own.
+    /// Returns the builder of a reader with the program's own deserializer.
     pub fn builder_with<F>(deserialize: F) -> MessageReaderBuilder<T>
     where
         F: Fn(&[u8]) -> std::result::Result<T, BoxError> + Send + Sync + 'static,
@@ -400,12 +402,12 @@ impl<T> MessageReader<T> {
         builder_of(Box::new(deserialize))
     }
 
-    /// The next message. Blocks until there is one, at most the receive time-out; then `None`.
+    /// Returns the next message. Blocks until there is one, for at most the receive time-out, and then returns `None`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidMessage`] for a message that can't be decoded: it is consumed, and the next call goes on.
-    /// [`Error::Io`] when the connection is lost for good; [`Error::Authentication`] when a later login was refused.
+    /// [`Error::InvalidMessage`] for a message that can't be decoded: it is consumed, and the next call goes on. [`Error::Io`]
+    /// if the connection is lost for good; [`Error::Authentication`] if a later login was refused.
     pub fn read(&self) -> Result<Option<Message<T>>> {
         self.core.held()?;
         match block_until(self.core.raw.client.receive(), self.core.deadline()) {
@@ -414,12 +416,13 @@ impl<T> MessageReader<T> {
         }
     }
 
-    /// The next messages, as many as are there, but no more than `max`. Blocks until there is one, at most this time; then there
-    /// are none.
+    /// Returns the next messages: all that are there, but at most `max`. Blocks until there is one, for at most this time, and
+    /// then returns none.
     ///
     /// # Errors
     ///
-    /// As `read`. Of a message that can't be decoded the call after the one that returns those before it tells.
+    /// The errors of `read`. If a message can't be decoded, this call returns the messages before it, and the next call
+    /// returns the error.
     pub fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
         if max == 0 {
             return Ok(Vec::new());
@@ -431,16 +434,16 @@ impl<T> MessageReader<T> {
         }
     }
 
-    /// The messages until the receive time-out.
+    /// Returns an iterator over the messages until the receive time-out.
     pub fn iter(&self) -> impl Iterator<Item = Result<Message<T>>> + '_ {
         std::iter::from_fn(|| self.read().transpose())
     }
 
-    /// Asks the broker for a sign of life, without publishing anything. Blocks until the answer, at most `timeout`.
+    /// Checks that the broker answers, by a PINGREQ that publishes nothing. Blocks until the answer, at most `timeout`.
     ///
     /// # Errors
     ///
-    /// [`Error::Connection`] when there is no connection now or no answer in time; the error that ended the client.
+    /// [`Error::Connection`] if there is no connection now or no answer in time; otherwise the error that ended the client.
     pub fn ping(&self, timeout: Duration) -> Result<()> {
         let answer = self.core.raw.client.ping()?;
         block_until(answer, Some(after(timeout))).unwrap_or_else(|| Err(no_answer(timeout)))
@@ -450,24 +453,24 @@ impl<T> MessageReader<T> {
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// There are none at present.
     pub fn close(self) -> Result<()> {
         let timeout = self.core.raw.settings.close_timeout;
         self.close_within(timeout)
     }
 
-    /// The same, within this time instead of `close_timeout_ms`.
+    /// Closes the reader within this time instead of `close_timeout_ms`.
     ///
     /// # Errors
     ///
-    /// As `close`.
+    /// The errors of `close`.
     pub fn close_within(self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         client.begin_close_within(timeout);
         block_until(client.closed(), None).unwrap_or(Ok(()))
     }
 
-    /// The topics.
+    /// Returns the topics.
     pub fn topics(&self) -> &[String] {
         &self.core.raw.settings.topics
     }
@@ -475,8 +478,8 @@ impl<T> MessageReader<T> {
     common_getters!(core.raw);
 }
 
-/// Reads messages from topics, for asynchronous programs on any executor. It is also a [`Stream`] of the messages, which
-/// ends with the reader: after the error that ended it.
+/// Reads messages from topics, for asynchronous programs on any executor. It is also a [`Stream`] of the messages, which ends
+/// with the reader: after the error that ended it.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), sinetstream::Error> {
@@ -489,9 +492,9 @@ impl<T> MessageReader<T> {
 /// ```
 pub struct AsyncMessageReader<T> {
     core: Core<T>,
-    /// Of the stream: the wait for the next message. The lock, held for a moment, lets many threads share the reader.
+    /// The stream's wait for the next message. The lock, held only briefly, lets many threads share the reader.
     next: Mutex<Option<Next>>,
-    /// The stream has told the end.
+    /// The stream has returned the error that ended the reader.
     ended: bool,
 }
 
@@ -500,7 +503,8 @@ type Next = Pin<Box<dyn Future<Output = Result<Delivery>> + Send>>;
 impl<T> Stream for AsyncMessageReader<T> {
     type Item = Result<Message<T>>;
 
-    /// The next message, without a receive time-out. Dropping the reader between two polls loses no acknowledged message.
+    /// Returns the next message, without a receive time-out. Dropping the reader between two polls loses no acknowledged
+    /// message.
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
             return Poll::Ready(None);
@@ -508,7 +512,7 @@ impl<T> Stream for AsyncMessageReader<T> {
         if let Err(held) = self.core.held() {
             return Poll::Ready(Some(Err(held)));
         }
-        // Without a future of its own as long as messages are there.
+        // No future is needed as long as messages are there.
         let delivery = match self.core.raw.client.try_receive() {
             Ok(Some(delivery)) => Ok(delivery),
             Err(error) => Err(error),
@@ -531,14 +535,14 @@ impl<T> Stream for AsyncMessageReader<T> {
 }
 
 impl<T: ReadValue> AsyncMessageReader<T> {
-    /// A reader of `Vec<u8>` or `String`.
+    /// Returns the builder of a reader of `Vec<u8>` or `String`.
     pub fn builder() -> MessageReaderBuilder<T> {
         MessageReader::builder()
     }
 }
 
 impl<T> AsyncMessageReader<T> {
-    /// A reader of values with a deserializer of your own.
+    /// Returns the builder of a reader with the program's own deserializer.
     pub fn builder_with<F>(deserialize: F) -> MessageReaderBuilder<T>
     where
         F: Fn(&[u8]) -> std::result::Result<T, BoxError> + Send + Sync + 'static,
@@ -546,13 +550,13 @@ impl<T> AsyncMessageReader<T> {
         MessageReader::builder_with(deserialize)
     }
 
-    /// The next message; `None` after the receive time-out. Dropping the future loses no message.
+    /// Returns the next message, or `None` after the receive time-out. Dropping the future loses no message.
     ///
     /// # Errors
     ///
-    /// As [`MessageReader::read`].
+    /// The errors of [`MessageReader::read`].
     pub async fn read(&self) -> Result<Option<Message<T>>> {
-        // The stream's wait would get the wake-up for the next message, and nobody polls it now.
+        // Nobody polls the stream's wait now, and it would consume the wake-up for the next message.
         drop(lock(&self.next).take());
         self.core.held()?;
         let client = &self.core.raw.client;
@@ -563,11 +567,11 @@ impl<T> AsyncMessageReader<T> {
         delivery.map(|delivery| self.core.take(delivery?)).transpose()
     }
 
-    /// The next messages, as many as are there; see [`MessageReader::read_many`]. Dropping the future loses no message.
+    /// Returns the next messages, as [`MessageReader::read_many`] does. Dropping the future loses no message.
     ///
     /// # Errors
     ///
-    /// As [`MessageReader::read_many`].
+    /// The errors of [`MessageReader::read_many`].
     pub async fn read_many(&self, max: usize, timeout: Duration) -> Result<Vec<Message<T>>> {
         if max == 0 {
             return Ok(Vec::new());
@@ -581,38 +585,38 @@ impl<T> AsyncMessageReader<T> {
         }
     }
 
-    /// Asks the broker for a sign of life; see [`MessageReader::ping`].
+    /// Checks that the broker answers, as [`MessageReader::ping`] does.
     ///
     /// # Errors
     ///
-    /// As [`MessageReader::ping`].
+    /// The errors of [`MessageReader::ping`].
     pub async fn ping(&self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         within(client, timeout, client.ping()?).await.unwrap_or_else(|| Err(no_answer(timeout)))
     }
 
-    /// Closes the reader; see [`MessageReader::close`].
+    /// Closes the reader, as [`MessageReader::close`] does.
     ///
     /// # Errors
     ///
-    /// As [`MessageReader::close`].
+    /// The errors of [`MessageReader::close`].
     pub async fn close(self) -> Result<()> {
         let timeout = self.core.raw.settings.close_timeout;
         self.close_within(timeout).await
     }
 
-    /// The same, within this time instead of `close_timeout_ms`.
+    /// Closes the reader within this time instead of `close_timeout_ms`.
     ///
     /// # Errors
     ///
-    /// As `close`.
+    /// The errors of `close`.
     pub async fn close_within(self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         client.begin_close_within(timeout);
         client.closed().await
     }
 
-    /// The topics.
+    /// Returns the topics.
     pub fn topics(&self) -> &[String] {
         &self.core.raw.settings.topics
     }

@@ -1,11 +1,13 @@
-//! Texts that strangers chose (a broker, a web server, a certificate, a token), for people.
+//! Texts from outside (of a broker, a web server, a certificate, a token), made safe to show to people.
 
-/// No longer than this, and without what would control a terminal, or show characters in another order than they have.
+/// Returns at most `most` characters of a text, without those that would control a terminal or change the order in which
+/// characters are shown.
 pub(crate) fn harmless(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control() && !changes_order(*c)).take(most).collect()
 }
 
-/// The marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX #9, section 2).
+/// Returns whether it is one of the marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX #9,
+/// section 2).
 pub(crate) fn changes_order(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,4 +1,4 @@
-//! Waiting without an executor: a blocking call polls its future itself and parks its thread in between.
+//! Waits without an executor: a blocking call polls its future itself and parks its thread in between.
 
 use std::future::Future;
 use std::pin::pin;
@@ -21,7 +21,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Blocks this thread until the future is ready; `None` when the deadline comes first.
+/// Blocks this thread until the future is ready; returns `None` if the deadline comes first.
 pub(crate) fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -38,12 +38,12 @@ pub(crate) fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Op
     }
 }
 
-/// The moment after this long; far away when that can't be represented.
+/// Returns the moment after this time; a moment far away if that can't be represented.
 pub(crate) fn after(timeout: Duration) -> Instant {
     later(Instant::now(), timeout)
 }
 
-/// The moment this long after another; far away when that can't be represented.
+/// Returns the moment this long after another; a moment far away if that can't be represented.
 pub(crate) fn later(now: Instant, timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 3600))
 }

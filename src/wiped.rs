@@ -1,6 +1,5 @@
-//! Memory with secrets, which is wiped before it is given back: whoever reads freed memory, a core dump or a page that was
-//! swapped out finds nothing of a client that is gone. A vector that grows leaves its old bytes behind, so what may hold a secret
-//! grows here.
+//! Memory for secrets, which is wiped before it is freed: freed memory, a core dump or a swapped-out page shows nothing of a
+//! client that is gone. A vector that grows leaves its old bytes behind, so buffers that may hold a secret grow here.
 
 use std::fmt;
 use std::io::{Error, ErrorKind, Read};
@@ -8,7 +7,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-/// A secret with one place in memory however often it is cloned. The place is wiped with the last of its clones. `Debug` hides it.
+/// A secret with one place in memory, however often it is cloned. The place is wiped when the last clone is dropped. `Debug`
+/// hides it.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Secret(Arc<Zeroizing<Vec<u8>>>);
 
@@ -28,7 +28,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Appends bytes. Where they need another place, the former one is wiped.
+/// Appends bytes. If they need a new place, the old one is wiped.
 pub(crate) fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     let needed = to.len() + bytes.len();
     if needed > to.capacity() {
@@ -39,7 +39,7 @@ pub(crate) fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     to.extend_from_slice(bytes);
 }
 
-/// Everything that there is to read; more than `limit` bytes are an error (`FileTooLarge`). `expected` is how much it probably is.
+/// Reads everything from `from`; more than `limit` bytes are an error (`FileTooLarge`). `expected` is the probable length.
 pub(crate) fn read(from: impl Read, expected: u64, limit: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut from = from.take(limit + 1);
     let mut all = Zeroizing::new(Vec::with_capacity(expected.min(limit) as usize + 1));
@@ -57,20 +57,20 @@ pub(crate) fn read(from: impl Read, expected: u64, limit: u64) -> std::io::Resul
     }
 }
 
-/// Of the stack, in bytes: more than a cipher uses for a message …
+/// The bytes of the stack to wipe after a cipher, which uses less for a message.
 pub(crate) const SMALL: usize = 16 * 1024;
-/// … and more than deriving or opening a key takes.
+/// The bytes of the stack to wipe after deriving or opening a key, which uses less.
 pub(crate) const LARGE: usize = 64 * 1024;
 
-/// Runs something that works with secrets, and wipes what it has left on the stack: hash functions and ciphers of other crates
-/// put keys and blocks there, and whatever is moved leaves its bytes behind.
+/// Runs work on secrets, and wipes the stack that it has used: hash functions and ciphers of other crates put keys and blocks
+/// there, and moved values leave their bytes behind.
 pub(crate) fn on_the_stack<const BYTES: usize, T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
     wipe_stack::<BYTES>();
     result
 }
 
-/// In the caller's place in the code it would have its place on the stack, too, which is not wiped.
+/// Runs the work in a stack frame of its own: inlined, it would use the caller's frame, which is not wiped.
 #[inline(never)]
 fn apart<T>(work: impl FnOnce() -> T) -> T {
     work()
@@ -78,7 +78,7 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
 
 #[inline(never)]
 fn wipe_stack<const BYTES: usize>() {
-    // The compiler has to take for granted that somebody reads it.
+    // `black_box` makes the compiler assume that the array is read, so it can't remove the wiping.
     std::hint::black_box(&mut [0_u8; BYTES]);
 }
 

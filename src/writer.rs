@@ -23,18 +23,18 @@ use crate::terms::WriteOptions;
 use crate::wait::{after, block_until};
 use crate::{BoxError, builder, message};
 
-/// A writer of bytes: what the Rust and the Java API have in common.
+/// A writer of bytes, on which the Rust and the Java API are built.
 pub(crate) struct RawWriter {
     pub settings: Settings,
-    /// Of what fails before it comes to the engine, which counts the rest.
+    /// The errors of writes that fail before they reach the engine, which counts all else.
     pub counters: Arc<Counters>,
     pub client: Arc<Client>,
-    /// Between the callers and the client, if there is one.
+    /// The outbox on disk between callers and client, if there is one.
     outbox: Option<Outbox>,
     encoder: Encoder,
 }
 
-/// The end of an opening, of a flush or of a close.
+/// A future of the end of an opening, a flush or a close.
 pub(crate) type End = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 impl RawWriter {
@@ -70,7 +70,7 @@ impl RawWriter {
         }
     }
 
-    /// What a message with these options says besides its payload; `None`: the same as all without.
+    /// Returns the heading of a message with these options; `None` if it is the same as without options.
     fn heading(&self, options: Option<&WriteOptions>) -> Result<Option<Heading>> {
         let heading = options.map(|options| Heading::of_message(&self.settings, options)).transpose();
         heading.inspect_err(|_| self.counters.error())
@@ -132,7 +132,7 @@ impl RawWriter {
         })
     }
 
-    /// The same: nobody waits for its end, which comes with [`RawWriter::take_report`].
+    /// Does the same for a message whose end nobody waits for: it comes with [`RawWriter::take_report`].
     pub fn submit_with<E: From<Error>>(
         &self,
         options: Option<&WriteOptions>,
@@ -158,7 +158,7 @@ impl RawWriter {
         })
     }
 
-    /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.
+    /// Returns the ends of submissions in their order; when there are none, the waker is called at the next one.
     pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
         match &self.outbox {
             None => self.client.take_report(waker),
@@ -166,7 +166,7 @@ impl RawWriter {
         }
     }
 
-    /// The wire bytes of the message accepted last.
+    /// Returns the wire bytes of the message that was accepted last.
     pub fn last_message(&self) -> Option<Bytes> {
         match &self.outbox {
             None => self.client.last_message(),
@@ -174,7 +174,7 @@ impl RawWriter {
         }
     }
 
-    /// Waits until everything accepted so far has ended, which with an outbox on disk is when the broker has it.
+    /// Waits until everything accepted so far has ended; with an outbox on disk, until the broker has it.
     pub fn flushed(&self) -> End {
         match &self.outbox {
             None => Box::pin(self.client.flushed()),
@@ -182,12 +182,12 @@ impl RawWriter {
         }
     }
 
-    /// Begins an orderly close that takes the configured time at most: its end.
+    /// Begins an orderly close that takes at most the configured time, and returns a future of its end.
     pub fn close(&self) -> End {
         self.close_within(self.settings.close_timeout)
     }
 
-    /// The same within this time.
+    /// Does the same within this time.
     pub fn close_within(&self, timeout: Duration) -> End {
         match &self.outbox {
             None => {
@@ -201,7 +201,7 @@ impl RawWriter {
         }
     }
 
-    /// How the writer is doing.
+    /// Returns the state of the writer.
     pub fn info(&self) -> ConnectionInfo {
         let mut info = self.client.info();
         self.outbox.iter().for_each(|outbox| outbox.describe(&mut info));
@@ -224,9 +224,9 @@ impl RawWriter {
     }
 }
 
-/// Why a value did not become a message.
+/// The reason why a value did not become a message.
 enum Failed<E> {
-    /// It could not be had.
+    /// The value could not be read.
     Fill(E),
     Encode(Error),
 }
@@ -237,9 +237,9 @@ impl<E> From<Error> for Failed<E> {
     }
 }
 
-/// A message for whose end nobody waits.
+/// A message whose end nobody waits for.
 pub(crate) enum Submitted {
-    /// It has this number.
+    /// The message has this number.
     Accepted(u64),
     /// The outbox is full.
     Waits(Submission),
@@ -252,7 +252,7 @@ pub(crate) enum Submission {
 }
 
 impl Submission {
-    /// Ready when it is accepted, or has failed; see [`Unsent::poll_accepted`].
+    /// Ready when the message is accepted, or has failed; see [`Unsent::poll_accepted`].
     pub fn poll_accepted(&mut self, context: &Context<'_>) -> Poll<Result<()>> {
         match self {
             Submission::Client(unsent) => unsent.poll_accepted(Way::Reported, context).map_ok(|_| ()),
@@ -301,14 +301,14 @@ impl Future for Pending {
     }
 }
 
-/// A message on its way, with its deadline. Once it is accepted, the engine keeps that.
+/// A message on its way, with its deadline, which the engine keeps once the message is accepted.
 pub(crate) struct RawWrite {
     pending: Pending,
     deadline: Instant,
 }
 
 impl RawWrite {
-    /// Blocks until the end of the write, but no longer than `until`; `None`: it goes on.
+    /// Blocks until the end of the write, but no longer than `until`; returns `None` if the write goes on.
     pub fn wait_until(&mut self, until: Option<Instant>) -> Option<Result<()>> {
         if !self.pending.is_accepted() {
             let deadline = until.map_or(self.deadline, |until| until.min(self.deadline));
@@ -323,7 +323,7 @@ impl RawWrite {
         block_until(&mut self.pending, until)
     }
 
-    /// Ready at the end of the write. Until it is accepted, whoever polls keeps the time limit: see
+    /// Ready at the end of the write. Until the message is accepted, the caller must watch the deadline: see
     /// [`Unsent::poll_accepted`](crate::mqtt::Unsent::poll_accepted).
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         ready!(self.pending.poll_accepted(Way::AtOnce, context))
@@ -331,13 +331,14 @@ impl RawWrite {
         Pin::new(&mut self.pending).poll(context)
     }
 
-    /// True when a later message can't overtake it.
+    /// Returns true if later messages can't overtake this one.
     #[cfg(feature = "cli")]
     pub fn is_accepted(&self) -> bool {
         self.pending.is_accepted()
     }
 
-    /// Nobody waits for it any more, and it is not sent again after a reconnect, unless an outbox on disk has it.
+    /// Abandons the write: nobody waits for it any more, and it is not sent again after a reconnect, unless an outbox on disk
+    /// has it.
     pub fn give_up(self) {
         match self.pending {
             Pending::Client(mut pending) => pending.leave(true),
@@ -360,9 +361,9 @@ impl RawWrite {
     }
 }
 
-/// A message that the writer has accepted: a future of its confirmation by the broker (at QoS 0: of its being with the
-/// operating system; with `outbox.accept: disk`, of its being on disk). It ends at the latest after `write_timeout_ms`. Dropping
-/// it does not take the message back.
+/// A message that the writer has accepted: a future of the broker's confirmation. At QoS 0 the future is ready when the
+/// operating system has the message; with `outbox.accept: disk`, when the message is on the disk. It is ready at the latest
+/// after `write_timeout_ms`. Dropping it does not withdraw the message.
 #[must_use = "it tells whether the message was delivered"]
 pub struct Sent(Pending);
 
@@ -382,7 +383,7 @@ impl fmt::Debug for Sent {
 
 /// A value that has a SINETStream encoding of its own: `[u8]` (`byte_array`) and `str` (`text`, UTF-8).
 pub trait WriteValue {
-    /// The bytes of the value.
+    /// Returns the bytes of the value.
     fn to_bytes(&self) -> &[u8];
 }
 
@@ -400,7 +401,7 @@ impl WriteValue for str {
 
 type Serialize<T> = dyn for<'a> Fn(&'a T) -> std::result::Result<Cow<'a, [u8]>, BoxError> + Send + Sync;
 
-/// Options of a writer. `open` makes a [`MessageWriter`], `open_async` an [`AsyncMessageWriter`].
+/// The options of a writer. `open` makes a [`MessageWriter`], `open_async` an [`AsyncMessageWriter`].
 pub struct MessageWriterBuilder<T: ?Sized> {
     request: Request,
     listener: Option<NamedListener>,
@@ -410,7 +411,7 @@ pub struct MessageWriterBuilder<T: ?Sized> {
 impl<T: ?Sized> MessageWriterBuilder<T> {
     common_setters!();
 
-    /// The topic to write to.
+    /// Sets the topic to write to.
     pub fn topic(self, topic: impl Into<String>) -> Self {
         self.field("topic", topic.into())
     }
@@ -420,8 +421,8 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
     ///
     /// # Errors
     ///
-    /// The configuration's errors before anything is sent; then [`Error::Authentication`] when the broker refuses the
-    /// login and [`Error::Connection`] when it can't be reached.
+    /// The configuration's errors before anything is sent; then [`Error::Authentication`] if the broker refuses the login and
+    /// [`Error::Connection`] if it can't be reached.
     pub fn open(self) -> Result<MessageWriter<T>> {
         let core = self.start()?;
         // The driver keeps the deadline.
@@ -429,11 +430,11 @@ impl<T: ?Sized> MessageWriterBuilder<T> {
         Ok(MessageWriter { core })
     }
 
-    /// Like [`open`](Self::open), without blocking.
+    /// Does the same as [`open`](Self::open), without blocking.
     ///
     /// # Errors
     ///
-    /// As `open`.
+    /// The errors of `open`.
     pub async fn open_async(self) -> Result<AsyncMessageWriter<T>> {
         let core = self.start()?;
         core.raw.opened().await?;
@@ -471,8 +472,7 @@ fn builder_of<T: ?Sized>(serialize: Box<Serialize<T>>) -> MessageWriterBuilder<T
 
 /// Writes messages to a topic, blocking. Many threads may use one writer.
 ///
-/// Closed by [`close`](Self::close), which reports what could not be delivered; dropping it closes it without
-/// waiting.
+/// [`close`](Self::close) reports what could not be delivered; dropping the writer closes it without waiting.
 ///
 /// ```no_run
 /// let writer = sinetstream::MessageWriter::<str>::builder().service("service-mqtt-password").open()?;
@@ -485,14 +485,14 @@ pub struct MessageWriter<T: ?Sized> {
 }
 
 impl<T: WriteValue + ?Sized> MessageWriter<T> {
-    /// A writer of `[u8]` or `str`.
+    /// Returns the builder of a writer of `[u8]` or `str`.
     pub fn builder() -> MessageWriterBuilder<T> {
         builder_of(Box::new(|value: &T| Ok(Cow::Borrowed(value.to_bytes()))))
     }
 }
 
 impl<T: ?Sized> MessageWriter<T> {
-    /// A writer of values with a serializer of your own.
+    /// Returns the builder of a writer with the program's own serializer.
     pub fn builder_with<F>(serialize: F) -> MessageWriterBuilder<T>
     where
         F: Fn(&T) -> std::result::Result<Vec<u8>, BoxError> + Send + Sync + 'static,
@@ -500,41 +500,42 @@ impl<T: ?Sized> MessageWriter<T> {
         builder_of(Box::new(move |value: &T| serialize(value).map(Cow::Owned)))
     }
 
-    /// Writes a value with the current time. Blocks until the broker has confirmed it (at QoS 0: until it is with
-    /// the operating system; with an `outbox` on disk that accepts: until it is there), at most `write_timeout_ms` milliseconds
-    /// (60,000).
+    /// Writes a value with the current time. Blocks until the broker has confirmed it, at most `write_timeout_ms` milliseconds
+    /// (60,000). At QoS 0 it blocks until the operating system has the message; with `outbox.accept: disk`, until the message
+    /// is on the disk.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the connection is lost for good, the time is up, or the writer is closed; [`Error::Authentication`]
-    /// when a later login was refused.
+    /// [`Error::TimedOut`] if the time is up; [`Error::Io`] if the connection is lost for good, the broker refuses the message,
+    /// or the writer is closed; [`Error::Authentication`] if a later login was refused; [`Error::Authorization`] if the broker
+    /// denies the topic.
     pub fn write(&self, value: &T) -> Result<()> {
         self.write_at(value, now_us())
     }
 
-    /// Like [`write`](Self::write), with a timestamp in microseconds since 1970.
+    /// Does the same as [`write`](Self::write), with a timestamp in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// As `write`.
+    /// The errors of `write`.
     pub fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
         self.write_any(value, timestamp_us, None)
     }
 
-    /// Like [`write`](Self::write), with options of this message.
+    /// Does the same as [`write`](Self::write), with options for this message.
     ///
     /// # Errors
     ///
-    /// As `write`; [`Error::InvalidConfiguration`] when an option is wrong, or the protocol does not have it.
+    /// The errors of `write`; [`Error::InvalidConfiguration`] if an option is wrong, or the protocol does not have it.
     pub fn write_with(&self, value: &T, options: &WriteOptions) -> Result<()> {
         self.write_any(value, now_us(), Some(options))
     }
 
-    /// Like [`write_with`](Self::write_with), with a timestamp in microseconds since 1970.
+    /// Does the same as [`write_with`](Self::write_with), with a timestamp in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// As `write_with`.
+    /// The errors of `write_with`.
     pub fn write_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<()> {
         self.write_any(value, timestamp_us, Some(options))
     }
@@ -548,23 +549,24 @@ impl<T: ?Sized> MessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the time is up; the error that ended the writer otherwise.
+    /// [`Error::Io`] if the time is up; otherwise the error that ended the writer.
     pub fn flush(&self) -> Result<()> {
         let timeout = self.core.raw.settings.write_timeout;
         block_until(self.core.raw.flushed(), Some(after(timeout))).unwrap_or_else(|| Err(flush_timeout(timeout)))
     }
 
-    /// Asks the broker for a sign of life, without publishing anything. Blocks until the answer, at most `timeout`.
+    /// Checks that the broker answers, by a PINGREQ that publishes nothing. Blocks until the answer, at most `timeout`.
     ///
     /// # Errors
     ///
-    /// [`Error::Connection`] when there is no connection now or no answer in time; the error that ended the client.
+    /// [`Error::Connection`] if there is no connection now or no answer in time; otherwise the error that ended the client.
     pub fn ping(&self, timeout: Duration) -> Result<()> {
         let answer = self.core.raw.client.ping()?;
         block_until(answer, Some(after(timeout))).unwrap_or_else(|| Err(no_answer(timeout)))
     }
 
-    /// Closes the writer: waits for what other threads have written, at most `close_timeout_ms` milliseconds (10,000).
+    /// Closes the writer: waits for the messages that other threads have written, at most `close_timeout_ms` milliseconds
+    /// (10,000).
     ///
     /// # Errors
     ///
@@ -573,16 +575,16 @@ impl<T: ?Sized> MessageWriter<T> {
         block_until(self.core.raw.close(), None).unwrap_or(Ok(()))
     }
 
-    /// The same, within this time instead of `close_timeout_ms`.
+    /// Closes the writer within this time instead of `close_timeout_ms`.
     ///
     /// # Errors
     ///
-    /// As `close`.
+    /// The errors of `close`.
     pub fn close_within(self, timeout: Duration) -> Result<()> {
         block_until(self.core.raw.close_within(timeout), None).unwrap_or(Ok(()))
     }
 
-    /// The topic.
+    /// Returns the topic.
     pub fn topic(&self) -> &str {
         self.core.raw.settings.topics.first().map_or("", String::as_str)
     }
@@ -606,14 +608,14 @@ pub struct AsyncMessageWriter<T: ?Sized> {
 }
 
 impl<T: WriteValue + ?Sized> AsyncMessageWriter<T> {
-    /// A writer of `[u8]` or `str`.
+    /// Returns the builder of a writer of `[u8]` or `str`.
     pub fn builder() -> MessageWriterBuilder<T> {
         MessageWriter::builder()
     }
 }
 
 impl<T: ?Sized> AsyncMessageWriter<T> {
-    /// A writer of values with a serializer of your own.
+    /// Returns the builder of a writer with the program's own serializer.
     pub fn builder_with<F>(serialize: F) -> MessageWriterBuilder<T>
     where
         F: Fn(&T) -> std::result::Result<Vec<u8>, BoxError> + Send + Sync + 'static,
@@ -621,39 +623,39 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
         MessageWriter::builder_with(serialize)
     }
 
-    /// Writes a value with the current time; ends as [`MessageWriter::write`] does. Dropping the future does not
-    /// take back what was sent.
+    /// Writes a value with the current time; ends as [`MessageWriter::write`] does. Dropping the future does not withdraw a
+    /// message that was sent.
     ///
     /// # Errors
     ///
-    /// As [`MessageWriter::write`].
+    /// The errors of [`MessageWriter::write`].
     pub async fn write(&self, value: &T) -> Result<()> {
         self.write_at(value, now_us()).await
     }
 
-    /// Like [`write`](Self::write), with a timestamp in microseconds since 1970.
+    /// Does the same as [`write`](Self::write), with a timestamp in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// As `write`.
+    /// The errors of `write`.
     pub async fn write_at(&self, value: &T, timestamp_us: i64) -> Result<()> {
         self.write_any(value, timestamp_us, None).await
     }
 
-    /// Like [`write`](Self::write), with options of this message.
+    /// Does the same as [`write`](Self::write), with options for this message.
     ///
     /// # Errors
     ///
-    /// As [`MessageWriter::write_with`].
+    /// The errors of [`MessageWriter::write_with`].
     pub async fn write_with(&self, value: &T, options: &WriteOptions) -> Result<()> {
         self.write_any(value, now_us(), Some(options)).await
     }
 
-    /// Like [`write_with`](Self::write_with), with a timestamp in microseconds since 1970.
+    /// Does the same as [`write_with`](Self::write_with), with a timestamp in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// As `write_with`.
+    /// The errors of `write_with`.
     pub async fn write_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<()> {
         self.write_any(value, timestamp_us, Some(options)).await
     }
@@ -664,9 +666,8 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
         write.pending.await
     }
 
-    /// Hands a value with the current time to the writer, and does not wait for its delivery: that is what [`Sent`] is
-    /// for. Ends at once unless the outbox is full. Messages go out in the order in which these futures end, and many
-    /// together.
+    /// Hands a value with the current time to the writer without waiting for its delivery, which [`Sent`] tells. Returns at
+    /// once unless the outbox is full. Messages are sent in the order in which these futures end, many of them together.
     ///
     /// ```no_run
     /// # async fn example(writer: sinetstream::AsyncMessageWriter<str>) -> Result<(), sinetstream::Error> {
@@ -679,35 +680,36 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the outbox stays full for `write_timeout_ms` milliseconds, when the message is too large, or when
-    /// the writer is closed or lost; [`Error::Authentication`] when a later login was refused. The message is not sent then.
+    /// [`Error::TimedOut`] if the outbox stays full for `write_timeout_ms` milliseconds; [`Error::Io`] if the message is too
+    /// large, or the writer is closed or lost; [`Error::Authentication`] if a later login was refused. The message is not sent
+    /// then.
     pub async fn send(&self, value: &T) -> Result<Sent> {
         self.send_at(value, now_us()).await
     }
 
-    /// Like [`send`](Self::send), with a timestamp in microseconds since 1970.
+    /// Does the same as [`send`](Self::send), with a timestamp in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// As `send`.
+    /// The errors of `send`.
     pub async fn send_at(&self, value: &T, timestamp_us: i64) -> Result<Sent> {
         self.send_any(value, timestamp_us, None).await
     }
 
-    /// Like [`send`](Self::send), with options of this message.
+    /// Does the same as [`send`](Self::send), with options for this message.
     ///
     /// # Errors
     ///
-    /// As `send`; [`Error::InvalidConfiguration`] when an option is wrong, or the protocol does not have it.
+    /// The errors of `send`; [`Error::InvalidConfiguration`] if an option is wrong, or the protocol does not have it.
     pub async fn send_with(&self, value: &T, options: &WriteOptions) -> Result<Sent> {
         self.send_any(value, now_us(), Some(options)).await
     }
 
-    /// Like [`send_with`](Self::send_with), with a timestamp in microseconds since 1970.
+    /// Does the same as [`send_with`](Self::send_with), with a timestamp in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// As `send_with`.
+    /// The errors of `send_with`.
     pub async fn send_at_with(&self, value: &T, timestamp_us: i64, options: &WriteOptions) -> Result<Sent> {
         self.send_any(value, timestamp_us, Some(options)).await
     }
@@ -718,46 +720,47 @@ impl<T: ?Sized> AsyncMessageWriter<T> {
         Ok(Sent(write.pending))
     }
 
-    /// Waits until everything that was written before has ended; see [`MessageWriter::flush`].
+    /// Waits until everything that was written before has ended, as [`MessageWriter::flush`] does.
     ///
     /// # Errors
     ///
-    /// As [`MessageWriter::flush`].
+    /// The errors of [`MessageWriter::flush`].
     pub async fn flush(&self) -> Result<()> {
         let timeout = self.core.raw.settings.write_timeout;
         let client = &self.core.raw.client;
         within(client, timeout, self.core.raw.flushed()).await.unwrap_or_else(|| Err(flush_timeout(timeout)))
     }
 
-    /// Asks the broker for a sign of life; see [`MessageWriter::ping`].
+    /// Checks that the broker answers, as [`MessageWriter::ping`] does.
     ///
     /// # Errors
     ///
-    /// As [`MessageWriter::ping`].
+    /// The errors of [`MessageWriter::ping`].
     pub async fn ping(&self, timeout: Duration) -> Result<()> {
         let client = &self.core.raw.client;
         within(client, timeout, client.ping()?).await.unwrap_or_else(|| Err(no_answer(timeout)))
     }
 
-    /// Closes the writer: waits for what other tasks have written, at most `close_timeout_ms` milliseconds (10,000).
+    /// Closes the writer: waits for the messages that other tasks have written, at most `close_timeout_ms` milliseconds
+    /// (10,000).
     ///
     /// # Errors
     ///
-    /// As [`MessageWriter::close`].
+    /// The errors of [`MessageWriter::close`].
     pub async fn close(self) -> Result<()> {
         self.core.raw.close().await
     }
 
-    /// The same, within this time instead of `close_timeout_ms`.
+    /// Closes the writer within this time instead of `close_timeout_ms`.
     ///
     /// # Errors
     ///
-    /// As `close`.
+    /// The errors of `close`.
     pub async fn close_within(self, timeout: Duration) -> Result<()> {
         self.core.raw.close_within(timeout).await
     }
 
-    /// The topic.
+    /// Returns the topic.
     pub fn topic(&self) -> &str {
         self.core.raw.settings.topics.first().map_or("", String::as_str)
     }

@@ -1,5 +1,5 @@
-//! Messages that are handed to Java together: decoded one after the other, as many as a budget holds. A small message may
-//! be a large one when it is decoded.
+//! A batch of messages for Java: decoded one after the other, as many as a budget holds, because a small message may become a
+//! large one when it is decoded.
 
 use std::collections::VecDeque;
 
@@ -7,17 +7,18 @@ use super::packing::{self, Records};
 use crate::mqtt::{Delivery, ValueSize};
 use crate::reader::RawReader;
 
-/// See the module.
+/// A batch of decoded messages, which are counted when Java has them.
 pub(super) struct Batch<'a> {
     reader: &'a RawReader,
     deliveries: Vec<Delivery>,
-    /// Of their values; `None`: there is none.
+    /// The sizes of the messages' values; `None` for a message without one.
     sizes: Vec<Option<ValueSize>>,
     records: Records,
 }
 
 impl<'a> Batch<'a> {
-    /// Decodes the first ones, and leaves the others. One that the budget does not hold is there alone.
+    /// Decodes the first messages, as many as the budget holds, and leaves the others. A message that exceeds the budget is
+    /// alone in its batch.
     pub fn of(reader: &'a RawReader, waiting: &mut VecDeque<Delivery>) -> Batch<'a> {
         let expected: usize =
             waiting.iter().map(|delivery| delivery.publish.payload.len() + delivery.publish.topic.len() + 32).sum();
@@ -50,13 +51,13 @@ impl<'a> Batch<'a> {
         self.deliveries.push(delivery);
     }
 
-    /// An array for Java.
+    /// Returns the records as an array for Java.
     pub fn records(&mut self) -> &[u8] {
         self.records.array()
     }
 
-    /// Java could not take it. What is left is its first message alone, or if it was that, the failure of that; the others
-    /// are returned. `None`: it can't be made smaller.
+    /// Makes the batch smaller, because Java could not take it: only the first message is left, or if it was alone already,
+    /// only its failure. Returns the other messages; `None` if the batch can't be made smaller.
     pub fn shrink(&mut self) -> Option<Vec<Delivery>> {
         let rest = self.deliveries.split_off(self.deliveries.len().min(1));
         let first = self.deliveries.pop()?;
@@ -78,7 +79,7 @@ impl<'a> Batch<'a> {
         Some(rest)
     }
 
-    /// Java has it: its messages are counted.
+    /// Counts the messages, because Java has them.
     pub fn handed_over(self) {
         for (delivery, size) in self.deliveries.iter().zip(self.sizes) {
             match size {

@@ -29,18 +29,17 @@ use crate::terms::WriteOptions;
 use crate::wait::block_until;
 use crate::writer::{self, RawWrite, RawWriter, Submission};
 
-/// What a call does when it finds nothing yet.
+/// The behaviour of a call that finds nothing yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Wait {
-    /// It only looks.
+    /// It returns at once.
     No,
-    /// It arms the signal of what it looked for; see [`signals`].
+    /// It arms the signal of what it has looked for, and returns; see [`signals`].
     Armed,
-    /// The same after half a millisecond: for a thread that others may need.
+    /// It waits half a millisecond before that, for a thread that others may need.
     Briefly,
-    /// The same after ten milliseconds, for a thread that has nothing else to do. An answer that comes within this time costs
-    /// no change of threads beside the engine's own; for a longer wait the thread parks in Java, where it can be
-    /// interrupted.
+    /// It waits ten milliseconds before that, for a thread that has nothing else to do. An answer within this time costs no
+    /// change of threads besides the engine's own; for a longer wait the thread parks in Java, where it can be interrupted.
     Patiently,
 }
 
@@ -54,22 +53,22 @@ impl Wait {
     }
 }
 
-/// See the module.
+/// A writer, a reader or a codec behind a handle of Java.
 pub(super) struct JavaClient {
-    /// What Java knows the client by.
+    /// The handle by which Java knows the client.
     handle: OnceLock<i64>,
     role: Role,
-    /// What it is opened with, secrets among it, until it is opened.
+    /// The settings, with their secrets, until the client is opened.
     settings: Mutex<Option<Box<Settings>>>,
     raw: OnceLock<Raw>,
-    /// What Java has yet to hear the end of.
+    /// The operations whose end Java has not been told yet.
     pending: Mutex<Pending>,
     events: Arc<EventQueue>,
-    /// Where the program is asked for logins.
+    /// The place where the program is asked for logins.
     logins: Arc<LoginDesk>,
-    /// Events that Java could not take.
+    /// Packed events that Java could not take.
     untold: Mutex<Vec<u8>>,
-    /// What wakes Java when messages arrive, if it asked for that.
+    /// The waker for arriving messages, if Java asked for it.
     arrival: Mutex<Option<Arrival>>,
 }
 
@@ -78,7 +77,7 @@ type Arrival = Pin<Box<dyn Future<Output = ()> + Send>>;
 enum Raw {
     Writer(Box<RawWriter>),
     Reader(Box<RawReader>),
-    /// The messaging system is Java's; what it carries is coded here.
+    /// The messaging system is a Java plugin; the engine only encodes and decodes its messages.
     Codec(Box<Codec>),
 }
 
@@ -104,12 +103,12 @@ struct Pending {
     by_ticket: HashMap<i64, Operation>,
 }
 
-/// Something under way, whose end Java waits for.
+/// An operation under way, whose end Java waits for.
 enum Operation {
     Write(RawWrite),
-    /// A message that waits for room in the outbox, in its place in the order of all.
+    /// A message that waits for room in the outbox, at its place in the order.
     Submission(Submission),
-    /// Java keeps the time.
+    /// An operation whose deadline Java watches.
     Other(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
 }
 
@@ -123,12 +122,12 @@ impl Operation {
     }
 }
 
-/// A message for whose end nobody waits.
+/// A message whose end nobody waits for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Submitted {
-    /// It has this number.
+    /// The message has this number.
     Accepted(u64),
-    /// It is accepted when this ticket ends.
+    /// The message is accepted when the operation with this ticket ends.
     Waits(i64),
 }
 
@@ -198,14 +197,15 @@ impl JavaClient {
         })
     }
 
-    /// What Java will know this client by.
+    /// Sets the handle by which Java will know this client.
     pub fn named(self, handle: i64) -> JavaClient {
         let _ = self.handle.set(handle);
         self.logins.named(handle);
         self
     }
 
-    /// The program gives a login: a tree with `username`, if there is one, and `password`, or with the `problem` that it has.
+    /// Takes the program's login: a tree with `password` and, if there is one, `username`; or with the `problem` that prevented
+    /// it.
     pub fn login(&self, answer: &[u8]) -> Result<()> {
         let answer = Zeroizing::new(tree::decode(answer)?);
         let Value::Map(answer) = &*answer else {
@@ -231,11 +231,11 @@ impl JavaClient {
         self.handle.get().map_or_else(|| Waker::noop().clone(), |handle| signals::waker(*handle, what))
     }
 
-    /// What Java needs to know of the configuration.
+    /// Returns what Java needs to know of the configuration.
     ///
     /// # Errors
     ///
-    /// After [`JavaClient::connect`] it is forgotten.
+    /// After [`JavaClient::connect`] the configuration is forgotten.
     pub fn describe(&self) -> Result<Zeroizing<Vec<u8>>> {
         let settings = lock(&self.settings);
         let settings = settings.as_deref().ok_or_else(opened_before)?;
@@ -293,7 +293,7 @@ impl JavaClient {
         ])))
     }
 
-    /// Starts to connect. `material`: a tree with what Java has opened; `plugin`: the stages that Java has.
+    /// Starts to connect. `material` is a tree of what Java has opened; `plugin` has the stages that are Java objects.
     pub fn connect(&self, material: Option<Zeroizing<Vec<u8>>>, plugin: Option<Arc<dyn Plugin>>) -> Result<()> {
         let mut settings = *lock(&self.settings).take().ok_or_else(opened_before)?;
         if settings.plugged.is_some() {
@@ -313,12 +313,12 @@ impl JavaClient {
             Role::Reader => Raw::Reader(Box::new(RawReader::start(settings, &material, plugin, Some(listener))?)),
         };
         self.raw.set(raw).map_err(|_| opened_before())?;
-        // The first look at the news arms its signal.
+        // The first look at the events arms their signal.
         self.waker(signals::NEWS).wake();
         Ok(())
     }
 
-    /// A ticket for the end of the opening.
+    /// Returns a ticket for the end of the opening.
     pub fn opened(&self) -> Result<i64> {
         Ok(self.keep(Operation::Other(match self.raw()? {
             Raw::Writer(writer) => writer.opened(),
@@ -326,7 +326,8 @@ impl JavaClient {
         })))
     }
 
-    /// Starts a write of `length` bytes that `fill` provides. The ticket under which it goes on; `None`: it is confirmed.
+    /// Starts a write of `length` bytes that `fill` provides. Returns the ticket under which it goes on, or `None` if it is
+    /// confirmed.
     pub fn write<E: From<Error>>(
         &self,
         options: Option<&WriteOptions>,
@@ -345,7 +346,7 @@ impl JavaClient {
         }
     }
 
-    /// Starts to wait until all that was written before has ended.
+    /// Starts to wait until everything that was written before has ended; returns a ticket for that.
     pub fn flush(&self) -> Result<i64> {
         Ok(self.keep(Operation::Other(match self.raw()? {
             Raw::Writer(writer) => writer.flushed(),
@@ -353,12 +354,12 @@ impl JavaClient {
         })))
     }
 
-    /// Asks the broker for a sign of life.
+    /// Checks that the broker answers; returns a ticket for its answer.
     pub fn ping(&self) -> Result<i64> {
         Ok(self.keep(Operation::Other(Box::pin(self.client()?.ping()?))))
     }
 
-    /// A ticket for the operation, from 1.
+    /// Keeps an operation, and returns its ticket; tickets start at 1.
     fn keep(&self, operation: Operation) -> i64 {
         let mut pending = lock(&self.pending);
         pending.last_ticket += 1;
@@ -367,7 +368,7 @@ impl JavaClient {
         ticket
     }
 
-    /// Looks whether what the ticket stands for has ended: then the ticket is used up.
+    /// Returns whether the operation of this ticket has ended, and then removes the ticket.
     pub fn wait_for(&self, ticket: i64, wait: Wait) -> Result<bool> {
         let operation = lock(&self.pending).by_ticket.remove(&ticket);
         let mut operation = operation.ok_or_else(|| Error::Internal("unknown ticket".into()))?;
@@ -381,7 +382,7 @@ impl JavaClient {
         }
     }
 
-    /// Polls as often as `wait` says; `what` is signalled when that is worth another call.
+    /// Polls as `wait` says; the signal `what` is given when another call may find something.
     fn look<T>(&self, what: i64, wait: Wait, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         if let Some(patience) = wait.patience()
             && let Some(found) = block_until(poll_fn(&mut poll), Some(Instant::now() + patience))
@@ -401,7 +402,7 @@ impl JavaClient {
         }
     }
 
-    /// Accepts a message of `length` bytes that `fill` provides, now or when there is room in the outbox.
+    /// Accepts a message of `length` bytes that `fill` provides, now or when the outbox has room.
     pub fn submit<E: From<Error>>(
         &self,
         options: Option<&WriteOptions>,
@@ -422,7 +423,7 @@ impl JavaClient {
         })
     }
 
-    /// What has ended of the messages that a writer was given.
+    /// Returns the ends of messages that were submitted to a writer.
     fn take_report(&self, waker: &Waker) -> Vec<Ended> {
         match self.raw.get() {
             Some(Raw::Writer(writer)) => writer.take_report(waker),
@@ -430,10 +431,10 @@ impl JavaClient {
         }
     }
 
-    /// What has happened, packed: changes of the connection, ends of submitted messages, and, if wanted, that messages
-    /// wait. Empty: nothing has. There is no news without a client: a change of its connection that was told
-    /// before could be its end, and nobody would ask for the ends of its messages any more. What `hand_over` fails for
-    /// comes again with the next call: the ends of messages are told by nobody else.
+    /// Hands over the events so far, packed: changes of the connection, ends of submitted messages, and, if wanted, that
+    /// messages wait. No bytes mean no events. It fails before the client is connected: a change that was told earlier could be
+    /// the client's end, after which nobody would ask for the ends of its messages. If `hand_over` fails, the next call hands
+    /// the same events over again, because the ends of messages are told nowhere else.
     pub fn take_events<T, E: From<Error>>(
         &self,
         want_messages: bool,
@@ -452,7 +453,7 @@ impl JavaClient {
 
     fn new_events(&self, want_messages: bool, wait: Wait) -> Result<Vec<u8>> {
         let client = self.client()?;
-        // Otherwise somebody may wait for messages by himself.
+        // A thread that does not want messages leaves the signal to the one that may wait for them.
         if want_messages {
             self.disarm_arrival();
         }
@@ -462,7 +463,8 @@ impl JavaClient {
             let mut packed = Vec::new();
             self.take_report(context.waker()).iter().for_each(|ended| events::pack_end(&mut packed, ended));
             if let Some(arrival) = &mut arrival {
-                // The wake-up for the next message is asked for before the look at those that are there.
+                // The wake-up for the next message is requested before the check for messages that are there, so that none is
+                // missed.
                 if arrival.as_mut().poll(context).is_ready() {
                     *arrival = Box::pin(client.arrival());
                     let _ = arrival.as_mut().poll(context);
@@ -473,7 +475,7 @@ impl JavaClient {
                     client.send_acknowledgements();
                 }
             }
-            // The end of the client comes after the ends of its messages.
+            // The end of the client must come after the ends of its messages.
             match self.events.poll(context.waker()) {
                 Poll::Ready(changes) => {
                     let mut late = Vec::new();
@@ -497,12 +499,12 @@ impl JavaClient {
         })
     }
 
-    /// Nobody in Java is to be woken by the next message: what is about to look must not miss its own wake-up.
+    /// Cancels the wake-up of Java by the next message: a call that is about to look must get the wake-up itself.
     fn disarm_arrival(&self) {
         drop(lock(&self.arrival).take());
     }
 
-    /// The handle is gone: nobody may wait on.
+    /// Wakes all waits, because the handle is gone.
     pub fn released(&self) {
         self.events.close();
         self.logins.close();
@@ -512,10 +514,10 @@ impl JavaClient {
         Ok(self.writer()?.last_message())
     }
 
-    /// Hands over the messages that are there, packed, up to a number and a size; no records: there are none yet.
-    /// What `hand_over` fails for, for want of memory most likely, it is called for again, with less: the first message
-    /// alone, then the failure of that, so that it does not stand in the way for ever. When all fails, the messages are
-    /// still to be read.
+    /// Hands over the waiting messages, packed, up to a number and a size; no records mean that there are none yet. If
+    /// `hand_over` fails, most likely for want of memory, it is called again with less: with the first message alone, then with
+    /// the failure of that message, so that it does not block the others for ever. If that fails as well, the messages remain
+    /// to be read.
     pub fn read<T, E: From<Error>>(
         &self,
         max_messages: usize,
@@ -526,12 +528,12 @@ impl JavaClient {
         let client = &reader.client;
         let mut waiting = client.try_receive_many(max_messages, packing::BATCH)?;
         if waiting.is_empty() && wait != Wait::No {
-            // While the application waits, nothing that it has taken stays unacknowledged.
+            // Acknowledgements of taken messages are sent before the application waits.
             client.send_acknowledgements();
             self.disarm_arrival();
             let mut arrival: Arrival = Box::pin(client.arrival());
             let found = self.look(signals::MESSAGES, wait, |context| {
-                // The wake-up is asked for before the look.
+                // The wake-up is requested before the check, so that no message is missed.
                 if arrival.as_mut().poll(context).is_ready() {
                     arrival = Box::pin(client.arrival());
                     let _ = arrival.as_mut().poll(context);
@@ -574,13 +576,13 @@ impl JavaClient {
         Ok(())
     }
 
-    /// The application has processed this message.
+    /// Acknowledges a message that the application has processed.
     pub fn acknowledge(&self, number: i64) -> Result<()> {
         self.reader()?.client.taken(number as u64);
         Ok(())
     }
 
-    /// The application could not process this message.
+    /// Lets go of a message that the application could not process.
     pub fn failed(&self, number: i64) -> Result<()> {
         self.reader()?.client.failed(number as u64);
         Ok(())
@@ -616,7 +618,7 @@ impl JavaClient {
         handed.map(|(handed, _)| handed)
     }
 
-    /// The bytes of a message for a messaging system of Java's; it is counted when that has taken it.
+    /// Returns the wire bytes of a message for a messaging system of a Java plugin; it is counted when the plugin has taken it.
     pub fn encode(&self, value: &[u8], timestamp_us: i64) -> Result<Encoded> {
         let Raw::Codec(codec) = self.raw()? else {
             return Err(Error::Internal("not a codec".into()));
@@ -628,7 +630,7 @@ impl JavaClient {
         codec.encoder.encode(value.len(), timestamp_us, fill).inspect_err(|_| codec.counters.error())
     }
 
-    /// Counts a message that was encoded, and taken.
+    /// Counts a message that was encoded and taken.
     pub fn count(&self, wire: usize, size: ValueSize) -> Result<()> {
         match self.raw()? {
             Raw::Codec(codec) => {
@@ -666,7 +668,7 @@ impl JavaClient {
         Ok(())
     }
 
-    /// Begins the orderly close, which takes this time at most, or the configured one: a ticket for its end.
+    /// Begins an orderly close that takes at most this time, or the configured one; returns a ticket for its end.
     pub fn close(&self, within: Option<Duration>) -> Result<i64> {
         Ok(self.keep(Operation::Other(match self.raw()? {
             Raw::Writer(writer) => writer.close_within(within.unwrap_or(writer.settings.close_timeout)),

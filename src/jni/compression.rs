@@ -1,5 +1,5 @@
-//! The compressions that are built in, for programs and plugins that call them by themselves. The parameters are a tree: what
-//! stands in a map `compression`.
+//! The built-in compressions, for programs and plugins that call them directly. The parameters are a tree with the content of a
+//! map `compression`.
 
 use super::tree;
 use crate::config::{CompressionSettings, Value, alone};

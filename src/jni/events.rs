@@ -1,9 +1,9 @@
-//! What happens to a client, on its way to Java, big endian.
+//! The events of a client on their way to Java, big endian.
 //!
-//! Changes of the connection: kind (1 connected, 2 lost, 3 retrying, 4 ended, 5 closed, 9 no change but a warning), session present (u8), delay in
-//! milliseconds (i64), broker or warning with its length (u32), cause (see [`failure::pack`]). Ends of submitted messages: 6,
-//! the first number and the one after the last (i64) of messages that are confirmed; 7, number (i64) and error of one that
-//! has failed. Just 8: messages wait to be read.
+//! Changes of the connection: kind (1 connected, 2 lost, 3 retrying, 4 ended, 5 closed, 9 no change but a warning), session
+//! present (u8), delay in milliseconds (i64), broker or warning with its length (u32), cause (see [`failure::pack`]). Ends of
+//! submitted messages: kind 6 with the first number and the one after the last (i64) of messages that are confirmed; kind 7
+//! with number (i64) and error of one that has failed. Kind 8 alone: messages wait to be read.
 
 use std::sync::Mutex;
 use std::task::{Poll, Waker};
@@ -12,18 +12,18 @@ use super::failure;
 use crate::lock::lock;
 use crate::mqtt::{ConnectionEvent, Ended};
 
-/// Bytes that may wait; a client that nobody polls forgets what does not fit, but never its end.
+/// The bytes that may wait; the queue of a client that nobody polls drops later events, but never the end.
 const MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 struct State {
     packed: Vec<u8>,
     closed: bool,
-    /// Who waits for more.
+    /// The waker of the reader of events.
     waker: Option<Waker>,
 }
 
-/// See the module.
+/// The queue of a client's changes of the connection.
 #[derive(Default)]
 pub(super) struct EventQueue {
     state: Mutex<State>,
@@ -39,7 +39,7 @@ impl EventQueue {
         });
     }
 
-    /// What waits; nothing at all after the end. Otherwise the waker is called when something does.
+    /// Returns the waiting events; after the end, none and at once. When there are none, the waker is called at the next one.
     pub fn poll(&self, waker: &Waker) -> Poll<Vec<u8>> {
         let mut state = lock(&self.state);
         if state.packed.is_empty() && !state.closed {
@@ -49,7 +49,7 @@ impl EventQueue {
         Poll::Ready(std::mem::take(&mut state.packed))
     }
 
-    /// Wakes the one who waits.
+    /// Wakes the reader of events.
     pub fn close(&self) {
         self.change(|state| state.closed = true);
     }
@@ -83,7 +83,7 @@ fn pack(to: &mut Vec<u8>, event: &ConnectionEvent) {
     failure::pack(to, cause);
 }
 
-/// How submitted messages ended.
+/// Packs the ends of submitted messages.
 pub(super) fn pack_end(to: &mut Vec<u8>, ended: &Ended) {
     match ended {
         Ended::Done(from, end) => {
@@ -99,7 +99,7 @@ pub(super) fn pack_end(to: &mut Vec<u8>, ended: &Ended) {
     }
 }
 
-/// Messages wait to be read.
+/// Packs the event that messages wait to be read.
 pub(super) fn pack_waiting(to: &mut Vec<u8>) {
     to.push(8);
 }

@@ -14,19 +14,19 @@ use jni::{Env, jni_sig, jni_str};
 
 use crate::error::{Delivery, Error, IoKind, Obstacle};
 
-/// What an export can fail with.
+/// The failure of an export.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
     Engine(#[from] Error),
-    /// JNI itself; a Java exception may be pending.
+    /// An error of JNI itself; a Java exception may be pending.
     #[error(transparent)]
     Jni(#[from] jni::errors::Error),
 }
 
-/// Throws what `Native.fail` makes of an error; a panic is an internal error. The class `Native`, which
-/// every export is given, leads to all that this needs: no class is looked up, since an application's class loader may be
-/// closed by then, and none is kept here, since that would keep its loader, and with it this library, for ever.
+/// Throws the exception that `Native.fail` makes of an error; a panic is an internal error. The class `Native`, which every
+/// export is given, leads to everything that this needs. No class is looked up, because an application's class loader may be
+/// closed by then; and none is kept, because that would keep its loader, and with it this library, for ever.
 pub(super) struct Throw;
 
 impl<T: Default> ErrorPolicy<T, Failure> for Throw {
@@ -45,14 +45,14 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
         native: &mut &'native_method JClass<'unowned_env_local>,
         _: Box<dyn Any + Send>,
     ) -> jni::errors::Result<T> {
-        // The panic's text may hold data of the user; its place does not.
+        // The panic's text may contain the user's data; its place does not.
         let place = LAST_PANIC.take().unwrap_or_else(|| "an unknown place".into());
         throw(env, native, Error::Internal(format!("panic at {place}")).into())
     }
 }
 
-/// The value that the export then returns means nothing to Java. Should an exception be wanting in spite of all, Java
-/// takes it for a failure: no success looks like it.
+/// Throws an exception. The value that the export then returns means nothing to Java. If there is no exception in spite of
+/// everything, Java takes the value for a failure, because no success returns it.
 fn throw<T: Default>(env: &mut Env<'_>, native: &JClass<'_>, failure: Failure) -> jni::errors::Result<T> {
     if env.exception_check() {
         return Ok(T::default());
@@ -66,7 +66,7 @@ fn throw<T: Default>(env: &mut Env<'_>, native: &JClass<'_>, failure: Failure) -
         Failure::Jni(error) => Error::Internal(format!("JNI: {error}")),
     };
     let thrown = fail(env, native, &error);
-    // An exception is pending, one of this library's or what has come between: for want of memory perhaps.
+    // Usually an exception is pending by now: this library's, or another one that came in between, perhaps for want of memory.
     if !env.exception_check() {
         tracing::error!("no exception for \"{error}\": {thrown:?}");
         if let Some(class) = LAST_RESORT.get() {
@@ -77,7 +77,7 @@ fn throw<T: Default>(env: &mut Env<'_>, native: &JClass<'_>, failure: Failure) -
     Ok(T::default())
 }
 
-/// Has Java throw the error.
+/// Makes Java throw the error.
 fn fail(env: &mut Env<'_>, native: &JClass<'_>, error: &Error) -> jni::errors::Result<()> {
     let mut packed = Vec::new();
     pack(&mut packed, Some(error));
@@ -86,9 +86,9 @@ fn fail(env: &mut Env<'_>, native: &JClass<'_>, error: &Error) -> jni::errors::R
     Ok(())
 }
 
-/// An error as `engine.boundary.Errors` reads it, big endian: its code (i32), 0 for none; then its text with the length (u32),
-/// the numbers of its cause, of the broker's code, of its reason and of what became of the message (u8 each), and in the same
-/// form the error behind it.
+/// Packs an error as `engine.boundary.Errors` reads it, big endian: its code (i32), 0 for none; its text with the length (u32);
+/// the numbers of its cause, of the broker's code, of its reason and of the fate of the message (u8 each); and in the same form
+/// the error that caused it.
 pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
     let Some(error) = error else { return to.extend_from_slice(&[0; 4]) };
     let text = error.to_string();
@@ -103,11 +103,11 @@ pub(super) fn pack(to: &mut Vec<u8>, error: Option<&Error>) {
     pack(to, behind);
 }
 
-/// A class of the JDK, whose loader is not the application's.
+/// The exception class of last resort, which is the JDK's, so that it does not hold the application's class loader.
 static LAST_RESORT: OnceLock<Global<JClass<'static>>> = OnceLock::new();
 static OUT_OF_MEMORY: OnceLock<Global<JClass<'static>>> = OnceLock::new();
 
-/// Looks up all classes that are needed later, in this module and by the crate `jni` itself.
+/// Looks up all classes that are needed later, by this module and by the crate `jni` itself.
 pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
     let class = env.find_class(jni_str!("java/lang/IllegalStateException"))?;
     let class = env.new_global_ref(class)?;
@@ -121,7 +121,7 @@ pub(super) fn prepare(env: &mut Env<'_>) -> jni::errors::Result<()> {
     Ok(())
 }
 
-/// The number by which `engine.boundary.Errors` knows an obstacle; 0 is none.
+/// Returns the number by which `engine.boundary.Errors` knows an obstacle; 0 for none.
 fn obstacle(error: &Error) -> u8 {
     match error.obstacle() {
         None => 0,
@@ -135,7 +135,7 @@ fn obstacle(error: &Error) -> u8 {
     }
 }
 
-/// The number by which it knows the reason; 0 is one that has no name.
+/// Returns the number by which it knows the reason; 0 for one without a name.
 fn reason(error: &Error) -> u8 {
     match error {
         _ if error.is_closed() => 1,
@@ -148,7 +148,7 @@ fn reason(error: &Error) -> u8 {
     }
 }
 
-/// The number by which it knows what became of a message; 0 is none.
+/// Returns the number by which it knows the fate of a message; 0 for none.
 fn delivery(error: &Error) -> u8 {
     match error.delivery() {
         None => 0,

@@ -1,4 +1,4 @@
-//! Handles: numbers that stand for clients on the Java side. A stale one is an error, never a crash.
+//! Handles: numbers by which Java refers to clients. A stale handle is an error, never a crash.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::lock::lock;
 use crate::mqtt::closed_error;
 
-/// Slots are used again; the generation tells a slot's tenants apart.
+/// The clients by slot. Slots are reused; the generation tells the successive clients of a slot apart.
 #[derive(Default)]
 struct Table {
     slots: Vec<Slot>,
@@ -24,7 +24,7 @@ struct Slot {
 
 static TABLE: Lazy<Mutex<Table>> = Lazy::new(Mutex::default);
 
-/// A handle for the client; never 0.
+/// Returns a handle for the client; it is never 0.
 pub(super) fn insert(client: JavaClient) -> i64 {
     let mut table = lock(&TABLE);
     let index = table.free.pop().unwrap_or_else(|| {
@@ -32,14 +32,14 @@ pub(super) fn insert(client: JavaClient) -> i64 {
         (table.slots.len() - 1) as u32
     });
     let slot = &mut table.slots[index as usize];
-    // 31 bits, from 1: a handle is positive.
+    // The generation has 31 bits and starts at 1, so that a handle is positive.
     slot.generation = slot.generation % 0x7FFF_FFFF + 1;
     let handle = i64::from(slot.generation) << 32 | i64::from(index);
     slot.client = Some(Arc::new(client.named(handle)));
     handle
 }
 
-/// The handle's client.
+/// Returns the client of this handle.
 pub(super) fn get(handle: i64) -> Result<Arc<JavaClient>> {
     let (generation, index) = split(handle);
     let table = lock(&TABLE);
@@ -47,7 +47,7 @@ pub(super) fn get(handle: i64) -> Result<Arc<JavaClient>> {
     slot.and_then(|slot| slot.client.clone()).ok_or_else(closed_error)
 }
 
-/// Frees the handle, once.
+/// Frees the handle, and returns its client the first time.
 pub(super) fn remove(handle: i64) -> Option<Arc<JavaClient>> {
     let (generation, index) = split(handle);
     let mut table = lock(&TABLE);
@@ -57,7 +57,7 @@ pub(super) fn remove(handle: i64) -> Option<Arc<JavaClient>> {
     Some(client)
 }
 
-/// How many handles are in use.
+/// Returns the number of handles in use.
 pub(super) fn live() -> usize {
     lock(&TABLE).slots.iter().filter(|slot| slot.client.is_some()).count()
 }

@@ -1,4 +1,4 @@
-//! Logins that the program gives in Java: the engine asks, which is a signal, and Java's answer comes as a call of its own. So no
+//! Logins that the program provides in Java. The engine asks by a signal, and Java answers by a call of its own, so that no
 //! thread of the engine runs Java code.
 
 use std::sync::mpsc::{self, Sender};
@@ -8,10 +8,10 @@ use super::signals;
 use crate::config::{Login, LoginSource};
 use crate::lock::lock;
 
-/// What the program has said.
+/// The program's answer.
 pub(super) type Answer = std::result::Result<Login, String>;
 
-/// Where one client's logins are asked for and given.
+/// The exchange of login requests and answers of one client.
 #[derive(Default)]
 pub(super) struct LoginDesk {
     handle: OnceLock<i64>,
@@ -20,18 +20,18 @@ pub(super) struct LoginDesk {
 
 #[derive(Default)]
 struct State {
-    /// Who waits for the answer.
+    /// The task that waits for the answer.
     asked: Option<Sender<Answer>>,
     is_closed: bool,
 }
 
 impl LoginDesk {
-    /// What Java will know the client by.
+    /// Sets the handle by which Java will know the client.
     pub fn named(&self, handle: i64) {
         let _ = self.handle.set(handle);
     }
 
-    /// What the engine asks.
+    /// Returns the source of logins for the engine.
     pub fn source(self: &Arc<LoginDesk>) -> LoginSource {
         let desk = self.clone();
         LoginSource::new(move || desk.ask().map_err(Into::into))
@@ -53,14 +53,14 @@ impl LoginDesk {
         answered.recv().unwrap_or_else(|_| gone())
     }
 
-    /// The program answers; if nobody waits for that any more, it was in vain.
+    /// Passes the program's answer on; it is dropped if nobody waits for it any more.
     pub fn answer(&self, answer: Answer) {
         if let Some(asked) = lock(&self.state).asked.take() {
             let _ = asked.send(answer);
         }
     }
 
-    /// Nobody will answer.
+    /// Ends the wait, because nobody will answer.
     pub fn close(&self) {
         let mut state = lock(&self.state);
         state.is_closed = true;

@@ -1,14 +1,14 @@
-//! The entry points for Java, class `jp.ad.sinet.stream.engine.boundary.Native`. The only place that names the `jni` crate,
-//! and the only one with `unsafe`.
+//! The entry points for Java, class `jp.ad.sinet.stream.engine.boundary.Native`. This folder is the only place that names the
+//! `jni` crate, and the only one with `unsafe`.
 //!
-//! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this
-//! library attaches to the JVM. No export blocks for longer than ten milliseconds, except for `changes`, in which
-//! one thread of Java waits for all: see [`signals`].
+//! Every export is a shell around a function of [`client::JavaClient`]. Java owns the threads: no thread of this library
+//! attaches to the JVM. No export blocks for longer than ten milliseconds, except `changes`, in which one Java thread waits on
+//! behalf of all: see [`signals`].
 //!
-//! An export that fails returns 0 or null, which Java would not look at, since an exception is thrown. Where none could be,
-//! Java must not take that for a result: what an export returns when it succeeds is never 0 or null.
+//! An export that fails returns 0 or null, which Java does not look at, because an exception is thrown. If even that was
+//! impossible, Java must not take the value for a result; so an export that succeeds never returns 0 or null.
 
-// Exported names and the view of bytes as Java's signed ones need it; see each place.
+// `unsafe` is needed for exported names and for viewing bytes as Java's signed ones; each place gives its reason.
 #![allow(unsafe_code)]
 
 mod batch;
@@ -44,14 +44,14 @@ use crate::terms::WriteOptions;
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// A write is confirmed; else its ticket, which is positive, is returned.
+/// The result of a write that is confirmed; of any other it is the ticket, which is positive.
 const CONFIRMED: jlong = -1;
-/// What was waited for is there, or it is not yet.
+/// Returns 1 if the awaited operation has ended, and 2 if it has not.
 fn done(done: bool) -> jint {
     if done { 1 } else { 2 }
 }
 
-/// Runs an export. What it fails with is thrown by the class that it was given.
+/// Runs an export; its class `Native` throws its failure.
 fn export<'a, T: Default>(
     env: &mut EnvUnowned<'a>,
     native: &JClass<'a>,
@@ -74,7 +74,7 @@ fn on<T>(handle: jlong, call: impl FnOnce(&JavaClient) -> Result<T>) -> Result<T
     call(&client.0)
 }
 
-/// As the class `Native` numbers them.
+/// Returns the `Wait` for its number in the class `Native`.
 fn wait(number: jint) -> Wait {
     match number {
         0 => Wait::No,
@@ -84,7 +84,7 @@ fn wait(number: jint) -> Wait {
     }
 }
 
-/// Options of one message; null: there are none.
+/// Reads the options of one message; null means that there are none.
 fn options_in(env: &mut Env<'_>, options: &JByteArray<'_>) -> Result<Option<WriteOptions>> {
     if options.is_null() {
         return Ok(None);
@@ -96,10 +96,10 @@ fn to_vec(env: &mut Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>> {
     Ok(env.convert_byte_array(array)?)
 }
 
-/// Copies a whole Java array into its place.
+/// Copies a whole Java array into `place`, which has its length.
 fn copy_into(env: &Env<'_>, array: &JByteArray<'_>, place: &mut [u8]) -> Result<()> {
-    // SAFETY: i8 and u8 have the same size and alignment and no invalid values; the slice is not used otherwise
-    // while the view exists.
+    // SAFETY: i8 and u8 have the same size and alignment and no invalid values; the slice is not used otherwise while the view
+    // exists.
     let place = unsafe { std::slice::from_raw_parts_mut(place.as_mut_ptr().cast::<i8>(), place.len()) };
     Ok(array.get_region(env, 0, place)?)
 }
@@ -111,7 +111,7 @@ fn copy_out(env: &Env<'_>, bytes: &[u8], array: &JByteArray<'_>) -> Result<()> {
     Ok(array.set_region(env, 0, bytes)?)
 }
 
-// The attribute is unsafe because a clash of names would be; the prefix is this class's own.
+// `no_mangle` is unsafe because names could clash; the prefix of these belongs to this class alone.
 
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_version<'a>(
@@ -392,7 +392,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_lastMessag
 ) -> JByteArray<'a> {
     export(&mut env, &native, |env| {
         let message = on(handle, |client| Ok(client.last_message()?))?;
-        // A message may be empty.
+        // A message may be empty, so a first byte tells whether there is one.
         let packed = message.map_or(vec![0], |message| [&[1], &message[..]].concat());
         Ok::<_, Failure>(env.byte_array_from_slice(&packed)?)
     })
@@ -422,7 +422,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_read0<'a>(
     })
 }
 
-/// Of a time, as Java has it.
+/// Returns a duration in nanoseconds, as Java represents it.
 fn nanos(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -530,7 +530,7 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_metrics0<'
             nanos(metrics.write_times.sum()),
             nanos(metrics.write_times.max()),
         ];
-        // Each bucket with its bound, so that Java has none of its own.
+        // Each bucket is passed with its bound, so that Java needs no bounds of its own.
         for (bound, count) in metrics.write_times.buckets() {
             values.extend([bound.map_or(i64::MAX, nanos), count as i64]);
         }

@@ -1,4 +1,4 @@
-//! Options of one message on their way from Java: a tree, with those that are given.
+//! The options of one message on their way from Java: a tree with those that are given.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Messages on their way to Java: the length of all records (u32), then the records, one after the other, big endian.
 //!
-//! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate, 4 properties), topic
-//! and payload with their lengths (u32); with the last flag the properties, a tree with its length. One that can't be
-//! decoded: 1, number, topic, error code (i32), text. One that the JVM has not the memory for, which says nothing of the
+//! A message: 0, number (i64), timestamp in microseconds (i64), QoS, flags (1 retain, 2 duplicate, 4 properties), topic and
+//! payload with their lengths (u32); with the last flag the properties, a tree with its length. A message that can't be
+//! decoded: 1, number, topic, error code (i32), text. A message for which the JVM lacks the memory, which is no fault of the
 //! message: 2, number, topic, text.
 
 use super::tree;
@@ -13,25 +13,25 @@ use crate::mqtt::{MessageProperties, Publish};
 
 const LENGTH: usize = 4;
 
-/// So many bytes of messages, as they are on the wire, are taken for a batch.
+/// The wire bytes of messages that are taken for a batch.
 pub(super) const BATCH: usize = 256 * 1024;
 
-/// So many bytes of records a batch may have, unless it is one message: Java keeps an array of that size for the next ones
-/// (`engine.Packed`). Twice the other, so that only what grows by being decoded comes up against it.
+/// The bytes of records in a batch, unless it is one message: Java keeps an array of that size for the next ones
+/// (`engine.Packed`). It is twice `BATCH`, so that only messages that grow by decoding reach this limit.
 pub(super) const BUDGET: usize = 2 * BATCH - LENGTH;
 
-/// What a Java array can hold, in every JVM.
+/// The greatest length of a Java array in every JVM.
 const MAX_ARRAY: usize = i32::MAX as usize - 8;
 
-/// See the module.
+/// The records of a batch, in the array that Java gets.
 pub(super) struct Records {
     bytes: Vec<u8>,
-    /// What the array may have.
+    /// The greatest length of the array.
     most: usize,
 }
 
 impl Records {
-    /// None yet; about so many bytes are expected.
+    /// Returns empty records with room for about this many bytes.
     pub fn with_room(bytes: usize) -> Records {
         Records::bounded(bytes, MAX_ARRAY)
     }
@@ -42,24 +42,24 @@ impl Records {
         Records { bytes, most }
     }
 
-    /// The bytes of the records.
+    /// Returns the length of the records in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len() - LENGTH
     }
 
-    /// Takes away the last ones.
+    /// Removes the last records, down to this length.
     pub fn truncate(&mut self, len: usize) {
         self.bytes.truncate(LENGTH + len);
     }
 
-    /// The array.
+    /// Returns the array, with the length of the records at its beginning.
     pub fn array(&mut self) -> &[u8] {
         let length = self.len() as u32;
         self.bytes[..LENGTH].copy_from_slice(&length.to_be_bytes());
         &self.bytes
     }
 
-    /// Appends a message. The error: it is one that no array can hold.
+    /// Appends a message. It is an error if no array can hold it.
     pub fn message(&mut self, number: u64, publish: Option<&Publish>, decoded: &Decoded) -> Result<()> {
         let topic = publish.map_or(&b""[..], |publish| publish.topic.as_bytes());
         let properties = publish.and_then(|publish| MessageProperties::decode(&publish.properties));
@@ -89,7 +89,7 @@ impl Records {
         Ok(())
     }
 
-    /// Appends what has become of a message.
+    /// Appends the failure of a message.
     pub fn failure(&mut self, number: u64, topic: &str, error: &Error) {
         let to = &mut self.bytes;
         to.push(1);
@@ -99,7 +99,7 @@ impl Records {
         bytes(to, error.to_string().as_bytes());
     }
 
-    /// Appends that an array could hold a message of so many bytes, but not this JVM.
+    /// Appends the failure of a message of this size, which an array could hold but this JVM's memory could not.
     pub fn no_memory(&mut self, number: u64, topic: &str, size: usize) {
         let to = &mut self.bytes;
         to.push(2);
@@ -110,7 +110,7 @@ impl Records {
     }
 }
 
-/// The properties that are there, under their names in the specification.
+/// Returns the properties that are set, under their names in the specification.
 fn map(properties: &MessageProperties) -> Map {
     let number = |number: Option<u32>| number.map(|number| Value::Int(number.into()));
     let text = |text: &Option<String>| text.as_deref().map(Value::from);
@@ -134,7 +134,7 @@ fn map(properties: &MessageProperties) -> Map {
     .collect()
 }
 
-/// Nothing in a record is longer than a Java array.
+/// Appends bytes with their length, which never exceeds that of a Java array.
 fn bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
     to.extend_from_slice(bytes);

@@ -1,15 +1,17 @@
-//! Files and folders on their way from Java and back: text where they are UTF-8, else the bytes; see `engine.HostPath` in Java.
+//! Files and folders on their way from Java and back: text if they are UTF-8, otherwise the bytes; see `engine.HostPath` in
+//! Java.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::{Value, path};
 
-/// What Java names.
+/// Returns the path that Java names.
 pub(super) fn given(value: Option<&Value>) -> Option<PathBuf> {
     value.and_then(path::of_value)
 }
 
-/// The same for a folder that this process knows too, `own`: Java's property may have lost what the system has.
+/// Returns the path of a folder that this process also knows as `own`: Java's property may have lost bytes that the operating
+/// system has.
 pub(super) fn folder(value: Option<&Value>, own: Option<PathBuf>) -> Option<PathBuf> {
     match (value, own) {
         (Some(Value::Str(seen)), Some(own)) if is_what_java_sees(&own, seen) => Some(own),
@@ -17,8 +19,8 @@ pub(super) fn folder(value: Option<&Value>, own: Option<PathBuf>) -> Option<Path
     }
 }
 
-/// Whether a JVM without an encoding, as under `LC_ALL=C`, calls this path so: each byte that is not ASCII is a U+FFFD,
-/// or, in Java 11, a question mark.
+/// Returns whether a JVM without an encoding, as under `LC_ALL=C`, shows this path as `seen`: each byte that is not ASCII is a
+/// U+FFFD or, in Java 11, a question mark.
 fn is_what_java_sees(path: &Path, seen: &str) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     let same = |(byte, seen): (&u8, char)| match seen {
@@ -28,7 +30,7 @@ fn is_what_java_sees(path: &Path, seen: &str) -> bool {
     bytes.len() == seen.chars().count() && bytes.iter().zip(seen.chars()).all(same)
 }
 
-/// For Java.
+/// Returns the path in the form for Java.
 pub(super) fn told(path: &Path) -> Value {
     path::to_value(path)
 }

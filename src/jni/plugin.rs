@@ -12,15 +12,15 @@ use super::{Failure, to_vec};
 use crate::error::{Error, Result};
 use crate::message::Plugin;
 
-/// The Java object; freed with the last client that uses it. Its methods run on the thread that writes or reads, which is
-/// always one of Java's.
+/// The Java object, which is freed with the last client that uses it. Its methods run on the thread that writes or reads, which
+/// is always one of Java's.
 pub(super) struct JavaPlugin {
     vm: JavaVM,
     stages: Global<JObject<'static>>,
 }
 
 impl JavaPlugin {
-    /// `None` for null.
+    /// Returns the plugin; `None` for null.
     pub fn of(env: &Env<'_>, stages: &JObject<'_>) -> super::Result<Option<Arc<dyn Plugin>>> {
         if stages.is_null() {
             return Ok(None);
@@ -28,7 +28,8 @@ impl JavaPlugin {
         Ok(Some(Arc::new(JavaPlugin { vm: env.get_java_vm()?, stages: env.new_global_ref(stages)? })))
     }
 
-    /// What Java throws becomes an error with the same text. No class is looked up, see [`super::failure::Throw`].
+    /// Calls a method. An exception of Java becomes an error with the same text. No class is looked up, see
+    /// [`super::failure::Throw`].
     fn call(&self, call: Call<'_>, bytes: &[u8], more: &[i32]) -> Result<Vec<u8>> {
         let Call { name, signature, error } = call;
         let called: super::Result<Vec<u8>> = self.vm.attach_current_thread(|env| {
@@ -37,13 +38,13 @@ impl JavaPlugin {
             arguments.extend(more.iter().map(|number| JValue::Int(*number)));
             match env.call_method(&self.stages, name, signature, &arguments) {
                 Ok(result) => {
-                    // SAFETY: the signature says that it is an array of bytes.
+                    // SAFETY: the method's signature says that the result is an array of bytes.
                     let result = unsafe { JByteArray::from_raw(env, result.l()?.into_raw()) };
                     to_vec(env, &result)
                 }
                 Err(other) => match env.exception_occurred() {
                     Some(thrown) => {
-                        // At once: the crate would collect the stack trace besides.
+                        // The exception is cleared at once, because the crate would otherwise collect its stack trace.
                         env.exception_clear();
                         Err(Failure::Engine(error(message(env, &thrown)?)))
                     }
@@ -58,7 +59,7 @@ impl JavaPlugin {
     }
 }
 
-/// A method of `PluginStages`, and what its failure is.
+/// A method of `PluginStages`, and the error that its failure becomes.
 struct Call<'a> {
     name: &'a JNIStr,
     signature: MethodSignature<'a, 'a>,
@@ -70,7 +71,7 @@ fn message(env: &mut Env<'_>, thrown: &JThrowable<'_>) -> super::Result<String> 
     if text.is_null() {
         return Ok("the plugin failed".into());
     }
-    // SAFETY: the signature says that it is a string.
+    // SAFETY: the method's signature says that the result is a string.
     let text = unsafe { JString::from_raw(env, text.into_raw()) };
     Ok(text.try_to_string(env)?)
 }

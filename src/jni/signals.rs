@@ -1,7 +1,7 @@
-//! What has changed at clients, for the one thread of Java that waits for it on behalf of all of them.
+//! The changes at clients, for the one Java thread that waits for them on behalf of all threads.
 //!
-//! A call that finds nothing arms a [`Signal`]: the waker of what it was about. The thread learns the client's handle and
-//! which signal it was, and wakes whoever has armed it, who then calls again.
+//! A call that finds nothing arms a [`Signal`], the waker of what it has looked for. The thread learns the client's handle and
+//! which signal fired, and wakes the thread that has armed it, which then calls again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,22 +9,22 @@ use std::task::{Wake, Waker};
 
 use crate::lock::lock;
 
-/// There is news for the client's pump: see `take_events`. Tickets, which are positive, stand for themselves.
+/// The signal for new events of a client, see `take_events`. Tickets, which are positive, are their own signals.
 pub(super) const NEWS: i64 = 0;
-/// Messages can be read.
+/// The signal that messages can be read.
 pub(super) const MESSAGES: i64 = -1;
-/// The program is asked for a login.
+/// The signal that the program is asked for a login.
 pub(super) const LOGIN: i64 = i64::MIN;
 
-/// One thing at one client that somebody in Java waits for.
+/// A condition at one client that a Java thread waits for.
 struct Signal {
     handle: i64,
     what: i64,
-    /// It waits to be taken, and needs no second place in the queue. So the queue is no longer than there are signals.
+    /// The signal is in the queue and is not queued a second time, so the queue is never longer than the number of signals.
     queued: AtomicBool,
 }
 
-/// A waker that tells Java of a change.
+/// Returns a waker that tells Java of a change.
 pub(super) fn waker(handle: i64, what: i64) -> Waker {
     Arc::new(Signal { handle, what, queued: AtomicBool::new(false) }).into()
 }
@@ -45,15 +45,15 @@ struct Queue {
 
 struct State {
     changed: Vec<Arc<Signal>>,
-    /// The thread shall return with nothing, to see whether it is needed.
+    /// The thread must return empty-handed, to check whether it is still needed.
     interrupted: bool,
 }
 
 static QUEUE: Queue =
     Queue { state: Mutex::new(State { changed: Vec::new(), interrupted: false }), more: Condvar::new() };
 
-/// Blocks until something has changed, or [`interrupt`] is called, and hands over all of it: a handle and what has changed
-/// there, one after the other. What `hand_over` fails for comes again with the next call.
+/// Blocks until something changes, or [`interrupt`] is called, and hands over all changes: handle and signal of each, one after
+/// the other. If `hand_over` fails, the next call hands them over again.
 pub(super) fn take_changes<T, E>(hand_over: impl FnOnce(&[i64]) -> Result<T, E>) -> Result<T, E> {
     let taken = {
         let mut state = lock(&QUEUE.state);
@@ -63,7 +63,7 @@ pub(super) fn take_changes<T, E>(hand_over: impl FnOnce(&[i64]) -> Result<T, E>)
         state.interrupted = false;
         std::mem::take(&mut state.changed)
     };
-    // From here on a signal that fires again takes a new place: who is woken by this one might have looked already.
+    // From now on a signal that fires again is queued again: a thread that this delivery wakes might have looked already.
     taken.iter().for_each(|signal| signal.queued.store(false, Ordering::Release));
     let packed: Vec<i64> = taken.iter().flat_map(|signal| [signal.handle, signal.what]).collect();
     hand_over(&packed).inspect_err(|_| taken.into_iter().for_each(Wake::wake))

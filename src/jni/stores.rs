@@ -1,4 +1,5 @@
-//! What only Java can open: the JVM's trusted certificates, and key stores; and PEM files, which Java makes key stores of.
+//! Key material that only Java can open: the JVM's trusted certificates, and key stores; and PEM files, which Java makes key
+//! stores of.
 
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::material::{self, Identity, InDer, KeyMaterial};
 use crate::wiped::Secret;
 
-/// What Java has to open for these settings; see `engine.KeyMaterial` in Java.
+/// Returns what Java must open for these settings; see `engine.KeyMaterial` in Java.
 pub(super) fn wanted(settings: Option<&TlsSettings>) -> Value {
     let Some(tls) = settings else { return Value::Null };
     let identity = match &tls.client_certificate {
@@ -45,8 +46,8 @@ fn describe(store: &Store) -> Value {
     ])
 }
 
-/// Reads PEM files for key stores of Java's. A tree with a map `tls` and the folder `user_dir` becomes one with lists of
-/// DER certificates, `trusted` and the client's own `chain`, its `key` in PKCS #8, and `warnings`; what was not named is
+/// Reads PEM files for Java's key stores. The input is a tree with a map `tls` and the folder `user_dir`; the result has lists
+/// of DER certificates, `trusted` and the client's own `chain`, its `key` in PKCS #8, and `warnings`. What was not named is
 /// null.
 pub(super) fn in_der(wanted: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let malformed = || Error::Internal("malformed names of PEM files".into());

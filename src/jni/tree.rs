@@ -1,7 +1,7 @@
 //! The tagged tree in which options and descriptions cross to Java and back; big endian.
 //!
-//! One byte says what follows: 0 null, 1 false, 2 true, 3 a 64-bit integer, 4 a 64-bit floating-point number, 5 a
-//! string and 6 bytes (32-bit length before them), 7 a list (32-bit count), 8 a map (count, then names and values).
+//! One byte tells what follows: 0 null, 1 false, 2 true, 3 a 64-bit integer, 4 a 64-bit floating-point number, 5 a string and 6
+//! bytes (each after its 32-bit length), 7 a list (after its 32-bit count), 8 a map (its count, then names and values).
 
 use bytes::Buf;
 use zeroize::Zeroizing;
@@ -10,10 +10,10 @@ use crate::config::{Map, Value};
 use crate::error::{Error, Result};
 use crate::wiped::append;
 
-/// Java refuses deeper trees before they come here.
+/// The greatest depth; Java refuses deeper trees before they reach this code.
 const MAX_DEPTH: usize = 128;
 
-/// Reads one tree, which must be all there is.
+/// Reads one tree, which must be the whole input.
 pub(super) fn decode(mut bytes: &[u8]) -> Result<Value> {
     let value = decode_value(&mut bytes, MAX_DEPTH)?;
     match bytes.is_empty() {
@@ -129,7 +129,7 @@ fn encode_bytes(bytes: &[u8], to: &mut Zeroizing<Vec<u8>>) {
     append(to, bytes);
 }
 
-/// A configuration file is far smaller than 4 GiB.
+/// Appends a length; a configuration file is far smaller than 4 GiB.
 fn encode_length(length: usize, to: &mut Zeroizing<Vec<u8>>) {
     append(to, &(length as u32).to_be_bytes());
 }

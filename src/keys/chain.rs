@@ -1,4 +1,5 @@
-//! Of the certificates in a token: which of several for one key is shown to a broker, and which of the others issued it.
+//! Chooses, among the certificates in a token, the one of several for one key that is shown to a broker, and those that issued
+//! it.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use x509_cert::der::{Decode, Encode, Reader, SliceReader, asn1::AnyRef};
 use super::public::public_key;
 use crate::tls::provider;
 
-/// Of those at these places the one that is valid now, of several the newest, and of equal ones the first. `now` is counted from
-/// the year 1970.
+/// Returns, of the certificates at these places, one that is valid now; of several the newest, and of equal ones the first.
+/// `now` counts from the year 1970.
 pub(crate) fn preferred(all: &[CertificateDer<'_>], among: &[usize], now: Duration) -> Option<usize> {
     among.iter().copied().max_by_key(|index| {
         let dates = all.get(*index).and_then(dates);
@@ -21,19 +22,20 @@ pub(crate) fn preferred(all: &[CertificateDer<'_>], among: &[usize], now: Durati
     })
 }
 
-/// From when and until when it is valid, counted from the year 1970.
+/// Returns the beginning and the end of the certificate's validity, counted from the year 1970.
 pub(crate) fn dates(certificate: &CertificateDer<'_>) -> Option<(Duration, Duration)> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let validity = certificate.tbs_certificate().validity();
     Some((validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration()))
 }
 
-/// The name of whoever has signed it, in DER.
+/// Returns the name of the certificate's issuer, in DER.
 pub(crate) fn issuer(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     Certificate::from_der(certificate).ok()?.tbs_certificate().issuer().to_der().ok()
 }
 
-/// The certificate at this place with those that issued it, up to the authority that has signed itself, which brokers have.
+/// Returns the certificate at this place with its issuers, up to but not including the self-signed authority, which brokers
+/// have.
 pub(crate) fn chain(own: usize, all: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
     let parsed: Vec<_> = all.iter().map(|der| Certificate::from_der(der).ok()).collect();
     let mut chain = vec![own];
@@ -47,7 +49,8 @@ pub(crate) fn chain(own: usize, all: &[CertificateDer<'static>]) -> Vec<Certific
                 tbs.subject() == issuer && tbs.issuer() != tbs.subject() && !chain.contains(index)
             })
         });
-        // Another authority may have the same name. Where nobody here can check the signature, the broker may.
+        // Another authority may have the same name, so the signature is checked. If that is not possible here, the candidate
+        // stays, because the broker may be able to check it.
         let signers = named.filter_map(|(index, _)| match has_signed(&all[index], &all[*last]) {
             Some(true) => Some((index, true)),
             Some(false) => None,
@@ -59,11 +62,11 @@ pub(crate) fn chain(own: usize, all: &[CertificateDer<'static>]) -> Vec<Certific
     chain.into_iter().map(|index| all[index].clone()).collect()
 }
 
-/// Whether the one certificate's key has signed the other; `None`: it can't be checked.
+/// Returns whether the key of `issuer` has signed the certificate; `None` if that can't be checked.
 fn has_signed(issuer: &CertificateDer<'_>, certificate: &CertificateDer<'_>) -> Option<bool> {
     let parsed = Certificate::from_der(certificate).ok()?;
     let outer = AnyRef::from_der(certificate).ok()?;
-    // As it was signed, and not as it would be written now.
+    // The signed bytes are taken as they are, because encoding them again might change them.
     let signed = SliceReader::new(outer.value()).ok()?.tlv_bytes().ok()?;
     let algorithm = parsed.signature_algorithm().to_der().ok()?;
     let algorithm = AnyRef::from_der(&algorithm).ok()?;
@@ -75,7 +78,7 @@ fn has_signed(issuer: &CertificateDer<'_>, certificate: &CertificateDer<'_>) -> 
         match issuer.verify_signature(*known, signed, parsed.signature().raw_bytes()) {
             Ok(()) => Some(true),
             Err(webpki::Error::InvalidSignatureForPublicKey) => Some(false),
-            // For a key of another kind.
+            // The certificate's key is of another kind than the algorithm needs.
             Err(_) => None,
         }
     });

@@ -1,4 +1,4 @@
-//! Certificates and private keys in DER, as they stand alone in a file.
+//! Certificates and private keys in DER without PEM around them.
 
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use sec1::EcPrivateKey;
@@ -8,7 +8,8 @@ use x509_cert::der::{Decode, Reader, SliceReader};
 use super::foreign;
 use super::section::Section;
 
-/// Several may follow each other. `None`: this is not DER; a text may begin with a digit that looks like it.
+/// Returns the sections of a DER file, of which several may follow each other. `None` if it is not DER; a text may begin with a
+/// digit that looks like it.
 pub(super) fn sections(bytes: &[u8]) -> Option<Result<Vec<Section>, String>> {
     const SEQUENCE: u8 = 0x30;
     if bytes.first() != Some(&SEQUENCE) {

@@ -1,4 +1,4 @@
-//! Forms of certificates and keys that are not read: what they are called, and the command that makes PEM of them.
+//! Unsupported forms of certificates and keys: their names, and the command that converts them to PEM.
 
 use super::section::Section;
 use crate::strangers::harmless;
@@ -16,9 +16,9 @@ const REQUEST: &str =
 const DAMAGED: &str =
     "is DER of a kind that is not known, or damaged: a certificate or private key is expected, in PEM or DER";
 
-/// What DER is that holds neither a certificate nor a key.
+/// Names a DER file that holds neither a certificate nor a key.
 pub(super) fn der(der: &[u8]) -> &'static str {
-    // The identifiers of signedData and data (RFC 2315), and the version of PKCS #12 (RFC 7292), behind the header.
+    // The identifier of signedData (RFC 2315) and the version of PKCS #12 (RFC 7292), which follow the header.
     const SIGNED_DATA: [u8; 11] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
     const VERSION: [u8; 4] = [0x02, 0x01, 0x03, 0x30];
     let content = match der.get(1) {
@@ -34,13 +34,13 @@ pub(super) fn der(der: &[u8]) -> &'static str {
     }
 }
 
-/// What bytes are that are neither PEM nor DER.
+/// Names a file that is neither PEM nor DER, if it is known.
 pub(super) fn other(bytes: &[u8]) -> Option<&'static str> {
     const MAGIC: [[u8; 4]; 2] = [[0xFE, 0xED, 0xFE, 0xED], [0xCE, 0xCE, 0xCE, 0xCE]];
     MAGIC.iter().any(|magic| bytes.starts_with(magic)).then_some(JAVA)
 }
 
-/// What PEM holds where `wanted` is missing.
+/// Describes the content of a PEM file in which `wanted` is missing.
 pub(crate) fn instead(sections: &[Section], wanted: &str) -> String {
     let labels: Vec<&str> = sections.iter().map(|section| section.label.as_str()).collect();
     let has = |label: &str| labels.contains(&label);

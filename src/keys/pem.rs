@@ -1,4 +1,4 @@
-//! PEM, with the headers that OpenSSL's older encrypted keys have (RFC 1421).
+//! PEM, with the headers of OpenSSL's older encrypted keys (RFC 1421).
 
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 use super::section::Section;
 use super::{der, foreign};
 
-/// Every section of a text; what stands around them is skipped. DER is taken as well, and what editors, shells and variables of
-/// the environment make of PEM.
+/// Returns every section of a text, and skips the text around them. DER is accepted as well, and so is PEM in the forms that
+/// editors, shells and environment variables give it.
 pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
     if let Some(found) = der::sections(bytes) {
         return found;
@@ -18,7 +18,7 @@ pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
     let text = text(bytes);
     let found = sections_of(&text)?;
     match found.is_empty() {
-        // Base64 without the lines around it.
+        // The text is Base64 without the lines around it.
         true => match Base64::decode_vec(&Zeroizing::new(text.split_whitespace().collect::<String>())) {
             Ok(der) => der::sections(&Zeroizing::new(der)).unwrap_or(Ok(found)),
             Err(_) => Ok(found),
@@ -39,7 +39,7 @@ fn text(bytes: &[u8]) -> Zeroizing<String> {
         _ => String::from_utf8_lossy(bytes).into_owned(),
     };
     let text = Zeroizing::new(text);
-    // As it stands in JSON, or in one line of a variable. PEM itself has no backslash.
+    // The line ends are escaped, as in JSON or in one line of a variable. PEM itself has no backslash.
     match text.contains("-----\\n") || text.contains("-----\\r\\n") {
         true => Zeroizing::new(text.replace("\\r", "").replace("\\n", "\n").replace('"', "")),
         false => text,

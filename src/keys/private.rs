@@ -1,4 +1,4 @@
-//! Private keys in every form that tools write them in.
+//! Private keys in every form in which tools write them.
 
 use aes::{Aes128, Aes192, Aes256};
 use cbc::cipher::block_padding::Pkcs7;
@@ -21,7 +21,7 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const CONVERT: &str = "'openssl pkcs8 -topk8 -v2 aes-256-cbc' converts it";
 
-/// Why there is no key.
+/// The reason why there is no key.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Problem {
     /// The password is missing or wrong.
@@ -30,7 +30,7 @@ pub(crate) enum Problem {
     Key(String),
 }
 
-/// True for any kind of private key, also one that can't be used.
+/// Returns true for any kind of private key, even for one that can't be used.
 pub(crate) fn is_key(section: &Section) -> bool {
     section.label.ends_with("PRIVATE KEY")
 }
@@ -38,7 +38,7 @@ pub(crate) fn is_key(section: &Section) -> bool {
 /// A private key that is wiped after use.
 pub(crate) type Key = Zeroizing<PrivateKeyDer<'static>>;
 
-/// The private key of a section, decrypted.
+/// Returns the private key of a section, decrypted.
 pub(crate) fn private_key(section: &Section, password: Option<&[u8]>) -> Result<Key, Problem> {
     wiped::on_the_stack::<{ wiped::LARGE }, _>(|| decrypted(section, password))
 }
@@ -84,7 +84,7 @@ fn decrypt_pkcs8(der: &[u8], password: Option<&[u8]>) -> Result<Vec<u8>, Problem
         Err(pkcs8::Error::EncryptedPrivateKey(
             pkcs5::Error::UnsupportedAlgorithm { oid } | pkcs5::Error::AlgorithmParametersInvalid { oid },
         )) => Err(unsupported(&oid.to_string())),
-        // What a wrong password makes of it has the right padding once in a while.
+        // The padding can be right by chance after decryption with a wrong password.
         Err(_) => Err(WRONG),
     }
 }
@@ -93,8 +93,8 @@ fn unsupported(scheme: &str) -> Problem {
     Problem::Key(format!("the private key's encryption ({scheme}) is not supported; {CONVERT}"))
 }
 
-/// OpenSSL's form before PKCS #8: the algorithm and the IV stand in a header, the key comes from MD5 over the password and
-/// the IV's first bytes (EVP_BytesToKey with one round).
+/// Decrypts OpenSSL's form before PKCS #8: a header names the algorithm and the IV, and the key comes from MD5 over the
+/// password and the IV's first bytes (EVP_BytesToKey with one round).
 fn decrypt_traditional(section: &Section, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let info = section.header("DEK-Info").unwrap_or_default();
     let (algorithm, iv) = info.split_once(',').unwrap_or((info, ""));
@@ -125,22 +125,22 @@ fn decrypt<C: BlockCipherDecrypt + KeyInit>(
     let cipher = C::new_from_slice(&key[..key_length]).map_err(|_| damaged())?;
     let cipher = cbc::Decryptor::<C>::inner_iv_slice_init(cipher, iv).map_err(|_| damaged())?;
     let der = Zeroizing::new(cipher.decrypt_padded_vec::<Pkcs7>(encrypted).map_err(|_| WRONG)?);
-    // The padding fits by chance once in a while; a key is a SEQUENCE.
+    // The padding can fit by chance; a decrypted key begins as a SEQUENCE.
     match der.first() {
         Some(0x30) => Ok(der),
         _ => Err(WRONG),
     }
 }
 
-/// Pairs of hex digits.
+/// Decodes pairs of hex digits.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
     let digits = digits?;
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-/// An EC key without its public half, with the one of its certificate put in: Java writes such keys, and ring, which does
-/// not take them, then checks that the halves fit. `None` when nothing is missing.
+/// Completes an EC key that lacks its public half with the one of its certificate. Java writes such keys; ring refuses them,
+/// and checks that the halves of the completed key fit. Returns `None` if nothing is missing.
 pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Key> {
     let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
     let public_key = spki.subject_public_key.as_bytes()?;
@@ -164,8 +164,8 @@ pub(crate) fn with_public_key(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Ke
     Some(Zeroizing::new(PrivateKeyDer::Sec1(whole.into())))
 }
 
-/// The key in PKCS #8, the one form that Java's own classes take; `spki` is the public key of its certificate. `None`: the
-/// two do not fit together.
+/// Returns the key in PKCS #8, the one form that Java's own classes accept; `spki` is the public key of its certificate. `None`
+/// if the two do not fit together.
 pub(crate) fn in_pkcs8(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let spki = pkcs8::spki::SubjectPublicKeyInfoRef::try_from(spki).ok()?;
     let (inner, algorithm) = match key {
@@ -174,7 +174,7 @@ pub(crate) fn in_pkcs8(key: &PrivateKeyDer<'_>, spki: &[u8]) -> Option<Zeroizing
             let parameters = Some(AnyRef::NULL);
             (der.secret_pkcs1_der(), AlgorithmIdentifierRef { oid: RSA, parameters })
         }
-        // The curve stands in the certificate in any case.
+        // The SEC 1 structure may omit the curve; the certificate always has it.
         PrivateKeyDer::Sec1(der) => (der.secret_sec1_der(), Some(spki.algorithm).filter(|it| it.oid == EC)?),
         _ => return None,
     };
@@ -189,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes of a key that is encrypted in this way; it is none, so that no password opens it.
+    /// Returns the error for a key that is encrypted in this way. The content is no key, so no password opens it.
     fn opened(kdf: Kdf) -> Problem {
         let encryption_algorithm = Parameters { kdf, encryption: EncryptionScheme::Aes128Cbc { iv: [0; 16] } }.into();
         let encrypted_data = OctetString::new([0; 32]).expect("bytes");

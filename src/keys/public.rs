@@ -1,11 +1,11 @@
-//! The public key of a certificate, of whatever version: it is needed to compare keys, and to check signatures by one that is
-//! trusted as it is. `webpki` takes no certificate of version 1, whose key is as good as any.
+//! The public key of a certificate of any version. It is needed to compare keys, and to check signatures with the key of a
+//! certificate that is trusted as it is. `webpki` accepts no certificate of version 1, although its key is as good as any.
 
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 
-/// `None`: this is not a certificate that can be read.
+/// Returns the public key; `None` if this is not a readable certificate.
 pub(crate) fn public_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
     if let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) {
         return Some(parsed.subject_public_key_info().into_owned());
@@ -15,7 +15,7 @@ pub(crate) fn public_key(certificate: &CertificateDer<'_>) -> Option<SubjectPubl
     Some(SubjectPublicKeyInfoDer::from(der))
 }
 
-/// Whether the certificate's key has made the signature, by any of these algorithms. `None`: the key can't be read.
+/// Returns whether the certificate's key has made the signature, by any of these algorithms. `None` if the key can't be read.
 pub(crate) fn has_made_signature(
     certificate: &CertificateDer<'_>,
     algorithms: &[&dyn SignatureVerificationAlgorithm],

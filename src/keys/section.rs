@@ -1,18 +1,18 @@
-//! A certificate, a key or whatever else a file holds, before anybody looks into it.
+//! A section of a file: a certificate, a key or anything else, before it is parsed.
 
 use x509_cert::der::asn1::AnyRef;
 use x509_cert::der::{Decode, Reader, SliceReader};
 use zeroize::Zeroizing;
 
-/// What `openssl x509 -trustout` writes.
+/// The label that `openssl x509 -trustout` writes.
 const TRUSTED: &str = "TRUSTED CERTIFICATE";
 
-/// What stands between a BEGIN and its END, or would stand there if it were PEM.
+/// The content between a BEGIN and its END, or what would be there if DER were PEM.
 pub(crate) struct Section {
     pub label: String,
-    /// `Name: value`.
+    /// The headers `Name: value`.
     pub headers: Vec<(String, String)>,
-    /// It may be a private key.
+    /// The bytes, which may be a private key.
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -21,7 +21,7 @@ impl Section {
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | TRUSTED)
     }
 
-    /// The DER of a certificate; behind that of a trusted one stands for what.
+    /// Returns the DER of a certificate. In a TRUSTED CERTIFICATE, the purposes that it is trusted for follow the certificate.
     pub fn certificate(&self) -> &[u8] {
         match self.label.as_str() {
             TRUSTED => self.halves().map_or(&self.body[..], |(certificate, _)| certificate),
@@ -29,9 +29,10 @@ impl Section {
         }
     }
 
-    /// Whether OpenSSL was told (`-addtrust`, `-addreject`) to trust it for other things than servers.
+    /// Returns whether OpenSSL was told (`-addtrust`, `-addreject`) to trust the certificate only for other purposes than
+    /// servers.
     pub fn is_not_for_servers(&self) -> bool {
-        // serverAuth, and any purpose, in DER.
+        // The purposes serverAuth and anyExtendedKeyUsage in DER.
         const PURPOSES: [&[u8]; 2] = [&[6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 1], &[6, 4, 0x55, 0x1D, 0x25, 0]];
         let Some((_, trust)) = self.halves().filter(|_| self.label == TRUSTED) else { return false };
         let has = |list: &[u8]| PURPOSES.iter().any(|one| list.windows(one.len()).any(|part| part == *one));
@@ -39,7 +40,7 @@ impl Section {
         let Ok(mut reader) = SliceReader::new(settings.value()) else { return false };
         while let Ok(list) = reader.tlv_bytes() {
             match list.first() {
-                // What it is trusted for, and what not.
+                // The first list has the trusted purposes, the second the rejected ones.
                 Some(0x30) if !has(list) => return true,
                 Some(0xA0) if has(list) => return true,
                 _ => {}

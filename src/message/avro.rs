@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 /// `C3 01` and the CRC-64-AVRO fingerprint of the schema, little endian.
 pub(super) const HEADER: [u8; 10] = [0xC3, 0x01, 0x1F, 0x9C, 0x0C, 0x91, 0xEB, 0x33, 0x66, 0x4F];
 
-/// An Avro long takes at most ten bytes.
+/// The greatest length of an Avro long in bytes.
 const MAX_LONG: usize = 10;
 
 /// Appends an Avro long: zig-zag, then seven bits a byte, the lowest first.
@@ -19,25 +19,25 @@ fn put_long(to: &mut Vec<u8>, value: i64) {
     to.push(rest as u8);
 }
 
-/// Appends what stands before a value of `length` bytes.
+/// Appends the bytes that precede a value of `length` bytes.
 pub(super) fn put_head(to: &mut Vec<u8>, timestamp_us: i64, length: usize) {
     to.extend_from_slice(&HEADER);
     put_long(to, timestamp_us);
     put_long(to, length as i64);
 }
 
-/// How many bytes [`put_head`] writes.
+/// Returns how many bytes [`put_head`] writes.
 pub(super) fn head_length(timestamp_us: i64, length: usize) -> usize {
     HEADER.len() + long_length(timestamp_us) + long_length(length as i64)
 }
 
-/// How many bytes [`put_long`] writes.
+/// Returns how many bytes [`put_long`] writes.
 fn long_length(value: i64) -> usize {
     let zigzag = (value << 1 ^ value >> 63) as u64;
     (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// Reads an Avro long; returns it and the bytes after it.
+/// Reads an Avro long; returns it with the bytes after it.
 fn get_long(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let mut value: u64 = 0;
     for (index, byte) in bytes.iter().take(MAX_LONG).enumerate() {
@@ -54,7 +54,7 @@ fn get_long(bytes: &[u8]) -> Option<(i64, &[u8])> {
     None
 }
 
-/// The timestamp, and where in `bytes` the payload is. Bytes after the record are ignored.
+/// Returns the timestamp, and the place of the payload in `bytes`. Bytes after the record are ignored.
 pub(super) fn decode(bytes: &[u8]) -> Result<(i64, std::ops::Range<usize>)> {
     let invalid = |what: &str| Error::InvalidMessage(format!("not a SINETStream message: {what}"));
     let Some(rest) = bytes.strip_prefix(&HEADER[..]) else {

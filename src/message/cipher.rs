@@ -1,5 +1,5 @@
-//! AES in the modes that SINETStream knows (NIST SP 800-38A and 800-38D; EAX: Bellare, Rogaway and Wagner), with one key.
-//! The `padding` before it has a file of its own.
+//! AES with one key, in the modes that SINETStream knows (NIST SP 800-38A and 800-38D; EAX: Bellare, Rogaway and Wagner).
+//! `padding` has a file of its own.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::config::{Mode, Padding};
 use crate::error::{Error, Result};
 use crate::wiped::{self, LARGE, SMALL};
 
-/// Initialisation vector, nonce or first counter block.
+/// The length of an initialization vector, a nonce or a first counter block.
 pub(super) const IV: usize = 16;
 pub(super) const MAX_TAG: usize = 16;
 
@@ -30,9 +30,9 @@ pub(super) struct Cipher {
 }
 
 impl Cipher {
-    /// `key` has 16, 24 or 32 bytes.
+    /// Prepares a key of 16, 24 or 32 bytes.
     pub fn new(mode: Mode, padding: Padding, key: &[u8]) -> Result<Cipher> {
-        // On its way to the heap the key leaves copies behind.
+        // The key leaves copies on the stack on its way to the heap.
         let aes: Box<dyn Aes + Send + Sync> = wiped::on_the_stack::<LARGE, _>(|| match key.len() {
             16 => keyed::<Aes128>(mode, key),
             24 => keyed::<Aes192>(mode, key),
@@ -42,14 +42,14 @@ impl Cipher {
         Ok(Cipher { mode, padding, aes })
     }
 
-    /// How many bytes come on top of a text at most.
+    /// Returns by how many bytes a text can grow at most.
     pub fn overhead(&self) -> usize {
         MAX_TAG.max(padding::BLOCK)
     }
 
-    /// Encrypts what stands in `buffer` from `start` on, and appends the tag. The initialisation vector is the bytes before
-    /// `start`; with the salt, from `aad` on, it is what the tag covers besides. Behind them comes the topic, if the message
-    /// is to be bound to it.
+    /// Encrypts the bytes of `buffer` from `start` on, and appends the tag. The bytes before `start` are the initialization
+    /// vector. The tag also covers the bytes from `aad` on, which are the salt and the initialization vector, and after them
+    /// the topic, if the message is to be bound to it.
     pub fn seal(&self, buffer: &mut Vec<u8>, aad: usize, start: usize, topic: Option<&str>) -> Result<()> {
         wiped::on_the_stack::<SMALL, _>(|| self.sealed(buffer, aad, start, topic))
     }
@@ -76,7 +76,7 @@ impl Cipher {
         .ok_or_else(|| Error::Internal("a text that is not whole blocks".into()))
     }
 
-    /// Decrypts what stands in `buffer` from `start` on, and returns how many bytes that are then.
+    /// Decrypts the bytes of `buffer` from `start` on, and returns how many bytes the text has.
     pub fn open(&self, buffer: &mut [u8], aad: usize, start: usize, topic: Option<&str>) -> Result<usize> {
         wiped::on_the_stack::<SMALL, _>(|| self.opened(buffer, aad, start, topic))
     }
@@ -111,7 +111,8 @@ fn invalid(why: &str) -> Error {
     Error::InvalidMessage(format!("the message can't be decrypted: {why}"))
 }
 
-/// Salt and initialisation vector have the same lengths in all messages of a configuration, so this has one meaning.
+/// Returns the additional data of the tag. Salt and initialization vector have the same lengths in all messages of a
+/// configuration, so these bytes have only one meaning.
 fn with_topic<'a>(head: &'a [u8], topic: Option<&str>) -> Cow<'a, [u8]> {
     match topic {
         None => Cow::Borrowed(head),
@@ -123,7 +124,8 @@ fn last_block(head: &[u8]) -> Result<[u8; IV]> {
     head.last_chunk().copied().ok_or_else(|| Error::Internal("no initialisation vector".into()))
 }
 
-/// What the modes need, for every length of key. `None`: the text has the wrong length, or the tag is wrong.
+/// The operations of the modes, for every length of key. `None` means that the text has the wrong length, or that the tag is
+/// wrong.
 trait Aes {
     fn cbc_encrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn cbc_decrypt(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
@@ -134,7 +136,7 @@ trait Aes {
     fn ofb(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn ctr(&self, iv: &[u8; IV], text: &mut [u8]) -> Option<()>;
     fn seal(&self, nonce: &[u8; IV], aad: &[u8], text: &mut [u8]) -> Option<Vec<u8>>;
-    /// The length of the text, which stands before its tag.
+    /// Returns the length of the text, which precedes its tag.
     fn open(&self, nonce: &[u8; IV], aad: &[u8], text: &mut [u8]) -> Option<usize>;
 }
 
@@ -145,7 +147,7 @@ struct Keyed<A> {
 
 enum Aead<A> {
     None,
-    /// Its implementation takes the key anew for each message.
+    /// The key of EAX, whose implementation is set up anew for each message.
     Eax(Zeroizing<Vec<u8>>),
     Gcm(Box<aes_gcm::AesGcm<A, U16>>),
 }
@@ -256,7 +258,7 @@ mod tests {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal")).collect()
     }
 
-    /// NIST SP 800-38A, sections F.3.13 and F.3.7.
+    /// The expected bytes are from NIST SP 800-38A, sections F.3.13 and F.3.7.
     #[test]
     fn cfb_gives_the_published_bytes() {
         let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");

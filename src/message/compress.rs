@@ -1,5 +1,5 @@
-//! Values, smaller: `gzip` (zlib, RFC 1950), `zstd` (RFC 8878) and `lz4` (its frame format). Nothing on the wire names the
-//! algorithm: writer and reader agree by their configuration.
+//! The compression of values: `gzip` (zlib, RFC 1950), `zstd` (RFC 8878) and `lz4` (its frame format). Nothing on the wire
+//! names the algorithm: writer and reader agree on it by their configuration.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -14,13 +14,13 @@ use crate::config::{Algorithm, CompressionSettings};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
-/// Codecs that wait for the next message; more threads than these at a time make their own.
+/// The number of codecs that are kept for the next message; if more threads work at a time, the others make their own.
 const MAX_IDLE: usize = 8;
 const DEFAULT_GZIP: u32 = 6;
-/// The first room for a value whose size is not announced.
+/// The initial capacity for a value whose size is not announced.
 const FIRST_ROOM: usize = 4096;
 
-/// See the module. Many threads may use one.
+/// A compression algorithm with its codecs. Many threads may use one.
 pub(super) struct Compressor {
     settings: CompressionSettings,
     plugin: Option<Arc<dyn Plugin>>,
@@ -30,7 +30,7 @@ pub(super) struct Compressor {
     unzstd: Idle<DCtx<'static>>,
 }
 
-/// What is used again, since it is expensive to make.
+/// Codecs that are reused, because they are expensive to make.
 struct Idle<T>(Mutex<Vec<T>>);
 
 impl<T> Idle<T> {
@@ -84,7 +84,7 @@ impl Compressor {
         let level = self.settings.level.and_then(|level| u32::try_from(level).ok()).unwrap_or(DEFAULT_GZIP);
         let mut gzip = self.gzip.take().unwrap_or_else(|| Compress::new(Compression::new(level), true));
         gzip.reset();
-        // The worst case: stored blocks.
+        // In the worst case zlib uses stored blocks.
         to.reserve(value.len() + value.len() / 1000 + 64);
         loop {
             let done = gzip.total_in() as usize;
@@ -110,7 +110,7 @@ impl Compressor {
         Ok(())
     }
 
-    /// The value of these bytes. Bytes after its end are ignored.
+    /// Returns the value of these bytes. Bytes after its end are ignored.
     pub fn decompress(&self, bytes: &[u8]) -> Result<Vec<u8>> {
         let limit = self.settings.max_decompressed_bytes;
         let (name, value) = match self.settings.algorithm {
@@ -163,7 +163,7 @@ impl Compressor {
             return Err(Failure::TooLarge);
         }
         let mut context = self.unzstd.take().unwrap_or_else(DCtx::create);
-        // What is announced is not believed: it grows with what really comes.
+        // An announced size may be false, so the buffer grows with the bytes that really come.
         let first = announced.map_or(FIRST_ROOM, |size| size as usize).min(limit).min(bytes.len().saturating_mul(64));
         let mut value = Vec::with_capacity(first.max(64));
         let mut input = InBuffer::around(bytes);
@@ -191,13 +191,13 @@ impl Compressor {
     }
 }
 
-/// Why there is no value.
+/// The reason why there is no value.
 enum Failure {
     Damaged(String),
     TooLarge,
 }
 
-/// Room for more of a value, up to a byte above the limit, by which it is known to be too large.
+/// Grows the buffer for a value, up to one byte above the limit, which shows that the value is too large.
 fn grow(value: &mut Vec<u8>, limit: usize) {
     let more = value.len().clamp(64, 16 << 20).min((limit + 1).saturating_sub(value.len())).max(1);
     value.reserve_exact(more);
@@ -220,7 +220,8 @@ fn unlz4(bytes: &[u8], limit: usize) -> std::result::Result<Vec<u8>, Failure> {
     if value.len() > limit { Err(Failure::TooLarge) } else { Ok(value) }
 }
 
-/// Bytes that have to suffice: a decoder would take their end, wherever a block ends, for the frame's.
+/// Input that must be complete: otherwise the decoder would take the end of the bytes, if a block ends there, for the end of
+/// the frame.
 struct Whole<'a>(&'a [u8]);
 
 impl Read for Whole<'_> {
@@ -301,7 +302,7 @@ mod tests {
                 let at = flip.index(damaged.len());
                 damaged[at] ^= 0x10;
                 let _ = compressor.decompress(&damaged);
-                // What a damaged message has left behind disturbs no later one.
+                // The state that a damaged message leaves behind must not disturb later ones.
                 let bytes_again = compressed(&compressor, &bytes);
                 prop_assert_eq!(compressor.decompress(&bytes_again), Ok(bytes.clone()));
             }

@@ -1,7 +1,7 @@
-//! Which key a message is encrypted with. A key that is made of a password costs milliseconds, so it is kept for its salt.
+//! The key with which a message is encrypted. Deriving a key from a password costs milliseconds, so a key is kept for its salt.
 //!
-//! Whoever may publish chooses the salt of a message, so a reader makes keys for strangers, too: a key counts as known only once
-//! a message has shown that its writer has the password, and what strangers cost is bounded by a [`Budget`].
+//! Anyone who may publish chooses the salt of a message, so a reader derives keys for strangers, too. A key counts as known
+//! only after a message has shown that its writer has the password, and the cost of strangers is bounded by a [`Budget`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,16 +15,17 @@ use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::wiped;
 
-/// Salts whose keys are kept: as many writers can take turns without a derivation.
+/// The number of salts whose keys are kept, which is the number of writers that can take turns without another derivation.
 const MAX_KNOWN: usize = 1024;
-/// Those that no message has fitted yet: a writer with another password, too, is to cost one derivation and not one a message.
+/// The number of keys that no message has fitted yet: a writer with another password, too, must cost one derivation and not one
+/// per message.
 const MAX_UNPROVEN: usize = 16;
-/// A key that nobody has used for so long is forgotten.
+/// The time after which an unused key is forgotten.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
-/// The version of a password's key.
+/// The key version of a password's key.
 const PASSWORD_VERSION: u16 = 1;
 
-/// See the module.
+/// The keys of a service, with those that were derived from its password.
 pub(super) struct KeyRing {
     settings: CryptoSettings,
     direct: BTreeMap<u16, Arc<Cipher>>,
@@ -44,10 +45,10 @@ struct Derived {
     used: Instant,
 }
 
-/// The key for a message that was read.
+/// The key for a message that is being read.
 pub(super) struct Candidate {
     pub cipher: Arc<Cipher>,
-    /// The time that it has cost, if no message has fitted it yet.
+    /// The time that its derivation took, if no message has fitted the key yet.
     cost: Option<Duration>,
 }
 
@@ -68,12 +69,12 @@ impl KeyRing {
         Ok(KeyRing { settings: settings.clone(), direct, derived: Mutex::new(derived) })
     }
 
-    /// The version of the key that a writer uses; also that of a message which names none.
+    /// Returns the version of the key that a writer uses; it also applies to a message that names none.
     pub fn newest(&self) -> u16 {
         self.direct.keys().next_back().copied().unwrap_or(PASSWORD_VERSION)
     }
 
-    /// The key of a writer, which has this salt for all its messages.
+    /// Returns the key of a writer, which uses this salt for all its messages.
     pub fn for_writing(&self, version: u16, salt: &[u8]) -> Result<Arc<Cipher>> {
         match self.direct.get(&version) {
             Some(cipher) => Ok(cipher.clone()),
@@ -81,7 +82,7 @@ impl KeyRing {
         }
     }
 
-    /// The key that a message is to be opened with. When it fits, [`KeyRing::fits`] is to be told.
+    /// Returns the key with which a message is to be opened. If it fits, the caller must call [`KeyRing::fits`].
     pub fn for_reading(&self, version: u16, salt: &[u8]) -> Result<Candidate> {
         let Keys::Password { budget, .. } = &self.settings.keys else {
             let cipher = self.direct.get(&version).cloned().ok_or_else(|| unknown(version))?;
@@ -103,7 +104,7 @@ impl KeyRing {
                 return Err(exhausted(*budget));
             }
         }
-        // Outside the lock: other threads have messages with other salts.
+        // The key is derived outside the lock, because other threads have messages with other salts.
         let cipher = self.derive(salt)?;
         let now = Instant::now();
         let cost = now.duration_since(began);
@@ -113,14 +114,14 @@ impl KeyRing {
         Ok(Candidate { cipher, cost: Some(cost) })
     }
 
-    /// A message could be read with this key: who has chosen the salt knows the password.
+    /// Notes that a message could be read with this key, so that whoever has chosen the salt knows the password.
     pub fn fits(&self, salt: &[u8], candidate: Candidate) {
         let Some(cost) = candidate.cost else { return };
         let mut derived = lock(&self.derived);
         derived.unproven.take_out(salt);
         let proven = Derived { salt: salt.to_vec(), cipher: candidate.cipher, cost, used: Instant::now() };
-        // A key that takes the place of another one counts, or old messages of more writers than there are places, sent
-        // again in turn, would cost a key each for ever.
+        // The cost of a key that displaces another one stays in the budget: otherwise old messages of more writers than there
+        // are places, replayed in turn, would each cost a derivation for ever.
         if derived.known.put(proven) {
             derived.budget.give_back(cost);
         }
@@ -138,7 +139,7 @@ impl KeyRing {
     }
 }
 
-/// So many keys, those that were used last.
+/// A limited number of keys, the most recently used ones.
 struct Places {
     most: usize,
     taken: Vec<Derived>,
@@ -159,7 +160,7 @@ impl Places {
         self.taken.retain(|one| one.salt != salt);
     }
 
-    /// False: another one had to go.
+    /// Adds a key. Returns false if another one had to go.
     fn put(&mut self, new: Derived) -> bool {
         self.taken.retain(|one| new.used.saturating_duration_since(one.used) < KEPT_FOR);
         if self.taken.iter().any(|one| one.salt == new.salt) {
@@ -174,8 +175,8 @@ impl Places {
     }
 }
 
-/// The time that keys may take which no message has fitted: so much at once, and in the long run a quarter of all time.
-/// It is a debt that the clock pays back.
+/// The time that may be spent on keys that no message has fitted: a certain amount at once, and in the long run a quarter of
+/// all time. The spent time is a debt that decreases as time passes.
 struct Budget {
     most: Duration,
     spent: Duration,
@@ -183,7 +184,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// Of all time, one part in so many.
+    /// The debt decreases by one part in this many of the time that passes.
     const SHARE: u32 = 4;
 
     fn is_left(&mut self, now: Instant) -> bool {
@@ -249,7 +250,7 @@ mod tests {
         KeyRing::new(&settings).unwrap()
     }
 
-    /// The key of a message that fits.
+    /// Returns the key of a message that fits.
     fn used(ring: &KeyRing, salt: &[u8]) -> Arc<Cipher> {
         let candidate = ring.for_reading(1, salt).unwrap();
         let cipher = candidate.cipher.clone();
@@ -292,7 +293,7 @@ mod tests {
         let ring = ring(HOUR);
         let first = ring.for_reading(1, b"salt").unwrap();
         assert!(Arc::ptr_eq(&first.cipher, &ring.for_reading(1, b"salt").unwrap().cipher));
-        // Nobody is shut out by a message that somebody else has sent with the same salt.
+        // A forged message with the same salt must not shut the writer out.
         assert!(Arc::ptr_eq(&first.cipher, &used(&ring, b"salt")));
         assert_eq!(places(&ring), (1, 0));
     }
@@ -338,16 +339,16 @@ mod tests {
         budget.spend(Duration::from_secs(10), at(1));
         assert!(!budget.is_left(at(39)));
         assert!(budget.is_left(at(41)));
-        // In an hour it does not grow beyond what it was.
+        // The budget does not grow beyond its maximum in an hour.
         assert!(budget.is_left(at(3600)));
         budget.spend(Duration::from_secs(1), at(3600));
         assert!(!budget.is_left(at(3600)));
-        // A thread that looked at the clock earlier comes later.
+        // A thread that has read the clock earlier may come later.
         budget.spend(Duration::from_secs(1), at(3500));
         assert!(!budget.is_left(at(3603)));
     }
 
-    /// RFC 7914, section 11.
+    /// The expected bytes are from RFC 7914, section 11.
     #[test]
     fn the_derivation_is_pbkdf2() {
         let mut key = [0; 16];

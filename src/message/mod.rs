@@ -1,6 +1,6 @@
-//! A value's way to bytes on the wire and back: `compress` makes it smaller, `avro` wraps it in a record with its timestamp,
-//! `cipher` encrypts the record with a key of `keys`, and `packet`, which joins them, puts SINETStream's header before it. A `plugin` of the
-//! program can take the place of compression and cipher.
+//! The way of a value to wire bytes and back: `compress` makes it smaller, `avro` wraps it in a record with its timestamp,
+//! `cipher` encrypts the record with a key of `keys`, and `packet`, which joins these steps, puts SINETStream's header before
+//! it. A `plugin` of the program can replace compression and cipher.
 
 mod avro;
 mod cipher;
@@ -18,7 +18,7 @@ use crate::mqtt::{MessageProperties, ValueSize, Will};
 pub(crate) use packet::{Decoder, Encoder};
 pub(crate) use plugin::Plugin;
 
-/// A message as it goes to the broker.
+/// A message in the form for the broker.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub wire: Bytes,
@@ -33,20 +33,20 @@ pub(crate) struct Decoded {
     pub size: ValueSize,
 }
 
-/// A value's bytes, compressed by themselves.
+/// Compresses a value's bytes outside a message.
 pub(crate) fn compress(settings: &CompressionSettings, value: &[u8]) -> Result<Vec<u8>> {
     let mut compressed = Vec::new();
     compress::Compressor::new(settings, None).compress(value, &mut compressed)?;
     Ok(compressed)
 }
 
-/// The other way round.
+/// Decompresses them.
 pub(crate) fn decompress(settings: &CompressionSettings, bytes: &[u8]) -> Result<Vec<u8>> {
     compress::Compressor::new(settings, None).decompress(bytes)
 }
 
-/// The will as it goes to the broker: a SINETStream message like any other, without a time. Of the service's parameters
-/// none counts for it.
+/// Returns the will in the form for the broker: a SINETStream message like any other, but without a time. The service's message
+/// parameters do not apply to it.
 pub(crate) fn will(settings: &Settings) -> Result<Option<Will>> {
     let Some(will) = &settings.will else { return Ok(None) };
     let encoded = Encoder::new(&will.message, &will.topic, None)?.encode(will.value.len(), 0, |place| {

@@ -1,5 +1,5 @@
-//! SINETStream's message formats 2 and 3: the record, encrypted or not, and before it, in format 3, a header with the
-//! version of the key.
+//! SINETStream's message formats 2 and 3: the record, encrypted or not. In format 3 a header with the version of the key
+//! precedes it.
 
 use std::sync::Arc;
 
@@ -14,34 +14,34 @@ use crate::config::{CryptoSettings, Encryption, MessageFormat, MessageSettings};
 use crate::error::{Error, Result};
 use crate::mqtt::ValueSize;
 
-/// Marker of format 3; the key version follows in two bytes, big endian. Key version 0 is "not encrypted".
+/// The marker of format 3; the key version follows in two bytes, big endian. Key version 0 means "not encrypted".
 const MARKER_V3: [u8; 4] = [0xDF, 0x03, 0x00, 0x00];
 const HEADER_V3: usize = 6;
 const NOT_ENCRYPTED: u16 = 0;
-/// The record's header and its two numbers.
+/// The greatest length of the record's header and its two numbers.
 const MAX_RECORD_HEAD: usize = avro::HEADER.len() + 10 + 10;
 
-/// Makes messages of values. Many threads may use one.
+/// Makes messages from values. Many threads may use one.
 pub(crate) struct Encoder {
     settings: MessageSettings,
     compressor: Option<Compressor>,
     key: Option<WriterKey>,
-    /// What encrypts instead.
+    /// The plugin that encrypts, if it is not the cipher.
     plugin: Option<Arc<dyn Plugin>>,
 }
 
-/// What all messages of a writer are encrypted with.
+/// The key with which all messages of a writer are encrypted.
 struct WriterKey {
     version: u16,
     salt: Vec<u8>,
     cipher: Arc<Cipher>,
-    /// What the tag covers besides, if it is to bind the messages to it.
+    /// The topic that the tag also covers, if messages are bound to it.
     topic: Option<String>,
 }
 
 impl Encoder {
-    /// For messages on this topic. With a password this derives the key, which takes milliseconds. The plugin is for what the
-    /// settings leave to it.
+    /// Makes an encoder for messages on this topic. With a password this derives the key, which takes milliseconds. The plugin
+    /// does what the settings leave to it.
     pub fn new(settings: &MessageSettings, topic: &str, plugin: Option<Arc<dyn Plugin>>) -> Result<Encoder> {
         let key = match &settings.encryption {
             None | Some(Encryption::Plugin(_)) => None,
@@ -59,13 +59,13 @@ impl Encoder {
         Ok(Encoder { settings: settings.clone(), compressor, key, plugin })
     }
 
-    /// How many bytes come on top of a value at most, unless compression makes it larger.
+    /// Returns by how many bytes a value can grow at most, unless compression makes it larger.
     pub fn overhead(&self) -> usize {
         let encryption = self.key.as_ref().map_or(0, |key| key.salt.len() + IV + key.cipher.overhead());
         HEADER_V3 + MAX_RECORD_HEAD + encryption
     }
 
-    /// The message of a value of `length` bytes, which `fill` writes into their place.
+    /// Returns the message of a value of `length` bytes, which `fill` writes into their place.
     pub fn encode<E: From<Error>>(
         &self,
         length: usize,
@@ -75,7 +75,7 @@ impl Encoder {
         self.encode_for(None, length, timestamp_us, fill)
     }
 
-    /// The same for another topic than that of the others.
+    /// Does the same for a topic other than the writer's.
     pub fn encode_for<E: From<Error>>(
         &self,
         topic: Option<&str>,
@@ -92,7 +92,7 @@ impl Encoder {
             return self.encode_with(plugin, length, timestamp_us, fill);
         }
         let Some(compressor) = &self.compressor else {
-            // Exactly: to share a vector that has room left costs another allocation.
+            // The capacity must be exact, because sharing a vector with room left costs another allocation.
             let end = if self.key.is_some() { self.overhead() } else { 0 };
             let mut wire =
                 Vec::with_capacity(self.head_length() + avro::head_length(timestamp_us, length) + length + end);
@@ -106,7 +106,7 @@ impl Encoder {
         };
         let mut value = vec![0; length];
         fill(&mut value)?;
-        // The head's length depends on the compressed size, so the head is written last, up to where the value begins.
+        // The length of the record's head depends on the compressed size, so the head is written last, right before the value.
         let room = self.head_length() + MAX_RECORD_HEAD;
         let mut wire = Vec::with_capacity(room + length / 2 + 64);
         wire.resize(room, 0);
@@ -121,7 +121,7 @@ impl Encoder {
         Ok(Encoded { wire: Bytes::from(wire).slice(start..), size: ValueSize { plain: length, compressed } })
     }
 
-    /// The same with a cipher of the program's own, which takes the record and gives all that follows the header.
+    /// Does the same with the program's own cipher, which gets the record and returns everything after the header.
     fn encode_with<E: From<Error>>(
         &self,
         plugin: &Arc<dyn Plugin>,
@@ -149,7 +149,7 @@ impl Encoder {
         Ok(Encoded { wire: wire.into(), size })
     }
 
-    /// What stands before the record.
+    /// Returns the length of the bytes before the record.
     fn head_length(&self) -> usize {
         let header = if self.settings.format == MessageFormat::V3 { HEADER_V3 } else { 0 };
         header + self.key.as_ref().map_or(0, |key| key.salt.len() + IV)
@@ -182,7 +182,7 @@ fn put_header(wire: &mut Vec<u8>, version: u16) {
     wire.extend_from_slice(&version.to_be_bytes());
 }
 
-/// The plugin, if it is what encrypts.
+/// Returns the plugin if it is what encrypts.
 fn cipher_of(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Result<Option<Arc<dyn Plugin>>> {
     match (&settings.encryption, plugin) {
         (Some(Encryption::Plugin(_)), None) => Err(Error::Internal("no plugin for the encryption".into())),
@@ -195,12 +195,12 @@ fn random(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|e| Error::Io(format!("the system's random numbers are not available: {e}").into()))
 }
 
-/// Makes values of messages. Many threads may use one.
+/// Makes values from messages. Many threads may use one.
 pub(crate) struct Decoder {
     settings: MessageSettings,
     compressor: Option<Compressor>,
     keys: Option<ReaderKeys>,
-    /// What decrypts instead.
+    /// The plugin that decrypts, if it is not the cipher.
     plugin: Option<Arc<dyn Plugin>>,
 }
 
@@ -217,7 +217,7 @@ impl ReaderKeys {
 }
 
 impl Decoder {
-    /// The plugin is for what the settings leave to it.
+    /// Makes a decoder. The plugin does what the settings leave to it.
     pub fn new(settings: &MessageSettings, plugin: Option<Arc<dyn Plugin>>) -> Result<Decoder> {
         let keys = match &settings.encryption {
             Some(Encryption::Aes(crypto)) => Some(ReaderKeys::new(crypto)?),
@@ -231,10 +231,10 @@ impl Decoder {
         })
     }
 
-    /// Decodes bytes from the wire, which came on this topic. A reader of format 3 reads format 2 as well; one of format 2
-    /// knows no header.
+    /// Decodes wire bytes that came on this topic. A reader of format 3 also reads format 2; a reader of format 2 knows no
+    /// header.
     ///
-    /// The first message of each salt, which is to say of each writer, costs the derivation of a key when there is a password.
+    /// With a password, the first message of each salt, and thus of each writer, costs the derivation of a key.
     pub fn decode(&self, wire: &Bytes, topic: &str) -> Result<Decoded> {
         if self.settings.user_data_only {
             return Ok(Decoded { timestamp_us: 0, payload: wire.clone(), size: ValueSize::same(wire.len()) });
@@ -269,13 +269,13 @@ impl Decoder {
     }
 }
 
-/// Time and value of a record.
+/// Returns time and value of a record.
 fn record(record: Bytes) -> Result<(i64, Bytes)> {
     let (timestamp_us, value) = avro::decode(&record)?;
     Ok((timestamp_us, record.slice(value)))
 }
 
-/// Time and value of an encrypted record.
+/// Returns time and value of an encrypted record.
 fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8], topic: &str) -> Result<(i64, Bytes)> {
     let start = keys.salt_bytes + IV;
     if version != Some(NOT_ENCRYPTED) && body.len() < start {
@@ -288,7 +288,7 @@ fn open(keys: &ReaderKeys, version: Option<u16>, body: &[u8], topic: &str) -> Re
     let candidate = keys.ring.for_reading(version.unwrap_or(keys.ring.newest()), salt)?;
     let mut buffer = body.to_vec();
     let length = candidate.cipher.open(&mut buffer, 0, start, keys.bind_topic.then_some(topic))?;
-    // A wrong key makes no record: its header has ten bytes, which stand in for the tag in the modes that have none.
+    // A wrong key gives no valid record: its header of ten bytes serves as a check in the modes without a tag.
     let opened = record(Bytes::from(buffer).slice(start..start + length))?;
     keys.ring.fits(salt, candidate);
     Ok(opened)

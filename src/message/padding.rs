@@ -1,13 +1,13 @@
-//! Padding: bytes behind a text that make it whole blocks.
+//! Padding: bytes after a text that fill its last block.
 
 use crate::config::Padding;
 
-/// Bytes of a block of AES.
+/// The length of an AES block.
 pub(super) const BLOCK: usize = 16;
 /// The first byte of ISO/IEC 7816-4's padding.
 const ONE: u8 = 0x80;
 
-/// Pads what stands in `buffer` from `start` on.
+/// Pads the bytes of `buffer` from `start` on.
 pub(super) fn pad(padding: Padding, buffer: &mut Vec<u8>, start: usize) {
     let length = buffer.len();
     let rest = BLOCK - (length - start) % BLOCK;
@@ -24,7 +24,7 @@ pub(super) fn pad(padding: Padding, buffer: &mut Vec<u8>, start: usize) {
     buffer[length + rest - 1] = last;
 }
 
-/// The length of a text without its padding; `None`: it has none.
+/// Returns the length of a text without its padding; `None` if it has none.
 pub(super) fn unpadded(padding: Padding, text: &[u8]) -> Option<usize> {
     let by_last = || {
         let last = *text.last()?;
@@ -40,7 +40,7 @@ pub(super) fn unpadded(padding: Padding, text: &[u8]) -> Option<usize> {
             let length = text.iter().rposition(|byte| *byte != 0)?;
             (text[length] == ONE && text.len() - length <= BLOCK).then_some(length)
         }
-        // What stands before the length may be anything: some writers take random bytes.
+        // The bytes before the length may be anything: some writers use random ones.
         Padding::X923 => by_last(),
     }
 }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(padded(Padding::Pkcs7, 15), [1]);
         assert_eq!(padded(Padding::Iso7816, 15), [0x80]);
         assert_eq!(padded(Padding::X923, 15), [1]);
-        // Random bytes before the length, as ISO 10126 has them, and some writers of X9.23.
+        // ISO 10126 has random bytes before the length, and so have some writers of X9.23.
         assert_eq!(unpadded(Padding::X923, &[7, 7, 9, 1, 3]), Some(2));
     }
 

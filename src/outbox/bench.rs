@@ -1,4 +1,4 @@
-//! The log by itself, as `bench/stores` measures it beside stores of others.
+//! The log alone, as `bench/stores` compares it with other stores.
 
 use std::io;
 use std::path::Path;
@@ -17,14 +17,14 @@ pub struct OutboxLog {
 }
 
 impl OutboxLog {
-    /// Opens a directory, and takes up what was left in it.
+    /// Opens a directory and takes over the messages that are in it.
     pub fn open(directory: &Path) -> io::Result<OutboxLog> {
         let files: Arc<dyn Files> = Arc::new(SystemFiles::new(directory)?);
         let (log, _) = Log::open(files.clone(), "bench", log::SEGMENT)?;
         Ok(OutboxLog { files, log })
     }
 
-    /// Appends messages, the first of which has this number.
+    /// Appends messages with consecutive numbers from `first` on.
     pub fn append(&mut self, first: u64, values: &[Bytes]) -> io::Result<()> {
         let record =
             |(number, payload): (u64, &Bytes)| Record { number, time_us: 1, heading: None, payload: payload.clone() };
@@ -32,19 +32,20 @@ impl OutboxLog {
         self.log.append(&records)
     }
 
-    /// What was appended survives a loss of power.
+    /// Makes what was appended survive a loss of power.
     pub fn sync(&mut self) -> io::Result<()> {
         self.log.sync()
     }
 
-    /// The messages from this number to the end of their file, and the number with which to go on; `None`: there are none.
+    /// Returns the messages from this number to the end of their file, and the number to go on with; `None` when there are
+    /// none.
     pub fn load(&self, number: u64) -> io::Result<Option<(Vec<Bytes>, u64)>> {
         let loaded = log::load(&*self.files, &self.log.places(), number, &mut Vec::new())?;
         Ok(loaded
             .map(|loaded| (loaded.contents.records.into_iter().map(|record| record.payload).collect(), loaded.end)))
     }
 
-    /// Messages with a lower number need not be kept.
+    /// Notes that messages with a lower number need not be kept.
     pub fn set_done(&mut self, number: u64) -> io::Result<()> {
         self.log.set_done(number)
     }

@@ -10,7 +10,7 @@ use crate::error::Delivery;
 use crate::mqtt::Client;
 use crate::wait::after;
 
-/// Fails writes whose time is up, which does not take their messages back, and ends a close whose time is up.
+/// Fails writes whose deadline has passed, without taking their messages back, and ends a close whose time is up.
 pub(super) async fn run(shared: &Shared, client: &Client) -> Infallible {
     loop {
         let earlier = shared.earlier.notified();

@@ -1,4 +1,4 @@
-//! A disk that loses power: what was synced stays, of the rest a random part.
+//! A simulated disk that loses power: synced bytes stay, and of the others a random part.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +12,7 @@ use crate::lock::lock;
 #[derive(Default, Clone)]
 struct Contents {
     bytes: Vec<u8>,
-    /// What is kept for certain.
+    /// The bytes that survive for certain.
     synced: Vec<u8>,
 }
 
@@ -22,22 +22,22 @@ struct State {
     files: Vec<Contents>,
     names: BTreeMap<String, usize>,
     synced_names: BTreeMap<String, usize>,
-    /// Bytes that it takes before it is full.
+    /// The number of bytes that fit before the disk is full.
     room: Option<usize>,
     syncs: usize,
-    /// The files that are open, each as often as it is.
+    /// The open files, each as many times as it is open.
     open: Vec<usize>,
-    /// Nothing can be synced.
+    /// Every sync fails.
     is_broken: bool,
-    /// No name can be removed.
+    /// Every removal of a name fails.
     is_fixed: bool,
 }
 
-/// See the module. Copies are the same disk.
+/// A simulated disk. Clones are the same disk.
 #[derive(Default, Clone)]
 pub(super) struct Disk(Arc<Mutex<State>>, Arc<Mutex<Option<Alarm>>>);
 
-/// What happens before one of the next changes.
+/// An action before one of the next changes.
 struct Alarm {
     changes: usize,
     what: Box<dyn FnOnce() + Send>,
@@ -48,7 +48,7 @@ impl Disk {
         Disk(Arc::new(Mutex::new(state)), Arc::default())
     }
 
-    /// Does something after so many changes, and before the next one.
+    /// Runs an action after this many changes, before the next one.
     pub fn after_changes(&self, changes: usize, what: impl FnOnce() + Send + 'static) {
         *lock(&self.1) = Some(Alarm { changes, what: Box::new(what) });
     }
@@ -67,12 +67,12 @@ impl Disk {
         due.into_iter().for_each(|due| (due.what)());
     }
 
-    /// The disk as it may be found after the power has gone.
+    /// Returns the disk in a state that a loss of power may leave.
     pub fn after_power_loss(&self, random: &mut Rng) -> Disk {
         let state = lock(&self.0);
         let mut names = state.synced_names.clone();
         for name in state.names.keys().chain(state.synced_names.keys()) {
-            // A change of the folder that was not synced is there or not.
+            // A change of the folder that was not synced is randomly kept or lost.
             if random.bool() {
                 match state.names.get(name) {
                     Some(file) => names.insert(name.clone(), *file),
@@ -84,7 +84,7 @@ impl Disk {
         Disk::of(State { files, synced_names: names.clone(), names, ..State::default() })
     }
 
-    /// The disk after the process has died: everything that was written is there.
+    /// Returns the disk after the death of the process: everything that was written is there.
     pub fn after_death(&self) -> Disk {
         let state = lock(&self.0);
         let (files, names, synced_names) = (state.files.clone(), state.names.clone(), state.synced_names.clone());
@@ -103,7 +103,7 @@ impl Disk {
         lock(&self.0).is_fixed = is_fixed;
     }
 
-    /// The folder is removed with all that is in it, and another one has its place.
+    /// Removes the folder with all its files, and puts an empty one in its place.
     pub fn replace_folder(&self) {
         let mut state = lock(&self.0);
         state.names.clear();
@@ -127,7 +127,7 @@ impl Disk {
     }
 }
 
-/// What was synced, then a part of what was not, of which bytes may be missing (zeros).
+/// Returns the synced bytes, followed by a random part of the others, in which bytes may be missing (zeros).
 fn torn(file: &Contents, random: &mut Rng) -> Contents {
     let kept = file.synced.len().min(file.bytes.len());
     let length = random.usize(kept..=file.bytes.len());
@@ -152,7 +152,7 @@ impl State {
         self.room = self.room.map(|room| room + bytes);
     }
 
-    /// A file that has no name and is not open takes no room.
+    /// Frees the room of a file that has no name and is not open.
     fn free(&mut self, file: usize) {
         if !self.open.contains(&file) && !self.names.values().any(|named| *named == file) {
             self.give_back(self.files[file].bytes.len());

@@ -1,4 +1,4 @@
-//! The task that publishes what is stored, in its order, and notes what is confirmed.
+//! The task that publishes stored messages in their order and notes which of them are confirmed.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -25,21 +25,22 @@ use crate::error::{Delivery, Error, IoKind, Result};
 use crate::mqtt::{Client, Earlier, Heading, PendingWrite, ValueSize, Way, closed_error};
 use crate::wait::after;
 
-/// What may be with the client at a time.
+/// The greatest number of messages that the client has at a time.
 const WINDOW: usize = 4096;
 const WINDOW_BYTES: u64 = 4 << 20;
-/// Where old messages give way to new ones, the client has only such a part of the outbox: what it has does not give way.
+/// With `overflow: drop_oldest` the client holds at most this fraction of the outbox's bytes, because a message that the client
+/// has can't give way to a newer one.
 const WINDOW_SHARE: u64 = 4;
-/// Messages that are taken from memory at a time, and published before others have a turn.
+/// The number of messages that are taken from memory and published before other tasks have a turn.
 const PIECE: usize = 256;
-/// The next attempt of what the disk has refused.
+/// The pause before the next attempt of an operation that the disk has refused.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long a close waits for confirmations that it does not need.
+/// The time that a close waits for confirmations that it does not need.
 const LAST_CONFIRMATIONS: Duration = Duration::from_millis(500);
 
-/// Feeds the client until one of them ends; then the outbox does.
+/// Feeds the client until the client or the outbox ends; the outbox ends with it.
 pub(super) async fn run(shared: Arc<Shared>, client: Arc<Client>, topic: ByteString) {
-    // Should this task be dropped or panic, nobody may wait for ever.
+    // If this task is dropped or panics, the guard ends the outbox, so that nobody waits for ever.
     let guard = EndGuard(shared.clone());
     let mut feeder = Feeder::new(&shared, &client, topic);
     tokio::select! {
@@ -68,23 +69,23 @@ impl Drop for EndGuard {
 struct Sent {
     write: PendingWrite,
     message: Message,
-    /// Of its segment.
+    /// The topic in the head of the message's segment.
     topic: ByteString,
-    /// It has failed, which was told; at QoS 2 its handshake has still to come to its end.
+    /// The message has failed and its hearer has been told; at QoS 2 its handshake must still be completed.
     is_settled: bool,
-    /// How the write has ended, before that is dealt with in the order of messages.
+    /// The result of the write, until its turn comes in the order of the messages.
     end: Option<Result<()>>,
-    /// The write has ended, and was asked how.
+    /// The write has returned its result, and must not be polled again.
     is_spent: bool,
 }
 
 impl Sent {
-    /// Whether it was written with another topic than the service's.
+    /// Returns whether the message was written with a topic other than the service's.
     fn has_own_topic(&self) -> bool {
         self.message.record.heading.as_ref().is_some_and(|own| own.topic != self.topic)
     }
 
-    /// After a refusal, which has ended whatever there was with the broker.
+    /// Publishes the message again after a refusal, which has ended its handshake.
     fn publish_again(&mut self, client: &Client, left: Duration) {
         let record = &self.message.record;
         let wire = (heading(client, record, &self.topic), record.payload.clone());
@@ -94,7 +95,7 @@ impl Sent {
     }
 }
 
-/// What a message says besides its payload: its own, or the service's of now under the topic of its segment.
+/// Returns the heading of a message: its own, or the service's present one with the topic of its segment.
 fn heading(client: &Client, record: &Record, topic: &ByteString) -> Heading {
     match &record.heading {
         Some(own) => Heading::clone(own),
@@ -105,59 +106,59 @@ fn heading(client: &Client, record: &Record, topic: &ByteString) -> Heading {
 struct Feeder<'a> {
     shared: &'a Arc<Shared>,
     client: &'a Arc<Client>,
-    /// Of the writer; a segment of an earlier process may have another one.
+    /// The writer's topic; a segment of an earlier process may have another one.
     topic: ByteString,
-    /// In the client's outbox.
+    /// The messages in the client's outbox.
     window: VecDeque<Sent>,
     window_bytes: u64,
     window_limit: u64,
-    /// Why the first one of the window has failed; it is in the way until that is dealt with.
+    /// The error of the first message of the window, which blocks the others until it is dealt with.
     failure: Option<Error>,
-    /// Waits for room there.
+    /// The message that waits for room in the client's outbox.
     joining: Option<Sent>,
-    /// Comes next.
+    /// The messages that are published next.
     loaded: VecDeque<Message>,
     loaded_topic: ByteString,
-    /// Everything below is in `loaded`, or was.
+    /// Every message with a lower number is, or was, in `loaded`.
     loaded_end: u64,
-    /// Everything below was given to the client, or is not there.
+    /// Every message with a lower number was given to the client, or does not exist.
     fed: u64,
     told: u64,
-    /// Bytes of what is done and was not told.
+    /// The bytes of messages that are done, which `Shared` has not been told yet.
     done_bytes: u64,
     refused: Refused,
-    /// Messages that were too old.
+    /// The messages that were too old.
     expired: Gathered,
-    /// Messages that gave way to newer ones.
+    /// The messages that gave way to newer ones.
     displaced: Gathered,
-    /// Messages that the broker has refused for good.
+    /// The messages that the broker has refused for good.
     aside: Gathered,
-    /// Of the last one: its file, and why.
+    /// The file of the message that was refused last, and the error.
     last_aside: Option<(String, Error)>,
     hold: Option<Hold>,
     is_unkept: bool,
     is_unreadable: bool,
     has_warned_of_properties: bool,
-    /// At QoS 2 messages below this number may be sent, as far as that is known here.
+    /// At QoS 2 messages below this number may be sent, as far as the feeder knows.
     reserved: u64,
 }
 
-/// What is stored and was not fed.
+/// The place of messages that are stored and were not fed.
 enum Ready {
-    /// Some of it was in memory, and is taken.
+    /// Some of them were in memory, and have been taken.
     Messages,
-    /// There is none.
+    /// There are none.
     Nothing,
     OnDisk,
 }
 
-/// Why a turn of the feeder ends.
+/// The reason why a turn of the feeder ends.
 enum Turn {
-    /// Messages are to be read from the disk.
+    /// Messages must be read from the disk.
     Load,
     /// The first message of the window has failed.
     Failed,
-    /// What has gathered may be told, or a hold is over, now or at another time than before.
+    /// A warning about gathered messages or the end of a hold is due, now or at another time than before.
     Tell,
     Over,
 }
@@ -250,7 +251,7 @@ impl<'a> Feeder<'a> {
                             self.expire(&joining.message);
                         }
                     }
-                    // It stays where it is: the client takes nothing any more.
+                    // The message stays in `joining`, because the client accepts nothing any more.
                     Poll::Ready(Err(_)) => return Poll::Ready(Turn::Over),
                 }
             }
@@ -280,7 +281,7 @@ impl<'a> Feeder<'a> {
                 self.fed = self.fed.max(self.loaded_end);
             }
         };
-        // The first one of the window may be new, and its end has to wake this task.
+        // The first message of the window may be new, and must have this task's waker for its end.
         if self.confirm(context) {
             return Poll::Ready(if self.client.has_ended() { Turn::Over } else { Turn::Failed });
         }
@@ -291,7 +292,7 @@ impl<'a> Feeder<'a> {
         if is_waiting { Poll::Pending } else { Poll::Ready(Turn::Load) }
     }
 
-    /// Takes from the window what is confirmed; true: the first one has failed.
+    /// Removes confirmed messages from the window. Returns true when the first one has failed.
     fn confirm(&mut self, context: &mut Context<'_>) -> bool {
         while self.failure.is_none()
             && self.hold.as_ref().is_none_or(|hold| hold.is_probing)
@@ -320,7 +321,7 @@ impl<'a> Feeder<'a> {
         self.failure.is_some()
     }
 
-    /// The first one of the window is done.
+    /// Removes the first message of the window, which is done.
     fn leave_window(&mut self) {
         if let Some(Sent { message, .. }) = self.window.pop_front() {
             self.window_bytes -= message.bytes();
@@ -328,7 +329,7 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// Takes some of what is stored and in memory.
+    /// Takes some of the messages that are stored and in memory.
     fn take_ready(&mut self) -> Ready {
         let mut fed = self.fed;
         let (taken, is_all_ready): (VecDeque<Message>, bool) = self.shared.with(|state| {
@@ -353,12 +354,12 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// At QoS 2: whether the next message has to wait until more numbers are reserved.
+    /// At QoS 2, returns whether the next message must wait until more numbers are reserved.
     fn is_held_back(&mut self) -> bool {
         let Some(number) = self.loaded.front().map(|next| next.record.number).filter(|_| self.shared.is_exact) else {
             return false;
         };
-        // There may be many missing before it, which are no reason to wait.
+        // Many numbers may be missing before this message; they are no reason to wait.
         self.fed = number;
         if number + RESERVED / 2 >= self.reserved {
             self.reserved = self.shared.reserved(number);
@@ -366,7 +367,7 @@ impl<'a> Feeder<'a> {
         number >= self.reserved
     }
 
-    /// What an earlier process has done with a message.
+    /// Returns what an earlier process has done with a message.
     fn earlier(&self, number: u64) -> Earlier {
         if self.shared.released.contains(&number) {
             Earlier::Released
@@ -381,9 +382,10 @@ impl<'a> Feeder<'a> {
         let left = self.left(&message);
         let earlier = self.earlier(message.record.number);
         let left = match earlier {
-            // The broker has it.
+            // The broker already has the message, so it can't be too old.
             Earlier::Released => Duration::MAX,
-            // The broker may have it, and has to let go of its identifier: the session sees to that.
+            // The broker may have the message. Even when it is too old, it goes to the session, which has its packet identifier
+            // released.
             Earlier::PerhapsPublished if self.shared.is_exact => left.unwrap_or_default(),
             _ => match left {
                 Some(left) => left,
@@ -412,13 +414,13 @@ impl<'a> Feeder<'a> {
         self.joining = Some(Sent { write, message, topic, is_settled: false, end: None, is_spent: false });
     }
 
-    /// How much longer a message may wait; `None`: it is too old.
+    /// Returns how much longer a message may wait; `None` means that it is too old.
     fn left(&self, message: &Message) -> Option<Duration> {
         let Some(most) = self.shared.of.max_age else { return Some(Duration::MAX) };
         most.checked_sub(message.age()).filter(|left| !left.is_zero())
     }
 
-    /// A message has become too old.
+    /// Ends a message that has become too old.
     fn expire(&mut self, message: &Message) {
         self.shared.give_up(message.record.number, || {
             let age = self.max_age();
@@ -428,8 +430,8 @@ impl<'a> Feeder<'a> {
         self.expired.count(Instant::now());
     }
 
-    /// Drops the oldest messages that are not with the client, as far as newer ones wait for their room. False: they are to be read
-    /// before.
+    /// Drops the oldest messages that the client does not have, as long as newer ones wait for their room. Returns false when
+    /// those messages must be read from the disk first.
     fn make_room(&mut self, context: &Context<'_>) -> bool {
         let before = self.fed;
         let mut dropped = 0;
@@ -441,7 +443,7 @@ impl<'a> Feeder<'a> {
             if self.loaded.is_empty() {
                 match self.take_ready() {
                     Ready::Messages => {}
-                    // All others are with the client; or not on the disk yet, which is told when they are.
+                    // All other messages are with the client, or not on the disk yet; this task is woken when they are.
                     Ready::Nothing => break,
                     Ready::OnDisk => return false,
                 }
@@ -449,7 +451,7 @@ impl<'a> Feeder<'a> {
             if self.shared.is_exact
                 && self.loaded.front().is_some_and(|oldest| self.earlier(oldest.record.number) != Earlier::Nothing)
             {
-                // The broker may hold its identifier, which another message comes to have.
+                // The broker may still hold the packet identifier of this message, and a later message would get the same one.
                 break;
             }
             if let Some(message) = self.loaded.pop_front() {
@@ -471,7 +473,7 @@ impl<'a> Feeder<'a> {
         true
     }
 
-    /// Tells of messages that were given up, as far as each kind says how many.
+    /// Warns of messages that were given up; `most` decides which counts are due.
     fn tell_gathered(&mut self, most: impl Fn(&mut Gathered) -> Option<u64>) {
         if let Some(count) = most(&mut self.expired) {
             let age = self.max_age();
@@ -493,7 +495,7 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// When something is to be told.
+    /// Returns when the next warning or the end of a hold is due.
     fn due(&self) -> Option<Instant> {
         let held = self.hold.as_ref().filter(|hold| !hold.is_probing).map(|hold| hold.until);
         [&self.expired, &self.displaced, &self.aside].into_iter().filter_map(Gathered::due).chain(held).min()
@@ -511,13 +513,13 @@ impl<'a> Feeder<'a> {
             let oldest = first.or(self.loaded.front()).map(|oldest| oldest.record.time_us);
             self.shared.done(done, std::mem::take(&mut self.done_bytes), oldest);
         } else if let Some(first) = first.filter(|_| done == self.told) {
-            // What an earlier process has left is known when it is read.
+            // The oldest message of an earlier process is known only when it is read.
             let oldest = first.record.time_us;
             self.shared.with(|state| state.oldest_us = Some(oldest));
         }
     }
 
-    /// Whether the outbox is closed, and nothing more is to be given to the client.
+    /// Returns whether the outbox is closed and the client is to be given nothing more.
     fn is_to_end(&self) -> bool {
         self.shared.with(|state| {
             let is_stored = state.stored == state.next;
@@ -542,7 +544,7 @@ impl<'a> Feeder<'a> {
         let read = tokio::select! {
             biased;
             read = read => read,
-            // A disk may hang.
+            // The disk may hang; a close must not wait for it beyond its deadline.
             () = self.shared.fed_until(State::is_closed_by_now) => return,
         };
         let (loaded, warnings) = read.unwrap_or_else(|e| (Err(io::Error::other(e)), Vec::new()));
@@ -560,7 +562,7 @@ impl<'a> Feeder<'a> {
                 self.loaded = contents
                     .records
                     .into_iter()
-                    // A damaged name of a file may promise others, whose numbers new ones get.
+                    // A damaged file name may announce numbers that new messages get, so higher ones are ignored.
                     .filter(|record| record.number < stored)
                     .map(|record| Message { size: ValueSize::same(record.payload.len()), accepted: None, record })
                     .collect();
@@ -588,8 +590,8 @@ impl<'a> Feeder<'a> {
         self.client.warn(self.shared.of.says(text));
     }
 
-    /// The first message of the window has failed, and not with the client: it is too old, or refused for good.
-    /// False: the outbox is closed before; the message stays.
+    /// Deals with a failure of the first message of the window that left the client running: the message is too old, or refused
+    /// for good. Returns false when the outbox is closed first; the message stays then.
     async fn settle_failure(&mut self) -> bool {
         let (Some(error), Some(first)) = (self.failure.clone(), self.window.front()) else { return true };
         let (message, topic, has_own_topic) = (first.message.clone(), first.topic.clone(), first.has_own_topic());
@@ -600,7 +602,7 @@ impl<'a> Feeder<'a> {
         }
         let number = message.record.number;
         if !self.shared.is_awaited(number) {
-            // Nobody hears of it, so it is not thrown away.
+            // No caller learns of this refusal, so the message is kept: it waits, or it is set aside in a file.
             if hold::may_pass(&error, self.hold.as_ref(), has_own_topic) {
                 self.hold(&error, &message);
                 return true;
@@ -631,7 +633,7 @@ impl<'a> Feeder<'a> {
         true
     }
 
-    /// The broker may take the first message of the window later. Until then nothing new is published.
+    /// Holds messages back: the broker may take the first message of the window later, and until then nothing new is published.
     fn hold(&mut self, error: &Error, message: &Message) {
         if self.hold.is_none() {
             self.warn(&format!("the broker refuses messages, which wait and are tried again: {error}"));
@@ -640,7 +642,7 @@ impl<'a> Feeder<'a> {
         self.failure = None;
     }
 
-    /// The time of a hold may be up: its first message is sent again, alone.
+    /// Sends the first message of the window again, alone, when the pause of a hold is over.
     fn probe(&mut self) {
         let Some(hold) = &mut self.hold else { return };
         let Some(first) = self.window.front() else {
@@ -665,7 +667,7 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// The broker takes messages again: those behind the first one follow it in their order.
+    /// Ends a hold, since the broker takes messages again: the messages behind the first one follow in their order.
     fn resume(&mut self, context: &mut Context<'_>) {
         self.hold = None;
         for index in 0..self.window.len() {
@@ -690,8 +692,8 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// What the first message of the window has failed for was told. At QoS 2 the broker may still hold its identifier; that must
-    /// not come again before.
+    /// Marks the failure of the first message of the window as told. At QoS 2 the broker may still hold its packet identifier,
+    /// so the message stays in the window until the identifier is released.
     fn settled(&mut self) {
         self.failure = None;
         match self.window.front_mut() {
@@ -700,13 +702,15 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// The client ends, or has ended: what is confirmed until then is done, and who still waits is told that the rest stays.
+    /// Waits for the end of the client: messages that are confirmed until then are done, and callers who still wait are told
+    /// that the others stay.
     async fn finish(&mut self) {
         let closing = self.shared.with(|state| state.closing);
         if let Some(closing) = closing {
             let left = closing.deadline.saturating_duration_since(Instant::now());
             self.client.begin_close_within(match self.shared.of.accepted_by {
-                // What it has promised is on disk. But what the broker is about to confirm need not be sent once more.
+                // Accepted messages are safe on the disk. A short wait for confirmations that are on their way saves sending
+                // those messages again.
                 AcceptedBy::Disk if self.client.is_connected() && !closing.dropped => left.min(LAST_CONFIRMATIONS),
                 AcceptedBy::Disk => Duration::ZERO,
                 AcceptedBy::Broker => left,
@@ -734,7 +738,7 @@ impl<'a> Feeder<'a> {
     }
 }
 
-/// False: the outbox is closed before this time is over.
+/// Waits for this time. Returns false when the outbox is closed before.
 async fn pause(shared: &Shared, time: Duration) -> bool {
     tokio::select! {
         biased;
@@ -743,12 +747,12 @@ async fn pause(shared: &Shared, time: Duration) -> bool {
     }
 }
 
-/// Waits for the disk, but no longer than until then.
+/// Waits for the keeper until the state is as wanted, but not beyond `most`.
 async fn await_keeper(shared: &Shared, most: Instant, wanted: fn(&State) -> bool) {
     let _ = timeout_at(most, shared.fed_until(wanted)).await;
 }
 
-/// The end of a message that has waited for too long.
+/// Returns the error of a message that has waited for too long.
 fn too_old() -> Error {
     Error::TimedOut { message: "it is too old".into(), source: None, delivery: Delivery::NotSent }
 }
@@ -757,7 +761,7 @@ fn closed(message: String) -> Error {
     Error::io(IoKind::Closed, message).of_message(Delivery::Unknown)
 }
 
-/// The same error, and what becomes of the message.
+/// Returns the same error with a note on what becomes of the message.
 fn noted(error: Error, note: &str) -> Error {
     match error {
         Error::Io(error) => {

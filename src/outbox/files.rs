@@ -1,4 +1,5 @@
-//! The files of an outbox: what the log needs of a file system, and the system's own.
+//! The files of an outbox: the operations that the log needs of a file system, and their implementation on the operating
+//! system's.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -7,26 +8,26 @@ use std::path::{Path, PathBuf};
 /// A folder of files that are only appended to.
 pub(crate) trait Files: Send + Sync {
     fn list(&self) -> io::Result<Vec<String>>;
-    /// A file to append to, new if it is not there.
+    /// Opens a file to append to; makes it if it is missing.
     fn append(&self, name: &str) -> io::Result<Box<dyn Append>>;
-    /// All that is in a file.
+    /// Returns the whole content of a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
-    /// The first bytes of a file, at most so many.
+    /// Returns the first bytes of a file, at most this many.
     fn read_first(&self, name: &str, bytes: u64) -> io::Result<Vec<u8>> {
         let mut read = self.read(name)?;
         read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
         Ok(read)
     }
-    /// Bytes of a file.
+    /// Returns the length of a file in bytes.
     fn length(&self, name: &str) -> io::Result<u64> {
         Ok(self.read(name)?.len() as u64)
     }
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// The names that were made and removed are kept, also after a loss of power.
+    /// Makes the creation and removal of names survive a loss of power.
     fn sync_names(&self) -> io::Result<()>;
 }
 
-/// Removes a file. One that is gone already is no error.
+/// Removes a file. A missing file is no error.
 pub(super) fn remove(files: &dyn Files, name: &str) -> io::Result<()> {
     match files.remove(name) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -35,13 +36,13 @@ pub(super) fn remove(files: &dyn Files, name: &str) -> io::Result<()> {
 }
 
 pub(crate) trait Append: Send {
-    /// Appends all of it, or fails, and then a part of it may be there.
+    /// Appends all the bytes or fails; after a failure a part of them may be there.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// What was appended is kept, also after a loss of power.
+    /// Makes what was appended survive a loss of power.
     fn sync(&mut self) -> io::Result<()>;
-    /// Forgets what is behind this length.
+    /// Cuts the file off at this length.
     fn cut(&mut self, length: u64) -> io::Result<()>;
-    /// False when the name leads to another file by now, or to none: nobody would find again what is appended.
+    /// Returns false when the name is gone or leads to another file: nobody would find again what is appended.
     fn is_there(&self) -> io::Result<bool>;
 }
 
@@ -51,8 +52,8 @@ struct Named {
     file: File,
 }
 
-/// Opens a file of the directory. A new one can be read by nobody else; a symbolic link is an error, since it would have the
-/// outbox overwrite a file that is not its own.
+/// Opens a file of the directory. A new file is readable by its owner only. A symbolic link is an error, because through it the
+/// outbox would overwrite a foreign file.
 pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -68,7 +69,7 @@ pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     })
 }
 
-/// Whether this path leads to this file, and not to another one that was put in its place.
+/// Returns whether this path leads to this file, and not to one that has replaced it.
 #[cfg(unix)]
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -80,32 +81,33 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     Ok((there.dev(), there.ino()) == (known.dev(), known.ino()))
 }
 
-/// The standard library tells nothing here that would tell two files apart.
+/// The standard library offers no means here to tell two files apart.
 #[cfg(not(unix))]
 pub(super) fn is_at(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 
-/// A folder of the system's, with files that nobody else can read.
+/// A folder of the operating system, whose files nobody else can read.
 pub(crate) struct SystemFiles {
     directory: PathBuf,
 }
 
 impl SystemFiles {
-    /// Makes the folder, and those above it, where they are missing.
+    /// Makes the folder and its missing parents.
     pub fn new(directory: &Path) -> io::Result<SystemFiles> {
         make(directory, true, &mut sync_folder)?;
         Ok(SystemFiles::at(directory))
     }
 
-    /// A folder that is there already.
+    /// Uses a folder that exists already.
     pub fn at(directory: &Path) -> SystemFiles {
         SystemFiles { directory: directory.to_owned() }
     }
 }
 
-/// Makes a folder and those above it. `sync` is called for each that has got a new name, which a loss of power would take with
-/// all that is below it. Only the last one is the outbox's own, which nobody else can read; those above have the usual rights.
+/// Makes a folder and its missing parents. `sync` is called for each folder that has got a new name, because a loss of power
+/// would remove that name with everything below it. Only the last folder is the outbox's own and closed to others; its parents
+/// have the usual rights.
 fn make(folder: &Path, is_last: bool, sync: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -124,19 +126,19 @@ fn make(folder: &Path, is_last: bool, sync: &mut dyn FnMut(&Path) -> io::Result<
     #[cfg(not(unix))]
     let _ = is_last;
     match builder.create(folder) {
-        // Somebody else may have made it just now.
+        // Another process may have made it in the meantime.
         Err(_) if folder.is_dir() => Ok(()),
         Err(e) => Err(e),
         Ok(()) => sync(above),
     }
 }
 
-/// The names in a folder are kept, also after a loss of power.
+/// Makes the names in a folder survive a loss of power.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     // Other systems keep names by themselves, and do not open folders as files.
     #[cfg(unix)]
     match File::open(folder) {
-        // A folder in which names can be made, and not read, can't be synced by anybody.
+        // A folder in which this user may create names but which it may not read can't be synced.
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
         opened => opened?.sync_all()?,
     }
@@ -148,7 +150,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 impl Files for SystemFiles {
     fn list(&self) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(&self.directory)?;
-        // A name that is no text is none of ours.
+        // A name that is not valid text is none of the outbox's.
         entries.map(|entry| Ok(entry?.file_name().into_string().ok())).filter_map(io::Result::transpose).collect()
     }
 
@@ -207,7 +209,7 @@ impl Append for Named {
 mod tests {
     use super::*;
 
-    /// The folders that are synced when this one is made.
+    /// Returns the folders that are synced when this one is made.
     fn synced(folder: &Path) -> Vec<PathBuf> {
         let mut synced = Vec::new();
         make(folder, true, &mut |folder| {

@@ -1,4 +1,5 @@
-//! Files of an outbox of which nothing is certain: what the fuzzer has put together is opened, read, gone on with and opened again.
+//! Arbitrary files of an outbox: the fuzz target opens and reads what the fuzzer has put together, appends to it, and opens it
+//! again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,7 +15,7 @@ use crate::mqtt::Heading;
 
 const TOPIC: &str = "t";
 const SEGMENT: u64 = 400;
-/// Messages that the log is given after what was found.
+/// The number of messages that are appended to what was found.
 const MORE: u64 = 3;
 
 /// Panics when something is wrong, and only then.
@@ -26,7 +27,7 @@ pub(crate) fn outbox(data: &[u8]) {
     let known = look(&log, before);
     let next = log.next();
     if next + MORE > LAST {
-        // Nobody gets there but by what is written here.
+        // Only this target's own scripts write numbers this high.
         return;
     }
     let more: Vec<Record> = (next..next + MORE).map(|number| record(number, 5)).collect();
@@ -43,7 +44,7 @@ pub(crate) fn outbox(data: &[u8]) {
     assert_eq!(Log::open(files, TOPIC, SEGMENT).expect("what is done").0.next(), next, "numbers come again");
 }
 
-/// All that is there, which takes no more than was in the files.
+/// Returns all messages that are there, after checking that they take no more bytes than the files had.
 fn look(log: &Log, most: usize) -> Vec<Record> {
     let mut found: Vec<Record> = Vec::new();
     let mut number = log.done();
@@ -67,12 +68,13 @@ fn record(number: u64, length: usize) -> Record {
     Record { number, time_us: 1, heading, payload: vec![7; length].into() }
 }
 
-/// What the input says to write. A fuzzer does not find checksums, so it can ask for what has good ones.
+/// The instructions in the input for writing files. A fuzzer does not guess checksums, so the script can ask for records with
+/// good ones.
 struct Script<'a> {
     rest: &'a [u8],
-    /// Of the present file.
+    /// The first number of the present file.
     first: u64,
-    /// The next number that a good record can have.
+    /// The least number that the next valid record can have.
     least: u64,
 }
 
@@ -208,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    /// Two segments, and what is done; the same with a bit changed; a damaged head; the last numbers that there are.
+    /// Two segments with a record of what is done; the same with a changed bit; a damaged head; the highest numbers that exist.
     const SCRIPTS: [&[u8]; 5] = [
         b"\x00\x01\x00\x05\x01\x00\xff\x87\x00\x01\x00\x05\x01\x40\x05\x07\x03\0\0\0\0\0\0\0\x01",
         b"\x00\x01\x00\x05\x01\x00\x06\x01\x00\x05\x06\x10\x05\x09\x27\x03\0\0\0\0\0\0\0\x01\x04\x03abc",

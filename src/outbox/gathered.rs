@@ -1,15 +1,15 @@
-//! Events of which there may be very many: how many have not been told of yet, which is done from time to time.
+//! A count of events that may be very frequent, which are reported together from time to time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The first one is told of after this time, with all that have come meanwhile.
+/// The first event is reported after this time, together with all that have come meanwhile.
 const GATHERING: Duration = Duration::from_secs(1);
-/// They are told of at most that often.
+/// Reports follow each other at least this far apart.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// See the module.
+/// The number of events since the last report, and when the next one is due.
 #[derive(Default)]
 pub(super) struct Gathered {
     untold: u64,
@@ -18,26 +18,26 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// One more.
+    /// Counts one more event.
     pub fn count(&mut self, now: Instant) {
         self.untold += 1;
         let told = self.told;
         self.due.get_or_insert_with(|| (now + GATHERING).max(told.map_or(now, |told| told + AGAIN)));
     }
 
-    /// When there is something to tell of.
+    /// Returns when the next report is due; `None` when there is nothing to report.
     pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// How many there are to tell of, if it is time for that.
+    /// Returns the number of events to report, if a report is due.
     pub fn take_due(&mut self, now: Instant) -> Option<u64> {
         self.due.filter(|due| *due <= now)?;
         self.told = Some(now);
         self.rest()
     }
 
-    /// How many there are to tell of, at the end.
+    /// Returns the number of events that are still to be reported, at the end.
     pub fn rest(&mut self) -> Option<u64> {
         self.due = None;
         Some(std::mem::take(&mut self.untold)).filter(|count| *count > 0)

@@ -1,4 +1,4 @@
-//! Who hears how messages end, by their numbers. A message that nobody hears of is not here.
+//! The hearers of messages' ends, by message number. A message that nobody hears of has no entry here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::task::{Context, Poll, Waker};
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use crate::error::{Error, Result};
 use crate::mqtt::Ended;
 
-/// Who hears of a message.
+/// The hearer of one message.
 pub(super) enum Hearer {
-    /// The one who asks with its number. The waker is his, when he waits.
+    /// The caller, who asks by number. The waker is set while the caller waits.
     Caller(Option<Waker>),
     /// The writer's report.
     Report,
@@ -21,18 +21,18 @@ struct Hearing {
     hearer: Hearer,
 }
 
-/// See the module.
+/// All hearers of an outbox, and the ends that they have not been told yet.
 #[derive(Default)]
 pub(super) struct Hearers {
-    /// Of messages that have not ended.
+    /// The hearers of messages that have not ended.
     waiting: BTreeMap<u64, Hearing>,
     deadlines: BTreeSet<(Instant, u64)>,
-    /// Of callers who have not asked yet.
+    /// The failures of messages whose callers have not asked yet.
     failures: HashMap<u64, Error>,
     report: Vec<Ended>,
-    /// Who waits for the report.
+    /// The waker of the task that waits for the report.
     reader: Option<Waker>,
-    /// Who is to be woken, without the lock.
+    /// Wakers to be called after the lock is released.
     wakes: Vec<Waker>,
 }
 
@@ -42,7 +42,7 @@ impl Hearers {
         self.waiting.insert(number, Hearing { deadline, hearer });
     }
 
-    /// Every message below this number has ended well.
+    /// Ends every message below this number with success.
     pub fn succeed_before(&mut self, number: u64) {
         while let Some(first) = self.waiting.first_entry().filter(|first| *first.key() < number) {
             let (ended, Hearing { deadline, hearer }) = first.remove_entry();
@@ -60,7 +60,7 @@ impl Hearers {
         }
     }
 
-    /// A message has failed: false if nobody hears of it.
+    /// Ends a message with a failure. Returns false when nobody hears of it.
     pub fn fail(&mut self, number: u64, error: Error) -> bool {
         let Some(Hearing { deadline, hearer }) = self.waiting.remove(&number) else { return false };
         self.deadlines.remove(&(deadline, number));
@@ -77,17 +77,17 @@ impl Hearers {
         true
     }
 
-    /// Whether somebody hears of a message's end.
+    /// Returns whether somebody hears of this message's end.
     pub fn has(&self, number: u64) -> bool {
         self.waiting.contains_key(&number)
     }
 
-    /// The numbers whose end is awaited.
+    /// Returns the numbers of the messages whose end is awaited.
     pub fn numbers(&self) -> Vec<u64> {
         self.waiting.keys().copied().collect()
     }
 
-    /// The numbers whose time is up.
+    /// Returns the numbers of the messages whose deadline has passed.
     pub fn overdue(&self, now: Instant) -> Vec<u64> {
         self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, number)| *number).collect()
     }
@@ -96,7 +96,7 @@ impl Hearers {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Whether a message has ended, and how; asked by its caller only. Otherwise he is woken when it has.
+    /// Returns the end of a message to its caller, who alone may ask. Until it ends, the waker is kept, and called at the end.
     pub fn poll(&mut self, number: u64, context: &Context<'_>) -> Poll<Result<()>> {
         match self.waiting.get_mut(&number).map(|hearing| &mut hearing.hearer) {
             Some(Hearer::Caller(Some(waker))) if waker.will_wake(context.waker()) => Poll::Pending,
@@ -108,7 +108,7 @@ impl Hearers {
         }
     }
 
-    /// The caller will not ask.
+    /// Forgets a caller that will not ask.
     pub fn forget(&mut self, number: u64) {
         self.failures.remove(&number);
         if let Some(Hearing { deadline, .. }) = self.waiting.remove(&number) {
@@ -116,7 +116,7 @@ impl Hearers {
         }
     }
 
-    /// What has ended for the report since the last call; otherwise the waker is called when something has.
+    /// Returns the ends for the report since the last call; when there are none, the waker is called at the next one.
     pub fn take_report(&mut self, waker: &Waker) -> Vec<Ended> {
         if self.report.is_empty() {
             self.reader = Some(waker.clone());

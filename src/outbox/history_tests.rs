@@ -1,4 +1,4 @@
-//! The whole outbox over a simulated disk, with a client and a broker: the process dies, or the power goes, at any moment.
+//! The whole outbox over a simulated disk, with a client and a broker: the process dies, or the power fails, at any moment.
 
 use std::collections::HashSet;
 use std::io::{self, Read, Write as _};
@@ -25,20 +25,20 @@ use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::wait::block_until;
 
-/// Longer than anything takes on a busy machine.
+/// A limit that is longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a broker does with publishes.
+/// The broker's treatment of publishes.
 #[derive(Clone, Copy)]
 enum Habit {
     ConfirmsAll,
-    /// So many, and the rest is not answered.
+    /// It confirms this many, and does not answer the others.
     Confirms(usize),
-    /// It closes each connection after so many.
+    /// It closes each connection after this many.
     Cuts(usize),
 }
 
-/// A broker that tells of each publish. Dropping it ends its connections.
+/// A broker that reports each publish. Dropping it ends its connections.
 struct Broker {
     port: u16,
     is_over: Arc<AtomicBool>,
@@ -58,7 +58,8 @@ impl Broker {
                 for stream in listener.incoming() {
                     let stream = stream.unwrap();
                     lock(&sockets).push(stream.try_clone().unwrap());
-                    // After that, so that whoever ends the broker knows this connection, or this sees the end.
+                    // The connection is registered before this check, so either the end of the broker finds it, or this check
+                    // sees the end.
                     if is_over.load(Ordering::SeqCst) {
                         break;
                     }
@@ -75,7 +76,7 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
-        // Wakes the acceptor.
+        // This connection wakes the acceptor.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         lock(&self.sockets).iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
         let ended = self.acceptor.take().map(JoinHandle::join);
@@ -83,7 +84,7 @@ impl Drop for Broker {
     }
 }
 
-/// One connection, until it ends.
+/// Serves one connection until it ends.
 fn serve(mut stream: &TcpStream, habit: Habit, on_publish: &dyn Fn(&[u8])) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = io::BufReader::new(stream.try_clone()?);
@@ -123,7 +124,7 @@ fn serve(mut stream: &TcpStream, habit: Habit, on_publish: &dyn Fn(&[u8])) -> io
     }
 }
 
-/// An outbox over some files, and what belongs to it. The lock is in a real folder.
+/// An outbox over simulated files, with its client. The lock is in a real folder.
 struct Life {
     outbox: Outbox,
     client: Arc<Client>,
@@ -156,7 +157,7 @@ fn settings(random: &mut Rng) -> OutboxSettings {
         directory: Default::default(),
         accepted_by: if random.bool() { AcceptedBy::Disk } else { AcceptedBy::Broker },
         sync: if random.u8(0..4) > 0 { SyncRule::Always } else { SyncRule::Never },
-        // Small, so that there are many segments, and it is full at times.
+        // The limit is small, so that there are many segments and the outbox is full at times.
         max_bytes: random.u64(400..4000),
         overflow: if random.u8(0..5) > 0 { Overflow::Wait } else { Overflow::DropOldest },
         max_age: None,
@@ -171,7 +172,7 @@ struct Known {
     refused: HashSet<u32>,
 }
 
-/// The number of accepted messages.
+/// Runs one history, and returns the number of accepted messages.
 fn history(seed: u64) -> usize {
     let mut random = Rng::with_seed(seed);
     let arrived = Arc::<Mutex<Vec<u32>>>::default();
@@ -193,7 +194,7 @@ fn history(seed: u64) -> usize {
         has_dropped |= of.overflow == Overflow::DropOldest;
         let life = begin(Arc::new(disk.clone()), &broker, of);
         if random.bool() {
-            // It need not be connected to accept messages.
+            // Messages are accepted without a connection, too.
             let _ = block_until(life.client.opened(), Some(after(PATIENCE)));
         }
         let mut writes = Vec::new();
@@ -205,7 +206,7 @@ fn history(seed: u64) -> usize {
             }
             let payload = Bytes::copy_from_slice(&known.written.to_le_bytes());
             let mut write = life.outbox.write(None, payload, ValueSize::same(4), after(PATIENCE));
-            // Sometimes it is waited for, but not long: its end may never come in this life.
+            // Some histories wait for the end of a message, but not long: it may never come in this life.
             let patience = Duration::from_millis(if random.u8(0..3) == 0 { 3 } else { 0 });
             let end = block_until(&mut write, Some(after(patience)));
             let is_waiting_for_room = !write.is_accepted();
@@ -224,7 +225,7 @@ fn history(seed: u64) -> usize {
             note(&mut known, *number, end);
         }
         known.accepted.sort_unstable();
-        // What was not synced on purpose, and was not confirmed either, has no promise for this.
+        // Only messages that were synced on purpose, or confirmed by the broker, must survive a loss of power.
         let is_power = random.bool() && (sync == SyncRule::Always || accepted_by == AcceptedBy::Broker);
         let left = if is_power { disk.after_power_loss(&mut random) } else { disk.after_death() };
         drop(broker);
@@ -255,7 +256,7 @@ fn note(known: &mut Known, number: u32, end: Option<Result<()>>) {
 fn check(seed: u64, known: &Known, arrived: &[u32], has_dropped: bool) {
     let mut seen = HashSet::new();
     let firsts: Vec<u32> = arrived.iter().copied().filter(|number| seen.insert(*number)).collect();
-    // Messages that gave way may come when the process has died, after those for which they did.
+    // After a death, messages that gave way may arrive after the newer ones that displaced them.
     assert!(has_dropped || firsts.is_sorted(), "seed {seed}: out of order: {firsts:?}");
     assert!(firsts.iter().all(|number| *number < known.written), "seed {seed}: something was invented: {firsts:?}");
     let refused: Vec<u32> = firsts.iter().copied().filter(|number| known.refused.contains(number)).collect();
@@ -269,11 +270,11 @@ fn check(seed: u64, known: &Known, arrived: &[u32], has_dropped: bool) {
 #[test]
 fn what_was_accepted_arrives_in_its_order_whatever_ends_the_process() {
     let accepted: usize = (0..2000).map(history).sum();
-    // Else nothing was tried.
+    // With fewer messages the test would have tried nothing.
     assert!(accepted > 5000, "{accepted}");
 }
 
-/// A disk that counts what is read.
+/// A disk that counts the bytes that are read.
 struct Counting {
     disk: Disk,
     read: AtomicU64,
@@ -311,7 +312,7 @@ impl Files for Counting {
     }
 }
 
-/// An opening reads the last segment, and the first publish needs the first one.
+/// Opening reads the last segment, and the first publish needs the first one.
 #[test]
 fn of_a_million_messages_the_first_leaves_before_most_are_read() {
     const COUNT: u64 = 1_000_000;
@@ -339,7 +340,7 @@ fn of_a_million_messages_the_first_leaves_before_most_are_read() {
     let life = begin(counting, &broker, of);
     let (payload, read) = first.recv_timeout(PATIENCE).expect("no publish comes");
     assert_eq!(payload, 0u64.to_le_bytes());
-    // Files end with the message that makes them full.
+    // A segment ends with the message that fills it, so it may be longer by one message.
     assert!(read <= 2 * (SEGMENT + 100), "{read} of {bytes} bytes");
     let mut info = life.client.info();
     life.outbox.describe(&mut info);

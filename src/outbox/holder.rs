@@ -1,6 +1,6 @@
-//! One process at a time uses a directory, and in it one writer: whoever has locked the file `lock`. The lock ends with its
-//! process, however that ends; the file stays. It says who has it: the process's id, and a random number of the process, since
-//! in containers many processes have the same id.
+//! A directory is used by one process at a time, and there by one writer: the one that has locked the file `lock`. The lock
+//! ends with its process, however that ends; the file stays. It names its owner by the process id and a random number of the
+//! process, because in containers many processes have the same id.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -16,11 +16,11 @@ pub(super) const NAME: &str = "lock";
 #[cfg(windows)]
 const ERROR_SHARING_VIOLATION: i32 = 32;
 
-/// Has the directory as long as it lives.
+/// The lock on a directory, which is held until this is dropped.
 pub(super) struct Holder {
     file: File,
     path: PathBuf,
-    /// Why the file does not say who has it, which harms nothing.
+    /// The reason why the file does not name its owner, which does no harm.
     pub warning: Option<String>,
 }
 
@@ -54,8 +54,9 @@ impl Holder {
         Holder { file, path, warning }
     }
 
-    /// Makes sure that nobody else can have the directory. Whoever cleans up may have removed the file, or the whole directory:
-    /// then it is locked again, unless somebody else has done so meanwhile, who may have changed everything.
+    /// Makes sure that no other writer can take the directory. A clean-up may have removed the file, or the whole directory:
+    /// then the file is made and locked again. If another writer has done so meanwhile, this is an error, because that writer
+    /// may have changed everything.
     pub fn keep(&mut self) -> io::Result<()> {
         if is_at(&self.file, &self.path)? {
             return Ok(());
@@ -75,34 +76,34 @@ impl Holder {
     }
 }
 
-/// A number that no other process has, not even one in another container.
+/// Returns a number that no other process has, not even in another container.
 fn own_number() -> u64 {
     static NUMBER: OnceLock<u64> = OnceLock::new();
-    // Its keys come from the operating system.
+    // The keys of `RandomState` come from the operating system.
     *NUMBER.get_or_init(|| RandomState::new().hash_one(std::process::id()))
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        // A program that the process has just begun to start has the file, too, until that program runs; the lock would last as
-        // long as that.
+        // A child process that has just been forked inherits the file until it runs its program, and would keep the lock for as
+        // long; so the lock is released explicitly.
         #[cfg(unix)]
         let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
-        // Elsewhere files are not passed on, and closing this one is enough.
+        // On other systems files are not inherited, and closing this one is enough.
         #[cfg(not(unix))]
         let _ = &self.file;
     }
 }
 
-/// Whoever has a directory, as far as the file tells.
+/// The owner of a directory, as far as the file tells.
 #[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// The number of the process. It has none to read in the moment between its lock and its writing the number.
+    /// The owner's process id. `None` in the moment between its taking the lock and its writing the id.
     pub process: Option<u32>,
 }
 
-/// Who has a directory now, which is only looked at: `None` means that nobody does.
+/// Returns the present owner of a directory without taking the lock; `None` when there is none.
 #[cfg(feature = "cli")]
 pub(super) fn owner(directory: &Path) -> io::Result<Option<Owner>> {
     let file = directory.join(NAME);
@@ -114,7 +115,7 @@ pub(super) fn owner(directory: &Path) -> io::Result<Option<Owner>> {
     }
 }
 
-/// The process's id and its random number, which the file says.
+/// Returns the process id and the random number that the file names.
 fn said_by(file: &Path) -> Option<(u32, Option<u64>)> {
     let mut text = String::new();
     files::open(OpenOptions::new().read(true), file).and_then(|file| file.take(100).read_to_string(&mut text)).ok()?;
@@ -123,7 +124,7 @@ fn said_by(file: &Path) -> Option<(u32, Option<u64>)> {
     Some((id, words.next().and_then(|word| u64::from_str_radix(word, 16).ok())))
 }
 
-/// Who has locked the file, for people.
+/// Names the owner of the lock, for people.
 fn named(file: &Path) -> String {
     match said_by(file) {
         Some((id, _)) if id != std::process::id() => format!("process {id}"),
@@ -133,10 +134,11 @@ fn named(file: &Path) -> String {
     }
 }
 
-/// Whoever only looks has the file for less than this in all, even where many do on a busy machine.
+/// The time after which a reader of the lock has surely let go of it, even with many readers on a busy machine.
 const LOOKED_AT: Duration = Duration::from_secs(2);
 
-/// `None` means that another writer has it. One that only looks at the directory lets go of the file at once, and is waited for.
+/// Locks the file; `None` means that another writer has it. A process that only inspects the directory lets go of the file at
+/// once, so this waits for it.
 fn open_unless_had(file: &Path) -> io::Result<Option<File>> {
     let began = Instant::now();
     loop {
@@ -150,20 +152,21 @@ fn open_unless_had(file: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Whether a writer has it. Those who only look share the lock, so that they do not take each other for a writer.
+/// Returns whether a writer has the file. Processes that only inspect share the lock, so that they do not take each other for a
+/// writer.
 #[cfg(unix)]
 fn is_had(path: &Path) -> io::Result<bool> {
     use rustix::fs::{FlockOperation, flock};
     let file = File::open(path)?;
     match flock(&file, FlockOperation::NonBlockingLockShared) {
-        // Closing the file would do, too, but not where a child of this process has just inherited it.
+        // Closing the file would also unlock it, but not if a child of this process has just inherited it.
         Ok(()) => flock(&file, FlockOperation::Unlock).map(|()| false).map_err(io::Error::from),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
         Err(e) => Err(e.into()),
     }
 }
 
-/// Windows tells by refusing to open it to write, which a writer allows nobody.
+/// Returns whether a writer has the file: Windows then refuses to open it for writing.
 #[cfg(windows)]
 fn is_had(path: &Path) -> io::Result<bool> {
     match OpenOptions::new().read(true).write(true).open(path) {
@@ -173,7 +176,7 @@ fn is_had(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// `None`: somebody else has it. `options` say whether the file may be there already.
+/// Opens and locks the file; `None` when another process has it. `options` say whether the file may exist already.
 #[cfg(unix)]
 fn open_locked(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File>> {
     use rustix::fs::{FlockOperation, flock};
@@ -185,8 +188,8 @@ fn open_locked(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File
     }
 }
 
-/// Windows locks by opening: nobody else can open the file to write as long as this one is open, but reading its number is
-/// allowed.
+/// Opens and thereby locks the file: while it is open, Windows lets others open it for reading only, which is enough to read
+/// the owner's process id.
 #[cfg(windows)]
 fn open_locked(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File>> {
     use std::os::windows::fs::OpenOptionsExt;
@@ -208,14 +211,14 @@ mod tests {
         let holder = Holder::take(folder.path()).unwrap();
         let error = Holder::take(folder.path()).err().unwrap().to_string();
         assert!(error.contains(&format!("another writer of this process ({})", std::process::id())), "{error}");
-        // As a child has it between its beginning and its program's.
+        // A child process has such a copy between its fork and the start of its program.
         let inherited = holder.file.try_clone().unwrap();
         drop(holder);
         drop(Holder::take(folder.path()).unwrap());
         drop(inherited);
     }
 
-    /// Whoever looks, again and again and at the same time as others, is never in the way of a writer.
+    /// Inspection that repeats and overlaps never gets in a writer's way.
     #[test]
     #[cfg(feature = "cli")]
     fn looking_is_in_nobodys_way() {
@@ -259,7 +262,7 @@ mod tests {
         let second = Holder::take(folder.path()).unwrap();
         let error = first.keep().unwrap_err().to_string();
         assert!(error.contains("taken by another writer of this process"), "{error}");
-        // Who was there may have changed everything, even if nobody is there now.
+        // The other writer may have changed everything, even if it is gone now.
         drop(second);
         assert!(first.keep().is_err());
     }
@@ -269,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(Holder::take(folder.path()).unwrap());
         let path = folder.path().join(NAME);
-        // Nothing can be written to it, as on a full disk.
+        // Nothing can be written to this file, as on a full disk.
         let holder = Holder::of(File::open(&path).unwrap(), path);
         assert!(holder.warning.as_ref().is_some_and(|text| text.contains("which process")));
     }

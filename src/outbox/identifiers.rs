@@ -1,18 +1,18 @@
-//! The packet identifiers of messages in the outbox, which follow from their numbers: so another process knows them, too, and
-//! nothing has to be stored.
+//! The packet identifiers of messages in the outbox, which are computed from their numbers: so another process knows them, too,
+//! and they need not be stored.
 
-/// Identifiers are from 1 to 65,535.
+/// The number of packet identifiers, which are 1 to 65,535.
 const COUNT: u64 = 65_535;
-/// No message is sent at QoS 2 whose number is further than this ahead of what is done: less than all identifiers, so that none means
-/// two messages, in this process and in the next one.
+/// At QoS 2 no message is sent whose number is further than this ahead of what is done. This is less than the number of packet
+/// identifiers, so no identifier means two messages, in this process or the next.
 pub(super) const FURTHEST_AHEAD: u64 = 30_000;
 
-/// The identifier of the message with this number.
+/// Returns the packet identifier of the message with this number.
 pub(super) fn identifier(number: u64) -> u16 {
     (number % COUNT) as u16 + 1
 }
 
-/// The number of the message with this identifier: the first that is not below `done`.
+/// Returns the number of the message with this packet identifier: the first one that is not below `done`.
 pub(super) fn number(identifier: u16, done: u64) -> u64 {
     let place = u64::from(identifier).wrapping_sub(1) % COUNT;
     done + (place + COUNT - done % COUNT) % COUNT

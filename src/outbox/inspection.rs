@@ -1,5 +1,5 @@
-//! What is in an outbox's directory, for whoever looks at it from outside. Only [`discard`] changes anything. A writer may have
-//! the directory meanwhile, whose files come and go.
+//! Looks at an outbox's directory from outside. Only [`discard`] changes anything. A writer may own the directory meanwhile, so
+//! files come and go.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,36 +16,36 @@ use super::{refused, segment};
 use crate::error::{Error, IoKind};
 use crate::mqtt::Heading;
 
-/// How often the files are looked at again that were gone when they were to be read.
+/// The number of times that the files are listed again because one was gone when it was to be read.
 const TRIES: usize = 100;
 
-/// See the module.
+/// A look at one directory.
 pub(crate) struct Inspection {
     directory: PathBuf,
     files: SystemFiles,
     names: Vec<String>,
-    /// Who has it.
+    /// The writer that owns the directory, if there is one.
     pub owner: Option<Owner>,
 }
 
-/// A file with what was set aside.
+/// A file with data that was set aside.
 pub(crate) struct SetAside {
     pub name: String,
     pub bytes: u64,
 }
 
-/// A message that waits, or was refused.
+/// A message that waits, or that was refused.
 pub(crate) struct Waiting<'a> {
     pub number: u64,
-    /// When it was accepted, in microseconds since 1970.
+    /// The time of acceptance, in microseconds since 1970.
     pub time_us: i64,
-    /// `None` when that is damaged; then it goes to the topic of the writer that sends it.
+    /// The topic; `None` if its bytes are damaged: then the message goes to the topic of the writer that sends it.
     pub topic: Option<&'a str>,
-    /// If it was written with options.
+    /// The heading, if the message was written with options.
     pub heading: Option<&'a Heading>,
     /// The bytes on the wire.
     pub payload: &'a [u8],
-    /// What it takes of `max_bytes`.
+    /// The bytes that count towards `max_bytes`.
     pub bytes: u64,
 }
 
@@ -61,7 +61,7 @@ impl Inspection {
         })
     }
 
-    /// `None` where the directory has no file of an outbox, as before its first writer.
+    /// Returns `None` if the directory has no file of an outbox, as before its first writer.
     pub fn if_any(directory: &Path) -> Result<Option<Inspection>, Error> {
         let shown = directory.display();
         let files = SystemFiles::at(directory);
@@ -79,8 +79,8 @@ impl Inspection {
         Ok(Some(Inspection { directory: directory.to_owned(), files, names, owner }))
     }
 
-    /// Gives each message that waits, in the order of the numbers, until `false` is returned: what is damaged, for people. One file
-    /// is in memory at a time.
+    /// Calls `each` with the waiting messages in the order of their numbers, until it returns `false`. Returns what is damaged,
+    /// for people. One file is in memory at a time.
     pub fn messages<E: From<Error>>(
         &self,
         mut each: impl FnMut(Waiting<'_>) -> Result<bool, E>,
@@ -90,10 +90,11 @@ impl Inspection {
             self.names.iter().filter_map(|name| Some((segment::first(name)?, name))).collect();
         let mut damages = Vec::new();
         for (at, (first, name)) in segments.iter().enumerate() {
-            // The writer has removed it since, so that all in it is done.
+            // The writer has removed the file meanwhile, so all its messages are done.
             let Some((bytes, contents)) = self.read(name, *first)? else { continue };
             for damage in &contents.damaged {
-                // A writer may be about to append, and zeros are what a loss of power leaves.
+                // Damage at the end of the last segment is not reported: a writer may be about to append there, and a loss of
+                // power leaves zeros.
                 let is_end = at + 1 == segments.len() && damage.end == bytes.len();
                 if is_end && (self.owner.is_some() || bytes[damage.clone()].iter().all(|byte| *byte == 0)) {
                     continue;
@@ -109,7 +110,7 @@ impl Inspection {
         Ok(damages)
     }
 
-    /// Gives each message that a broker has refused, as [`Inspection::messages`] does.
+    /// Calls `each` with the messages that a broker has refused, as [`Inspection::messages`] does.
     pub fn refused<E: From<Error>>(&self, mut each: impl FnMut(Waiting<'_>) -> Result<bool, E>) -> Result<(), E> {
         for name in self.names.iter().filter(|name| refused::is_name(name)) {
             let Some((_, contents)) = self.read(name, 0)? else { continue };
@@ -122,12 +123,12 @@ impl Inspection {
         Ok(())
     }
 
-    /// Files with what was damaged.
+    /// Returns the files with damaged bytes.
     pub fn damaged_files(&self) -> Result<Vec<SetAside>, Error> {
         self.set_aside(log::is_set_aside)
     }
 
-    /// Files with what brokers have refused.
+    /// Returns the files with refused messages.
     pub fn refused_files(&self) -> Result<Vec<SetAside>, Error> {
         self.set_aside(refused::is_name)
     }
@@ -138,12 +139,12 @@ impl Inspection {
         with_length.collect::<io::Result<_>>().map_err(|e| unreadable(&self.directory, &e))
     }
 
-    /// Every message with a lower number is done.
+    /// Returns the number below which every message is done.
     fn done(&self) -> io::Result<u64> {
         let mut tries = 0;
         loop {
             match Journal::read(&self.files) {
-                // The writer goes from one file to the other.
+                // The writer is changing from one journal file to the other.
                 Err(e) if e.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
                 known => return Ok(known?.noted.done.unwrap_or_default()),
             }
@@ -164,10 +165,12 @@ impl Inspection {
     }
 }
 
-/// Removes every message that waits, and, if that is wanted, what was set aside. Numbers go on after that as if all had been sent.
+/// Removes every message that waits, and the files that were set aside if `with_set_aside` is true. Numbering goes on as if all
+/// messages had been sent.
 pub(crate) fn discard(directory: &Path, with_set_aside: bool) -> Result<(), Error> {
     let inspection = Inspection::begin(directory)?;
-    // Nothing of a later release is touched, and nothing is while a process has it.
+    // The first call fails for a segment of a later release, and the second while a process has the directory; neither is
+    // touched.
     inspection.messages(|_| Ok::<_, Error>(true))?;
     let _holder = Holder::take(directory)?;
     let failed =
@@ -179,8 +182,8 @@ fn empty(directory: &Path, with_set_aside: bool) -> io::Result<()> {
     let files: Arc<dyn Files> = Arc::new(SystemFiles::at(directory));
     let mut segments: Vec<String> = files.list()?.into_iter().filter(|name| segment::first(name).is_some()).collect();
     segments.sort_unstable();
-    // This comes first, since what follows needs some room, which a full disk does not have. The last one tells which numbers there
-    // were.
+    // The segments go first, because the steps below need room that a full disk does not have. The last segment stays until
+    // then, because it preserves the numbering.
     segments.pop();
     segments.iter().try_for_each(|name| files.remove(name))?;
     let (mut log, _) = Log::open(files.clone(), "", log::SEGMENT)?;

@@ -1,8 +1,8 @@
-//! What is known of the messages besides their bytes: which are done, and at QoS 2 how far the handshakes with the broker are.
+//! What is known of the messages besides their bytes: which are done, and at QoS 2 the state of their handshakes.
 //!
-//! It is in one of two files. Each begins with all that was known when the file was begun, the last entry of which says that it is
-//! complete, and which of the files is the newer one (`Begun`). What comes later is appended. An entry has 16 bytes, little endian:
-//! its kind (u32), a number (u64), a checksum of both (u32, CRC-32).
+//! The journal is one of two files. Each begins with everything that was known at its beginning; the last of these entries
+//! (`Begun`) says that this part is complete, and tells which of the files is newer. Later entries are appended. An entry has
+//! 16 bytes, little endian: its kind (u32), a number (u64), a checksum of both (u32, CRC-32).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,45 +15,46 @@ use super::record;
 
 pub(super) const NAMES: [&str; 2] = ["journal-0", "journal-1"];
 pub(super) const ENTRY: usize = 16;
-/// A file is begun anew at this length, or at twice what it has begun with.
+/// The length at which the next file is begun, unless twice the present file's initial length is more.
 const LONGEST: usize = 64 * 1024;
 
-/// What an entry tells.
+/// The kinds of entries.
 const DONE: u32 = 1;
 const RESERVED: u32 = 2;
 const SESSION: u32 = 3;
 const RELEASED: u32 = 4;
 const BEGUN: u32 = 5;
 
-/// What is known.
+/// The content of the journal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Noted {
-    /// Every message with a lower number is done: the broker has confirmed it, or it was given up. `None`: that is not known.
+    /// Every message with a lower number is done: the broker has confirmed it, or it was given up. `None` when this is not
+    /// known.
     pub done: Option<u64>,
-    /// No message with this number, or a higher one, has ever been sent at QoS 2.
+    /// No message with this number or a higher one has ever been sent at QoS 2.
     pub reserved: u64,
-    /// The session at the broker in which the messages are sent at QoS 2, by a digest of its name.
+    /// The broker's session in which messages are sent at QoS 2, by a digest of its name.
     pub session: Option<u64>,
-    /// Messages that are not done, and for which PUBREL may have been sent in that session.
+    /// The messages that are not done and for which PUBREL may have been sent in that session.
     pub released: BTreeSet<u64>,
 }
 
-/// What the files say.
+/// The content of both files.
 pub(super) struct Read {
     pub noted: Noted,
     generation: u64,
-    /// The file that has it all.
+    /// The index of the file that counts.
     name: Option<usize>,
-    /// Its bytes, if nothing in it is damaged.
+    /// The length of that file, if nothing in it is damaged.
     whole: Option<usize>,
 }
 
-/// See the module.
+/// The journal of an outbox, open for appending.
 pub(super) struct Journal {
     files: Arc<dyn Files>,
     noted: Noted,
-    /// `None`: what the files hold is not known for certain, since one of them has refused something or is gone, and a new one has
-    /// to be begun first.
+    /// The file that is appended to. `None` when its content is uncertain, because it has failed or is gone; then the next
+    /// change begins a new file.
     file: Option<Box<dyn Append>>,
     name: usize,
     generation: u64,
@@ -74,7 +75,7 @@ impl Noted {
         bytes
     }
 
-    /// A message that is done need not be known as released.
+    /// Sets what is done, and forgets releases below it, which need not be known any more.
     fn set_done(&mut self, number: u64) {
         self.done = Some(number);
         self.released = self.released.split_off(&number);
@@ -82,7 +83,7 @@ impl Noted {
 }
 
 impl Journal {
-    /// Reads what an earlier process has noted.
+    /// Reads the notes of an earlier process.
     pub fn read(files: &dyn Files) -> io::Result<Read> {
         let names = files.list()?;
         let mut read = Read { noted: Noted::default(), generation: 0, name: None, whole: None };
@@ -93,7 +94,7 @@ impl Journal {
             }
             let bytes = files.read(name)?;
             let parsed = parse(&bytes);
-            // These numbers only grow, so that they are true in whichever file they are.
+            // These numbers only grow, so the greatest of both files holds.
             done = done.max(parsed.noted.done);
             reserved = reserved.max(parsed.noted.reserved);
             if let Some(generation) = parsed.generation.filter(|generation| *generation > read.generation) {
@@ -108,9 +109,8 @@ impl Journal {
         Ok(read)
     }
 
-    /// Goes on from what was read, in the other file, or if that can't be begun, in the one that is there: a full disk may have
-    /// room in it. `done`: every message with a lower number is done. What the disk has refused is told, and tried again with
-    /// the next thing to be noted.
+    /// Continues the journal in the other file; if that can't be begun, in the present one, which may have room even on a full
+    /// disk. Every message below `done` is done. An error of the disk is returned, and the next change tries again.
     pub fn begin(files: Arc<dyn Files>, read: Read, done: u64) -> (Journal, io::Result<()>) {
         let Read { mut noted, generation, name, whole } = read;
         noted.set_done(done);
@@ -124,7 +124,7 @@ impl Journal {
 
     fn go_on(&mut self) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
-        // The other file may have known more of these.
+        // The other file may have had higher numbers.
         let mut entries = entry(RESERVED, self.noted.reserved).to_vec();
         self.noted.done.iter().for_each(|done| entries.extend_from_slice(&entry(DONE, *done)));
         self.length += entries.len();
@@ -135,14 +135,15 @@ impl Journal {
         &self.noted
     }
 
-    /// Every message with a lower number is done.
+    /// Notes that every message with a lower number is done.
     pub fn set_done(&mut self, number: u64) -> io::Result<()> {
         self.append(&entry(DONE, number))?;
         self.noted.set_done(number);
         Ok(())
     }
 
-    /// PUBREL may be sent for these messages once this has ended well. `for_power`: that is to be known after a loss of power, too.
+    /// Notes that PUBREL may be sent for these messages, which it may be only after this has succeeded. With `for_power` the
+    /// note survives a loss of power.
     pub fn release(&mut self, numbers: &[u64], for_power: bool) -> io::Result<()> {
         let entries: Vec<u8> = numbers.iter().flat_map(|number| entry(RELEASED, *number)).collect();
         self.append(&entries)?;
@@ -153,9 +154,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Messages with lower numbers than this one may be sent at QoS 2 once this has ended well.
+    /// Reserves the numbers below `number`: their messages may be sent at QoS 2 only after this has succeeded.
     pub fn reserve(&mut self, number: u64) -> io::Result<()> {
-        // The numbers that may be with the broker lie between what is done and this one: both have to be known together.
+        // The messages that the broker may have lie between what is done and this number, so both must be known together.
         let mut entries = self.noted.done.map(|done| entry(DONE, done)).unwrap_or_default().to_vec();
         entries.extend_from_slice(&entry(RESERVED, number));
         self.append(&entries)?;
@@ -164,20 +165,21 @@ impl Journal {
         Ok(())
     }
 
-    /// From now on messages are sent in this session, which knows none of them. `None`: in none that is known.
+    /// Notes that messages are now sent in this session, which knows none of them; `None` means that no session is known.
     pub fn begin_session(&mut self, session: Option<u64>) -> io::Result<()> {
         self.noted.session = session;
         self.noted.released.clear();
-        // What is in the file that is there belongs to another session.
+        // The present file describes another session, so it must not be continued.
         self.anew().inspect_err(|_| (self.noted.session, self.file) = (None, None))
     }
 
-    /// What was noted is kept, also after a loss of power.
+    /// Makes the journal survive a loss of power.
     pub fn sync(&mut self) -> io::Result<()> {
         self.forget_lost_file();
         let Some(file) = &mut self.file else { return self.anew() };
         if !self.is_synced {
-            // Systems take what they could not write for written the next time.
+            // After a failed sync operating systems mark pages that they could not write as clean, so another sync of this file
+            // would prove nothing.
             file.sync().inspect_err(|_| self.file = None)?;
             self.is_synced = true;
         }
@@ -189,13 +191,13 @@ impl Journal {
         if self.file.is_none() {
             self.anew()?;
         } else if self.length >= self.longest && self.anew().is_err() {
-            // A full disk may have room in the file that is there.
+            // The present file may have room even on a full disk.
             self.longest = self.length + LONGEST;
         }
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
         self.is_synced = false;
         if let Err(e) = file.append(entries) {
-            // A part of it would make those behind it unreadable.
+            // A partly written entry would make later ones unreadable.
             if file.cut(self.length as u64).is_err() {
                 self.file = None;
             }
@@ -205,21 +207,23 @@ impl Journal {
         Ok(())
     }
 
-    /// Nobody would read what is appended to a file whose name is gone, or leads to another one.
+    /// Closes a file whose name is gone or leads to another file, because nobody would read what is appended to it.
     fn forget_lost_file(&mut self) {
         if self.file.as_ref().is_some_and(|file| matches!(file.is_there(), Ok(false))) {
             self.file = None;
         }
     }
 
-    /// Goes on in the other file, from all that is known. Until that is complete, this one counts.
+    /// Continues in the other file, beginning with everything that is known. Until that part is complete, the present file
+    /// counts.
     fn anew(&mut self) -> io::Result<()> {
         let (name, generation) = (1 - self.name, self.generation + 1);
         let all = self.noted.encode(generation);
         match self.begin_file(NAMES[name], &all) {
             Ok(file) => self.file = Some(file),
             Err(e) => {
-                // It may be complete all the same, and would count instead of the one that is appended to.
+                // The new file may be complete in spite of the error, and would then count instead of the one that is appended
+                // to.
                 if remove(&*self.files, NAMES[name]).and_then(|()| self.files.sync_names()).is_err() {
                     self.file = None;
                 }
@@ -231,7 +235,7 @@ impl Journal {
         self.longest = LONGEST.max(2 * all.len());
         self.is_synced = true;
         let old = std::mem::replace(&mut self.name, name);
-        // If it stays, it does not count, being the older one.
+        // If the old file stays, it does not count, because the new one's generation is higher.
         let _ = self.files.remove(NAMES[old]);
         Ok(())
     }
@@ -255,12 +259,12 @@ pub(super) fn entry(kind: u32, number: u64) -> [u8; ENTRY] {
     bytes
 }
 
-/// What is in one file.
+/// The content of one file.
 struct Parsed {
     noted: Noted,
-    /// `None`: what it has begun with is not complete.
+    /// The generation; `None` when the initial part is not complete.
     generation: Option<u64>,
-    /// Nothing in it is damaged, so that what is appended can be read.
+    /// Nothing in the file is damaged, so entries that are appended can be read.
     is_whole: bool,
 }
 
@@ -275,12 +279,13 @@ fn parse(bytes: &[u8]) -> Parsed {
         }
         let (kind, number) = (fields.get_u32_le(), fields.get_u64_le());
         match kind {
-            // No message has such a number.
+            // No message has such a number, so the entry is ignored.
             DONE | RESERVED | RELEASED if number > record::LAST => {}
             DONE => noted.done = noted.done.max(Some(number)),
             RESERVED => noted.reserved = noted.reserved.max(number),
             SESSION if generation.is_none() => noted.session = Some(number),
-            // Behind a gap there is only what was not synced, so no PUBREL was sent for it, and what is before must come first.
+            // Entries behind damage were never synced, so no PUBREL was sent for their messages, and the messages before them
+            // must be released first.
             RELEASED if is_whole => drop(noted.released.insert(number)),
             BEGUN if is_whole && generation.is_none() => generation = Some(number),
             _ => {}

@@ -11,7 +11,7 @@ fn open(disk: &Disk) -> Journal {
     journal
 }
 
-/// What must be known: everything that has ended well, and was to be kept for a loss of power.
+/// Checks that the journal knows everything that was noted successfully and was to survive a loss of power.
 fn check(journal: &Journal, known: &Noted, seed: u64) {
     let noted = journal.noted();
     assert!(noted.done <= known.done, "seed {seed}: {noted:?} invents what is done, {known:?}");
@@ -21,7 +21,7 @@ fn check(journal: &Journal, known: &Noted, seed: u64) {
     assert_eq!(open(noted), open(known), "seed {seed}");
 }
 
-/// Changes that all end well, in any order, with deaths and losses of power between them.
+/// Makes random changes that all succeed, with deaths and losses of power between them.
 fn history(seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut disk = Disk::default();

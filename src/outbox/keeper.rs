@@ -1,4 +1,4 @@
-//! The thread that writes to the disk. It takes all that has gathered, appends it, and syncs once for all of it.
+//! The thread that writes to the disk. It appends all messages that have gathered, and syncs once for all of them.
 
 use std::io;
 use std::sync::PoisonError;
@@ -16,12 +16,13 @@ use crate::config::SyncRule;
 use crate::error::{Delivery, Error, IoKind};
 use crate::lock::lock;
 
-/// What is done is written down at most that often: after the death of the process what was confirmed meanwhile is sent again.
+/// The least time between two notes of what is done; after the death of the process, messages that were confirmed in between
+/// are sent again.
 const SAVING: Duration = Duration::from_millis(20);
-/// The next attempt of what the disk has refused.
+/// The pause before the next attempt of an operation that the disk has refused.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Keeps messages until the outbox ends. The directory is free before that is told.
+/// Stores messages until the outbox ends. The directory is free before that is told.
 pub(super) fn run(shared: &Shared, log: Log, holder: Holder, client: &dyn Releases) {
     let end = End(shared);
     let mut keeper = Keeper::new(shared, log, holder, client);
@@ -30,7 +31,7 @@ pub(super) fn run(shared: &Shared, log: Log, holder: Holder, client: &dyn Releas
     drop(end);
 }
 
-/// Should the thread panic, nobody may wait for ever.
+/// Tells the end even if the thread panics, so that nobody waits for ever.
 struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
@@ -48,17 +49,18 @@ pub(super) struct Keeper<'a> {
     shared: &'a Shared,
     log: Log,
     client: &'a dyn Releases,
-    /// Packet identifiers of messages whose PUBREL waits until that is written down.
+    /// The packet identifiers of messages whose PUBREL waits until the journal has noted it.
     releasing: Vec<u16>,
-    /// When the disk has refused something of the handshakes: the next attempt.
+    /// The time of the next attempt, when the journal could not be written for the handshakes.
     again_at: Option<Instant>,
-    /// When what was appended is to be synced.
+    /// The time when appended messages are to be synced.
     sync_at: Option<Instant>,
-    /// When what is done is to be written down.
+    /// The time when what is done is to be noted.
     save_at: Option<Instant>,
-    /// The disk has refused something, which was told.
+    /// The disk has refused something, and a warning has been given.
     is_refused: bool,
-    /// The last one, so that the files are closed before somebody else can have the directory.
+    /// The lock on the directory. It is the last field, so that the files are closed before another writer can take the
+    /// directory.
     holder: Holder,
 }
 
@@ -67,7 +69,7 @@ struct Work {
     done: u64,
     has_received: bool,
     beginning: Option<Beginning>,
-    /// See [`State::displaced`](super::shared::State::displaced).
+    /// A copy of [`State::displaced`](super::shared::State::displaced).
     displaced: (u64, u64),
     is_last: bool,
 }
@@ -87,13 +89,13 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// False: it was the last one.
+    /// Does one round of work. Returns false after the last one.
     fn turn(&mut self) -> bool {
         let work = self.wait();
         self.do_all(work)
     }
 
-    /// Does what there is to do now, without waiting for more.
+    /// Does the work that is due now, without waiting for more.
     #[cfg(test)]
     pub(super) fn turn_at_once(&mut self) {
         let work = self.take_work(&mut lock(self.shared.state()), Instant::now());
@@ -106,14 +108,15 @@ impl<'a> Keeper<'a> {
         self.log.confirm(done);
         if !batch.is_empty() {
             self.store(batch);
-            // What gives way does so when others come.
+            // Messages give way only when others come, so this is the moment to remove them.
             if let Err(e) = self.log.forget_between(from, to) {
-                self.note(Some(format!("what was dropped can't be removed: {e}")));
+                self.note(Some(format!("the files of dropped messages can't be removed: {e}")));
             }
         }
         if self.shared.is_exact {
             if beginning.is_some() && done > self.log.done() {
-                // What was completed in the session before would be sent again in this one, as if it could be under way in it.
+                // Messages that were completed in the session before must be noted as done first; otherwise they would be sent
+                // again in the new session.
                 self.save(done);
             }
             self.keep_handshakes(has_received, beginning);
@@ -123,7 +126,9 @@ impl<'a> Keeper<'a> {
         if self.shared.of.sync != SyncRule::Never && is_due(self.sync_at) {
             self.sync_at = None;
             let synced = self.log.sync();
-            self.note(synced.as_ref().err().map(|e| format!("what was stored last may be lost with the power: {e}")));
+            self.note(
+                synced.as_ref().err().map(|e| format!("the messages stored last may be lost in a power failure: {e}")),
+            );
         }
         if is_due(self.save_at) {
             self.save(done);
@@ -147,7 +152,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What is to be done now; otherwise when there will be something, if nothing comes before.
+    /// Returns the work that is due now; otherwise the time when some will be, if nothing comes before.
     fn take_work(&mut self, state: &mut State, now: Instant) -> std::result::Result<Work, Option<Instant>> {
         if state.is_done_unsaved {
             self.save_at.get_or_insert(now + SAVING);
@@ -194,7 +199,7 @@ impl<'a> Keeper<'a> {
         self.shared.stored(batch, lost, failure, doubt, || self.log.places());
     }
 
-    /// Writes down how far the handshakes are, and has the client go on with them.
+    /// Notes the state of the handshakes in the journal, then has the client continue them.
     fn keep_handshakes(&mut self, has_received: bool, beginning: Option<Beginning>) {
         if has_received {
             self.releasing.extend(self.client.take_received());
@@ -208,11 +213,11 @@ impl<'a> Keeper<'a> {
         self.again_at = None;
         if let Err(e) = self.holder.keep().and_then(|()| self.release()).and_then(|()| self.reserve()) {
             self.again_at = Some(Instant::now() + AGAIN);
-            self.note(Some(format!("messages can't be sent, which is tried again, since that can't be noted: {e}")));
+            self.note(Some(format!("messages wait, because the journal can't be written, which is tried again: {e}")));
         }
     }
 
-    /// What was received in another session means nothing in this one.
+    /// Begins a session in the journal. Messages that were received (PUBREC) in another session mean nothing in this one.
     fn begin_session(&mut self, Beginning { session, told }: Beginning) {
         self.releasing.clear();
         let begun = self.holder.keep().and_then(|()| self.log.begin_session(Some(session)));
@@ -224,7 +229,7 @@ impl<'a> Keeper<'a> {
             let message = format!("the outbox '{directory}' can't note that the broker has a new session: {e}");
             Error::io(IoKind::Other, message)
         });
-        // Whoever has asked may be gone.
+        // The task that has asked may be gone.
         let _ = told.send(begun);
     }
 
@@ -252,12 +257,14 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// Writes down what is done, and removes what need not be kept any more.
+    /// Notes what is done, and removes what need not be kept any more.
     fn save(&mut self, done: u64) {
         let saved = self.holder.keep().and_then(|()| self.log.set_done(done));
         self.shared.with(|state| state.is_done_unsaved = state.done != done || saved.is_err());
         self.save_at = saved.is_err().then(|| Instant::now() + AGAIN);
-        self.note(saved.err().map(|e| format!("what is delivered can't be noted, and may be sent again: {e}")));
+        self.note(
+            saved.err().map(|e| format!("delivered messages can't be noted as such, and may be sent again: {e}")),
+        );
     }
 
     /// Warns when the disk begins to refuse.

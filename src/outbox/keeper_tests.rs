@@ -20,7 +20,7 @@ use crate::metrics::Counters;
 use crate::mqtt::{KeptSession, ValueSize};
 use crate::wait::{after, block_until};
 
-/// A client as the keeper sees it.
+/// The client as the keeper sees it.
 #[derive(Default)]
 struct Released {
     received: Mutex<Vec<u16>>,
@@ -37,7 +37,7 @@ impl Releases for Released {
     }
 }
 
-/// A keeper over a simulated disk, and what it shares. The lock is in a real folder.
+/// A keeper over a simulated disk, with its shared state. The lock is in a real folder.
 struct Kept {
     client: Arc<Released>,
     shared: Arc<Shared>,
@@ -103,7 +103,7 @@ impl Kept {
         block_until(self.shared.begin("sensor", broker), Some(after(Duration::from_secs(60)))).expect("it does not end")
     }
 
-    /// What the journal knows when the process has died.
+    /// Returns the content of the journal after the death of the process.
     fn noted(&self) -> Noted {
         Log::open(Arc::new(self.disk.after_death()), "t", SEGMENT).unwrap().0.noted().clone()
     }
@@ -121,19 +121,19 @@ impl Kept {
         self.disk.names().into_iter().filter_map(|name| segment::first(&name)).collect()
     }
 
-    /// What a refused write is told.
+    /// Returns the error that a refused write is told.
     fn refusal(&self) -> String {
         let error = self.write().unwrap_err().to_string();
         assert!(error.contains(&self.folder.path().display().to_string()), "{error}");
         error
     }
 
-    /// The numbers that wait for the feeder.
+    /// Returns the numbers of the messages that wait for the feeder.
     fn ready(&self) -> Vec<u64> {
         self.shared.with(|state| state.ready.iter().map(|message| message.record.number).collect())
     }
 
-    /// The numbers that are there when the process has died.
+    /// Returns the numbers of the messages that are there after the death of the process.
     fn left(&self) -> Vec<u64> {
         let (log, _) = Log::open(Arc::new(self.disk.after_death()), "t", SEGMENT).unwrap();
         let (mut numbers, mut number) = (Vec::new(), 0);
@@ -177,7 +177,7 @@ fn a_full_disk_fails_writes_at_once_and_they_go_on_when_there_is_room() {
     assert_eq!(used, (0, 2 * 33, 5), "what was refused takes no room");
 }
 
-/// It is tried again although nothing else happens.
+/// The keeper tries again although nothing else happens.
 #[test]
 fn what_is_done_is_noted_when_the_disk_has_room_again() {
     let kept = Kept::new().begin();
@@ -207,7 +207,7 @@ fn pubrel_waits_until_the_journal_knows_of_it() {
     assert_eq!(noted.released, [5, 7].into());
     assert_eq!(*lock(&kept.client.released), [identifier(7), identifier(5)], "in the order of PUBREC");
     assert!(noted.reserved > 7);
-    // Another session knows none of them.
+    // The new session knows none of these messages.
     assert!(kept.shared.is_of("sensor", "broker") && !kept.shared.is_of("sensor", "another"));
     kept.begin_session("another").unwrap();
     assert_eq!(kept.noted().released, [].into());
@@ -239,7 +239,7 @@ fn one_sync_is_for_all_who_wait() {
     assert_eq!(kept.disk.syncs(), before.disk.syncs(), "a hundred need as many as one");
 }
 
-/// Systems take what they could not write for written the next time, so that the next sync proves nothing of it.
+/// Operating systems mark pages that they could not write as clean, so the next sync proves nothing about them.
 #[test]
 fn a_failed_sync_is_told_and_what_comes_next_is_elsewhere() {
     let kept = Kept::new().begin();
@@ -253,7 +253,7 @@ fn a_failed_sync_is_told_and_what_comes_next_is_elsewhere() {
     assert_eq!(kept.segments(), [0, 2]);
 }
 
-/// What is done was noted at the first attempt, so that only the removal is left.
+/// What is done was noted at the first attempt, so only the removal is left.
 #[test]
 fn what_can_not_be_removed_is_tried_again_after_a_while() {
     let kept = Kept::new().begin();
@@ -272,7 +272,7 @@ fn what_can_not_be_removed_is_tried_again_after_a_while() {
     kept.eventually("the removal", |kept| kept.segments() == [2]);
 }
 
-/// The segment that is written to has all that is done, and nothing else makes room.
+/// The segment that is being written holds everything that is done, and nothing else makes room.
 #[test]
 fn a_full_disk_takes_messages_again_when_all_is_delivered() {
     let kept = Kept::new().begin();

@@ -1,7 +1,7 @@
-//! The messages that are kept, in segments: appended at the end, taken away at the front.
+//! The stored messages, in segments: appended at the end, removed at the front.
 //!
-//! A process never appends to the segment of an earlier one. What is done is in the `journal`, which also knows the handshakes of
-//! QoS 2.
+//! A process never appends to a segment of an earlier process. The `journal` knows which messages are done, and the state of
+//! the QoS 2 handshakes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,24 +16,24 @@ use super::journal::{Journal, Noted};
 use super::record::Record;
 use super::segment::{self, Contents};
 
-/// The usual size of a segment, all of which is in memory when its messages are read.
+/// The usual size of a segment, which is held in memory as a whole when its messages are read.
 pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
 
-/// So the names of files begin that have what was damaged.
+/// The prefix of files with damaged bytes.
 const SET_ASIDE: &str = "damaged-";
 
-/// See the module.
+/// The log of one outbox.
 pub(super) struct Log {
     files: Arc<dyn Files>,
     topic: String,
-    /// In their order; the last one may be the open one.
+    /// The segments in order; the last one may be the open one.
     segments: VecDeque<Place>,
     open: Option<Open>,
-    /// A sync has failed, and no segment was begun since.
+    /// A sync has failed, and no segment has been begun since.
     in_doubt: bool,
     /// The number of the next message.
     next: u64,
-    /// Numbers before this process's first that no message has.
+    /// Numbers before this process's first one that no message has.
     skipped: Range<u64>,
     /// Every message with a lower number is done, whether the journal knows it yet or not.
     confirmed: u64,
@@ -42,11 +42,11 @@ pub(super) struct Log {
     segment_bytes: u64,
 }
 
-/// A segment that is there.
+/// A segment in the directory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Place {
     pub first: u64,
-    /// What is behind them was not appended, or not yet.
+    /// The length of the segment's appended content; bytes beyond it are not appended, or not yet.
     pub bytes: u64,
 }
 
@@ -56,18 +56,18 @@ struct Open {
     is_synced: bool,
 }
 
-/// What a segment holds.
+/// The content of a segment.
 pub(super) struct Loaded {
     pub contents: Contents,
-    /// The least number in the next segment; in the last segment the highest there is.
+    /// The least number of the next segment; `u64::MAX` for the last segment.
     pub end: u64,
 }
 
-/// What was found at the opening, for the log.
+/// Problems that were found at opening, for the log.
 pub(super) type Warnings = Vec<String>;
 
 impl Log {
-    /// Takes up what an earlier process has left.
+    /// Opens the log, with the messages that an earlier process has left.
     pub fn open(files: Arc<dyn Files>, topic: &str, segment_bytes: u64) -> io::Result<(Log, Warnings)> {
         let mut warnings = Vec::new();
         let mut names: Vec<(u64, String)> =
@@ -93,7 +93,7 @@ impl Log {
             match contents.records.last() {
                 Some(last) => next = next.max(last.number + 1),
                 None => {
-                    // All before its name were there.
+                    // All numbers before the segment's name were given to messages.
                     next = next.max(*first);
                     is_empty = segments.len() == 1 && kept == contents.end;
                 }
@@ -101,7 +101,7 @@ impl Log {
         }
         let done = match segments.front() {
             Some(first) if !is_empty => read.noted.done.unwrap_or(first.first),
-            // All is done, and the numbers go on, whatever the journal knows of that.
+            // All messages are done, and numbering goes on, whatever the journal knows.
             _ => next,
         };
         let (journal, begun) = Journal::begin(files.clone(), read, done);
@@ -117,20 +117,20 @@ impl Log {
             journal,
             segment_bytes,
         };
-        // A full disk gets room by what is sent, and for that it has to be opened.
+        // A full disk gets room when messages are sent, and for that the log must open; so these errors are only warnings.
         if let Err(e) = begun.and(log.forget_done()).and(log.skip_lost_numbers()) {
-            warnings.push(format!("what is delivered can't be noted, and may be sent again: {e}"));
+            warnings.push(format!("delivered messages can't be noted as such, and may be sent again: {e}"));
         }
         Ok((log, warnings))
     }
 
-    /// The number of the next message.
+    /// Returns the number of the next message.
     pub fn next(&self) -> u64 {
         self.next
     }
 
-    /// A message that was sent at QoS 2 and is lost, as a loss of power may do without a sync, may still be with the broker: none
-    /// may come under its number, which is its packet identifier.
+    /// Skips numbers whose messages may be lost. A message that was sent at QoS 2 and lost, as in a power failure without a
+    /// sync, may still be with the broker, so no other message may get its number, from which the packet identifier follows.
     fn skip_lost_numbers(&mut self) -> io::Result<()> {
         self.next = self.next.max(self.journal.noted().reserved);
         self.skipped.end = self.next;
@@ -140,23 +140,24 @@ impl Log {
         }
     }
 
-    /// Numbers that were skipped, since messages with them may have been sent and lost; the next message comes after them.
+    /// Returns the numbers that were skipped because messages with them may have been sent and lost; the next message comes
+    /// after them.
     pub fn skipped(&self) -> Range<u64> {
         self.skipped.clone()
     }
 
-    /// Every message with a lower number is done.
+    /// Returns the number below which every message is done.
     pub fn done(&self) -> u64 {
         self.noted().done.unwrap_or_default()
     }
 
-    /// What is known of the messages besides their bytes.
+    /// Returns what is known of the messages besides their bytes.
     pub fn noted(&self) -> &Noted {
         self.journal.noted()
     }
 
-    /// How far [`Log::reserve`] can go for messages below this number, so that no two that may be with the broker have the same
-    /// packet identifier.
+    /// Returns how far [`Log::reserve`] can go for messages below `wanted`, so that no two messages that the broker may have
+    /// share a packet identifier.
     pub fn reservable(&self, wanted: u64) -> u64 {
         wanted.min(self.done() + FURTHEST_AHEAD)
     }
@@ -176,13 +177,13 @@ impl Log {
         self.journal.begin_session(session)
     }
 
-    /// Bytes in all segments.
+    /// Returns the bytes in all segments.
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// Appends messages, whose numbers grow. After an error those from [`Log::next`] on are not there, and may be appended
-    /// again.
+    /// Appends messages with growing numbers. After an error, messages from [`Log::next`] on are not stored, and may be
+    /// appended again.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
         self.check_presence()?;
         let mut rest = records;
@@ -190,12 +191,12 @@ impl Log {
         if !appended.as_ref().is_err_and(is_full) || self.confirmed < self.next || self.segments.is_empty() {
             return appended;
         }
-        // The open segment has nothing that is needed: without it there is room.
+        // All messages in the open segment are done, so it is given up: removing it makes room on the disk.
         self.open = None;
         self.append_some(&mut rest)
     }
 
-    /// Takes away from `rest` what is appended.
+    /// Appends messages, and removes them from `rest`.
     fn append_some(&mut self, rest: &mut &[Record]) -> io::Result<()> {
         while !rest.is_empty() {
             if self.open.is_none() {
@@ -211,10 +212,11 @@ impl Log {
                 count += 1;
             }
             if let Err(e) = open.file.append(&bytes) {
-                // What is there of it must not stand before what follows.
+                // A partly written record must not precede the next one.
                 let is_cut = open.file.cut(kept.bytes).is_ok();
-                // It may be this file that has filled the disk, and only a closed one goes when all in it is done. One without messages
-                // stays, since its name tells which numbers there were. Whether the others are kept, the next sync tells.
+                // This segment itself may have filled the disk, and only a closed segment is removed when all its messages are
+                // done. A segment without messages stays, because its name preserves the numbering. Whether the earlier
+                // messages are safe is known from the next sync.
                 if kept.first < self.next {
                     let _ = self.close_segment();
                 } else if !is_cut {
@@ -233,7 +235,7 @@ impl Log {
         Ok(())
     }
 
-    /// A file can be written to when its name is gone, but nobody would find it again.
+    /// Checks that the open segment still has its name: the file could be written without it, but nobody would find it again.
     fn check_presence(&mut self) -> io::Result<()> {
         if let (Some(open), Some(kept)) = (&self.open, self.segments.back())
             && !open.file.is_there()?
@@ -249,22 +251,23 @@ impl Log {
         let first = self.next;
         let name = segment::name(first);
         let mut file = self.files.append(&name)?;
-        // An attempt before may have left something.
+        // An earlier attempt may have left bytes.
         file.cut(0)?;
         if self.segments.back().is_some_and(|last| last.first == first) {
-            // One in which nothing could be stored.
+            // This was a segment in which no message could be stored.
             self.segments.pop_back();
         }
         self.segments.push_back(Place { first, bytes: 0 });
         if self.confirmed >= first && self.segments.len() > 1 {
-            // The disk may be full of what is done. The name of this one tells which numbers there were.
+            // Messages that are done may have filled the disk. They can go, because the name of the new segment preserves the
+            // numbering.
             self.files.sync_names()?;
             self.forget(1)?;
         }
         let head = segment::head(&self.topic);
-        // The topic must not be lost before the messages are.
+        // The head with the topic must be safe before any message is.
         if let Err(e) = file.append(&head).and_then(|()| file.sync()).and_then(|()| self.files.sync_names()) {
-            // What is there of it is no damage.
+            // A partly written head must not count as damage.
             let _ = file.cut(0);
             if self.segments.len() > 1 && self.files.remove(&name).is_ok() {
                 self.segments.pop_back();
@@ -285,9 +288,9 @@ impl Log {
         Ok(())
     }
 
-    /// What was appended is kept, also after a loss of power. After an error nobody knows what of the open segment is: systems
-    /// take what they could not write for written the next time. So the next message begins another one, and until then this
-    /// fails again.
+    /// Makes what was appended survive a loss of power. After an error the state of the open segment is unknown, because
+    /// operating systems mark pages that they could not write as clean. So the next message begins another segment, and until
+    /// then this call fails again.
     pub fn sync(&mut self) -> io::Result<()> {
         if self.in_doubt {
             return Err(io::Error::other("an earlier attempt to keep the messages has failed"));
@@ -303,7 +306,7 @@ impl Log {
         Ok(())
     }
 
-    /// True when nothing has been appended since the last [`Log::sync`].
+    /// Returns true when nothing has been appended since the last [`Log::sync`].
     pub fn is_synced(&self) -> bool {
         self.open.as_ref().is_none_or(|open| open.is_synced)
     }
@@ -312,27 +315,28 @@ impl Log {
     #[cfg(any(test, feature = "fuzz"))]
     pub fn load(&self, number: u64, warnings: &mut Warnings) -> io::Result<Option<Loaded>> {
         let mut loaded = load(&*self.files, &self.places(), number, warnings)?;
-        // As the feeder does.
+        // Numbers from the next one on are ignored, as by the feeder.
         loaded.iter_mut().for_each(|loaded| loaded.contents.records.retain(|record| record.number < self.next));
         Ok(loaded)
     }
 
-    /// The segments, for [`load`] without the log.
+    /// Returns the segments, for [`load`] without the log.
     pub fn places(&self) -> Vec<Place> {
         self.segments.iter().copied().collect()
     }
 
-    /// Every message with a lower number is done. That is not noted yet, but what they take is room on a full disk.
+    /// Notes in memory that every message with a lower number is done, before the journal does: their segments count as room on
+    /// a full disk.
     pub fn confirm(&mut self, number: u64) {
         self.confirmed = self.confirmed.max(number);
     }
 
-    /// Every message with a lower number is done, and need not be kept.
+    /// Notes that every message with a lower number is done, and removes what need not be kept.
     pub fn set_done(&mut self, number: u64) -> io::Result<()> {
         self.confirm(number);
-        // A removal that has failed is tried again, and what is noted already is not noted again.
+        // A removal that failed is tried again, without writing the same number again.
         let noted = if number > self.done() { self.journal.set_done(number) } else { Ok(()) };
-        // A full disk gets room by what is done, not by waiting.
+        // Segments are removed even when the journal can't be written, because that is what makes room on a full disk.
         let forgotten = self.forget_done();
         if noted.as_ref().is_err_and(is_full)
             && self.confirmed >= self.next
@@ -344,13 +348,14 @@ impl Log {
         noted.and(forgotten)
     }
 
-    /// Removes the segments of which all is done. The last one also tells which numbers there were, when the journal does not.
+    /// Removes the segments whose messages are all done. The last one is the only record of the numbering when the journal does
+    /// not know it.
     fn forget_done(&mut self) -> io::Result<()> {
         self.forget(usize::from(self.open.is_some() || self.done() < self.confirmed))
     }
 
-    /// Removes the segments with no other messages than those from the first number on and before the second. The last one tells
-    /// which numbers there were, and stays.
+    /// Removes the segments that hold only messages from the number `from` up to, but not including, `to`. The last segment
+    /// stays, because it preserves the numbering.
     pub fn forget_between(&mut self, from: u64, to: u64) -> io::Result<()> {
         let at = self.segments.partition_point(|segment| segment.first < from);
         while let (Some(segment), Some(next)) = (self.segments.get(at), self.segments.get(at + 1)) {
@@ -363,7 +368,7 @@ impl Log {
         Ok(())
     }
 
-    /// As [`Log::forget_done`], but leaves so many of the last ones.
+    /// Does the same as [`Log::forget_done`], but leaves the last `least` segments.
     fn forget(&mut self, least: usize) -> io::Result<()> {
         while let Some(front) = self.segments.front() {
             let end = self.segments.get(1).map_or(self.next, |second| second.first);
@@ -371,7 +376,7 @@ impl Log {
                 break;
             }
             if self.segments.len() == 1 {
-                // Else numbers could come again after a loss of power.
+                // Without this, numbers could be used again after a loss of power.
                 self.journal.sync()?;
             }
             remove(&*self.files, &segment::name(front.first))?;
@@ -381,13 +386,14 @@ impl Log {
     }
 }
 
-/// The disk, or the user's share of it, has no room.
+/// Returns whether the disk, or the user's quota on it, is full.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// The messages from this number to the end of their segment, or of the first that follows. `None`: there is none. Damage is
-/// set aside, with a warning. The last segment may be appended to meanwhile: what `places` does not know of it is not read.
+/// Returns the messages from `number` to the end of their segment, or those of the next segment that exists; `None` when there
+/// are none. Damage is set aside, with a warning. The last segment may be appended to meanwhile; bytes beyond its length in
+/// `places` are not read.
 pub(super) fn load(
     files: &dyn Files,
     places: &[Place],
@@ -395,29 +401,29 @@ pub(super) fn load(
     warnings: &mut Warnings,
 ) -> io::Result<Option<Loaded>> {
     let after = places.partition_point(|place| place.first <= number);
-    // All before the first one is done.
+    // All messages before the first segment are done.
     let Some(Place { first, bytes }) = places.get(after.saturating_sub(1)).copied() else { return Ok(None) };
     let name = segment::name(first);
     let bytes = Bytes::from(files.read_first(&name, bytes)?);
-    // Not of a later release: the last one would be, too, and that was looked at.
+    // No segment here is of a later release, because the last segment would then be one, too, and it was checked at opening.
     let mut contents = segment::parse(&bytes, first);
     for damage in &contents.damaged {
         set_aside(files, &name, damage.start, &bytes[damage.clone()], warnings);
     }
     let end = places.get(after.max(1)).map_or(u64::MAX, |place| place.first);
-    // Numbers of the next segment do not come from this one, whatever it says.
+    // Numbers that belong to the next segment are ignored, even if this one has records with them.
     contents.records.retain(|record| (number..end).contains(&record.number));
     Ok(Some(Loaded { contents, end }))
 }
 
-/// Whether a file of this name has what was damaged.
+/// Returns whether a file of this name holds damaged bytes.
 #[cfg(feature = "cli")]
 pub(super) fn is_set_aside(name: &str) -> bool {
     name.starts_with(SET_ASIDE)
 }
 
-/// Keeps what can't be read for whoever may want to look at it, once. False: the disk has refused it, which keeps nobody from
-/// reading all else.
+/// Saves damaged bytes once in a file of their own for later examination. Returns false when the disk has refused it; reading
+/// goes on all the same.
 fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &mut Warnings) -> bool {
     let aside = format!("{SET_ASIDE}{name}-{at}");
     let kept = files.list().and_then(|names| match names.contains(&aside) {
@@ -427,7 +433,7 @@ fn set_aside(files: &dyn Files, name: &str, at: usize, bytes: &[u8], warnings: &
                 file.append(bytes)?;
                 file.sync()
             });
-            // A part of it would be taken for all of it.
+            // A partial copy would be taken for the whole.
             written.map(|()| true).inspect_err(|_| drop(files.remove(&aside)))
         }
     });
@@ -448,14 +454,14 @@ pub(super) fn later_version(name: &str, version: u8) -> io::Error {
     )
 }
 
-/// Makes the last segment of an earlier process a closed one: what was not synced is now, and what an unfinished write has left
-/// at the end goes. That may also be damage, and is not thrown away. Bytes of the segment that are left.
+/// Closes the last segment of an earlier process: syncs what was not synced, and cuts off what an unfinished write has left at
+/// the end. Those bytes may also be damage, so they are set aside first. Returns the length of the segment that is left.
 fn close(files: &dyn Files, name: &str, bytes: &[u8], end: usize, warnings: &mut Warnings) -> io::Result<usize> {
     let rest = &bytes[end..];
     let is_kept = match rest.iter().all(|byte| *byte == 0) {
         true if rest.is_empty() => true,
         true => {
-            // There is nothing in it to look at.
+            // Zeros need no examination.
             warnings.push(format!(
                 "the last {} bytes of {name} are zeros, as an unfinished write or a damaged disk leaves them; messages \
                  that stood there are lost",

@@ -8,7 +8,7 @@ use super::*;
 use crate::mqtt::Heading;
 
 const TOPIC: &str = "sensors/7";
-/// Small, so that there are many.
+/// The segments are small, so that there are many.
 const SMALL: u64 = 400;
 
 fn open(disk: &Disk) -> (Log, Warnings) {
@@ -29,7 +29,7 @@ fn record(number: u64, random: &mut Rng) -> Record {
     Record { number, time_us: random.i64(..), heading, payload: payload.into() }
 }
 
-/// All that is kept and not done, in the order of reading.
+/// Returns all messages that are stored and not done, in the order of reading.
 fn all(log: &Log, warnings: &mut Warnings) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     let mut number = log.done();
@@ -43,18 +43,18 @@ fn all(log: &Log, warnings: &mut Warnings) -> Vec<Record> {
     records
 }
 
-/// What is known to whoever has used the log.
+/// What a user of the log knows.
 #[derive(Default)]
 struct Model {
     /// Every message that was ever appended.
     appended: BTreeMap<u64, Record>,
-    /// Those with lower numbers survive everything.
+    /// Messages with lower numbers survive everything.
     synced: u64,
     done: u64,
 }
 
 impl Model {
-    /// All that is below `kept_to` must be there. What is above it is there or not, and stays so.
+    /// Checks that all messages below `kept_to` are there. Those above it may be there or not, and stay as they are.
     fn check(&mut self, log: &Log, kept_to: u64, seed: u64) {
         let mut warnings = Warnings::new();
         let found = all(log, &mut warnings);
@@ -72,7 +72,7 @@ impl Model {
     }
 }
 
-/// Appends, syncs, confirmations, full disks, names that stay, deaths and losses of power in a random order.
+/// Runs appends, syncs, confirmations, full disks, names that can't be removed, deaths and losses of power in a random order.
 fn history(seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut disk = Disk::default();
@@ -81,7 +81,7 @@ fn history(seed: u64) {
     for _ in 0..random.usize(1..40) {
         match random.u8(0..100) {
             0..50 => {
-                // Those that the disk has refused leave gaps.
+                // Messages that the disk has refused leave gaps.
                 let first = log.next() + random.u64(0..3);
                 let records: Vec<Record> =
                     (first..first + random.u64(1..6)).map(|number| record(number, &mut random)).collect();
@@ -99,7 +99,7 @@ fn history(seed: u64) {
                 model.done = random.u64(model.done..=log.next());
                 log.confirm(model.done);
                 if random.u8(0..4) > 0 {
-                    // A full disk does not take it, so that more may come again.
+                    // A full disk refuses the note, so more messages may come again.
                     let _ = log.set_done(model.done);
                 }
             }
@@ -209,7 +209,8 @@ fn a_segment_of_an_earlier_release_is_read_and_gone_on_with() {
     assert_eq!(all(&open(&disk).0, &mut Warnings::new()), [old, new]);
 }
 
-/// An earlier release would take a message with a heading for damage, so it has to know that it can't read it.
+/// An earlier release would take a message with a heading for damage, so it must learn from the version that it can't read the
+/// file.
 #[test]
 fn what_may_have_headings_is_of_a_version_that_earlier_releases_refuse() {
     assert_eq!(segment::head(TOPIC)[7], 2);
@@ -240,7 +241,7 @@ fn zeros_where_messages_stood_are_told() {
     assert_eq!(open(&disk).1, Warnings::new(), "once");
 }
 
-/// Small numbers look like lengths and numbers of messages, at each of them.
+/// Small numbers look like lengths and message numbers at each byte.
 #[test]
 fn what_looks_like_messages_behind_damage_is_not_read_again_and_again() {
     let mut head = Vec::new();
@@ -332,7 +333,7 @@ fn one_sync_is_enough_for_all_that_have_gathered() {
     let (mut log, _) = Log::open(Arc::new(disk.clone()), TOPIC, SEGMENT).expect("open");
     let mut random = Rng::with_seed(3);
     let records: Vec<Record> = (0..1000).map(|number| record(number, &mut random)).collect();
-    // The segment is there.
+    // This begins the segment, whose head is synced by itself.
     log.append(&records[..1]).and_then(|()| log.sync()).expect("append");
     let before = disk.syncs();
     log.append(&records[1..]).expect("append");
@@ -378,7 +379,7 @@ fn what_is_done_makes_room_on_a_full_disk() {
     assert_eq!(open(&disk.after_death()).0.next(), records.len() as u64);
 }
 
-/// A disk that is smaller than a segment has room again when all is done.
+/// A disk that is smaller than a segment has room again when all messages are done.
 #[test]
 fn the_segment_that_has_filled_the_disk_goes_when_all_is_done() {
     let disk = Disk::default();
@@ -401,14 +402,14 @@ fn the_segment_that_has_filled_the_disk_goes_when_all_is_done() {
 fn what_is_on_a_full_disk_can_be_sent() {
     let (disk, records) = filled(60);
     let name = segments(&disk).pop().expect("a segment");
-    // That can't be set aside.
+    // The full disk has no room to set this damage aside.
     disk.damage(&name, |bytes| bytes.extend_from_slice(b"damage"));
     disk.set_room(Some(0));
     let (mut log, warnings) = open(&disk);
     assert!(warnings.iter().any(|text| text.contains("can't be set aside")), "{warnings:?}");
     assert!(warnings.iter().any(|text| text.contains("can't be noted")), "{warnings:?}");
     assert_eq!(all(&log, &mut Warnings::new()), records);
-    // It gets room as it is sent.
+    // The disk gets room as messages are sent.
     let _ = log.set_done(40);
     log.set_done(40).expect("done");
     let (mut log, _) = open(&disk.after_death());
@@ -416,7 +417,7 @@ fn what_is_on_a_full_disk_can_be_sent() {
     log.append(&[Record { number: 60, ..records[0].clone() }]).expect("append");
 }
 
-/// The disk has no room for another journal, and a few bytes in the one that is there: they are enough to send at QoS 2.
+/// The disk has no room for another journal, but a few bytes in the present one: they are enough to send at QoS 2.
 #[test]
 fn a_journal_that_is_there_goes_on_when_there_is_no_room_for_another_one() {
     let (disk, records) = filled(5);
@@ -439,7 +440,7 @@ fn a_segment_that_is_written_to_makes_room_when_all_in_it_is_done() {
     log.append(&[record(10)]).expect_err("the disk is full");
     log.set_done(9).expect("done");
     log.append(&[record(10)]).expect_err("one of them is needed");
-    // It can't be noted any more.
+    // This can't be noted any more.
     let _ = log.set_done(10);
     log.append(&[record(10)]).and_then(|()| log.sync()).expect("append");
     let (log, warnings) =

@@ -1,12 +1,14 @@
-//! The outbox on disk: what a writer has accepted survives the death of the process, a loss of power and days without a network.
+//! The outbox on disk: messages that a writer has accepted survive the death of the process, a loss of power and days without a
+//! network.
 //!
-//! Callers put messages into memory (`write`, `shared`), where each gets its number. The `keeper`, a thread, writes all that has
-//! gathered to the `log` and syncs once. The `feeder`, a task of the client's engine thread, publishes what is stored in its
-//! order, from memory or, when it is behind, from the disk, and notes what is confirmed; the log removes that. At QoS 2 the
-//! `handshakes` with the broker are kept, too: they are in the log's `journal`, under `identifiers` that follow from the numbers.
-//! `hearers` are told how their messages ended, when the disk or the broker has them; `queue` is who waits for room. `holder`
-//! keeps others off the directory, `hold` is for a broker that refuses for the moment, the `clock` ends what takes too long, `refused` keeps what the broker does not take. `inspection` is for the command, which looks at
-//! a directory from outside.
+//! Callers put messages into memory (`write`, `shared`), where each gets its number. The `keeper`, a thread, writes all
+//! messages that have gathered to the `log`, and syncs once. The `feeder`, a task on the client's engine thread, publishes
+//! stored messages in their order, from memory or, when it is behind, from the disk, and notes which are confirmed; the log
+//! removes those. At QoS 2 the state of the `handshakes` with the broker is stored, too: in the log's `journal`, under packet
+//! `identifiers` that follow from the numbers. `hearers` are told how their messages ended, when the disk or the broker has
+//! them; `queue` holds the callers that wait for room. `holder` locks the directory, `hold` pauses publishing while the broker
+//! refuses for the moment, the `clock` ends operations that take too long, and `refused` stores messages that the broker does
+//! not accept. `inspection` lets the command look at a directory from outside.
 
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
@@ -68,28 +70,28 @@ pub(crate) use write::Write;
 
 /// A message whose end is told by the report.
 pub(crate) enum Submitted {
-    /// It has this number.
+    /// The message has this number.
     Accepted(u64),
     /// The outbox is full.
     Waits(Write),
 }
 
-/// The directory of an outbox, which nobody else has.
+/// The directory of an outbox, locked against other writers.
 pub(crate) struct Directory {
     files: Arc<dyn Files>,
     holder: Holder,
 }
 
 impl Directory {
-    /// Makes it if it is missing.
+    /// Locks the directory, and makes it if it is missing.
     pub fn take(of: &OutboxSettings) -> Result<Directory> {
         let files = SystemFiles::new(&of.directory).map_err(|e| unopened(of, &e))?;
         Ok(Directory { files: Arc::new(files), holder: Holder::take(&of.directory)? })
     }
 }
 
-/// See the module. Dropping it waits for the disk, so that nothing accepted is lost and the directory is free, and not for the
-/// broker; and for the disk no longer than a close may take, but some seconds at least.
+/// The outbox of one writer. Dropping it waits for the disk, so that no accepted message is lost and the directory is free, but
+/// not for the broker; the wait is no longer than a close may take, but at least some seconds.
 pub(crate) struct Outbox {
     shared: Arc<Shared>,
     client: Arc<Client>,
@@ -97,7 +99,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Opens what is in the directory, and has `connect` start the client, which is told the listener.
+    /// Opens the outbox with the messages in its directory, and has `connect` start the client with the given listener.
     pub fn start(
         Directory { files, mut holder }: Directory,
         of: &OutboxSettings,
@@ -107,12 +109,12 @@ impl Outbox {
         connect: impl FnOnce(Listener, Option<Arc<dyn KeptSession>>) -> Result<Client>,
     ) -> Result<(Outbox, Arc<Client>)> {
         let topic = settings.written_topic();
-        // Room comes by whole segments.
+        // Room is freed by whole segments, so they must be much smaller than the outbox.
         let segment = log::SEGMENT.min(of.max_bytes / 4);
         let (mut log, warnings) = Log::open(files.clone(), topic, segment).map_err(|e| unopened(of, &e))?;
         let is_exact = settings.consistency == Consistency::ExactlyOnce;
         if !is_exact && log.noted().session.is_some() {
-            // QoS 1 ends no handshakes, so that a later process at QoS 2 can't go on with them.
+            // QoS 1 completes no QoS 2 handshakes, so a later process at QoS 2 can't continue them.
             log.begin_session(None).map_err(|e| unopened(of, &e))?;
         }
         let warnings = holder.warning.take().into_iter().chain(warnings_of_directory(&of.directory)).chain(warnings);
@@ -132,8 +134,8 @@ impl Outbox {
         Ok((Outbox { shared, client: client.clone(), keeper: Some(keeper) }, client))
     }
 
-    /// Waits until the writer is open, or could not be opened. One whose messages are accepted by the disk is open when the broker
-    /// can't be reached at first: the client goes on trying.
+    /// Waits until the writer is open, or could not be opened. A writer with `accept: disk` also counts as open when the broker
+    /// can't be reached at first: the client keeps trying.
     pub fn opened(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let (shared, opened) = (self.shared.clone(), self.client.opened());
         async move {
@@ -145,13 +147,13 @@ impl Outbox {
         }
     }
 
-    /// A message with the deadline of its caller, who asks how it ended.
+    /// Returns the write of a message with its caller's deadline; the caller asks how it ended.
     pub fn write(&self, heading: Option<Heading>, payload: Bytes, size: ValueSize, deadline: Instant) -> Write {
         let message = New { heading: heading.map(Arc::new), payload, size };
         Write::new(self.shared.clone(), self.client.clone(), message, deadline)
     }
 
-    /// A message that nobody waits for: its end comes with [`Outbox::take_report`].
+    /// Submits a message that nobody waits for: its end comes with [`Outbox::take_report`].
     pub fn submit(&self, heading: Option<Heading>, payload: Bytes, size: ValueSize) -> Result<Submitted> {
         let mut write = self.write(heading, payload, size, after(self.shared.write_timeout));
         Ok(match write.accept(Way::Reported, None)? {
@@ -160,7 +162,7 @@ impl Outbox {
         })
     }
 
-    /// What has ended of the submissions; otherwise the waker is called when something has.
+    /// Returns the ends of submissions since the last call; when there are none, the waker is called at the next one.
     pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
         let first = self.shared.first;
         let report = self.shared.with(|state| state.hearers.take_report(waker));
@@ -171,8 +173,8 @@ impl Outbox {
         counted.collect()
     }
 
-    /// Waits until the broker has confirmed everything accepted so far, and what was there before. The error: the client has ended
-    /// before, or the broker has refused messages since the last flush, which are kept aside.
+    /// Waits until the broker has confirmed all messages accepted so far, including those of earlier processes. It is an error
+    /// if the client ends before, or if the broker has refused messages since the last flush, which are kept aside.
     pub fn flushed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
         let target = shared.with(|state| state.next);
@@ -186,13 +188,13 @@ impl Outbox {
         }
     }
 
-    /// Begins an orderly close, which takes this time at most; see [`Outbox::closed`]. From now on nothing is accepted.
+    /// Begins an orderly close, which takes this time at most; see [`Outbox::closed`]. Nothing is accepted from now on.
     pub fn begin_close(&self, timeout: Duration) {
         let deadline = after(timeout);
         self.shared.begin_close(Closing { deadline, dropped: false }, closed_error());
     }
 
-    /// Waits for the end of the close. What was to be accepted by the broker and stays is an error that says how many there are.
+    /// Waits for the end of the close. With `accept: broker`, messages that stay are an error that tells their number.
     pub fn closed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
         async move {
@@ -209,7 +211,7 @@ impl Outbox {
         }
     }
 
-    /// Tells of the messages that wait on disk and in memory.
+    /// Adds the messages that wait on disk and in memory.
     pub fn describe(&self, info: &mut ConnectionInfo) {
         self.shared.with(|state| {
             info.outbox_messages = usize::try_from(state.left()).unwrap_or(usize::MAX);
@@ -220,7 +222,7 @@ impl Outbox {
         });
     }
 
-    /// The wire bytes of the message accepted last.
+    /// Returns the wire bytes of the message that was accepted last.
     pub fn last_message(&self) -> Option<Bytes> {
         self.shared.with(|state| state.last_message.clone())
     }
@@ -238,7 +240,7 @@ impl Drop for Outbox {
         }
         let most = self.shared.disk_deadline(closing);
         let is_ended = block_until(self.shared.keeper_ended(), Some(most)).is_some();
-        // A thread that a disk holds up has the directory until it ends.
+        // A thread that a slow disk holds up keeps the directory until it ends.
         if let Some(keeper) = self.keeper.take().filter(|_| is_ended) {
             let _ = keeper.join();
         }

@@ -1,10 +1,10 @@
-//! Who waits for room in the outbox, in the order of asking.
+//! The callers that wait for room in the outbox, in the order of asking.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-/// See the module. Somebody who was woken leaves the queue, and joins it again at the old place if there is no room after all: so
-/// nobody stands in the way of the others who is woken and does not come.
+/// The queue of callers. A caller that is woken leaves the queue, and joins it again at its old place if there is no room after
+/// all: so one that is woken and does not come blocks nobody.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: BTreeMap<u64, (u64, Waker)>,
@@ -16,13 +16,13 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Whether nobody is to have room before this one: it is the first, or was woken, or nobody waits.
+    /// Returns whether nobody must have room before this caller: it is the first, or was woken, or nobody waits.
     pub fn is_turn_of(&self, ticket: Option<u64>) -> bool {
         let is_behind = |first: &u64| ticket.is_none_or(|own| *first < own && self.waiting.contains_key(&own));
         !self.waiting.keys().next().is_some_and(is_behind)
     }
 
-    /// Joins the queue, to wait for room for so many bytes; the ticket is kept.
+    /// Joins the queue, to wait for room for this many bytes; the ticket keeps the place.
     pub fn join(&mut self, ticket: &mut Option<u64>, bytes: u64, waker: &Waker) {
         let ticket = *ticket.get_or_insert_with(|| {
             self.last_ticket += 1;
@@ -31,7 +31,7 @@ impl Queue {
         self.waiting.insert(ticket, (bytes, waker.clone()));
     }
 
-    /// What the first one needs.
+    /// Returns the number of bytes that the first caller needs.
     pub fn wanted(&self) -> Option<u64> {
         self.waiting.values().next().map(|(bytes, _)| *bytes)
     }
@@ -40,7 +40,7 @@ impl Queue {
         self.waiting.remove(&ticket);
     }
 
-    /// Those whose turn it is, when there is room for so many bytes.
+    /// Returns the wakers of the callers whose turn it is, with room for this many bytes.
     pub fn call(&mut self, mut room: u64) -> Vec<Waker> {
         let mut called = Vec::new();
         while let Some(first) = self.waiting.first_entry().filter(|first| first.get().0 <= room) {
@@ -51,7 +51,7 @@ impl Queue {
         called
     }
 
-    /// There will be no more room.
+    /// Returns all wakers, since there will be no more room.
     pub fn close(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.waiting).into_values().map(|(_, waker)| waker).collect()
     }

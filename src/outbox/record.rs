@@ -1,12 +1,12 @@
-//! A message in a segment file, little endian: length of the body (u32), number (u64), time of its acceptance (i64, microseconds
-//! since 1970), checksum of the body (u32, CRC-32), checksum of what stands before (u32), body.
+//! A message in a segment file, little endian: length of the body (u32), number (u64), time of its acceptance (i64,
+//! microseconds since 1970), checksum of the body (u32, CRC-32), checksum of the fields before (u32), body.
 //!
-//! The body is the payload. That of a message with a heading of its own has this before it, which the highest bit of the length
-//! tells: flags (u8, 1: retain), bytes of the topic (u16), topic, bytes of the properties (u32), properties. MQTT's messages are too
-//! short for that bit, so that the records of earlier releases, which have none with a heading, are read as they always were.
+//! The body is the payload. In a message with its own heading, which the highest bit of the length announces, these precede it:
+//! flags (u8, 1: retain), bytes of the topic (u16), topic, bytes of the properties (u32), properties. MQTT's messages are too
+//! short for that bit, so records of earlier releases, which have no headings, are read as before.
 //!
-//! The head has a checksum of its own, so that whoever looks for the next record behind damage, at each byte, does not read what
-//! may be megabytes at many of them: bytes of payloads often look like lengths and numbers, and do not have that checksum.
+//! The head has its own checksum for the search behind damage, which looks for a record at each byte. Bytes of payloads often
+//! look like lengths and numbers, and without that checksum each of these places could cost reading megabytes.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ use bytestring::ByteString;
 
 use crate::mqtt::Heading;
 
-/// Bytes before the body.
+/// The bytes before the body.
 pub(super) const HEAD: usize = 28;
-/// Numbers grow by one. After damage some are missing, but never so many.
+/// The furthest gap between two numbers. Numbers grow by one; damage may leave gaps, but never such a wide one.
 const FURTHEST: u64 = 1 << 32;
-/// No outbox gets that far. A larger number on the disk is damage, and leaves none for what comes after it.
+/// The highest number, which no outbox reaches. A higher number on the disk is damage, and would leave none for later messages.
 pub(super) const LAST: u64 = 1 << 62;
-/// Of a length: the body begins with a heading.
+/// The flag in the length: the body begins with a heading.
 const WITH_HEADING: u32 = 1 << 31;
-/// Bytes of a heading besides its topic and its properties.
+/// The bytes of a heading besides its topic and its properties.
 const AROUND_HEADING: usize = 7;
 const RETAIN: u8 = 1;
 
-/// A message that is kept until the broker has confirmed it.
+/// A message that is stored until the broker has confirmed it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
     pub number: u64,
-    /// When it was accepted, in microseconds since 1970.
+    /// The time of acceptance, in microseconds since 1970.
     pub time_us: i64,
-    /// What it says besides its payload, if it was written with options; else that is the service's.
+    /// The heading, if the message was written with options; otherwise the service's heading applies.
     pub heading: Option<Arc<Heading>>,
     /// The bytes on the wire, encrypted if the service encrypts.
     pub payload: Bytes,
 }
 
 impl Record {
-    /// Bytes in the file.
+    /// Returns the number of bytes in the file.
     pub fn size(&self) -> usize {
         HEAD + self.heading.as_deref().map_or(0, |heading| AROUND_HEADING + heading.size()) + self.payload.len()
     }
@@ -62,14 +62,14 @@ impl Record {
     }
 }
 
-/// The record that begins at this place, if one does. It can't have a number below `least`, nor one far above it.
+/// Returns the record that begins at this place, if there is one. Its number is neither below `least` nor far above it.
 pub(super) fn decode(bytes: &Bytes, at: usize, least: u64) -> Option<Record> {
     let (head, rest) = bytes[at..].split_at_checked(HEAD)?;
     let mut fields = head;
     let (length, number, time_us) = (fields.get_u32_le(), fields.get_u64_le(), fields.get_i64_le());
     let (has_heading, length) = (length & WITH_HEADING != 0, (length & !WITH_HEADING) as usize);
     let (of_body, of_head) = (fields.get_u32_le(), fields.get_u32_le());
-    // Most bytes that are no record are found out here.
+    // This check rejects most bytes that are no record.
     if number.checked_sub(least)? > FURTHEST || number > LAST || length > rest.len() {
         return None;
     }
@@ -89,7 +89,7 @@ fn encode_heading(Heading { topic, retain, properties }: &Heading) -> Vec<u8> {
     bytes
 }
 
-/// Takes the heading from a body.
+/// Removes the heading from a body, and returns it.
 fn decode_heading(body: &mut Bytes) -> Option<Heading> {
     let flags = body.try_get_u8().ok().filter(|flags| *flags <= RETAIN)?;
     let length = body.try_get_u16_le().ok()?.into();
@@ -102,7 +102,7 @@ fn take(from: &mut Bytes, length: usize) -> Option<Bytes> {
     (length <= from.len()).then(|| from.split_to(length))
 }
 
-/// The checksum of these parts, one after the other.
+/// Returns the checksum of these parts, one after the other.
 fn hash(parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     for part in parts {
@@ -115,6 +115,6 @@ fn hash(parts: &[&[u8]]) -> u32 {
 
 #[cfg(test)]
 thread_local! {
-    /// Bytes that this thread has read for checksums.
+    /// The number of bytes that this thread has read for checksums.
     pub(super) static HASHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -1,5 +1,5 @@
-//! Messages that the broker has refused for good: they are kept in a file beside the log, in the form of a segment, for whoever
-//! may want to look at them. No writer reads them again.
+//! Messages that the broker has refused for good: they are stored in a file beside the log, in the form of a segment, for later
+//! examination. No writer reads them again.
 
 use std::io;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use super::files::{Append, Files};
 use super::record::Record;
 use super::segment;
 
-/// So the names of these files begin.
+/// The prefix of these files.
 const PREFIX: &str = "refused-";
 
-/// Whether a file of this name has what was refused.
+/// Returns whether a file of this name holds refused messages.
 #[cfg(feature = "cli")]
 pub(super) fn is_name(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|rest| segment::first(rest).is_some())
 }
 
-/// The file of this process, begun with the first message that is refused.
+/// The file of this process, which is begun with the first refused message.
 pub(super) struct Refused {
     files: Arc<dyn Files>,
     open: Option<Open>,
@@ -35,9 +35,9 @@ impl Refused {
         Refused { files, open: None }
     }
 
-    /// Keeps a message, also for a loss of power. The name of its file.
+    /// Stores a message so that it survives a loss of power, and returns the name of its file.
     pub fn keep(&mut self, topic: &str, record: &Record) -> io::Result<String> {
-        // In a file whose name is gone nobody would find it.
+        // Nobody would find the message in a file whose name is gone.
         let is_there = |open: &Open| open.topic == topic && !matches!(open.file.is_there(), Ok(false));
         if !self.open.as_ref().is_some_and(is_there) {
             self.open = Some(self.begin(topic, record.number)?);
@@ -46,7 +46,7 @@ impl Refused {
         let mut bytes = Vec::new();
         record.encode(&mut bytes);
         if let Err(e) = open.file.append(&bytes).and_then(|()| open.file.sync()) {
-            // The next attempt begins where this one did.
+            // The next attempt must begin where this one did.
             open.file.cut(open.length)?;
             return Err(e);
         }
@@ -58,7 +58,7 @@ impl Refused {
         let name = format!("{PREFIX}{}", segment::name(number));
         let mut file = self.files.append(&name)?;
         let head = segment::head(topic);
-        // An attempt before may have left something.
+        // An earlier attempt may have left bytes.
         file.cut(0)?;
         file.append(&head)?;
         self.files.sync_names()?;

@@ -1,7 +1,8 @@
 //! A file of the log: a head, then records with growing numbers.
 //!
-//! The head: eight bytes that say what it is, the last of them the version; a checksum of all else in the head (u32, CRC-32); bytes
-//! of the topic (u16); the topic. Heads of later versions begin so, too. The name of the file is the least number that its first record can have, in twenty digits.
+//! The head has: eight bytes that identify the format, the last of them the version; a checksum of the rest of the head (u32,
+//! CRC-32); bytes of the topic (u16); the topic. Heads of later versions begin the same way. The name of the file is the least
+//! number that its first record can have, in twenty digits.
 
 use std::ops::Range;
 
@@ -10,21 +11,21 @@ use bytes::{Buf, Bytes};
 use super::record::{self, Record};
 
 const MAGIC: &[u8; 7] = b"SINETOB";
-/// From version 2 on a record can have a heading; else they are the same.
+/// The format's version. From version 2 on a record can have a heading; otherwise the versions are the same.
 pub(super) const VERSION: u8 = 2;
-/// Bytes before the topic.
+/// The bytes before the topic.
 const HEAD: usize = 14;
 const SUFFIX: &str = ".log";
 
-/// What is in a segment.
+/// The content of a segment.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Contents {
-    /// `None` when the head is damaged.
+    /// The topic; `None` when the head is damaged.
     pub topic: Option<String>,
     pub records: Vec<Record>,
-    /// Bytes that are no record.
+    /// The ranges of bytes that are no record.
     pub damaged: Vec<Range<usize>>,
-    /// Where the last record ends.
+    /// The end of the last record.
     pub end: usize,
 }
 
@@ -32,14 +33,14 @@ pub(super) fn name(first: u64) -> String {
     format!("{first:020}{SUFFIX}")
 }
 
-/// The least number in a segment of this name.
+/// Returns the least number in a segment of this name; `None` if it is no segment's name.
 pub(super) fn first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
     is_number.then(|| digits.parse().ok())?.filter(|first| *first <= record::LAST)
 }
 
-/// The head of a segment whose messages are for this topic. MQTT's topics have 65,535 bytes at most.
+/// Returns the head of a segment whose messages are for this topic. A topic of MQTT has 65,535 bytes at most.
 pub(super) fn head(topic: &str) -> Vec<u8> {
     head_of(VERSION, topic)
 }
@@ -61,12 +62,12 @@ fn checksum(magic: &[u8], rest: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The version of a segment of a later release. A byte that is wrong by damage does not make it one.
+/// Returns the version of a segment of a later release. A damaged version byte is not taken for one.
 pub(super) fn later_version(bytes: &[u8]) -> Option<u8> {
     read_head(bytes).map(|(version, _)| version).filter(|version| *version > VERSION)
 }
 
-/// Reads a whole segment of this version, or of an earlier one. Damage loses only what is damaged.
+/// Reads a whole segment of this version or an earlier one. Only the damaged bytes are lost.
 pub(super) fn parse(bytes: &Bytes, first: u64) -> Contents {
     let topic = topic(bytes);
     let mut at = topic.as_ref().map_or(0, |topic| HEAD + topic.len());
@@ -92,7 +93,7 @@ fn topic(bytes: &[u8]) -> Option<String> {
     String::from_utf8(topic.to_vec()).ok().filter(|_| version <= VERSION)
 }
 
-/// Version and topic of an undamaged head.
+/// Returns version and topic of an undamaged head.
 fn read_head(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (magic, rest) = bytes.split_at_checked(MAGIC.len() + 1)?;
     let version = *magic.strip_prefix(MAGIC)?.first()?;
@@ -103,7 +104,7 @@ fn read_head(bytes: &[u8]) -> Option<(u8, &[u8])> {
     (checksum(magic, checked) == expected.get_u32_le()).then_some((version, topic))
 }
 
-/// The next record from here on, and where it begins.
+/// Returns the next record from here on, and the place where it begins.
 fn next(bytes: &Bytes, at: usize, least: u64) -> Option<(usize, Record)> {
     (at..bytes.len()).find_map(|from| record::decode(bytes, from, least).map(|record| (from, record)))
 }

@@ -1,4 +1,4 @@
-//! The outbox as what keeps the client's session: it hands on to the keeper what the client asks for.
+//! The outbox as the keeper of the client's session: it passes the client's requests on to the keeper thread.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +37,8 @@ impl KeptSession for Shared {
     }
 }
 
-/// Nobody chooses brokers and client ids so that they are taken for each other.
+/// Returns a digest of the session's name. It need not resist attacks: nobody chooses brokers and client ids to make them
+/// collide.
 fn digest(client_id: &str, broker: &str) -> u64 {
     let mut hasher = Sha256::new();
     hasher.update((client_id.len() as u64).to_le_bytes());

@@ -1,4 +1,4 @@
-//! What the callers, the keeper and the feeder of an outbox share.
+//! The state that the callers, the keeper and the feeder of an outbox share.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
@@ -26,19 +26,19 @@ use crate::metrics::{Counters, now_us};
 use crate::mqtt::{ConnectionEvent, Earlier, Heading, Kept, Listener, ValueSize};
 use crate::wait::after;
 
-/// However little time a close may take, the disk has this.
+/// The least time that the disk has at a close, however short `close_timeout_ms` is.
 const LEAST_FOR_THE_DISK: Duration = Duration::from_secs(5);
-/// Bytes that may wait in memory for the disk.
+/// The bytes of messages that may wait in memory for the disk.
 const MAX_PENDING: u64 = 16 << 20;
-/// Bytes in memory that are stored and wait for the feeder. It reads from the disk what does not fit.
+/// The bytes of stored messages that may wait in memory for the feeder, which reads the others from the disk.
 const MAX_READY: u64 = 16 << 20;
 
 /// A message that is to be accepted.
 pub(super) struct New {
-    /// If it has one of its own.
+    /// The heading, if the message has its own.
     pub heading: Option<Arc<Heading>>,
     pub payload: Bytes,
-    /// Bytes of the value inside, for the metrics.
+    /// The bytes of the value inside, for the metrics.
     pub size: ValueSize,
 }
 
@@ -46,9 +46,10 @@ pub(super) struct New {
 #[derive(Clone)]
 pub(super) struct Message {
     pub record: Record,
-    /// When this process has accepted it: a clock that was wrong then makes no message too old. `None`: it was read from the disk.
+    /// The time when this process accepted the message, so that a system clock that was wrong then makes no message too old.
+    /// `None` for a message that was read from the disk.
     pub accepted: Option<Instant>,
-    /// Bytes of the value inside, for the metrics.
+    /// The bytes of the value inside, for the metrics.
     pub size: ValueSize,
 }
 
@@ -57,7 +58,7 @@ impl Message {
         self.record.size() as u64
     }
 
-    /// How long it has been in the outbox.
+    /// Returns how long the message has been in the outbox.
     pub fn age(&self) -> Duration {
         match self.accepted {
             Some(accepted) => accepted.elapsed(),
@@ -68,64 +69,64 @@ impl Message {
         }
     }
 
-    /// What the client needs to know of it, beside what an earlier process has done with it.
+    /// Returns what the client needs to know of the message besides its bytes, with what an earlier process has done with it.
     pub fn kept(&self, earlier: Earlier) -> Kept {
-        // A system whose clock begins with it knows no moment before that.
+        // On a system whose monotonic clock begins at its start, an earlier moment can't be represented.
         Kept { earlier, accepted: self.accepted.or_else(|| Instant::now().checked_sub(self.age())) }
     }
 }
 
-/// An orderly close, or a writer that was dropped.
+/// An orderly close, or the drop of a writer.
 #[derive(Clone, Copy)]
 pub(super) struct Closing {
     pub deadline: Instant,
-    /// Nobody waits for the end.
+    /// The writer was dropped, so nobody waits for the end.
     pub dropped: bool,
 }
 
-/// Where an outbox is in its life.
+/// The phase of an outbox's life.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Life {
     Open,
-    /// The client has ended: the keeper stores what waits for it and ends, too.
+    /// The client has ended; the keeper stores the messages that wait for it, and then ends as well.
     Ending,
-    /// The files are closed, and somebody else can have the directory.
+    /// The files are closed, and another writer can take the directory.
     Ended,
 }
 
 pub(super) struct State {
     /// The number of the next message.
     pub next: u64,
-    /// Numbers that no message has; the last of them is the one before this process's first.
+    /// Numbers that no message has; the last of them precedes this process's first one.
     skipped: Range<u64>,
-    /// Accepted, and not with the keeper yet.
+    /// Accepted messages that the keeper has not taken yet.
     pub pending: Vec<Message>,
-    /// Bytes of those, and of those that the keeper is about to store.
+    /// The bytes of `pending`, and of the messages that the keeper is about to store.
     pub pending_bytes: u64,
-    /// Every message with a lower number is stored, as surely as the configuration wants it, or has failed.
+    /// Every message with a lower number is stored, as safely as `sync` demands, or has failed.
     pub stored: u64,
-    /// Stored messages for the feeder, contiguous with what it had before.
+    /// Stored messages for the feeder, contiguous with those that it had before.
     pub ready: VecDeque<Message>,
     pub ready_bytes: u64,
-    /// Everything stored that the feeder has not had is in `ready`.
+    /// Every stored message that the feeder has not had is in `ready`.
     pub is_all_ready: bool,
-    /// The segments, when the feeder has to read them.
+    /// The segments, when the feeder must read them.
     pub places: Vec<Place>,
     /// Every message with a lower number is confirmed, or has failed.
     pub done: u64,
-    /// The keeper does not know of that yet.
+    /// The keeper does not know the new value of `done` yet.
     pub is_done_unsaved: bool,
-    /// Bytes of all that is not done.
+    /// The bytes of all messages that are not done.
     pub bytes: u64,
-    /// When the oldest of them was accepted, in microseconds since 1970.
+    /// The time when the oldest of them was accepted, in microseconds since 1970.
     pub oldest_us: Option<i64>,
     pub dropped: u64,
     pub handshakes: Handshakes,
-    /// Everything from the first number on and before the second has given way to newer messages.
+    /// Every message from the first number up to, but not including, the second has given way to newer ones.
     pub displaced: (u64, u64),
     pub queue: Queue,
     pub hearers: Hearers,
-    /// Why nothing is accepted any more.
+    /// The reason why nothing is accepted any more.
     pub refusal: Option<Error>,
     pub closing: Option<Closing>,
     pub life: Life,
@@ -133,15 +134,15 @@ pub(super) struct State {
     pub is_over: bool,
     /// The broker could not be reached.
     pub is_offline: bool,
-    /// Messages that the broker has refused and that are kept aside, since the last flush.
+    /// The number of messages that the broker has refused since the last flush, and that are kept aside.
     pub kept_aside: u64,
-    /// Wakes the feeder.
+    /// The waker of the feeder.
     pub feeder: Option<Waker>,
-    /// The next moment that is watched by the feeder's clock.
+    /// The next moment that the feeder's clock waits for.
     pub watched: Option<Instant>,
-    /// For the listener.
+    /// Warnings for the listener.
     pub warnings: Vec<String>,
-    /// The end of the client, which is told after the ends of the messages.
+    /// The end of the client, which the listener is told after the ends of the messages.
     pub last_event: Option<ConnectionEvent>,
     pub last_message: Option<bytes::Bytes>,
     wakes: Vec<Waker>,
@@ -149,32 +150,32 @@ pub(super) struct State {
     has_progressed: bool,
 }
 
-/// See the module.
+/// The shared state and the means to wait for its changes.
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the keeper.
     pub work: Condvar,
     /// Wakes the feeder's clock.
     pub earlier: Notify,
-    /// Tells that messages are done, or the outbox has ended.
+    /// Tells that messages are done, or that the outbox has ended.
     progress: Notify,
     pub files: Arc<dyn Files>,
     pub of: OutboxSettings,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
-    /// At QoS 2.
+    /// The writer has QoS 2.
     pub is_exact: bool,
     /// The number of this process's first message.
     pub first: u64,
-    /// Messages below this number were perhaps published by an earlier process.
+    /// Messages below this number may have been published by an earlier process.
     pub perhaps_published: u64,
-    /// Messages that an earlier process has released.
+    /// The messages that an earlier process has released.
     pub released: BTreeSet<u64>,
     pub counters: Arc<Counters>,
     pub listener: Option<Listener>,
 }
 
-/// What is there when the outbox is opened.
+/// What is known of the directory's content when the outbox is opened.
 pub(super) struct Found {
     pub next: u64,
     pub skipped: Range<u64>,
@@ -262,7 +263,7 @@ impl Shared {
         }
     }
 
-    /// Does something with the state; whoever is to be woken by that is woken without the lock.
+    /// Changes the state under its lock; wakes the tasks and threads concerned after the lock is released.
     pub fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = lock(&self.state);
         let result = change(&mut state);
@@ -281,13 +282,13 @@ impl Shared {
         result
     }
 
-    /// For the keeper, which waits for work.
+    /// Returns the state for the keeper, which waits for work.
     pub fn state(&self) -> &Mutex<State> {
         &self.state
     }
 
-    /// Accepts a message if there is room and nobody waits before it: its number. `None`: the waker is called when there may be;
-    /// without one it does not join the queue.
+    /// Accepts a message if there is room and nobody waits before it, and returns its number. Otherwise returns `None`, and the
+    /// waker is called when there may be room; without a waker the caller does not join the queue.
     pub fn accept(
         &self,
         message: &mut Option<New>,
@@ -346,26 +347,26 @@ impl Shared {
         Error::io(IoKind::TooLarge, message).of_message(Delivery::NotSent)
     }
 
-    /// Who waits for room leaves the queue.
+    /// Removes a caller from the queue for room.
     pub fn leave_queue(&self, ticket: u64) {
         self.with(|state| {
             state.queue.leave(ticket);
-            // The next one may have waited for this one only.
+            // The next caller may have waited only for this one.
             self.call_next(state);
         });
     }
 
-    /// Bytes that have room now.
+    /// Returns how many bytes have room now.
     fn room(&self, state: &State) -> u64 {
         let in_memory = match state.pending_bytes {
-            // A large one may wait alone.
+            // A large message may wait alone.
             0 => u64::MAX,
             pending => MAX_PENDING.saturating_sub(pending),
         };
         self.of.max_bytes.saturating_sub(state.bytes).min(in_memory)
     }
 
-    /// Wakes those who wait for room, as far as there is some.
+    /// Wakes the callers that wait for room, as far as there is room.
     fn call_next(&self, state: &mut State) {
         if !state.queue.is_empty() {
             let called = state.queue.call(self.room(state));
@@ -376,18 +377,18 @@ impl Shared {
         }
     }
 
-    /// Whether somebody waits for room that the oldest messages are to make.
+    /// Returns whether a caller waits for room that the oldest messages must make.
     fn is_to_make_room(&self, state: &State) -> bool {
         let left = self.of.max_bytes.saturating_sub(state.bytes);
         self.of.overflow == Overflow::DropOldest && state.queue.wanted().is_some_and(|bytes| bytes > left)
     }
 
-    /// The same, for the feeder.
+    /// Does the same for the feeder.
     pub fn lacks_room(&self) -> bool {
         self.of.overflow == Overflow::DropOldest && self.with(|state| self.is_to_make_room(state))
     }
 
-    /// A message of so many bytes gives way to newer ones.
+    /// Notes that a message of this many bytes gives way to newer ones.
     pub fn displace(&self, number: u64, bytes: u64) {
         self.with(|state| {
             state.dropped += 1;
@@ -404,8 +405,8 @@ impl Shared {
         });
     }
 
-    /// The keeper has stored messages, or could not. `batch`: all of them; from `lost` on they are not there, for this reason, and
-    /// those before are perhaps not kept, if there is a doubt.
+    /// Notes the keeper's result for `batch`. Messages from `lost` on were not stored, because of `failure`; those before it
+    /// may not survive, if there is a `doubt`.
     pub fn stored(
         &self,
         batch: Vec<Message>,
@@ -447,12 +448,12 @@ impl Shared {
         }
     }
 
-    /// Whether somebody waits for the end of a message.
+    /// Returns whether somebody waits for the end of a message.
     pub fn is_awaited(&self, number: u64) -> bool {
         self.with(|state| state.hearers.has(number))
     }
 
-    /// The end of a flush, which tells of what is kept aside.
+    /// Returns the result of a flush, which is an error when messages are kept aside.
     pub fn flushed(&self) -> Result<()> {
         match self.with(|state| std::mem::take(&mut state.kept_aside)) {
             0 => Ok(()),
@@ -464,12 +465,12 @@ impl Shared {
         }
     }
 
-    /// Ready when a close has begun.
+    /// Waits until a close has begun.
     pub async fn closing(&self) {
         self.fed_until(|state| state.closing.is_some()).await;
     }
 
-    /// The feeder waits until this holds.
+    /// Makes the feeder wait until this holds.
     pub async fn fed_until(&self, wanted: fn(&State) -> bool) {
         poll_fn(|context| {
             self.with(|state| {
@@ -480,13 +481,14 @@ impl Shared {
         .await;
     }
 
-    /// How long a close waits for the disk. A short close is for the broker's sake, and a disk is rarely slow.
+    /// Returns how long a close waits for the disk. A short close is meant for a slow broker; a disk is rarely slow, so it has
+    /// a minimum of its own.
     pub fn disk_deadline(&self, closing: Option<Closing>) -> Instant {
         let configured = closing.map_or_else(|| after(self.close_timeout), |closing| closing.deadline);
         configured.max(after(LEAST_FOR_THE_DISK))
     }
 
-    /// Ready when there is something to tell of the state, which is asked whenever it has progressed.
+    /// Waits until `tell` returns something; `tell` sees the state after each of its changes.
     pub async fn progressed<T>(&self, mut tell: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
             let progress = self.progress.notified();
@@ -497,12 +499,12 @@ impl Shared {
         }
     }
 
-    /// Ready when the keeper has ended.
+    /// Waits until the keeper has ended.
     pub async fn keeper_ended(&self) {
         self.progressed(|state| (state.life == Life::Ended).then_some(())).await;
     }
 
-    /// A message is given up, which is told to whoever hears of it. The client has counted it.
+    /// Gives a message up and tells its hearer. The client has already counted the error.
     pub fn give_up(&self, number: u64, error: impl FnOnce() -> Error) {
         self.with(|state| {
             state.dropped += 1;
@@ -512,12 +514,12 @@ impl Shared {
         });
     }
 
-    /// Somebody waits for a message no longer.
+    /// Ends a caller's wait for a message.
     pub fn expire(&self, number: u64, error: &Error) {
         self.with(|state| self.fail(state, number, Some(error)));
     }
 
-    /// For the listener.
+    /// Passes a warning to the listener.
     pub fn warn(&self, text: String) {
         self.with(|state| {
             state.warnings.push(text);
@@ -525,12 +527,12 @@ impl Shared {
         });
     }
 
-    /// Waits until the broker could not be reached, where that is no obstacle.
+    /// Waits until the broker could not be reached, in a writer that opens without it.
     pub async fn opened_offline(&self) {
         self.progressed(|state| (state.is_offline && self.of.accepted_by == AcceptedBy::Disk).then_some(())).await;
     }
 
-    /// The client's end is told after the ends of its messages; all else at once.
+    /// Passes an event to the listener: the client's end after the ends of its messages, all other events at once.
     pub fn tell(&self, event: &ConnectionEvent) {
         if let ConnectionEvent::Retrying { cause, .. } = event
             && !matches!(cause, Error::Authentication { .. })
@@ -553,7 +555,7 @@ impl Shared {
         }
     }
 
-    /// The feeder has ended: who waits for the end of the outbox waits for nothing more.
+    /// Notes that the feeder has ended, so that nothing delays those who wait for the end of the outbox.
     pub fn over(&self) {
         let last_event = self.with(|state| {
             state.is_over = true;
@@ -565,7 +567,8 @@ impl Shared {
         }
     }
 
-    /// Every message below this number is done, which were so many bytes; the time of the oldest that is not.
+    /// Notes that every message below `number` is done. `bytes` is their size, and `oldest_us` the time of the oldest message
+    /// that is not done.
     pub fn done(&self, number: u64, bytes: u64, oldest_us: Option<i64>) {
         let is_news = self.with(|state| {
             let is_news = !std::mem::replace(&mut state.is_done_unsaved, true);
@@ -588,7 +591,7 @@ impl Shared {
         }
     }
 
-    /// Those who still wait for the end of a message are told this.
+    /// Tells this error to all who still wait for the end of a message.
     pub fn fail_waiting(&self, error: &Error) {
         self.with(|state| {
             for number in state.hearers.numbers() {
@@ -597,7 +600,7 @@ impl Shared {
         });
     }
 
-    /// How far the numbers are reserved; the keeper is asked to go on from this one.
+    /// Returns how far the numbers are reserved, and asks the keeper to reserve on from `number`.
     pub fn reserved(&self, number: u64) -> u64 {
         let (reserved, is_news) = self.with(|state| {
             let Handshakes { reserved, wanted, .. } = &mut state.handshakes;
@@ -613,7 +616,7 @@ impl Shared {
         reserved
     }
 
-    /// From now on nothing is accepted.
+    /// Refuses new messages from now on.
     pub fn refuse(&self, error: Error) {
         self.with(|state| {
             state.refusal.get_or_insert(error);
@@ -633,7 +636,7 @@ impl Shared {
         self.work.notify_one();
     }
 
-    /// The keeper is to end, after it has stored what waits.
+    /// Ends the keeper, after it has stored the messages that wait.
     pub fn end(&self) {
         self.with(|state| {
             if state.life == Life::Open {
@@ -643,7 +646,7 @@ impl Shared {
         self.work.notify_one();
     }
 
-    /// The keeper has ended, and nothing is stored any more.
+    /// Notes that the keeper has ended, so that nothing is stored any more.
     pub fn ended(&self) {
         self.with(|state| {
             state.life = Life::Ended;
@@ -653,14 +656,14 @@ impl Shared {
         });
     }
 
-    /// What is told when messages stay.
+    /// Returns the text for people when messages stay in the outbox.
     pub fn stays(&self) -> String {
         format!("it stays in the outbox '{}', and is sent when that is opened again", self.of.directory.display())
     }
 }
 
 impl State {
-    /// For the feeder, as far as there is room.
+    /// Keeps a message in memory for the feeder, if there is room.
     fn make_ready(&mut self, message: Message) {
         let bytes = message.bytes();
         self.is_all_ready &= self.ready.is_empty() || self.ready_bytes + bytes <= MAX_READY;
@@ -670,14 +673,14 @@ impl State {
         }
     }
 
-    /// Messages that are not done.
+    /// Returns the number of messages that are not done.
     pub fn left(&self) -> u64 {
         let gone = |from: u64, to: u64| to.saturating_sub(from.max(self.done));
         let gone = gone(self.skipped.start, self.skipped.end) + gone(self.displaced.0, self.displaced.1);
         (self.next - self.done).saturating_sub(gone)
     }
 
-    /// Nothing more is to be done for the broker: the outbox is closed, and the time for that is up.
+    /// Returns whether the outbox is closed and the time for the broker is up.
     pub fn is_closed_by_now(&self) -> bool {
         self.closing.is_some_and(|closing| closing.dropped || closing.deadline <= Instant::now())
     }
@@ -686,7 +689,7 @@ impl State {
         self.wakes.extend(self.feeder.take());
     }
 
-    /// The feeder's clock has something to do then.
+    /// Has the feeder's clock wake at this moment.
     fn watch(&mut self, moment: Instant) {
         if self.watched.is_none_or(|watched| moment < watched) {
             self.watched = Some(moment);

@@ -1,7 +1,9 @@
-//! The whole outbox at QoS 2 under simulation: feeder, keeper, journal and the engine below them, over a disk that loses power, a
-//! network that is cut, and a broker that outlives the processes. A process dies at any moment, also between two changes of the disk.
+//! The whole outbox at QoS 2 under simulation: feeder, keeper, journal and the engine below them, over a disk that loses power,
+//! a network that is cut, and a broker that outlives the processes. A process dies at any moment, also between two changes of
+//! the disk.
 //!
-//! `SIMULATION_SEEDS=N` runs N seeds instead of the usual number, and `SIMULATION_SEED=N` runs that one alone and prints its history.
+//! `SIMULATION_SEEDS=N` runs N seeds instead of the usual number, and `SIMULATION_SEED=N` runs that one alone and prints its
+//! history.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -28,32 +30,32 @@ use crate::mqtt::simulation::{Outside, settings, simulate};
 use crate::mqtt::{Client, KeptSession, ValueSize};
 use crate::wait::after;
 
-/// Of one run of the tests.
+/// The number of seeds in one run of the tests.
 const SEEDS: u64 = 60;
-/// Small, so that there are many segments.
+/// The segments are small, so that there are many.
 const SEGMENT: u64 = 2000;
-/// The last process has everything delivered within this time.
+/// The time within which the last process has everything delivered.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// What is known beyond the life of a process.
+/// The state that outlives a process.
 struct World {
     outside: Outside,
     disk: Disk,
-    /// Messages have these numbers, in the order of writing.
+    /// The number of the next message; messages are numbered in the order of writing.
     next: u32,
     accepted: Vec<u32>,
 }
 
-/// How a process ends.
+/// The end of a process.
 struct Fate {
     after: Duration,
-    /// Between two changes of the disk, if it comes to that.
+    /// The process dies after this many changes of the disk, if there are so many.
     changes: usize,
-    /// Together with the power.
+    /// The power fails at the same time.
     with_power: bool,
 }
 
-/// A process that has died, and what it has left on the disk.
+/// The disk that a dead process has left; `None` while it lives.
 type Left = Arc<Mutex<Option<Disk>>>;
 
 fn writer() -> Settings {
@@ -80,7 +82,7 @@ impl World {
         World { outside: Outside::new(seed, forgets), disk: Disk::default(), next: 0, accepted: Vec::new() }
     }
 
-    /// One process, to its death. Without a fate it ends when everything is delivered.
+    /// Runs one process until its death; without a fate, until everything is delivered.
     async fn live(&mut self, fate: Option<Fate>, random: &mut Rng) {
         let outside = &self.outside;
         let network = outside.network();
@@ -143,7 +145,7 @@ impl World {
     }
 }
 
-/// The keeper, which is a thread elsewhere.
+/// Runs the keeper, which is a thread outside the simulation.
 async fn keep(shared: &Shared, log: Log, client: &dyn Releases, mut random: Rng) -> std::convert::Infallible {
     // The lock is in a real folder.
     let folder = tempfile::tempdir().expect("a folder");
@@ -155,7 +157,7 @@ async fn keep(shared: &Shared, log: Log, client: &dyn Releases, mut random: Rng)
     }
 }
 
-/// Writes until the process dies, some messages at a time; the last one until all is delivered.
+/// Writes some messages at a time until the process dies; the last process until all messages are delivered.
 async fn write(shared: &Shared, left: &Left, next: &mut u32, accepted: &mut Vec<u32>, is_last: bool, random: &mut Rng) {
     loop {
         let mut waiting = Vec::new();
@@ -163,7 +165,7 @@ async fn write(shared: &Shared, left: &Left, next: &mut u32, accepted: &mut Vec<
             let message = New { heading: None, payload: payload(*next, random), size: ValueSize::same(4) };
             let hearing = (after(PATIENCE), Hearer::Caller(None));
             let number = shared.accept(&mut Some(message), 0, hearing, &mut None, None);
-            // Who is refused has had an error, and tries again with the next number.
+            // A refused caller has had its error, and tries again with the next number.
             waiting.extend(number.ok().flatten().map(|number| (number, *next)));
             *next += 1;
         }
@@ -183,7 +185,7 @@ async fn write(shared: &Shared, left: &Left, next: &mut u32, accepted: &mut Vec<
     }
 }
 
-/// Some processes, one after the other. What is wrong in the end.
+/// Runs some processes, one after the other, and returns what is wrong in the end.
 fn history(seed: u64, forgets: bool) -> Vec<String> {
     let mut random = Rng::with_seed(seed);
     let mut world = World::new(seed, forgets);

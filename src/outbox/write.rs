@@ -19,7 +19,7 @@ pub(crate) struct Write {
     client: Arc<Client>,
     message: Option<New>,
     deadline: Instant,
-    /// A place in the queue for room.
+    /// The place in the queue for room.
     ticket: Option<u64>,
     stage: Stage,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Write {
 enum Stage {
     New,
     Accepted(u64),
-    /// Nobody asks any more; or its end is told by the report.
+    /// Nobody asks for the end any more, or the report tells it.
     Done,
 }
 
@@ -37,8 +37,8 @@ impl Write {
         Write { shared, client, message: Some(message), deadline, ticket: None, stage: Stage::New }
     }
 
-    /// Ready when it is accepted, or has failed. Otherwise the waker is called when there may be room, but not when the deadline
-    /// has passed: whoever waits keeps that, and polls once more.
+    /// Ready when the message is accepted, or has failed. Otherwise the waker is called when there may be room, but not at the
+    /// deadline: the caller must watch the deadline and poll once more.
     pub fn poll_accepted(&mut self, way: Way, context: &Context<'_>) -> Poll<Result<()>> {
         if !matches!(self.stage, Stage::New) {
             return Poll::Ready(Ok(()));
@@ -54,7 +54,8 @@ impl Write {
         }
     }
 
-    /// Accepts it if there is room: its number among those of this process. Without a waker it does not join the queue.
+    /// Accepts the message if there is room, and returns its number among those of this process. Without a waker it does not
+    /// join the queue.
     pub(super) fn accept(&mut self, way: Way, waker: Option<&Waker>) -> Result<Option<u64>> {
         let hearer = if way == Way::Reported { Hearer::Report } else { Hearer::Caller(None) };
         let hearing = (self.deadline, hearer);
@@ -66,12 +67,12 @@ impl Write {
         Ok(accepted.map(|number| number - self.shared.first))
     }
 
-    /// True when it has its place in the order of messages.
+    /// Returns true when the message has its place in the order.
     pub fn is_accepted(&self) -> bool {
         !matches!(self.stage, Stage::New)
     }
 
-    /// The caller gives up waiting for room.
+    /// Ends the caller's wait for room, and returns the error.
     pub fn expire(&mut self) -> Error {
         self.leave();
         self.shared.counters.error();
@@ -79,7 +80,7 @@ impl Write {
         self.client.overdue(&format!("the outbox '{directory}' is full; the message was not sent"), Delivery::NotSent)
     }
 
-    /// Nobody will ask how it ended. If it was accepted, it stays in the outbox.
+    /// Notes that nobody will ask how the message ended. If it was accepted, it stays in the outbox.
     pub fn leave(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.shared.leave_queue(ticket);

@@ -1,25 +1,26 @@
-//! When a reader acknowledges a message to the broker.
+//! The time when a reader acknowledges a message to the broker.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// When a reader acknowledges a message at QoS 1 or 2 to the broker: the parameter `acknowledge`.
+/// The parameter `acknowledge`: when a reader acknowledges a message at QoS 1 or 2 to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Acknowledge {
-    /// When the program is given it.
+    /// The message is acknowledged when the program gets it.
     #[default]
     Taken,
-    /// When the program has processed it, and says so by `acknowledge`. In Java the callbacks of a message say so by returning.
+    /// The message is acknowledged when the program has processed it and calls `acknowledge`. In Java the return of the
+    /// message's callbacks acknowledges it as well.
     Processed,
-    /// The same, but callbacks (Java) do not say so by returning: only by `acknowledge`.
+    /// The message is acknowledged only when the program calls `acknowledge`, and in Java not by the return of callbacks.
     Manual,
 }
 
 impl Acknowledge {
-    /// The name in configuration files.
+    /// Returns the name in configuration files.
     pub fn name(self) -> &'static str {
         match self {
             Acknowledge::Taken => "taken",

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// How surely a message arrives: MQTT's quality of service under SINETStream's names.
+/// The delivery guarantee of a message: MQTT's quality of service under SINETStream's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Consistency {
     /// QoS 0: a message may be lost.
@@ -18,7 +18,7 @@ pub enum Consistency {
 }
 
 impl Consistency {
-    /// The QoS level, 0 to 2.
+    /// Returns the QoS level, 0 to 2.
     pub fn qos(self) -> u8 {
         self as u8
     }
@@ -32,7 +32,7 @@ impl Consistency {
         }
     }
 
-    /// The name in configuration files.
+    /// Returns the name in configuration files.
     pub fn name(self) -> &'static str {
         match self {
             Consistency::AtMostOnce => "AT_MOST_ONCE",

@@ -1,4 +1,4 @@
-//! The terms of MQTT that the configuration, the messages and the engine have in common. Nothing here knows any of them.
+//! The terms of MQTT that the configuration, the messages and the engine share. Nothing here depends on any of these.
 
 mod acknowledge;
 mod consistency;

@@ -1,26 +1,26 @@
-//! What a message of MQTT 5 says of itself.
+//! The properties of a message in MQTT 5.
 
 /// Properties of a message (MQTT 5, section 3.3.2.3).
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageProperties {
-    /// 1: the value is UTF-8; 0: just bytes.
+    /// The payload format indicator. 1: the value is UTF-8; 0: the value is just bytes.
     pub payload_format_indicator: Option<u8>,
-    /// The message's lifetime in seconds; on a message that was read, what was left of it.
+    /// The message's lifetime in seconds; in a message that was read, the rest of it.
     pub message_expiry_interval: Option<u32>,
-    /// What the value is, usually a MIME type.
+    /// The type of the value, usually a MIME type.
     pub content_type: Option<String>,
-    /// Where an answer should be sent.
+    /// The topic for an answer.
     pub response_topic: Option<String>,
-    /// What an answer should carry, so that it can be matched.
+    /// The data that an answer should carry, so that it can be matched to its request.
     pub correlation_data: Option<Vec<u8>>,
-    /// Names and values in their order; a name may occur several times.
+    /// The names and values in their order; a name may occur several times.
     pub user_properties: Vec<(String, String)>,
-    /// The identifiers of the subscriptions through which the message came; on messages that were read only.
+    /// The identifiers of the subscriptions through which the message came; only in messages that were read.
     pub subscription_identifiers: Vec<u32>,
 }
 
-/// Without what applications put in.
+/// Hides response topic, correlation data and the content of user properties, which may hold the application's data.
 impl std::fmt::Debug for MessageProperties {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MessageProperties")

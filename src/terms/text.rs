@@ -1,9 +1,9 @@
 //! Rules for strings and binary data in packets (MQTT 5, sections 1.5.4 and 1.5.6).
 
-/// The length that stands before a string or before binary data has two bytes.
+/// The greatest length, because two bytes hold the length of a string or of binary data.
 pub(crate) const MAX_LENGTH: usize = 65_535;
 
-/// Checks a string. Unlike in names of users and topics, brokers let control characters pass here.
+/// Checks a string. Brokers accept control characters here, unlike in user names and topics.
 pub(crate) fn check(text: &str) -> Result<(), String> {
     check_data(text.as_bytes())?;
     if text.contains('\0') {

@@ -1,6 +1,6 @@
 //! Rules for topic names and topic filters (MQTT 3.1.1, section 4.7).
 
-/// What a shared subscription begins with (MQTT 5, section 4.8.2; many brokers have it for 3.1.1 as well).
+/// The prefix of a shared subscription (MQTT 5, section 4.8.2; many brokers support it for 3.1.1 as well).
 const SHARED: &str = "$share/";
 
 /// Checks the topic of a publish.
@@ -47,7 +47,7 @@ fn check_string(topic: &str) -> Result<(), String> {
         return Err("a topic can't be longer than 65535 bytes".into());
     }
     if topic.contains(char::is_control) {
-        // NUL is forbidden by MQTT; the others make brokers close the connection.
+        // MQTT forbids NUL; the other control characters make brokers close the connection.
         return Err("a topic can't contain control characters".into());
     }
     Ok(())

@@ -10,7 +10,7 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// The name in configuration files.
+    /// Returns the name in configuration files.
     pub fn name(self) -> &'static str {
         match self {
             Version::V31 => "MQTTv31",

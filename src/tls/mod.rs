@@ -1,9 +1,9 @@
-//! Cipher suites, versions, and what a certificate may be used for. No sockets, and no configuration.
+//! Cipher suites, versions, and the permitted uses of a certificate. Nothing here knows sockets or the configuration.
 
 mod suites;
 mod usage;
 
-/// Who does the cryptography of TLS, here and at the configuration server.
+/// The library that does the cryptography of TLS, here and for the configuration server.
 #[cfg(feature = "aws-lc-rs")]
 pub(crate) use rustls::crypto::aws_lc_rs as provider;
 #[cfg(not(feature = "aws-lc-rs"))]

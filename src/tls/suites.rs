@@ -6,10 +6,10 @@ use rustls::SupportedCipherSuite;
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
-/// A suite under the name that JSSE and IANA give it, and under OpenSSL's.
+/// A suite with the name that JSSE and IANA give it, and with OpenSSL's.
 type Row = (SupportedCipherSuite, &'static str, &'static str);
 
-/// Everything that the engine speaks.
+/// All suites that the engine supports.
 const SUITES: &[Row] = &[
     (suite::TLS13_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
     (suite::TLS13_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
@@ -46,10 +46,10 @@ const SUITES: &[Row] = &[
     ),
 ];
 
-/// The suite of that name; a message when there is none.
+/// Returns the suite of that name, or an error message if there is none.
 pub(crate) fn suite(name: &str) -> Result<SupportedCipherSuite, String> {
     let found = SUITES.iter().find(|(_, iana, openssl)| {
-        // Before TLS had its name, JSSE's names began with SSL_.
+        // JSSE's older names begin with SSL_, because they are from before TLS had its name.
         let name = name.strip_prefix("SSL_").map_or(name.to_owned(), |rest| format!("TLS_{rest}"));
         name.eq_ignore_ascii_case(iana) || name.eq_ignore_ascii_case(openssl)
     });
@@ -64,7 +64,7 @@ pub(crate) fn suite(name: &str) -> Result<SupportedCipherSuite, String> {
     })
 }
 
-/// Which versions of TLS may be spoken.
+/// The versions of TLS that may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Versions {
     #[default]
@@ -83,7 +83,7 @@ impl Versions {
         }
     }
 
-    /// True when the suite belongs to one of the versions.
+    /// Returns true if the suite belongs to one of the versions.
     pub fn have(self, suite: &SupportedCipherSuite) -> bool {
         self.list().contains(&suite.version())
     }
@@ -97,7 +97,8 @@ impl Versions {
     }
 }
 
-/// The versions under a name of JSSE or of Python's `ssl`; a message when it is not one that can be spoken.
+/// Returns the versions under a name of JSSE or of Python's `ssl`, or an error message if the name is not that of a supported
+/// one.
 pub(crate) fn version(name: &str) -> Result<Versions, String> {
     const EXPECTED: &str = "expected TLSv1.2, TLSv1.3 or TLS (either of them)";
     let upper = name.to_ascii_uppercase();
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(SUITES.len(), provider.cipher_suites.len());
         for known in &provider.cipher_suites {
             let row = SUITES.iter().find(|(suite, ..)| suite == known).expect("a row");
-            // rustls's name for TLS 1.3 is not the standard's.
+            // rustls's name for suites of TLS 1.3 differs from the standard's.
             let name = format!("{:?}", known.suite()).replace("TLS13_", "TLS_");
             assert_eq!(row.1, name);
             assert_eq!(suite(row.1), Ok(*known));

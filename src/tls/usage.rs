@@ -1,4 +1,4 @@
-//! What a certificate may be used for, by its own word.
+//! The uses that a certificate itself permits.
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::certificate::{Certificate, Version};
@@ -9,24 +9,24 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 
-/// What can't be read allows nothing.
+/// The permitted uses. An extension that can't be read permits nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Usage {
-    /// It may sign others' certificates: CA:TRUE, and keyCertSign if it has a keyUsage. A self-signed one of version 1,
-    /// which has no extensions, counts as well, as it does for OpenSSL and Java.
+    /// The certificate may sign others: it has CA:TRUE, and keyCertSign if it has a keyUsage. A self-signed certificate of
+    /// version 1, which has no extensions, counts as well, as it does for OpenSSL and Java.
     pub is_authority: bool,
-    /// Its key may sign, which is what a broker's does in every handshake that this client makes.
+    /// The key may sign, as a broker's does in every handshake that this client makes.
     pub signs: bool,
-    /// It, and what it has signed, is for servers.
+    /// The certificate, and those that it has signed, are for servers.
     pub serves: bool,
-    /// It may sign for some names only.
+    /// The certificate may sign for certain names only.
     pub has_name_constraints: bool,
     pub not_before: UnixTime,
     pub not_after: UnixTime,
 }
 
 impl Usage {
-    /// `None`: this is not a certificate that can be read.
+    /// Returns the uses; `None` if this is not a readable certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Option<Usage> {
         let parsed = Certificate::from_der(certificate).ok()?;
         let tbs = parsed.tbs_certificate();
@@ -47,7 +47,7 @@ impl Usage {
     }
 }
 
-/// What an extension says, or its absence; one that can't be read, or is there twice, says no.
+/// Returns what an extension says, or `absent` if there is none; an extension that can't be read, or is there twice, says no.
 fn says<T>(found: Result<Option<(bool, T)>, Error>, absent: bool, present: impl Fn(T) -> bool) -> bool {
     match found {
         Ok(None) => absent,

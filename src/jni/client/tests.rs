@@ -1,4 +1,4 @@
-//! Clients as Java holds them, without a JVM, and a broker that takes everything.
+//! Clients as Java holds them, without a JVM, and a broker that accepts everything.
 
 use std::io::{Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,13 +7,13 @@ use std::thread;
 
 use super::*;
 
-/// What must happen happens long before.
+/// A limit that is longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A broker for one connection. It acknowledges every message, and has some for who subscribes.
+/// A broker for one connection. It acknowledges every message, and sends its own messages to a subscriber.
 struct Peer {
     address: String,
-    /// By it, or by the client.
+    /// The number of acknowledgements by the broker or by the client.
     acknowledged: Arc<AtomicUsize>,
 }
 
@@ -72,7 +72,7 @@ fn serve(mut stream: TcpStream, messages: &[Bytes], acknowledged: &AtomicUsize) 
     }
 }
 
-/// A PUBLISH at QoS 1.
+/// Returns a PUBLISH at QoS 1.
 fn publish(id: u16, message: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x32];
     let mut length = 2 + 1 + 2 + message.len();
@@ -87,7 +87,7 @@ fn publish(id: u16, message: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The first byte and the body of a packet.
+/// Returns the first byte and the body of a packet.
 fn packet(stream: &mut TcpStream) -> Result<(u8, Vec<u8>)> {
     let mut byte = [0];
     stream.read_exact(&mut byte)?;
@@ -106,7 +106,7 @@ fn packet(stream: &mut TcpStream) -> Result<(u8, Vec<u8>)> {
     Ok((kind, body))
 }
 
-/// A client that is not connected yet.
+/// Returns a client that is not connected yet.
 fn open(role: &str, peer: &Peer) -> JavaClient {
     let parameters = Value::from([
         ("type", Value::from("mqtt")),
@@ -141,7 +141,7 @@ fn close(client: &JavaClient) {
     await_that("the client is closed", || client.wait_for(ticket, Wait::Briefly).unwrap());
 }
 
-/// An event as it was packed.
+/// An unpacked event.
 #[derive(Debug, PartialEq)]
 enum Told {
     Change(u8),
@@ -162,7 +162,7 @@ fn unpack(mut bytes: &[u8]) -> Vec<Told> {
         let length = u32::from_be_bytes(take(bytes, 4).try_into().unwrap());
         take(bytes, length as usize);
     }
-    /// With those behind it.
+    /// Reads an error and its causes.
     fn error(bytes: &mut &[u8]) {
         while take(bytes, 4) != [0; 4] {
             text(bytes);
@@ -189,7 +189,8 @@ fn unpack(mut bytes: &[u8]) -> Vec<Told> {
     told
 }
 
-/// How many messages were told to be delivered, if the closed client was the last news, and nothing has failed.
+/// Returns how many messages were told to be delivered, after checking that the last event was the client's close and that
+/// nothing has failed.
 fn delivered(told: &[Told]) -> u64 {
     assert_eq!(told.last(), Some(&Told::Change(CLOSED)), "{told:?}");
     assert!(!told.iter().any(|each| matches!(each, Told::Failed(_))), "{told:?}");
@@ -200,7 +201,7 @@ fn take_events(client: &JavaClient, want_messages: bool, wait: Wait) -> crate::e
     client.take_events(want_messages, wait, |packed| Ok(packed.to_vec()))
 }
 
-/// Fetches until the client is closed, from now on, be it there or not.
+/// Fetches events until the client is closed; it may start before the client is connected.
 fn fetch_all(client: &JavaClient) -> Vec<Told> {
     let mut told = Vec::new();
     let begun = Instant::now();
@@ -224,7 +225,7 @@ fn connect(client: &JavaClient) {
 fn a_driver_that_is_faster_than_the_one_who_connects_is_heard_when_the_client_is_there() {
     let peer = Peer::start();
     let client = open("writer", &peer);
-    // What the driver does that has connected, and lost the connection, before `connect` has come to its end.
+    // The driver may connect and lose the connection before `connect` returns.
     client.events.push(&ConnectionEvent::Connected { broker: "b".into(), session_present: false });
     assert!(take_events(&client, false, Wait::No).is_err());
     assert!(take_events(&client, true, Wait::Briefly).is_err());
@@ -281,7 +282,7 @@ fn what_java_has_no_memory_for_is_told_again_with_what_came_meanwhile() {
     assert_eq!(take_events(&client, false, Wait::No).unwrap(), b"");
 }
 
-/// Messages of zeros, compressed.
+/// Returns compressed messages of zeros.
 fn messages(sizes: &[usize]) -> Vec<Bytes> {
     let client = open("writer", &Peer::start());
     let settings = lock(&client.settings).take().unwrap();
@@ -289,7 +290,7 @@ fn messages(sizes: &[usize]) -> Vec<Bytes> {
     sizes.iter().map(|size| encoder.encode(*size, 0, |_| Ok::<_, Error>(())).unwrap().wire).collect()
 }
 
-/// What Java finds in the records: the size of a message, or why there is none.
+/// Returns the content of the records: the size of each message, or why there is none.
 fn records(mut array: &[u8]) -> Vec<std::result::Result<usize, String>> {
     fn block<'a>(array: &mut &'a [u8]) -> &'a [u8] {
         let length = u32::from_be_bytes(*array.split_off(..4).unwrap().first_chunk().unwrap());
@@ -304,7 +305,7 @@ fn records(mut array: &[u8]) -> Vec<std::result::Result<usize, String>> {
             assert_eq!(block(&mut rest), b"t");
             found.push(Ok(block(&mut rest).len()));
         } else {
-            // The JVM has not the memory for it: no error with its code, which would be one of the message.
+            // This JVM lacked the memory: the record has no error code, because the message has no error.
             assert_eq!(block(&mut rest), b"t");
             found.push(Err(String::from_utf8(block(&mut rest).to_vec()).unwrap()));
         }
@@ -314,7 +315,7 @@ fn records(mut array: &[u8]) -> Vec<std::result::Result<usize, String>> {
 
 type Found = std::result::Result<Vec<std::result::Result<usize, String>>, Error>;
 
-/// A reader whose messages of these sizes wait.
+/// Returns a reader for which messages of these sizes wait.
 fn reader(sizes: &[usize]) -> (Peer, JavaClient) {
     let peer = Peer::with_messages(messages(sizes));
     let client = open("reader", &peer);
@@ -323,7 +324,7 @@ fn reader(sizes: &[usize]) -> (Peer, JavaClient) {
     (peer, client)
 }
 
-/// Reads as a Java does that can take arrays of this size.
+/// Reads as a Java would that can take arrays of at most this size.
 fn read(client: &JavaClient, most: usize) -> Found {
     client.read(64, Wait::No, |array| match array.len() <= most {
         true => Ok(records(array)),
@@ -331,7 +332,7 @@ fn read(client: &JavaClient, most: usize) -> Found {
     })
 }
 
-/// Read messages and errors.
+/// Returns the counts of read messages and of errors.
 fn counted(client: &JavaClient) -> (u64, u64) {
     let metrics = client.metrics().unwrap();
     (metrics.msg_count_total, metrics.error_count_total)
@@ -362,7 +363,7 @@ fn a_batch_has_a_budget_of_what_it_is_when_it_is_decoded() {
 #[test]
 fn what_is_too_large_for_java_becomes_smaller_and_then_a_failure_of_its_own() {
     let (peer, client) = reader(&[1000, 2000, MIB, 3000]);
-    // Both would be too much.
+    // The array can't hold both.
     assert_eq!(read(&client, 2500).unwrap(), [Ok(1000)]);
     assert_eq!(read(&client, 2500).unwrap(), [Ok(2000)]);
     assert_eq!(counted(&client), (2, 0));

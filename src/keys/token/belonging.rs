@@ -1,5 +1,5 @@
-//! Which certificates belong to a key in a token. That is seen by its public half, as far as the token has that; otherwise the
-//! token signs something, by which it is seen, too.
+//! Finds the certificates that belong to a key in a token: by the key's public half, if the token has one; otherwise by a
+//! signature that the token makes.
 
 use rustls::SignatureScheme;
 use rustls::pki_types::CertificateDer;
@@ -12,7 +12,7 @@ use super::{Problem, signer};
 use crate::keys::public::has_made_signature;
 use crate::tls::provider;
 
-/// The places of those that do.
+/// Returns the places of the certificates that belong to the key.
 pub(crate) async fn belonging(
     key: &Key,
     certificates: &[CertificateDer<'_>],
@@ -25,7 +25,7 @@ pub(crate) async fn belonging(
     if !known.is_empty() || certificates.is_empty() {
         return Ok(known);
     }
-    // A public half that was left over from another key under the same id says nothing.
+    // The public half may be left over from another key with the same id, so a mismatch proves nothing.
     let trial = Trial::of(key, limit).await?;
     Ok(places(&|certificate| trial.is_by(certificate)))
 }
@@ -37,7 +37,7 @@ fn is_half_of(half: &PublicHalf, certificate: &CertificateDer<'_>) -> bool {
     match half {
         PublicHalf::Rsa { modulus, exponent } => rsa::pkcs1::RsaPublicKeyRef::try_from(bits)
             .is_ok_and(|key| key.modulus.as_bytes() == modulus && key.public_exponent.as_bytes() == exponent),
-        // Its curve is that of the key: on another one such a point is none.
+        // The curve need not be compared: it is the key's, and on another curve the same bytes are not a point.
         PublicHalf::Point(point) => bits == point,
         PublicHalf::Info(info) => key.to_der().is_ok_and(|der| der == *info),
     }
@@ -52,13 +52,13 @@ struct Trial {
 
 impl Trial {
     async fn of(key: &Key, limit: Limit) -> Result<Trial, Problem> {
-        // No protocol has anything signed that begins like this.
+        // No protocol signs anything that begins like this.
         const MESSAGE: &[u8] = b"SINETStream: which certificate belongs to this key?";
         let (scheme, signature) = signer::sign(key, MESSAGE, limit).await?;
         Ok(Trial { scheme, message: MESSAGE, signature })
     }
 
-    /// Whether the certificate's key has made it.
+    /// Returns whether the certificate's key has made the signature.
     fn is_by(&self, certificate: &CertificateDer<'_>) -> bool {
         let algorithms = provider::default_provider().signature_verification_algorithms;
         let known = algorithms.mapping.iter().find(|(scheme, _)| *scheme == self.scheme);

@@ -1,4 +1,4 @@
-//! Finds a private key in a token, and the certificates beside it. What is secret in the key stays in the token.
+//! Finds a private key in a token, and the certificates beside it. The private key never leaves the token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::worker::Limit;
 use super::{Problem, Wanted, module, signer, words};
 use crate::wiped::Secret;
 
-/// Of a key that can be used.
+/// The kind of a usable key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Rsa { bits: usize },
@@ -35,12 +35,12 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The public half of a key, as a token has it.
+/// The public half of a key in one of the forms in which a token has it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum PublicHalf {
-    /// Without zeros before the numbers.
+    /// The numbers of an RSA key without leading zeros.
     Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
-    /// Of a curve.
+    /// A point on the key's curve.
     Point(Vec<u8>),
     /// A SubjectPublicKeyInfo.
     Info(Vec<u8>),
@@ -50,28 +50,28 @@ pub(super) enum PublicHalf {
 pub(crate) struct Key {
     token: Arc<Token>,
     pin: Pin,
-    /// How long the token may take for an answer.
+    /// The time that the token may take for an answer.
     patience: Duration,
-    /// The token was asked for something, and has not answered.
+    /// The token has been asked for something and has not answered.
     is_silent: AtomicBool,
-    /// With these the object is found again in another session.
+    /// The attributes by which the key is found again in another session.
     template: Vec<Attribute>,
     shown: String,
     id: Vec<u8>,
     pub(super) kind: Kind,
-    /// As the token says it in one place or another.
+    /// The public halves that the token gives in several places.
     pub(super) public: Vec<PublicHalf>,
     pub(super) mechanisms: Vec<MechanismType>,
 }
 
-/// Hides the PIN.
+/// Shows the key without the PIN.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
     }
 }
 
-/// For people: which key it is, of what kind, and where.
+/// Describes the key for people: its name, its kind, and its token.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the key {}, {}, in the token {}", self.shown, self.kind, words::quoted(self.token.label()))
@@ -87,11 +87,11 @@ impl Drop for Key {
 /// A certificate in a token.
 pub(crate) struct Certificate {
     pub der: Vec<u8>,
-    /// It has the key's CKA_ID.
+    /// The certificate has the key's CKA_ID.
     pub is_of_key: bool,
 }
 
-/// What is read of a key before it is chosen.
+/// The attributes that are read of a key before one is chosen.
 #[derive(Default)]
 struct Candidate {
     label: Vec<u8>,
@@ -140,7 +140,8 @@ impl Candidate {
 
     fn template(&self) -> Vec<Attribute> {
         let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
-        // SoftHSM's rule, and the standard's: an attribute that is empty would have to be there and empty.
+        // An empty attribute is left out: for SoftHSM, and by the standard, it would match only objects in which it is present
+        // and empty.
         if !self.label.is_empty() {
             template.push(Attribute::Label(self.label.clone()));
         }
@@ -151,13 +152,14 @@ impl Candidate {
     }
 }
 
-/// Without the zeros before it.
+/// Returns the number without leading zeros.
 fn number(bytes: &[u8]) -> &[u8] {
     let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     &bytes[first..]
 }
 
-/// The standard wants it as an OCTET STRING, which not every token makes of it. Its length takes one byte with the curves here.
+/// Returns the point without its wrapping: the standard demands an OCTET STRING, which some tokens leave out. The length takes
+/// one byte with the curves that are supported here.
 fn point(bytes: &[u8]) -> &[u8] {
     match bytes {
         [0x04, length, point @ ..] if usize::from(*length) == point.len() => point,
@@ -167,10 +169,10 @@ fn point(bytes: &[u8]) -> &[u8] {
 
 const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
-/// As an object identifier, and under the name that PKCS #11 3.0 gives it.
+/// The curve as an object identifier, and under the name that PKCS #11 3.0 gives it.
 const ED25519: [&[u8]; 2] = [&[0x06, 0x03, 0x2b, 0x65, 0x70], b"\x13\x0cedwards25519"];
 
-/// Looks for the key. A PIN may be tried for it. `patience`: how long it may take for a signature.
+/// Looks for the key. This may show the token a PIN. `patience` is the time that a later signature may take.
 pub(crate) async fn find(
     wanted: &Wanted,
     pin: Option<Secret>,
@@ -178,7 +180,7 @@ pub(crate) async fn find(
     limit: Limit,
 ) -> Result<Key, Problem> {
     let token = module::token(wanted, limit).await?;
-    // From here on it is left again when something fails, or with the key.
+    // From here on the worker is in use, until this fails or the key is dropped.
     token.worker.enter();
     let mut key = Key {
         token,
@@ -284,7 +286,7 @@ fn kind(key: &Candidate) -> Result<Kind, Problem> {
 }
 
 impl Key {
-    /// The certificates in the token, those of the key first.
+    /// Returns the certificates in the token, those of the key first.
     pub async fn certificates(&self, limit: Limit) -> Result<Vec<Certificate>, Problem> {
         let own = self.id.clone();
         let found = self.token.with(&self.pin, limit, "C_FindObjects", move |session| {
@@ -308,20 +310,20 @@ impl Key {
         Ok(certificates)
     }
 
-    /// For a connection. Blocks on the token.
+    /// Signs for a connection. Blocks until the token answers.
     pub(super) fn sign_in_time<T, F: Future<Output = Result<T, Problem>>>(
         &self,
         sign: impl FnOnce(Limit) -> F,
     ) -> Result<T, Problem> {
         self.is_silent.store(true, Ordering::Relaxed);
         let signature = self.token.worker.wait(self.patience, sign);
-        // Who has given up says so until the next connection.
+        // After a time-out the token stays noted as silent until the next connection.
         let is_late = matches!(signature, Err(Problem::Late(_)));
         self.is_silent.store(is_late, Ordering::Relaxed);
         signature
     }
 
-    /// `mechanism` is made where it is used: it may have pointers in it.
+    /// Signs `data`. `mechanism` is called on the thread that uses its result, because a mechanism may contain pointers.
     pub(super) async fn sign(
         &self,
         mechanism: impl Fn() -> Mechanism<'static> + Send + 'static,
@@ -340,7 +342,8 @@ impl Key {
             .ok_or_else(|| Problem::Key(format!("the private key {} is not in the token any more", self.shown)))
     }
 
-    /// Before anything that may want a signature. Whoever waits for it in vain waits for the token.
+    /// Waits for this connection's turn to use the token, before anything that may need a signature. A waiter that gives up has
+    /// been waiting for the token.
     pub async fn turn(self: Arc<Self>) -> Option<OwnedSemaphorePermit> {
         let turns = self.token.turns.clone();
         if let Ok(turn) = turns.clone().try_acquire_owned() {
@@ -352,12 +355,12 @@ impl Key {
         turn
     }
 
-    /// Before a connection.
+    /// Forgets that the token was silent, before a new connection.
     pub fn forget(&self) {
         self.is_silent.store(false, Ordering::Relaxed);
     }
 
-    /// For a connection that wants to know whether the key is the same.
+    /// Looks for the key again, for a connection that must know whether it is still the same.
     pub async fn look_again<T>(&self, again: impl AsyncFnOnce(Pin, Duration) -> T) -> T {
         self.is_silent.store(true, Ordering::Relaxed);
         let found = again(self.pin.clone(), self.patience).await;
@@ -365,7 +368,7 @@ impl Key {
         found
     }
 
-    /// Whether it is the token that is waited for.
+    /// Describes the wait, if it is the token that is waited for.
     pub fn silence(&self) -> Option<String> {
         self.is_silent.load(Ordering::Relaxed).then(|| self.token.worker.silence(self.patience))
     }

@@ -18,15 +18,16 @@ use super::words;
 use super::worker::{Limit, Worker};
 use crate::wiped::Secret;
 
-/// What opens a token; `None`: its own keypad, or nothing.
+/// The PIN that opens a token; `None` if the token's own keypad does, or if it needs none.
 pub(super) type Pin = Option<Secret>;
 
 pub(super) struct Token {
     context: Pkcs11,
     identity: Identity,
-    /// All calls for this token are made by it.
+    /// The worker, which makes all calls for this token.
     pub worker: Arc<Worker<State>>,
-    /// Of handshakes that may block on it. It does one thing after the other, so that more would only hold more threads.
+    /// The permits for handshakes that may block on the token. It does one thing after the other, so more handshakes would only
+    /// occupy more threads.
     pub turns: Arc<Semaphore>,
 }
 
@@ -43,18 +44,18 @@ struct Open {
     login: Login,
 }
 
-/// How the session came to be logged in.
+/// The way in which the session came to be logged in.
 enum Login {
-    /// The token asks for none.
+    /// The token requires no login.
     NotNeeded,
-    /// By this PIN.
+    /// This PIN was used.
     With(Digest),
-    /// By somebody else in this process.
+    /// Other code in this process has logged in.
     Foreign,
 }
 
 impl Open {
-    /// Whether the session is what it was: one that somebody has logged out finds no private keys.
+    /// Returns whether the session can still be used: after a logout by other code it finds no private keys.
     fn is_alive(&self) -> bool {
         match self.session.get_session_info() {
             Ok(info) => matches!(self.login, Login::NotNeeded) || is_logged_in(info.session_state()),
@@ -63,7 +64,7 @@ impl Open {
     }
 }
 
-/// Of all sessions of the process with this token.
+/// Returns whether the process is logged in at this token, which holds for all its sessions there.
 fn is_logged_in(state: SessionState) -> bool {
     matches!(state, SessionState::RoUser | SessionState::RwUser)
 }
@@ -83,8 +84,8 @@ impl Token {
         &self.identity.label
     }
 
-    /// Does something in a session that is logged in. One that is gone (the token was taken out, and is back) is opened again,
-    /// once. `step`: what the work calls.
+    /// Runs `work` in a session that is logged in. If the session is gone, because the token was removed and is back, it is
+    /// opened again, once. `step` names the function that `work` calls.
     pub async fn with<T: Send + 'static>(
         self: &Arc<Self>,
         pin: &Pin,
@@ -111,7 +112,7 @@ impl Token {
         asked.await?
     }
 
-    /// What the token can do.
+    /// Returns the mechanisms of the token.
     pub async fn mechanisms(self: &Arc<Self>, pin: &Pin, limit: Limit) -> Result<Vec<MechanismType>, Problem> {
         let (token, pin) = (self.clone(), pin.clone());
         let asked = self.worker.ask(limit, move |state| {
@@ -147,7 +148,7 @@ impl Token {
         let failed = |e: &Error| Problem::Device(words::of(e));
         let shown = words::quoted(self.label());
         self.worker.at("C_GetTokenInfo");
-        // After it was taken out it may be back in another slot.
+        // A token that was removed may be back in another slot.
         let present = module::present(&self.context).map_err(|e| failed(&e))?;
         let found = present.into_iter().find(|(_, info)| self.is(info));
         let (slot, info) = found
@@ -158,7 +159,7 @@ impl Token {
             return Ok(Open { session, slot, login: Login::NotNeeded });
         }
         self.worker.at("C_GetSessionInfo");
-        // Then nobody is asked for a PIN, and none is looked at.
+        // The process is logged in already, so the PIN is not needed, and not checked either.
         if is_logged_in(session.get_session_info().map_err(|e| failed(&e))?.session_state()) {
             return Ok(Open { session, slot, login: Login::Foreign });
         }
@@ -186,7 +187,7 @@ impl Token {
         };
         let error = match login {
             Ok(()) => return Ok(Open { session, slot, login: Login::With(digest) }),
-            // In this very moment.
+            // Other code has logged in at this very moment.
             Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
                 return Ok(Open { session, slot, login: Login::Foreign });
             }
@@ -197,7 +198,7 @@ impl Token {
             _ => None,
         };
         let is_refusal = matches!(code, Some(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange));
-        // Whatever else it is, the token may have counted it as a wrong PIN.
+        // For any other error the token may have counted the PIN as wrong.
         if is_refusal || !words::is_gone(&error) {
             trial.failed(words::of(&error));
         }

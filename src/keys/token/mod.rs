@@ -1,9 +1,10 @@
-//! Private keys that never leave a hardware security module or smart card: the token signs, by PKCS #11 (OASIS, version 2.40 and
-//! later).
+//! Private keys that never leave a hardware security module or smart card: the token signs, through PKCS #11 (OASIS, version
+//! 2.40 and later).
 //!
-//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that it does not take, `pin` says what may be one, `key` finds a key and the certificates beside it, `belonging` which of them are the key's,
-//! `signer` is what rustls asks for signatures, `words` says what a token's refusal means. All calls of a module are made by the
-//! threads of `worker`.
+//! `module` loads the vendor's library, `login` keeps one session per token and `refused` the PINs that the token has refused,
+//! `pin` checks what can be a PIN, `key` finds a key and the certificates beside it, `belonging` finds which of them are the
+//! key's, `signer` makes signatures for rustls, and `words` explains a token's refusals. Only the threads of `worker` call a
+//! module.
 
 mod belonging;
 mod key;
@@ -24,7 +25,7 @@ pub(crate) use worker::Limit;
 #[cfg(feature = "cli")]
 pub(crate) use worker::settled;
 
-/// Which key is meant. What is `None` is left to the token, which then has to have exactly one.
+/// The description of the wanted key. Fields that are `None` match anything, but exactly one key must match in the end.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     /// The vendor's library, under its absolute path.
@@ -39,7 +40,7 @@ pub(crate) struct Wanted {
     pub id: Option<Vec<u8>>,
 }
 
-/// Why there is no key, or no signature, by what has to be changed.
+/// The reason why there is no key or no signature, by what has to be changed.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Problem {
     /// The library can't be used.

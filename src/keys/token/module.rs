@@ -1,5 +1,5 @@
-//! The vendors' libraries, each loaded and initialized once, for as long as the process lives: others in the process may have
-//! initialized it, too (Java's SunPKCS11, for instance), and would lose their sessions if we ended it.
+//! The vendors' libraries, each loaded and initialized once, for the life of the process. They are never finalized, because
+//! other code in the process (Java's SunPKCS11, for instance) may have initialized them, too, and would lose its sessions.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -17,17 +17,17 @@ use crate::lock::lock;
 
 pub(super) struct Module {
     path: PathBuf,
-    /// `None`: it is not loaded yet.
+    /// The loaded library; `None` before that.
     context: Mutex<Option<Pkcs11>>,
     /// Every token that was asked for.
     tokens: Mutex<Vec<Arc<Token>>>,
-    /// Loads the library, and looks for tokens.
+    /// The thread that loads the library and looks for tokens.
     worker: Arc<Worker<()>>,
 }
 
 static MODULES: Mutex<Vec<Arc<Module>>> = Mutex::new(Vec::new());
 
-/// The one token that is meant. The code of the library runs from now on.
+/// Returns the one token that is meant. This runs the library's code from now on.
 pub(super) async fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, Problem> {
     let named = wanted.clone();
     let module = tokio::task::spawn_blocking(move || Module::named(&named)).await;
@@ -36,7 +36,7 @@ pub(super) async fn token(wanted: &Wanted, limit: Limit) -> Result<Arc<Token>, P
     module.worker.ask(limit, move |()| itself.token(&wanted)).await?
 }
 
-/// Nothing is done when somebody in this process has done it.
+/// Initializes the library, unless other code in this process has done so.
 fn initialize(context: &Pkcs11) -> cryptoki::error::Result<()> {
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
@@ -44,10 +44,10 @@ fn initialize(context: &Pkcs11) -> cryptoki::error::Result<()> {
     }
 }
 
-/// The tokens that are there, as far as they can be read and have been initialized.
+/// Returns the tokens that are present, readable and initialized.
 pub(super) fn present(context: &Pkcs11) -> cryptoki::error::Result<Vec<(Slot, TokenInfo)>> {
     let slots = match context.get_slots_with_token() {
-        // Somebody else has ended it.
+        // Other code has finalized the library.
         Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {
             initialize(context)?;
             context.get_slots_with_token()?
@@ -59,7 +59,7 @@ pub(super) fn present(context: &Pkcs11) -> cryptoki::error::Result<Vec<(Slot, To
 }
 
 impl Module {
-    /// It is not loaded yet.
+    /// Returns the module of this path, without loading it.
     fn named(wanted: &Wanted) -> Result<Arc<Module>, Problem> {
         if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
             return Err(Problem::Module(
@@ -89,7 +89,7 @@ impl Module {
         let context = Pkcs11::new(&self.path).map_err(|e| {
             Problem::Module(match e {
                 Error::LibraryLoading(e) => {
-                    // The words of the system begin with the path, which the error has already.
+                    // The operating system's message begins with the path, which the error names already.
                     let why = e.to_string().replace(&format!("{}: ", self.path.display()), "");
                     format!("the PKCS #11 module can't be loaded: {why}")
                 }

@@ -1,8 +1,8 @@
-//! What may be a PIN. A token counts each wrong one, so what can't be right is found before it is shown to a token.
+//! The rules for a PIN. A token counts each wrong one, so a PIN that can't be right is found before it is shown to a token.
 
 use crate::wiped::Secret;
 
-/// What stands in a file. An editor ends it with a line's end, which is taken off.
+/// Returns the PIN in a file, without the line end that editors append.
 pub(crate) fn in_file(text: &[u8]) -> Result<Secret, &'static str> {
     let line = text.strip_suffix(b"\n").map_or(text, |line| line.strip_suffix(b"\r").unwrap_or(line));
     if line.is_empty() {
@@ -27,7 +27,7 @@ pub(crate) fn in_file(text: &[u8]) -> Result<Secret, &'static str> {
     }
 }
 
-/// Nobody types such a character into a token.
+/// Returns whether the PIN has a control character, which nobody types into a token.
 pub(crate) fn has_control(pin: &[u8]) -> bool {
     pin.iter().any(u8::is_ascii_control)
 }

@@ -1,5 +1,5 @@
-//! The PINs with which a login has failed, of the whole process: a token counts wrong PINs by itself, whichever module they come
-//! through, and locks itself after a few. So no PIN that has failed is ever shown to it again.
+//! The PINs with which a login has failed anywhere in the process. A token counts wrong PINs itself, through whichever module
+//! they come, and locks itself after a few. So a PIN that has failed is never shown to it again.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::lock::lock;
 use crate::wiped::Secret;
 
-/// Which token it is, in whatever slot and under whatever module.
+/// The identity of a token, independent of its slot and module.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Identity {
     pub label: String,
@@ -30,10 +30,10 @@ impl Identity {
     }
 }
 
-/// Of a PIN, for one token; `None`: of what is typed at the token's own keypad.
+/// The digest of a PIN for one token; `None` for a PIN that is typed at the token's own keypad.
 pub(super) type Digest = Option<[u8; 32]>;
 
-/// It tells PINs apart without keeping them. The same PIN for two tokens has two digests.
+/// Returns a digest that tells PINs apart without storing them. The same PIN has different digests for two tokens.
 pub(super) fn digest(token: &Identity, pin: Option<&Secret>) -> Digest {
     let mut hash = Sha256::new();
     for part in [&token.label, &token.serial, &token.manufacturer, &token.model] {
@@ -43,34 +43,35 @@ pub(super) fn digest(token: &Identity, pin: Option<&Secret>) -> Digest {
     Some(hash.chain_update(pin?.bytes()).finalize().into())
 }
 
-/// A PIN that a token is shown or was shown.
+/// A PIN that a token is shown now or was shown.
 struct Shown {
     token: Identity,
     pin: Digest,
-    /// Why the login has failed; `None`: it is under way.
+    /// The reason why the login has failed; `None` while it is under way.
     why: Option<String>,
 }
 
 static SHOWN: Mutex<Vec<Shown>> = Mutex::new(Vec::new());
 static ENDED: Condvar = Condvar::new();
 
-/// A login that is under way, of which nothing is left when this is dropped, unless it has failed.
+/// A login under way. Dropping it removes its note, unless the login has failed.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
     token: &'a Identity,
     pin: Digest,
 }
 
-/// Why a PIN must not be shown to a token.
+/// The reason why a PIN must not be shown to a token.
 #[derive(Debug, PartialEq)]
 pub(super) enum Forbidden {
-    /// A login with it has failed for this reason.
+    /// A login with this PIN has failed for this reason.
     Failed(String),
-    /// A login with it is under way through another module, and has not ended in time.
+    /// A login with this PIN is under way through another module, and has not ended in time.
     UnderWay,
 }
 
-/// Before a login. Blocks while another one with the same PIN is under way: two modules do not know of each other.
+/// Notes a login before it is tried. Blocks while another one with the same PIN is under way, because two modules do not know
+/// of each other.
 pub(super) fn begin(token: &Identity, pin: Digest, end: Instant) -> Result<Trial<'_>, Forbidden> {
     let mut shown = lock(&SHOWN);
     loop {
@@ -86,7 +87,7 @@ pub(super) fn begin(token: &Identity, pin: Digest, end: Instant) -> Result<Trial
         }
         shown = ENDED.wait_timeout(shown, left).unwrap_or_else(PoisonError::into_inner).0;
     }
-    // Who has failed at the keypad may type another one.
+    // After a failure at the keypad, another PIN may be typed there, so nothing is noted.
     if pin.is_some() {
         shown.push(Shown { token: token.clone(), pin, why: None });
     }
@@ -94,7 +95,7 @@ pub(super) fn begin(token: &Identity, pin: Digest, end: Instant) -> Result<Trial
 }
 
 impl Trial<'_> {
-    /// Never again in this process.
+    /// Notes the failure, so that the PIN is never tried again in this process.
     pub fn failed(self, why: String) {
         let mut shown = lock(&SHOWN);
         let mut mine = shown.iter_mut().filter(|shown| shown.pin == self.pin && shown.token == *self.token);
@@ -127,7 +128,7 @@ mod tests {
         let (first, second) = (token("1"), token("2"));
         let begin = |token, pin| begin(token, pin, Instant::now()).map(drop);
         let trial = super::begin(&first, pin(&first, "1234"), Instant::now()).expect("the first one");
-        // Nobody else may try it until it is known what becomes of it.
+        // No other login may try this PIN until the result of the first is known.
         assert_eq!(begin(&first, pin(&first, "1234")), Err(Forbidden::UnderWay));
         drop(trial);
         let trial = super::begin(&first, pin(&first, "1234"), Instant::now()).expect("none has failed");
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(begin(&first, pin(&first, "1235")), Ok(()));
         assert_eq!(begin(&second, pin(&second, "1234")), Ok(()));
         assert_ne!(pin(&first, "1234"), pin(&second, "1234"));
-        // What is typed is not known here.
+        // A PIN that is typed at the keypad is not known here.
         super::begin(&first, None, Instant::now()).expect("a keypad").failed("because".into());
         assert_eq!(begin(&first, None), Ok(()));
     }

@@ -1,4 +1,4 @@
-//! A key in a token as rustls wants it.
+//! A key in a token as rustls uses it.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use super::Problem;
 use super::key::{Key, Kind};
 use super::worker::Limit;
 
-/// What rustls signs with.
+/// Returns the key in the form with which rustls signs.
 pub(crate) fn signing_key(key: Arc<Key>) -> Arc<dyn SigningKey> {
     Arc::new(TokenKey(key))
 }
 
-/// That the token can do what TLS needs.
+/// Checks that the token has the mechanisms that TLS needs.
 pub(super) fn check(key: &Key) -> Result<(), Problem> {
     best(key).map(|_| ())
 }
@@ -71,8 +71,8 @@ impl Signer for TokenSigner {
     }
 }
 
-/// A card can take a second. The worker of the runtime, which has no other, gives its other tasks to another thread meanwhile;
-/// [`Key::turn`] sees to it that these threads are few.
+/// Runs work that blocks. A card can take a second; the runtime has only one worker thread, which meanwhile moves its other
+/// tasks to another thread. [`Key::turn`] keeps the number of these threads small.
 fn aside<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current() {
@@ -99,7 +99,7 @@ impl Hash {
         }
     }
 
-    /// What stands before the digest in a signature of PKCS #1 v1.5 (RFC 8017, section 9.2, note 1).
+    /// Returns the bytes that precede the digest in a signature of PKCS #1 v1.5 (RFC 8017, section 9.2, note 1).
     fn digest_info(self) -> [u8; 19] {
         let (all, algorithm, length) = match self {
             H256 => (0x31, 0x01, 0x20),
@@ -121,7 +121,7 @@ impl Hash {
     }
 }
 
-/// How a token makes a signature: by a mechanism that hashes, too, or by one that wants the digest.
+/// The way in which a token signs: by a mechanism that also hashes, or by one that needs the digest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
     Pss { hash: Hash, hashed_here: bool },
@@ -130,7 +130,7 @@ enum Way {
     Ed25519,
 }
 
-/// What the key can do in this token, the best first, each under its name in TLS.
+/// Returns the signature schemes of TLS that the key can do in this token, the best first, each with its way.
 fn ways(key: &Key) -> impl Iterator<Item = (SignatureScheme, Way)> {
     let wanted: &[SignatureScheme] = match key.kind {
         Kind::Rsa { .. } => &[
@@ -151,13 +151,14 @@ fn ways(key: &Key) -> impl Iterator<Item = (SignatureScheme, Way)> {
 fn way(scheme: SignatureScheme, mechanisms: &[MechanismType]) -> Option<Way> {
     use MechanismType as M;
     use SignatureScheme as S;
-    // True where only the mechanism without a hash function is there, or is preferred.
+    // Takes the first mechanism that the token has. The result is true if the engine must hash, because that mechanism does
+    // not.
     let hashed_here = |first: (M, bool), second: (M, bool)| {
         [first, second].into_iter().find(|(mechanism, _)| mechanisms.contains(mechanism)).map(|(_, here)| here)
     };
     let pss = |hash, with| Some(Way::Pss { hash, hashed_here: hashed_here((with, false), (M::RSA_PKCS_PSS, true))? });
     let pkcs1 = |hash, with| Some(Way::Pkcs1 { hash, hashed_here: hashed_here((with, false), (M::RSA_PKCS, true))? });
-    // More tokens have plain ECDSA than the others.
+    // Plain ECDSA comes first, because more tokens have it than the hashing mechanisms.
     let ecdsa = |hash, with| Some(Way::Ecdsa { hash, hashed_here: hashed_here((M::ECDSA, true), (with, false))? });
     match scheme {
         S::RSA_PSS_SHA256 => pss(H256, M::SHA256_RSA_PKCS_PSS),
@@ -208,11 +209,11 @@ impl Way {
     }
 }
 
-/// A token gives the two numbers of an ECDSA signature side by side; TLS has them as a SEQUENCE of two INTEGERs (RFC 3279,
+/// Converts an ECDSA signature: a token gives its two numbers side by side, TLS needs a SEQUENCE of two INTEGERs (RFC 3279,
 /// section 2.2.3).
 fn in_der(signature: &[u8]) -> Option<Vec<u8>> {
     let half = signature.len() / 2;
-    // The curves here have numbers of 32 and 48 bytes, so that each length takes one byte.
+    // With the supported curves the numbers have 32 or 48 bytes, so each length takes one byte.
     if !matches!(signature.len(), 64 | 96) {
         return None;
     }
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(way(SignatureScheme::ED25519, &[M::ECDSA]), None);
     }
 
-    /// RFC 8017, section 9.2, note 1.
+    /// The prefixes are from RFC 8017, section 9.2, note 1.
     #[test]
     fn digests_have_the_prefix_of_their_hash_function() {
         let hex = |hash: Hash| hash.digest_info().iter().map(|byte| format!("{byte:02x}")).collect::<String>();

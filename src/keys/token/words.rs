@@ -1,14 +1,15 @@
-//! What modules and tokens say, for people. Their texts come from outside, so they are shortened and made harmless.
+//! The errors and labels of modules and tokens, for people. Their texts come from outside, so they are shortened and made
+//! harmless.
 
 use crate::strangers::harmless;
 use cryptoki::error::{Error, RvError};
 
-/// More of a list is not shown.
+/// The number of entries of a list that are shown.
 const MAX_LISTED: usize = 20;
-/// More of a label is not shown.
+/// The number of characters of a label that are shown.
 const MAX_SHOWN: usize = 64;
 
-/// A failure under the standard's names: `C_Sign: CKR_DEVICE_REMOVED`.
+/// Describes a failure by the standard's names: `C_Sign: CKR_DEVICE_REMOVED`.
 pub(super) fn of(error: &Error) -> String {
     match error {
         Error::Pkcs11(code, function) => format!("C_{function:?}: {}", name(*code)),
@@ -32,7 +33,8 @@ fn name(code: RvError) -> String {
     }
 }
 
-/// The session is none any more, or not logged in: the token was taken away, or somebody else in this process has logged out.
+/// Returns whether the session has ended or is not logged in: the token was removed, or other code in this process has logged
+/// out.
 pub(super) fn is_gone(error: &Error) -> bool {
     use RvError::*;
     let Error::Pkcs11(code, _) = error else { return false };
@@ -51,7 +53,7 @@ pub(super) fn is_gone(error: &Error) -> bool {
     )
 }
 
-/// In quotes.
+/// Returns the text in quotes.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", harmless(text, MAX_SHOWN))
 }
@@ -60,7 +62,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().take(MAX_SHOWN / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `none`, or the texts with commas between.
+/// Returns `none`, or the texts separated by commas.
 pub(super) fn list(mut texts: Vec<String>) -> String {
     let more = texts.len().saturating_sub(MAX_LISTED);
     texts.truncate(MAX_LISTED);

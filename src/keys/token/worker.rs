@@ -1,5 +1,5 @@
-//! The thread that talks to a token, or looks for one. A module may take as long as it likes, and may never come back: so nobody
-//! calls it but this thread, one call after the other, and whoever wants something waits for it no longer than a deadline.
+//! The thread that talks to a token, or looks for one. A module may take any time, and may never return: so only this thread
+//! calls it, one call after the other, and a caller waits for a result no longer than its deadline.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,13 +15,13 @@ use crate::lock::lock;
 use crate::wait::{after, block_until};
 use crate::wiped;
 
-/// More requests do not wait: the token is hanging, or is asked for more than it can do.
+/// The number of requests that may wait. With more, the token hangs or is asked for more than it can do.
 const MAX_WAITING: usize = 1000;
 
-/// How long the end of a state is waited for: a module may not survive that the process ends while it closes a session.
+/// The time to wait for the end of a state: a module may crash if the process ends while it closes a session.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// The keys and threads that there are, in all of the process.
+/// The number of keys and threads in the process.
 static IN_USE: Mutex<usize> = Mutex::new(0);
 static CHANGED: Condvar = Condvar::new();
 
@@ -34,23 +34,24 @@ fn use_one_less() {
     CHANGED.notify_all();
 }
 
-/// Waits until nothing uses a module any more, before the process ends: its destructors run while its other threads do.
+/// Waits until nothing uses a module any more, before the process ends, because a module's destructors run while its other
+/// threads do.
 #[cfg(feature = "cli")]
 pub(crate) fn settled(patience: Duration) {
     let _ = CHANGED.wait_timeout_while(lock(&IN_USE), patience, |used| *used > 0);
 }
 
-/// How long somebody waits.
+/// The limit of a wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
     patience: Duration,
     end: Instant,
-    /// Whoever blocks sees the end by itself, even when there is no runtime any more, whose timers then fail.
+    /// The waiter blocks and checks the deadline by itself, without the timers of a runtime, which may be gone.
     is_watched: bool,
 }
 
 impl Limit {
-    /// This long from now on.
+    /// Returns a limit that ends after this time.
     pub fn begin(patience: Duration) -> Limit {
         Limit { patience, end: after(patience).into(), is_watched: false }
     }
@@ -64,17 +65,17 @@ impl Limit {
     }
 }
 
-/// The thread lives as long as there is something to do, and starts again with the next request. `S` is what the requests share;
-/// it is dropped there, too, once nobody uses it.
+/// A thread that lives as long as there are requests, and is started again by the next one. The requests share `S`, which the
+/// thread drops when nobody uses it any more.
 pub(super) struct Worker<S> {
-    /// For people: `the token 'test'`.
+    /// The name for people: `the token 'test'`.
     who: String,
     queue: Mutex<Queue<S>>,
-    /// The thread has nothing to do any more.
+    /// Tells that the thread has nothing to do any more.
     idle: Condvar,
-    /// Locked by the thread only, which may hold it for ever.
+    /// The state. Only the thread locks it, possibly for ever.
     state: Mutex<S>,
-    /// The function of the standard that the module is in.
+    /// The function of the standard in which the module is.
     step: Mutex<&'static str>,
 }
 
@@ -82,12 +83,12 @@ struct Queue<S> {
     requests: VecDeque<Request<S>>,
     is_running: bool,
     users: usize,
-    /// A request was done since the state was dropped.
+    /// A request has been done since the state was dropped.
     has_state: bool,
 }
 
 struct Request<S> {
-    /// Nobody waits for it any more afterwards.
+    /// The time after which nobody waits for the request.
     deadline: Instant,
     work: Box<dyn FnOnce(&mut S) + Send>,
 }
@@ -98,7 +99,7 @@ impl<S: Default + Send + 'static> Worker<S> {
         Worker { who, queue: Mutex::new(queue), idle: Condvar::new(), state: Mutex::default(), step: Mutex::default() }
     }
 
-    /// Has the thread do something, and waits for the result, for which no other thread is held.
+    /// Has the thread run `work`, and waits for the result without blocking another thread.
     pub async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         limit: Limit,
@@ -106,7 +107,7 @@ impl<S: Default + Send + 'static> Worker<S> {
     ) -> Result<T, Problem> {
         let (answer, answered) = oneshot::channel();
         let work = Box::new(move |state: &mut S| {
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = answer.send(work(state));
         });
         self.put(Request { deadline: limit.end, work })?;
@@ -116,13 +117,13 @@ impl<S: Default + Send + 'static> Worker<S> {
         };
         match answer {
             Some(answer) => Ok(answer),
-            // The thread drops what is too late, which may be seen here before this wait ends by itself.
+            // The thread drops requests that are too late, which may be noticed here before this wait itself ends.
             _ if limit.end <= Instant::now() => Err(Problem::Late(self.silence(limit.patience))),
             _ => Err(Problem::Device(format!("{} has failed", self.who))),
         }
     }
 
-    /// Blocks for what asks this worker.
+    /// Blocks until a future that asks this worker is ready.
     pub fn wait<T, F: Future<Output = Result<T, Problem>>>(
         &self,
         patience: Duration,
@@ -133,7 +134,7 @@ impl<S: Default + Send + 'static> Worker<S> {
         answer.unwrap_or_else(|| Err(Problem::Late(self.silence(patience))))
     }
 
-    /// Who has not answered, and what it is doing instead.
+    /// Describes that the token has not answered, and in which function it is.
     pub fn silence(&self, patience: Duration) -> String {
         let step = match *lock(&self.step) {
             "" => String::new(),
@@ -142,18 +143,19 @@ impl<S: Default + Send + 'static> Worker<S> {
         format!("{} did not answer within {patience:?}{step}", self.who)
     }
 
-    /// What the thread does next, told by the thread.
+    /// Notes the function that the thread is about to call; only the thread calls this.
     pub fn at(&self, step: &'static str) {
         *lock(&self.step) = step;
     }
 
-    /// The state is needed from now on, until [`Worker::leave`].
+    /// Keeps the state from now on, until [`Worker::leave`].
     pub fn enter(&self) {
         lock(&self.queue).users += 1;
         use_one_more();
     }
 
-    /// With the last user the state ends. This waits for it, and not for a module that hangs.
+    /// Ends a use of the state, and with the last one the state itself. This waits for that end, but not for a module that
+    /// hangs.
     pub fn leave(self: &Arc<Self>) {
         self.end_with_the_last();
         use_one_less();
@@ -190,7 +192,7 @@ impl<S: Default + Send + 'static> Worker<S> {
         Ok(())
     }
 
-    /// Starts the thread if there is none; it goes to the queue when this one has been given free.
+    /// Starts the thread if there is none. It takes from the queue after the caller has released the lock.
     fn run(self: &Arc<Self>, queue: &mut Queue<S>) -> std::io::Result<()> {
         if !queue.is_running {
             let worker = self.clone();
@@ -212,16 +214,16 @@ impl<S: Default + Send + 'static> Worker<S> {
             if request.is_none() && (queue.users > 0 || !queue.has_state) {
                 queue.is_running = false;
                 self.idle.notify_all();
-                // Before the next thread wants it.
+                // The lock on the state is released before another thread can want it.
                 drop(state);
                 return;
             }
             queue.has_state = request.is_some();
             drop(queue);
-            // A panic of one request is not to take the others along; its asker sees that there is no answer.
+            // A panic in one request must not end the others; its caller sees that there is no answer.
             let _ = catch_unwind(AssertUnwindSafe(|| match request {
                 Some(request) if request.deadline <= Instant::now() => {}
-                // A PIN is left on the stack.
+                // The request may leave a PIN on the stack.
                 Some(request) => wiped::on_the_stack::<{ wiped::LARGE }, _>(|| (request.work)(&mut state)),
                 None => {
                     self.at("C_CloseSession");
@@ -248,7 +250,7 @@ mod tests {
         Limit::begin(Duration::from_millis(10))
     }
 
-    /// A worker that is busy until something is sent.
+    /// Returns a worker that is busy until something is sent.
     fn busy() -> (Arc<Worker<Vec<u32>>>, mpsc::Sender<()>) {
         let worker = Arc::new(Worker::new("the token 'x'".into()));
         let (free, until): (_, Receiver<()>) = channel();
@@ -276,7 +278,7 @@ mod tests {
             worker.ask(long(), move |state| state.push(number)).await.expect("an answer");
         }
         assert_eq!(worker.ask(long(), |state| state.clone()).await, Ok(vec![2, 3, 4]));
-        // A thread that does not get the processor in time goes on by itself.
+        // This may return before a thread that gets no processor time has finished; the thread then finishes by itself.
         worker.leave();
         assert_eq!(
             worker.ask(long(), |_| panic!("on purpose")).await,
@@ -298,7 +300,7 @@ mod tests {
             thread::yield_now();
         }
         free.send(()).expect("a thread");
-        // The thread has dropped the request before its asker looks again.
+        // The thread has dropped the request before its caller looks again.
         while lock(&worker.queue).is_running {
             thread::yield_now();
         }
@@ -316,7 +318,7 @@ mod tests {
         }
         let full = worker.ask(long(), |_| ()).await;
         assert_eq!(full, Err(Problem::Device("1000 requests wait for the token 'x' already".into())));
-        // Those that have been given up make room.
+        // Requests that nobody waits for make room.
         lock(&worker.queue).requests[0].deadline = Instant::now();
         assert!(
             worker.ask(short(), |_| ()).await.is_err_and(|problem| problem.into_words().contains("did not answer"))
