@@ -111,7 +111,7 @@ fn with_a_full_inbox_the_subscription_is_made_again_all_the_same() {
         .parameter("user_data_only", true)
         .parameter("max_received_bytes", 60 << 20)
         // A connection that nobody reads is known to be lost when a ping fails.
-        .parameter("connect", [("connection_timeout", 3.0), ("keepalive", 1.0)])
+        .parameter("connect", [("connection_timeout", 3.0), ("keepalive", 5.0)])
         .parameter("reconnect_delay", common::quickly())
         .open()
         .expect("reader");

@@ -190,11 +190,8 @@ impl Extractor {
 
     /// MQTT 3.1.1, section 1.5.3.
     pub fn check_mqtt_string(&mut self, name: &str, inside: &[&str], text: &str) {
-        if let Err(message) = text::check_data(text.as_bytes()) {
+        if let Err(message) = text::check(text) {
             self.parameters.problem(name, inside, &message);
-        }
-        if text.contains(char::is_control) {
-            self.parameters.problem(name, inside, "contains a control character, which brokers refuse");
         }
     }
 

@@ -7,7 +7,7 @@ use super::login::Credentials;
 use crate::BoxError;
 use crate::error::{Error, Result};
 use crate::terms::Version;
-use crate::terms::text::MAX_LENGTH;
+use crate::terms::text::{self, MAX_LENGTH};
 use crate::wiped::Secret;
 
 /// A user name and password for the broker. `Debug` hides both, and dropping it wipes the password.
@@ -54,8 +54,8 @@ impl LoginSource {
         if username.is_none() && version != Version::V5 {
             return problem("a password without a user name needs MQTT 5");
         }
-        if username.as_ref().is_some_and(|name| name.len() > MAX_LENGTH || name.contains(char::is_control)) {
-            return problem("the user name is longer than 65535 bytes, or has control characters");
+        if let Some(Err(why)) = username.as_ref().map(|name| text::check(name)) {
+            return problem(&format!("the user name {why}"));
         }
         if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_LENGTH) {
             return problem("the password is longer than 65535 bytes, which MQTT can't carry");

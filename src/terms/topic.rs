@@ -1,5 +1,7 @@
 //! Rules for topic names and topic filters (MQTT 3.1.1, section 4.7).
 
+use super::text;
+
 /// The prefix of a shared subscription (MQTT 5, section 4.8.2; many brokers support it for 3.1.1 as well).
 const SHARED: &str = "$share/";
 
@@ -43,14 +45,7 @@ fn check_string(topic: &str) -> Result<(), String> {
     if topic.is_empty() {
         return Err("a topic can't be empty".into());
     }
-    if topic.len() > 65_535 {
-        return Err("a topic can't be longer than 65535 bytes".into());
-    }
-    if topic.contains(char::is_control) {
-        // MQTT forbids NUL; the other control characters make brokers close the connection.
-        return Err("a topic can't contain control characters".into());
-    }
-    Ok(())
+    text::check(topic).map_err(|why| format!("a topic that {why}"))
 }
 
 #[cfg(test)]
