@@ -1,11 +1,11 @@
-//! What a failure is likely to come from, and what to do. It goes by the words of this crate's own errors, which the
-//! tests hold together.
+//! The likely cause of a failure, and its remedy. It is found by the words of this crate's own errors; tests keep the two in
+//! step.
 
 use crate::config::{Broker, Settings, Trust};
 use crate::error::{Cause, Error};
 use crate::mqtt::steps::Step;
 
-/// For people.
+/// A likely cause and a remedy, for people.
 #[derive(Debug, PartialEq)]
 pub(super) struct Advice {
     pub cause: String,
@@ -18,7 +18,7 @@ impl Advice {
     }
 }
 
-/// Before there is a connection: the certificates and keys of TLS.
+/// Returns advice for an error before there is a connection, about the certificates and keys of TLS.
 pub(super) fn on_files(error: &Error) -> Advice {
     let text = error.to_string();
     if !text.contains(".pkcs11") {
@@ -39,7 +39,7 @@ pub(super) fn on_files(error: &Error) -> Advice {
     )
 }
 
-/// Advice for a step of opening a connection.
+/// Returns advice for a step of opening a connection.
 pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advice {
     let text = error.to_string().to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -158,7 +158,7 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     )
 }
 
-/// How to make one for a broker of one's own.
+/// Describes how to make a certificate for a broker of one's own.
 fn new_certificate(settings: &Settings) -> String {
     let host = settings.brokers.first().map_or("localhost", Broker::name);
     let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
@@ -214,7 +214,7 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
             "change the parameter that the error names",
         );
     }
-    // The broker has answered, so that the port is the right one.
+    // The broker has answered, so the port is right.
     if let Some(Cause::Refused(code)) = error.cause() {
         return on_refusal(code);
     }
@@ -248,7 +248,7 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
     )
 }
 
-/// What a broker means that has refused the login, but not the user.
+/// Explains a refusal of the login that is not about the user.
 fn on_refusal(code: u8) -> Advice {
     match code {
         1 | 0x84 => Advice::new(
@@ -302,7 +302,7 @@ fn again() -> Advice {
     )
 }
 
-/// The message did not come back.
+/// Returns advice for a message that did not come back.
 pub(super) fn on_silence() -> Advice {
     Advice::new(
         "the broker took the message and did not give it back: perhaps this user may only write to the topic, or only \

@@ -1,4 +1,4 @@
-//! `sinetstream outbox discard`.
+//! `sinetstream outbox discard`: removes all messages that wait.
 
 use std::io::{BufRead, IsTerminal, Write};
 

@@ -1,4 +1,4 @@
-//! `sinetstream outbox list`.
+//! `sinetstream outbox list`: describes the messages that wait.
 
 use indicatif::HumanBytes;
 use serde_json::json;
