@@ -492,7 +492,7 @@ fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
         assert!(warning.contains(folder.path().to_str().expect("UTF-8")) && warning.contains("is full"), "{warning}");
         let dropped = writer.connection_info().outbox_dropped;
         assert!(dropped > 0 && dropped < count, "{dropped}");
-        // The files of a quarter of the messages, and two more files, are allowed for.
+        // Files are only removed as a whole, so the limit of the files is twice that of the messages.
         assert!(size_of(folder.path()) <= 2 * max_bytes as u64, "{}", size_of(folder.path()));
         proxy.open();
         writer.flush().expect("flush");

@@ -34,7 +34,7 @@ def derived(**parameters):
 
 
 def combinations():
-    """Names and parameters."""
+    """Returns the names of the services and their parameters."""
     for message_format in (2, 3):
         for mode in (None, *MODES):
             for compression in (None, *COMPRESSIONS):
@@ -78,7 +78,7 @@ def answer(reader, writer, name):
         except Exception as error:
             tell("error", name, repr(error))
             continue
-        # Half a microsecond more, because the library cuts off.
+        # Half a microsecond is added, because the library truncates.
         writer.publish(message.value[::-1], timestamp=(message.timestamp_us + 0.5) / 1e6)
 
 
@@ -117,5 +117,5 @@ def main():
 
 if __name__ == "__main__":
     main()
-    # Without waiting for the library's threads.
+    # The exit does not wait for the library's threads.
     os._exit(0)
