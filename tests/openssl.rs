@@ -344,7 +344,7 @@ fn what_a_certificate_may_not_do_counts() {
 }
 
 /// If a certificate itself is trusted, neither its signer, nor the signature's algorithm, nor the other certificates that the
-/// broker sends matter. What the certificate says of itself does.
+/// broker sends matter. The certificate's own statements do.
 #[test]
 fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
     let folder = Folder::new();

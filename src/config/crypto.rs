@@ -96,7 +96,7 @@ const FEW_ITERATIONS: i64 = 1000;
 /// This many take some seconds, which a reader spends for each writer.
 const MAX_ITERATIONS: i64 = 10_000_000;
 const DEFAULT_BUDGET_MS: i64 = 1000;
-/// One hour.
+/// The longest budget is an hour.
 const MAX_BUDGET_MS: i64 = 3_600_000;
 /// Java programs read a key version as a signed 16-bit number.
 const MAX_KEY_VERSION: u16 = 0x7FFF;

@@ -62,7 +62,7 @@ const DEFAULT_MAX_BYTES: i64 = 1 << 30;
 const MIN_MAX_BYTES: i64 = 64 << 10;
 const MAX_MAX_BYTES: i64 = 1 << 50;
 const LEAST_TIME: Duration = Duration::from_millis(1);
-/// Ten years.
+/// The longest age is ten years.
 const MAX_AGE: Duration = Duration::from_secs(315_360_000);
 const MAX_SYNC: Duration = Duration::from_secs(3600);
 

@@ -79,10 +79,10 @@ pub(crate) struct Settings {
     pub reconnect_max: Duration,
     /// The outbox on disk of a writer, which keeps the messages that the broker has not confirmed.
     pub outbox: Option<Box<OutboxSettings>>,
-    /// Bounds of the outbox in memory.
+    /// The bounds of the outbox in memory.
     pub max_queued_messages: usize,
     pub max_queued_bytes: u32,
-    /// Bounds of the inbox.
+    /// The bounds of the inbox.
     pub max_received_messages: usize,
     pub max_received_bytes: usize,
     /// All parameters, if the messaging system is a plugin of the program.

@@ -1,5 +1,5 @@
-/* A PKCS #11 module that passes every call on to another one, whose path is in TEST_TOKEN_MODULE, but misbehaves as the files in
-   the folder TEST_TOKEN_FOLDER say: while `hang-C_Sign` exists, C_Sign does not return, and the decimal number in
+/* A PKCS #11 module that passes every call on to another one, whose path is in TEST_TOKEN_MODULE, but misbehaves as the files
+   in the folder TEST_TOKEN_FOLDER say: while `hang-C_Sign` exists, C_Sign does not return, and the decimal number in
    `answer-C_Login` is the result of C_Login. `mechanism` holds the only mechanism that the token has. If `close-all` exists,
    all sessions are closed before the next signature. `flags` holds a number that is added to the flags of C_GetTokenInfo. A
    C_Login without a PIN gets the PIN in `keypad`. Each call of these functions is a line of the file `calls`. */

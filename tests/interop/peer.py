@@ -4,7 +4,8 @@ usage: peer.py BROKER CA_CERTS USER PASSWORD CONFIG
 
 Writes the configuration file CONFIG with one service for each combination of parameters, listens on the topic
 "<service>/there" of each, and answers on "<service>/back" with the value reversed and the time unchanged. Prints a line
-"service NAME VALUE_TYPE" for each, then "ready"; what can't be read is told as "error SERVICE WHAT". Ends with its input.
+"service NAME VALUE_TYPE" for each, then "ready"; reports a message that it can't read as "error SERVICE WHAT". Ends when its
+input ends.
 """
 import logging
 import os
