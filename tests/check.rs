@@ -116,7 +116,7 @@ fn a_connection_that_fails_says_at_which_step_and_why() {
     let other = broker.write("other.pem", &Authority::new("Another").pem);
     let other = format!("tls.ca_certs={}", other.display());
     let tls_steps = ["DNS", "TCP", "TLS"];
-    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' has not the authority", "PEM"]);
+    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' lacks the authority", "PEM"]);
     fails(&[&tls, "tls=true"], 4, &tls_steps, ["not signed by a trusted", "this system does not know", "PEM"]);
     fails(&[&tls, "tls.ca_certs=/no/such"], 3, &["TLS files"], ["/no/such", "missing", "paths"]);
 

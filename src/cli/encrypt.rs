@@ -16,7 +16,7 @@ pub(super) fn run(options: &Encrypt) -> Result<Exit> {
     let key = PublicKey::read(&options.public_key).map_err(configuration)?;
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        say("type the value, which is shown; Enter and then Ctrl-D end it");
+        say("type the value, which will be visible; end it with Enter and then Ctrl-D");
     }
     let value = wiped::read(stdin.lock(), 0, files::MAX_BYTES);
     let value: Zeroizing<Vec<u8>> = value.map_err(|e| Failure::new(format!("standard input: {e}")))?;

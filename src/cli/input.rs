@@ -56,8 +56,8 @@ impl Input {
         // Whole files may be large, so only one waits while another is sent.
         let (messages, receiver) = mpsc::channel(if self.lines { 64 } else { 1 });
         if self.is_typed() {
-            let end = if self.lines { "a line is a message; " } else { "" };
-            say(&format!("type what to write; {end}Ctrl-D ends it"));
+            let what = if self.lines { "messages, one a line" } else { "message" };
+            say(&format!("type the {what}; Ctrl-D ends the input"));
         }
         std::thread::spawn(move || {
             let mut left = self.count.unwrap_or(u64::MAX);

@@ -49,7 +49,7 @@ const MAX_PACKET: i64 = 5 + 268_435_455;
 impl Extractor {
     pub fn version(&mut self) -> Version {
         match self.text("protocol", &[]).as_deref() {
-            // Programs use these names for the library's default version.
+            // DEFAULT is the name for programs that leave the version to the library.
             None | Some("MQTTv311" | "DEFAULT") => Version::V311,
             Some("MQTTv5") => Version::V5,
             Some("MQTTv31") => Version::V31,

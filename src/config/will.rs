@@ -80,8 +80,8 @@ impl Extractor {
         })
     }
 
-    /// Warns if the service sets `user_data_only` and the will does not: as in all SINETStream libraries, the service's setting
-    /// does not apply to the will, so the broker would get two forms, perhaps without the user knowing.
+    /// Warns if the service sets `user_data_only` and the will does not say it: as in all SINETStream libraries, the service's
+    /// setting does not apply to the will, so the broker would get two forms, perhaps without the user knowing.
     fn look_at_the_form(&mut self) {
         let alone = self.value("user_data_only", &[]) == Some(Value::Bool(true));
         if let (true, None, Some(entry)) = (alone, self.value("will", &["user_data_only"]), self.parameters.get("will"))

@@ -70,14 +70,14 @@ impl Packet {
 pub struct Connect {
     pub protocol: Vec<u8>,
     pub level: u8,
-    /// Clean start in MQTT 5.
+    /// The clean session flag, which is clean start in MQTT 5.
     pub clean_session: bool,
     pub keep_alive: u16,
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Vec<u8>>,
     pub will: Option<Will>,
-    /// MQTT 5 only.
+    /// The properties, which only MQTT 5 has.
     pub properties: Vec<Property>,
 }
 
@@ -87,7 +87,7 @@ pub struct Will {
     pub payload: Vec<u8>,
     pub qos: u8,
     pub retain: bool,
-    /// MQTT 5 only.
+    /// The properties, which only MQTT 5 has.
     pub properties: Vec<Property>,
 }
 
@@ -145,7 +145,7 @@ pub struct Publish {
     pub retain: bool,
     pub dup: bool,
     pub id: u16,
-    /// MQTT 5 only.
+    /// The properties, which only MQTT 5 has.
     pub properties: Vec<Property>,
 }
 

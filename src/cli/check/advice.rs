@@ -23,7 +23,7 @@ pub(super) fn on_files(error: &Error) -> Advice {
     let text = error.to_string();
     if !text.contains(".pkcs11") {
         return Advice::new(
-            "a file that 'tls' names is missing, not readable, or holds something else than the error says is expected",
+            "a file that 'tls' names is missing, is not readable, or does not hold what the error says is expected",
             "check the file that the error names; relative paths start in the current folder",
         );
     }
@@ -34,7 +34,7 @@ pub(super) fn on_files(error: &Error) -> Advice {
         );
     }
     Advice::new(
-        "the token is not there, or holds something else than 'tls.pkcs11' says",
+        "the token is not there, or does not hold what 'tls.pkcs11' says",
         "compare with what 'pkcs11-tool --module MODULE --list-token-slots' and, with '--login', '--list-objects' tell",
     )
 }
@@ -62,7 +62,7 @@ pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advi
             "ask whether this port is open from this network, and for the right port",
         ),
         Step::Socket => Advice::new(
-            "the broker is not running, listens on another socket, or does not let this user at it",
+            "the broker is not running, listens on another socket, or does not let this user open it",
             "compare the path in 'brokers' with the broker's configuration (Mosquitto: 'listener 0 PATH'), and look at the socket's \
              owner and mode",
         ),
@@ -82,7 +82,7 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     if has(&["not signed by a trusted", "unknownissuer", "unknown issuer"]) {
         return match own_authority {
             true => Advice::new(
-                "'tls.ca_certs' has not the authority that signed the broker's certificate, or the broker does not send the \
+                "'tls.ca_certs' lacks the authority that signed the broker's certificate, or the broker does not send the \
                  certificates of the authorities in between",
                 format!(
                     "see what it sends with 'openssl s_client -connect {} -showcerts': where the last certificate's issuer ('i:') is \

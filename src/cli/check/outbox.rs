@@ -49,7 +49,7 @@ fn found(of: &OutboxSettings, json: &mut Json) -> Result<(String, Option<Advice>
     let contents = match is_there {
         false => None,
         true => Contents::if_any(&of.directory).map_err(|e| {
-            let remedy = "look at what the error names; 'sinetstream outbox list' tells more";
+            let remedy = "look at the file that the error names; 'sinetstream outbox list' tells more";
             (reworded(e), Advice::new("the directory holds something that this release can't read", remedy))
         })?,
     };
@@ -58,7 +58,7 @@ fn found(of: &OutboxSettings, json: &mut Json) -> Result<(String, Option<Advice>
     json["free_bytes"] = json!(free);
     let mut facts = Vec::new();
     if !is_there {
-        facts.push("not there yet, the first writer makes it".to_owned());
+        facts.push("does not exist yet; the first writer creates it".to_owned());
     }
     let contents = contents.unwrap_or_default();
     facts.push(match contents.times_us {
