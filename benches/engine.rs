@@ -1,4 +1,4 @@
-//! A message's way without a network: `cargo bench --features bench`.
+//! Measures a message's way without a network: `cargo bench --features bench`.
 
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ fn message(criterion: &mut Criterion) {
     ] {
         let codec = Codec::new(compressed, encrypted).expect("a codec");
         for size in [100, 1024, 65_536] {
-            // Numbers as text, which is about as regular as measured values are.
+            // The value is numbers as text, which are about as regular as measured values.
             let value: Vec<u8> = (0..)
                 .flat_map(|n: u32| format!("{};", n.wrapping_mul(2_654_435_761) >> 16).into_bytes())
                 .take(size)

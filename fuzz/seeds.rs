@@ -1,4 +1,4 @@
-//! Writes the seeds of every target into folders of that name below the folder in the argument.
+//! Writes the seeds of every target into folders named after the targets, below the folder in the argument.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ const FILES: [&str; 5] = [
     include_str!("../tests/data/services_v2.yml"),
     include_str!("../tests/data/services_v3.yml"),
 ];
-/// Of OpenSSL, with the password that the target gives; a fuzzer does not find their form by itself.
+/// Keys encrypted by OpenSSL, with the password that the target gives; a fuzzer does not find their form by itself.
 const ENCRYPTED_KEYS: [(&str, &str); 2] = [
     (
         "pbkdf2",
@@ -32,30 +32,30 @@ const ENCRYPTED_KEYS: [(&str, &str); 2] = [
         d5b854137aa4677610a39a96c2ea870282cb25a7b228e3d9c99a21ea605348",
     ),
 ];
-/// Of OpenSSL, a line each: an authority with name constraints, a broker's with every extension, one with a common name alone,
-/// and one with an RSA key.
+/// Certificates by OpenSSL, one a line: an authority with name constraints, a broker's with every extension, one with only a
+/// common name, and one with an RSA key.
 const CERTIFICATES: &str = include_str!("certificates.txt");
-/// What a server answers to the request that opens a WebSocket; the first to the very one that the target has made.
+/// Answers of a server to the request that opens a WebSocket; the first one answers the very request of the target.
 const ANSWERS: [&str; 3] = [
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, upgrade\r\n\
      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n\x02\x04",
     "HTTP/1.1 302 Found\r\nLocation: https://user:password@host:1/path?query#fragment\r\n\r\n",
     "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
 ];
-/// What a configuration server answers.
+/// An answer of a configuration server.
 const CONFIGURATION: &str = r#"{"name": "c", "config": {"header": {"version": 3}, "config": {"service": {"type": "mqtt",
 "brokers": ["h:1"], "crypto": {"key_length": 128}, "tls": {}}}}, "attachments": [{"target": "service.tls.ca_certs_data",
 "value": "AAEC"}], "secrets": [{"target": "*.username_pw.password", "id": "a"}, {"target": "service.crypto.key",
 "ids": [{"version": 1, "id": "b"}, {"version": 2, "id": "c"}]}]}"#;
-/// What the target writes into files: two segments with messages and what is done; the same with a bit changed; one whose head is
-/// damaged, with a number that is far away; and one of the last numbers that there are.
+/// The files that the target writes: two segments with messages and the journal of finished ones; the same with one bit
+/// changed; one with a damaged head and a very large number; and one with the last numbers that there are.
 const OUTBOXES: [&[u8]; 4] = [
     b"\x00\x01\x00\x05\x01\x00\xff\x87\x00\x01\x00\x05\x01\x40\x05\x07\x03\0\0\0\0\0\0\0\x01",
     b"\x00\x01\x00\x05\x01\x00\x06\x01\x00\x05\x06\x10\x05\x09\x27\x03\0\0\0\0\0\0\0\x01\x04\x03abc",
     b"\x04\x07SINETOB\x02\0\0\x01\0\0\0\0\x01\x00\x05",
     b"\x47\xff\xff\xff\xff\xff\xff\xff\xff\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff",
 ];
-/// The combinations that the first byte chooses from.
+/// The number of combinations that the first byte chooses from.
 const COMBINATIONS: u8 = 48;
 
 struct Seeds(PathBuf);
@@ -76,7 +76,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).expect("hexadecimal")).collect()
 }
 
-/// Every string of this name, wherever it stands.
+/// Finds every string with this name, at any depth.
 fn strings<'a>(value: &'a Value, wanted: &str, found: &mut Vec<&'a str>) {
     match value {
         Value::Object(map) => {

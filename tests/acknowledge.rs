@@ -1,4 +1,4 @@
-//! `acknowledge: processed`: what a program has not acknowledged comes again, also when the process is killed.
+//! Tests `acknowledge: processed`: unacknowledged messages come again, also when the process is killed.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
@@ -19,7 +19,7 @@ use sinetstream::{
 
 const QOS: [Consistency; 2] = [Consistency::AtLeastOnce, Consistency::ExactlyOnce];
 
-/// A reader whose session outlives it, and that comes back at once.
+/// Returns the builder of a reader that keeps its session at the broker and reconnects at once.
 fn worker(address: &str, topic: &str, client_id: &str, qos: Consistency) -> MessageReaderBuilder<String> {
     common::reader(address, topic)
         .client_id(client_id)
@@ -36,7 +36,7 @@ fn write(address: &str, topic: &str, qos: Consistency, values: impl IntoIterator
     writer.close().expect("close");
 }
 
-/// How many messages there are until one that is written now: those that the broker still has for this reader.
+/// Returns the messages that the broker still has for this reader: all that come before one that is written now.
 fn left(broker: &Broker, reader: &MessageReader<String>, topic: &str) -> Vec<String> {
     let writer = common::writer::<str>(&broker.plain_address(), topic).consistency(Consistency::AtLeastOnce);
     writer.open().expect("writer").write("end").expect("write");
@@ -51,7 +51,8 @@ fn left(broker: &Broker, reader: &MessageReader<String>, topic: &str) -> Vec<Str
     }
 }
 
-/// Not a test by itself: the process that is killed. It tells what it has processed just before it acknowledges it.
+/// This is no test by itself, but the process that is killed. It prints each message that it has processed just before it
+/// acknowledges it.
 #[test]
 fn child() {
     let Ok(address) = std::env::var("ACKNOWLEDGE_CHILD") else { return };
@@ -59,7 +60,7 @@ fn child() {
     let qos = if of("ACKNOWLEDGE_QOS") == "2" { Consistency::ExactlyOnce } else { Consistency::AtLeastOnce };
     let reader = worker(&address, &of("ACKNOWLEDGE_TOPIC"), &of("ACKNOWLEDGE_ID"), qos).open().expect("reader");
     println!("ready");
-    // Several are at work at a time, so that many are not acknowledged when the process dies.
+    // Several threads process messages at a time, so that many are unacknowledged when the process is killed.
     let (give, take) = channel::<Message<String>>();
     let take = Mutex::new(take);
     std::thread::scope(|scope| {
@@ -82,7 +83,7 @@ fn child() {
     });
 }
 
-/// Dies with the test.
+/// A process that is killed when it is dropped.
 struct Process(Child);
 
 impl Process {
@@ -123,19 +124,19 @@ impl Worker {
         self.lines.next().and_then(Result::ok)
     }
 
-    /// What it processes next; `None`: it is dead, and nothing is left in the pipe.
+    /// Returns the next message that the process has processed; `None` if it has ended and the pipe is empty.
     fn processed(&mut self) -> Option<usize> {
         self.lines.by_ref().map_while(Result::ok).find_map(|line| line.split_once("processed ")?.1.parse().ok())
     }
 
-    /// What it had processed and nobody has heard yet.
+    /// Kills the process, and returns the processed messages that were still in the pipe.
     fn kill(mut self) -> Vec<usize> {
         self.process.kill();
         std::iter::from_fn(|| self.processed()).collect()
     }
 }
 
-/// `ACKNOWLEDGE_KILLS` sets how many (30).
+/// Returns the number of kills, which `ACKNOWLEDGE_KILLS` sets (30 by default).
 fn kills() -> usize {
     std::env::var("ACKNOWLEDGE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(30)
 }
@@ -171,7 +172,8 @@ fn no_message_of_qos_2_is_lost_with_the_process_that_is_at_work_on_it() {
     within(PATIENCE * 15, || no_message_is_lost_with_the_process(Consistency::ExactlyOnce, kills().div_ceil(3)));
 }
 
-/// What the broker has given to the worker that dies comes to it again when it is back; all else goes to the others.
+/// Messages that the broker has sent to the killed worker are sent to it again when it is back; all others go to the other
+/// workers.
 #[test]
 fn no_message_of_a_shared_subscription_is_lost_when_one_of_the_workers_is_killed() {
     within(PATIENCE * 5, || {
@@ -214,7 +216,7 @@ fn only_what_was_not_acknowledged_comes_to_the_next_reader() {
         let reader = worker(&address, "t", "worker", qos).open().expect("reader");
         write(&address, "t", qos, 0..10);
         let messages: Vec<_> = (0..10).map(|_| next(&reader)).collect();
-        // In another order, by several threads, some twice, and one by its clone.
+        // The messages are acknowledged in a different order, by several threads, some of them twice, and one by its clone.
         std::thread::scope(|scope| {
             for part in [[3, 0, 4], [1, 5, 3], [2, 6, 6]] {
                 let messages = &messages;
@@ -223,7 +225,7 @@ fn only_what_was_not_acknowledged_comes_to_the_next_reader() {
         });
         assert_eq!(messages[0], messages[0].clone());
         within(PATIENCE, move || reader.close().expect("close"));
-        // It comes too late, and harms nobody.
+        // This acknowledgement comes too late, and has no effect.
         messages[7].acknowledge();
         drop(messages);
         let reader = worker(&address, "t", "worker", qos).open().expect("reader");
@@ -242,7 +244,7 @@ fn a_message_that_is_still_there_after_a_cut_does_not_come_twice_and_one_that_wa
         write(&broker.plain_address(), "t", qos, 0..5);
         let mut messages: Vec<_> = (0..5).map(|_| next(&reader)).collect();
         drop(messages.remove(1));
-        // It waits for the one that was dropped.
+        // This acknowledgement waits for the message that was dropped.
         messages[1].acknowledge();
         proxy.cut();
         events.lost();
@@ -269,7 +271,7 @@ fn what_is_acknowledged_after_the_session_was_lost_is_void_and_holds_up_nothing(
     write(&address, "t", Consistency::AtLeastOnce, 0..3);
     let mut messages: Vec<_> = (0..3).map(|_| next(&reader)).collect();
     drop(messages.remove(1));
-    // Without persistence it forgets the session.
+    // Without persistence, the restarted broker has forgotten the session.
     broker.restart();
     assert!(!events.connected());
     eventually("the subscription is there again", || {
@@ -293,7 +295,7 @@ fn a_program_that_does_not_acknowledge_is_told_why_nothing_comes_any_more() {
     let reader = worker(&address, "t", "worker", Consistency::AtLeastOnce).on_connection_event(listener);
     let reader = reader.receive_timeout(6 * PATIENCE).open().expect("reader");
     write(&address, "t", Consistency::AtLeastOnce, 0..30);
-    // So many Mosquitto sends.
+    // Mosquitto sends at most this many unacknowledged messages.
     let messages: Vec<_> = (0..20).map(|_| next(&reader)).collect();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| next(&reader));

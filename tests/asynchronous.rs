@@ -1,4 +1,4 @@
-//! Messages that are sent without waiting for each: order, ends, and the number of writes to the socket.
+//! Tests messages that are sent without waiting for each: their order, their ends, and the number of writes to the socket.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -29,7 +29,7 @@ fn broker() -> Broker {
     Broker::start_with(common::certificates::server(), "max_inflight_messages 1000")
 }
 
-/// Write calls of this process, to whatever.
+/// Returns how many write calls this process has made, to any descriptor.
 #[cfg(target_os = "linux")]
 fn write_calls() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").expect("/proc/self/io");
@@ -56,7 +56,7 @@ fn ten_thousand_messages_at_qos_0_leave_together() {
         }
     });
     let calls = write_calls() - before;
-    // What a call appends while the driver is awake goes with the others; a wake-up of the driver counts as a write, too.
+    // Packets that are appended while the driver is awake go out together; a wake-up of the driver is a write call, too.
     assert!(calls < 1000, "{calls} write calls");
 }
 
@@ -125,7 +125,7 @@ fn a_sent_message_fails_when_its_time_is_up() {
     assert_eq!(writer.metrics().error_count_total, 3);
 }
 
-/// A future that is dropped while it waits for room leaves its place to the next.
+/// A future that is dropped while it waits for room gives its place in the queue to the next one.
 #[test]
 fn a_send_that_is_given_up_leaves_its_place() {
     let broker = broker();
@@ -148,7 +148,7 @@ fn a_send_that_is_given_up_leaves_its_place() {
     assert_eq!(writer.metrics().msg_count_total, 2);
 }
 
-/// Who drops a writer does not hear how its messages end: the log says that there were some.
+/// The program does not learn the ends of a dropped writer's messages, so the log reports that there were some.
 #[test]
 fn a_writer_that_is_dropped_with_unconfirmed_messages_warns() {
     let broker = broker();
@@ -193,7 +193,7 @@ fn a_read_after_a_poll_of_the_stream_gets_the_next_message() {
         let mut is_there = || reading.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
         assert!(!is_there());
         writer.write("hello").await.expect("written");
-        // Should the message wake the stream's wait alone, this one would never have it.
+        // If the message woke only the stream's wait, this read would never get it.
         common::eventually("the message", is_there);
     });
 }

@@ -1,4 +1,4 @@
-//! What the broker does not allow is told: denied publishes under MQTT 5, denied subscriptions under every version.
+//! Tests that denials of the broker are reported: of publishes under MQTT 5, of subscriptions under every version.
 
 use crate::common;
 use crate::common::broker::Broker;
@@ -12,12 +12,12 @@ use sinetstream::{Consistency, MessageReader, MessageReaderBuilder, MessageWrite
 
 const ACKNOWLEDGED: [Consistency; 2] = [Consistency::AtLeastOnce, Consistency::ExactlyOnce];
 
-/// Without a bound of its queues, Mosquitto 2.0.11 cuts the connection on a denied publish.
+/// Starts a broker with a bound of its queues: without one, Mosquitto 2.0.11 cuts the connection on a denied publish.
 fn start_broker() -> Broker {
     Broker::start_with(certificates::server(), "max_queued_messages 1000")
 }
 
-/// A writer of this user at the listener that looks at what a user may do.
+/// Returns a writer of this user at the listener with access rights.
 fn writer_of(broker: &Broker, user: &str, version: &str, topic: &str) -> MessageWriterBuilder<str> {
     common::writer(&broker.acl_address(), topic)
         .parameter("username_pw", login(user, &format!("{user}-pass")))
@@ -47,7 +47,7 @@ fn users_do_what_they_may() {
     }
 }
 
-/// The writer can be used afterwards: another may have been let in meanwhile.
+/// The writer stays usable afterwards, because the rights may change.
 #[test]
 fn a_denied_publish_fails_under_version_5() {
     let broker = start_broker();
@@ -65,7 +65,7 @@ fn a_denied_publish_fails_under_version_5() {
         assert_eq!(denied.connection_info().reconnects, 0);
         assert_eq!(denied.connection_info().in_flight, 0);
 
-        // The same writer, with new rights.
+        // The same writer succeeds after the rights have changed.
         broker.write("acl", "user user02\ntopic readwrite acl/#\nuser user03\ntopic readwrite acl/#\n");
         broker.reload();
         denied.write("allowed now").expect("write");
@@ -77,7 +77,7 @@ fn a_denied_publish_fails_under_version_5() {
     }
 }
 
-/// The broker has no way to tell it there.
+/// In these cases MQTT gives the broker no way to report a denial.
 #[test]
 fn a_denied_publish_is_not_seen_at_qos_0_and_under_earlier_versions() {
     let broker = start_broker();
@@ -101,7 +101,7 @@ fn scripted_writer(broker: &Scripted, consistency: Consistency) -> MessageWriter
     builder.parameter("protocol", "MQTTv5").open().expect("writer")
 }
 
-/// Answers the publishes with these, one after the other, and takes the handshakes of QoS 2 to their end.
+/// Answers the publishes with these codes in turn, and completes the handshakes of QoS 2.
 fn answers(codes: &'static [(u8, &'static [Property])]) -> Scripted {
     Scripted::open_v5(&[], move |peer| {
         let mut codes = codes.iter();
@@ -132,7 +132,7 @@ fn every_refusal_of_a_publish_is_told() {
             (0x99, &[]),
             (0xE0, &[]),
             (0x00, &[]),
-            // Nobody reads it: that is no error.
+            // The code means that there is no subscriber, which is no error.
             (0x10, &[]),
         ]);
         let writer = scripted_writer(&broker, consistency);
@@ -149,7 +149,7 @@ fn every_refusal_of_a_publish_is_told() {
         }
         writer.write("x").expect("success");
         writer.write("x").expect("no matching subscribers");
-        // The writer may be told a moment before its place is free.
+        // The write may return a moment before its place in the outbox is free.
         eventually("the outbox is empty", || writer.connection_info().outbox_messages == 0);
         writer.close().expect("close");
     }
@@ -176,7 +176,7 @@ fn the_brokers_own_words_are_told() {
     }
 }
 
-/// Without properties (3 bytes), and without a code (2 bytes: success).
+/// An answer may have no properties (3 bytes) and no code (2 bytes, which means success).
 #[test]
 fn short_answers_are_understood() {
     let broker = Scripted::open_v5(&[], |peer| {
@@ -193,7 +193,7 @@ fn short_answers_are_understood() {
     writer.write("x").expect("success");
 }
 
-/// A refused QoS 2 publish frees its place in the window, and no PUBREL follows.
+/// A refused QoS 2 publish frees its place in the in-flight window, and no PUBREL follows.
 #[test]
 fn a_refused_publish_frees_the_window() {
     let broker = Scripted::open_v5(&[property::two_bytes(property::RECEIVE_MAXIMUM, 1)], |peer| {
@@ -243,7 +243,7 @@ fn a_refused_subscription_is_told_at_open() {
     }
 }
 
-/// Mosquitto's `acl_file` grants every subscription and then sends nothing; its dynamic security refuses.
+/// Mosquitto's `acl_file` grants every subscription and then sends nothing; its dynamic security refuses the subscription.
 #[test]
 fn mosquitto_refuses_subscriptions() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -255,7 +255,7 @@ fn mosquitto_refuses_subscriptions() {
         "anonymousGroup": "everybody"
     }"#;
     std::fs::write(&rules, everybody).expect("write");
-    // Mosquitto looks for the plugin where its system has libraries.
+    // Mosquitto finds the plugin where its system has libraries.
     let plugin = "allow_anonymous true\nplugin mosquitto_dynamic_security.so\nplugin_opt_config_file";
     let broker = Broker::start_with_listener(certificates::server(), &format!("{plugin} {}\n", rules.display()));
     let address = broker.further_address();
@@ -271,7 +271,7 @@ fn mosquitto_refuses_subscriptions() {
     }
 }
 
-/// Only the refused ones of several topics are named.
+/// Only the refused topics of several are named.
 #[test]
 fn one_of_several_subscriptions_may_be_refused() {
     let broker = Scripted::open_v5(&[], |peer| {
@@ -288,7 +288,7 @@ fn one_of_several_subscriptions_may_be_refused() {
     assert!(!message.contains("'b'"), "{message}");
 }
 
-/// Rights that were taken away while the connection was lost.
+/// The rights were taken away while the connection was lost.
 #[test]
 fn a_subscription_refused_on_the_way_back_ends_the_reader() {
     for version in ["MQTTv5", "MQTTv311"] {

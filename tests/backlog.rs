@@ -1,4 +1,4 @@
-//! A slow reader stops the socket, not the heap.
+//! Tests that a slow reader stops reading from the socket instead of filling the heap.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use sinetstream::Consistency;
 const MESSAGE: usize = 64 * 1024;
 const MESSAGES: usize = 16 * 1024;
 
-/// The memory that this process occupies, in bytes.
+/// Returns the memory that this process occupies, in bytes.
 fn resident() -> usize {
     common::process::status("VmRSS:") * 1024
 }
@@ -31,7 +31,7 @@ fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
         let sent = sent.clone();
         move |peer| {
             peer.suback(0);
-            // Topic "t", then a message of format 3 with timestamp 0.
+            // The packet has topic "t" and a message of format 3 with timestamp 0.
             let head: &[u8] = b"\0\x01t\xdf\x03\0\0\0\0\xc3\x01\x1f\x9c\x0c\x91\xeb\x33\x66\x4f\0\x80\x80\x08";
             let body = [head, &[7; MESSAGE]].concat();
             let packet = common::raw::Packet::new(0x30, body).bytes();
@@ -45,7 +45,7 @@ fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
     let reader = common::reader::<Vec<u8>>(&broker.address(), "t").open().expect("reader");
     let before = resident();
     let mut last = 0;
-    // Until the broker can't send any more: the same count for a while.
+    // The broker can't send any more when its count stays the same for a while.
     eventually("the flood stops", || {
         std::thread::sleep(std::time::Duration::from_millis(500));
         let now = sent.load(Ordering::SeqCst);
@@ -61,7 +61,7 @@ fn a_gibibyte_that_nobody_reads_stays_with_the_broker() {
     assert!(grown < 200 << 20, "{} MiB more after reading", grown >> 20);
 }
 
-/// The answer to a subscription may come behind messages, which the application can't take before it has it.
+/// The SUBACK may come behind messages, which the application can't take before the opening has succeeded.
 #[test]
 fn before_the_subscription_is_answered_there_is_a_bound_too() {
     if !alone(module_path!(), "before_the_subscription_is_answered_there_is_a_bound_too") {
@@ -84,11 +84,11 @@ fn before_the_subscription_is_answered_there_is_a_bound_too() {
         .open();
     told(opened, "Connection", &["SUBSCRIBE", "no answer within 5s, but", "messages of", "which nobody has read"]);
     drop(broker);
-    // 64 MiB, and what the sockets hold.
+    // The bound is 64 MiB, plus the buffers of the sockets.
     assert!(sent.load(Ordering::SeqCst) < 100 << 20, "{sent:?}");
 }
 
-/// What waits from the connection before does not stand in the way of the next one's answer.
+/// A full inbox from an earlier connection must not delay the next connection's SUBACK.
 #[test]
 fn with_a_full_inbox_the_subscription_is_made_again_all_the_same() {
     if !alone(module_path!(), "with_a_full_inbox_the_subscription_is_made_again_all_the_same") {
@@ -110,7 +110,7 @@ fn with_a_full_inbox_the_subscription_is_made_again_all_the_same() {
         .consistency(Consistency::AtMostOnce)
         .parameter("user_data_only", true)
         .parameter("max_received_bytes", 60 << 20)
-        // A connection that nobody reads is known to be lost when a ping fails.
+        // A connection that is not read is only known to be lost when a ping fails.
         .parameter("connect", [("connection_timeout", 3.0), ("keepalive", 5.0)])
         .parameter("reconnect_delay", common::quickly())
         .open()

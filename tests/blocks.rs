@@ -1,6 +1,6 @@
-//! The blocks of code in the README and in `docs/`: none is outside of what compiles them, reads them or runs them. Those of
-//! Rust are doctests, those of Java are compiled by `BlocksTest` and `PluginGuideTest`, and `scripts/guide` plays whole pages;
-//! here are the rest.
+//! Tests the blocks of code in the README and in `docs/`: each must be compiled, read or run by something. Those of Rust are
+//! doctests, those of Java are compiled by `BlocksTest` and `PluginGuideTest`, and `scripts/guide` plays whole pages; this file
+//! has the rest.
 #![cfg(feature = "cli")]
 
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use std::process::{Command, Stdio};
 
 use crate::common::command::{command, start};
 
-/// What stands between two fences.
+/// A block of code between two fences.
 struct Block {
     page: PathBuf,
     line: usize,
     language: String,
-    /// What else the first fence says.
+    /// The text after the language on the first fence.
     more: String,
-    /// Why nobody runs it: the comment before it, which the reader of the page does not see.
+    /// Whether a comment before the block, which readers of the page do not see, gives a reason why the block is not run.
     not_run: bool,
     text: String,
 }
@@ -28,7 +28,7 @@ impl Block {
         format!("{}:{}", self.page.display(), self.line)
     }
 
-    /// From the root of the project.
+    /// Returns the path of the page from the root of the project.
     fn page_name(&self) -> String {
         self.page.strip_prefix(root()).expect("a page").to_string_lossy().into_owned()
     }
@@ -106,7 +106,7 @@ fn no_block_is_outside() {
             "java" => ("BlocksTest", true),
             "yaml" => ("sinetstream check", true),
             "sh" | "output" => ("scripts/guide", is_played),
-            // A file that the page needs.
+            // The block is a file that the page needs.
             _ => ("scripts/guide", is_played && block.more.starts_with(' ')),
         };
         *count.entry(by).or_default() += 1;
@@ -120,7 +120,7 @@ fn no_block_is_outside() {
     assert!(blocks.len() > 60 && count.len() == 6, "{count:?}");
 }
 
-/// The README shows a run of the demo: with the steps that it has.
+/// The recording of the demo in the README must have the demo's steps.
 #[test]
 fn the_recording_of_the_demo_has_its_steps() {
     let demo = read(&root().join("scripts/demo"));
@@ -134,7 +134,7 @@ fn the_recording_of_the_demo_has_its_steps() {
     assert!(recording.text.ends_with(&format!("demo: all {} steps ok\n", steps.len())), "{}", recording.text);
 }
 
-/// A whole file, or the parameters of a service.
+/// Makes a whole file from a block that is one, or from the parameters of a service.
 fn file(block: &str) -> String {
     let top = |name: &str| block.lines().any(|line| line.starts_with(&format!("{name}:")));
     let has_service = block.lines().any(|line| line.starts_with("  type: ") || line.contains(": {type: "));
@@ -174,7 +174,7 @@ fn every_configuration_is_understood_without_a_warning() {
     assert!(count > 15, "{count} blocks");
 }
 
-/// Those that are played as well: a part that is not reached would not be noticed.
+/// This includes blocks that `scripts/guide` plays, because it may not reach every branch of them.
 #[test]
 fn every_command_is_one_for_a_shell() {
     for block in blocks().iter().filter(|block| block.language == "sh") {
@@ -186,8 +186,8 @@ fn every_command_is_one_for_a_shell() {
     }
 }
 
-/// Whatever a request asks for, the guide's authority gives what stands in its `ca.conf`, and certificates of version 3, which
-/// have extensions.
+/// The guide's authority grants what stands in its `ca.conf`, whatever a request asks for, and issues certificates of version
+/// 3, which have extensions.
 #[test]
 fn the_authority_of_the_guide_grants_no_more_than_it_says() {
     let folder = tempfile::tempdir().expect("a folder");

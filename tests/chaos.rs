@@ -1,6 +1,6 @@
-//! A network that fails all the time: nothing is missing, and at QoS 2 nothing comes twice.
+//! Tests a network that fails all the time: no message is lost, and at QoS 2 none comes twice.
 //!
-//! `CHAOS_MESSAGES` and `CHAOS_CUTS` set how much (100,000 messages at each QoS and 50 cuts of each client).
+//! `CHAOS_MESSAGES` and `CHAOS_CUTS` set how much (100,000 messages at each QoS and 50 cuts of each client by default).
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ use sinetstream::{
 };
 
 const THREADS: usize = 64;
-/// Messages of a thread that may wait for their confirmation.
+/// The number of messages of a thread that may be unconfirmed.
 const WINDOW: usize = 1000;
 
 fn setting(name: &str, default: usize) -> usize {
@@ -80,11 +80,11 @@ fn torment(proxy: &Proxy, seed: u32, running: &AtomicBool) -> usize {
     cuts
 }
 
-/// Which half of the API carries the messages.
+/// The half of the API that carries the messages.
 #[derive(Clone, Copy)]
 enum Api {
     Blocking,
-    /// `send` with a window of messages that are not confirmed, and the reader as a stream.
+    /// `send` with a window of unconfirmed messages, and the reader as a stream.
     Asynchronous,
 }
 
@@ -101,7 +101,7 @@ impl Writer {
         }
     }
 
-    /// Writes a thread's messages as long as it is wanted: how many, and the failures.
+    /// Writes messages of one thread while `wanted` holds; returns their number, and the failures.
     fn write_while(&self, thread: usize, written: &AtomicUsize, wanted: impl Fn() -> bool) -> (usize, Vec<Error>) {
         let mut failures = Vec::new();
         let mut number = 0;
@@ -175,7 +175,7 @@ impl Reader {
         }
     }
 
-    /// How often each message comes, until the last one, which is written when the others have ended.
+    /// Returns how often each message came, up to the last one, which is written when the others have ended.
     fn read_until_last(self) -> HashMap<Vec<u8>, usize> {
         let mut arrived = HashMap::new();
         let mut count = |message: Message<Vec<u8>>| {
@@ -198,8 +198,8 @@ impl Reader {
     }
 }
 
-/// Writes from many threads and reads, each through its own failing network. Returns how often each message came,
-/// and how many writes failed.
+/// Writes from many threads and reads, each client through its own failing network. Returns how often each message came, and
+/// the errors of failed writes.
 fn run(api: Api, consistency: Consistency, reader_is_cut: bool) -> (HashMap<Vec<u8>, usize>, Vec<Error>) {
     let (messages, cuts) = (setting("CHAOS_MESSAGES", 100_000), setting("CHAOS_CUTS", 50));
     let broker = Broker::start_with(common::certificates::server(), "max_inflight_messages 1000");
@@ -235,7 +235,7 @@ fn run(api: Api, consistency: Consistency, reader_is_cut: bool) -> (HashMap<Vec<
         running.store(false, Ordering::SeqCst);
         let writer_cuts = writer_cuts.join().expect("torment");
         let reader_cuts = reader_cuts.map(|cuts| cuts.join().expect("torment"));
-        // At QoS 0 a connection that is dead and not yet known to be would swallow the last message.
+        // At QoS 0 the last message would be lost on a dead connection whose loss is not yet noticed.
         common::eventually("the writer is back", || writer.answers());
         writer.write_last();
         let arrived = reading.join().expect("the reader");

@@ -1,4 +1,4 @@
-//! `sinetstream check`: what it understands, which step fails, and what it says of that.
+//! Tests `sinetstream check`: how it explains a configuration, which step fails, and what it says about that.
 #![cfg(feature = "cli")]
 
 use std::path::Path;
@@ -21,7 +21,7 @@ fn service(arguments: &[&str], code: i32) -> Json {
     services[0].clone()
 }
 
-/// The steps of the only broker, each with its result.
+/// Returns the steps of the only broker, each with its result.
 fn steps(service: &Json) -> Vec<(&str, &str)> {
     let brokers = service["brokers"].as_array().expect("brokers");
     assert_eq!(brokers.len(), 1, "{service}");
@@ -41,7 +41,7 @@ fn last_step(service: &Json) -> &Json {
     broker["steps"].as_array().and_then(|steps| steps.last()).expect("a step")
 }
 
-/// The steps until one fails, with words of its error, its likely cause and its remedy.
+/// Checks the steps until one fails, with words of its error, its likely cause and its remedy.
 #[track_caller]
 fn fails(arguments: &[&str], code: i32, expected: &[&str], words: [&str; 3]) {
     let service = service(&[&["-nc", "type=mqtt", "topic=t"], arguments].concat(), code);
@@ -116,7 +116,7 @@ fn a_connection_that_fails_says_at_which_step_and_why() {
     let other = broker.write("other.pem", &Authority::new("Another").pem);
     let other = format!("tls.ca_certs={}", other.display());
     let tls_steps = ["DNS", "TCP", "TLS"];
-    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' has not the authority", "PEM"]);
+    fails(&[&tls, &other], 4, &tls_steps, ["not signed by a trusted", "'tls.ca_certs' lacks the authority", "PEM"]);
     fails(&[&tls, "tls=true"], 4, &tls_steps, ["not signed by a trusted", "this system does not know", "PEM"]);
     fails(&[&tls, "tls.ca_certs=/no/such"], 3, &["TLS files"], ["/no/such", "missing", "paths"]);
 
@@ -166,7 +166,7 @@ fn web_sockets_and_client_certificates() {
 
     let certificate = brokers(&broker.certificate_address());
     let arguments = ["-nc", "type=mqtt", "topic=t", &certificate, &ca(&broker.ca())];
-    // TLS 1.3 tells it after the handshake.
+    // In TLS 1.3 the refusal comes after the handshake.
     let report = run([&["check", "--json"], &arguments[..]].concat()).expect(4);
     assert!(report.text().contains("the broker wants a client certificate"), "{}", report.text());
 }
@@ -193,17 +193,17 @@ fn denied_operations_are_seen_or_suspected() {
     let folder = tempfile::tempdir().expect("a folder");
     let acl = folder.path().join("acl");
     std::fs::write(&acl, "topic read t/only-read\ntopic write t/only-write\n").expect("write");
-    // With settings per listener, the first lines belong to none; so one more listener is made for it.
+    // With settings per listener, the first lines belong to no listener, so one more is made for them.
     let [port] = free_ports();
     let extra = format!("listener {port} 127.0.0.1\nallow_anonymous true\nacl_file {}", acl.display());
     let _broker = Broker::start_with(common::certificates::server(), &extra);
     let address = brokers(&format!("localhost:{port}"));
     let common = ["-nc", "type=mqtt", "qos=1", &address];
-    // MQTT 5 tells that the publish is denied.
+    // In MQTT 5 the broker reports that the publish is denied.
     let denied = service(&[&common[..], &["topic=t/only-read", "protocol=MQTTv5"]].concat(), 6);
     assert_eq!(steps(&denied)[4..], [("publish", "failed")], "{denied}");
     assert!(last_step(&denied)["cause"].as_str().expect("a cause").contains("write to the topic"));
-    // Earlier versions tell nothing.
+    // In earlier versions the broker reports nothing.
     for topic in ["topic=t/only-read", "topic=t/only-write"] {
         let suspected = service(&[&common[..], &[topic]].concat(), 0);
         assert_eq!(steps(&suspected)[3..], [("subscribe", "ok"), ("publish", "ok"), ("receive", "doubtful")]);
@@ -238,7 +238,7 @@ fn it_leaves_running_programs_and_retained_messages_alone() {
     assert_eq!(next(&fresh).value(), "kept");
 }
 
-/// In a folder of its own, with this as the configuration.
+/// Runs the command in a folder of its own, with this text as the configuration.
 fn in_folder(text: &str, arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(".sinetstream_config.yml"), text).expect("write");
@@ -328,7 +328,7 @@ s:
   type_spec: {user_property: {site: S3CR3T}}
   ca_certs_data: S3CR3T
 ";
-    // All at once, which may be refused, and each alone.
+    // The secrets are tried all at once, which may be refused, and each alone.
     let lines: Vec<&str> = secrets.lines().filter(|line| line.contains("S3CR3T")).collect();
     let head = "s:\n  type: mqtt\n  brokers: broker.invalid\n  topic: t\n  connect: {connection_timeout: 1}\n";
     let files = lines.iter().map(|line| format!("{head}{line}\n")).chain([secrets.to_owned()]);
@@ -368,19 +368,19 @@ fn a_way_without_tls_is_told_and_can_be_forbidden() {
     };
     refused(check(None, &["require_tls=true"]), "'require_tls' is on");
     for variable in ["1", "true"] {
-        // What the program says is less than what the machine does.
+        // The environment variable of the machine wins over the program's parameter.
         refused(check(Some(variable), &["require_tls=false"]), "SINETSTREAM_REQUIRE_TLS is on");
     }
     let ended = check(Some("sometimes"), &[]).expect(3);
     assert!(ended.text().contains("SINETSTREAM_REQUIRE_TLS is neither 1 nor 0"), "{ended:?}");
     check(Some("1"), &["tls=true"]).expect(4);
-    // A gateway's token is as good as a password.
+    // A gateway's token is as secret as a password.
     let token = ["username_pw=~", "transport=websockets", "ws_options={headers: {Authorization: Bearer s3cr3t}}"];
     let text = check(None, &token).expect(4).text().to_owned();
     assert!(text.contains("'ws_options.headers': what they say goes to broker.invalid:80 without TLS"), "{text}");
     let harmless = check(None, &["username_pw=~", "transport=websockets", "ws_options={headers: {Origin: x}}"]);
     assert!(!harmless.text().contains("without TLS"), "{harmless:?}");
-    // A service without TLS on this machine is none of its business.
+    // A broker on this machine needs no TLS.
     let local = check(Some("1"), &["brokers=localhost:1"]).expect(4);
     assert!(!local.text().contains("without TLS"), "{local:?}");
 }
@@ -421,7 +421,7 @@ fn encryption_and_compression_are_told() {
     assert!(encryption.starts_with("AES-128-CTR, with a key, version 1; changes"), "{encryption}");
 }
 
-/// A file may be somebody else's, and is looked at for that.
+/// An attacker may have written the file, and the user checks it for that reason.
 #[test]
 fn a_name_in_a_file_does_not_control_the_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -438,7 +438,7 @@ fn a_name_in_a_file_does_not_control_the_terminal() {
     assert!(ended.stderr.contains("\\u{1b}]0;title") && !ended.stderr.contains(controls), "{ended:?}");
 }
 
-/// Some brokers know their clients by their ids.
+/// Some brokers know their clients by their client identifiers.
 #[test]
 fn the_services_client_id_is_taken_when_that_is_asked_for() {
     let broker = Broker::start_with(certificates::server(), "clientid_prefixes dev-");
@@ -453,12 +453,12 @@ fn the_services_client_id_is_taken_when_that_is_asked_for() {
     assert!(steps(&done).contains(&("subscribe", "ok")) && steps(&done).contains(&("publish", "ok")), "{done}");
     assert!(!broker.log().contains("already connected"), "it takes its own place: {}", broker.log());
     run(["check", "-nc", "type=mqtt", "topic=t", &plain, "--service-client-id"]).expect(2);
-    // It would discard the session of the program that runs, or leave one behind.
+    // Such a connection would discard the session of the running program, or leave one behind.
     let lasting = ["protocol=MQTTv5", "clean_start=true", "session_expiry_interval=600", "--service-client-id"];
     let refused = run([&["check", "-nc", "type=mqtt", "topic=t", "client_id=dev-1", &plain][..], &lasting].concat());
     let refused = refused.expect(2);
     assert!(refused.stderr.contains("discards the session"), "{refused:?}");
-    // A session that the broker keeps stays as it is, with what waits in it.
+    // A session that the broker keeps stays as it is, with the messages that wait in it.
     let builder = || {
         reader::<String>(&broker.plain_address(), "kept")
             .parameter("client_id", "dev-1")
@@ -502,7 +502,7 @@ fn a_broker_that_has_answered_is_not_taken_for_another_kind_of_port() {
     }
 }
 
-/// A service with an outbox in this directory, of which `check` tells.
+/// Checks a service with an outbox in this directory, and returns the outbox' part of the report.
 fn outbox(directory: &Path, max_bytes: &str, code: i32) -> Json {
     let outbox = format!("outbox={{directory: {}, max_bytes: {max_bytes}}}", directory.display());
     let base = ["--offline", "-nc", "type=mqtt", "topic=t", "brokers=broker.invalid", "qos=1", "client_id=sensor"];
@@ -535,7 +535,7 @@ fn the_outbox_of_a_service_is_looked_at() {
     assert!(found["free_bytes"].as_u64().is_some_and(|free| free > 0), "{found}");
     writer.close().expect("close");
 
-    // No disk of today has a room of a pebibyte.
+    // No disk of today has a pebibyte of free space.
     let found = outbox(&directory, "1125899906842624", 0);
     assert_eq!(found["result"], json!("doubtful"), "{found}");
     assert!(found["cause"].as_str().is_some_and(|cause| cause.contains("full before the outbox is")), "{found}");
@@ -566,7 +566,7 @@ fn the_outbox_of_a_service_is_looked_at() {
     assert!(found["error"].as_str().is_some_and(|error| error.contains("later release")), "{found}");
 }
 
-/// Root has every right, so this is for other users only.
+/// Root has every permission, so this test is for other users only.
 #[test]
 #[cfg(unix)]
 fn an_outbox_without_rights_is_told() {

@@ -1,4 +1,4 @@
-//! `sinetstream write` and `sinetstream read`, against Mosquitto.
+//! Tests `sinetstream write` and `sinetstream read` against Mosquitto.
 #![cfg(feature = "cli")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 
 const PUBLISH: u8 = 0x30;
 
-/// Parameters for the anonymous listener, at QoS 1.
+/// Returns the parameters for the anonymous listener, at QoS 1.
 fn plain(broker: &Broker) -> [String; 5] {
     ["-nc", "type=mqtt", &format!("brokers={}", broker.plain_address()), "topic=t/x", "qos=1"].map(str::to_owned)
 }
@@ -25,12 +25,12 @@ fn with<'a>(parameters: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     more.iter().copied().chain(parameters.iter().map(String::as_str)).collect()
 }
 
-/// A reader that is subscribed, and ends by itself.
+/// Starts a reader that is subscribed, and ends by itself.
 fn reader(parameters: &[String], more: &[&str]) -> Running {
     start_reading(with(parameters, &[&["--timeout", "20"], more].concat()))
 }
 
-/// Writes, and returns the lines of `read --json`, which must be so many.
+/// Writes, and returns the lines of `read --json`, whose number must be `count`.
 fn round_trip(parameters: &[String], count: usize, write: impl FnOnce() -> Ended) -> Vec<Json> {
     let reader = reader(parameters, &["--json", "-C", &count.to_string(), "-t"]);
     write().expect(0);
@@ -51,7 +51,7 @@ fn a_message_from_the_command_line_is_shown_with_its_topic() {
     let parameters = plain(&broker);
     let mut reading = command(["read", "-t", "--count", "2", "--timeout", "20"]);
     reading.args(&parameters);
-    // Without -v nothing tells that it is subscribed, but the broker's log does.
+    // Without -v the command does not report the subscription, but the broker's log does.
     let reading = start(reading);
     common::eventually("subscribed", || broker.log().contains("Sending SUBACK"));
     run(with(&parameters, &["write", "-m", "hello 世界"])).expect(0);
@@ -84,13 +84,13 @@ fn a_retained_message_is_cleared() {
     let broker = Broker::start();
     let parameters = plain(&broker);
     run(with(&parameters, &["write", "retain=true", "-m", "kept"])).expect(0);
-    // What a reader gets first: the broker's word to a new one, or else what is written then.
+    // Returns the first message of a new reader: the retained one, or else the one that is written then.
     let first = |message: &str| {
         let write = || run(with(&parameters, &["write", "-m", message]));
         texts(&round_trip(&parameters, 1, write))[0].to_owned()
     };
     assert_eq!(first("next"), "kept");
-    // Whatever the service says: encryption would make a value of nothing.
+    // The parameters of the service have no effect: encryption would add bytes to an empty value.
     let crypto = ["write", "data_encryption=true", "crypto={algorithm: AES, mode: GCM, password: p}", "--clear"];
     run(with(&parameters, &crypto)).expect(0);
     assert_eq!(first("next"), "next");
@@ -180,7 +180,7 @@ fn lines_files_and_folders() {
         let write = || run_with_input(with(&parameters, &[&["write"], options].concat()), input.as_bytes());
         assert_eq!(texts(&round_trip(&parameters, expected.len(), write)), expected, "{options:?}");
     }
-    // Nothing is no message.
+    // Empty input means no message.
     let sent = broker.log().matches("Received PUBLISH").count();
     run(with(&parameters, &["write"])).expect(0);
     assert_eq!(broker.log().matches("Received PUBLISH").count(), sent);
@@ -262,7 +262,7 @@ fn many_messages_arrive_in_order() {
         run_with_input(with(&parameters, &["write", "-l"]), lines.as_bytes()).expect(0);
         assert!(reading.end().expect(0).text() == lines, "{qos}");
     }
-    // An outbox in which a small message has room while a larger one waits.
+    // The outbox has room for a small message while a larger one waits.
     let parameters = plain(&broker);
     let sizes = (0..2000).map(|number| if number % 2 == 0 { 500 } else { 1 });
     let lines: String = sizes.enumerate().map(|(number, size)| format!("{number} {}\n", "x".repeat(size))).collect();
@@ -381,7 +381,7 @@ fn ctrl_c_ends_cleanly() {
         let confirmed = || broker.log().matches("Sending PUBACK to sinetstream").count();
         let before = if signal == "INT" { 0 } else { 2 };
         common::eventually("both are written", || confirmed() >= before + 2);
-        // Its standard input is still open.
+        // The standard input of the command is still open.
         writing.signal(signal);
         let ended = writing.end().expect(code);
         assert!(ended.stderr.contains("wrote 2 messages"), "{}", ended.stderr);
@@ -417,7 +417,7 @@ fn a_broken_pipe_is_no_error() {
     let parameters = plain(&broker);
     let kept = ["client_id=cli-test", "clean_session=false"];
     run(with(&parameters, &[&["read", "--timeout", "0"][..], &kept].concat())).expect(0);
-    // More than a pipe holds.
+    // The lines are more than a pipe holds.
     let line = "x".repeat(1000);
     run(with(&parameters, &["write", "-C", "200", "-m", &line])).expect(0);
     let mut child = Command::new(PROGRAM)
@@ -498,7 +498,7 @@ fn the_help_has_the_exit_codes_and_warns_of_passwords_on_the_command_line() {
     }
 }
 
-/// The private key that OpenSSL has made opens what was encrypted with its public one.
+/// The private key of OpenSSL decrypts what was encrypted with its public key.
 #[test]
 fn a_secret_is_encrypted_for_a_file() {
     let broker = Broker::start();
@@ -528,7 +528,7 @@ fn a_secret_is_encrypted_for_a_file() {
         run(["write", "-c", &file("config.yml"), "-m", "hello"])
     };
     write(sealed.text()).expect(0);
-    // With the line's end it is another password.
+    // With the line end it is a different password.
     write(encrypt("public.pem", b"user01-pass\n", &["--raw"]).expect(0).text()).expect(5);
 
     let told = |key: &str, value: &[u8], code: i32, words: &str| {

@@ -1,4 +1,4 @@
-//! A service's configuration from a configuration server.
+//! Tests a service's configuration from a configuration server.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn fingerprint() -> &'static str {
     vectors()["rsa"]["fingerprint_sha256_base64_nopad"].as_str().expect("a fingerprint")
 }
 
-/// The Base64 of a secret of the vectors.
+/// Returns the Base64 of a secret of the vectors.
 fn secret(id: &str) -> String {
     let secrets = vectors()["secrets"].as_array().expect("a list");
     let found = secrets.iter().find(|secret| secret["id"] == id).expect("a secret");
@@ -36,7 +36,7 @@ fn secret(id: &str) -> String {
         .collect()
 }
 
-/// The files of a user.
+/// The home folder of a user, with the user's files.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -71,7 +71,7 @@ impl Home {
     }
 }
 
-/// Answers to the three kinds of requests, as they should be.
+/// Answers the three kinds of requests correctly.
 fn good(
     request: &Request,
     config: &Json,
@@ -122,11 +122,11 @@ fn parameters_attachments_and_secrets_come_over_https() {
     let writer =
         MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
     let writer = writer.private_key_file(home.file("private.pem"));
-    // Nobody knows the certificate's issuer.
+    // The certificate's issuer is not trusted.
     let unknown =
         MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
     told(unknown.open(), "Connection", &["configuration server https://localhost", "certificate"]);
-    // Whoever is no authority is not taken for one.
+    // A certificate that is not an authority's is not trusted as one.
     let server_alone = broker.write("server-alone.pem", &certificates::server().pem);
     let alone =
         MessageWriter::<str>::builder().service("svc").config_name("my config").auth_file(home.file("auth.json"));
@@ -143,7 +143,7 @@ fn parameters_attachments_and_secrets_come_over_https() {
     subscriber.subscribe("t");
     writer.write("hello").expect("write");
     assert_eq!(common::next(&reader).value(), "hello");
-    // The newest key, whatever the order in the list.
+    // The newest key is used, whatever its place in the list.
     assert_eq!(subscriber.next().payload[..6], [0xDF, 3, 0, 0, 0, 2]);
     assert_eq!(writer.service(), Some("svc"));
     let lines: Vec<String> = server.requests().iter().map(|request| request.line.clone()).collect();
@@ -162,7 +162,7 @@ fn every_failure_has_its_own_error() {
      -> Box<dyn Fn(&Request) -> Response + Send + Sync> {
         Box::new(move |request: &Request| good(request, &config, &attachments, &secrets, values))
     };
-    // After the login, this.
+    // The login succeeds, and the next request gets this answer.
     let after = |make: fn() -> Response| -> Box<dyn Fn(&Request) -> Response + Send + Sync> {
         Box::new(move |request: &Request| match request.line.starts_with("POST") {
             true => good(request, &json!({}), &json!([]), &json!([]), &[]),
@@ -316,14 +316,14 @@ fn one_source_of_the_configuration() {
     let builder = || MessageWriter::<str>::builder().service("svc").parameter("config_name", "other");
     told(builder().no_config(true).open(), "InvalidConfiguration", &["config_name", "no_config"]);
     told(builder().config_file(&file).open(), "InvalidConfiguration", &["config_name", "config_file"]);
-    // In the file it is too late.
+    // In the file `config_name` comes too late.
     let (_, warnings) = common::warnings::collect(|| {
         told(MessageWriter::<str>::builder().config_file(&file).open(), "Connection", &["connect 127.0.0.1:1"])
     });
     assert!(warnings.iter().any(|warning| warning.contains("'config_name' has no effect")), "{warnings:?}");
 }
 
-/// Each answer is there in time, but there are so many.
+/// Each answer comes in time, but there are too many of them.
 #[test]
 fn one_time_limit_holds_for_all_requests_together() {
     let secrets: Vec<Json> = (0..500).map(|i| json!({"target": format!("svc.x{i}"), "id": format!("s{i}")})).collect();
@@ -344,12 +344,12 @@ fn one_time_limit_holds_for_all_requests_together() {
     assert!(server.requests().len() < 502, "all requests were made");
 }
 
-/// One byte after the other, each in time, without end: of the TLS handshake, of the header, of the answer.
+/// The server sends one byte after the other, each in time, without end: of the TLS handshake, of the header, of the answer.
 #[test]
 fn a_server_that_drips_is_given_up_in_time() {
     use std::io::Write;
     for (scheme, first, then) in [
-        // A handshake record of 16,383 bytes, with a message in it that is longer still (RFC 8446, section 5.1).
+        // The record of the handshake has 16,383 bytes, and the message in it is longer still (RFC 8446, section 5.1).
         ("https", &[0x16, 3, 3, 0x3F, 0xFF, 2, 0xFF, 0xFF, 0xFF][..], 0),
         ("http", b"HTTP/1.1 201 X\r\nX: ", b'x'),
         ("http", b"HTTP/1.1 201 X\r\nContent-Length: 9999999\r\n\r\n", b' '),
@@ -370,7 +370,7 @@ fn a_server_that_drips_is_given_up_in_time() {
     }
 }
 
-/// The secret of the login would go there, and the configuration would be whoever's stands between.
+/// Without TLS an attacker in between would get the secret of the login, and could choose the configuration.
 #[test]
 fn without_tls_another_machine_is_not_asked_where_tls_is_required() {
     const CHILD: &str = "CONFIG_SERVER_CHILD";
@@ -400,7 +400,7 @@ fn without_tls_another_machine_is_not_asked_where_tls_is_required() {
     passes(child.env(CHILD, "").env("SINETSTREAM_REQUIRE_TLS", "1"));
 }
 
-/// Whoever runs the server would run code in the program.
+/// Otherwise the operator of the server could run code in the program.
 #[test]
 fn a_server_may_not_name_a_library() {
     let service = |tls: Json| json!({"header": {"version": 3}, "config": {"svc": {"type": "mqtt", "brokers": "127.0.0.1:1", "topic": "t", "tls": tls}}});

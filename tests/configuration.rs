@@ -1,4 +1,4 @@
-//! Configuration files and builders: what is accepted and what it means, what is refused and how that is told.
+//! Tests configuration files and builders: which are accepted and with what meaning, which are refused and with what message.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::common::{PATIENCE, data, next, no_reconnect, own, within, write_own};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, Error, MessageReader, MessageWriter, MessageWriterBuilder, Result};
 
-/// What `mistakes.yml` and `not_built.yml` say about one of their services.
+/// The expectations that `mistakes.yml` and `not_built.yml` state for one of their services.
 struct Expected {
     service: String,
     reader: bool,
-    /// Lines with the words that the message about them has.
+    /// Lines, with the words of the message about each.
     mistakes: Vec<(usize, Vec<String>)>,
 }
 
@@ -43,7 +43,7 @@ fn open_service(file: &Path, service: &str, reader: bool) -> Result<()> {
     }
 }
 
-/// Returns how many services and mistakes there are.
+/// Checks every service of the file; returns how many services and mistakes there are.
 fn every_mistake_is_told(file: &str) -> (usize, usize) {
     let (_folder, file) = own(file);
     let all = expectations(&file);
@@ -125,7 +125,7 @@ fn a_wrong_shared_subscription_of_the_builder_is_told() {
     told(common::reader::<String>(address, "$share/g/a#").open().map(drop), "'#'");
 }
 
-/// Lets a client in and confirms its publishes at QoS 1.
+/// Accepts a client, and confirms its publishes at QoS 1.
 fn recording_broker() -> Scripted {
     Scripted::open(|peer| {
         while let Some(packet) = peer.packet() {
@@ -140,7 +140,7 @@ fn recording_broker() -> Scripted {
     })
 }
 
-/// What a writer says to its broker.
+/// Returns the CONNECT and the PUBLISH of a writer.
 fn wire(broker: &Scripted, builder: MessageWriterBuilder<str>) -> (raw::Connect, Publish) {
     let writer = builder.parameter("brokers", broker.address()).open().expect("a writer");
     writer.write_at("x", 0).expect("write");
@@ -192,7 +192,7 @@ fn every_header_version_takes_both_names_at_both_levels() {
     }
 }
 
-/// The user guide's example under version 3 logs in.
+/// The user guide's example logs in under version 3.
 #[test]
 fn the_guides_example_works_as_it_stands() {
     let broker = Broker::start();
@@ -243,7 +243,7 @@ fn the_builder_is_above_the_file() {
     }
 }
 
-/// `connect` only groups parameters: giving one of them leaves the others in force.
+/// `connect` only groups parameters: one of them in the builder leaves the others in force.
 #[test]
 fn parameters_inside_connect_are_overridden_one_by_one() {
     let broker = recording_broker();
@@ -286,7 +286,7 @@ fn qos_wins_over_consistency_of_the_same_or_a_lower_layer() {
     }
 }
 
-/// A file whose only service has these lines, opened by a writer. Its broker's port is closed.
+/// Opens a writer with a file whose only service has these lines. The port of its broker is closed.
 fn open_lines(lines: &str) -> (Result<()>, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("config.yml");
@@ -453,7 +453,7 @@ fn what_is_off_or_empty_needs_no_warning() {
         "consistency: EXACTLY_ONCE",
         "brokers: 127.0.0.1:1\n# a comment",
     ] {
-        // The given broker's line is replaced, not doubled.
+        // The line replaces the default `brokers`, because a name may occur only once.
         let lines = lines.strip_prefix("brokers: 127.0.0.1:1\n").unwrap_or(lines);
         let (result, warnings) = open_lines(lines);
         assert!(matches!(result, Err(Error::Connection { .. })), "{lines}: {result:?}");
@@ -475,7 +475,7 @@ fn a_file_that_is_missing_is_no_config() {
             other => panic!("{other:?}"),
         }
     }
-    // A folder is there, but no file.
+    // The path is a folder, not a file.
     let result = MessageWriter::<str>::builder().config_file(folder.path()).open().map(drop);
     assert!(matches!(&result, Err(Error::NoConfig(_))), "{result:?}");
 }
@@ -499,7 +499,7 @@ fn a_service_must_be_named_or_be_the_only_one() {
             other => panic!("{other:?}"),
         }
     }
-    // The only one needs no name.
+    // The only service of a file needs no name.
     let (result, _) = open_lines("");
     assert!(matches!(result, Err(Error::Connection { .. })), "{result:?}");
 }
@@ -571,10 +571,10 @@ fn the_configuration_can_be_looked_at_without_its_secrets() {
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(text(config, "type"), "mqtt");
-    // What was understood, whatever was written.
+    // The values are shown as they were understood, however they were written.
     assert_eq!(config.get("brokers"), Some(&Value::List(vec![Value::from(broker.address())])));
     assert_eq!(text(config, "consistency"), "AT_LEAST_ONCE");
-    // Defaults are there.
+    // The defaults are shown, too.
     assert_eq!(text(config, "value_type"), "byte_array");
     for name in ["user_data_only", "data_compression", "data_encryption"] {
         assert_eq!(config.get(name), Some(&Value::Bool(false)), "{name}");
@@ -582,13 +582,13 @@ fn the_configuration_can_be_looked_at_without_its_secrets() {
     let Some(Value::Map(type_spec)) = config.get("type_spec") else { panic!("{config:?}") };
     let Some(Value::Map(login)) = type_spec.get("username_pw_set") else { panic!("{type_spec:?}") };
     assert_eq!((text(login, "username"), text(login, "password")), ("user01".into(), "********".into()));
-    // Nobody knows this one, so nobody knows whether it is a secret.
+    // This parameter is unknown, so it may be a secret.
     let Some(Value::Map(something)) = config.get("something") else { panic!("{config:?}") };
     assert_eq!((text(something, "secret_token"), text(something, "public")), ("********".into(), "********".into()));
     assert_eq!(writer.client_id(), "from-file");
 }
 
-/// It stands in place of a file.
+/// The text takes the place of a file.
 #[test]
 fn the_configuration_can_be_a_text_or_a_stream() {
     let broker = Scripted::open(|peer| peer.drain());
@@ -624,7 +624,7 @@ fn the_configuration_can_be_a_text_or_a_stream() {
     );
 }
 
-/// Users put tokens into them.
+/// Users put tokens into user properties.
 #[test]
 fn user_properties_are_not_shown() {
     let broker = Scripted::open_v5(&[], |peer| peer.drain());
@@ -645,7 +645,7 @@ fn user_properties_are_not_shown() {
     }
 }
 
-/// With the texts, which `Debug` does not show.
+/// Shows a value with its texts, which `Debug` hides.
 fn show(value: &Value) -> String {
     match value {
         Value::Str(text) => text.clone(),
@@ -690,7 +690,7 @@ fn numbers_may_be_far_too_large() {
     }
 }
 
-/// Other programs put the variable in; here it would be the password.
+/// Other programs substitute the variable; here the text itself would be the password.
 #[test]
 fn a_variable_of_the_environment_is_told_as_what_it_is() {
     let folder = tempfile::tempdir().expect("a folder");

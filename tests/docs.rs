@@ -1,4 +1,5 @@
-//! The documentation: its links lead somewhere, and the messages that it explains are the library's. And the picture of the source that it draws: no circles.
+//! Tests the documentation: its links lead somewhere, its explained messages are the library's, and its map of the source
+//! holds: there are no import cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +9,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files below these folders with one of these endings.
+/// Returns all files below these folders with one of these endings.
 fn files(folders: &[&str], endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
@@ -36,7 +37,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// A heading's anchor, as hosts of repositories make it.
+/// Returns the anchors of a page's headings, as hosts of repositories make them.
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     let slug = |heading: &str| -> String {
@@ -76,7 +77,7 @@ fn links_lead_somewhere() {
 #[test]
 fn explained_messages_are_those_of_the_library() {
     let sources: String = files(&["src", "java/src/main"], &[".rs", ".java"]).iter().map(|file| read(file)).collect();
-    // Long texts are broken in the source.
+    // Long texts are broken over several lines in the source.
     let flat =
         |text: &str| text.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ").replace("\" + \"", "");
     let sources = flat(&sources);
@@ -99,7 +100,7 @@ fn explained_messages_are_those_of_the_library() {
     assert!(unknown.is_empty(), "the library says none of these: {unknown:#?}");
 }
 
-/// What the pages show of them is run with them.
+/// The examples are run by other tests, so the pages must show the same code.
 #[test]
 fn requests_and_responses_are_shown_as_the_examples_have_them() {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -115,7 +116,7 @@ fn requests_and_responses_are_shown_as_the_examples_have_them() {
     }
 }
 
-/// A tag can be moved to other code.
+/// The owner of a tag can move it to different code.
 #[test]
 fn hosted_actions_are_named_by_their_commits() {
     let workflow = read(&root().join(".github/workflows/ci.yml"));
@@ -130,12 +131,12 @@ fn hosted_actions_are_named_by_their_commits() {
     }
 }
 
-/// The parts of a folder: files and folders of modules, less the tests.
+/// Returns the parts of a folder: the files and folders of its modules, without tests.
 fn parts(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let is_part = |path: &PathBuf| {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        // What only calls the rest, for measuring or trying it, and the crate's own root.
+        // The crate's root is no part, and neither are modules that only call the others, to measure or to try them.
         (path.is_dir() || path.extension().is_some_and(|ending| ending == "rs"))
             && !["mod", "lib", "bin", "bench", "fuzz", "tests", "simulation"].contains(&&*name)
             && !name.ends_with("_tests")
@@ -143,7 +144,7 @@ fn parts(folder: &Path) -> Vec<PathBuf> {
     entries.filter(is_part).collect()
 }
 
-/// The names that a file takes from below this path (`crate::` or `super::`), in its code proper.
+/// Returns the names that a file imports from below this path (`crate::` or `super::`), outside its tests.
 fn taken(text: &str, path: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let mut names = Vec::new();
@@ -159,7 +160,7 @@ fn taken(text: &str, path: &str) -> Vec<String> {
     names
 }
 
-/// Takes away what needs nothing that is left, until nothing is left, or a circle.
+/// Removes parts that need no remaining part, until none are left, or only a cycle.
 fn circle(mut needs: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     loop {
         let free: Vec<String> = needs.iter().filter(|(_, of)| of.is_empty()).map(|(name, _)| name.clone()).collect();
@@ -198,7 +199,7 @@ fn no_part_of_the_source_needs_one_that_needs_it() {
         let folder = root().join("src").join(folder);
         let inside = needs(&folder, |file| match file.parent() == Some(&folder) {
             true => "super::",
-            // Files of a part's own folder.
+            // These are files of the part's own folder.
             false => "super::super::",
         });
         assert_eq!(circle(inside), [""; 0], "{}", folder.display());

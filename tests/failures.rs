@@ -1,4 +1,4 @@
-//! Brokers that can't be reached, do not answer, die, or talk nonsense. Whatever happens: an error, and no hang.
+//! Tests brokers that can't be reached, do not answer, die, or send invalid packets: each time there is an error, and no hang.
 
 use std::net::TcpListener;
 use std::pin::Pin;
@@ -46,7 +46,7 @@ fn a_name_that_does_not_exist() {
     connection_error(open_reader(address), &[address, "DNS"]);
 }
 
-/// The time-out covers every step: here TCP is accepted by the operating system, and then nothing comes.
+/// The time-out covers every step: here the operating system accepts TCP, and then nothing comes.
 #[test]
 fn a_broker_that_accepts_and_never_answers() {
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
@@ -92,7 +92,7 @@ fn an_answer_in_pieces_is_an_answer() {
     assert_eq!(next(&reader).value(), "hello");
 }
 
-/// CONNACK, SUBACK and messages in one piece; a message may even come before the SUBACK.
+/// CONNACK, SUBACK and messages come in one piece; a message may even come before the SUBACK.
 #[test]
 fn answers_in_one_piece_and_a_message_before_the_suback() {
     let broker = Scripted::open(|peer| {
@@ -144,12 +144,12 @@ fn one_of_two_subscriptions_is_refused() {
     }
 }
 
-/// A publish waits for its acknowledgement when the connection ends.
+/// The connection ends while a publish waits for its acknowledgement.
 #[test]
 fn a_connection_that_ends_fails_waiting_and_later_writes() {
     for consistency in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
         let broker = Scripted::open(|peer| {
-            // The first PUBLISH comes, no acknowledgement goes.
+            // The first PUBLISH is read, but not acknowledged.
             peer.packet();
         });
         let writer = writer::<str>(&broker.address(), "t").consistency(consistency).open().expect("a writer");
@@ -168,7 +168,7 @@ fn a_connection_that_ends_fails_waiting_and_later_writes() {
     }
 }
 
-/// What programs, not people, learn from a failure: Java's `FailuresTest` has more of it.
+/// Tests the parts of a failure that are for programs, not people; Java's `FailuresTest` has more of them.
 #[test]
 fn a_failure_says_what_became_of_the_message() {
     let broker = Scripted::open(|peer| {
@@ -208,7 +208,7 @@ fn a_failure_says_what_became_of_the_message() {
     assert_eq!((failed.delivery(), failed.reason_code()), (Some(Delivery::NotSent), None), "{failed:?}");
 }
 
-/// It is one error, however often it is told.
+/// The end counts as one error, however often it is reported.
 #[test]
 fn the_end_of_a_reader_counts_as_an_error() {
     let mut broker = Broker::start();
@@ -226,7 +226,7 @@ fn the_end_of_a_reader_counts_as_an_error() {
     common::eventually("the count", || stream.metrics().error_count_total == 1);
 }
 
-/// Of five publishes the broker confirms the first three; each write ends by itself.
+/// The broker confirms the first three of five publishes; each write ends by itself.
 #[test]
 fn only_what_was_acknowledged_has_succeeded() {
     let broker = Scripted::open(|peer| {
@@ -239,7 +239,7 @@ fn only_what_was_acknowledged_has_succeeded() {
     let writer: AsyncMessageWriter<str> =
         block_on(writer(&broker.address(), "t").consistency(Consistency::AtLeastOnce).open_async()).expect("a writer");
     let results: Vec<bool> = std::thread::scope(|scope| {
-        // Started one after the other, so the order is known.
+        // The writes start one after the other, so their order is known.
         let threads: Vec<_> = (0..5)
             .map(|n| {
                 let writer = &writer;
@@ -282,7 +282,7 @@ fn a_blocked_read_ends_with_the_connection() {
             let _ = done.send(reader.read());
         });
     }
-    // Both threads wait: nothing is published.
+    // Both threads wait, because nothing is published.
     assert!(result.recv_timeout(Duration::from_millis(200)).is_err());
     broker.kill();
     for _ in 0..2 {
@@ -304,14 +304,14 @@ fn a_killed_broker_ends_writers_at_every_consistency() {
     broker.kill();
     for writer in writers {
         let consistency = writer.consistency();
-        // At QoS 0 the first writes may still reach the operating system.
+        // At QoS 0 the operating system may still accept the first writes.
         let failed = within(PATIENCE, move || {
             let failed = common::holds_within(PATIENCE, || writer.write("after").is_err());
             failed.then(|| writer.write("again"))
         });
         io_error(failed.unwrap_or_else(|| panic!("{consistency}: no error")), &["lost"]);
     }
-    // A new client finds the broker when it is back on its port.
+    // A new client finds the broker once it is back on its port.
     connection_error(open_writer(&broker.plain_address()), &["refused"]);
     broker.restart();
     open_writer(&broker.plain_address()).expect("a writer").write("back").expect("write");
@@ -330,7 +330,7 @@ fn the_write_timeout_is_kept_and_says_what_is_known() {
     common::told(writer.write("sent"), "TimedOut", &["timed out after 300 ms", "may have been delivered"]);
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
-    // The window of one is used up by the first, so this one is never sent.
+    // The first message fills the window of one, so this one is never sent.
     common::told(writer.write("never sent"), "TimedOut", &["timed out after 300 ms", "was not sent"]);
     assert_eq!(broker.next_packet().kind(), raw::CONNECT);
     assert_eq!(broker.next_packet().kind(), 0x30);
@@ -368,7 +368,7 @@ fn the_window_holds_back_what_the_broker_may_not_get_yet() {
     .expect("a writer");
     let mut writes: Vec<_> = (0..COUNT).map(|_| Box::pin(writer.write("value"))).collect();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    // The first acknowledgement can't be here yet: the broker first makes sure that nothing more comes.
+    // The first acknowledgement can't be here yet: the broker first makes sure that no other packet comes.
     assert!(writes.iter_mut().all(|write| write.as_mut().poll(&mut context).is_pending()));
     writes.into_iter().for_each(|write| block_on(write).expect("write"));
 }
@@ -436,7 +436,7 @@ fn a_packet_that_is_cut_off() {
         peer.suback(1);
         let message = raw::publish("t", &hello(), 1, false, 1).bytes();
         peer.send(&[&message[..], &message[..message.len() / 2]].concat());
-        // The acknowledgement shows that the first one was read.
+        // The acknowledgement shows that the reader has taken the first message.
         peer.expect(0x40);
     });
     let reader = open_reader(&broker.address()).expect("a reader");
@@ -444,7 +444,7 @@ fn a_packet_that_is_cut_off() {
     io_error(reader.read(), &["lost"]);
 }
 
-/// Memory is not reserved because a length is announced.
+/// The announced length of a packet must not reserve memory.
 #[test]
 fn an_announced_packet_of_256_mebibytes_takes_no_memory() {
     if !common::process::alone(module_path!(), "an_announced_packet_of_256_mebibytes_takes_no_memory") {
@@ -452,7 +452,7 @@ fn an_announced_packet_of_256_mebibytes_takes_no_memory() {
     }
     let broker = Scripted::open(|peer| {
         peer.suback(1);
-        // The whole of 268,435,455 bytes is announced; a topic and a little payload come.
+        // The packet announces all of 268,435,455 bytes; a topic and a little payload come.
         let mut bytes = vec![0x30, 0xFF, 0xFF, 0xFF, 0x7F, 0, 1, b't'];
         bytes.extend([0; 1000]);
         for piece in bytes.chunks(100) {
@@ -471,7 +471,7 @@ fn an_announced_packet_of_256_mebibytes_takes_no_memory() {
     assert!(grown < 128, "{grown} MiB");
 }
 
-/// The writable memory of this process, whether or not it was touched.
+/// Returns the writable memory of this process, whether or not it was touched.
 fn data_mebibytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap_or("0");
@@ -492,7 +492,7 @@ fn a_broker_that_falls_silent_is_noticed() {
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(5), "{took:?}");
 }
 
-/// The socket is full and the broker does not read: the write ends all the same, and so does close.
+/// The socket is full and the broker does not read: the write still ends, and so does close.
 #[test]
 fn a_broker_that_stops_reading_does_not_hang_a_writer() {
     let broker = Broker::start();
@@ -526,14 +526,14 @@ fn a_message_that_mqtt_cannot_carry_is_refused_before_it_is_sent() {
     assert_eq!(next(&reader).value(), b"small");
 }
 
-/// A SINETStream message of format 3 with the text "hello" and timestamp 0.
+/// Returns a SINETStream message of format 3 with the text "hello" and timestamp 0.
 fn hello() -> Vec<u8> {
     let mut message = vec![0xDF, 3, 0, 0, 0, 0, 0xC3, 1, 0x1F, 0x9C, 0x0C, 0x91, 0xEB, 0x33, 0x66, 0x4F, 0, 10];
     message.extend_from_slice(b"hello");
     message
 }
 
-/// The packet identifier of a PUBLISH to the topic "t".
+/// Returns the packet identifier of a PUBLISH to the topic "t".
 fn id_after_topic(body: &[u8]) -> u16 {
     u16::from_be_bytes([body[3], body[4]])
 }
@@ -541,7 +541,7 @@ fn id_after_topic(body: &[u8]) -> u16 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Arbitrary bytes, often with a plausible start, after the SUBACK: the reads end.
+    /// After the SUBACK come arbitrary bytes, often with a plausible start; every read ends.
     #[test]
     fn arbitrary_bytes_end_in_messages_or_an_error(
         first in prop_oneof![any::<u8>(), prop::sample::select(vec![0x30, 0x32, 0x34, 0x40, 0x50, 0x62, 0x70, 0x90, 0xD0])],

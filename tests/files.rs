@@ -1,4 +1,4 @@
-//! The files that a configuration names: what is read, and who else may write them.
+//! Tests the files that a configuration names: which are read, and who else may write them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +18,7 @@ fn private_key() -> String {
     vectors()["rsa"]["private_key_pem"].as_str().expect("a key").to_owned()
 }
 
-/// An encrypted value that the private key opens, as it stands in YAML on one line.
+/// Returns an encrypted value that the private key decrypts, as one line of YAML.
 fn encrypted() -> String {
     let vectors = vectors();
     let secrets = vectors["secrets"].as_array().expect("a list");
@@ -26,7 +26,7 @@ fn encrypted() -> String {
     secret["yaml_value"].as_str().expect("a value").split_whitespace().collect::<Vec<_>>().join(" ").replace(" | ", " ")
 }
 
-/// A service whose broker has a closed port; what follows belongs to it.
+/// Returns a service whose broker has a closed port; `more` is added to it.
 fn service(more: &str) -> String {
     format!("s:\n  type: mqtt\n  brokers: 127.0.0.1:1\n  topic: t\n{more}")
 }
@@ -51,7 +51,7 @@ fn login(address: &str) -> String {
     json!({"config-server": {"address": address, "user": "me", "secret-key": "S3CR3T"}}).to_string()
 }
 
-/// Each would be read for ever.
+/// Reading any of these files would never end.
 #[test]
 fn neither_pipes_nor_devices_are_read() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -104,7 +104,7 @@ fn set_mode(file: &Path, mode: u32) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("chmod");
 }
 
-/// The encrypted value may be somebody else's, copied into a file that names another broker.
+/// An attacker may have copied somebody else's encrypted value into a file that names the attacker's broker.
 #[test]
 fn a_file_that_everybody_can_write_does_not_get_encrypted_values_opened() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -125,7 +125,7 @@ fn a_file_that_everybody_can_write_does_not_get_encrypted_values_opened() {
     set_mode(folder.path(), 0o777);
     let remedy = format!("'chmod o-w {}'", folder.path().display());
     told(open(), "InvalidConfiguration", &[&name, "folder that everybody can write (mode 0777)", &remedy]);
-    // As /tmp is.
+    // The folder has the mode of /tmp.
     set_mode(folder.path(), 0o1777);
     assert_eq!(listener.accept().map_err(|e| e.kind()).err(), Some(std::io::ErrorKind::WouldBlock), "nothing is sent");
     told(open(), "Connection", &[&address]);
@@ -163,7 +163,7 @@ fn without_secrets_or_for_its_group_such_a_file_is_a_warning() {
     }
 }
 
-/// Every file that is secret: opened with this mode, what is told of it.
+/// Tries every secret file with this mode and owner; returns the results and the warnings.
 fn secret_files(mode: u32, owner: Option<u32>) -> Vec<(&'static str, sinetstream::Result<()>, Vec<String>)> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -212,7 +212,7 @@ fn a_secret_file_that_others_can_write_is_refused() {
 fn a_secret_file_that_others_can_read_is_a_warning() {
     for (name, result, warnings) in secret_files(0o644, None) {
         told(result, "Connection", &[]);
-        // A configuration server's come with the configuration.
+        // The certificates of the configuration server come with the configuration.
         if name == "auth.json" {
             continue;
         }
@@ -226,7 +226,7 @@ fn a_secret_file_that_others_can_read_is_a_warning() {
     }
 }
 
-/// Only root can give files away; what another user finds, the module's own tests show.
+/// Only root can give files away; the module's own tests cover other users.
 #[test]
 fn a_secret_file_of_somebody_else_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -247,7 +247,7 @@ fn a_secret_file_of_somebody_else_is_refused() {
     }
 }
 
-/// He can exchange the file at any moment, also between its being read and its being looked at.
+/// The folder's owner can replace the file at any moment, also between the reading and the check.
 #[test]
 fn a_folder_of_somebody_else_does_not_get_encrypted_values_opened() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -269,7 +269,7 @@ fn a_folder_of_somebody_else_does_not_get_encrypted_values_opened() {
     }
 }
 
-/// Whoever can exchange one piece of the way chooses the file, however far away the piece is.
+/// Anybody who can replace one part of the path chooses the file, however far away that part is.
 #[test]
 fn the_whole_way_to_a_file_counts_through_folders_and_links() {
     use std::os::unix::fs::symlink;
@@ -282,7 +282,7 @@ fn the_whole_way_to_a_file_counts_through_folders_and_links() {
     let key = write(path("safe/key.pem"), &private_key());
     write(path("open/own/deep/config.yml"), &service_with_a_secret());
     write(path("safe/config.yml"), &service_with_a_secret());
-    // From a safe folder through the open one and back into a safe one; and a folder that is a link.
+    // A link leads from a safe folder through the open one back into a safe one; another link leads to a folder.
     symlink(path("open/second.yml"), path("links/first.yml")).expect("a link");
     symlink("../safe/config.yml", path("open/second.yml")).expect("a link");
     symlink("../open/own", path("links/own")).expect("a link");
@@ -300,13 +300,13 @@ fn the_whole_way_to_a_file_counts_through_folders_and_links() {
             }
         }
     }
-    // Of somebody whom only some systems know, everybody can write it all the same.
+    // The owner is unknown on some systems, but the folder is still writable by everybody.
     set_mode(&path("open"), 0o777);
     if std::os::unix::fs::chown(path("open"), Some(65534), None).is_ok() {
         told(open(names[0]), "InvalidConfiguration", &["that everybody can write (mode 0777)"]);
     }
     set_mode(&path("open"), 0o755);
-    // Further up it may be the folder of a project.
+    // A folder further up may be that of a project.
     if std::os::unix::fs::chown(path("open"), Some(12345), None).is_ok() {
         let (result, warnings) = common::warnings::collect(|| open(names[0]));
         told(result, "Connection", &[]);
@@ -316,7 +316,7 @@ fn the_whole_way_to_a_file_counts_through_folders_and_links() {
     }
 }
 
-/// As `setfacl -m u:12345:rw` leaves it: the bits of the group, which may be the owner's own, are the list's mask.
+/// `setfacl -m u:12345:rw` leaves the file so: the group bits, where the group may be the owner's own, are the list's mask.
 #[cfg(target_os = "linux")]
 #[test]
 fn those_in_an_access_control_list_are_others() {
@@ -331,7 +331,7 @@ fn those_in_an_access_control_list_are_others() {
     }
     use rustix::fs::{XattrFlags, setxattr};
     if setxattr(&key, "system.posix_acl_access", &list, XattrFlags::empty()).is_err() {
-        return; // the file system has none
+        return; // The file system has no access control lists.
     }
     let open = || with_file(&config).private_key_file(&key).open();
     let (result, warnings) = common::warnings::collect(open);

@@ -1,4 +1,4 @@
-//! A program that starts before its broker, and one whose broker refuses the login for a while.
+//! Tests a program that starts before its broker, and one whose broker refuses the login for a while.
 
 use std::thread;
 
@@ -39,7 +39,7 @@ fn a_program_may_start_before_its_broker() {
     broker.restart();
     let writer = within(PATIENCE, move || opening.join().expect("no panic")).expect("a writer");
     writer.write("hello").expect("write");
-    // A reader as well, which subscribes; and one of several brokers is enough.
+    // A reader subscribes as well; one available broker of several is enough.
     let [closed] = free_ports();
     let (listener, events) = listen();
     broker.kill();
@@ -71,7 +71,7 @@ fn the_opening_ends_when_its_time_is_over_and_at_once_without_any() {
         told(builder.open(), "Connection", &[&address, "refused"]);
         assert_eq!(retries(&events), 0);
     }
-    // What no time will mend is told at once.
+    // A refusal that time will not change is reported at once.
     let broker = Scripted::start(|peer| peer.connack(2));
     let (builder, events) = writer(&broker.address(), [("retry_first", 600), ("retry_login", 600)].into());
     told(within(PATIENCE, move || builder.open()), "Connection", &["does not accept this client id"]);
@@ -90,12 +90,12 @@ fn the_opening_ends_when_its_time_is_over_and_at_once_without_any() {
 
 #[test]
 fn a_refused_login_is_tried_again_when_that_is_asked_for() {
-    // At the opening twice, and once on the way back.
+    // The login is refused twice at the opening, and once at a reconnect.
     let broker = Scripted::start(|peer| match peer.number {
         0 | 1 | 3 => peer.connack(5),
         2 => {
             peer.connack(0);
-            // The connection is lost.
+            // The script ends here, so the connection is lost.
         }
         _ => {
             peer.connack(0);
@@ -111,7 +111,7 @@ fn a_refused_login_is_tried_again_when_that_is_asked_for() {
     events.failed("not authorized");
     events.connected();
     drop(writer);
-    // Its time is that of the refusals, and not of what was before.
+    // The time of `retry_login` starts at the first refusal, not before.
     let broker = Scripted::start(|peer| peer.connack(4));
     let (builder, events) = self::writer(&broker.address(), [("retry_login", 0.2)].into());
     let ended = within(PATIENCE, move || builder.parameter("username_pw", login("u", "p")).open());
@@ -119,7 +119,7 @@ fn a_refused_login_is_tried_again_when_that_is_asked_for() {
     assert!(retries(&events) > 0);
 }
 
-/// Whoever has the wrong password in the file mends it there.
+/// A user with the wrong password in the file corrects it there.
 #[test]
 fn a_login_that_is_mended_in_the_file_meanwhile_is_taken() {
     let broker = Broker::start();

@@ -1,4 +1,5 @@
-//! Files of certificates and keys as tools leave them: what is read, and what is called by its name, with a command that makes PEM.
+//! Tests files of certificates and keys as tools make them: which are read, and which are named in an error, with a command
+//! that makes PEM.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -71,7 +72,7 @@ fn der_is_read_like_pem() {
     for (key, password) in [("client.pk8", None), ("client2.pk8", None), ("client.enc", Some("secret"))] {
         folder.open("ca.der", "client.der", key, password).unwrap_or_else(|error| panic!("{key}: {error}"));
     }
-    // The chain in one file, one after the other.
+    // The file has the whole chain, one certificate after the other.
     let both = [std::fs::read(folder.file("client.der")), std::fs::read(folder.file("ca.der"))];
     write_own(&folder.file("both.der"), both.map(|der| der.expect("read")).concat());
     folder.open("ca.der", "both.der", "client.pk8", None).expect("open");
@@ -135,7 +136,7 @@ fn a_trusted_certificate_of_openssl_counts_for_servers_only_if_it_says_so() {
             false => {
                 let words = ["'tls.ca_certs'", "trusted.pem", "TRUSTED CERTIFICATE", "whoever made the file"];
                 let message = told(opened, "Io", &words);
-                // Nobody is led to trust what somebody has decided not to trust.
+                // The message must not lead a user to trust a certificate that somebody has decided not to trust.
                 assert!(!message.contains("NEW"), "{message}");
                 folder.follow(&message, "trusted.pem", " -out uses");
                 let shown = std::fs::read_to_string(folder.file("uses")).expect("read");
@@ -148,7 +149,7 @@ fn a_trusted_certificate_of_openssl_counts_for_servers_only_if_it_says_so() {
 }
 
 impl Folder {
-    /// Does what the message says, with a file of this name.
+    /// Runs the command of the message, with a file of this name.
     fn follow(&self, message: &str, file: &str, more: &str) {
         let command = message.split('\'').find(|part| part.starts_with("openssl ")).expect("a command");
         let _ = std::fs::remove_file(self.file("new"));

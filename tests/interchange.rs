@@ -1,4 +1,4 @@
-//! Messages of SINETStream's Java and Python libraries, whatever the service's parameters, over a real broker.
+//! Tests messages of SINETStream's Java and Python libraries, with all parameters of the service, over a real broker.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -45,13 +45,13 @@ fn payload(vector: &Json) -> Vec<u8> {
     }
 }
 
-/// Of the encrypted values in the vectors.
+/// Returns the private key of the encrypted values in the vectors.
 fn private_key() -> String {
     let all: Json = serde_json::from_str(&std::fs::read_to_string(data("vectors.json")).expect("read")).expect("JSON");
     all["rsa"]["private_key_pem"].as_str().expect("a key").to_owned()
 }
 
-/// The service's configuration with this broker, in a folder that has the private key where it is looked for.
+/// The service's configuration with this broker, in a folder that has the private key in its default place.
 struct Files {
     folder: tempfile::TempDir,
 }
@@ -75,7 +75,7 @@ impl Files {
     }
 }
 
-/// Beside its configuration.
+/// Returns the path of the private key beside the configuration.
 fn private_key_file(file: &Path) -> String {
     file.with_file_name("private.pem").display().to_string()
 }
@@ -92,7 +92,7 @@ fn writer(file: &Path) -> MessageWriter<[u8]> {
     builder.open().unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-/// The others are wills without a service.
+/// The other vectors are wills without a service.
 fn is_about_messages(vector: &Json) -> bool {
     vector["config"].is_string()
 }
@@ -161,7 +161,7 @@ fn what_is_deterministic_is_encoded_to_the_same_bytes_and_the_rest_can_be_read_b
     assert!(exact > 20, "{exact}");
 }
 
-/// Messages that are taken although they look strange, each with the reason; all others of the file are refused.
+/// Messages that are accepted although they look strange, each with the reason; all others of the file are refused.
 const TAKEN: &[(&str, &str)] = &[
     ("neg/lz4-block-linked-blockchecksum", "legal LZ4, read by both references"),
     ("neg/lz4-content-size-checksum", "legal LZ4, read by both references"),

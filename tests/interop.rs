@@ -1,4 +1,4 @@
-//! Messages to and from SINETStream for Python, with each combination of parameters: `make interop`.
+//! Tests messages to and from SINETStream for Python, with each combination of parameters: `make interop`.
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader};
@@ -11,14 +11,14 @@ use sinetstream::{
     AsyncMessageReader, AsyncMessageWriter, Message, MessageReader, MessageWriter, ReadValue, WriteValue,
 };
 
-/// The Python program; it ends with this process, which has the other end of its input.
+/// The Python program; it ends with this process, which holds the other end of its input.
 struct Peer {
     process: Child,
     said: BufReader<ChildStdout>,
 }
 
 impl Peer {
-    /// Starts it and returns the names of the services with their value types, when it listens on all of them.
+    /// Starts the program; returns the names of the services with their value types, once it listens on all of them.
     fn start(broker: &Broker, config: &Path) -> (Peer, Vec<(String, String)>) {
         let python = std::env::var_os("SINETSTREAM_TEST_PYTHON").expect("scripts/interop sets SINETSTREAM_TEST_PYTHON");
         let mut command = Command::new(python);
@@ -53,23 +53,23 @@ impl Drop for Peer {
     }
 }
 
-/// Microseconds: the Gregorian calendar's first day, shortly before and after 1970, and now.
+/// Times in microseconds: the Gregorian calendar's first day, shortly before and after 1970, and now.
 const TIMES: [i64; 4] = [-12_219_292_800_000_000, -1, 1, 1_795_000_000_123_457];
 
 fn check<T: PartialEq + Debug>(service: &str, message: &Message<T>, value: &T, time: i64) {
     assert_eq!(message.value(), value, "{service}");
-    // Python's clock is a floating-point number.
+    // Python's time is a floating-point number.
     assert!((message.timestamp_us() - time).abs() <= 2, "{service}: {} for {time}", message.timestamp_us());
 }
 
-/// Sends each value and gets it back reversed; with a blocking client and with an asynchronous one.
+/// Sends each value and receives it reversed, with a blocking client and with an asynchronous one.
 fn converse<W, R>(config: &Path, service: &str, values: &[(Box<W>, R)])
 where
     W: WriteValue + ?Sized,
     R: ReadValue + PartialEq + Debug,
 {
     let (there, back) = (format!("{service}/there"), format!("{service}/back"));
-    // Without a header there is no time.
+    // Without a header a message has no time.
     let time_of = |number: usize| if service == "values-alone" { 0 } else { TIMES[number % TIMES.len()] };
     let writer = MessageWriter::<W>::builder().config_file(config).service(service).topic(&there).open();
     let writer = writer.unwrap_or_else(|e| panic!("{service}: {e}"));

@@ -1,4 +1,4 @@
-//! A process killed with SIGKILL loses nothing that was confirmed, and a broker may be away for long.
+//! Tests that a process killed with SIGKILL loses no confirmed message, and that a broker may be away for long.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use crate::common::eventually;
 use crate::common::process::own_test;
 use sinetstream::Consistency;
 
-/// Not a test by itself: the process that is killed. It prints the number of every confirmed message.
+/// This is no test by itself, but the process that is killed. It prints the number of every confirmed message.
 #[test]
 fn child() {
     let Ok(address) = std::env::var("KILLED_CHILD") else { return };
@@ -51,7 +51,7 @@ fn what_was_confirmed_survives_the_writers_process() {
     }
 }
 
-/// `AWAY_SECONDS` sets how long (3).
+/// `AWAY_SECONDS` sets how long the broker is away (3 by default).
 #[test]
 fn a_broker_that_was_away_for_long_gets_everything() {
     let away = std::env::var("AWAY_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(3);

@@ -1,4 +1,4 @@
-//! Logging in with user name and password, over TLS and without.
+//! Tests logins with user name and password, with TLS and without.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::common::{eventually, next, quickly, raw, reader, told, within, writer
 use sinetstream::config::{Map, Value};
 use sinetstream::{BoxError, Consistency, Error, Login, MessageReader, MessageWriter, MessageWriterBuilder, Result};
 
-/// With a user name and a password, over TLS (with the run's authority) or without.
+/// Returns the parameters for a login with user name and password, over TLS (with the run's authority) or without.
 fn parameters(broker: &Broker, tls: bool, login: Option<(&str, &str)>) -> Map {
     let mut parameters = Map::new();
     parameters.insert("brokers", if tls { broker.tls_address() } else { broker.login_address() });
@@ -127,13 +127,13 @@ fn a_refused_login_makes_one_connection() {
         refused(open_writer(parameters(&broker, tls, Some(("user01", "wrong")))), 5);
         assert_eq!(broker.connections(), before + 1);
         refused(open_reader(parameters(&broker, tls, Some(("user01", "wrong")))), 5);
-        // A good login in between would show a late second attempt.
+        // A good login in between would reveal a late second attempt.
         open_writer(parameters(&broker, tls, Some(("user01", "user01-pass")))).expect("a writer");
         assert_eq!(broker.connections(), before + 3);
     }
 }
 
-/// Also when reconnecting is asked for: a refused login is final.
+/// A refused login is final, also when reconnecting is requested.
 #[test]
 fn reconnecting_does_not_repeat_a_refused_login() {
     let broker = Scripted::start(|peer| peer.connack(5));
@@ -243,7 +243,7 @@ fn no_output_shows_the_password() {
     }
 }
 
-/// A broker that drops the connection instead of answering a bad login.
+/// The broker drops the connection instead of answering a bad login.
 #[test]
 fn a_closed_connection_is_not_taken_for_a_refused_login() {
     let broker = Scripted::start(|peer| drop(peer.packet()));
@@ -254,7 +254,7 @@ fn a_closed_connection_is_not_taken_for_a_refused_login() {
     assert!(matches!(result, Err(Error::Connection { .. })), "{result:?}");
 }
 
-/// A writer that comes back quickly, whose login is given by the program.
+/// Returns the builder of a writer that reconnects quickly, whose login the program gives.
 fn given(
     address: &str,
     login: impl Fn() -> std::result::Result<Login, BoxError> + Send + Sync + 'static,
@@ -275,7 +275,7 @@ fn a_program_gives_a_login_of_now_for_each_connection() {
         count.fetch_add(1, Ordering::Relaxed);
         Ok(Login::new("user01", given_now.lock().expect("the password").clone()))
     };
-    // What the configuration says does not count beside it.
+    // The login in the configuration has no effect beside it.
     let builder = given(&proxy.address(), login).parameter("username_pw", common::login("user01", "wrong"));
     let writer = builder.open().expect("writer");
     writer.write("before").expect("write");
@@ -286,7 +286,7 @@ fn a_program_gives_a_login_of_now_for_each_connection() {
     proxy.cut();
     writer.write("after").expect("write");
     assert!(asked.load(Ordering::Relaxed) > 1);
-    // A login that is refused is final, whoever gives it.
+    // A refused login is final, whoever gives it.
     *password.lock().expect("the password") = "wrong".into();
     proxy.cut();
     eventually("the login is refused", || writer.write("refused").is_err());
@@ -303,7 +303,7 @@ fn a_login_that_can_t_be_had_is_a_failed_attempt() {
     told(opened, "Connection", &["gave no login", "panicked"]);
     told(given(&address, || Ok(Login::token("t"))).open(), "Connection", &["gave no login", "MQTT 5"]);
     told(given(&address, || Ok(Login::new("a\0b", "t"))).open(), "Connection", &["gave no login", "control"]);
-    // As long as the opening may try, the login may come late.
+    // The login may become available late, as long as the opening may still try.
     let left = AtomicUsize::new(3);
     let login = move || match left.fetch_sub(1, Ordering::Relaxed) {
         1 => Ok(Login::new("user01", "user01-pass")),

@@ -1,5 +1,6 @@
-//! All integration tests, in one program: a library with its dependencies is linked once, and what waits for a broker leaves
-//! the processor to others. A test that counts what its process has runs in a process of its own (`common::process::alone`).
+//! All integration tests in one program: the library with its dependencies is linked only once, and tests that wait for a
+//! broker leave the processor to others. A test that counts the resources of its process runs in a process of its own
+//! (`common::process::alone`).
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! A thousand clients in one process cost it no more threads than a few, and all come back when their broker does.
+//! Tests that a thousand clients in one process need no more threads than a few, and that all reconnect when their broker is
+//! back.
 #![cfg(target_os = "linux")]
 
 use std::num::NonZero;
@@ -13,13 +14,13 @@ use sinetstream::config::Value;
 use sinetstream::{MessageReader, MessageWriter};
 
 const PAIRS: usize = 500;
-/// A thousand log-ins, on a busy machine.
+/// The time for a thousand logins on a busy machine.
 const ALL: Duration = Duration::from_secs(120);
 
-/// Of memory, for each client that waits for messages or for somebody to write one.
+/// The memory in KiB for each client that waits for messages or for a write.
 const KIB_EACH: usize = 40;
 
-/// Each client is a descriptor here, and one in the broker, which inherits the limit.
+/// Raises the limit of descriptors: each client needs one here, and one in the broker, which inherits the limit.
 fn allow_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(4096, |maximum| maximum.min(4096));
@@ -43,7 +44,7 @@ fn a_thousand_clients_have_the_threads_of_a_few_and_come_back() {
     }
     allow_descriptors();
     let mut broker = Broker::start();
-    // Not a name: each question to the system's resolver would have a thread for some seconds.
+    // The address has no host name, because each query of the system's resolver would occupy a thread for some seconds.
     let address = broker.plain_address().replace("localhost", "127.0.0.1");
     let pair = |number: usize| {
         let topic = format!("many/{number}");
@@ -62,7 +63,7 @@ fn a_thousand_clients_have_the_threads_of_a_few_and_come_back() {
     assert_eq!(of_few.get("sinetstream"), Some(&cores.min(4)), "{of_few:?}");
     pairs.extend((2..PAIRS).map(pair));
     assert_eq!(threads(), of_few);
-    // One after the other, since memory that was in use stays with the process; and writers keep their last message.
+    // The pairs take turns, since memory that was in use stays with the process; and writers keep their last message.
     for pair in pairs.chunks(1) {
         exchange(pair, &"before".repeat(10_000));
         exchange(pair, "before");

@@ -1,5 +1,5 @@
-//! Every combination of version, listener (transport and TLS) and QoS: one message from a writer to a reader. All of
-//! them at one Mosquitto, at the same time.
+//! Tests every combination of version, listener (transport and TLS) and QoS: one message goes from a writer to a reader. All of
+//! them use one Mosquitto at the same time.
 
 use std::sync::Mutex;
 
@@ -10,12 +10,12 @@ use crate::common::{EVERY_CONSISTENCY, next};
 use sinetstream::config::{Map, Value};
 use sinetstream::{Consistency, MessageReader, MessageWriter};
 
-/// A listener, and the parameters that one needs there.
+/// A listener, and the parameters that a client needs there.
 struct Listener {
     name: &'static str,
     address: String,
     parameters: Map,
-    /// What Mosquitto's log says of every client there.
+    /// The user that Mosquitto's log names for every client there.
     user: Option<&'static str>,
 }
 
@@ -108,7 +108,7 @@ fn a_message_goes_through_every_combination() {
     });
     let failures = failures.into_inner().expect("failures");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    // It was what it says.
+    // The broker's log confirms the combination of each client.
     let log = broker.log();
     for client in &clients {
         assert_eq!(log.matches(client.as_str()).count(), 1, "{client}");

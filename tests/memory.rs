@@ -1,6 +1,6 @@
-//! Secrets in the memory of a process: each where it is needed, and nowhere once its client is gone. A process of its own opens
-//! a client and looks through its own memory. What was freed may be used again and hide a copy, but never makes one: a copy that
-//! is found is one that nobody has wiped.
+//! Tests the secrets in the memory of a process: each exists only where it is needed, and nowhere once its client is gone. A
+//! process of its own opens a client and searches its own memory. Freed memory may be reused, which hides a copy but never
+//! makes one: a copy that is found is one that was not wiped.
 
 #![cfg(target_os = "linux")]
 
@@ -22,20 +22,20 @@ use serde_json::Value as Json;
 use sinetstream::MessageWriter;
 use sinetstream::config::{Map, Value};
 
-/// In the environment of the process that looks: the folder with what it needs.
+/// The environment variable that names the folder for the searching process.
 const FOLDER: &str = "SINETSTREAM_TEST_MEMORY";
-/// What is looked for is nowhere as it is, or it would be found itself.
+/// The needles are stored masked, or they would be found themselves.
 const MASK: u8 = 0xA5;
-/// How much is looked at at a time.
+/// The memory is read in pieces of this size.
 const PIECE: usize = 1 << 20;
 
-/// What is looked for.
+/// A secret to search for.
 struct Needle {
     name: String,
     masked: Vec<u8>,
 }
 
-/// A folder with what the process needs: files, and the needles.
+/// A folder with the files and the needles for the searching process.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -52,7 +52,7 @@ impl Folder {
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).expect("chmod");
     }
 
-    /// A file with a secret that nobody had before, of 32 letters, digits and a character between.
+    /// Writes a file with a new secret of 32 letters, digits and a character in between.
     fn secret(&self, name: &str) -> String {
         let mut bytes = [0; 15];
         getrandom(&mut bytes);
@@ -76,7 +76,7 @@ impl Folder {
         assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// Opens a client in another process, and tells how often that has found each secret there: while the client is open,
+    /// Opens a client in a process of its own; returns how often that process has found each secret: while the client is open,
     /// and when it is gone.
     #[track_caller]
     fn look(&self, scenario: &str) -> Vec<(String, usize, usize)> {
@@ -118,11 +118,11 @@ fn needles(folder: &Path) -> Vec<Needle> {
     text.lines().map(needle).collect()
 }
 
-/// How often each secret, or a half of it, stands in what this process can write to.
+/// Returns how often each secret, or a half of it, occurs in the writable memory of this process.
 fn count(needles: &[Needle]) -> Vec<usize> {
     let maps = std::fs::read_to_string("/proc/self/maps").expect("the map of the memory");
     let memory = File::open("/proc/self/mem").expect("the memory");
-    // What is read would be found in here once more.
+    // This buffer is left out of the search, which would find its contents once more.
     let mut piece = vec![0; PIECE];
     let own = piece.as_ptr() as u64..piece.as_ptr() as u64 + PIECE as u64;
     let mut found = vec![BTreeSet::new(); needles.len()];
@@ -139,14 +139,14 @@ fn count(needles: &[Needle]) -> Vec<usize> {
             let mut at = part.start;
             while at < part.end {
                 let length = PIECE.min((part.end - at) as usize);
-                // A part of the memory may have gone since, with a thread.
+                // A part of the memory may have been unmapped since, with a thread.
                 let Ok(read) = memory.read_at(&mut piece[..length], at) else { break };
                 piece[..read].iter_mut().for_each(|byte| *byte ^= MASK);
                 for (needle, found) in needles.iter().zip(&mut found) {
                     found.extend(places(&piece[..read], &needle.masked).map(|place| at.wrapping_add(place as u64)));
                 }
                 piece.fill(0);
-                // The end of a piece is looked at with the next one, too.
+                // The end of a piece is searched again with the next one.
                 at += match read {
                     read if (read as u64) < part.end - at => read.saturating_sub(1024).max(1) as u64,
                     read => read as u64,
@@ -163,7 +163,7 @@ fn tell(stage: &str, needles: &[Needle], counts: &[usize]) {
     }
 }
 
-/// Where the needle stands, or at least a half of it; a half's place is that of the whole.
+/// Returns where the needle, or at least a half of it, occurs; the position is that of the whole needle.
 fn places<'a>(piece: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let middle = needle.len() / 2;
     [(&needle[..middle], 0), (&needle[middle..], middle)].into_iter().flat_map(move |(half, before)| {
@@ -172,7 +172,7 @@ fn places<'a>(piece: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> 
     })
 }
 
-/// Not a test of its own: what the others start as another process.
+/// This is no test by itself, but the process that the other tests start.
 #[test]
 fn the_process_that_looks() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
@@ -211,7 +211,7 @@ fn the_process_that_looks() {
     client.write("a value").expect("write");
     tell("open", &needles, &count(&needles));
     client.close().expect("close");
-    // The client's task may have to drop something yet.
+    // The client's task may still have values to drop.
     let mut gone = Vec::new();
     holds_within(PATIENCE, || {
         gone = count(&needles);
@@ -222,7 +222,7 @@ fn the_process_that_looks() {
 
 #[test]
 fn what_a_builder_was_given_is_kept_once_and_then_wiped() {
-    // Everybody may connect, so that a password is any.
+    // Everybody may connect, so any password will do.
     let tls = Broker::start_with_listener(certificates::server(), "allow_anonymous true");
     let web = Broker::start_everywhere();
     for transport in ["tcp", "tls", "websocket"] {
@@ -246,7 +246,7 @@ fn what_a_builder_was_given_is_kept_once_and_then_wiped() {
     }
 }
 
-/// A cipher has the key in its own form, too, whose beginning is the key itself.
+/// A cipher holds the key in its own form, too, which begins with the key itself.
 #[test]
 fn a_key_is_kept_with_its_cipher_and_then_wiped() {
     let broker = Broker::start();
@@ -257,12 +257,12 @@ fn a_key_is_kept_with_its_cipher_and_then_wiped() {
         folder.write("mode", mode);
         folder.write("broker", &broker.plain_address());
         let found = folder.look("builder");
-        // The key itself, and one or two ciphers, each for both directions.
+        // The second count is the key itself, and one or two ciphers, each for both directions.
         assert!(matches!(found[..], [(_, 1, 0), (_, 1..=5, 0)]), "{mode}: {found:?}");
     }
 }
 
-/// The YAML library wipes nothing, so it is not to see a secret.
+/// The YAML library wipes nothing, so it must not see a secret.
 #[test]
 fn what_stands_in_a_file_is_kept_once_and_then_wiped() {
     let broker = Broker::start_with_listener(certificates::server(), "allow_anonymous true\nrequire_certificate true");
@@ -289,14 +289,14 @@ fn what_stands_in_a_file_is_kept_once_and_then_wiped() {
         file("client.pem"),
         file("client.key"),
     ));
-    // The key's password opens its file again when that is renewed.
+    // The password decrypts the key file again when that is renewed.
     let expected =
         [("login".into(), 1, 0), ("crypto".into(), 1, 0), ("key password".into(), 1, 0), ("key".into(), 0, 0)];
     assert_eq!(folder.look("file"), expected);
 }
 
-/// The numbers of the private key as they stand in its file; docs/encryption.md says what the library that computes with them
-/// leaves.
+/// The numbers of the private key are searched for as they stand in its file; docs/encryption.md says what the library that
+/// computes with them leaves behind.
 #[test]
 fn encrypted_values_and_their_private_key_are_wiped() {
     let broker = Broker::start();

@@ -1,4 +1,4 @@
-//! Writing and reading over a real broker.
+//! Tests writing and reading over a real broker.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn asynchronous_at_every_consistency() {
 #[test]
 fn asynchronous_inside_tokio() {
     let broker = Broker::start();
-    // No timer, no I/O driver: the crate brings its own.
+    // The runtime has neither timer nor I/O driver, because the crate brings its own.
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let reader: AsyncMessageReader<String> =
@@ -74,7 +74,7 @@ fn asynchronous_inside_tokio() {
     });
 }
 
-/// Futures that are polled in order are sent in order, whatever is awaited first.
+/// Futures are sent in the order in which they are polled, whatever is awaited first.
 #[test]
 fn concurrent_asynchronous_writes_keep_their_order() {
     let broker = Broker::start();
@@ -277,7 +277,7 @@ fn each_message_goes_to_one_of_a_readers_threads() {
                 loop {
                     match reader.read().expect("read") {
                         Some(message) => values.push(message.into_value()),
-                        // The writer may not have begun.
+                        // The writer may not have started yet.
                         None if first => {}
                         None => return values,
                     }
@@ -347,7 +347,7 @@ fn a_dropped_read_loses_no_message() {
             drop(read);
             writer.write(&n.to_string()).expect("write");
         } else {
-            // The message arrives, or not, while nobody polls the future.
+            // The message may or may not arrive while nobody polls the future.
             writer.write(&n.to_string()).expect("write");
             drop(read);
         }
@@ -374,7 +374,7 @@ fn a_slow_reader_gets_everything() {
             }
             writer.close().await.expect("close");
         });
-        // Everything is at the broker, and more than a reader keeps waits for it.
+        // All messages are at the broker, and more than the reader's inbox holds wait there.
         (0..COUNT).for_each(|_| drop(raw.next()));
         for n in 0..COUNT {
             assert_eq!(next(&reader).into_value(), n.to_be_bytes(), "{consistency}");
@@ -411,7 +411,7 @@ fn metrics_count_messages_bytes_and_errors() {
         writer.write_at(&vec![7; length], 0).expect("write");
         next(&reader);
     }
-    // Header, Avro's header, one byte of timestamp, one or two of length.
+    // The sizes are those of the header, Avro's header, one byte of timestamp, and one or two bytes of length.
     let sizes = [6 + 10 + 2_u64, 6 + 10 + 2 + 10, 6 + 10 + 3 + 100];
     for metrics in [writer.metrics(), reader.metrics()] {
         assert_eq!(metrics.msg_count_total, 3);
@@ -459,7 +459,7 @@ fn a_reader_may_ask_for_less_than_the_writer() {
     }
 }
 
-/// As a retained message is cleared.
+/// Such a message clears a retained one.
 #[test]
 fn a_message_without_a_byte_is_called_empty() {
     let broker = Broker::start();
@@ -576,7 +576,7 @@ fn many_clients_live_side_by_side_and_one_after_the_other() {
     for n in 50..100 {
         let writer = open(n);
         writer.write(&n.to_string()).expect("write");
-        // By turns closed and dropped.
+        // The clients are closed and dropped by turns.
         if n % 2 == 0 {
             writer.close().expect("close");
         }
@@ -586,7 +586,7 @@ fn many_clients_live_side_by_side_and_one_after_the_other() {
     values.sort_unstable();
     assert!(values.into_iter().eq(0..100));
     drop(together);
-    // Dropped clients say goodbye, so the broker does not see a lost connection.
+    // Dropped clients send DISCONNECT, so the broker does not see a lost connection.
     eventually("100 writers are gone", || broker.log().matches(" disconnected.").count() >= 100);
     assert_eq!(broker.log().matches("closed its connection").count(), 0, "{}", broker.log());
 }
@@ -625,7 +625,7 @@ fn a_message_that_another_thread_is_still_taking_is_not_acknowledged() {
             ];
             peer.send(&raw::Packet::new(0x32, body.concat()).bytes());
         }
-        // No acknowledgement before the ping of the test.
+        // No acknowledgement comes before the ping of the test.
         peer.expect(raw::PINGREQ);
         assert_eq!(peer.expect(0x40).body, [0, 1]);
         assert_eq!(peer.expect(0x40).body, [0, 2]);
@@ -650,7 +650,7 @@ fn a_message_that_another_thread_is_still_taking_is_not_acknowledged() {
         let first = scope.spawn(|| reader.read().expect("read").expect("a message").into_value());
         inside.recv().expect("the first message is being taken");
         assert_eq!(reader.read().expect("read").expect("a message").into_value(), 2);
-        // An acknowledgement of the second would leave before the answer to this ping.
+        // An acknowledgement of the second message would leave before the answer to this ping.
         assert!(reader.ping(Duration::from_millis(200)).is_err(), "the script answers no ping");
         go_on.send(()).expect("the first thread waits");
         assert_eq!(first.join().expect("thread"), 1);

@@ -1,4 +1,4 @@
-//! More than one broker: a bridge between two Mosquittos, and what goes on when one of them dies.
+//! Tests several brokers: a bridge between two Mosquittos, and the death of one of them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use sinetstream::{Consistency, MessageReader, MessageWriter};
 
 const MESSAGES: usize = 100;
 
-/// Two brokers; what is written at one is read at the other.
+/// Starts two brokers; a message that is written at one is read at the other.
 fn bridged() -> (Broker, Broker) {
     let a = Broker::start();
     let bridge = format!(
@@ -23,7 +23,7 @@ fn bridged() -> (Broker, Broker) {
     (a, b)
 }
 
-/// They come back quickly, and no `read` waits long.
+/// Returns a reader that reconnects quickly, and whose `read` does not wait long.
 fn reader(address: &str, topic: &str) -> MessageReader<String> {
     common::reader(address, topic)
         .consistency(Consistency::AtLeastOnce)
@@ -43,7 +43,7 @@ fn writer(address: &str, topic: &str) -> MessageWriter<str> {
         .expect("writer")
 }
 
-/// What a reader has got so far.
+/// Returns the messages that a reader has received so far.
 fn take(reader: &MessageReader<String>) -> Vec<String> {
     std::iter::from_fn(|| reader.read().expect("read")).map(|message| message.value().clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! Certificates as people make them with OpenSSL, good and bad: what is accepted, and what is said of the others.
+//! Tests certificates as users make them with OpenSSL, good and bad: which are accepted, and how the others are refused.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::common::told;
 use sinetstream::config::{Map, Value};
 use sinetstream::{ConnectionEvent, Error, MessageWriterBuilder, Obstacle};
 
-/// A folder in which openssl works, with an authority in it.
+/// A folder for openssl, with an authority in it.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -41,7 +41,7 @@ impl Folder {
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A certificate under a name of its own, with its key beside it: signed by that of another name, or by itself.
+    /// Makes a certificate and its key under a name of their own; the certificate of another name signs it, or it signs itself.
     fn make(&self, name: &str, common_name: &str, signer: &str, extensions: &str, more: &str) {
         self.openssl(&format!(
             "req -newkey rsa:2048 -nodes -subj /CN={common_name} -keyout {name}.key -out request.pem"
@@ -58,14 +58,14 @@ impl Folder {
         self.openssl(&format!("{line}{more}"));
     }
 
-    /// Certificates of these names; the key is that of the first.
+    /// Returns the certificates of these names; the key is that of the first.
     fn made(&self, names: &str) -> Certificate {
         let (first, _) = names.split_once(' ').unwrap_or((names, ""));
         let pem = names.split(' ').map(|name| self.read(&format!("{name}.pem"))).collect();
         Certificate { pem, key_pem: self.read(&format!("{first}.key")) }
     }
 
-    /// Whether openssl's own client accepts it.
+    /// Whether openssl's own client accepts the certificate.
     fn is_accepted_by_openssl(&self, certificate: &Certificate, trusted: &str, host: &str, more: &str) -> bool {
         let server = Server::start(self, certificate);
         let line = format!(
@@ -81,7 +81,7 @@ impl Folder {
         output.status.success()
     }
 
-    /// A server's certificate, signed by an authority, with what stands in its -extfile.
+    /// Makes a server's certificate that the authority signs, with these extensions.
     fn signed(&self, key: &str, name: &str, extensions: &str, more: &str) -> Certificate {
         self.openssl(&format!("req -newkey {key} -nodes -subj /CN={name} -keyout key.pem -out request.pem"));
         self.write("extensions", extensions);
@@ -94,7 +94,7 @@ impl Folder {
     }
 }
 
-/// OpenSSL's own server, which shows whatever certificate it is given, after the handshake nothing.
+/// OpenSSL's own server, which shows any certificate that it is given, and sends nothing after the handshake.
 struct Server {
     process: Child,
     port: u16,
@@ -142,7 +142,7 @@ fn writer(address: &str, ca_certs: &Path, check_hostname: bool) -> MessageWriter
     common::writer(address, "t").parameter("tls", tls).parameter("username_pw", login)
 }
 
-/// It is what the broker has, and is accepted, so that a message goes through. Returns the warnings.
+/// Checks that a broker's certificate is accepted and a message goes through. Returns the warnings.
 fn accepted(certificate: &Certificate, ca_certs: &Path, host: &str, check_hostname: bool) -> Vec<String> {
     let broker = Broker::start_with(certificate, "");
     let (sender, warnings) = std::sync::mpsc::channel();
@@ -184,24 +184,24 @@ fn refused_with(certificate: &Certificate, tls: &[(&str, Value)], host: &str, wo
 #[test]
 fn a_self_signed_certificate_is_trusted_when_it_is_itself_in_ca_certs() {
     let folder = Folder::new();
-    // With CA:TRUE, as openssl makes it without being asked.
+    // By default, openssl makes such a certificate with CA:TRUE.
     folder
         .openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=b -addext subjectAltName=DNS:localhost -keyout k -out c");
     let own = Certificate { pem: folder.read("c"), key_pem: folder.read("k") };
     assert_eq!(accepted(&own, &folder.file("c"), "localhost", true), Vec::<String>::new());
-    // One of several.
+    // The file has several certificates, of which this is one.
     let both = folder.write("both", &(folder.read("ca.pem") + &own.pem));
     accepted(&own, &both, "localhost", true);
-    // Its name counts as ever.
+    // The host name is checked all the same.
     refused(&own, &folder.file("c"), "127.0.0.1", &["not for '127.0.0.1'", "for 'localhost'"]);
     accepted(&own, &folder.file("c"), "127.0.0.1", false);
-    // Another one with the same names does not help.
+    // A different certificate with the same names is not trusted.
     folder.openssl(
         "req -x509 -newkey rsa:2048 -nodes -subj /CN=b -addext subjectAltName=DNS:localhost -keyout k2 -out c2",
     );
     refused(&own, &folder.file("c2"), "localhost", &["certificate", "self-signed"]);
     refused(&own, &folder.file("ca.pem"), "localhost", &["certificate", "self-signed"]);
-    // Nor does it help when it is out of date.
+    // A trusted certificate is refused if it has expired.
     let expired = Authority::self_signed_expired(&["localhost"]);
     let file = folder.write("expired", &expired.pem);
     refused(&expired, &file, "localhost", &["expired"]);
@@ -217,7 +217,7 @@ fn a_common_name_counts_where_there_is_no_other_name() {
     assert!(warnings[0].contains("subjectAltName=DNS:localhost"), "{warnings:?}");
     refused(&certificate, &ca, "127.0.0.1", &["not for '127.0.0.1'", "subjectAltName"]);
     assert_eq!(accepted(&certificate, &ca, "127.0.0.1", false), Vec::<String>::new());
-    // An address is none by its letters.
+    // An address that is written as a DNS name does not count.
     let letters = folder.signed("rsa:2048", "x", "subjectAltName=DNS:127.0.0.1", "");
     let is = ["not for '127.0.0.1' (IP address)", "it is for '127.0.0.1' (DNS name)", "subjectAltName=IP:127.0.0.1"];
     refused(&letters, &ca, "127.0.0.1", &is);
@@ -227,7 +227,7 @@ fn a_common_name_counts_where_there_is_no_other_name() {
     refused(&other, &ca, "localhost", &["not for 'localhost'"]);
     let both = folder.signed("rsa:2048", "localhost", "subjectAltName=DNS:other.example.org", "");
     refused(&both, &ca, "localhost", &["not for 'localhost'", "'other.example.org'"]);
-    // The same for one that is its own authority.
+    // The same holds for a certificate that is its own authority.
     folder.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout k -out c");
     let own = Certificate { pem: folder.read("c"), key_pem: folder.read("k") };
     assert_eq!(accepted(&own, &folder.file("c"), "localhost", true).len(), 1);
@@ -254,7 +254,7 @@ fn every_other_mistake_has_its_sentence() {
     refused(&wildcard, &ca, "localhost", &["not for 'localhost'", "'*.example.org'"]);
     let clients = folder.signed("rsa:2048", "x", &format!("{SAN}\nextendedKeyUsage=clientAuth"), "");
     refused(&clients, &ca, "localhost", &["not made for servers", "serverAuth"]);
-    // The authority is another one: whose it is, is told.
+    // A different authority has signed the certificate; the message names it.
     let elsewhere = Folder::new();
     elsewhere.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=another -keyout ca.key -out ca.pem");
     let foreign = elsewhere.signed("rsa:2048", "x", SAN, "");
@@ -278,7 +278,8 @@ fn chains_need_their_middle_but_no_order() {
 const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE";
 const SERVER: &str = "basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost";
 
-/// The table of docs/tls.md. Where OpenSSL and Java agree, so does this client; a word is what a refusal says.
+/// The cases are those of the table in docs/tls.md. Where OpenSSL and Java agree, this client agrees with them; each text is a
+/// part of the refusal.
 #[test]
 fn what_a_certificate_may_not_do_counts() {
     const OK: &str = "";
@@ -308,20 +309,20 @@ fn what_a_certificate_may_not_do_counts() {
     make("witness", "ca", &server("\nkeyUsage=nonRepudiation"));
     for (trusted, shown, says, openssl) in [
         ("ca", "server", OK, true),
-        // What is not an authority's has signed.
+        // The signer of these is not an authority.
         ("other", "forged other", "not signed by a trusted authority", false),
         ("other", "forged", "not signed by a trusted authority", false),
         ("keys", "by-keys", "not signed by a trusted authority", false),
         ("plain", "by-plain", "not signed by a trusted authority", false),
         ("ca", "by-dumb dumb", "keyCertSign", false),
-        // It stands for itself, whoever signed it, as for Java.
+        // The certificate itself is trusted, whoever signed it, as in Java.
         ("alone", "alone", OK, true),
         ("server", "server", OK, false),
-        // An authority that is not what it should be.
+        // These authorities are not valid ones.
         ("old", "by-old", "has expired: it was valid until", false),
         ("clients", "by-clients", "serverAuth", false),
         ("first", "by-first", OK, true),
-        // As for Java.
+        // This is accepted, as in Java.
         ("middle", "by-middle", OK, false),
         ("ca", "enciphers", "digitalSignature", true),
         ("ca", "witness", "digitalSignature", false),
@@ -336,14 +337,14 @@ fn what_a_certificate_may_not_do_counts() {
             refused(&certificate, &trusted, "localhost", &[says]);
         }
     }
-    // Its dates and its name count.
+    // The dates and the name are checked.
     refused(&folder.made("other"), &folder.file("other.pem"), "localhost", &["not for 'localhost'"]);
     folder.make("late", "late", "ca", SERVER, " -days -1");
     refused(&folder.made("late"), &folder.file("late.pem"), "localhost", &["has expired"]);
 }
 
-/// Nothing that others say of a certificate counts where it is trusted as it is: not who signed it, and how, nor what the broker
-/// sends with it. What it says of itself does.
+/// If a certificate itself is trusted, neither its signer, nor the signature's algorithm, nor the other certificates that the
+/// broker sends matter. The certificate's own statements do.
 #[test]
 fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
     let folder = Folder::new();
@@ -354,7 +355,7 @@ fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
     folder.make("forged", "forged", "other", SERVER, "");
     folder.make("old", "old", "old", AUTHORITY, " -days -1");
     folder.make("by-old", "by-old", "old", SERVER, "");
-    // An authority with the name of the one that has signed, and another key.
+    // This authority has the name of the signer, but a different key.
     folder.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=authority -keyout namesake.key -out namesake.pem");
     for (trusted, shown, openssl) in [
         ("server", "server", true),
@@ -380,7 +381,7 @@ fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
             openssl,
             "openssl: {shown}, trusted {trusted}"
         );
-        // A name that is a common name only is accepted with a warning.
+        // A certificate with only a common name is accepted with a warning.
         let warnings = accepted(&certificate, &file, "localhost", true);
         assert_eq!(warnings.len(), usize::from(shown.contains("first")), "{shown}: {warnings:?}");
     }
@@ -394,12 +395,12 @@ fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
         let writer = common::writer::<str>(&format!("localhost:{}", broker.tls), "t").parameter("tls", tls);
         writer.parameter("username_pw", login).open().expect(version);
     }
-    // The same key and names in another certificate are not the same certificate.
+    // Another certificate with the same key and names is not the trusted one.
     folder.openssl("req -new -key first.key -subj /CN=localhost -out request.pem");
     folder.openssl("x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out renewed.pem");
     let renewed = Certificate { pem: folder.read("renewed.pem"), key_pem: folder.read("first.key") };
     refused(&renewed, &folder.file("first.pem"), "localhost", &["not signed by a trusted authority"]);
-    // Its own words count: the dates, the name, and what its key is for, where an authority vouches for it as well.
+    // The certificate's own dates and names are checked, and the usage of its key, also if an authority vouches for it.
     folder.make("late", "localhost", "ca", "", " -days -1");
     refused(&folder.made("late"), &folder.file("late.pem"), "localhost", &["has expired"]);
     refused(&folder.made("first"), &folder.file("first.pem"), "127.0.0.1", &["not for '127.0.0.1'"]);
@@ -408,7 +409,7 @@ fn a_certificate_that_is_itself_in_ca_certs_needs_nobody() {
     refused(&folder.made("witness"), &both, "localhost", &["digitalSignature"]);
 }
 
-/// What a certificate says of its own use counts with nobody else in ca_certs, too.
+/// The usage that a certificate states for itself also counts if it is the only one in ca_certs.
 #[test]
 fn a_certificate_that_stands_for_itself_has_to_be_for_servers_and_signatures() {
     const OK: &str = "";
@@ -447,7 +448,7 @@ fn a_common_name_goes_round_no_constraint() {
     folder.make("middle", "middle", "ca", &format!("{AUTHORITY}\n{constraints}"), "");
     folder.make("own", "localhost", "own", &format!("{AUTHORITY}\n{constraints}"), "");
     for (signer, trusted) in [("root", "root"), ("middle", "ca")] {
-        // OpenSSL takes only a name with a dot for one of a host.
+        // OpenSSL takes a common name for a host name only if it has a dot.
         folder.make("far", "broker.example.com", signer, "basicConstraints=CA:FALSE", "");
         let far = folder.made(&format!("far {signer}"));
         assert!(!folder.is_accepted_by_openssl(&far, trusted, "broker.example.com", ""), "{signer}");
@@ -456,12 +457,12 @@ fn a_common_name_goes_round_no_constraint() {
         refused(&near, &folder.file(&format!("{trusted}.pem")), "localhost", &["nameConstraints", "common name"]);
     }
     refused(&folder.made("own"), &folder.file("own.pem"), "localhost", &["nameConstraints"]);
-    // Nor does one whose subjectAltName nobody can read.
+    // A certificate whose subjectAltName is malformed is not accepted either.
     folder.make("torn", "localhost", "ca", "basicConstraints=CA:FALSE\nsubjectAltName=DER:04:03:01:02:03", "");
     let torn = folder.made("torn");
     assert!(!folder.is_accepted_by_openssl(&torn, "ca", "localhost", ""));
     refused(&torn, &folder.file("ca.pem"), "localhost", &["certificate"]);
-    // It can be switched off.
+    // The check of the name can be switched off.
     folder.make("named", "localhost", "ca", "basicConstraints=CA:FALSE", "");
     let ca = folder.file("ca.pem");
     assert_eq!(accepted(&folder.made("named"), &ca, "localhost", true).len(), 1);
@@ -505,10 +506,10 @@ fn a_pinned_key_is_the_only_one() {
     }
     let other = [("ca_certs", Value::from(ca)), ("pin_sha256", base64("renewed").into())];
     refused_with(&certificate, &other, "localhost", &["'pin_sha256'", &base64("server"), "for 'localhost'"]);
-    // The name's check is another one.
+    // The check of the pin does not depend on the check of the name.
     let unnamed = [other[0].clone(), other[1].clone(), ("check_hostname", false.into())];
     refused_with(&certificate, &unnamed, "localhost", &["'pin_sha256'"]);
-    // So is that of the authority: a right key of a stranger's certificate is not enough.
+    // The check of the authority remains: the right key in an untrusted certificate is not enough.
     folder.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=another -keyout another.key -out another.pem");
     let another = folder.file("another.pem").display().to_string();
     let stranger = [("ca_certs", Value::from(another)), ("pin_sha256", base64("server").into())];
@@ -554,7 +555,7 @@ fn what_is_revoked_is_refused() {
         open(list).expect("a writer");
         refused_with(&stolen, &with(list), "localhost", &["has revoked it", "'crl_file'"]);
     }
-    // Out of date, or of another authority: nobody knows.
+    // An outdated list, or one of a different authority, says nothing about the certificate.
     assert!(!openssl(&server, "old.pem"));
     refused_with(&server, &with("old.pem"), "localhost", &["2020-02-01", "'crl_file'"]);
     folder.make("elsewhere", "elsewhere", "elsewhere", AUTHORITY, "");
@@ -566,10 +567,10 @@ fn what_is_revoked_is_refused() {
     let itself =
         [("ca_certs", Value::from(folder.file("server.pem").display().to_string())), with("crl.pem")[1].clone()];
     refused_with(&server, &itself, "localhost", &["no list in 'crl_file'"]);
-    // What is no list is told before connecting.
+    // A file that is not a revocation list is reported before connecting.
     told(open("ca.pem"), "Io", &["tls.crl_file", "no revocation list"]);
     told(open("nothing.pem"), "Io", &["tls.crl_file", "can't be read"]);
-    // A client that is open reads the list again for its next connection.
+    // An open client reads the list again for its next connection.
     folder.write("now.pem", &folder.read("crl.pem"));
     let (sender, events) = std::sync::mpsc::channel();
     let writer = common::writer::<str>(&address, "t")
@@ -595,7 +596,7 @@ fn what_is_revoked_is_refused() {
     drop(writer);
 }
 
-/// What is missing is the broker's to send; the line shows what it sends.
+/// The broker must send the missing certificate; the command line shows what it sends.
 #[test]
 #[cfg(feature = "cli")]
 fn check_names_the_broker_where_an_authority_in_between_is_missing() {

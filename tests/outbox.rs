@@ -1,4 +1,4 @@
-//! The outbox on disk: what was accepted arrives, whatever becomes of the process, the network and the broker.
+//! Tests the outbox on disk: every accepted message arrives, whatever happens to the process, the network and the broker.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -19,14 +19,14 @@ use sinetstream::{
 
 const TOPIC: &str = "t";
 
-/// The parameter `outbox`.
+/// Returns the parameter `outbox`.
 fn outbox(directory: &Path, accept: &str, more: &[(&str, Value)]) -> Value {
     let mut entries = vec![("directory", directory.to_str().expect("UTF-8").into()), ("accept", accept.into())];
     entries.extend_from_slice(more);
     Value::Map(entries.into_iter().collect())
 }
 
-/// A writer that comes back quickly.
+/// Returns the builder of a writer that reconnects quickly.
 fn writer<T: WriteValue + ?Sized>(address: &str, outbox: Value) -> MessageWriterBuilder<T> {
     common::writer(address, TOPIC)
         .parameter("connect", [("automatic_reconnect", true)])
@@ -40,13 +40,13 @@ fn reader(broker: &Broker) -> MessageReader<String> {
     common::reader(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce).open().expect("reader")
 }
 
-/// From now on the writer has no connection.
+/// Cuts the writer off from the broker.
 fn cut_off(proxy: &Proxy, is_connected: impl Fn() -> bool) {
     proxy.close();
     eventually("the loss is noticed", || !is_connected());
 }
 
-/// This program again, as a process of its own that runs one of its tests.
+/// Starts this program again, as a process of its own that runs one of its tests.
 fn child(test: &str, variables: &[(&str, &str)]) -> (Child, BufReader<ChildStdout>) {
     let mut child = own_test(module_path!(), test)
         .envs(variables.iter().copied())
@@ -63,13 +63,13 @@ fn told_by(output: &mut BufReader<ChildStdout>, word: &str) -> Option<String> {
     output.lines().map_while(std::result::Result::ok).find_map(|line| line.strip_prefix(word).map(str::to_owned))
 }
 
-/// Not a test by itself: the process that is killed. It tells every value that was accepted.
+/// This is no test by itself, but the process that is killed. It prints every value that was accepted.
 #[test]
 fn killed_child() {
     let Ok(directory) = std::env::var("OUTBOX_KILLED") else { return };
     let (address, run) = (std::env::var("ADDRESS").expect("ADDRESS"), std::env::var("RUN").expect("RUN"));
     let writer = loop {
-        // The network may be cut just then.
+        // The network may be cut at that moment.
         match writer::<str>(&address, outbox(Path::new(&directory), "disk", &[])).open() {
             Ok(writer) => break writer,
             Err(Error::Connection { .. }) => {}
@@ -121,13 +121,13 @@ fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
             child.wait().expect("the child's end");
             assert!(accepted.len() >= last, "{run}");
         }
-        // The one that comes after them sends what they have left.
+        // The last writer sends what the killed ones have left.
         let last = writer::<str>(&broker.plain_address(), outbox(folder.path(), "broker", &[])).open().expect("writer");
         last.write("end").expect("write");
         last.close().expect("close");
         found.join().expect("the reader")
     });
-    // Whoever died did not know what is confirmed, so some come again. The first time they come in their order.
+    // A killed process did not note every confirmation, so some values come again. They come for the first time in their order.
     let mut known = std::collections::HashSet::new();
     let mut firsts = found.iter().filter(|value| known.insert((*value).clone()));
     for value in &accepted {
@@ -136,18 +136,18 @@ fn what_was_accepted_survives_forty_deaths_and_a_bad_network() {
     assert!(proxy.connections() > 40, "{}", proxy.connections());
 }
 
-/// A writer whose session at the broker outlives it.
+/// Returns the builder of a writer that keeps its session at the broker.
 fn exact(address: &str, outbox: Value) -> MessageWriterBuilder<str> {
     writer(address, outbox).consistency(Consistency::ExactlyOnce).parameter("clean_session", false)
 }
 
-/// Not a test by itself: the process that is killed at QoS 2.
+/// This is no test by itself, but the process that is killed at QoS 2.
 #[test]
 fn exact_child() {
     let Ok(directory) = std::env::var("OUTBOX_EXACT") else { return };
     let (address, run) = (std::env::var("ADDRESS").expect("ADDRESS"), std::env::var("RUN").expect("RUN"));
     let writer = loop {
-        // The network may be cut just then.
+        // The network may be cut at that moment.
         match exact(&address, outbox(Path::new(&directory), "disk", &[])).open() {
             Ok(writer) => break writer,
             Err(Error::Connection { .. }) => {}
@@ -161,7 +161,7 @@ fn exact_child() {
     }
 }
 
-/// Run and number of a value.
+/// Returns the run and the number of a value.
 fn place(value: &str) -> (u32, u64) {
     let (run, number) = value.split_once('-').expect("run and number");
     (run.parse().expect("a run"), number.parse().expect("a number"))
@@ -201,7 +201,7 @@ fn what_was_accepted_at_qos_2_arrives_once_whenever_the_process_dies() {
                 let Some(value) = line.strip_prefix("accepted ") else { continue };
                 accepted.push(value.to_owned());
                 if accepted.len() >= last && !is_killed {
-                    // Some die while they write, others between the packets of a handshake.
+                    // Some processes die while they write, others between the packets of a handshake.
                     std::thread::sleep(std::time::Duration::from_micros(random.u64(0..5000)));
                     child.kill().expect("SIGKILL");
                     is_killed = true;
@@ -212,7 +212,7 @@ fn what_was_accepted_at_qos_2_arrives_once_whenever_the_process_dies() {
             child.wait().expect("the child's end");
             assert!(is_killed, "{run} has ended by itself");
         }
-        // The one that comes after them sends what they have left.
+        // The last writer sends what the killed ones have left.
         let last = exact(&proxy.address(), outbox(folder.path(), "broker", &[])).open().expect("writer");
         last.write("end").expect("write");
         last.close().expect("close");
@@ -228,7 +228,7 @@ fn what_was_accepted_at_qos_2_arrives_once_whenever_the_process_dies() {
     assert!(proxy.connections() > kills as usize, "{}", proxy.connections());
 }
 
-/// Not a test by itself: the process that has a directory. It ends with its input.
+/// This is no test by itself, but the process that has locked a directory. It ends with its input.
 #[test]
 fn holding_child() {
     let Ok(directory) = std::env::var("OUTBOX_HELD") else { return };
@@ -254,7 +254,7 @@ fn one_writer_at_a_time_has_a_directory() {
     let first = open().expect("writer");
     told(open(), "Io", &[directory, &format!("another writer of this process ({})", std::process::id())]);
     drop(first);
-    // Dropped or closed, the directory is free.
+    // After a close or a drop the directory is free.
     open().expect("writer").close().expect("close");
     open().expect("writer").close().expect("close");
 }
@@ -300,7 +300,7 @@ fn a_writer_for_the_disk_opens_without_a_broker() {
     broker.restart();
     let reader = reader(&broker);
     writer.flush().expect("flush");
-    // What came before the reader is gone; the outbox has let go of everything.
+    // Messages from before the subscription are lost to the reader; the outbox is empty.
     assert_eq!(writer.connection_info().outbox_messages, 0);
     writer.write("3").expect("write");
     eventually("the last one arrives", || next(&reader).value() == "3");
@@ -327,7 +327,7 @@ fn the_time_of_a_write_begins_when_the_outbox_takes_it_also_that_of_an_earlier_w
     writer.flush().expect("flush");
     let times = writer.metrics().write_times;
     assert_eq!(times.count(), 2);
-    // The computer's clock, which the first one was kept with, may be set a little meanwhile.
+    // The time of the first message comes from the computer's clock, which may have been set a little meanwhile.
     let least = first + second - Duration::from_millis(20);
     assert!(times.sum() >= least, "{:?} for {first:?} and {second:?}", times.sum());
     writer.close().expect("close");
@@ -342,7 +342,7 @@ fn a_login_that_is_refused_later_ends_a_writer_that_opened_without_a_broker() {
         let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[]));
         builder.parameter("username_pw", login("user01", password)).open()
     };
-    // Where the broker answers, the opening tells.
+    // If the broker answers, the opening reports the refusal.
     told(open("wrong"), "Authentication", &[]);
     proxy.close();
     let writer = open("wrong").expect("writer");
@@ -379,7 +379,7 @@ fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
     let info = writer.connection_info();
     assert_eq!((info.outbox_messages, info.outbox_bytes, info.outbox_age_ms), (0, 0, 0));
 
-    // A close does not wait for the broker either, and what is left is sent by the next one without its writing anything.
+    // A close does not wait for the broker either, and the next writer sends what is left without writing anything itself.
     cut_off(&proxy, || writer.is_connected());
     writer.write("4").expect("write");
     within(PATIENCE, || writer.close()).expect("close");
@@ -442,7 +442,7 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     let more = [("max_bytes", Value::from(65_536))];
     let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "disk", &more));
     let writer = block_on(builder.parameter("write_timeout_ms", 200).open_async()).expect("writer");
-    // The disk may need longer than that for the promise, which is not the question here.
+    // The disk may need longer than the promise's time limit, which does not matter here.
     let send = |value: &[u8]| block_on(writer.send(value)).map(drop);
     cut_off(&proxy, || writer.is_connected());
     let value = vec![7; 20_000];
@@ -451,7 +451,7 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     }
     told(send(&value), "TimedOut", &["is full", "was not sent", folder.path().to_str().expect("UTF-8")]);
     told(send(&[7; 70_000]), "Io", &["larger than the outbox", "65536"]);
-    // Room for one makes room for the next, also where each write waits for it.
+    // Room for one message makes room for the next, also if each write waits for it.
     proxy.open();
     for _ in 0..30 {
         eventually("there is room", || send(&value).is_ok());
@@ -459,14 +459,14 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     eventually("all is delivered", || block_on(writer.flush()).is_ok());
 }
 
-/// Bytes of all files in a directory.
+/// Returns the size of all files in a directory in bytes.
 fn size_of(directory: &Path) -> u64 {
     let entries = std::fs::read_dir(directory).expect("the directory");
-    // Segments come and go.
+    // A segment may be removed meanwhile.
     entries.filter_map(|entry| entry.expect("an entry").metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// From memory, and from the disk, where more waits than memory holds.
+/// Messages are dropped from memory, and from the disk when more of them wait than memory holds.
 #[test]
 fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
     for (max_bytes, size, count) in [(65_536, 1000, 500u64), (48_i64 << 20, 1 << 20, 120)] {
@@ -492,14 +492,14 @@ fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
         assert!(warning.contains(folder.path().to_str().expect("UTF-8")) && warning.contains("is full"), "{warning}");
         let dropped = writer.connection_info().outbox_dropped;
         assert!(dropped > 0 && dropped < count, "{dropped}");
-        // The files that a quarter and two more may be in are there, too.
+        // Files are only removed as a whole, so the limit of the files is twice that of the messages.
         assert!(size_of(folder.path()) <= 2 * max_bytes as u64, "{}", size_of(folder.path()));
         proxy.open();
         writer.flush().expect("flush");
         assert_eq!(writer.connection_info().outbox_dropped, dropped);
         let number = |value: Vec<u8>| u64::from_le_bytes(value[..8].try_into().expect("eight bytes"));
         let found: Vec<u64> = (dropped..count).map(|_| number(next(&reader).into_value())).collect();
-        // First what the client had by the time that there was no room, then the newest.
+        // The messages that the client had when there was no room come first, then the newest.
         assert!(found.is_sorted_by(|one, next| one < next), "{found:?}");
         let newest = found.iter().rev().zip((0..count).rev()).take_while(|(found, number)| **found == *number).count();
         assert!(found.last() == Some(&(count - 1)) && newest > 1, "{found:?}");
@@ -530,7 +530,7 @@ fn who_waits_for_the_broker_is_told_that_a_message_was_dropped() {
     assert_eq!((failed, writer.metrics().error_count_total), (dropped, dropped));
 }
 
-/// Not a test by itself: the process whose memory is looked at.
+/// This is no test by itself, but the process whose memory is examined.
 #[test]
 fn large_child() {
     let Ok(directory) = std::env::var("OUTBOX_LARGE") else { return };
@@ -554,13 +554,13 @@ fn large_child() {
 
 const LARGE: usize = 64 * 1024;
 
-/// 200 MiB of them; `OUTBOX_BACKLOG_MIB=1024` tries a gibibyte.
+/// Returns the number of messages that make 200 MiB; `OUTBOX_BACKLOG_MIB=1024` tries a gibibyte.
 fn large_count() -> u64 {
     let mib = std::env::var("OUTBOX_BACKLOG_MIB").ok().map_or(200, |mib| mib.parse::<u64>().expect("MiB"));
     (mib << 20) / LARGE as u64
 }
 
-/// The most memory that this process has ever occupied, in MiB.
+/// Returns the peak memory of this process in MiB.
 fn most_resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
@@ -617,7 +617,7 @@ fn what_is_too_old_is_dropped_and_told() {
     assert_eq!(next(&reader).value(), "new");
 }
 
-/// Under MQTT 5 the broker tells that it does not take a message.
+/// In MQTT 5 the broker reports that it refuses a message.
 #[test]
 fn what_the_broker_refuses_is_told_or_kept_aside() {
     let broker = Broker::start_with(certificates::server(), "max_packet_size 2000");
@@ -653,7 +653,7 @@ fn what_the_broker_refuses_is_told_or_kept_aside() {
     let bytes = std::fs::read(folder.path().join(&names[0])).expect("the file");
     assert!(String::from_utf8_lossy(&bytes).contains("in the file"));
     writer.close().expect("close");
-    // It is not sent again.
+    // The message is not sent again.
     let left = open("disk").open().expect("writer").connection_info().outbox_messages;
     assert_eq!(left, 0);
 }
@@ -677,7 +677,7 @@ fn messages_wait_while_the_broker_refuses_them_for_what_may_pass() {
     let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
     assert!(warning.contains("tried again") && warning.contains("not authorized"), "{warning}");
     assert_eq!(writer.connection_info().outbox_messages, 2);
-    // A close does not wait for it.
+    // A close does not wait for the message.
     writer.close().expect("close");
     let reader = common::reader::<String>(&broker.acl_address(), "acl/t")
         .parameter("username_pw", login("user03", "user03-pass"))
@@ -741,7 +741,7 @@ fn a_close_waits_for_what_the_broker_is_about_to_confirm() {
     while found.last().is_none_or(|last| last != "end") {
         found.push(next(&reader).into_value());
     }
-    // Without that wait each would be sent again; with it a slow machine may see some of them twice.
+    // Without that wait every message would be sent again; with it, a slow machine may still see some of them twice.
     assert!((21..32).contains(&found.len()), "{found:?}");
 }
 
@@ -797,13 +797,14 @@ fn each_way_to_sync_delivers() {
     }
 }
 
-/// A small file system in a folder, which goes with this.
+/// A small file system in a folder, which is unmounted with this value.
 #[cfg(target_os = "linux")]
 struct Small(tempfile::TempDir);
 
 #[cfg(target_os = "linux")]
 impl Small {
-    /// `None` where this user may not mount one; then the simulated disk has to do (`src/outbox/keeper_tests.rs`).
+    /// Returns `None` if this user may not mount a file system; then only the simulated disk tests it
+    /// (`src/outbox/keeper_tests.rs`).
     fn mount() -> Option<Small> {
         let small = Small(tempfile::tempdir().expect("a folder"));
         let mounted =
@@ -849,7 +850,7 @@ fn a_full_disk_and_one_that_is_read_only_are_told_and_lose_nothing() {
     writer.flush().expect("flush");
     let found: Vec<u8> = (0..accepted).map(|_| next(&reader).into_value()[0]).collect();
     assert_eq!(found, (0..accepted).collect::<Vec<_>>());
-    // What is delivered makes room.
+    // Delivered messages make room.
     eventually("there is room", || writer.write(&[accepted; 20_000]).is_ok());
     writer.flush().expect("flush");
     writer.close().expect("close");
@@ -872,15 +873,15 @@ fn nobody_else_can_read_it() {
     assert_eq!(mode(&folder.path().join("a")), mode(&folder.path().join("usual")), "only the last one is the outbox's");
     for entry in std::fs::read_dir(&directory).expect("the directory") {
         let path = entry.expect("an entry").path();
-        // Segments come and go.
+        // A segment may be removed meanwhile.
         if path.exists() {
             assert_eq!(mode(&path), 0o600, "{}", path.display());
         }
     }
 }
 
-/// The same writer in another configuration has another session, or none: what the broker has not completed comes as new, and
-/// nothing is missing.
+/// The same writer in another configuration has another session, or none: unfinished publishes are sent as new ones, and
+/// nothing is lost.
 #[test]
 fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
     let broker = Broker::start();
@@ -911,7 +912,7 @@ fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
         writer.write(&number.to_string()).expect("write");
         writer.flush().expect("flush");
         assert_eq!(next(&reader).value(), &number.to_string());
-        // What is left is for the next one, in the order of writing.
+        // The next writer sends what is left, in the order of writing.
         cut_off(&proxy, || writer.is_connected());
         writer.write(&(number + 1).to_string()).expect("write");
         writer.close().expect("close");
@@ -961,7 +962,7 @@ fn symbolic_links_are_not_followed() {
     }
 }
 
-/// As those do who clean up /tmp. Windows removes no file that is open.
+/// Programs that clean up /tmp remove files like this. Windows does not remove an open file.
 #[test]
 #[cfg(unix)]
 fn a_writer_whose_lock_was_removed_takes_it_again_or_tells_who_has_it() {
@@ -973,7 +974,7 @@ fn a_writer_whose_lock_was_removed_takes_it_again_or_tells_who_has_it() {
     remove();
     first.write("1").expect("write");
     told(open(), "Io", &["is in use by another writer of this process"]);
-    // What is confirmed is noted later, so the last word of this one has to be over.
+    // A confirmation is noted later, so the first writer must have ended.
     first.close().expect("close");
     let first = open().expect("writer");
     remove();
@@ -997,14 +998,14 @@ fn a_directory_that_was_made_anew_is_the_outbox_from_then_on() {
     let first = open();
     first.write("before").expect("write");
     eventually("the directory is gone", || {
-        // The writer may make a file in it just then.
+        // The writer may be creating a file in it at that moment.
         let _ = std::fs::remove_dir_all(&directory);
         !directory.exists()
     });
     told(first.write("gone"), "Io", &["No such file", "was not sent"]);
     std::fs::create_dir(&directory).expect("mkdir");
     let values: Vec<String> = (0..50).map(|number| number.to_string()).collect();
-    // The first one may find out that its file is gone.
+    // The first writer may find out that its file is gone.
     let is_told = first.write("first").is_err();
     values.iter().for_each(|value| first.write(value).expect("write"));
     first.close().expect("close");
@@ -1050,7 +1051,7 @@ fn a_wrong_configuration_is_told() {
     }
     let reader = common::reader::<String>("127.0.0.1:1", TOPIC).parameter("outbox", good());
     told(reader.open(), "InvalidConfiguration", &["'outbox'", "a reader has no outbox"]);
-    // Nothing was made.
+    // The refused configurations have created no files.
     assert_eq!(std::fs::read_dir(folder.path()).expect("the directory").count(), 0);
     let file = folder.path().join("file");
     std::fs::write(&file, "").expect("write");

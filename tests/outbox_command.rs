@@ -1,4 +1,4 @@
-//! `sinetstream outbox`: what it tells, sends and removes of the outbox of a writer.
+//! Tests `sinetstream outbox`: how it describes, sends and removes the messages of a writer's outbox.
 #![cfg(feature = "cli")]
 
 use std::path::Path;
@@ -25,7 +25,7 @@ fn with_outbox(builder: MessageWriterBuilder<str>, directory: &Path) -> MessageW
     builder.parameter("outbox", Value::from(outbox))
 }
 
-/// A writer that has lost its broker, and these values in its outbox.
+/// Returns a writer that has lost its broker, with these values in its outbox.
 fn cut_off(directory: &Path, values: &[&str]) -> MessageWriter<str> {
     let mut broker = Broker::start();
     let writer = with_outbox(common::writer(&broker.plain_address(), TOPIC), directory).open().expect("writer");
@@ -47,7 +47,7 @@ fn list(directory: &Path) -> Json {
     serde_json::from_str(outbox("list", directory, &["--json"]).expect(0).text()).expect("JSON")
 }
 
-/// Parameters of the service, for `drain`.
+/// Returns the parameters of the service, for `drain`.
 fn service(address: &str) -> [String; 6] {
     ["-nc", "type=mqtt", &format!("brokers={address}"), &format!("topic={TOPIC}"), "qos=1", "client_id=sensor"]
         .map(str::to_owned)
@@ -71,8 +71,8 @@ fn list_tells_what_waits_and_changes_nothing() {
     assert_eq!((&held["messages"], &held["topics"]), (&json!(3), &json!({ TOPIC: 3 })), "{held}");
     let told = outbox("list", folder.path(), &[]).expect(0);
     let own = format!("process {}", std::process::id());
-    assert!(told.text().contains(&own) && told.text().contains("of one moment"), "{told:?}");
-    // It is as free to write as before.
+    assert!(told.text().contains(&own) && told.text().contains("the numbers are a snapshot"), "{told:?}");
+    // The writer can still write.
     writer.write("s3cr3t").expect("write");
     writer.close().expect("close");
 
@@ -108,7 +108,7 @@ fn export_gives_the_bytes_that_are_sent_and_changes_nothing() {
         assert!(payload(line).ends_with(value.as_bytes()), "{line}");
         assert!(line["timestamp_us"].as_i64().is_some_and(|time| time > 1_600_000_000_000_000), "{line}");
     }
-    // A file is only made, for its owner alone.
+    // The file must be new, and only its owner may read it.
     let elsewhere = tempfile::tempdir().expect("a folder");
     let file = elsewhere.path().join("exported.jsonl");
     let to_file = ["-o", file.to_str().expect("UTF-8")];
@@ -136,11 +136,11 @@ fn drain_sends_all_in_its_order() {
     let own = format!("in use by process {}, which sends what is in it", std::process::id());
     assert!(refused.stderr.contains(&own), "{refused:?}");
     writer.close().expect("close");
-    // Without a broker all of it stays.
+    // Without a broker all messages stay.
     let [port] = free_ports();
     drain(folder.path(), &format!("127.0.0.1:{port}"), &[]).expect(4);
     assert_eq!(list(folder.path())["messages"], json!(500));
-    // The configuration is that of a writer with an outbox.
+    // The configuration must be that of a writer with an outbox.
     let wrong = drain(folder.path(), &broker.plain_address(), &["qos=0"]).expect(3);
     assert!(wrong.stderr.contains("AT_LEAST_ONCE"), "{wrong:?}");
     let drained = drain(folder.path(), &broker.plain_address(), &[]).expect(0);
@@ -241,7 +241,7 @@ fn discard_removes_what_waits_and_numbers_go_on() {
     let done = outbox("discard", folder.path(), &["--yes"]).expect(0);
     assert!(done.stderr.contains("discarded 3 messages"), "{done:?}");
     assert_eq!(list(folder.path())["messages"], json!(0));
-    // What comes after that is not taken for what was there.
+    // Later messages get new numbers, so they are not taken for the discarded ones.
     filled(folder.path(), &["4"]);
     let line: Json = serde_json::from_str(outbox("export", folder.path(), &[]).expect(0).text()).expect("JSON");
     assert_eq!(line["number"], json!(3));
@@ -269,7 +269,7 @@ fn what_was_refused_and_what_is_damaged_is_told() {
     let segment = files_of(folder.path()).into_iter().map(|(name, _)| name).find(|name| name.ends_with("1.log"));
     let segment = folder.path().join(segment.expect("a segment"));
     let mut bytes = std::fs::read(&segment).expect("the segment");
-    // In the middle of the second of the three.
+    // The damage is in the middle of the second of the three messages.
     let at = bytes.len() - (bytes.len() - 14 - TOPIC.len()) / 2;
     bytes[at] ^= 1;
     std::fs::write(&segment, bytes).expect("write");
@@ -328,7 +328,7 @@ fn outbox_without_directory(action: &str) {
     assert!(ended.stderr.contains("<DIRECTORY>"), "{ended:?}");
 }
 
-/// Root may read everything, so this is for other users only.
+/// Root may read every file, so this test is for other users only.
 #[test]
 #[cfg(unix)]
 fn missing_rights_are_told() {

@@ -1,5 +1,5 @@
-//! Writers with an outbox on disk are killed at any moment while their network fails: nothing that was accepted is missing,
-//! and the order is kept. `SINETSTREAM_TEST_KILLS` sets how many are killed (100).
+//! Tests writers with an outbox on disk that are killed at any moment while their network fails: no accepted message is lost,
+//! and the order is kept. `SINETSTREAM_TEST_KILLS` sets how many writers are killed (100 by default).
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, BufReader};
@@ -15,7 +15,7 @@ use crate::common::proxy::Proxy;
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReader, MessageWriterBuilder};
 
-/// How the writers of one chain of lives write. Each has its own topic, client id, directory and network.
+/// The way in which successive writers write. Each way has its own topic, client identifier, directory and network.
 #[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
@@ -30,7 +30,7 @@ const WAYS: [Way; 4] = [
     Way { name: "asynchronous-broker", accept: "broker", asynchronous: true },
 ];
 
-/// How many messages an asynchronous writer has under way.
+/// The number of messages that an asynchronous writer has unconfirmed.
 const WINDOW: usize = 100;
 
 fn kills() -> usize {
@@ -51,7 +51,8 @@ fn writer(address: &str, way: Way, directory: &Path) -> MessageWriterBuilder<str
         .parameter("outbox", [("directory", Value::from(directory)), ("accept", way.accept.into())])
 }
 
-/// Not a test by itself: the process that is killed. It tells every value before it writes it, and again when it is accepted.
+/// This is no test by itself, but the process that is killed. It prints every value before it writes it, and again when it is
+/// accepted.
 #[test]
 fn life() {
     let Ok(life) = std::env::var("OUTBOX_LIFE") else { return };
@@ -88,13 +89,13 @@ fn life() {
     });
 }
 
-/// A life has no end of its own.
+/// Runs a future that need not end by itself.
 fn block_on_without_limit(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(future);
 }
 
-/// Cuts, truncates, stalls and refuses connections until it is told to stop. Adds up how many connections it has ended.
+/// Cuts, truncates, stalls and refuses connections until it is told to stop. Counts the connections that it has ended.
 fn fail(proxy: &Proxy, seed: u64, running: &AtomicBool, ended: &AtomicUsize) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pause = |most: u64| std::thread::sleep(Duration::from_millis(random.u64(1..most)));
@@ -108,7 +109,7 @@ fn fail(proxy: &Proxy, seed: u64, running: &AtomicBool, ended: &AtomicUsize) {
                 pause(20);
             }
             2 => {
-                // The writer is without a network for a while.
+                // The writer has no network for a while.
                 proxy.close();
                 pause(60);
             }
@@ -122,7 +123,8 @@ fn fail(proxy: &Proxy, seed: u64, running: &AtomicBool, ended: &AtomicUsize) {
     }
 }
 
-/// Lets the network be when it is dropped, also by a failed assertion: whoever waits for the network would wait for ever.
+/// Stops the disturbances when it is dropped, also by a failed assertion: otherwise the others would wait for the network for
+/// ever.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -131,7 +133,7 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// What the lives of one way have told.
+/// The values that the processes of one way have printed.
 #[derive(Default)]
 struct Told {
     writing: HashSet<String>,
@@ -139,7 +141,7 @@ struct Told {
 }
 
 impl Told {
-    /// Starts a process, and kills it at a moment that is left to chance.
+    /// Starts a process, and kills it at a random moment.
     fn live(&mut self, way: Way, life: usize, broker: &str, directory: &Path, random: &mut fastrand::Rng) {
         let mut child = own_test(module_path!(), "life")
             .env("OUTBOX_LIFE", life.to_string())
@@ -149,7 +151,7 @@ impl Told {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a life");
-        // One life in five dies while it opens its outbox.
+        // One process in five dies while it opens its outbox.
         let mut left = if random.u8(0..5) == 0 { 0 } else { random.usize(1..80) };
         let moment = Duration::from_micros(random.u64(0..20_000));
         let mut killed = false;
@@ -173,8 +175,8 @@ impl Told {
         assert!(killed, "{}: life {life} ended by itself", way.name);
     }
 
-    /// Compares with what arrived. Whoever died did not know what is confirmed, so values may come again; each comes for
-    /// the first time in its order.
+    /// Compares the printed values with those that arrived. A killed process did not note every confirmation, so values may
+    /// come again; each comes for the first time in its order.
     fn check(&self, way: Way, arrived: &[String]) {
         let mut known = HashSet::new();
         let mut last = None;
@@ -192,7 +194,7 @@ impl Told {
     }
 }
 
-/// The life that has written a value, and the value's number in it.
+/// Returns the process that has written a value, and the value's number in it.
 fn place(value: &str) -> (usize, u64) {
     let (life, number) = value.split_once('-').expect("a life and a number");
     (life.parse().expect("a life"), number.parse().expect("a number"))
@@ -203,12 +205,12 @@ fn read_until_end(reader: &MessageReader<String>) -> Vec<String> {
     values.take_while(|value| value != "end").collect()
 }
 
-/// Lets writers of one way live and die, and then one that lives until everything is delivered.
+/// Starts and kills writers of one way, and then runs one until everything is delivered.
 fn live_and_die(broker: &Broker, way: Way, seed: u64, deaths: usize) {
     let proxy = Proxy::start(broker.plain);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = common::reader(&broker.plain_address(), way.name).consistency(Consistency::AtLeastOnce);
-    // The next message may be one that a writer after some deaths gets through.
+    // The next message may only come through after several writers were killed.
     let reader = reader.receive_timeout(3 * common::PATIENCE).open().expect("reader");
     let (running, ended) = (AtomicBool::new(true), AtomicUsize::new(0));
     let mut random = fastrand::Rng::with_seed(seed);
@@ -218,7 +220,7 @@ fn live_and_die(broker: &Broker, way: Way, seed: u64, deaths: usize) {
         let failing = scope.spawn(|| fail(&proxy, seed, &running, &ended));
         let stop = Stop(&running);
         let mut life = 0;
-        // As many as are asked for, and until the network has failed as often as half of them have died.
+        // The loop runs for the given number of writers, and until the network has failed half as often.
         while life < deaths || ended.load(Ordering::SeqCst) < deaths / 2 {
             told.live(way, life, &proxy.address(), folder.path(), &mut random);
             life += 1;
@@ -233,7 +235,7 @@ fn live_and_die(broker: &Broker, way: Way, seed: u64, deaths: usize) {
         arrived.join().expect("the reader")
     });
     told.check(way, &arrived);
-    // A death is no damage.
+    // A kill must not look like damage.
     for entry in std::fs::read_dir(folder.path()).expect("the directory") {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
         assert!(!name.starts_with("damaged-") && !name.starts_with("refused-"), "{}: {name}", way.name);

@@ -1,5 +1,5 @@
-//! Code of the application that panics: deserializers, serializers, listeners, subscribers. A program that catches its
-//! panics goes on with its clients.
+//! Tests code of the application that panics: deserializers, serializers, listeners, subscribers. A program that catches its
+//! panics can go on with its clients.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use tracing::{Event, Metadata, Subscriber, span};
 
 const COUNT: u32 = 20;
 
-/// The deserializer panics on every odd number, and the inbox has room for two messages.
+/// Returns the builder of a reader whose deserializer panics on every odd number, and whose inbox has room for two messages.
 fn reader(broker: &Broker) -> MessageReaderBuilder<u32> {
     MessageReader::<u32>::builder_with(|bytes| {
         let number = u32::from_be_bytes(bytes.try_into()?);
@@ -34,7 +34,7 @@ fn reader(broker: &Broker) -> MessageReaderBuilder<u32> {
     .receive_timeout(common::PATIENCE)
 }
 
-/// The serializer panics on one number, and the outbox has room for one message.
+/// Returns a writer whose serializer panics on one number, and whose outbox has room for one message.
 fn writer(broker: &Broker, bad: u32) -> MessageWriter<u32> {
     MessageWriter::<u32>::builder_with(move |number| {
         assert!(*number != bad, "a bad number");
@@ -50,7 +50,7 @@ fn writer(broker: &Broker, bad: u32) -> MessageWriter<u32> {
     .expect("writer")
 }
 
-/// Every message is read and acknowledged, those on which the deserializer panics like the others.
+/// Checks that every message is read and acknowledged, including those on which the deserializer panics.
 fn check(broker: &Broker, used: impl Fn() -> usize, mut read: impl FnMut() -> Option<Result<u32>>) {
     let writer = writer(broker, u32::MAX);
     (0..COUNT).for_each(|number| writer.write(&number).expect("written"));
@@ -108,7 +108,7 @@ fn a_serializer_that_panics_takes_no_room() {
     assert_eq!(writer.connection_info().outbox_messages, 0);
 }
 
-/// Panics on whatever it is told.
+/// A subscriber that panics on every call.
 struct Panicking;
 
 impl Subscriber for Panicking {
@@ -133,7 +133,7 @@ impl Subscriber for Panicking {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// The subscriber is that of a whole process.
+/// The subscriber belongs to a whole process, so the test has one of its own.
 #[test]
 fn neither_a_subscriber_nor_a_listener_that_panics_takes_a_client_along() {
     if !alone(module_path!(), "neither_a_subscriber_nor_a_listener_that_panics_takes_a_client_along") {

@@ -1,5 +1,5 @@
-//! Client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which writes down every call, or through a module of the
-//! tests' own, which does not do what it should (tests/data/unwilling.c).
+//! Tests client keys in a token of PKCS #11: SoftHSM, through the spy of OpenSC, which logs every call, or through a
+//! misbehaving module of the tests' own (tests/data/unwilling.c).
 //!
 //! A module reads its environment when it is initialized, which is once in a process. So each test runs in a process of its
 //! own, with a token of its own.
@@ -25,7 +25,7 @@ use sinetstream::{MessageWriter, Result};
 
 const PIN: &str = "s3cr3t-pin";
 const OWN: &str = "TEST_TOKEN_FOLDER";
-/// Everybody with a certificate of the run's authority may connect; the certificate says who it is.
+/// Every client with a certificate of the run's authority may connect; the certificate gives the user name.
 const BY_CERTIFICATE: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
 
 fn spy() -> PathBuf {
@@ -41,7 +41,7 @@ fn run(command: &mut Command) {
 struct Token(PathBuf);
 
 impl Token {
-    /// The token of this test; `None` in the process that only starts the other one, in which the test is run.
+    /// Returns the token of this test; `None` in the process that only starts the one in which the test runs.
     fn of(test: &str) -> Option<Token> {
         if let Some(folder) = std::env::var_os(OWN) {
             return Some(Token(folder.into()));
@@ -59,7 +59,7 @@ impl Token {
         None
     }
 
-    /// The module that does not do what it should.
+    /// Returns the path of the misbehaving module.
     fn unwilling(&self) -> String {
         let module = self.0.join("unwilling.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/unwilling.c");
@@ -68,13 +68,13 @@ impl Token {
         module.to_str().expect("UTF-8").to_owned()
     }
 
-    /// How often the unwilling module was called like this.
+    /// Returns how often this function of the misbehaving module was called.
     fn calls(&self, function: &str) -> usize {
         let calls = std::fs::read_to_string(self.0.join("calls")).unwrap_or_default();
         calls.lines().filter(|line| *line == function).count()
     }
 
-    /// The function does not come back until what this returns is dropped.
+    /// Makes the function hang until the returned value is dropped.
     fn hangs(&self, function: &str) -> Hanging {
         let file = self.0.join(format!("hang-{function}"));
         std::fs::write(&file, "").expect("write");
@@ -87,12 +87,12 @@ impl Token {
         self
     }
 
-    /// A private key without its public half.
+    /// Puts a private key without its public half into the token.
     fn key(&self, label: &str, id: &str, key_pem: &str) {
         self.import(label, id, key_pem, &["--no-public-key"]);
     }
 
-    /// Both halves of a key.
+    /// Puts both halves of a key into the token.
     fn pair(&self, label: &str, id: &str, key_pem: &str) {
         self.import(label, id, key_pem, &[]);
     }
@@ -114,21 +114,21 @@ impl Token {
         run(tool.arg("--module").arg(pkcs11_module("libsofthsm2.so")).args(arguments).arg("--write-object").arg(&der));
     }
 
-    /// A key with its certificate, both called `client`.
+    /// Puts a key with its certificate, both labelled `client`, into the token.
     fn login(&self, id: &str) {
         let key_pem = p256();
         self.key("client", id, &key_pem);
         self.certificate("client", id, &authority().sign_client_key("client", &key_pem).pem);
     }
 
-    /// How often a login was tried.
+    /// Returns how often a login was tried.
     fn logins(&self) -> usize {
         let log = std::fs::read_to_string(self.0.join("spy.log")).unwrap_or_default();
         log.lines().filter(|line| line.ends_with(": C_Login")).count()
     }
 }
 
-/// Modules do not like to be called while the process ends.
+/// Some modules fail if they are called while the process ends.
 #[cfg(target_os = "linux")]
 impl Drop for Token {
     fn drop(&mut self) {
@@ -146,7 +146,7 @@ impl Drop for Hanging {
     }
 }
 
-/// A private key as OpenSSL makes it.
+/// Makes a private key with OpenSSL.
 fn key(algorithm: &[&str]) -> String {
     let output = Command::new("openssl").arg("genpkey").args(algorithm).output().expect("openssl");
     assert!(output.status.success(), "{output:?}");
@@ -167,7 +167,7 @@ fn pkcs11<const N: usize>(others: [(&str, &str); N]) -> Map {
     map
 }
 
-/// One of every kind.
+/// Returns a key of every type.
 fn keys() -> [(&'static str, String); 4] {
     [
         ("rsa", key(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])),
@@ -192,7 +192,7 @@ fn open(address: String, tls: Map) -> Result<MessageWriter<str>> {
     within(PATIENCE, move || writer("replaced", "t").parameter("brokers", address).parameter("tls", tls).open())
 }
 
-/// Opens without a broker: what is wrong has to be found before.
+/// Checks that opening fails without a broker: the error must be found before connecting.
 fn refused(pkcs11: Map, variant: &str, words: &[&str]) {
     let message = told(open("127.0.0.1:1".into(), tls(pkcs11)), variant, words);
     assert!(message.contains("'tls.pkcs11"), "{message}");
@@ -211,7 +211,7 @@ fn a_key_of_every_kind_logs_in_with_both_versions_of_tls() {
     for (number, (kind, key_pem)) in kinds.iter().enumerate() {
         let id = format!("0{}", number + 1);
         token.key(kind, &id, key_pem);
-        // The broker gets the one in between from the token, too.
+        // The broker gets the intermediate certificate from the token, too.
         token.certificate(kind, &id, &between.sign_client_key(&format!("{kind} in the token"), key_pem).pem);
         let file = authority().sign_client_key(&format!("{kind} in a file"), key_pem).pem;
         for version in ["TLSv1.2", "TLSv1.3"] {
@@ -247,7 +247,7 @@ fn a_wrong_pin_is_tried_once() {
         refused(pkcs11([("pin", "0000-wrong")]), "InvalidConfiguration", &["has refused this PIN before"]);
     }
     assert_eq!(token.logins(), 1);
-    // Another one may be right.
+    // A different PIN may be right.
     let certificate = authority().sign_client("somebody else").pem;
     let with_certificate = |map: Map| {
         let mut tls = tls(map);
@@ -263,7 +263,7 @@ fn a_wrong_pin_is_tried_once() {
     told(with_certificate(from_file), "InvalidConfiguration", &["does not belong to the key"]);
 }
 
-/// The token counts them all together.
+/// The token counts all failed tries together.
 #[test]
 fn a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_either() {
     let Some(token) = Token::of("a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_either")
@@ -276,13 +276,13 @@ fn a_pin_that_has_failed_in_whatever_way_is_not_tried_through_another_module_eit
     std::fs::copy(&first, &second).expect("copy");
     let second = second.to_str().expect("UTF-8");
     let answer = |number: u32| write_own(&token.0.join("answer-C_Login"), number.to_string());
-    // CKR_DEVICE_REMOVED, before the token has seen the PIN.
+    // The answer is CKR_DEVICE_REMOVED, before the token has seen the PIN.
     answer(0x32);
     for _ in 0..2 {
         refused(pkcs11([("module", first.as_str())]), "Io", &["C_Login: CKR_DEVICE_REMOVED"]);
     }
     let before = token.calls("C_Login");
-    // CKR_FUNCTION_FAILED and CKR_PIN_INCORRECT.
+    // The answers are CKR_FUNCTION_FAILED and CKR_PIN_INCORRECT.
     for (pin, number, variant, word) in [
         ("0000-first", 0x6, "Io", "C_Login: CKR_FUNCTION_FAILED"),
         ("0000-second", 0xa0, "InvalidConfiguration", "refuses the PIN"),
@@ -322,7 +322,7 @@ fn clients_share_a_login_and_no_pin_but_the_right_one_gets_into_it() {
     drop(clients);
 }
 
-/// As another part of the same process can have it, which has initialized the module itself.
+/// Opens a session as another part of the same process might, which has initialized the module itself.
 fn foreign() -> Session {
     let module = Pkcs11::new(spy()).expect("the module");
     let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
@@ -420,7 +420,7 @@ fn a_file_with_more_than_the_pin_costs_no_try() {
         refused(of_file(&file), "InvalidConfiguration", &[".pin_file'", words]);
     }
     refused(pkcs11([("pin", "s3cr3t-pin\n")]), "InvalidConfiguration", &[".pin'", "a line break"]);
-    // One that everybody may read, as most folders, is not to be closed to others.
+    // If everybody may read the folder, as usual, the advice must not be to close it to others.
     let folder = token.0.join("folder");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("chmod");
@@ -483,7 +483,7 @@ fn a_module_that_others_can_write_is_not_loaded() {
     refused(named(), "InvalidConfiguration", &[".module'", "can be written by everybody", "loaded into the program"]);
     set_mode(&module, 0o644);
     refused(named(), "Io", &["there is no token"]);
-    // Whoever can write the configuration can name another module.
+    // Anybody who can write the configuration can name another module.
     let config = token.0.join("config.yml");
     let text =
         format!("s:\n  type: mqtt\n  brokers: 127.0.0.1:1\n  tls: {{pkcs11: {{module: {}}}}}\n", module.display());
@@ -542,19 +542,19 @@ fn a_certificate_in_a_file_must_be_the_keys() {
     }
 }
 
-/// How many threads of this process have this name.
+/// Returns how many threads of this process have this name.
 #[cfg(target_os = "linux")]
 fn threads(name: &str) -> usize {
     common::process::threads().get(name).copied().unwrap_or_default()
 }
 
-/// A client with a token that hangs in this function is not opened, whoever waits for it, and nothing is left behind.
+/// Checks that a client with a token that hangs in this function fails to open, and that nothing is left behind.
 fn a_token_that_hangs_in(token: &Token, module: &str, function: &str, address: &str) {
     let hanging = token.hangs(function);
     let named = || tls(pkcs11([("module", module)]));
     let mut message = String::new();
     let expected = format!("did not answer within 500ms; it is still at {function}");
-    // On a busy machine the time may be up before the token has come so far, and the session of who has given up goes with it.
+    // On a busy machine the time-out may come before the token is called, and an attempt that gives up ends its session.
     holds_within(PATIENCE, || {
         let builder = writer::<str>(address, "t").parameter("tls", named());
         let opened = within(PATIENCE, move || builder.parameter("connect", connection_timeout(0.5)).open());
@@ -562,7 +562,7 @@ fn a_token_that_hangs_in(token: &Token, module: &str, function: &str, address: &
         message.contains(&expected)
     });
     assert!(message.contains(&expected) && !message.contains("s3cr3t"), "{message}");
-    // Who gives up waits for nothing, neither for the connection's time-out of 30 seconds nor for the token.
+    // An attempt that is given up waits for nothing, neither for the connection's time-out of 30 seconds nor for the token.
     let opening = writer::<str>(address, "t").parameter("tls", named()).open_async();
     within(PATIENCE, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -587,7 +587,7 @@ fn a_token_that_does_not_answer_holds_up_nobody_for_longer_than_the_time_out() {
         #[cfg(target_os = "linux")]
         eventually("the end of the thread", || threads("sinetstream-key") == 0);
     }
-    // One that answers again is as good as ever.
+    // A token that answers again works as before.
     open(address, tls(pkcs11([("module", module.as_str())]))).expect("a writer").write("x").expect("write");
 }
 
@@ -620,7 +620,7 @@ fn a_token_that_hangs_while_a_client_comes_back_hinders_neither_writes_nor_its_c
     broker.kill();
     broker.restart();
     eventually("a signature", || token.calls("C_Sign") > signatures);
-    // The error of an attempt says whose fault it is.
+    // The error of an attempt names the token as the cause.
     let words = "the token 'test' did not answer within 3s; it is still at C_Sign";
     within(PATIENCE, move || while !told.recv().expect("events").contains(words) {});
     within(PATIENCE, move || {
@@ -641,7 +641,7 @@ fn of_several_certificates_of_a_key_one_that_is_valid_now_is_shown() {
     let key_pem = p256();
     token.key("client", "01", &key_pem);
     token.certificate("old", "01", &authority().sign_expired_client_key("old", &key_pem).pem);
-    // Alone it is used, and the broker decides.
+    // As the only certificate it is used, and the broker decides.
     let (events, warned) = std::sync::mpsc::channel();
     let builder = writer::<str>(&address, "t").parameter("tls", tls(pkcs11([])));
     let builder = builder.on_connection_event(move |event| {
@@ -663,7 +663,7 @@ fn an_authority_that_has_only_the_name_of_the_issuer_is_not_shown() {
     let token = token.init("test");
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
     let address = format!("127.0.0.1:{}", broker.further);
-    // In the token's order the first one, and the one that has signed.
+    // The first of these comes first in the token's order; the second one has signed.
     let [before, between, behind] = [0; 3].map(|_| authority().sign_authority("in between"));
     token.certificate("before", "fd", &before.pem);
     token.certificate("between", "fe", &between.pem);
@@ -674,7 +674,7 @@ fn an_authority_that_has_only_the_name_of_the_issuer_is_not_shown() {
     open(address, tls(pkcs11([]))).expect("a writer").write("x").expect("write");
 }
 
-/// A signature of the token's may cost a touch by its owner.
+/// A signature of the token may require its owner's touch.
 #[test]
 fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
     let Some(token) = Token::of("a_token_that_has_the_public_half_signs_for_the_connection_only") else { return };
@@ -693,7 +693,7 @@ fn a_token_that_has_the_public_half_signs_for_the_connection_only() {
         client.write("x").expect("write");
         assert_eq!(token.calls("C_Sign") - before, 1, "{kind}");
     }
-    // A public half of another key, left over under the same id, makes no difference but one signature.
+    // An unrelated public key that is left over under the same id costs only one more signature.
     let key_pem = p256();
     token.key("replaced", "05", &key_pem);
     token.pair("left over", "06", &p256());
@@ -718,7 +718,7 @@ fn a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told
     let named = || pkcs11([("module", module.as_str())]);
     refused(named(), "InvalidConfiguration", &["the key without a label (id 01), RSA of 2048 bits", "no certificate"]);
     token.certificate("client", "01", &authority().sign_client_key("client", &key_pem).pem);
-    // CKM_RSA_PKCS alone.
+    // The token supports only CKM_RSA_PKCS.
     write_own(&token.0.join("mechanism"), "1");
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
     let address = format!("127.0.0.1:{}", broker.further);
@@ -734,7 +734,7 @@ fn a_key_without_a_label_and_one_that_makes_no_signature_for_the_broker_are_told
     }
 }
 
-/// A client that comes back when its broker does, and what it tells of its attempts.
+/// Returns a writer that reconnects when its broker is back, and the reports of its attempts.
 fn coming_back(address: &str, pkcs11: Map) -> (MessageWriter<str>, std::sync::mpsc::Receiver<String>) {
     let (events, told) = std::sync::mpsc::channel();
     let reconnect: Value = [("automatic_reconnect", true)].into();
@@ -756,7 +756,7 @@ fn a_token_that_is_taken_out_and_put_back_is_logged_in_to_again() {
     let (client, told) = coming_back(&address, pkcs11([("module", module.as_str())]));
     client.write("before").expect("write");
     let before = token.calls("C_Login");
-    // CKR_DEVICE_REMOVED and CKR_TOKEN_NOT_PRESENT.
+    // The answers are CKR_DEVICE_REMOVED and CKR_TOKEN_NOT_PRESENT.
     let answers = [("C_Sign", "50"), ("C_GetTokenInfo", "224")];
     answers.iter().for_each(|(name, number)| write_own(&token.0.join(format!("answer-{name}")), number));
     broker.kill();
@@ -798,7 +798,7 @@ fn a_pin_that_is_locked_or_has_one_try_left_is_not_tried() {
     token.login("01");
     let module = token.unwilling();
     let named = || pkcs11([("module", module.as_str())]);
-    // CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
+    // The flags are CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
     for (flag, words) in
         [(0x20000, "only one try left before it locks itself"), (0x40000, "is locked; its administrator")]
     {
@@ -807,7 +807,7 @@ fn a_pin_that_is_locked_or_has_one_try_left_is_not_tried() {
     }
     assert_eq!(token.calls("C_Login"), 0);
     std::fs::remove_file(token.0.join("flags")).expect("remove");
-    // CKR_PIN_LOCKED, from a token that did not say so before.
+    // The answer is CKR_PIN_LOCKED, from a token that did not report it before.
     write_own(&token.0.join("answer-C_Login"), "164");
     refused(named(), "InvalidConfiguration", &[".pin'", "is locked; its administrator"]);
     refused(named(), "InvalidConfiguration", &["has refused this PIN before (C_Login: CKR_PIN_LOCKED)"]);
@@ -821,7 +821,7 @@ fn whoever_has_mistyped_the_pin_at_the_keypad_may_type_it_again() {
     token.login("01");
     let module = token.unwilling();
     let at_the_keypad = || -> Map { [("module", module.as_str())].into_iter().collect() };
-    // CKF_PROTECTED_AUTHENTICATION_PATH.
+    // The flag is CKF_PROTECTED_AUTHENTICATION_PATH.
     write_own(&token.0.join("flags"), "256");
     for logins in 1..=2 {
         write_own(&token.0.join("keypad"), "0000-typed");
@@ -848,7 +848,7 @@ fn a_pin_whose_login_is_under_way_is_not_tried_through_another_module() {
     let first = std::thread::spawn(move || open("127.0.0.1:1".into(), tls_of_first));
     eventually("a login", || token.calls("C_Login") == 1);
     let spy = spy().display().to_string();
-    // Nobody waits for the verdict longer than for an answer.
+    // The wait for the result of a login is no longer than that for an answer.
     let builder = writer::<str>("127.0.0.1:1", "t").parameter("tls", wrong(&spy));
     let second = within(PATIENCE, move || builder.parameter("connect", connection_timeout(0.5)).open());
     told(second, "Io", &["did not answer within 500ms"]);
@@ -860,7 +860,7 @@ fn a_pin_whose_login_is_under_way_is_not_tried_through_another_module() {
     assert_eq!((token.calls("C_Login"), token.logins()), (1, 0));
 }
 
-/// A pool of threads has an end, and the whole process stands still there.
+/// A thread pool has a limit, at which the whole process would stand still.
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_that_wait_for_a_signature_hold_no_thread_each() {
@@ -889,7 +889,7 @@ fn clients_that_wait_for_a_signature_hold_no_thread_each() {
     let hanging = token.hangs("C_Sign");
     broker.kill();
     broker.restart();
-    // The error of each names the token and what it is at, whether or not it came so far as to ask for a signature.
+    // Each error names the token and the call in which it hangs, whether or not that attempt reached the signature.
     let words = "the token 'test' did not answer within 3s; it is still at C_Sign";
     let mut late = std::collections::BTreeSet::new();
     let mut most = 0;
@@ -906,7 +906,7 @@ fn clients_that_wait_for_a_signature_hold_no_thread_each() {
 #[test]
 fn more_clients_than_the_runtime_has_threads_may_look_for_their_key() {
     let Some(token) = Token::of("more_clients_than_the_runtime_has_threads_may_look_for_their_key") else { return };
-    // Its pool has 512.
+    // The pool has 512 threads.
     const CLIENTS: usize = 530;
     let token = token.init("test");
     token.login("01");
@@ -929,7 +929,7 @@ fn more_clients_than_the_runtime_has_threads_may_look_for_their_key() {
         .collect();
     eventually("the beginning of all", || begun.load(std::sync::atomic::Ordering::Relaxed) == CLIENTS);
     eventually("a look at the token", || token.calls("C_GetTokenInfo") > 0);
-    // The name of a host is asked for on a thread of that pool.
+    // A host name is resolved on a thread of that pool.
     let port = broker.plain_address().rsplit(':').next().expect("a port").to_owned();
     let other = within(PATIENCE, move || {
         writer::<str>("replaced", "t").parameter("brokers", format!("localhost:{port}")).open()
@@ -937,7 +937,7 @@ fn more_clients_than_the_runtime_has_threads_may_look_for_their_key() {
     other.expect("a writer").write("x").expect("write");
     assert!(openings.iter().all(|opening| !opening.is_finished()), "the token has answered");
     drop(hanging);
-    // The process must not end before the module has nothing to do: its destructors would take from it what it needs.
+    // The module must be idle before the process ends: destructors would remove data that its calls still need.
     for opening in openings {
         assert!(runtime.block_on(opening).expect("a task").is_some(), "nobody listens at the port");
     }

@@ -1,4 +1,4 @@
-//! Coming back after a lost connection, and what is told of it.
+//! Tests reconnecting after a lost connection, and the events that report it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::common::{PATIENCE, block_on, eventually, login, next, quickly};
 use sinetstream::config::Value;
 use sinetstream::{ConnectionEvent, Consistency, Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
 
-/// As in the common module, but coming back.
+/// Returns the builder of a writer as in the common module, but with reconnecting.
 fn writer(address: &str) -> MessageWriterBuilder<str> {
     common::writer(address, "t")
         .consistency(Consistency::AtLeastOnce)
@@ -54,7 +54,7 @@ fn writers_and_readers_come_back_after_a_cut() {
         events.skip_to(is_lost);
         events.skip_to(is_connected);
         writer.write(&format!("after {round}")).expect("write");
-        // Without a session the broker forgets what comes while the reader is away, so it is asked first.
+        // Without a session the broker drops messages while the reader is away, so the test waits for the reader first.
         eventually("the reader is back", || reader.ping(PATIENCE).is_ok());
         writer.write("there").expect("write");
         while next(&reader).value() != "there" {}
@@ -118,7 +118,7 @@ fn a_login_refused_on_the_way_back_ends_the_client() {
     }
     let ended = events.skip_to(|event| matches!(event, ConnectionEvent::Ended { .. }));
     assert!(!format!("{ended:?}").contains("user01-pass"));
-    // One attempt each, and no storm.
+    // Each client makes one attempt, so there is no storm of them.
     let refused = broker.log().matches("not authorised").count();
     assert_eq!(refused, 2, "{}", broker.log());
     writer.close().expect("a closed client has nothing left to deliver");
@@ -158,7 +158,7 @@ fn the_next_broker_of_a_list_opens_the_client_when_the_first_hangs_up_on_the_sub
         common::writer::<str>(&second.plain_address(), "t").open().expect("writer").write("here").expect("write");
         assert_eq!(common::next(&reader).into_value(), "here");
         assert_eq!(reader.connection_info().reconnects, 0);
-        // Nobody is left to ask.
+        // There is no other broker to try.
         let words = [&*first.address(), "the broker closed the connection"];
         common::told(open(vec![first.address()]), "Io", &words);
         let twice = common::told(open(vec![first.address(), first.address()]), "Connection", &words);
@@ -168,7 +168,7 @@ fn the_next_broker_of_a_list_opens_the_client_when_the_first_hangs_up_on_the_sub
 
 #[test]
 fn a_message_of_the_broker_that_did_not_open_the_client_is_not_taken_for_one_of_the_next() {
-    // Each has a session, and the same identifier in it for another message.
+    // Each broker has a session, and uses the same identifier for a different message.
     let broker = |text: &'static str, dup: u8, opens: bool| {
         Scripted::start(move |peer| {
             peer.expect(raw::CONNECT);
@@ -248,7 +248,7 @@ fn closing_says_how_many_messages_were_not_delivered() {
     let broker = Scripted::open(|peer| peer.drain());
     let builder = writer(&broker.address()).parameter("close_timeout_ms", 300);
     let writer = block_on(builder.open_async()).expect("writer");
-    // Three messages are sent, and nobody waits for their end.
+    // Three messages are sent, and nobody waits for their ends.
     for _ in 0..3 {
         let mut write = std::pin::pin!(writer.write("unconfirmed"));
         let mut context = Context::from_waker(Waker::noop());
@@ -322,7 +322,7 @@ fn a_ping_tells_whether_the_broker_answers() {
 fn flush_waits_for_what_other_threads_have_written() {
     let broker = Scripted::open(|peer| {
         let publish = peer.expect(0x30);
-        // The flush must be waiting by now; it asks for a ping to say so.
+        // The flush must be waiting by now; the test sends a ping to say so.
         peer.expect(PINGREQ);
         let id = [publish.body[3], publish.body[4]];
         peer.send(&[&Packet::new(0xD0, []).bytes()[..], &Packet::new(0x40, id).bytes()].concat());
@@ -351,7 +351,7 @@ fn flush_does_not_wait_for_what_was_withdrawn() {
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| writer.write("withdrawn"));
         eventually("the write waits", || writer.connection_info().outbox_messages == 1);
-        // Begun later, so its own time would end later.
+        // The flush begins later, so its own time-out would end later.
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(writer.flush(), Ok(()));
         writing.join().expect("thread").expect_err("timed out");
@@ -416,7 +416,7 @@ fn a_message_that_was_not_read_comes_again_after_a_cut() {
     eventually("they have arrived", || reader.connection_info().inbox_messages == 3);
     proxy.cut();
     eventually("the reader is back", || reader.connection_info().reconnects > 0);
-    // Sent again by the broker, but delivered to the application once.
+    // The broker sends the messages again, but the application gets each of them once.
     for value in ["one", "two", "three"] {
         assert_eq!(next(&reader).value(), value);
     }
@@ -428,7 +428,7 @@ fn a_message_that_was_not_read_comes_again_after_a_cut() {
     assert_eq!(again.read().expect("read"), None);
 }
 
-/// Mosquitto sends what it holds before it answers the subscription.
+/// Mosquitto sends its backlog before it answers the subscription.
 #[test]
 fn a_backlog_larger_than_the_inbox_does_not_stop_the_opening() {
     let broker = Broker::start();
@@ -464,7 +464,7 @@ fn a_reader_that_is_behind_keeps_its_connection() {
     for number in 0..30 {
         writer.write(&number.to_string()).expect("write");
     }
-    // Several keep-alives pass while nothing is read from the socket.
+    // Several keep-alive intervals pass while nothing is read from the socket.
     events.skip_to(is_connected);
     assert_eq!(events.0.recv_timeout(Duration::from_secs(4)), Err(RecvTimeoutError::Timeout));
     for number in 0..30 {
@@ -499,11 +499,11 @@ fn another_brokers_session_is_not_ours() {
             let publish = peer.expect(0x30);
             move |index: usize| publish.body[index - 1]
         });
-        // It has the message, and ends.
+        // The broker has the message, and ends.
         peer.send(&Packet::new(0x50, id).bytes());
         peer.expect(0x60);
     });
-    // What is there under this client id has nothing to do with what we publish: it is discarded.
+    // The session at this broker does not belong to the client's publishes, so it must be discarded.
     let is_there = AtomicBool::new(true);
     let second = Scripted::start(move |peer| {
         let clean = Connect::parse(&peer.expect(raw::CONNECT)).clean_session;
@@ -535,14 +535,14 @@ fn another_brokers_session_is_not_ours() {
     assert_eq!(second.connections(), 3);
 }
 
-/// Some brokers refuse a publish of MQTT 3.1.1 like this.
+/// Some brokers refuse a publish of MQTT 3.1.1 by ending the connection.
 #[test]
 fn a_publish_on_which_the_broker_ends_the_connection_three_times_fails_alone() {
     let broker = Scripted::open(|peer| {
         while let Some(packet) = peer.packet() {
             match packet.first & 0xF0 {
                 0x30 if packet.body.windows(3).any(|part| part == b"bad") => {
-                    // What was read before is not answered any more, either.
+                    // Publishes that were read before are not acknowledged any more, either.
                     return peer.send(&[0xE0, 0]);
                 }
                 0x30 => peer.send(&Packet::new(0x40, [packet.body[3], packet.body[4]]).bytes()),
@@ -567,13 +567,13 @@ fn a_publish_on_which_the_broker_ends_the_connection_three_times_fails_alone() {
             assert_eq!(other.join().expect("thread"), Ok(()));
         }
     });
-    // It goes by a connection of its own, also when the bad one was the last of all.
+    // The next write uses a new connection, also when the bad publish was the last one.
     assert_eq!(writer.write("more"), Ok(()));
-    // Good ones may have been under way with the bad one, and suspected in its place, once each.
+    // Good publishes may have been in flight with the bad one, and each of them may have been the suspect once.
     assert!((4..=25).contains(&broker.connections()), "{}", broker.connections());
 }
 
-/// Mosquitto has room for 20 messages at QoS 2 per client; it must not be taken for ever by those that timed out.
+/// Mosquitto has room for 20 messages at QoS 2 per client; publishes that timed out must not occupy it for ever.
 #[test]
 fn messages_at_qos_2_that_were_given_up_take_no_place_at_the_broker() {
     let broker = Broker::start();

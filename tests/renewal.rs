@@ -1,4 +1,4 @@
-//! Certificates, keys and passwords that are renewed on disk while a client lives.
+//! Tests certificates, keys and passwords that are renewed on disk while a client is open.
 
 use crate::common;
 use crate::common::broker::Broker;
@@ -8,7 +8,7 @@ use crate::common::{eventually, quickly, write_own};
 use sinetstream::config::Value;
 use sinetstream::{ConnectionEvent, Consistency, Error, MessageWriter, MessageWriterBuilder};
 
-/// It comes back when its connection is lost.
+/// Returns the builder of a writer that reconnects, and its events.
 fn writer() -> (MessageWriterBuilder<str>, Events) {
     let (listener, events) = listen();
     let writer = MessageWriter::<str>::builder()
@@ -28,7 +28,7 @@ fn encrypted(key: &str, password: &str) -> String {
     std::fs::read_to_string(secret).expect("read")
 }
 
-/// The name in the client's certificate is the login.
+/// The name in the client's certificate is the user name.
 const LISTENER: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
 
 #[test]
@@ -52,7 +52,7 @@ fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
     let writer = writer.parameter("brokers", broker.further_address()).parameter("tls", tls).open().expect("a writer");
     writer.write("before").expect("write");
     events.connected();
-    // The broker has everything anew, from another authority.
+    // The broker's certificate, and all others, now come from a different authority.
     let other = Authority::new("another authority");
     let (renewed, shown) = (other.sign(&["localhost"]), other.sign_client("after"));
     broker.kill();
@@ -61,7 +61,7 @@ fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
     broker.write("server.key", &renewed.key_pem);
     broker.restart();
     events.failed("not signed by a trusted authority");
-    // The client has the one half of it yet, and one of the files is not whole.
+    // The client has only half of the new files yet, and one of them is incomplete.
     write_own(&file("ca.pem"), &other.pem);
     write_own(&file("client.pem"), &shown.pem[..shown.pem.len() / 2]);
     events.failed("what was read earlier is used");
@@ -73,7 +73,7 @@ fn certificates_and_keys_in_files_are_read_again_when_they_have_changed() {
     eventually("the new certificate is shown", || broker.log().contains("u'after'"));
 }
 
-/// A broker that wants a client's certificate, and a client whose files are in a folder.
+/// A broker that requires a client certificate, and a client whose files are in a folder.
 struct Identified {
     broker: Broker,
     folder: tempfile::TempDir,
@@ -82,7 +82,7 @@ struct Identified {
 }
 
 impl Identified {
-    /// It trusts these and is called `before`.
+    /// Starts a client that trusts these certificates and has the name `before`.
     fn new(trusted: &str) -> Identified {
         let broker = Broker::start_with_listener(server(), LISTENER);
         let folder = tempfile::tempdir().expect("a folder");
@@ -118,7 +118,7 @@ fn write_client(folder: &tempfile::TempDir, client: &Certificate) {
     write_own(&folder.path().join("client.key"), &client.key_pem);
 }
 
-/// The list of what an authority has revoked: nothing.
+/// Returns the revocation list of an authority, which is empty.
 fn revocations(authority: &Authority) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);
@@ -157,7 +157,7 @@ fn what_could_not_be_put_in_force_at_once_is_tried_again() {
     broker.kill();
     broker.write("server.pem", &renewed.pem);
     broker.write("server.key", &renewed.key_pem);
-    // The authority is the new one already when its list can't be used yet.
+    // The authority's file is new already while its revocation list can't be used yet.
     write_own(&file("ca.pem"), &other.pem);
     write_own(&file("crl.pem"), "is being made");
     broker.restart();
@@ -171,7 +171,7 @@ fn what_could_not_be_put_in_force_at_once_is_tried_again() {
 fn an_authority_that_was_taken_out_is_not_trusted_though_the_clients_key_is_gone() {
     let other = Authority::new("another authority");
     let mut client = Identified::new(&(authority().pem.clone() + &other.pem));
-    // As for a daemon that has dropped its rights.
+    // A daemon that has dropped its privileges can't read the key either.
     std::fs::remove_file(client.file("client.key")).expect("remove");
     write_own(&client.file("ca.pem"), &other.pem);
     client.is_restarted();
@@ -201,7 +201,7 @@ fn a_renewed_key_that_everybody_can_write_is_not_used() {
     let with_mode = |mode| std::fs::Permissions::from_mode(mode);
     write_client(&client.folder, &other.sign_client("after"));
     std::fs::set_permissions(client.file("client.key"), with_mode(0o666)).expect("chmod");
-    // The broker knows only the new certificate.
+    // The broker trusts only the new authority.
     client.broker.write("ca.pem", &other.pem);
     client.is_restarted();
     client.events.failed("client.key can be written by everybody (mode 0666)");
@@ -236,11 +236,11 @@ fn a_password_that_has_changed_is_read_again_when_the_old_one_is_refused() {
     broker.restart();
     events.connected();
     client.write("after").expect("write");
-    // What the program itself has given is not in the file.
+    // A login that the program itself has given does not come from the file.
     let ended = told_by_other.skip_to(|event| matches!(event, ConnectionEvent::Ended { .. }));
     assert!(is_refused_login(&ended), "{ended:?}");
     drop(other);
-    // A password that is wrong is shown once, and so is the next one.
+    // A wrong password is sent once, and so is the next one.
     configure("wrong-pass");
     broker.change_password("user01", "third-pass");
     broker.kill();
@@ -248,7 +248,7 @@ fn a_password_that_has_changed_is_read_again_when_the_old_one_is_refused() {
     let ended = events.skip_to(|event| matches!(event, ConnectionEvent::Ended { .. }));
     assert!(is_refused_login(&ended), "{ended:?}");
     assert!(matches!(client.write("too late"), Err(Error::Authentication { .. })));
-    // Mosquitto writes its log when it has answered.
+    // Mosquitto writes its log after it has answered.
     eventually("both passwords are refused", || broker.log().matches("not authorised").count() == 2);
 }
 
@@ -279,7 +279,7 @@ fn a_login_that_is_meant_for_another_broker_or_is_incomplete_is_not_taken() {
         let _client = builder.config_file(&file).open().expect("a writer");
         events.connected();
         configure(&format!("{others}{login}"));
-        // It would be let in with this one.
+        // The broker would accept this one.
         broker.change_password("user01", "another-pass");
         broker.kill();
         broker.restart();
@@ -288,7 +288,7 @@ fn a_login_that_is_meant_for_another_broker_or_is_incomplete_is_not_taken() {
         };
         let ended = events.skip_to(end);
         assert!(is_refused_login(&ended), "{others}{login}{ended:?}");
-        // Mosquitto writes its log when it has answered.
+        // Mosquitto writes its log after it has answered.
         eventually("the old login is refused", || broker.log().contains("not authorised"));
         assert_eq!(broker.log().matches("not authorised").count(), 1, "{others}{login}");
     }

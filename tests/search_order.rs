@@ -1,4 +1,5 @@
-//! Which file is read. The current folder and the home belong to a process, so every case has a process of its own.
+//! Tests which file is read. The current folder and the home folder belong to a process, so every case has a process of its
+//! own.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use sinetstream::{Error, MessageWriter};
 
 const EXPLICIT: &str = "SINETSTREAM_TEST_EXPLICIT";
 
-/// Prints the service that a writer finds: the file's broker has a closed port, whose number tells which file it was.
+/// Prints the file that a writer finds: the port of the closed broker in the error tells which file it was.
 fn child(explicit: &str) {
     let mut builder = MessageWriter::<str>::builder();
     if !explicit.is_empty() {
@@ -62,7 +63,7 @@ fn the_first_file_found_is_read() {
     let found = find(&empty, Some(&home), &at("both/explicit.yml").display().to_string());
     assert!(found.contains("127.0.0.1:3:"), "an explicit file by its whole path: {found}");
 
-    // An explicit file that is missing is not replaced by another one.
+    // A missing explicit file is not replaced by another one.
     let found = find(&both, Some(&home), "missing.yml");
     assert!(found.starts_with("none: ") && found.contains("missing.yml"), "{found}");
     let found = find(&empty, Some(&empty), "");

@@ -1,4 +1,4 @@
-//! Encrypted values in the configuration, and the private key that opens them.
+//! Tests encrypted values in the configuration, and the private key that decrypts them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn vectors() -> Json {
     serde_json::from_str(&std::fs::read_to_string(data("vectors.json")).expect("read")).expect("JSON")
 }
 
-/// The vector's value as it stands in YAML, on one line; what it is decrypted.
+/// Returns the vector's value as one line of YAML, and its decrypted form.
 fn secret(id: &str) -> (String, Vec<u8>) {
     let vectors = vectors();
     let found = vectors["secrets"].as_array().expect("a list").iter().find(|secret| secret["id"] == id).cloned();
@@ -92,7 +92,7 @@ fn a_password_for_the_login_and_one_for_the_messages_may_be_encrypted() {
         let writer = open(&file, &folder.path("plain.pem")).expect("a writer");
         writer.write("secret").expect("write");
         assert_eq!(common::next(&reader).value(), "secret");
-        // Nobody sees it.
+        // The configuration does not show the values.
         let shown = |map: &Map, name: &str, inside: &str| match map.get(name) {
             Some(Value::Map(map)) => map.get(inside).cloned(),
             _ => None,
@@ -118,7 +118,7 @@ fn private_keys_are_read_in_every_form() {
         )
     };
     let file = folder.write("config.yml", &with(""));
-    // The broker is not there: everything before that is right.
+    // The broker does not exist; everything before connecting is right.
     told(open(&file, &folder.path("plain.pem")), "Connection", &[]);
     told(open(&file, &folder.path("pkcs8.pem")), "Connection", &[]);
     let place = format!("{}:8: service 'svc': parameter 'crypto.key'", file.display());

@@ -1,4 +1,4 @@
-//! Closing, and sessions that outlive their client.
+//! Tests closing, and sessions that outlive their client.
 
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -53,8 +53,8 @@ fn a_clean_session_keeps_nothing() {
     assert_eq!(next(&reader).value(), "back");
 }
 
-/// What has arrived but was not read is not acknowledged, so the broker delivers it again; what was read is, so it
-/// does not.
+/// Messages that have arrived but were not read are unacknowledged, so the broker delivers them again; those that were read are
+/// not delivered again.
 #[test]
 fn unread_messages_come_again_and_read_ones_do_not() {
     let broker = Broker::start();
@@ -74,7 +74,7 @@ fn unread_messages_come_again_and_read_ones_do_not() {
         let reader = durable(&address, &topic, consistency);
         writer.write("last").expect("write");
         let mut values = next_values(&reader, 6);
-        // A QoS 2 message whose PUBREC was on its way may only be confirmed now; it is not delivered twice.
+        // A QoS 2 message whose PUBREC was on its way may only be completed now; it is not delivered twice.
         assert_eq!(values, ["4", "5", "6", "7", "8", "9"], "{consistency}");
         values = next_values(&reader, 1);
         assert_eq!(values, ["last"]);
@@ -82,12 +82,12 @@ fn unread_messages_come_again_and_read_ones_do_not() {
     }
 }
 
-/// Seen from the wire: PUBACK leaves when `read` has returned, not when the message arrives.
+/// PUBACK is sent when `read` has returned, not when the message arrives.
 #[test]
 fn a_message_is_acknowledged_when_it_is_read() {
     let broker = Scripted::open(|peer| {
         peer.suback(1);
-        // A good SINETStream message would need its format; one that can't be decoded is acknowledged as well.
+        // A message that can't be decoded is acknowledged as well, so the test needs no valid one.
         peer.send(&raw::publish("t", b"x", 1, false, 7).bytes());
         peer.send(&[0xD0, 0]);
         peer.drain();
@@ -132,7 +132,7 @@ fn close_flushes_what_was_accepted() {
         let values: Vec<Vec<u8>> = (0..500_u32).map(|n| n.to_be_bytes().repeat(250)).collect();
         let mut context = Context::from_waker(Waker::noop());
         for value in &values {
-            // Polled once it is accepted; dropping the future does not take it back.
+            // One poll accepts the message; dropping the future does not take it back.
             let _ = Box::pin(writer.write(value)).as_mut().poll(&mut context);
         }
         block_on(writer.close()).expect("close");
@@ -140,7 +140,7 @@ fn close_flushes_what_was_accepted() {
     }
 }
 
-/// The broker acknowledges all but one message: close gives up after its time and says so.
+/// The broker acknowledges all messages but one: close gives up after its time and says so.
 #[test]
 fn close_says_what_was_not_delivered() {
     let broker = Scripted::open(|peer| peer.drain());
@@ -171,7 +171,7 @@ fn dropping_does_not_wait() {
     assert_eq!(broker.next_packet().first, raw::DISCONNECT);
 }
 
-/// After DISCONNECT a broker closes the connection; one that does not is left soon.
+/// After DISCONNECT the broker should close the connection; the client soon leaves one that does not.
 #[test]
 fn close_does_not_depend_on_the_brokers_manners() {
     let broker = Scripted::open(|peer| peer.swallow());
@@ -231,7 +231,7 @@ fn connect_says_what_was_configured() {
     assert_eq!(full, expected);
 }
 
-/// The broker closes the older one of two clients with the same identifier.
+/// The broker closes the older one of two clients with the same client identifier.
 #[test]
 fn a_session_that_is_taken_over_ends() {
     let broker = Broker::start();
@@ -244,8 +244,8 @@ fn a_session_that_is_taken_over_ends() {
     assert_eq!(next(&second).value(), "for the second");
 }
 
-/// Mosquitto has room for 20 messages at QoS 2 per client. Those that a dead process has left there would take it all, and
-/// a new message under one of their identifiers would be taken for theirs.
+/// Mosquitto has room for 20 messages at QoS 2 per client. Unfinished ones of a dead process would fill it, and a new message
+/// that reuses one of their packet identifiers would be taken for a duplicate.
 #[test]
 fn a_writer_at_qos_2_does_not_inherit_what_a_dead_one_was_sending() {
     let broker = Broker::start();

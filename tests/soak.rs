@@ -1,6 +1,6 @@
-//! Opening, closing and coming back, often: nothing grows. What the process has is counted.
+//! Tests that nothing grows when clients open, close and reconnect often. The resources of the process are counted.
 //!
-//! `SOAK_ROUNDS` sets how often (1,000).
+//! `SOAK_ROUNDS` sets how often (1,000 by default).
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn nothing_grows() {
             is_refused(common::writer(&broker.login_address(), "t"));
         }
     };
-    // The allocator and the runtime warm up first.
+    // The first rounds warm up the allocator and the runtime.
     open_and_close(rounds / 10);
     eventually("the first clients are gone", || usage().threads < 8);
     let before = usage();

@@ -1,4 +1,4 @@
-//! What somebody can do who may publish on a topic of encrypted messages, and has no key.
+//! Tests an attacker who may publish on a topic of encrypted messages, but has no key.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::common::{PATIENCE, next, raw, told};
 use sinetstream::config::Value;
 use sinetstream::{Error, MessageReader, MessageReaderBuilder, MessageWriterBuilder};
 
-/// Messages of format 3 for a key from a password, each with another salt.
+/// Returns messages of format 3 for a key from a password, each with a different salt.
 fn garbage() -> impl Iterator<Item = Vec<u8>> {
     (0..40u64).map(|number| [&[0xDF, 3, 0, 0, 0, 1][..], &number.to_be_bytes(), &[7; 64]].concat())
 }
@@ -29,7 +29,7 @@ fn reader(broker: &Broker, topic: &str, crypto: &Value) -> MessageReaderBuilder<
     builder.parameter("data_encryption", true).parameter("crypto", crypto.clone())
 }
 
-/// The next message's value, and why those before it can't be read.
+/// Returns the value of the next readable message, and the errors of those before it.
 fn next_value(reader: &MessageReader<String>) -> (String, Vec<String>) {
     let mut refused = Vec::new();
     loop {
@@ -45,7 +45,7 @@ fn who_has_no_password_does_not_hold_up_those_who_have() {
     let broker = Broker::start();
     let mut stranger = raw::Client::connect(broker.plain);
     for mode in ["GCM", "CTR"] {
-        // A key takes far longer than all that may go into keys for strangers.
+        // Deriving one key takes far longer than the whole budget for messages that fit no key.
         let derivation: Value = [("iteration", 100_000), ("budget_ms", 1)].into();
         let crypto = crypto(mode, [("key_derivation", derivation)]);
         let reader = reader(&broker, mode, &crypto).open().expect("a reader");
@@ -53,7 +53,7 @@ fn who_has_no_password_does_not_hold_up_those_who_have() {
         known.write("before").expect("write");
         assert_eq!(next_value(&reader), ("before".into(), vec![]));
         garbage().for_each(|message| stranger.publish(mode, &message));
-        // The two connections overtake each other.
+        // The messages of the two connections arrive interleaved.
         let mut refused = Vec::new();
         while refused.len() < garbage().count() {
             known.write("meanwhile").expect("write");
@@ -64,7 +64,7 @@ fn who_has_no_password_does_not_hold_up_those_who_have() {
         let (unchecked, tried): (Vec<_>, Vec<_>) =
             refused.iter().partition(|why| why.contains("'crypto.key_derivation.budget_ms'"));
         assert!(!unchecked.is_empty() && !tried.is_empty(), "{mode}: {refused:?}");
-        // Somebody new is heard as soon as there is time again.
+        // A new writer's messages are read as soon as the budget allows it again.
         let new = writer(&broker, mode, &crypto).open().expect("a writer");
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -129,7 +129,7 @@ fn a_will_is_bound_to_its_own_topic() {
         ("crypto", bound.clone()),
     ];
     let writing = writer(&broker, "t", &bound).parameter("will", Value::Map(will.into_iter().collect()));
-    // Mosquitto publishes the will when another client takes the id.
+    // Mosquitto publishes the will when another client takes over the client identifier.
     let writing = writing.parameter("client_id", "twice").open().expect("a writer");
     let other = common::writer::<str>(&broker.plain_address(), "t").parameter("client_id", "twice");
     let other = other.open().expect("a writer");

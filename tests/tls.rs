@@ -1,4 +1,4 @@
-//! TLS: what is trusted, what is refused, and how that is told.
+//! Tests TLS: which certificates are trusted, which are refused, and with what message.
 
 use crate::common;
 use crate::common::broker::Broker;
@@ -53,7 +53,7 @@ fn the_right_authority_is_trusted() {
     assert!(broker.log().contains("Received DISCONNECT"));
 }
 
-/// The builder's methods say the same as the parameters.
+/// The methods of the builder have the same effect as the parameters.
 #[test]
 fn brokers_tls_and_login_have_methods() {
     let broker = Broker::start();
@@ -72,7 +72,7 @@ fn brokers_tls_and_login_have_methods() {
 
     io_error(builder().tls(Tls::new().ca_certs("/nowhere/ca.pem")).open(), &["'tls.ca_certs'", "/nowhere/ca.pem"]);
     common::told(builder().tls(tls.tls_version("1.9")).open(), "InvalidConfiguration", &["'tls.tls_version'"]);
-    // Nothing set means TLS with what the system trusts, which this authority is not.
+    // Without any setting the system's authorities are trusted, which do not include this one.
     connection_error(builder().tls(Tls::new()).open(), &["TLS"]);
     let bare: Result<MessageWriter<str>> = builder().broker("::1", broker.tls).tls(Tls::new()).open();
     connection_error(bare, &["[::1]"]);
@@ -96,7 +96,7 @@ fn another_authority_is_not_trusted() {
         open(parameters(broker.tls_address(), ca(&path))),
         &[&broker.tls_address(), "TLS", "not signed by a trusted authority", "ca_certs"],
     );
-    // One with the same name, as a look-alike would have, but another key.
+    // The other authority has the same name, as an impostor's would, but a different key.
     let path = broker.write("same-name.pem", Authority::new("Authority of this test run").pem);
     connection_error(open(parameters(broker.tls_address(), ca(&path))), &["TLS"]);
     assert!(!broker.log().contains("New client connected"), "the login must not be sent");
@@ -111,7 +111,7 @@ fn leaving_out_the_host_name_does_not_leave_out_the_authority() {
     let mut insecure = parameters(broker.tls_address(), ca(&path));
     insecure.insert("tls_insecure", [("value", true)]);
     connection_error(open(insecure), &["not signed by a trusted authority"]);
-    // Without an authority of our own the system's are asked, and they don't know ours.
+    // Without `ca_certs` the system's authorities are trusted, which do not include ours.
     let mut insecure = parameters(broker.tls_address(), true);
     insecure.insert("tls_insecure", [("value", true)]);
     assert!(open(insecure).is_err());
@@ -141,7 +141,7 @@ fn the_host_name_is_checked_unless_switched_off() {
             insecure.insert(name, value);
             open(insecure).expect("a writer").write("hello").expect("write");
         }
-        // It says the opposite, and wins.
+        // The map says the opposite, and wins.
         let mut secure = tls(Some(false.into()));
         secure.insert(name, [("value", false)]);
         connection_error(open(secure), &["localhost"]);
@@ -210,7 +210,7 @@ fn every_certificate_of_a_bundle_is_trusted() {
 fn the_servers_own_certificate_may_be_the_anchor() {
     let broker = Broker::start();
     let path = broker.write("server-as-ca.pem", &server().pem);
-    // Either is sound; what matters is that it ends, and with an error that names TLS.
+    // Either result is fine, provided that the attempt ends, and an error names TLS.
     if let Err(error) = open(parameters(broker.tls_address(), ca(path))) {
         assert!(matches!(&error, Error::Connection { message, .. } if message.contains("TLS")), "{error:?}");
     }
@@ -254,7 +254,7 @@ fn a_plain_connection_to_a_tls_port_is_explained() {
     }
 }
 
-/// A server that answers the handshake with something else, with nothing, or with a part.
+/// The server answers the handshake with other bytes, with none, or with a part of it.
 #[test]
 fn a_handshake_that_does_not_end_well() {
     use common::scripted::Scripted;
@@ -277,14 +277,14 @@ fn a_handshake_that_does_not_end_well() {
 fn tls_true_trusts_the_system_and_not_our_authority() {
     const CHILD: &str = "SINETSTREAM_TEST_TLS_ADDRESS";
     if let Ok(address) = std::env::var(CHILD) {
-        // In a process of its own, where the system's store is the one in SSL_CERT_FILE.
+        // The test has a process of its own, in which SSL_CERT_FILE names the system's store.
         for on in [Value::from(true), "true".into(), [("check_hostname", true)].into()] {
             open(parameters(address.clone(), on)).expect("a writer");
         }
         return;
     }
     let broker = Broker::start();
-    // Trusted roots, but not ours; the system of a container may have none at all.
+    // The store has trusted roots, but not ours; the system of a container may have none at all.
     let system = broker.write("system.pem", Authority::new("A root of the system").pem);
     let ours = broker.ca();
     for (store, trusted) in [(&system, false), (&ours, true)] {

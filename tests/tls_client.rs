@@ -1,4 +1,4 @@
-//! Client certificates: every form of key, chains, what is refused before the network and by the broker.
+//! Tests client certificates: every form of key, chains, and refusals before connecting and by the broker.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -16,14 +16,14 @@ use sinetstream::{Error, MessageWriter, Result};
 
 const PASSWORD: &str = "s3cr3t-key-password";
 
-/// Everybody with a certificate of the run's authority may connect; the certificate says who it is.
+/// Every client with a certificate of the run's authority may connect; the certificate gives the user name.
 const BY_CERTIFICATE: &str = "allow_anonymous false\nrequire_certificate true\nuse_identity_as_username true";
 
 fn open(address: String, tls: Map) -> Result<MessageWriter<str>> {
     within(PATIENCE, move || writer("replaced", "t").parameter("brokers", address).parameter("tls", tls).open())
 }
 
-/// The parameters `tls`: the authority, and others.
+/// Returns the map `tls`: the authority, and other parameters.
 fn tls<V: Into<Value>, const N: usize>(others: [(&str, V); N]) -> Map {
     let mut tls: Map = others.into_iter().collect();
     tls.insert("ca_certs_data", authority().pem.as_str());
@@ -74,7 +74,7 @@ fn openssl(arguments: &str, input: &str) -> String {
     String::from_utf8(output.stdout).expect("PEM")
 }
 
-/// A client's certificate with an RSA key, in PKCS #8.
+/// Returns a client's certificate with an RSA key in PKCS #8.
 fn rsa_client() -> &'static Certificate {
     static CLIENT: OnceLock<Certificate> = OnceLock::new();
     CLIENT.get_or_init(|| {
@@ -96,7 +96,7 @@ fn a_certificate_alone_is_a_login() {
     let key = broker.write("client.key", &client.key_pem).display().to_string();
     let ca = broker.ca().display().to_string();
     let tls = Value::from([("ca_certs", ca), ("certfile", certificate), ("keyfile", key)]);
-    // At both levels and under both names.
+    // The parameters are given at both levels and under both names.
     for name in ["tls", "tls_set"] {
         for level in [Value::from([(name, tls.clone())]), [("type_spec", Value::from([(name, tls.clone())]))].into()] {
             let Value::Map(parameters) = level else { unreachable!() };
@@ -146,7 +146,7 @@ fn a_file_of_the_configuration_names_the_certificate() {
     }
 }
 
-/// The broker decides what is a login; here the certificate has only to be that of the key.
+/// The broker decides which certificate is a login; the client only requires that the certificate fits the key.
 #[test]
 fn a_certificate_of_version_1_is_a_login() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -163,13 +163,13 @@ fn a_certificate_of_version_1_is_a_login() {
         assert!(openssl("x509 -noout -text", &certificate.pem).contains("Version: 1"), "{name}");
         open(broker.further_address(), inline(&certificate)).unwrap_or_else(|error| panic!("{name}: {error}"));
         common::eventually("it is the login", || broker.log().contains(&format!("u'old-{name}'")));
-        // Java writes keys for EC without their public half, which comes from the certificate.
+        // Java writes EC keys without their public half, which is then taken from the certificate.
         if name == "ec" {
             let bare = openssl("ec -no_public", &certificate.key_pem);
             open(broker.further_address(), inline(&Certificate { key_pem: bare, ..certificate.clone() }))
                 .expect("open");
         }
-        // It still has to be the key's.
+        // The certificate must still belong to the key.
         let other = Certificate { key_pem: rsa_client().key_pem.clone(), ..certificate };
         refused(open(broker.further_address(), inline(&other)), is_configuration, &["does not belong"]);
     }
@@ -248,7 +248,7 @@ fn the_whole_chain_is_sent() {
         open(peer.address(), inline(&chain)).expect("a writer");
         assert_eq!(peer.negotiated().chain, 2);
     }
-    // The other way round the key would belong to the second certificate.
+    // In reverse order the key would belong to the second certificate.
     let wrong = Certificate { pem: format!("{}{}", between.pem, leaf.pem), key_pem: leaf.key_pem };
     refused(open(broker.further_address(), inline(&wrong)), is_configuration, &["does not belong", "must come first"]);
 }
@@ -278,7 +278,7 @@ fn a_broker_that_refuses_the_certificate_says_why() {
     let broker = Broker::start_with_listener(server(), BY_CERTIFICATE);
     let expired = authority().sign_expired_client("device");
     let stranger = Authority::new("Somebody else").sign_client("device");
-    // A server's certificate is not for clients.
+    // A server's certificate is not valid for clients.
     let server = certificates::server();
     for version in ["TLSv1.2", "TLSv1.3"] {
         for (client, words) in [
@@ -416,14 +416,14 @@ fn data_wins_over_a_file_with_a_warning() {
         let words = format!("'tls.{name}' has no effect: '{name}_data' is given too");
         assert!(warnings.iter().any(|warning| warning.contains(&words)), "{name}: {warnings:?}");
     }
-    // Bytes are as good as a string.
+    // Bytes are accepted in place of a string.
     let mut parameters = inline(ec_client());
     parameters.insert("ca_certs_data", authority().pem.as_bytes());
     parameters.insert("certfile_data", ec_client().pem.as_bytes());
     parameters.insert("keyfile_data", ec_client().key_pem.as_bytes());
     parameters.insert("keyfilePassword", PASSWORD.as_bytes());
     open(address.clone(), parameters).expect("a writer");
-    // What is for nothing is told; PEM wins over a store, which only Java could open.
+    // Parameters without effect get a warning; PEM wins over a key store, which only Java could open.
     let mut parameters = inline(ec_client());
     parameters.insert("trustStore", "/nowhere/trust.p12");
     parameters.insert("keyStore", "/nowhere/keys.p12");
@@ -447,7 +447,7 @@ fn data_wins_over_a_file_with_a_warning() {
     assert!(!format!("{warnings:?}").contains(PASSWORD));
 }
 
-/// On this thread, where the warnings are collected.
+/// Opens a writer on this thread, where the warnings are collected.
 fn open_here(address: String, tls: Map) -> Result<MessageWriter<str>> {
     writer("replaced", "t").parameter("brokers", address).parameter("tls", tls).open()
 }

@@ -1,4 +1,4 @@
-//! The choice of cipher suites and of TLS's version.
+//! Tests the choice of cipher suites and of TLS's version.
 
 use crate::common;
 use crate::common::broker::Broker;
@@ -99,7 +99,7 @@ fn cert_required_is_what_is_done_anyway() {
     open(peer.address(), [("cert_reqs", "CERT_REQUIRED".into())]).expect("a writer");
 }
 
-/// The broker is spared the signature, which is most of what a handshake costs.
+/// A resumed session spares the broker the signature, which is most of the cost of a handshake.
 #[test]
 fn clients_with_the_same_parameters_take_up_each_others_sessions() {
     let identity = |name: &str| {
@@ -119,7 +119,7 @@ fn clients_with_the_same_parameters_take_up_each_others_sessions() {
             (client, peer.negotiated())
         };
         let mut clients = Vec::new();
-        // Whoever trusts something else, or is somebody else, has to see and to be seen.
+        // A client with other trust, or another certificate, must verify the broker and show its certificate itself.
         for (what, parameters, is_resumed, chain) in [
             ("the first", &[][..], false, 0),
             ("the same", &[], true, 0),
@@ -136,7 +136,7 @@ fn clients_with_the_same_parameters_take_up_each_others_sessions() {
     }
 }
 
-/// They do not know each other's sessions.
+/// The brokers do not know each other's sessions.
 #[test]
 fn each_of_several_brokers_on_a_host_has_its_sessions() {
     let peers = [TlsPeer::start(server(), &[&TLS13]), TlsPeer::start(server(), &[&TLS13])];

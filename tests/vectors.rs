@@ -1,4 +1,4 @@
-//! Messages of the reference libraries, byte for byte, over a real broker.
+//! Tests messages of the reference libraries, byte for byte, over a real broker.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ fn timestamp(vector: &Json) -> i64 {
     vector["timestamp_us"].as_i64().expect("a timestamp")
 }
 
-/// Fails unless these are the bytes of the vector.
+/// Checks that these are the bytes of the vector.
 fn check_encoded(vector: &Json, encoded: &[u8]) {
     let id = id(vector);
     if vector["encoded_hex"].is_string() {
@@ -60,7 +60,7 @@ fn check_encoded(vector: &Json, encoded: &[u8]) {
     assert_eq!(sha256(encoded), vector["encoded_sha256"].as_str().expect("a digest"), "{id}");
 }
 
-/// The vector's bytes: given, or the given head with the rest of the payload after it.
+/// Returns the vector's bytes: as given, or the given head with the rest of the payload after it.
 fn encoded(vector: &Json) -> Vec<u8> {
     if vector["encoded_hex"].is_string() {
         return bytes(&vector["encoded_hex"]);
@@ -112,7 +112,7 @@ fn messages_of_the_reference_are_decoded() {
         .into();
     let texts = reader::<String>(&broker.plain_address(), "vectors/text").open().expect("a reader");
     for vector in vectors("vectors") {
-        // A reader of format 3 takes both formats.
+        // A reader of format 3 reads both formats.
         let readers = match vector["message_format"].as_i64() {
             Some(2) => &readers[..],
             _ => &readers[1..],
@@ -170,7 +170,7 @@ fn what_is_no_message_for_a_plain_reader_is_refused() {
             }
         };
         assert!(matches!(result, Err(Error::InvalidMessage(_))), "{}: {result:?}", id(&vector));
-        // It is consumed: the next one is read.
+        // The message is consumed, and the next one is read.
         publisher.publish("bytes", &encoded(&vectors("vectors")[0]));
         next(&bytes_reader);
     }
@@ -179,7 +179,7 @@ fn what_is_no_message_for_a_plain_reader_is_refused() {
     assert!(count > 10, "{count}");
 }
 
-/// Nothing on the wire says that a message is compressed: a plain reader gets the compressed bytes.
+/// The wire format does not say that a message is compressed: a plain reader gets the compressed bytes.
 #[test]
 fn what_only_looks_strange_is_taken() {
     let broker = Broker::start();

@@ -1,4 +1,4 @@
-//! What MQTT 3.1, 3.1.1 and 5 have in common, and what is special about 3.1.
+//! Tests the common behaviour of MQTT 3.1, 3.1.1 and 5, and the special rules of 3.1.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use sinetstream::{Consistency, MessageReaderBuilder, MessageWriterBuilder};
 
 const VERSIONS: [&str; 3] = ["MQTTv31", "MQTTv311", "MQTTv5"];
 
-/// QoS 1. Lost connections stay lost.
+/// Returns the builder of a writer at QoS 1 that does not reconnect.
 fn writer(version: &str, address: &str, topic: &str) -> MessageWriterBuilder<str> {
     common::writer(address, topic).consistency(Consistency::AtLeastOnce).parameter("protocol", version)
 }
 
-/// QoS 1. Lost connections stay lost.
+/// Returns the builder of a reader at QoS 1 that does not reconnect.
 fn reader(version: &str, address: &str, topic: &str) -> MessageReaderBuilder<String> {
     common::reader(address, topic).consistency(Consistency::AtLeastOnce).parameter("protocol", version)
 }
 
-/// Lost connections are opened again after all.
+/// Returns the parameters that switch reconnecting on.
 fn returning() -> Map {
     [("connect", Value::Null), ("reconnect_delay", quickly())].into_iter().collect()
 }
 
-/// What programs call it that leave the version to the library.
+/// Programs use this name for the library's default version.
 #[test]
 fn the_default_has_a_name() {
     let broker = Broker::start();
@@ -94,7 +94,7 @@ fn a_broker_that_does_not_know_the_version_is_told() {
     }
 }
 
-/// CONNACK does not say there whether the broker still knows the session.
+/// In MQTT 3.1, CONNACK does not say whether the broker still has the session.
 #[test]
 fn a_session_of_version_3_1_is_resumed() {
     let broker = Broker::start();
@@ -129,13 +129,13 @@ fn a_session_of_version_3_1_is_resumed() {
             writer.write(&format!("{round} back")).expect("write");
             let expected = ["while away", "after a cut", "back"].map(|what| format!("{round} {what}"));
             assert_eq!(next_values(&reader, 3), expected, "{consistency}");
-            // The broker has the acknowledgements, too.
+            // The answer to the ping shows that the broker has the acknowledgements, too.
             reader.ping(PATIENCE).expect("ping");
         }
     }
 }
 
-/// A reader of MQTT 3.1 with a session, that comes back.
+/// Returns the builder of a reader of MQTT 3.1 with a session, which reconnects.
 fn old_reader(address: &str, consistency: Consistency) -> MessageReaderBuilder<String> {
     reader("MQTTv31", address, "t")
         .consistency(consistency)
@@ -144,7 +144,7 @@ fn old_reader(address: &str, consistency: Consistency) -> MessageReaderBuilder<S
         .parameters(returning())
 }
 
-/// The broker can't say that it has lost the session, and begins again with its packet identifiers.
+/// The broker can't report that it has lost the session, and starts its packet identifiers anew.
 #[test]
 fn a_session_that_version_3_1_has_lost_swallows_nothing() {
     for consistency in [Consistency::AtLeastOnce, Consistency::ExactlyOnce] {
@@ -163,14 +163,14 @@ fn a_session_that_version_3_1_has_lost_swallows_nothing() {
             broker.restart();
             events.lost();
             assert!(!events.connected(), "nobody knows whether the session was resumed");
-            // The answer to what was sent after SUBSCRIBE.
+            // The answer comes after everything that follows SUBSCRIBE.
             reader.ping(PATIENCE).expect("ping");
             write(&broker, &format!("after restart {round}"));
             eventually("it has come", || reader.connection_info().inbox_messages == round + 2);
         }
         let expected = ["not yet read", "after restart 0", "after restart 1", "after restart 2"];
         assert_eq!(next_values(&reader, 4), expected, "{consistency}");
-        // And what has been read is acknowledged, though only the last of them was this broker's.
+        // The messages that were read are acknowledged, although only the last of them was this broker's.
         write(&broker, "the last");
         assert_eq!(next(&reader).value(), "the last");
         assert_eq!(broker.log().matches("Sending PUBLISH to old-reader").count(), 2);
@@ -179,7 +179,7 @@ fn a_session_that_version_3_1_has_lost_swallows_nothing() {
     }
 }
 
-/// Reading a message of a lost session acknowledges nothing to the broker, which has another one under its identifier.
+/// Reading a message of a lost session must not acknowledge a new message that the broker has under the same packet identifier.
 #[test]
 fn a_message_of_a_lost_session_is_not_acknowledged() {
     for version in VERSIONS {
@@ -223,14 +223,15 @@ fn a_message_of_a_lost_session_is_not_acknowledged() {
     }
 }
 
-/// Sends this message to the reader as the first of the broker's.
+/// Sends this message to the reader with the broker's first packet identifier.
 fn first_message(peer: &mut common::scripted::Peer, value: &str, dup: bool) {
     let mut packet = publish("t", &message(value), 2, false, 1);
     packet.first |= if dup { 8 } else { 0 };
     peer.send(&packet.bytes());
 }
 
-/// A message of which the reader had only half the handshake: the same one again is known, another one is not.
+/// The reader has completed only half of a message's handshake: the same message is recognized as a duplicate, a different one
+/// is not.
 #[test]
 fn version_3_1_tells_a_repeated_message_from_another_one() {
     let broker = Scripted::open(|peer| {
@@ -240,7 +241,7 @@ fn version_3_1_tells_a_repeated_message_from_another_one() {
             1 => first_message(peer, "first", true),
             2 => first_message(peer, "second", false),
             3 => first_message(peer, "second", true),
-            // Nobody need believe that it was the same one.
+            // Without the DUP flag, the same value counts as a new message.
             4 => first_message(peer, "second", false),
             _ => first_message(peer, "third", true),
         }
@@ -254,7 +255,7 @@ fn version_3_1_tells_a_repeated_message_from_another_one() {
     eventually("the last connection", || broker.connections() == 6);
 }
 
-/// What was not confirmed goes again under the same identifier, as a duplicate; a subscription is made again.
+/// Unacknowledged publishes are sent again under the same packet identifier, as duplicates; subscriptions are made again.
 #[test]
 fn version_3_1_sends_again_what_was_not_confirmed() {
     let broker = Scripted::open(|peer| {
@@ -337,7 +338,7 @@ fn a_reader_has_several_topics_and_wildcards_and_learns_the_concrete_one() {
     }
 }
 
-/// How readers share the load: each message goes to one of them.
+/// Readers share the load: each message goes to one of them.
 #[test]
 fn a_shared_subscription_divides_the_messages() {
     const MESSAGES: usize = 60;
@@ -358,7 +359,7 @@ fn a_shared_subscription_divides_the_messages() {
         for reader in [&alone, &other_group] {
             assert_eq!(next_values(reader, MESSAGES), expected, "{version}");
         }
-        // Everything has been sent now.
+        // All messages have been sent now.
         let mut values: Vec<usize> = Vec::new();
         for reader in &readers {
             reader.ping(PATIENCE).expect("ping");

@@ -1,4 +1,5 @@
-//! The ways to a broker besides TCP to its name: a Unix socket, an address with a zone, a proxy; and what TLS offers on the way.
+//! Tests ways to a broker other than TCP to its host name: a Unix socket, an address with a zone, a proxy; and the details that
+//! TLS shows.
 
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddrV6, TcpListener, TcpStream};
@@ -25,7 +26,7 @@ fn a_unix_socket_is_a_broker() {
         writer.write("through the socket").expect("write");
         assert_eq!(next(&reader).value(), "through the socket");
     }
-    // The password stays on this machine; TLS has no name to check.
+    // The password stays on this machine, so there is no warning; TLS has no name to check.
     let (opened, warnings) = common::warnings::collect(|| {
         writer::<str>(&address, "t").parameter("username_pw", login("user01", "any")).open()
     });
@@ -34,7 +35,7 @@ fn a_unix_socket_is_a_broker() {
     writer::<str>(&address, "t").parameter("require_tls", true).open().expect("a writer");
     let tls = writer::<str>(&address, "t").parameter("tls", true).open();
     told(tls, "InvalidConfiguration", &["'brokers'", &address, "leave out 'tls'"]);
-    // It comes back, and is tried like others of a list.
+    // The writer reconnects, and tries the socket like any broker of a list.
     let listed = Value::List(vec!["unix:/nowhere/x.sock".into(), address.as_str().into()]);
     let (listener, events) = common::events::listen();
     let coming_back = MessageWriter::<str>::builder()
@@ -60,7 +61,7 @@ fn a_unix_socket_is_a_broker() {
     told(writer::<str>("unix:x.sock", "t").open(), "InvalidConfiguration", &["'brokers'", "absolute path"]);
 }
 
-/// An address of this machine with the number of its interface: a link-local one if there is any.
+/// Returns an address of this machine with the number and the name of its interface; a link-local one if there is any.
 fn zoned() -> Option<(Ipv6Addr, u32, String)> {
     let text = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
     let mut all: Vec<_> = text
@@ -131,14 +132,14 @@ fn protocols_of_alpn_are_offered() {
     }
 }
 
-/// An HTTP proxy that knows CONNECT, and tells what it was asked.
+/// An HTTP proxy that supports CONNECT, and reports its requests.
 struct HttpProxy {
     port: u16,
     asked: Receiver<String>,
 }
 
 impl HttpProxy {
-    /// `login`: in Base64, as it has to come. `refusal`: the answer to everybody.
+    /// Starts a proxy. `login` is the expected login in Base64; `refusal` is its answer to every client.
     fn start(login: Option<&'static str>, refusal: Option<&'static str>) -> HttpProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -231,14 +232,14 @@ fn every_transport_goes_through_a_proxy() {
 fn a_proxy_may_want_a_login_and_refuse() {
     let broker = Broker::start();
     let plain = broker.plain_address();
-    // user:s3cr3t-pass
+    // The Base64 is that of user:s3cr3t-pass.
     let proxy = HttpProxy::start(Some("dXNlcjpzM2NyM3QtcGFzcw=="), None);
     let user = ("proxy_username", "user");
     through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-pass")]), &plain, &[]).expect("a writer");
     let wrong = through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-other")]), &plain, &[]);
     let message = told(wrong, "Authentication", &[&plain, "proxy: 127.0.0.1", "refuses the login", "'proxy_password'"]);
     assert!(!message.contains("s3cr3t"), "{message}");
-    // It is shown once, however long a broker would be waited for.
+    // A refused login is sent once, however long the client may wait for a broker.
     proxy.asked.try_iter().for_each(drop);
     let patient = ("connect", Value::from([("retry_first", 600)]));
     let wrong = through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-other")]), &plain, &[patient]);
@@ -254,7 +255,7 @@ fn a_proxy_may_want_a_login_and_refuse() {
     gone.insert("proxy_addr", "127.0.0.1");
     gone.insert("proxy_port", i64::from(closed));
     told(through(Value::Map(gone), &plain, &[]), "Connection", &["TCP", &format!("the proxy 127.0.0.1:{closed}")]);
-    // What is shown of the configuration has no password.
+    // The configuration that is shown has no password.
     let shown = through(proxy.parameter(&[user, ("proxy_password", "s3cr3t-pass")]), &plain, &[]).expect("a writer");
     assert!(!format!("{:?} {shown:?}", shown.config()).contains("s3cr3t"));
     for (proxy, words) in [
@@ -270,7 +271,7 @@ fn a_proxy_may_want_a_login_and_refuse() {
     }
 }
 
-/// In a process of its own, since the environment is all threads'.
+/// The environment belongs to all threads, so the test has a process of its own.
 #[cfg(feature = "cli")]
 #[test]
 fn the_environment_names_a_proxy_only_when_it_is_asked() {

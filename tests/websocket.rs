@@ -1,4 +1,4 @@
-//! MQTT inside WebSockets: with Mosquitto, and with servers that do what Mosquitto doesn't.
+//! Tests MQTT inside WebSockets: with Mosquitto, and with servers that show behaviour which Mosquitto does not.
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn reader<T: ReadValue>(address: &str, topic: &str) -> MessageReaderBuilder<T> {
     common::reader(address, topic).parameter("transport", "websockets")
 }
 
-/// Plain without a login, and over TLS with one.
+/// Returns both listeners: the plain one without a login, and the TLS one with a login.
 fn both(broker: &Broker) -> [(String, Map); 2] {
     let mut secure = Map::new();
     secure.insert("tls", [("ca_certs", broker.ca().display().to_string())]);
@@ -49,7 +49,7 @@ fn refused(builder: MessageWriterBuilder<str>, words: &[&str]) {
     }
 }
 
-/// The message of the error that a lost connection leaves behind.
+/// Returns the message of the error after a lost connection.
 #[track_caller]
 fn lost(result: Result<()>) -> String {
     match result {
@@ -100,7 +100,7 @@ fn large_messages_to_the_broker() {
     let large = pattern(10 << 20);
     for (address, parameters) in both(&broker) {
         for consistency in [Consistency::AtMostOnce, Consistency::AtLeastOnce] {
-            // Mosquitto 2.0.11 sends 4 KiB in 100 ms to a WebSocket.
+            // Mosquitto 2.0.11 sends only 4 KiB in 100 ms to a WebSocket.
             let reader = common::reader::<Vec<u8>>(&broker.plain_address(), "large").open().expect("a reader");
             let writer = writer::<[u8]>(&address, "large").parameters(parameters.clone());
             let writer = writer.consistency(consistency).open().expect("a writer");
@@ -119,7 +119,7 @@ fn large_messages_from_the_broker() {
     let script = move |web: &mut web::WebPeer| {
         web.connack();
         web.suback();
-        // In one frame, and in many.
+        // The packet is sent in one frame, and in many.
         web.send(&packet);
         packet.chunks(50_000).for_each(|part| web.send(part));
         web.drain();
@@ -135,7 +135,7 @@ fn large_messages_from_the_broker() {
     }
 }
 
-/// The certificate of this run's authority.
+/// Writes the certificate of this run's authority to a file.
 fn authority_file() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &certificates::authority().pem).expect("write");
@@ -153,7 +153,7 @@ fn many_small_messages() {
         let writer: AsyncMessageWriter<[u8]> = block_on(builder.open_async()).expect("a writer");
         let values: Vec<[u8; 4]> = (0..COUNT).map(u32::to_be_bytes).collect();
         block_on(async {
-            // Polled all at a time, so that many are on their way.
+            // All writes are polled together, so that many are in flight.
             let mut writes: Vec<_> = values.iter().map(|value| Box::pin(writer.write(&value[..]))).collect();
             std::future::poll_fn(|context| {
                 writes.retain_mut(|write| match write.as_mut().poll(context) {
@@ -194,7 +194,7 @@ fn writers_and_readers_come_back_after_a_cut() {
     }
 }
 
-/// What a slow network leaves unsent waits, and pings are answered between the messages.
+/// Bytes that a slow network has not taken wait, and pings are answered between the messages.
 #[test]
 fn a_stalled_network_goes_on_where_it_was() {
     let broker = Broker::start_everywhere();
@@ -207,7 +207,7 @@ fn a_stalled_network_goes_on_where_it_was() {
         proxy.stall(true);
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| writer.write(&large));
-            // More than the sockets between take, so it is stuck in the middle of a message.
+            // The message is larger than the sockets' buffers, so it is stuck in its middle.
             eventually("the message is on its way", || writer.connection_info().in_flight == 1);
             proxy.stall(false);
             writing.join().expect("the writer's thread").expect("write");
@@ -262,20 +262,20 @@ fn the_visible_configuration_has_no_headers_and_no_query() {
     assert!(shown.get("headers") == Some(&[("X", "********")].into()));
 }
 
-/// MQTT-6.0.0-4: messages need not begin or end where packets do.
+/// WebSocket messages need not begin or end where packets do (MQTT-6.0.0-4).
 #[test]
 fn packets_and_messages_need_not_fit() {
     let server = web::start(|web| {
         web.expect(CONNECT);
-        // One byte in each message.
+        // Each message has one byte.
         for byte in [0x20, 2, 0, 0] {
             web.send(&[byte]);
         }
         web.suback();
         let packets: Vec<u8> = (0..100_u8).flat_map(|n| publish("t", &wire(&[b'x', n]), 0, false, 0).bytes()).collect();
-        // Many packets in one message.
+        // One message has many packets.
         web.send(&packets);
-        // And in fragments of it, with a ping inside.
+        // The message is also sent in fragments, with a ping in between.
         web.fragment(&packets[..1], true, false);
         web.say(Message::Ping("between".into()));
         for part in packets[1..].chunks(997) {
@@ -283,7 +283,7 @@ fn packets_and_messages_need_not_fit() {
         }
         web.fragment(&[], false, true);
         web.say(Message::Binary(vec![].into()));
-        // A large packet over many messages.
+        // One large packet spans many messages.
         let large = publish("t", &wire(&vec![5; 300_000]), 0, false, 0).bytes();
         large.chunks(1000).for_each(|part| web.send(part));
         web.drain();
@@ -299,7 +299,7 @@ fn packets_and_messages_need_not_fit() {
     reader.close().expect("close");
 }
 
-/// A SINETStream message of format 3 at time 0: see the vectors.
+/// Returns a SINETStream message of format 3 with the timestamp 0; see the vectors.
 fn wire(value: &[u8]) -> Vec<u8> {
     let mut message = vec![0xDF, 3, 0, 0, 0, 0, 0xC3, 1, 0x1F, 0x9C, 0x0C, 0x91, 0xEB, 0x33, 0x66, 0x4F, 0];
     let mut length = value.len() << 1;
@@ -335,7 +335,7 @@ fn pings_are_answered_before_and_after_the_login() {
         web.expect(CONNECT);
         for n in 0..5_u8 {
             web.say(Message::Ping(vec![n; 125].into()));
-            // No CONNACK until the answer is there.
+            // CONNACK follows only after the ping is answered.
             while !web.control.contains(&Message::Pong(vec![n; 125].into())) && web.read() {}
         }
         web.send(&[0x20, 2, 0, 0]);
@@ -371,7 +371,7 @@ fn a_goodbye_of_the_server_is_told() {
             web.expect(PINGREQ);
             web.say(Message::Close(Some(CloseFrame { code: CloseCode::from(code), reason: reason.into() })));
             web.drain();
-            // The client has answered it.
+            // The client has answered the close frame.
             assert!(web.control.iter().any(|message| matches!(message, Message::Close(_))), "{:?}", web.control);
         });
         let writer = open(writer(&server.address(), "t")).expect("a writer");
@@ -461,7 +461,7 @@ fn a_port_of_another_kind_is_explained() {
     let tls = [("ca_certs", broker.ca().display().to_string())];
     refused(writer(&broker.plain_address(), "t"), &["WebSocket", "is this a WebSocket port?"]);
     refused(writer(&broker.tls_address(), "t"), &["WebSocket", "is this a WebSocket port?", "'tls'"]);
-    // Mosquitto 2.0 answers without TLS, 2.1 hangs up.
+    // Without TLS, Mosquitto 2.0 answers and 2.1 closes the connection.
     let answer = if is_from_2_1() { "is this a TLS port?" } else { "does not speak TLS" };
     refused(writer(&broker.ws_address(), "t").parameter("tls", tls.clone()), &["TLS", answer]);
     refused(writer(&broker.tls_address(), "t").parameter("tls", tls), &["WebSocket", "is this a WebSocket port?"]);
@@ -499,12 +499,12 @@ fn brokers_have_the_ports_of_http() {
     let ca = authority_file();
     let tls = [("ca_certs", ca.path().display().to_string())];
     for (tls, port) in [(Value::Null, ":80:"), (tls.into(), ":443:")] {
-        // A name that is not there.
+        // The host name does not exist.
         refused(writer("broker.invalid", "t").parameter("tls", tls), &["broker.invalid", port]);
     }
 }
 
-/// What comes together with the HTTP answer belongs to the WebSocket.
+/// Bytes that come together with the HTTP answer belong to the WebSocket.
 #[test]
 fn nothing_behind_the_answer_is_lost() {
     let server = Scripted::start(|peer| {
@@ -523,7 +523,7 @@ fn nothing_behind_the_answer_is_lost() {
              Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
         )
         .into_bytes();
-        // A server in such a hurry does not look at the CONNECT.
+        // A server that answers so early does not read the CONNECT first.
         answer.extend([0x82, 4, 0x20, 2, 0, 0]);
         peer.send(&answer);
         peer.swallow();

@@ -1,4 +1,4 @@
-//! The will: what it is on the wire, when it comes and when not.
+//! Tests the will: its form on the wire, when the broker publishes it and when not.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
 }
 
-/// Lets everybody in and records what comes.
+/// Starts a broker that accepts every client and records the packets.
 fn recording_broker(v5: bool) -> Scripted {
     Scripted::start(move |peer| {
         if v5 {
@@ -47,7 +47,7 @@ fn writer(address: &str) -> MessageWriterBuilder<str> {
     common::writer(address, "t").consistency(Consistency::AtLeastOnce)
 }
 
-/// The will in the CONNECT of a writer with this configuration.
+/// Returns the will in the CONNECT of a writer with this configuration.
 fn will_of(broker: &Scripted, builder: MessageWriterBuilder<str>) -> Option<Will> {
     builder.parameter("brokers", broker.address()).open().expect("writer").close().expect("close");
     let connect = Connect::parse(&broker.next_packet());
@@ -55,7 +55,7 @@ fn will_of(broker: &Scripted, builder: MessageWriterBuilder<str>) -> Option<Will
     connect.will
 }
 
-/// As the reference implementations write it.
+/// The reference implementations encode it the same way.
 #[test]
 fn it_is_a_message_like_any_other() {
     let goodbye_v3 = "df0300000000c3011f9c0c91eb33664f000e676f6f64627965";
@@ -84,7 +84,7 @@ fn it_is_a_message_like_any_other() {
     }
 }
 
-/// The old libraries' rule, of which nobody would know who is not told.
+/// The rule comes from the old libraries, and users would not know it without the warning.
 #[test]
 fn a_service_of_values_alone_whose_will_is_not_said_to_be_one_warns() {
     let broker = recording_broker(false);
@@ -108,7 +108,7 @@ fn a_service_of_values_alone_whose_will_is_not_said_to_be_one_warns() {
     assert_eq!(warnings, Vec::<String>::new());
 }
 
-/// What is outside of `will` is not meant for it.
+/// Parameters outside of `will` do not apply to it.
 #[test]
 fn the_services_own_parameters_do_not_count() {
     let broker = recording_broker(true);
@@ -131,7 +131,7 @@ fn without_it_there_is_none() {
     assert_eq!(will_of(&broker, writer(&broker.address()).parameter("will", Value::Null)), None);
 }
 
-/// Both names at both levels, and the builder's, of writers and readers.
+/// Both names are tried at both levels, and the builder's, for writers and readers.
 #[test]
 fn it_comes_from_the_file_and_from_the_builder() {
     let payload = hex("df0300000000c3011f9c0c91eb33664f000e676f6f64627965");
@@ -217,7 +217,7 @@ fn mosquitto_sends_it_when_the_connection_is_lost() {
     }
 }
 
-/// Dropping a client says goodbye, too.
+/// Dropping a client sends DISCONNECT, too.
 #[test]
 fn it_is_not_sent_after_an_orderly_end() {
     let broker = Broker::start();
@@ -249,7 +249,7 @@ fn it_is_not_sent_after_an_orderly_end() {
     }
 }
 
-/// A reader whose subscription is refused says goodbye, too.
+/// A reader whose subscription is refused also sends DISCONNECT.
 #[test]
 fn it_is_not_sent_when_the_subscription_is_refused() {
     for version in ["MQTTv31", "MQTTv311", "MQTTv5"] {
@@ -270,7 +270,7 @@ fn it_is_not_sent_when_the_subscription_is_refused() {
     }
 }
 
-/// MQTT 5 can wait for the client to come back.
+/// In MQTT 5 the broker can wait for the client to come back.
 #[test]
 fn a_client_that_comes_back_within_the_delay_is_not_mourned() {
     let broker = Broker::start();
@@ -360,7 +360,7 @@ fn it_has_to_fit_into_connect() {
     told(with("x".repeat(65_472)).open(), "InvalidConfiguration", &["65471 bytes"]);
 }
 
-/// Earlier versions have no place for a delay.
+/// Earlier versions have no field for a delay.
 #[test]
 fn what_needs_mqtt_5_is_a_warning() {
     let broker = recording_broker(false);

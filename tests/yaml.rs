@@ -1,4 +1,4 @@
-//! The YAML of configuration files: what it may look like, and where a syntax error is told to be.
+//! Tests the YAML of configuration files: its accepted forms, and the lines that syntax errors name.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ fn open(text: impl AsRef<[u8]>) -> Result<()> {
     within(PATIENCE, move || MessageWriter::<str>::builder().config_file(file).open().map(drop))
 }
 
-/// The configuration was in order: the writer went on to connect to the closed port.
+/// Checks that the configuration is accepted: the writer goes on to connect to the closed port.
 #[track_caller]
 fn accepted(text: impl AsRef<[u8]>) {
     let result = open(&text);
@@ -60,7 +60,7 @@ fn layouts_that_mean_the_same() {
     accepted("s:\n  type: !!str mqtt\n  brokers: !!seq [127.0.0.1:1]\n  topic: t\n  qos: !!int 1\n");
     accepted("日本語:\n  type: mqtt\n  brokers: 127.0.0.1:1\n  topic: 日本/こんにちは\n");
     accepted(format!("s:\n  {SERVICE}  5: a number as a name\n  true: a boolean as a name\n"));
-    // A marker that is only text does not start a document.
+    // A marker inside a text does not start a document.
     accepted(format!("s:\n  {SERVICE}  value_serializer: |\n    a\n    --- b\n"));
     accepted(format!("s:\n  {SERVICE}  client_id: \"a\n    ---\"\n"));
 }
@@ -78,7 +78,7 @@ fn booleans_of_yaml_1_1() {
 #[test]
 fn anchors_aliases_and_merge_keys() {
     let shared = "common: &common\n  type: mqtt\n  brokers: 127.0.0.1:1\n  topic: t\n";
-    // The anchor's own map is a service as well, so the other one is named.
+    // The anchor's own map is a service as well, so the other one must be named.
     for service in [
         "s: *common\n",
         "s:\n  <<: *common\n",
@@ -97,7 +97,7 @@ fn anchors_aliases_and_merge_keys() {
     refused("s: *nowhere\n", Some(1), &["anchor"]);
 }
 
-/// A mistake behind an alias is told, whichever of the two places is named.
+/// The message may name either place: the mistake itself, or the alias.
 #[test]
 fn a_mistake_behind_an_alias() {
     let text = "common: &common\n  type: mqtt\n  brokers: 127.0.0.1:1\n  topic: t\n  qos: 9\ns:\n  <<: *common\n";
@@ -115,7 +115,7 @@ fn a_mistake_behind_an_alias() {
 
 #[test]
 fn lines_are_counted_in_every_layout() {
-    // The mistake is on line 5, or as many lines later as stand before it.
+    // The mistake is on line 5, plus the number of lines before the text.
     let text = format!("s:\n  {SERVICE}  qos: 9\n");
     let words = &["service 's': parameter 'qos'", "found 9"];
     refused(&text, Some(5), words);
@@ -129,7 +129,7 @@ fn lines_are_counted_in_every_layout() {
     refused(format!("---\n{text}").replace('\n', "\r\n"), Some(6), words);
     refused(format!("s:\n  description: |\n    one\n    two\n\n  {SERVICE}  qos: 9\n"), Some(9), words);
     refused("s: {type: mqtt, brokers: h,\n  topic: t,\n  qos:\n   9}\n", Some(3), words);
-    // A name that occurs elsewhere does not confuse the search.
+    // The same name elsewhere does not confuse the search.
     let text =
         String::from("header: {version: 2, qos: 1}\nconfig:\n  s:\n    type: mqtt\n    brokers: h\n    topic: t\n")
             + "    type_spec: {s: {qos: 1}}\n    x: {qos: 1}\n    qos: 9\n";
@@ -203,7 +203,7 @@ fn a_password_in_binary() {
     }
 }
 
-/// A password file's worth of YAML, with a real login.
+/// The value is a real password, which logs in.
 #[test]
 fn a_password_in_binary_logs_in() {
     let broker = Broker::start();
@@ -239,7 +239,7 @@ fn several_documents_are_refused() {
 #[test]
 fn a_file_that_is_not_utf_8() {
     refused(b"s:\n  type: mqtt\n  topic: \xff\xfe\n", Some(3), &["not UTF-8"]);
-    // UTF-16, as some editors write it.
+    // Some editors write UTF-16.
     let utf_16: Vec<u8> = "\u{feff}s:\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     refused(utf_16, Some(1), &["not UTF-8"]);
 }
@@ -255,7 +255,7 @@ fn a_billion_laughs_end_soon() {
     let start = Instant::now();
     refused(&text, None, &[]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    // The same with maps and merge keys.
+    // The same expansion is tried with maps and merge keys.
     let mut text = String::from("m0: &m0 {a: x, b: x, c: x}\n");
     for n in 1..14 {
         let before = n - 1;
@@ -265,7 +265,7 @@ fn a_billion_laughs_end_soon() {
     let start = Instant::now();
     refused(&text, None, &[]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    // An anchor inside itself.
+    // The anchor contains itself.
     assert!(matches!(open("s: &s\n  type: mqtt\n  self: *s\n"), Err(Error::InvalidConfiguration(_))));
 }
 
@@ -322,13 +322,13 @@ fn values_without_their_quotes_and_other_slips_are_told_in_plain_words() {
     let row = |own: char, of: char| format!("{own}: &{own} [{}]\n", vec![format!("*{of}"); 10].join(", "));
     let bomb: String = "abcdefg".chars().zip("bcdefgh".chars()).map(|(of, own)| row(own, of)).collect();
     refused(format!("a: &a [1, 2]\n{bomb}"), None, &["aliases", "write the values out"]);
-    // Anchors that are used, and ampersands elsewhere, are what they always were.
+    // Anchors that are used, and ampersands elsewhere, keep their meaning.
     for value in ["'&s3cr3t'", "a&b", "&anchor x"] {
         accepted(password(value));
     }
 }
 
-/// What is repeated has the line that is told. Without a bound it took gigabytes, or minutes.
+/// A limit's error names the line. Without a bound, repeated values took gigabytes, or minutes.
 #[test]
 fn what_a_file_may_hold_is_bounded_and_the_error_has_its_line() {
     let aliases = |anchored: &str, count: usize| format!("a: &a {anchored}\nb:\n{}", "- *a\n".repeat(count));
@@ -342,7 +342,7 @@ fn what_a_file_may_hold_is_bounded_and_the_error_has_its_line() {
     accepted(format!("s:\n  {SERVICE}{}", names(4997)));
 }
 
-/// Maps of thousands of names by aliases, and a hundred anchors in the same file.
+/// Aliases make maps of thousands of names, and the file has a hundred anchors as well.
 #[test]
 fn many_maps_of_many_names_take_no_minutes() {
     let names: String = (0..4990).map(|i| format!("xxxxxxxx{i:05}: ~, ")).collect();
@@ -351,7 +351,7 @@ fn many_maps_of_many_names_take_no_minutes() {
     accepted(format!("s:\n  {SERVICE}  b: &b {{{names}}}\n  list:\n{maps}  anchors: [{anchors}]\n"));
 }
 
-/// Values at the end of a long path that a merge key brings, so that the file has no line for any of them.
+/// The values are at the end of a long path that a merge key brings, so the file has no line for any of them.
 #[test]
 fn many_wrong_values_deep_in_a_long_file_take_no_minutes() {
     let values: String = (0..60).map(|i| format!("e{i}: !sinetstream/encrypted AAAA, ")).collect();
@@ -366,7 +366,7 @@ fn many_wrong_values_deep_in_a_long_file_take_no_minutes() {
     assert!(message.contains("e0': the encrypted value can't be used"), "{message}");
 }
 
-/// Each takes milliseconds of the private key's.
+/// Decrypting each value takes milliseconds of computing with the private key.
 #[test]
 fn encrypted_values_are_bounded_in_number() {
     let text = format!("s:\n  {SERVICE}  x: [&v !sinetstream/encrypted AAAA{}]\n", ", *v".repeat(1000));

@@ -1,4 +1,4 @@
-//! The options. Those of SINETStream's `sinetstream_cli` keep their letters.
+//! The options of the command. Those of SINETStream's `sinetstream_cli` keep their letters.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -79,10 +79,10 @@ pub(super) struct Common {
     /// Read no configuration file: all parameters are given as KEY=VALUE. Also -nc
     #[arg(long, alias = "no-config-file", conflicts_with = "config")]
     pub no_config: bool,
-    /// Say more; twice: everything
+    /// Say more; given twice, say everything
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    // Text, because clap would show a wrong one, which may be a password.
+    // A parameter is parsed later, because clap would quote a wrong one, which may be a password.
     /// A parameter, as in the configuration file; KEY=@FILE takes the value from a file, as passwords should be. See
     /// --help
     #[arg(value_name = "KEY=VALUE")]
@@ -99,8 +99,8 @@ pub(super) struct Check {
     /// Leave out the test message on the service's topic, which its readers would get
     #[arg(long)]
     pub no_publish: bool,
-    /// Connect with the service's client id, as its program does: a program that runs with it meanwhile loses its connection. The
-    /// check then subscribes and publishes one after the other, and neither where the broker keeps the session
+    /// Connect with the service's client id, as its program does: a program that runs with it meanwhile loses its connection.
+    /// The check then subscribes and publishes one after the other, and does neither where the broker keeps the session
     #[arg(long)]
     pub service_client_id: bool,
     /// Print the result as one JSON object
@@ -112,7 +112,7 @@ pub(super) struct Check {
 pub(super) struct Write {
     #[command(flatten)]
     pub common: Common,
-    /// Messages are text: what is not UTF-8 is refused
+    /// Treat messages as text, and refuse what is not UTF-8
     #[arg(short, long)]
     pub text: bool,
     /// The message
@@ -121,46 +121,46 @@ pub(super) struct Write {
     /// Clear the topic's retained message: write one that is empty and retained, without SINETStream's header
     #[arg(long, conflicts_with_all = ["message", "file", "line", "raw", "text", "count", "rate"])]
     pub clear: bool,
-    /// A file, which becomes a message, or a folder, whose files become a message each, in the order of their names
-    /// and without hidden ones
+    /// A file, which becomes one message, or a folder, of which each file becomes a message, in the order of their names and
+    /// without hidden ones
     #[arg(short, long, value_name = "FILE", conflicts_with = "message", value_hint = ValueHint::AnyPath)]
     pub file: Option<PathBuf>,
-    /// Every line becomes a message, without its end
+    /// Send every line as a message, without its line end
     #[arg(short, long)]
     pub line: bool,
-    /// With -l: lines keep their ends
+    /// With -l, keep the line ends
     #[arg(short, long)]
     pub raw: bool,
     /// Write this many messages: -m and -f are repeated as often as needed, standard input is not
     #[arg(short = 'C', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// At most this many messages per second
+    /// Write at most this many messages per second
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
     /// Write to this topic instead of the service's
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
-    /// The broker keeps the last message for new readers
+    /// Let the broker keep the message for new readers
     #[arg(long)]
     pub retain: bool,
     #[command(flatten)]
     pub properties: Properties,
 }
 
-/// What MQTT 5 lets a message say of itself, in place of what the service's messages say.
+/// The properties of MQTT 5 for these messages, which replace those of the service.
 #[derive(Args)]
 #[command(next_help_heading = "Options of MQTT 5")]
 pub(super) struct Properties {
-    /// The broker drops a message that it could not deliver for this long
+    /// Let the broker drop a message that it could not deliver for this long
     #[arg(long, value_name = "SECONDS", value_parser = duration)]
     pub expiry: Option<Duration>,
-    /// What the value is, usually a MIME type
+    /// The type of the value, usually a MIME type
     #[arg(long, value_name = "TYPE")]
     pub content_type: Option<String>,
-    /// Where an answer should be sent
+    /// The topic to which an answer should be sent
     #[arg(long, value_name = "TOPIC")]
     pub response_topic: Option<String>,
-    /// What an answer should carry
+    /// The data that an answer should carry
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub correlation_data: Option<String>,
     /// A name and a value; may be given several times, with the same name, too
@@ -172,7 +172,7 @@ pub(super) struct Properties {
 pub(super) struct Read {
     #[command(flatten)]
     pub common: Common,
-    /// Messages are text: each ends with a line's end on standard output, and what is not UTF-8 is an error
+    /// Treat messages as text: each ends with a line end on standard output, and what is not UTF-8 is an error
     #[arg(short, long)]
     pub text: bool,
     /// Store each message as a file of this folder; the name is topic, a random text of this run, and the number
@@ -218,7 +218,7 @@ pub(super) struct Encrypt {
     /// The RSA key for which the value is encrypted, in PEM; `openssl pkey -in private_key.pem -pubout` prints it
     #[arg(short = 'k', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub public_key: PathBuf,
-    /// Take the value byte for byte, with the line's end behind it
+    /// Take the value byte for byte, including the line end
     #[arg(short, long)]
     pub raw: bool,
 }
@@ -254,7 +254,7 @@ pub(super) struct List {
     /// The directory of the outbox
     #[arg(value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
-    /// Print one JSON object
+    /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -277,7 +277,7 @@ pub(super) struct Drain {
     /// The directory of the outbox
     #[arg(value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
-    /// Wait for a broker that can't be reached, or is lost, until Ctrl-C
+    /// Wait for a broker that can't be reached or is lost, until Ctrl-C
     #[arg(long)]
     pub wait: bool,
     #[command(flatten)]
@@ -292,7 +292,7 @@ pub(super) struct Discard {
     /// Remove the files 'damaged-…' and 'refused-…', too
     #[arg(long)]
     pub set_aside: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -320,7 +320,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `-nc` has always been one option. Here options have one letter or a long name.
+/// Replaces `-nc`, which users know as one option, by its long name, because clap's options have one letter or a long name.
 pub(super) fn with_long_names(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut long = Vec::new();
     let mut options = true;

@@ -1,4 +1,4 @@
-//! `sinetstream completions SHELL`.
+//! `sinetstream completions SHELL`: prints the completions for a shell.
 
 use std::io::{ErrorKind, Write};
 

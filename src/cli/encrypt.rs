@@ -12,11 +12,11 @@ use crate::{files, wiped};
 
 pub(super) fn run(options: &Encrypt) -> Result<Exit> {
     let configuration = |message: String| Failure { message, exit: Exit::Configuration };
-    // Before anything is typed.
+    // The key is checked before the user types the secret.
     let key = PublicKey::read(&options.public_key).map_err(configuration)?;
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        say("type the value, which is shown; Enter and then Ctrl-D end it");
+        say("type the value, which will be visible; end it with Enter and then Ctrl-D");
     }
     let value = wiped::read(stdin.lock(), 0, files::MAX_BYTES);
     let value: Zeroizing<Vec<u8>> = value.map_err(|e| Failure::new(format!("standard input: {e}")))?;
@@ -30,7 +30,7 @@ pub(super) fn run(options: &Encrypt) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Without the end of the last line, which `echo` and editors put behind a value.
+/// Removes the end of the last line, which `echo` and editors put behind a value.
 fn without_end(value: &[u8]) -> &[u8] {
     let value = value.strip_suffix(b"\n").unwrap_or(value);
     value.strip_suffix(b"\r").unwrap_or(value)

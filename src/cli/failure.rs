@@ -1,8 +1,8 @@
-//! Exit codes, and why the command failed.
+//! The exit codes, and the reasons why the command failed.
 
 use crate::error::Error;
 
-/// What the command ends with. `args::EXIT_CODES` tells people the same.
+/// The exit code of the command. `args::EXIT_CODES` describes the same codes to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     Done = 0,
@@ -12,12 +12,12 @@ pub(super) enum Exit {
     Connection = 4,
     Login = 5,
     Authorization = 6,
-    /// 128 and the signal's number, as shells count.
+    /// The code is 128 plus the signal's number, as in shells.
     Interrupted = 130,
     Terminated = 143,
 }
 
-/// Why the command can't go on.
+/// The reason why the command can't go on.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub message: String,
@@ -35,7 +35,7 @@ impl Failure {
         Failure { message: message.into(), exit: Exit::Usage }
     }
 
-    /// An error from before anything was sent: a certificate that can't be read belongs to the configuration.
+    /// Classifies an error from before anything was sent: a certificate that can't be read counts as a configuration error.
     pub fn before_connecting(error: Error) -> Failure {
         let exit = match exit_of(&error) {
             Exit::Failed => Exit::Configuration,
@@ -64,7 +64,7 @@ pub(super) fn exit_of(error: &Error) -> Exit {
     }
 }
 
-/// What the library says, for users of the command: its builder is the command line here.
+/// Rewords a message of the library for users of the command, where the command line takes the place of the builder.
 pub(super) fn reworded(text: impl ToString) -> String {
     text.to_string().replace("builder: parameter '", "command line: parameter '")
 }

@@ -1,4 +1,4 @@
-//! Where the messages of `write` come from.
+//! Reads the messages of `write`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read};
@@ -10,15 +10,15 @@ use super::args::Write;
 use super::failure::{Failure, Result};
 use super::progress::say;
 
-/// More than any message can have: its packet has a length of at most 28 bits.
+/// No message can be larger: the length of its packet has at most 28 bits.
 const MAX_MESSAGE: usize = (1 << 28) - 1;
 
-/// See the module.
+/// The source of the messages, and how it is split into messages.
 pub(super) struct Input {
     source: Source,
-    /// A message per line, else per file.
+    /// Whether each line is a message; otherwise each file is one.
     lines: bool,
-    /// Lines keep their ends.
+    /// Whether lines keep their ends.
     raw: bool,
     text: bool,
     count: Option<u64>,
@@ -30,11 +30,11 @@ enum Source {
     Stdin,
 }
 
-/// Takes a message; false when nobody wants more.
+/// Takes a message; returns false if no more are wanted.
 type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> bool;
 
 impl Input {
-    /// Looks at what there is, without reading it.
+    /// Determines the source of the messages without reading it.
     pub fn new(options: &Write, text: bool) -> Result<Input> {
         let source = match (&options.message, &options.file) {
             _ if options.clear => Source::Message(String::new()),
@@ -45,19 +45,19 @@ impl Input {
         Ok(Input { source, lines: options.line, raw: options.raw, text, count: options.count })
     }
 
-    /// True when the user types the messages.
+    /// True if the user types the messages.
     pub fn is_typed(&self) -> bool {
         matches!(self.source, Source::Stdin) && std::io::stdin().is_terminal()
     }
 
-    /// Reads on a thread of its own, because reading standard input can't be interrupted. The thread is never waited
-    /// for: it ends with the process.
+    /// Reads on a thread of its own, because reading standard input can't be interrupted. The thread is never joined: it ends
+    /// with the process.
     pub fn start(self) -> mpsc::Receiver<Result<Vec<u8>>> {
-        // Whole files may be large; one waits while one is sent.
+        // Whole files may be large, so only one waits while another is sent.
         let (messages, receiver) = mpsc::channel(if self.lines { 64 } else { 1 });
         if self.is_typed() {
-            let end = if self.lines { "a line is a message; " } else { "" };
-            say(&format!("type what to write; {end}Ctrl-D ends it"));
+            let what = if self.lines { "messages, one a line" } else { "message" };
+            say(&format!("type the {what}; Ctrl-D ends the input"));
         }
         std::thread::spawn(move || {
             let mut left = self.count.unwrap_or(u64::MAX);
@@ -73,20 +73,20 @@ impl Input {
                     let _ = messages.blocking_send(Err(failure));
                     return;
                 }
-                // A source that is empty once is so for ever.
+                // A source that is empty once stays empty.
                 repeat = self.count.is_some() && !matches!(self.source, Source::Stdin) && left < before;
             }
         });
         receiver
     }
 
-    /// Every message of the source, once.
+    /// Passes every message of the source to the sink, once.
     fn pass(&self, sink: Sink<'_>) -> Result<()> {
         match &self.source {
             Source::Message(message) => self.read("the message", message.as_bytes(), sink).map(drop),
             Source::Stdin => {
                 let mut stdin = BufReader::new(std::io::stdin());
-                // No input is no message, as ever.
+                // Empty input means no message.
                 let empty = stdin.fill_buf().is_ok_and(<[u8]>::is_empty);
                 if empty { Ok(()) } else { self.read("standard input", stdin, sink).map(drop) }
             }
@@ -103,12 +103,12 @@ impl Input {
         }
     }
 
-    /// False when nobody wants more.
+    /// Reads messages from one file or from standard input. Returns false if no more are wanted.
     fn read(&self, name: &str, mut from: impl BufRead, sink: Sink<'_>) -> Result<bool> {
         let failed = |what: &str| Failure::new(format!("{name}: {what}"));
         loop {
             let mut message = Vec::new();
-            // One byte more than can be sent, so that memory is bounded and a larger message is noticed.
+            // One byte more than can be sent is read, so that memory is bounded and a larger message is noticed.
             let mut bounded = from.by_ref().take(MAX_MESSAGE as u64 + 1);
             match self.lines {
                 true => bounded.read_until(b'\n', &mut message),
@@ -146,7 +146,7 @@ fn without_end(line: &mut Vec<u8>) {
     }
 }
 
-/// The file itself, or the visible files of a folder, in the order of their names.
+/// Returns the file itself, or the visible files of a folder, in the order of their names.
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", path.display()));
     if !path.metadata().map_err(failed)?.is_dir() {
@@ -156,7 +156,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     for entry in path.read_dir().map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        // `metadata` of the path follows links.
+        // `metadata` of the path follows symbolic links.
         if !hidden && entry.path().metadata().is_ok_and(|metadata| metadata.is_file()) {
             files.push(entry.path());
         }

@@ -1,4 +1,4 @@
-//! The library's warnings, and with `-v` more, on standard error.
+//! Shows the library's warnings, and with `-v` more, on standard error.
 
 use std::fmt::{Debug, Write};
 
@@ -8,9 +8,9 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 use super::failure::reworded;
 use super::progress::say;
 
-/// Shows warnings; with 1 what happens to the connection, with 2 everything.
+/// Shows warnings; with `verbose` 1 also changes of the connection, with 2 everything.
 pub(super) fn show(verbose: u8) {
-    // It fails when there is one already; then that one is it.
+    // If a subscriber is already set, that one stays in use.
     let _ = tracing::subscriber::set_global_default(Log { verbose });
 }
 
@@ -24,7 +24,7 @@ impl Subscriber for Log {
         ours && match *metadata.level() {
             Level::WARN => true,
             Level::INFO => self.verbose >= 1,
-            // An error is told by whoever it ends, too.
+            // An error is not logged by default, because the command also reports it when it ends.
             _ => self.verbose >= 2,
         }
     }

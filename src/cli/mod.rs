@@ -1,10 +1,10 @@
-//! The command `sinetstream`: checks a service, writes to it, reads from it, encrypts values for its configuration, and
-//! looks after the outbox on disk.
+//! The command `sinetstream`: checks a service, writes to it, reads from it, encrypts values for its configuration, and manages
+//! the outbox on disk.
 //!
-//! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file.
-//! `write` takes its messages from `input`, `read` gives them to `output`, with their `properties` if that is wanted; `encrypt`
-//! needs neither; `check` and `outbox` have folders of their own. `stop` turns signals into a clean end, `progress` owns
-//! standard error, `failure` the exit codes.
+//! `args` has the options, `overrides` the `KEY=VALUE` arguments, `service` joins both with the configuration file. `write`
+//! takes its messages from `input`, `read` gives them to `output`, with their `properties` on request; `encrypt` needs neither;
+//! `check` and `outbox` have folders of their own. `stop` turns signals into a clean end, `progress` owns standard error,
+//! `failure` the exit codes.
 
 mod args;
 mod binary;
@@ -36,7 +36,7 @@ use progress::say;
 
 use crate::keys::token;
 
-/// How long the end waits for tokens that are still at something.
+/// The time that the end of the command waits for tokens that are still busy.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// Runs the command with the arguments of the process.

@@ -1,4 +1,4 @@
-//! What `read` does with a message: standard output, or a file of a folder.
+//! Shows or stores the messages of `read`: on standard output, or as files of a folder.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
@@ -15,26 +15,26 @@ use super::terminal::harmless;
 use super::time::utc;
 use crate::mqtt::MessageProperties;
 
-/// A message, as it is shown.
+/// A message in the form in which it is shown.
 pub(super) struct Shown<'a> {
-    /// Counts from 1.
+    /// The number of the message, from 1.
     pub number: u64,
     pub topic: &'a str,
     pub timestamp_us: i64,
     pub qos: u8,
     pub retain: bool,
-    /// If they are to be shown, and there are some.
+    /// The properties, if they are to be shown and there are some.
     pub properties: Option<MessageProperties>,
     pub value: &'a [u8],
 }
 
-/// See the module.
+/// The destination of messages, and their form there.
 pub(super) struct Output {
     form: Form,
     folder: Option<Folder>,
     text: bool,
     verbose: bool,
-    /// Control characters in a message would control the terminal.
+    /// Whether the output is a terminal, which control characters in a message would affect.
     terminal: bool,
     stdout: BufWriter<Stdout>,
 }
@@ -63,7 +63,7 @@ impl Output {
         })
     }
 
-    /// False when nobody reads the output any longer.
+    /// Shows a message; returns false if nobody reads the output any longer.
     pub fn message(&mut self, message: &Shown<'_>) -> Result<bool> {
         let file = match &self.folder {
             Some(folder) => Some(folder.store(message)?),
@@ -74,13 +74,13 @@ impl Output {
         let stdout = &mut self.stdout;
         let mut put = || {
             stdout.write_all(&bytes)?;
-            // The progress line must not come between.
+            // The flush keeps the progress line from coming between.
             if terminal { stdout.flush() } else { Ok(()) }
         };
         is_read(if terminal { beside_line(put) } else { put() })
     }
 
-    /// False when nobody reads the output any longer.
+    /// Flushes the output; returns false if nobody reads it any longer.
     pub fn flush(&mut self) -> Result<bool> {
         is_read(self.stdout.flush())
     }
@@ -148,18 +148,18 @@ impl Output {
     }
 }
 
-/// The properties that are to be shown.
+/// Returns the text of the properties that are to be shown.
 fn told(message: &Shown<'_>) -> String {
     message.properties.as_ref().map(properties::lines).unwrap_or_default()
 }
 
-/// Prints a whole answer. Who reads it may go away.
+/// Prints a whole answer. It is no error if its reader has gone.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout();
     is_read(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())).map(drop)
 }
 
-/// A reader of our output may go away at any time; that is its right.
+/// Returns false if the reader of the output has gone, which is no error.
 fn is_read(result: io::Result<()>) -> Result<bool> {
     match result {
         Ok(()) => Ok(true),
@@ -174,14 +174,14 @@ fn end_line(bytes: &mut Vec<u8>) {
     }
 }
 
-/// A folder with a file per message.
+/// A folder that receives a file per message.
 struct Folder {
     path: PathBuf,
-    /// Keeps the names of several runs apart.
+    /// A text that keeps the file names of several runs apart.
     run: String,
 }
 
-/// File systems allow names of 255 bytes.
+/// File systems allow names of 255 bytes, of which the topic may take this many.
 const MAX_TOPIC: usize = 180;
 
 impl Folder {
@@ -206,7 +206,7 @@ impl Folder {
     }
 }
 
-/// The topic with everything percent-encoded that a file's name may not have, or that has a meaning in it.
+/// Returns the topic with every character percent-encoded that a file name may not have, or that has a special meaning in it.
 fn file_name(topic: &str) -> String {
     let mut name = String::new();
     for byte in topic.bytes().take(MAX_TOPIC) {

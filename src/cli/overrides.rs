@@ -1,4 +1,4 @@
-//! `KEY=VALUE`: parameters on the command line, over those of the file.
+//! `KEY=VALUE` arguments: parameters on the command line, which win over those of the file.
 
 use std::io::Read;
 
@@ -8,15 +8,15 @@ use super::failure::{Exit, Failure, Result};
 use crate::config::{Map, Value, survey};
 use crate::wiped;
 
-/// A file with a value is not read further than this.
+/// A file with a value is not read beyond this size.
 const MAX_VALUE: usize = 1024 * 1024;
 
-/// No parameter is as deep as this.
+/// No parameter is nested more deeply than this.
 const MAX_DEPTH: usize = 32;
 
-/// A parameter, or a part of one.
+/// A parameter, or a part of one, from the command line.
 pub(super) struct Override {
-    /// The names that lead to it.
+    /// The path of the parameter.
     path: Vec<String>,
     value: Value,
 }
@@ -27,7 +27,7 @@ impl Drop for Override {
     }
 }
 
-/// Understands the arguments. None is shown in an error: it may hold a password.
+/// Parses the arguments. Errors quote none of them: an argument may hold a password.
 pub(super) fn parse(arguments: &[String]) -> Result<Vec<Override>> {
     let numbered = arguments.iter().enumerate();
     numbered.map(|(index, argument)| parse_one(index + 1, argument)).collect()
@@ -44,7 +44,7 @@ fn parse_one(number: usize, argument: &str) -> Result<Override> {
     if path.len() > MAX_DEPTH {
         return Err(Failure::usage(format!("parameter {number}: more than {MAX_DEPTH} names before '='")));
     }
-    // Both levels mean the same, and the command line is above either.
+    // Both levels mean the same, and the command line wins over either.
     if path.len() > 1 && path[0] == "type_spec" {
         path.remove(0);
     }
@@ -57,13 +57,14 @@ fn parse_one(number: usize, argument: &str) -> Result<Override> {
 
 fn first_line(key: &str, file: &str) -> Result<String> {
     let failed = |what: String| {
-        // A password may begin with '@', too.
+        // The name is not shown, because a password may begin with '@', too.
         let file = if is_password(key) { "the file that '@' names" } else { file };
         let message = format!("command line: parameter '{key}': {file}: {what}");
         Failure { message, exit: Exit::Configuration }
     };
     let mut opened = std::fs::File::open(file).map_err(|e| failed(e.to_string()))?;
-    // Without a buffer, which nobody would wipe; and no further, since it may be a pipe that stays open.
+    // The file is read without a buffer, which would not be wiped, and only up to the end of the first line, since it may be a
+    // pipe that stays open.
     let mut line = Zeroizing::new(Vec::new());
     let mut byte = [0];
     while line.len() < MAX_VALUE && opened.read(&mut byte).map_err(|e| failed(e.to_string()))? == 1 && byte != *b"\n" {
@@ -73,14 +74,14 @@ fn first_line(key: &str, file: &str) -> Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// YAML, except where that would drop a part of what was typed: `#` and what follows is no comment here.
+/// Parses a value as YAML, unless that would drop a part of what was typed: `#` begins no comment here.
 fn value(key: &str, text: &str) -> Result<Value> {
     let plain = !text.trim_start().starts_with(['"', '\'', '[', '{', '!', '&', '*', '|', '>']);
     let verbatim = || Value::Str(text.to_owned());
     match survey::parse_value(text) {
         Some(Value::Str(_)) if plain => Ok(verbatim()),
         Some(Value::Null) if plain && !matches!(text.trim(), "" | "~" | "null" | "Null" | "NULL") => Ok(verbatim()),
-        // A password of digits is a password, and so is 'null'.
+        // A password of digits stays a text, and so does 'null'.
         Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) if plain && is_password(key) => Ok(verbatim()),
         Some(Value::Null) if is_password(key) && !text.is_empty() => Ok(verbatim()),
         Some(value) => Ok(value),
@@ -96,7 +97,7 @@ fn is_password(key: &str) -> bool {
     key.rsplit('.').next().unwrap_or_default().to_lowercase().contains("password")
 }
 
-/// The parameters of the command line. A map of which only parts are given has its other parts from the file, since a
+/// Returns the parameters of the command line. If only parts of a map are given, its other parts come from the file, since a
 /// parameter replaces the file's as a whole.
 pub(super) fn join(overrides: &[Override], file: &Map) -> Map {
     let mut joined = Map::new();
@@ -113,12 +114,12 @@ pub(super) fn join(overrides: &[Override], file: &Map) -> Map {
     joined
 }
 
-/// True when a part of a map is given, so that [`join`] needs the file.
+/// True if only a part of a map is given, so that [`join`] needs the file.
 pub(super) fn need_file(overrides: &[Override]) -> bool {
     overrides.iter().any(|one| one.path.len() > 1)
 }
 
-/// True when this parameter is given.
+/// True if this parameter is given.
 pub(super) fn has(overrides: &[Override], name: &str) -> bool {
     overrides.iter().any(|one| one.path[0] == name)
 }
@@ -209,7 +210,7 @@ mod tests {
         let tls = [("ca_certs", Value::from("y")), ("check_hostname", false.into())];
         assert!(joined.get("tls") == Some(&tls.into()));
         assert!(joined.get("will") == Some(&[("user", Value::from([("deep", 1)]))].into()));
-        // As a whole, and then a part of that.
+        // The map is given as a whole, and then a part of it.
         let joined = map(&["tls=true", "tls.ca_certs=z", "username_pw={username: n}"], file);
         let tls = [("ca_certs", Value::from("z")), ("check_hostname", false.into())];
         assert!(joined.get("tls") == Some(&tls.into()));

@@ -1,4 +1,4 @@
-//! Standard error: the progress line of a terminal, and whatever is said beside it.
+//! Writes to standard error: the progress line of a terminal, and all other messages.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::terminal::harmless;
 use crate::lock::lock;
 
-/// The line on the screen, if there is one: everybody who prints must take it away for that moment.
+/// The progress line on the screen, if there is one; every other output must remove it for a moment.
 static LINE: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Says something on standard error. Nobody may be there to hear it.
+/// Prints a text on standard error. It is no error if nobody reads it.
 pub(super) fn say(text: &str) {
     beside_line(|| drop(writeln!(std::io::stderr(), "{}", harmless(text))));
 }
@@ -25,7 +25,7 @@ pub(super) fn beside_line<T>(print: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Counts messages; on a terminal everybody can watch.
+/// Counts messages, and shows the count on a terminal.
 pub(super) struct Progress {
     verb: &'static str,
     began: Instant,
@@ -35,7 +35,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `verb` says what is done to the messages. No line, where it would mix with something else on the terminal.
+    /// Starts counting. `verb` says what is done to the messages. There is no line where it would mix with other output on the
+    /// terminal.
     pub fn start(verb: &'static str, count: Option<u64>, wanted: bool) -> Progress {
         let line = (wanted && std::io::stderr().is_terminal()).then(|| {
             let line = ProgressBar::with_draw_target(count, ProgressDrawTarget::stderr());
@@ -60,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// So many were counted elsewhere.
+    /// Sets the counts to numbers that were counted elsewhere.
     pub fn reached(&mut self, messages: u64, bytes: u64) {
         (self.messages, self.bytes) = (messages, bytes);
         if let Some(line) = &self.line {
@@ -69,7 +70,7 @@ impl Progress {
         }
     }
 
-    /// True when there is a line on a terminal.
+    /// True if there is a line on a terminal.
     pub fn is_shown(&self) -> bool {
         self.line.is_some()
     }
@@ -78,7 +79,7 @@ impl Progress {
         self.messages
     }
 
-    /// What was done, in one line.
+    /// Summarizes the run in one line.
     pub fn summary(&self) -> String {
         let seconds = self.began.elapsed().as_secs_f64();
         let rate = if seconds > 0.0 { self.messages as f64 / seconds } else { 0.0 };

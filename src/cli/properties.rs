@@ -1,4 +1,4 @@
-//! The properties of MQTT 5 that a message has, for people and as JSON.
+//! Formats the MQTT 5 properties of a message, for people and as JSON.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::binary::base64;
 use super::terminal::harmless;
 use crate::mqtt::MessageProperties;
 
-/// A line for each, under the names that the parameter `message_properties` has.
+/// Returns a line for each property, with the names of the parameter `message_properties`.
 pub(super) fn lines(properties: &MessageProperties) -> String {
     let MessageProperties { payload_format_indicator, message_expiry_interval, .. } = properties;
     let mut lines = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn lines(properties: &MessageProperties) -> String {
     lines.concat()
 }
 
-/// Those that there are. Correlation data are bytes, and so in Base64.
+/// Returns the properties that the message has. Correlation data are bytes, so they are in Base64.
 pub(super) fn json(properties: &MessageProperties) -> Value {
     let mut object = json!({});
     let mut put = |name: &str, value: Option<Value>| value.into_iter().for_each(|value| object[name] = value);

@@ -1,4 +1,4 @@
-//! `sinetstream read`.
+//! `sinetstream read`: shows messages until it is told to end.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::mqtt::{Delivery, MessageProperties};
 use crate::reader::RawReader;
 use crate::wait::{after, block_until};
 
-/// Messages are acknowledged when they are with whoever reads standard output, so many at a time at most.
+/// Messages are acknowledged once the reader of standard output has them, at most this many at a time.
 const BATCH: usize = 64;
 
 pub(super) fn run(options: &Read) -> Result<Exit> {
@@ -40,7 +40,7 @@ pub(super) fn run(options: &Read) -> Result<Exit> {
     let mut run =
         Run { options, reader: &reader, stop: &stop, text, timeout, output, progress, taken: Vec::new(), bad: 0 };
     let ended = run.all();
-    // What was shown is acknowledged, even if the next message was the end.
+    // Messages that were shown are acknowledged, even if the next message ended the run.
     let flushed = run.acknowledge();
     reader.client.begin_close();
     let closed = block_until(reader.client.closed(), None).unwrap_or(Ok(()));
@@ -76,15 +76,15 @@ pub(super) fn run(options: &Read) -> Result<Exit> {
     }
 }
 
-/// Why reading is over.
+/// The reason why reading has ended.
 enum End {
-    /// `--count` is reached.
+    /// The number of `--count` is reached.
     Enough,
-    /// Nothing came in time.
+    /// No message came in time.
     Silence,
-    /// Nobody reads our output.
+    /// Nobody reads the output.
     Unread,
-    /// The user wants it.
+    /// The user has asked for the end.
     Asked(Exit),
 }
 
@@ -96,7 +96,7 @@ struct Run<'a> {
     timeout: Option<Duration>,
     output: Output,
     progress: Progress,
-    /// Numbers of messages that are shown and not yet acknowledged.
+    /// The numbers of messages that are shown and not yet acknowledged.
     taken: Vec<u64>,
     bad: u64,
 }
@@ -116,7 +116,7 @@ impl Run<'_> {
             };
             let delivery = match waiting {
                 Ok(Some(delivery)) => delivery,
-                // With the end of the client: what was shown is flushed, then told why.
+                // The client may also have ended: then the output is flushed first, and `receive` reports the reason.
                 Ok(None) | Err(_) => {
                     if !self.acknowledge()? {
                         return Ok(End::Unread);
@@ -134,7 +134,7 @@ impl Run<'_> {
         }
     }
 
-    /// Shows one message; false when nobody reads our output.
+    /// Shows one message; returns false if nobody reads the output.
     fn show(&mut self, delivery: &Delivery) -> Result<bool> {
         let number = self.progress.messages() + self.bad + 1;
         let publish = &delivery.publish;
@@ -147,7 +147,7 @@ impl Run<'_> {
         let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(error) => {
-                // It would not be better the next time.
+                // Such a message would not be readable the next time either, so it is acknowledged.
                 self.taken.push(delivery.number);
                 let message = format!("message {number} on {:?}: {error}", publish.topic);
                 if !self.options.keep_going {
@@ -174,7 +174,7 @@ impl Run<'_> {
         Ok(read)
     }
 
-    /// Hands the output over, and acknowledges what was in it; false when nobody reads it.
+    /// Flushes the output, and acknowledges the messages that were in it; returns false if nobody reads it.
     fn acknowledge(&mut self) -> Result<bool> {
         let read = self.output.flush()?;
         if read {

@@ -1,4 +1,4 @@
-//! A service's settings: the file, with the command line over it.
+//! Loads a service's settings: the file, with the command line over it.
 
 use super::args::Common;
 use super::failure::{Exit, Failure, Result};
@@ -6,12 +6,12 @@ use super::overrides;
 use crate::builder;
 use crate::config::{self, Map, Request, Role, Settings, Value, survey};
 
-/// Values are text.
+/// Returns the field for values that are text.
 pub(super) fn text(wanted: bool) -> Vec<(&'static str, Value)> {
     if wanted { vec![("value_type", "text".into())] } else { Vec::new() }
 }
 
-/// What the options ask for.
+/// Makes the request for the configuration from the options.
 pub(super) fn request(common: &Common, role: Role) -> Request {
     let mut request = builder::request(role);
     request.service = common.service.clone();
@@ -20,7 +20,7 @@ pub(super) fn request(common: &Common, role: Role) -> Request {
     request
 }
 
-/// Refuses a pipe as the configuration, where it is read more than once.
+/// Refuses a pipe as the configuration, if it would be read more than once.
 pub(super) fn check_seekable(common: &Common) -> Result<()> {
     match &common.config {
         Some(path) if std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir()) => {
@@ -31,8 +31,7 @@ pub(super) fn check_seekable(common: &Common) -> Result<()> {
     }
 }
 
-/// Finds, reads and checks the configuration.
-/// `fields` win over everything else.
+/// Finds, reads and checks the configuration. `fields` win over everything else.
 pub(super) fn settings(common: &Common, role: Role, fields: &[(&str, Value)]) -> Result<Settings> {
     let mut request = request(common, role);
     let overrides = overrides::parse(&common.parameters)?;

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first one asks for a clean end, the second one ends at once.
+//! Handles Ctrl-C: the first one asks for a clean end, the second one ends the process at once.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use crate::wait::block_until;
 /// Tells whether the user has asked for the end.
 pub(super) struct Stop {
     asked: watch::Receiver<Option<Exit>>,
-    /// The signals are heard as long as it runs.
+    /// The runtime, which handles the signals as long as it runs.
     runtime: Arc<Runtime>,
 }
 
-/// How waiting ended.
+/// The result of waiting.
 pub(super) enum Waited<T> {
     Done(T),
     TimedOut,
-    /// The user wants the end.
+    /// The user has asked for the end.
     Stopped(Exit),
 }
 
 impl Stop {
-    /// From now on SIGINT and SIGTERM do not end the process by themselves.
+    /// Handles SIGINT and SIGTERM from now on, so that they do not end the process by themselves.
     pub fn listen() -> Result<Stop> {
         let runtime = Runtime::get()?;
         let handle = runtime.handle();
@@ -46,18 +46,18 @@ impl Stop {
         Ok(Stop { asked, runtime })
     }
 
-    /// The exit code, once the user has asked for the end.
+    /// Returns the exit code, once the user has asked for the end.
     pub fn asked(&self) -> Option<Exit> {
         *self.asked.borrow()
     }
 
-    /// Blocks until the future is ready, the deadline is over, or the user wants the end.
+    /// Blocks until the future is ready, the deadline is over, or the user asks for the end.
     pub fn wait<T>(&self, future: impl Future<Output = T>, deadline: Option<Instant>) -> Waited<T> {
         let mut asked = self.asked.clone();
         let asked = async move {
             match asked.wait_for(Option::is_some).await.map(|exit| *exit) {
                 Ok(Some(exit)) => exit,
-                // Nobody listens any longer.
+                // The sender is gone, so no signal will come.
                 _ => std::future::pending().await,
             }
         };

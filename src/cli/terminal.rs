@@ -1,8 +1,9 @@
-//! Text for a terminal. Names in a file or in an answer of a configuration server may be anybody's, and so may a message.
+//! Makes text harmless for a terminal. An attacker may have chosen a name in a file, an answer of a configuration server, or a
+//! message.
 
 use crate::strangers::changes_order;
 
-/// Without what would control a terminal, or show characters in another order than they have.
+/// Returns the text without characters that would control a terminal, or show others in a different order.
 pub(super) fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,6 +1,6 @@
-//! Times for people, without a calendar crate.
+//! Formats times for people, without a calendar crate.
 
-/// Microseconds since 1970 as `2026-01-31T23:59:59.000000Z`.
+/// Returns microseconds since 1970 as `2026-01-31T23:59:59.000000Z`.
 pub(super) fn utc(timestamp_us: i64) -> String {
     let (seconds, micros) = (timestamp_us.div_euclid(1_000_000), timestamp_us.rem_euclid(1_000_000));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -9,7 +9,7 @@ pub(super) fn utc(timestamp_us: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{micros:06}Z", second % 60)
 }
 
-/// Year, month and day of a day counted from 1970-01-01. Years begin in March here, so that the leap day is the last
+/// Returns year, month and day of a day counted from 1970-01-01. Years begin in March here, so that the leap day is the last
 /// one, and the Gregorian calendar repeats after 146,097 days.
 fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
@@ -39,7 +39,7 @@ mod tests {
             assert_eq!(utc(seconds * 1_000_000), expected);
         }
         assert_eq!(utc(1_234_567_890_123_456), "2009-02-13T23:31:30.123456Z");
-        // No input may be too far away.
+        // No time is too far away to be formatted.
         assert!(utc(i64::MIN) != utc(i64::MAX));
     }
 }

@@ -1,4 +1,4 @@
-//! `sinetstream write`.
+//! `sinetstream write`: sends messages.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,14 +20,13 @@ use crate::terms::WriteOptions;
 use crate::wait::{after, block_until};
 use crate::writer::{RawWrite, RawWriter};
 
-/// Messages that may be without confirmation at a time.
+/// At most this many messages are unconfirmed at a time.
 const WINDOW: usize = 256;
-/// Their bytes, likewise.
+/// At most this many bytes of messages are unconfirmed at a time.
 const WINDOW_BYTES: usize = 8 << 20;
-/// How long a wait for a confirmation goes on without looking for Ctrl-C, and one for input without looking for
-/// confirmations.
+/// The longest wait for a confirmation without a check for Ctrl-C, and for input without a check for confirmations.
 const SLICE: Duration = Duration::from_millis(20);
-/// How much of a delay a given rate makes up for.
+/// The longest delay that a given rate makes up for.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 pub(super) fn run(options: &Write) -> Result<Exit> {
@@ -38,7 +37,7 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
     let settings = service::settings(&options.common, Role::Writer, &fields)?;
     let own = own(&options.properties);
     if let Some(own) = &own {
-        // What is wrong with them is told before anything is sent.
+        // Errors in the properties are reported before anything is sent.
         Heading::of_message(&settings, own).map_err(Failure::before_connecting)?;
     }
     let input = Input::new(options, settings.value_type == "text")?;
@@ -59,7 +58,7 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
     }
     let closed = run.close();
     let progress = run.progress;
-    // On a terminal the progress line leaves its last state behind.
+    // On a terminal the last state of the progress line stays visible.
     let summary = progress.is_shown() && progress.messages() != 1 || options.common.verbose > 0;
     let text = progress.summary();
     drop(progress);
@@ -68,7 +67,7 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
     }
     match ended? {
         Some(exit) => {
-            // What could not be delivered is told; the exit code is still that of the signal.
+            // Undelivered messages are reported; the exit code is still that of the signal.
             closed.unwrap_or_else(|failure| say(&failure.message));
             Ok(exit)
         }
@@ -76,13 +75,13 @@ pub(super) fn run(options: &Write) -> Result<Exit> {
     }
 }
 
-/// A message without any byte: what makes one of a value is switched off.
+/// Returns the fields for an empty message: everything that would add bytes to it is switched off.
 fn clearing() -> Vec<(&'static str, Value)> {
     let off = ["data_encryption", "data_compression"].map(|name| (name, Value::Bool(false)));
     ["retain", "user_data_only"].map(|name| (name, Value::Bool(true))).into_iter().chain(off).collect()
 }
 
-/// What the messages say of themselves, if they are to.
+/// Returns the properties for these messages, if any are given.
 fn own(properties: &Properties) -> Option<WriteOptions> {
     let Properties { expiry, content_type, response_topic, correlation_data, user_properties } = properties;
     let mut own = WriteOptions::new();
@@ -104,17 +103,17 @@ fn own(properties: &Properties) -> Option<WriteOptions> {
 
 struct Run<'a> {
     writer: &'a RawWriter,
-    /// What each message says of itself.
+    /// The properties of each message.
     own: Option<WriteOptions>,
     stop: &'a Stop,
-    /// Writes that are not confirmed, oldest first, and the bytes of each.
+    /// The unconfirmed writes, oldest first, with the size of each in bytes.
     pending: VecDeque<(RawWrite, usize)>,
     bytes: usize,
     progress: Progress,
 }
 
 impl Run<'_> {
-    /// Writes everything; returns early, with the exit code, when the user wants the end.
+    /// Writes everything; returns early, with the exit code, when the user asks for the end.
     fn all(&mut self, mut input: mpsc::Receiver<Result<Vec<u8>>>, pace: Option<Duration>) -> Result<Option<Exit>> {
         let mut due = Instant::now();
         while let Some(message) = {
@@ -128,7 +127,7 @@ impl Run<'_> {
                 if let Some(exit) = self.pause_until(due)? {
                     return Ok(Some(exit));
                 }
-                // A small delay is caught up with, a long one is not made up for by a burst.
+                // A short delay is made up for; a long one is not, because that would cause a burst.
                 due = (due + pace).max(Instant::now().checked_sub(CATCH_UP).unwrap_or(due));
             }
             if let Some(exit) = self.make_room(message.len())? {
@@ -136,7 +135,7 @@ impl Run<'_> {
             }
             self.write(&message)?;
         }
-        // Each has a deadline of its own.
+        // Each write has a deadline of its own.
         while !self.pending.is_empty() {
             if let Some(exit) = self.stop.asked() {
                 return Ok(Some(exit));
@@ -146,7 +145,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// The next message, while confirmations are noted.
+    /// Returns the next message, and meanwhile handles confirmations.
     fn next(&mut self, input: &mut mpsc::Receiver<Result<Vec<u8>>>) -> Result<Waited<Option<Vec<u8>>>> {
         loop {
             self.confirm_all()?;
@@ -164,7 +163,7 @@ impl Run<'_> {
             place.copy_from_slice(message);
             Ok::<_, crate::Error>(())
         })?;
-        // The first look sends it, unless the outbox is full.
+        // The first poll sends the message, unless the outbox is full.
         let mut patience = Duration::ZERO;
         loop {
             if let Some(result) = write.wait_until(Some(after(patience))) {
@@ -191,7 +190,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Waits for the moment, while confirmations are noted.
+    /// Waits until the moment, and meanwhile handles confirmations.
     fn pause_until(&mut self, due: Instant) -> Result<Option<Exit>> {
         loop {
             self.confirm_all()?;
@@ -209,7 +208,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits this long for the oldest write; true when it is confirmed.
+    /// Waits this long for the oldest write; returns true if it is confirmed.
     fn confirm_first(&mut self, patience: Duration) -> Result<bool> {
         let Some((write, bytes)) = self.pending.front_mut() else { return Ok(false) };
         let Some(result) = write.wait_until(Some(after(patience))) else { return Ok(false) };
@@ -221,10 +220,10 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Waits for confirmations up to the close's own time-out, and counts what came.
+    /// Waits for confirmations up to the close's own time-out, and counts those that came.
     fn close(&mut self) -> Result<()> {
         let closed = block_until(self.writer.close(), None).unwrap_or(Ok(()));
-        // Those that failed are in the close's error.
+        // Failed writes are in the close's error.
         while let Some((mut write, bytes)) = self.pending.pop_front() {
             if let Some(Ok(())) = write.wait_until(Some(Instant::now())) {
                 self.progress.message(bytes);

@@ -1,11 +1,11 @@
-//! When a reader acknowledges messages, and what is to be said of that.
+//! When a reader acknowledges messages, with warnings about settings that do not work together.
 
 use super::Role;
 use super::extractor::Extractor;
 use crate::terms::{ACKNOWLEDGE_NAMES, Acknowledge, Consistency};
 
 impl Extractor {
-    /// `clean`: the broker keeps no session for the next connection of another process.
+    /// Reads when a reader acknowledges. `clean` means that the broker keeps no session for another process.
     pub fn acknowledge(&mut self, consistency: Consistency, clean: bool) -> (Acknowledge, Option<u32>) {
         let given = self.text("acknowledge", &[]).and_then(|name| match name.parse() {
             Ok(acknowledge) => Some(acknowledge),

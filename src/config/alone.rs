@@ -1,5 +1,5 @@
-//! Parameters that a program of Java's hands over by themselves, and not as a part of a service: a plugin has them from its own
-//! configuration. They mean what they mean in a service, and are checked as they are there.
+//! Parameters that a Java program hands over by themselves, not as a part of a service: a plugin has them from its own
+//! configuration. They have the same meaning and the same checks as in a service.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::layers::{Origin, Parameters};
 use super::{BroughtAlong, ClientCertificate, CompressionSettings, Map, Request, Role, Trust, Value};
 use crate::error::{Error, Result};
 
-/// What PEM files a map `tls` names.
+/// The PEM files that a map `tls` names.
 pub(crate) struct PemFiles {
     pub trust: Trust,
     pub own: Option<ClientCertificate>,
@@ -27,7 +27,7 @@ pub(crate) fn compression(map: Map) -> Result<CompressionSettings> {
     }
 }
 
-/// Reads what concerns PEM files in a map `tls`. Relative names start in `user_dir`.
+/// Reads the parameters of a map `tls` that concern PEM files. Relative names are resolved against `user_dir`.
 pub(crate) fn pem_files(map: Map, user_dir: PathBuf) -> Result<PemFiles> {
     let given: Map = [("tls", Value::Map(map))].into_iter().collect();
     let request = Request {

@@ -5,25 +5,25 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::value::Value;
 
-/// Where a broker listens.
+/// The address at which a broker listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broker {
-    /// A name or an address, without brackets; or `unix:` and the path of a socket.
+    /// A host name or an address, without brackets; or `unix:` and the path of a socket.
     pub host: String,
-    /// Zero for a socket.
+    /// The port, which is zero for a Unix socket.
     pub port: u16,
 }
 
 const SOCKET: &str = "unix:";
 
 impl Broker {
-    /// The path of its Unix socket, if it has no port.
+    /// Returns the path of the Unix socket, if the broker has no port.
     pub fn socket(&self) -> Option<&str> {
         self.host.strip_prefix(SOCKET)
     }
 
-    /// The host as certificates and HTTP know it: the zone of a link-local address is this machine's business (RFC 6874,
-    /// section 1).
+    /// Returns the host as certificates and HTTP know it, without the zone of a link-local address, which has a meaning on this
+    /// machine only (RFC 6874, section 1).
     pub fn name(&self) -> &str {
         match self.host.split_once('%') {
             Some((address, _)) if self.host.contains(':') => address,
@@ -31,12 +31,12 @@ impl Broker {
         }
     }
 
-    /// The network interface of a link-local address.
+    /// Returns the zone of a link-local address, which names a network interface.
     pub fn zone(&self) -> Option<&str> {
         self.host.split_once('%').filter(|_| self.socket().is_none()).map(|(_, zone)| zone)
     }
 
-    /// On this machine, so that nobody can listen on the way.
+    /// Whether the broker is on this machine, so that nobody can listen on the way.
     pub fn is_local(&self) -> bool {
         if self.socket().is_some() {
             return true;
@@ -85,7 +85,7 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
         return socket(path.strip_prefix("//").unwrap_or(path));
     }
     if text.contains('@') {
-        // Not shown: it may hold a password.
+        // The error does not quote the text, which may hold a password.
         return Err("expected host or host:port, without a user; use 'username_pw' for the login".into());
     }
     if text.contains("://") || text.contains('/') {
@@ -121,7 +121,7 @@ fn parse_one(text: &str, default_port: u16) -> Result<Broker, String> {
             _ => return Err(format!("expected a port from 1 to 65535, found '{port}' in '{text}'")),
         },
     };
-    // Between the brackets of a URL the sign before the zone is written like this (RFC 6874); elsewhere it is the zone's own.
+    // In a URL the separator before the zone is written `%25` (RFC 6874); outside brackets the zone has its plain form.
     let host = match host.split_once("%25") {
         Some((address, zone)) if text.starts_with('[') && !zone.is_empty() => format!("{address}%{zone}"),
         _ => host.to_owned(),
@@ -133,14 +133,15 @@ fn socket(path: &str) -> Result<Broker, String> {
     if !cfg!(unix) {
         return Err("a Unix socket (unix:) needs a Unix system; expected host or host:port".into());
     }
-    // The path is one of C (sun_path), of 108 bytes with its end on Linux, and fewer elsewhere.
+    // C's sun_path holds the path: 108 bytes with the final zero on Linux, and fewer elsewhere.
     match path.starts_with('/') && !path.contains('\0') {
         true => Ok(Broker { host: format!("{SOCKET}{path}"), port: 0 }),
         false => Err(format!("expected the absolute path of a socket after 'unix:', found '{path}'")),
     }
 }
 
-/// With or without a zone, which is the name of a network interface or its number (RFC 4007, section 11).
+/// Whether the text is an IPv6 address, with or without a zone, which is the name or the number of a network interface (RFC
+/// 4007, section 11).
 fn is_ipv6(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
     let is_zone = !zone.is_empty() && zone.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '[' | ']'));

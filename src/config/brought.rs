@@ -1,22 +1,22 @@
-//! What the program that is configured can do beside the engine.
+//! The abilities that the configured program adds to the engine.
 
 use super::login_source::LoginSource;
 
-/// What the program can do that is not built in.
+/// The abilities of the program that are not built into the engine.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BroughtAlong {
-    /// Names of value types.
+    /// The names of the value types.
     pub value_types: Vec<String>,
-    /// Names of compressions.
+    /// The names of the compressions.
     pub compressions: Vec<String>,
-    /// Messaging systems.
+    /// The messaging systems, by the names of `type`.
     pub service_types: Vec<String>,
-    /// What gives the login, in place of `username_pw`.
+    /// The program's source of the login, which takes the place of `username_pw`.
     pub login: Option<LoginSource>,
-    /// Whether there are ciphers; which parameters they take, they tell later.
+    /// Whether there are ciphers; they say later which parameters they take.
     pub ciphers: bool,
-    /// Whether it opens key stores (PKCS12, JKS).
+    /// Whether the program opens key stores (PKCS12, JKS).
     pub key_stores: bool,
-    /// Whether it has serializers for the value of a will.
+    /// Whether the program has serializers for the value of a will.
     pub serializers: bool,
 }

@@ -1,15 +1,15 @@
-//! How much one configuration may hold. A file of some kilobytes can repeat itself by aliases until no memory is left.
+//! Limits on the size of one configuration. By aliases, a file of some kilobytes can repeat itself until memory runs out.
 
 use std::cell::Cell;
 
-/// Of names and values together. A service has some dozens.
+/// The limit of names and values together. A service has some dozens.
 pub(super) const MAX_VALUES: usize = 100_000;
-/// Of the names of one map.
+/// The limit of names in one map.
 const MAX_NAMES: usize = 5_000;
-/// Of the text in names and values, with what aliases repeat: twice what a file may have.
+/// The limit of text in names and values, counting what aliases repeat: twice the size that a file may have.
 const MAX_TEXT: usize = 8 << 20;
 
-/// What is left for one document.
+/// The part of the limits that one document has not used yet.
 pub(super) struct Budget {
     values: Cell<usize>,
     text: Cell<usize>,
@@ -27,7 +27,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Counts the text of one.
+    /// Counts the text of a name or a value.
     pub fn take_text(&self, length: usize) -> Result<(), String> {
         let left = self.text.get().checked_sub(length);
         self.text.set(left.ok_or_else(|| format!("more than {MAX_TEXT} bytes of text, {REPEATED}"))?);
@@ -35,7 +35,7 @@ impl Budget {
     }
 }
 
-/// Refuses another name in a map that has so many.
+/// Refuses another name in a map that has reached its limit.
 pub(super) fn check_names(names: usize) -> Result<(), String> {
     match names < MAX_NAMES {
         true => Ok(()),
@@ -45,7 +45,7 @@ pub(super) fn check_names(names: usize) -> Result<(), String> {
 
 const REPEATED: &str = "those counted that aliases (*name) repeat; write the values out, or into several files";
 
-/// Refuses a JSON text with more names and values than that, before it is parsed.
+/// Refuses a JSON text with too many names and values, before it is parsed.
 pub(super) fn check_json(text: &[u8]) -> Result<(), String> {
     match values_in(text) > MAX_VALUES {
         true => Err(format!("it has more than {MAX_VALUES} names and values")),
@@ -53,7 +53,7 @@ pub(super) fn check_json(text: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Each name and value has one of these characters before it, but the first.
+/// Counts names and values: each of them but the first follows one of these characters.
 fn values_in(json: &[u8]) -> usize {
     let (mut values, mut in_string, mut escaped) = (1, false, false);
     for byte in json {

@@ -1,4 +1,4 @@
-//! What would go over the network without TLS.
+//! Checks for secrets and connections that would go over the network without TLS.
 
 use super::broker::{self, Broker};
 use super::environment::{self, Flag};
@@ -6,11 +6,11 @@ use super::extractor::Extractor;
 use super::proxy::ProxySettings;
 use super::value::{Value, is_word};
 
-/// For all programs of a machine, whatever their files and builders say.
+/// This variable holds for all programs of a machine, whatever their files and builders say.
 const VARIABLE: &str = "SINETSTREAM_REQUIRE_TLS";
 
-/// Refuses a configuration server on another machine that is to be asked without TLS, where that is required: it gets the
-/// secret of the login, and whoever stands between says what the configuration is. `given` is the builder's `require_tls`.
+/// Refuses a configuration server on another machine that is to be asked without TLS, if TLS is required: the server gets the
+/// secret of the login, and an attacker in between could choose the configuration. `given` is the builder's `require_tls`.
 pub(super) fn check_server(address: &str, given: Option<Value>) -> Result<(), String> {
     let Some(rest) = address.strip_prefix("http://") else { return Ok(()) };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -33,8 +33,8 @@ pub(super) fn check_server(address: &str, given: Option<Value>) -> Result<(), St
 }
 
 impl Extractor {
-    /// Warns of a secret of the login, the value of a parameter or inside it, that anybody on the way could read, and
-    /// refuses every connection without TLS where that is required. A broker on this machine needs none.
+    /// Warns of a secret (the login, or the value of a parameter or inside it) that anybody on the way could read, and refuses
+    /// every connection without TLS if TLS is required. A broker on this machine needs none.
     pub fn in_the_clear(
         &mut self,
         tls: bool,
@@ -44,7 +44,7 @@ impl Extractor {
     ) {
         let by_parameter = self.flag("require_tls", &[]).unwrap_or(false);
         let by_machine = self.machine_requires_tls();
-        // Behind a proxy this machine is the proxy's.
+        // Behind a proxy, `localhost` is the proxy's machine, not this one.
         let is_local = |broker: &Broker| {
             broker.is_local() && !proxy.is_some_and(|proxy| proxy.serves(broker) && !proxy.address.is_local())
         };

@@ -1,4 +1,4 @@
-//! `crypto`: how messages are encrypted, and with which keys.
+//! The parameters of `crypto`: how messages are encrypted, and with which keys.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use crate::wiped::Secret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Cbc,
-    /// With segments of a whole block, as SINETStream's Java library has them.
+    /// CFB with segments of a whole block, as in SINETStream's Java library.
     Cfb,
-    /// With segments of a byte, as its Python library has them.
+    /// CFB with segments of one byte, as in SINETStream's Python library.
     Cfb8,
     Ofb,
     Ctr,
@@ -29,21 +29,21 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// Whether it has a tag, which notices changes.
+    /// Whether the mode has an authentication tag, which detects changes.
     pub fn has_tag(self) -> bool {
         matches!(self, Mode::Eax | Mode::Gcm)
     }
 }
 
-/// How a text is made whole blocks.
+/// The way in which a text is extended to whole blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Padding {
     None,
-    /// RFC 5652, section 6.3.
+    /// PKCS #7 (RFC 5652, section 6.3).
     Pkcs7,
-    /// ISO/IEC 7816-4: a bit 1, then 0.
+    /// ISO/IEC 7816-4: a bit 1, then bits 0.
     Iso7816,
-    /// ANSI X9.23: its length in the last byte.
+    /// ANSI X9.23: the last byte holds the length.
     X923,
 }
 
@@ -57,14 +57,14 @@ pub(crate) enum Prf {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Keys {
-    /// A key is derived for each salt (PBKDF2, RFC 8018). Its version is 1.
-    /// The budget is the time that a reader may spend at once on keys which no message fits.
+    /// A key is derived from the password for each salt (PBKDF2, RFC 8018); the key version is 1. The budget is the time that a
+    /// reader may spend at once on deriving keys that fit no message.
     Password { password: Secret, prf: Prf, iterations: u32, budget: Duration },
-    /// By version, 1 to 32767; a writer takes the highest.
+    /// The keys by version, 1 to 32767; a writer uses the highest version.
     Direct(BTreeMap<u16, Secret>),
 }
 
-/// Who encrypts.
+/// The cipher that encrypts.
 #[derive(Debug, Clone)]
 pub(crate) enum Encryption {
     Aes(CryptoSettings),
@@ -76,11 +76,12 @@ pub(crate) enum Encryption {
 pub(crate) struct CryptoSettings {
     pub mode: Mode,
     pub padding: Padding,
-    /// In bytes: 16, 24 or 32.
+    /// The length of the key in bytes: 16, 24 or 32.
     pub key_length: usize,
-    /// Random bytes at the start of each message, of which the key is made; also there when it is not.
+    /// The number of random bytes (salt) at the start of each message, from which the key is derived; the salt is there with
+    /// direct keys, too.
     pub salt_bytes: usize,
-    /// The tag covers the topic, too.
+    /// Whether the tag covers the topic, too.
     pub bind_topic: bool,
     pub keys: Keys,
 }
@@ -90,14 +91,14 @@ const DEFAULT_KEY_BITS: i64 = 128;
 const DEFAULT_SALT_BYTES: i64 = 8;
 const MAX_SALT_BYTES: i64 = 1024;
 const DEFAULT_ITERATIONS: i64 = 10_000;
-/// RFC 8018, section 4.2 recommends this as the minimum.
+/// RFC 8018, section 4.2 recommends at least this many.
 const FEW_ITERATIONS: i64 = 1000;
-/// Some seconds, which a reader pays for each writer.
+/// This many take some seconds, which a reader spends for each writer.
 const MAX_ITERATIONS: i64 = 10_000_000;
 const DEFAULT_BUDGET_MS: i64 = 1000;
-/// An hour.
+/// The longest budget is an hour.
 const MAX_BUDGET_MS: i64 = 3_600_000;
-/// Java programs read a version as a signed number.
+/// Java programs read a key version as a signed 16-bit number.
 const MAX_KEY_VERSION: u16 = 0x7FFF;
 
 impl Extractor {
@@ -128,7 +129,7 @@ impl Extractor {
         self.aes(under).map(Encryption::Aes)
     }
 
-    /// What is not built in.
+    /// Returns the parameters of an algorithm that is not built in, for a plugin.
     fn for_a_plugin(&self, under: Under) -> Option<Map> {
         let text = |name| match self.value_in(under, &["crypto", name]) {
             Some(Value::Str(text)) => Some(text),
@@ -199,7 +200,7 @@ impl Extractor {
         None
     }
 
-    /// SINETStream's libraries do not agree on the length of a segment.
+    /// Chooses the length of CFB's segments, on which SINETStream's libraries disagree.
     fn cfb(&mut self, under: Under) -> Option<Mode> {
         let path = ["crypto", "segment_bits"];
         let bits = match self.value_in(under, &path) {
@@ -360,7 +361,7 @@ impl Extractor {
         }
     }
 
-    /// The password itself, or a map with its `value` or with the `path` of a file.
+    /// Reads the password: a text, or a map with its `value` or with the `path` of a file.
     fn crypto_password(&mut self, under: Under) -> Option<Secret> {
         let path = ["crypto", "password"];
         let whole = Zeroizing::new(self.value_in(under, &path)?);
@@ -388,7 +389,7 @@ impl Extractor {
         self.checked_password(under, &path, password)
     }
 
-    /// Lines joined, without the newline at the end, as SINETStream for Java reads it.
+    /// Reads a password file as SINETStream for Java does: its lines are joined, without the newline at the end.
     fn password_file(&mut self, under: Under, file: &Value) -> Option<Secret> {
         let path = ["crypto", "password", "path"];
         let Value::Str(file) = file else {
@@ -408,7 +409,7 @@ impl Extractor {
         self.password_lines(under, &path, &text)
     }
 
-    /// The file's content inside the configuration.
+    /// Reads the password from the file's content inside the configuration.
     fn password_content(&mut self, under: Under, content: &Value) -> Option<Secret> {
         let path = ["crypto", "password", "path_data"];
         match content {

@@ -1,21 +1,21 @@
-//! The layout of a configuration file: header versions and the choice of the service.
+//! The layout of a configuration file: the header's versions and the choice of the service.
 
 use super::find::SourceFile;
 use super::value::{Map, Value};
 use super::yaml;
 use crate::error::{Error, Result};
 
-/// One service of a file, with what an error message needs to point at it.
+/// One service of a file, with the details that an error message needs to point at it.
 pub(crate) struct Service {
     pub name: String,
     pub parameters: Map,
-    /// Where the parameters are in the file, from its root.
+    /// The path of the service's parameters in the file, from its root.
     pub path: Vec<String>,
-    /// Of the key that the file's secrets are encrypted for.
+    /// The fingerprint of the key for which the file's secrets are encrypted.
     pub fingerprint: Option<String>,
 }
 
-/// An error that names the place in the file to which the names lead.
+/// Makes an error that names the place in the file to which `parts` lead.
 fn error_at(file: &SourceFile, parts: &[&str], message: String) -> Error {
     let path = file.path.display();
     let parts: Vec<String> = parts.iter().map(|part| part.to_string()).collect();
@@ -28,7 +28,7 @@ fn error_at(file: &SourceFile, parts: &[&str], message: String) -> Error {
 /// The services of a file.
 pub(super) struct Services {
     pub services: Map,
-    /// The names that lead to them from the file's root.
+    /// The path of the services from the file's root.
     prefix: &'static [&'static str],
     fingerprint: Option<String>,
 }
@@ -44,7 +44,7 @@ pub(super) fn services(file: &SourceFile) -> Result<Services> {
     split(root, at)
 }
 
-/// Tells the header from the services. `at` makes an error at the place to which names lead.
+/// Separates the header from the services. `at` makes an error for a path in the file.
 fn split(root: Value, at: impl Fn(&[&str], String) -> Error) -> Result<Services> {
     let root = match root {
         Value::Map(root) if root.is_empty() => return Err(at(&[], "the file is empty".into())),
@@ -73,13 +73,13 @@ fn split(root: Value, at: impl Fn(&[&str], String) -> Error) -> Result<Services>
     }
 }
 
-/// Parses the file and chooses the service: the named one, or the only one.
+/// Parses the file and chooses the service with the wanted name, or the only one.
 pub(crate) fn service(file: &SourceFile, wanted: Option<&str>) -> Result<Service> {
     let path = file.path.display().to_string();
     choose(services(file)?, wanted, &path, |parts, message| error_at(file, parts, message))
 }
 
-/// The same for a document that is no file: `path` names it.
+/// Chooses the service in a document that is not a file; `path` names the document.
 pub(super) fn service_of(
     root: Value,
     wanted: Option<&str>,
@@ -121,7 +121,7 @@ fn choose(
     }
 }
 
-/// Returns the fingerprint of the key for the file's secrets, if it is given.
+/// Checks the header, and returns the fingerprint of the key for the file's secrets if the header has it.
 fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result<Option<String>> {
     let Value::Map(header) = header else {
         return Err(at(&["header"], format!("'header' must be a map with 'version', found {}", header.kind())));

@@ -1,20 +1,20 @@
-//! What counts of the environment: switches, for all programs of a machine, whatever their files and builders say.
+//! Environment variables that act as switches for all programs of a machine, whatever their files and builders say.
 
 use std::env;
 
 use super::value::is_word;
 
-/// What a switch says.
+/// The value of a switch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Flag {
     On,
-    /// Also where there is none.
+    /// The switch is off, or the variable is not set.
     Off,
-    /// Neither.
+    /// The value is neither on nor off.
     Unclear,
 }
 
-/// The first of these variables that is set and not empty.
+/// Returns the value of the first of these variables that is set and not empty.
 pub(super) fn first<const N: usize>(variables: [&str; N]) -> Option<String> {
     variables.iter().find_map(|variable| env::var(variable).ok().filter(|value| !value.is_empty()))
 }

@@ -1,4 +1,4 @@
-//! Reads values of parameters, each checked for its type; what is wrong is noted with its place.
+//! Reads the values of parameters and checks the type of each; a wrong value is noted with its place.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use super::value::{Value, is_word};
 use crate::terms::text;
 use crate::wiped::Secret;
 
-/// Above this (about 31 years) a wait is for ever.
+/// A longer wait (about 31 years) counts as endless.
 const FOREVER_MS: u64 = 1_000_000_000_000;
 
-/// The methods return `None` when a parameter is not given, or is wrong, which is noted.
+/// Reads parameters. Its methods return `None` when a parameter is not given, or is wrong, which is noted.
 pub(super) struct Extractor {
     pub parameters: Parameters,
     pub role: Role,
-    /// Relative names of files start here.
+    /// Relative names of files are resolved against this folder.
     pub user_dir: PathBuf,
 }
 
@@ -38,8 +38,8 @@ impl Extractor {
         self.parameters.problem(name, inside, &format!("expected {expected}, found {}", found.kind()));
     }
 
-    /// A boolean. `'true'` as a string counts, and so do YAML 1.1's yes, no, on and off, which other readers of the
-    /// same file take for booleans.
+    /// Reads a boolean. The string `'true'` counts, and so do YAML 1.1's yes, no, on and off, which other readers of the same
+    /// file take for booleans.
     pub fn flag(&mut self, name: &str, inside: &[&str]) -> Option<bool> {
         let value = self.value(name, inside)?;
         let flag = match &value {
@@ -58,7 +58,7 @@ impl Extractor {
     pub fn text(&mut self, name: &str, inside: &[&str]) -> Option<String> {
         match self.value(name, inside)? {
             Value::Str(text) => Some(text),
-            // What was encrypted is bytes, whatever it was before.
+            // A decrypted value is bytes, whatever type it had before.
             Value::Bytes(bytes) if self.parameters.was_encrypted(name) => match String::from_utf8(bytes) {
                 Ok(text) => Some(text),
                 Err(e) => {
@@ -79,7 +79,7 @@ impl Extractor {
         }
     }
 
-    /// A password: a text, or bytes.
+    /// Reads a password: a text, or bytes.
     pub fn secret(&mut self, name: &str, inside: &[&str]) -> Option<Secret> {
         match self.value(name, inside).map(Zeroizing::new).as_deref_mut()? {
             Value::Bytes(bytes) => Some(Secret::new(std::mem::take(bytes))),
@@ -87,7 +87,7 @@ impl Extractor {
         }
     }
 
-    /// A whole number in a range, also when it is written as a string.
+    /// Reads a whole number in a range, also when it is written as a string.
     pub fn integer(&mut self, name: &str, inside: &[&str], range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         let value = self.value(name, inside)?;
         let number = match &value {
@@ -108,7 +108,7 @@ impl Extractor {
         None
     }
 
-    /// A whole number, or a map with it under a name.
+    /// Reads a whole number, or a map that has it under the name `inside`.
     pub fn integer_or_inside(&mut self, name: &str, inside: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         match self.value(name, &[]) {
             Some(Value::Map(_)) => self.integer(name, &[inside], range),
@@ -116,7 +116,7 @@ impl Extractor {
         }
     }
 
-    /// A duration in milliseconds; `None` when it is not given or practically endless.
+    /// Reads a duration in milliseconds; `None` if it is not given or is practically endless.
     pub fn milliseconds(&mut self, name: &str) -> Option<Duration> {
         let value = self.value(name, &[])?;
         let number = match &value {
@@ -141,14 +141,14 @@ impl Extractor {
         }
     }
 
-    /// A time-out that always ends, even if in years.
+    /// Reads a time-out that always ends, even if only after years.
     pub fn timeout(&mut self, name: &str, default_ms: u64) -> Duration {
         let given = self.parameters.get(name).is_some();
         let default_ms = if given { FOREVER_MS } else { default_ms };
         self.milliseconds(name).unwrap_or(Duration::from_millis(default_ms))
     }
 
-    /// A time in seconds, which may have a fraction.
+    /// Reads a time in seconds, which may have a fraction.
     pub fn seconds(&mut self, name: &str, inside: &[&str]) -> Option<Duration> {
         match as_seconds(&self.value(name, inside)?) {
             Some(seconds) if (0.001..=3600.0).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
@@ -159,11 +159,11 @@ impl Extractor {
         }
     }
 
-    /// The same without a limit, and zero as well, which is what there is without the parameter.
+    /// Reads a time in seconds without an upper limit. Zero is allowed, and is the default.
     pub fn any_seconds(&mut self, name: &str) -> Duration {
         let Some(value) = self.value(name, &[]) else { return Duration::ZERO };
         match as_seconds(&value) {
-            // What a Duration does not hold is for ever.
+            // A time that is too large for Duration counts as endless.
             Some(seconds) if seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
             _ => {
                 self.parameters.problem(name, &[], "expected seconds, 0 or more");
@@ -172,7 +172,7 @@ impl Extractor {
         }
     }
 
-    /// Warns that a parameter, if it is given, makes no difference.
+    /// Warns that a parameter, if it is given, has no effect.
     pub fn no_effect(&mut self, name: &str, why: &str) {
         if let Some(entry) = self.parameters.get(name) {
             let place = self.parameters.place_of(entry, &[]);
@@ -180,7 +180,7 @@ impl Extractor {
         }
     }
 
-    /// The same for a name inside a parameter.
+    /// Warns that a name inside a parameter, if it is given, has no effect.
     pub fn no_effect_inside(&mut self, name: &str, inside: &str, why: &str) {
         if let (Some(entry), Some(_)) = (self.parameters.get(name), self.value(name, &[inside])) {
             let place = self.parameters.place_of(entry, &[inside]);
@@ -188,7 +188,7 @@ impl Extractor {
         }
     }
 
-    /// MQTT 3.1.1, section 1.5.3.
+    /// Checks that a text may be an MQTT string (MQTT 3.1.1, section 1.5.3).
     pub fn check_mqtt_string(&mut self, name: &str, inside: &[&str], text: &str) {
         if let Err(message) = text::check(text) {
             self.parameters.problem(name, inside, &message);
@@ -200,7 +200,7 @@ impl Extractor {
     }
 }
 
-/// A number, which may also be written as a text.
+/// Returns the number, which may also be written as a text.
 fn as_seconds(value: &Value) -> Option<f64> {
     match value {
         Value::Int(seconds) => Some(*seconds as f64),

@@ -1,4 +1,4 @@
-//! Which configuration file is read.
+//! Finds and reads the configuration file.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -11,16 +11,16 @@ use super::places::Places;
 use crate::error::{Error, Result};
 use crate::files;
 
-/// No configuration comes near this.
+/// No real configuration comes near this size.
 pub(super) const MAX_BYTES: u64 = 4 << 20;
 
 /// A configuration file and its text.
 pub(crate) struct SourceFile {
     pub path: PathBuf,
     pub text: Zeroizing<String>,
-    /// Of the file when it was read.
+    /// The metadata of the file when it was read.
     pub metadata: Option<Box<Metadata>>,
-    /// Made when the first line is asked for.
+    /// The lines of names and values; they are computed when the first line is asked for.
     places: OnceLock<Places>,
 }
 
@@ -34,8 +34,8 @@ impl SourceFile {
     }
 }
 
-/// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and
-/// `~/.config/sinetstream/config.yml`. An explicit file that is missing is an error: nothing else is looked for.
+/// Reads the explicit file, or else the first of `./.sinetstream_config.yml` and `~/.config/sinetstream/config.yml`. A missing
+/// explicit file is an error: no other file is tried.
 pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&Path>) -> Result<SourceFile> {
     if let Some(path) = explicit {
         let path = user_dir.join(path);
@@ -55,8 +55,8 @@ pub(crate) fn find(explicit: Option<&Path>, user_dir: &Path, user_home: Option<&
     Err(Error::NoConfig(format!("no configuration file found; looked for {}", tried.join(" and "))))
 }
 
-/// The file's text, or `None` when there is no such file. A pipe is read where the user has named it: nobody else should make
-/// a program wait.
+/// Returns the file's text, or `None` if there is no such file. A pipe is read only if the user has named it: otherwise
+/// somebody else could make the program wait.
 fn read(path: &Path, named: bool) -> Result<Option<(Zeroizing<String>, Metadata)>> {
     let (mut bytes, metadata) = match open(path, named) {
         Ok(opened) => opened,
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(found(Some("explicit.yml")), Ok("explicit".into()));
     }
 
-    /// Who may write to the current folder could make every program there wait.
+    /// A pipe in the current folder is refused: otherwise anybody who may write there could make every program wait.
     #[cfg(unix)]
     #[test]
     fn a_pipe_that_nobody_has_named_is_not_read() {
@@ -119,7 +119,7 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let found = find(None, folder.path(), None).map(|file| file.text);
         assert!(matches!(found, Err(Error::NoConfig(message)) if message.contains("it is not a regular file")));
-        // Here somebody writes into it.
+        // A named pipe is read, so a thread writes into it.
         let writer = std::thread::spawn({
             let pipe = pipe.clone();
             move || std::fs::write(pipe, "named")

@@ -1,5 +1,5 @@
-//! Requests to the configuration server: JSON over HTTPS, bounded in time and size. The time is one for all requests together:
-//! the server may ask for hundreds of them.
+//! Requests to the configuration server: JSON over HTTPS, bounded in time and size. One time limit covers all requests
+//! together, because the server may ask for hundreds of them.
 
 use std::io::Write;
 use std::ops::Deref;
@@ -24,11 +24,11 @@ use crate::wiped;
 
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// JSON with secrets in it: its texts are wiped when it goes.
+/// A JSON document with secrets in it; its texts are wiped when it is dropped.
 pub(super) struct Document(Json);
 
 impl Document {
-    /// The library's error tells more than its place, so it is not to be shown.
+    /// Parses JSON. The library's error quotes more than a position, so it must not be shown.
     pub fn parse(text: &[u8]) -> serde_json::Result<Document> {
         serde_json::from_slice(text).map(Document)
     }
@@ -63,7 +63,7 @@ fn wipe(json: &mut Json) {
     }
 }
 
-/// Where JSON with secrets is written.
+/// A buffer for JSON with secrets.
 #[derive(Default)]
 struct Text(Zeroizing<Vec<u8>>);
 
@@ -84,7 +84,7 @@ pub(super) struct Http {
     limit: Limit,
 }
 
-/// When the whole exchange has to be over, from the look-up of the name to the last byte of the last answer.
+/// The time by which the whole exchange must end, from the look-up of the name to the last byte of the last answer.
 #[derive(Clone, Copy)]
 struct Limit {
     timeout: Duration,
@@ -100,8 +100,8 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    /// `address` is `https://host[:port]`, perhaps with a path. All requests together take `timeout` at most, from now on.
-    /// Trusts the certificates of `ca_certs`, or the system's.
+    /// Prepares requests to `address`, which is `https://host[:port]`, perhaps with a path. All requests together take at most
+    /// `timeout` from now on. The certificates of `ca_certs` are trusted, or else the system's.
     pub fn new(address: &str, ca_certs: Option<&Path>, timeout: Duration) -> Result<Http> {
         if !address.starts_with("https://") && !address.starts_with("http://") {
             let message = format!("the configuration server's address '{address}' is not an https:// address");
@@ -148,7 +148,7 @@ impl Http {
         let url = format!("{}{path}", self.address);
         let mut request = self.agent.get(&url).header("Accept", "application/json");
         let bearer = Zeroizing::new(["Bearer ".as_bytes(), token.as_bytes()].concat());
-        // `authenticate` lets no other token pass.
+        // Only a token that `authenticate` has accepted comes here.
         if let Ok(bearer) = HeaderValue::from_maybe_shared(Bytes::from_owner(bearer)) {
             request = request.header("Authorization", bearer);
         }
@@ -163,7 +163,7 @@ impl Http {
         format!("configuration server {}{path}", self.address)
     }
 
-    /// The time that is left for this request and those after it.
+    /// Returns the time that is left for this request and those after it.
     fn left(&self, path: &str) -> Result<Duration> {
         let left = self.limit.deadline.saturating_duration_since(Instant::now());
         match left.is_zero() {
@@ -191,7 +191,7 @@ impl Http {
 }
 
 impl Answer {
-    /// What was asked, for people.
+    /// Describes the request for people.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -240,7 +240,7 @@ fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
         .filter(|section| section.is_certificate())
         .map(|section| section.certificate().to_vec().into())
         .collect();
-    // Each would be taken for one.
+    // Each certificate of the file would be trusted as an authority.
     let is_authority = |certificate| Usage::of(certificate).is_some_and(|usage| usage.is_authority);
     if !found.iter().all(is_authority) {
         return Err(wrong("has a certificate that is not an authority's (CA:TRUE)".into()));

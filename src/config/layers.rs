@@ -1,4 +1,4 @@
-//! From what the user wrote, in the file and in the builder, to one value per parameter.
+//! Merges the parameters of the file and of the builder into one value per parameter.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use super::value::{Map, Value};
 use super::{Request, query};
 use crate::error::{Error, Result};
 
-/// Where a set of parameters was written.
+/// The place where a set of parameters was written.
 pub(crate) enum Origin {
     /// A service of a file; the path leads from the root to the service.
     File { file: SourceFile, service: String, path: Vec<String> },
@@ -28,7 +28,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// A service of this file.
+    /// Makes the origin of a service of this file.
     pub fn file(file: SourceFile, service: &Service) -> Origin {
         Origin::File { file, service: service.name.clone(), path: service.path.clone() }
     }
@@ -36,13 +36,13 @@ impl Origin {
 
 /// A parameter's value with the place where it was written.
 pub(crate) struct Entry {
-    /// The crate's name of the parameter.
+    /// The parameter's name inside the crate.
     pub name: String,
-    /// The names that lead to it in its layer, as written.
+    /// The path of the parameter in its layer, with the names as written.
     written: Vec<String>,
     layer: usize,
     pub value: Value,
-    /// With the encrypted values still encrypted, when there were some.
+    /// The value with its encrypted parts still encrypted, if there were some.
     encrypted: Option<Value>,
 }
 
@@ -53,31 +53,33 @@ impl Drop for Entry {
     }
 }
 
-/// All parameters after layering, and what was found wrong or doubtful on the way.
+/// All parameters after layering, with the problems and doubts that were found on the way.
 #[derive(Default)]
 pub(crate) struct Parameters {
     origins: Vec<Origin>,
     entries: Vec<Entry>,
     pub warnings: Vec<String>,
-    /// Those of the warnings that may explain a problem: a name that was misspelt is missing elsewhere.
+    /// The warnings of unknown names, which may explain a problem: a misspelt name is missing elsewhere.
     unknown: Vec<String>,
-    /// How many names are unknown beyond those in `unknown`.
+    /// The number of unknown names beyond those in `unknown`.
     more_unknown: usize,
     problems: Vec<String>,
-    /// Comments where a value was meant, unless a higher layer has one: the layer, the crate's name of the parameter, the place.
+    /// Comments in place of values, which count unless a higher layer has a value: the layer, the parameter's name inside the
+    /// crate, and the comment's place.
     commented: Vec<(usize, String, Commented)>,
 }
 
-/// So many unknown names are told one by one.
+/// At most this many unknown names are reported one by one.
 const MAX_UNKNOWN: usize = 20;
-/// So many values are decrypted: each takes milliseconds of computing with the private key, and aliases make many of a few.
+/// At most this many values are decrypted: each takes milliseconds of computing with the private key, and aliases can make many
+/// of a few.
 const MAX_ENCRYPTED: usize = 1000;
-/// So many problems are told.
+/// At most this many problems are reported.
 const MAX_PROBLEMS: usize = 100;
 
 impl Parameters {
-    /// Looks at who else may write the configuration file with this service. What is found is about the file as a whole, so an
-    /// error comes before those of its values.
+    /// Checks who else may write the configuration file with this service. The findings concern the file as a whole, so an
+    /// error comes before errors about its values.
     pub fn look_at_configuration(&mut self, file: &SourceFile, service: &Map) -> Result<()> {
         let use_ = match (service.names_code(), service.holds_encrypted()) {
             (true, _) => Use::NamesCode,
@@ -87,12 +89,12 @@ impl Parameters {
         self.sort_out(rights::look_at(&file.path, file.metadata.as_deref(), use_)).map_err(Error::InvalidConfiguration)
     }
 
-    /// Notes what is worth a warning; the error has the rest.
+    /// Keeps the findings that are only worth a warning; the error has the others.
     fn sort_out(&mut self, findings: Vec<Finding>) -> std::result::Result<(), String> {
         rights::sort_out(findings, |warning| self.warnings.push(warning))
     }
 
-    /// Adds a layer above those before: its parameters replace theirs, each as a whole.
+    /// Adds a layer above the earlier ones: its parameters replace theirs, each as a whole.
     pub fn add_layer(&mut self, origin: Origin, map: &Map) {
         let layer = self.origins.len();
         self.origins.push(origin);
@@ -131,7 +133,7 @@ impl Parameters {
         }
     }
 
-    /// Tells of the comments where a value was meant, when all layers are there.
+    /// Reports comments in place of values, once all layers are there.
     fn tell_commented(&mut self) {
         for (layer, _, found) in std::mem::take(&mut self.commented) {
             let what =
@@ -143,7 +145,7 @@ impl Parameters {
         }
     }
 
-    /// `connect` only groups parameters, so each of them is layered by itself.
+    /// Splits `connect`, which only groups parameters, so that each of them is layered by itself.
     fn split_connect(&mut self, layer: usize, written: Vec<String>, value: &Value, to: &mut Vec<Entry>) {
         let Some(last) = written.last() else { return };
         if last != "connect" {
@@ -167,8 +169,8 @@ impl Parameters {
         }
     }
 
-    /// One entry per parameter of a layer. `type_spec` wins over the service's own level, and a name with `_set`
-    /// over the one without.
+    /// Reduces a layer to one entry per parameter. `type_spec` wins over the service's own level, and a name with `_set` over
+    /// the one without.
     fn resolve(&mut self, written: Vec<Entry>) -> Vec<Entry> {
         let mut resolved: Vec<Entry> = Vec::new();
         for mut entry in written {
@@ -179,7 +181,7 @@ impl Parameters {
             if earlier.value == entry.value {
                 continue;
             }
-            // `tls` and `tls_set` beside each other are two halves of one map.
+            // If `tls` and `tls_set` are both given at one level, they are two halves of one map.
             if let ("tls", Value::Map(_), Value::Map(_), true) =
                 (entry.name.as_str(), &earlier.value, &entry.value, earlier.written.len() == entry.written.len())
             {
@@ -208,7 +210,7 @@ impl Parameters {
         resolved
     }
 
-    /// All parameters as they were written, secrets too; only the common ones stay.
+    /// Returns all parameters as they were written, including secrets, and keeps only the common ones.
     pub fn hand_over(&mut self) -> Map {
         let mut map = Map::new();
         for entry in &self.entries {
@@ -218,7 +220,7 @@ impl Parameters {
         map
     }
 
-    /// Looks at every parameter once: unknown ones are warned of, those that are not built are refused.
+    /// Checks the name of every parameter once: an unknown one gets a warning, one that is not built is refused.
     pub fn check_support(&mut self) {
         let mut variables = 0;
         for entry in std::mem::take(&mut self.entries) {
@@ -234,7 +236,8 @@ impl Parameters {
         }
     }
 
-    /// Whoever writes `${NAME}` has a program in mind that puts the variable in. The value may be a secret all the same.
+    /// Warns of values of the form `${NAME}`: their writer expects a program to substitute the variable. The value may be a
+    /// secret all the same.
     fn look_for_variables(&mut self, value: &Value, layer: usize, written: &mut Vec<String>, found: &mut usize) {
         match value {
             Value::Str(text) if lost::is_variable(text) && *found < MAX_UNKNOWN => {
@@ -294,7 +297,7 @@ impl Parameters {
         }
     }
 
-    /// Decrypts the values that count. The private key is read only if there is one.
+    /// Decrypts the values that are used. The private key is read only if there is such a value.
     pub fn open_secrets(&mut self, request: &Request, fingerprint: Option<&str>) {
         self.tell_commented();
         let mut key = None;
@@ -368,7 +371,7 @@ impl Parameters {
         }
     }
 
-    /// True when an encrypted value stood in this parameter.
+    /// True if a value in this parameter was encrypted.
     pub fn was_encrypted(&self, name: &str) -> bool {
         self.get(name).is_some_and(|entry| entry.encrypted.is_some())
     }
@@ -377,13 +380,13 @@ impl Parameters {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// True when `upper` was not written in a lower layer than `lower`. The builder's parts are one layer.
+    /// True if `upper` was not written in a lower layer than `lower`. The builder's parts count as one layer.
     pub(crate) fn is_at_least_as_high(&self, upper: &Entry, lower: &Entry) -> bool {
         let api = |entry: &Entry| matches!(self.origins[entry.layer], Origin::Builder);
         api(upper) >= api(lower)
     }
 
-    /// The configuration file.
+    /// Returns the path of the configuration file.
     pub fn file(&self) -> Option<PathBuf> {
         self.origins.iter().find_map(|origin| match origin {
             Origin::File { file, .. } => Some(file.path.clone()),
@@ -391,23 +394,23 @@ impl Parameters {
         })
     }
 
-    /// Lets go of all others.
+    /// Drops all parameters but these.
     pub fn keep(&mut self, names: &[&str]) {
         self.entries.retain(|entry| names.contains(&entry.name.as_str()));
         self.commented.retain(|(_, name, _)| names.contains(&name.as_str()));
     }
 
-    /// True when the configuration file has set it.
+    /// True if the configuration file has set the parameter.
     pub fn is_from_file(&self, entry: &Entry) -> bool {
         matches!(self.origins[entry.layer], Origin::File { .. })
     }
 
-    /// True when a configuration server has set it.
+    /// True if a configuration server has set the parameter.
     pub fn is_from_server(&self, entry: &Entry) -> bool {
         matches!(self.origins[entry.layer], Origin::Server { .. })
     }
 
-    /// The parameter's place, for people: file, line, service and name.
+    /// Describes the parameter's place for people: file, line, service and name.
     pub fn place_of(&self, entry: &Entry, inside: &[&str]) -> String {
         let mut written = entry.written.clone();
         written.extend(inside.iter().map(|part| part.to_string()));
@@ -415,7 +418,7 @@ impl Parameters {
     }
 
     fn place(&self, layer: usize, written: &[String]) -> String {
-        // Indexes of list items are positions, not names.
+        // Numbers are positions in a list, not names.
         let is_name = |(index, part): &(usize, &String)| *index == 0 || part.parse::<usize>().is_err();
         let name: Vec<&str> = written.iter().enumerate().filter(is_name).map(|(_, part)| part.as_str()).collect();
         let name = name.join(".");
@@ -431,12 +434,12 @@ impl Parameters {
         }
     }
 
-    /// `:` and the line, or nothing.
+    /// Returns `:` and the line, or nothing.
     fn line(&self, file: &SourceFile, path: &[String]) -> String {
         file.places().line_of(path).map_or(String::new(), |line| format!(":{line}"))
     }
 
-    /// Notes that a parameter is wrong, in all or at a name inside it.
+    /// Notes that a parameter is wrong, as a whole or at a name inside it.
     pub fn problem(&mut self, name: &str, inside: &[&str], message: &str) {
         let place = match self.get(name) {
             Some(entry) => self.place_of(entry, inside),
@@ -445,12 +448,12 @@ impl Parameters {
         self.problems.push(format!("{place}: {message}"));
     }
 
-    /// Notes what is wrong, with its place in the message.
+    /// Notes a problem whose message has its place already.
     pub fn add_problem(&mut self, message: String) {
         self.problems.push(message);
     }
 
-    /// Where a parameter should have been.
+    /// Describes the place where a missing parameter should have been.
     fn missing_place(&self, name: &str) -> String {
         match self.origins.first() {
             Some(Origin::File { file, service, path }) => {
@@ -467,7 +470,7 @@ impl Parameters {
         self.problems.push(format!("{place}: {message}"));
     }
 
-    /// Everything that was found wrong, as one error.
+    /// Returns all problems that were found, as one error.
     pub fn take_error(&mut self) -> Option<Error> {
         let mut problems = std::mem::take(&mut self.problems);
         let more = problems.len().saturating_sub(MAX_PROBLEMS);
@@ -481,7 +484,7 @@ impl Parameters {
         })
     }
 
-    /// Shows this value from now on: what a string, for instance, was taken for.
+    /// Shows this value from now on, in place of what was written: for instance the number that a string was read as.
     pub fn understood(&mut self, name: &str, inside: &[&str], value: Value) {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) else { return };
         let mut place = &mut entry.value;
@@ -497,7 +500,7 @@ impl Parameters {
         *place = value;
     }
 
-    /// All parameters under the names and at the levels where they were written, secrets hidden.
+    /// Returns all parameters under the names and at the levels where they were written, with secrets hidden.
     pub fn visible(&self) -> Map {
         let mut map = Map::new();
         for entry in &self.entries {
@@ -515,7 +518,7 @@ impl Parameters {
     }
 }
 
-/// Every known parameter with a note, in the order of the tables; those inside another one as `name.inside`.
+/// Returns every known parameter with a note, in the order of the tables; parameters inside another one are `name.inside`.
 pub(crate) fn known() -> Map {
     let mut known = Map::new();
     add_known(&mut known, "", PARAMETERS);
@@ -537,7 +540,7 @@ fn add_known(known: &mut Map, before: &str, table: &[(&str, Support)]) {
     }
 }
 
-/// What is known inside a parameter; nothing when it is not looked at there.
+/// Returns the names that are known inside a parameter; none if the inside is not checked.
 fn inside(name: &str) -> &'static [(&'static str, Support)] {
     match name {
         "tls" => parameters::TLS,
@@ -562,7 +565,7 @@ fn inside(name: &str) -> &'static [(&'static str, Support)] {
 /// Decrypts a value that stands at this place.
 type Open<'a> = dyn FnMut(&str, &[String]) -> Option<Vec<u8>> + 'a;
 
-/// Replaces the encrypted values inside `value`, at any depth; whether there were some.
+/// Replaces the encrypted values inside `value`, at any depth. Returns whether there were any.
 fn open_inside(value: &mut Value, written: &mut Vec<String>, open: &mut Open<'_>) -> bool {
     match value {
         Value::Encrypted(base64) => {
@@ -587,13 +590,13 @@ fn open_inside(value: &mut Value, written: &mut Vec<String>, open: &mut Open<'_>
 
 fn rank(entry: &Entry) -> (usize, bool) {
     let in_type_spec = entry.written.first().is_some_and(|first| first == "type_spec");
-    // `connect.keepalive` is the documented place, `keepalive` the other spelling.
+    // `connect.keepalive` is the documented place; `keepalive` is another spelling.
     let preferred = entry.written.last().is_some_and(|last| last.contains("_set"))
         || entry.written.iter().any(|part| part == "connect");
     (usize::from(in_type_spec), preferred)
 }
 
-/// A login's parameters; a name that nobody knows may be a secret itself.
+/// Returns the known parameters of a login, hidden where they are secret; an unknown name may itself be a secret.
 fn only_known(login: &Map) -> Value {
     let known = login.iter().filter(|(name, _)| parameters::support(parameters::USERNAME_PW, name).is_some());
     Value::Map(known.map(|(name, value)| (name, hide(value, name, name != "username"))).collect())
@@ -614,12 +617,12 @@ fn insert_at(map: &mut Map, path: &[String], value: Value) {
     }
 }
 
-/// The value of a parameter, without what is secret in it. A misspelt name inside may stand for a secret, too.
+/// Returns the value of a parameter with its secrets hidden. A misspelt name inside may stand for a secret, too.
 fn hide(value: &Value, of: &str, secret: bool) -> Value {
     let table = if is_for_a_plugin(value) { &[] } else { inside(of) };
     let is_secret = |name: &str| {
         let unknown = !table.is_empty() && parameters::support(table, name).is_none();
-        // The label of a token of hardware is none of those that log somebody in.
+        // The token of `pkcs11` is the label of a hardware token, not a token that logs somebody in.
         unknown || parameters::is_secret(name) && (of, name) != ("pkcs11", "token")
     };
     match value {
@@ -643,7 +646,7 @@ fn is_for_a_plugin(value: &Value) -> bool {
     matches!(algorithm, Some(Value::Str(name)) if !matches!(name.as_str(), "AES" | "gzip" | "zstd" | "lz4" | "pbkdf2"))
 }
 
-/// What stands in place of a secret.
+/// The text that is shown in place of a secret.
 const HIDDEN: &str = "********";
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use crate::terms::Version;
 use crate::terms::text::MAX_LENGTH;
 use crate::wiped::Secret;
 
-/// A login. `Debug` hides it.
+/// A user name and password. `Debug` hides them.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Credentials {
-    /// MQTT 5 allows a password alone.
+    /// The user name; MQTT 5 allows a password alone.
     pub username: Option<String>,
     pub password: Option<Secret>,
 }

@@ -1,4 +1,4 @@
-//! The login in the configuration file, as it stands there now: a password may have been changed since the client was opened.
+//! Reads the login in the configuration file again: a password may have been changed since the client was opened.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::path::PathBuf;
@@ -12,25 +12,25 @@ use crate::error::Result;
 use crate::files;
 use crate::terms::Version;
 
-/// Everything that has to do with a login; nothing else is taken over when the file is read again.
+/// The parameters that belong to a login; no others are taken over when the file is read again.
 const NAMES: [&str; 2] = ["username_pw", "private_key_file"];
-/// They say to whom the login goes and who could listen on the way. A login that stands beside other values of theirs is meant for
-/// another broker, or for a better protected way.
+/// Parameters that decide to whom the login goes and who could listen on the way. If one of them has changed in the file, the
+/// new login is meant for another broker, or for a better protected way.
 const WAY: [&str; 7] = ["brokers", "tls", "tls_insecure", "require_tls", "transport", "ws_options", "proxy"];
 
-/// See the module. It holds no secret.
+/// The file with the login, and what it must still say. It holds no secret.
 #[derive(Debug, Clone)]
 pub(crate) struct LoginFile {
     request: Request,
     version: Version,
-    /// The keys of the digests, so that nobody can tell a secret from them.
+    /// The keys of the digests, so that nobody can recover a secret from them.
     keys: RandomState,
-    /// The parameters of the way that are the file's to set, each with a digest of the value that it had at opening.
+    /// The parameters in `WAY` that the file may set, each with a digest of the value that it had at opening.
     way: Vec<(&'static str, u64)>,
 }
 
 impl LoginFile {
-    /// `None`: the login is not from this file, or nobody can read that twice.
+    /// Returns `None` if the login is not from this file, or if the file can't be read twice.
     pub(super) fn of(request: &Request, file: PathBuf, service: &str, parameters: &Parameters) -> Option<LoginFile> {
         if request.config_text.is_some() {
             return None;
@@ -38,7 +38,7 @@ impl LoginFile {
         files::regular(&file).ok()?;
         parameters.get(NAMES[0]).filter(|entry| parameters.is_from_file(entry))?;
         let keys = RandomState::new();
-        // What the builder has set is not the file's to change.
+        // A parameter that the builder has set can't be changed by the file.
         let is_the_files = |name: &&str| parameters.get(name).is_none_or(|entry| parameters.is_from_file(entry));
         let way = WAY.into_iter().filter(is_the_files).map(|name| (name, digest(&keys, parameters, name))).collect();
         let [parameters, fields] = [&request.parameters, &request.fields].map(|all| {
@@ -60,12 +60,12 @@ impl LoginFile {
         Some(LoginFile { request, version: Version::default(), keys, way })
     }
 
-    /// Which rules a login has to keep.
+    /// Sets the MQTT version, whose rules the login must keep.
     pub fn for_version(self, version: Version) -> LoginFile {
         LoginFile { version, ..self }
     }
 
-    /// Reads the file. `None`: there is no login that may be shown to the broker of this client.
+    /// Reads the file. Returns `None` if it has no login that may be shown to the broker of this client.
     pub fn read(&self) -> Result<Option<Credentials>> {
         let request = &self.request;
         let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
@@ -99,7 +99,7 @@ impl LoginFile {
     }
 }
 
-/// A digest of a parameter's value, or of its absence.
+/// Returns a digest of a parameter's value, or of its absence.
 fn digest(keys: &RandomState, parameters: &Parameters, name: &str) -> u64 {
     let mut hasher = keys.build_hasher();
     feed(parameters.get(name).map_or(&Value::Null, |entry| &entry.value), &mut hasher);
@@ -120,7 +120,7 @@ fn feed(value: &Value, to: &mut impl Hasher) {
             items.iter().for_each(|item| feed(item, to));
         }
         Value::Map(map) => {
-            // The order of names has no meaning, and a name without a value is as good as none.
+            // The order of names has no meaning, and a name without a value counts as absent.
             let mut entries: Vec<_> = map.iter().filter(|(_, value)| **value != Value::Null).collect();
             entries.sort_by_key(|(name, _)| *name);
             entries.len().hash(to);

@@ -1,4 +1,5 @@
-//! A login that the program gives anew for each attempt to connect: a token that expires, a password from a vault.
+//! A login that the program supplies anew for each attempt to connect, for instance a token that expires or a password from a
+//! vault.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use crate::wiped::Secret;
 pub struct Login(Credentials);
 
 impl Login {
-    /// A user name and password.
+    /// Creates a login with a user name and a password.
     pub fn new(username: impl Into<String>, password: impl Into<Vec<u8>>) -> Login {
         Login(Credentials { username: Some(username.into()), password: Some(Secret::new(password.into())) })
     }
 
-    /// A password, or token, without a user name, which MQTT 5 allows.
+    /// Creates a login with a password, or token, but no user name, which MQTT 5 allows.
     pub fn token(password: impl Into<Vec<u8>>) -> Login {
         Login(Credentials { username: None, password: Some(Secret::new(password.into())) })
     }
@@ -34,7 +35,7 @@ impl fmt::Debug for Login {
 
 type Give = dyn Fn() -> std::result::Result<Login, BoxError> + Send + Sync;
 
-/// The program's function that gives it.
+/// The program's function that supplies the login.
 #[derive(Clone)]
 pub(crate) struct LoginSource(Arc<Give>);
 
@@ -43,7 +44,7 @@ impl LoginSource {
         LoginSource(Arc::new(give))
     }
 
-    /// Asks the program, which may take its time.
+    /// Asks the program for a login; the call may block.
     pub fn ask(&self, version: Version) -> Result<Credentials> {
         let problem = |what: &str| Err(Error::connection(format!("the program gave no login: {what}")));
         let Login(credentials) = match (self.0)() {

@@ -1,20 +1,20 @@
-//! Values that are not what their writer meant: `password: #secret` is a comment with no value before it (`client_id: # none` is
-//! meant so), and `${NAME}` stands for a variable of the environment only where other programs read it.
+//! Finds values that are not what their writer meant: in `password: #secret` the value is a comment (`client_id: # none` is
+//! intended), and `${NAME}` stands for an environment variable only where other programs read it.
 
 use super::find::SourceFile;
 use super::parameters::{is_secret, is_text};
 use super::value::{Map, Value};
 
-/// A text or a secret that has no value before a comment.
+/// A text or a secret whose place holds only a comment.
 #[derive(Debug, PartialEq)]
 pub(super) struct Commented {
-    /// The names that lead to it in the service.
+    /// The path of the parameter in the service.
     pub written: Vec<String>,
-    /// The comment begins without a blank, as a value would; otherwise it is words, and there are only doubts.
+    /// True if the comment begins without a blank, as a value would; otherwise it is prose, and only doubtful.
     pub is_value: bool,
 }
 
-/// Those in a service, which is at this path of the file.
+/// Finds such comments in a service, which is at this path of the file.
 pub(super) fn commented(file: &SourceFile, path: &[String], service: &Map) -> Vec<Commented> {
     let text = &file.text;
     if !text.lines().any(|line| comment(line).is_some()) {
@@ -34,7 +34,7 @@ pub(super) fn commented(file: &SourceFile, path: &[String], service: &Map) -> Ve
     empty.into_iter().filter_map(found).collect()
 }
 
-/// The comment of a line in which nothing else follows the name, but that it were a text.
+/// Returns the comment of a line on which nothing else follows the name, except perhaps the tag `!!str`.
 fn comment(line: &str) -> Option<&str> {
     let (before, comment) = line.split_once('#')?;
     let is_open =
@@ -56,7 +56,7 @@ fn find_empty(map: &Map, path: &mut Vec<String>, to: &mut Vec<Vec<String>>) {
     }
 }
 
-/// True for `${NAME}`.
+/// True for a text of the form `${NAME}`.
 pub(super) fn is_variable(text: &str) -> bool {
     let name = text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     name.is_some_and(|name| {

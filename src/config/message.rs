@@ -1,4 +1,5 @@
-//! How values become messages: format, compression, encryption. The same parameters stand in a service and in a will.
+//! The parameters that decide how values become messages: format, compression and encryption. A service and its will have the
+//! same ones.
 
 use super::brought::BroughtAlong;
 use super::crypto::Encryption;
@@ -6,18 +7,18 @@ use super::extractor::Extractor;
 use super::under::Under;
 use super::value::{Map, Value};
 
-/// Version of the message format; see the `message` module.
+/// The version of the message format; see the `message` module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageFormat {
     V2,
     V3,
 }
 
-/// What the messages of a client are made of.
+/// The settings by which a client encodes its messages.
 #[derive(Debug, Clone)]
 pub(crate) struct MessageSettings {
     pub format: MessageFormat,
-    /// The value alone, without SINETStream's record and header.
+    /// Whether messages hold the value alone, without SINETStream's record and header.
     pub user_data_only: bool,
     pub compression: Option<CompressionSettings>,
     pub encryption: Option<Encryption>,
@@ -26,27 +27,27 @@ pub(crate) struct MessageSettings {
 /// A compression's name in configuration files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
-    /// zlib (RFC 1950), whatever its name says.
+    /// zlib (RFC 1950), despite the name.
     Gzip,
     Zstd,
     /// LZ4's frame format.
     Lz4,
-    /// One that the program brings along.
+    /// A compression that the program brings along.
     Plugin,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct CompressionSettings {
     pub algorithm: Algorithm,
-    /// `None`: the library's default.
+    /// The level of compression; `None` means the library's default.
     pub level: Option<i32>,
-    /// A value that is larger than this is not decompressed.
+    /// A value that would be larger than this is not decompressed.
     pub max_decompressed_bytes: usize,
-    /// As they were given, for a plugin.
+    /// The parameters as they were given, for a plugin.
     pub parameters: Map,
 }
 
-/// Nothing that MQTT carries is larger before compression has done its work.
+/// MQTT can't carry a larger value unless it is compressed.
 const DEFAULT_MAX_DECOMPRESSED: i64 = 256 << 20;
 
 impl Extractor {

@@ -1,7 +1,7 @@
-//! Configuration: what the user wrote becomes typed settings; nothing else in the crate looks at YAML.
+//! Configuration: turns what the user wrote into typed settings; nothing else in the crate looks at YAML.
 //!
-//! `find` chooses the file, `yaml` parses it into a [`Value`] (or `server` fetches it), `document` picks
-//! the service, `layers` joins it with the builder's parameters, `settings` checks every value.
+//! `find` chooses the file, `yaml` parses it into a [`Value`] (or `server` fetches it), `document` picks the service, `layers`
+//! joins it with the builder's parameters, `settings` checks every value.
 
 mod acknowledge;
 pub(crate) mod alone;
@@ -82,7 +82,7 @@ use layers::{Origin, Parameters};
 #[cfg(test)]
 pub(crate) use parameters::TLS as TLS_PARAMETERS;
 
-/// They say where the configuration is.
+/// These parameters say where the configuration is, so only a builder can have them.
 const BUILDER_ONLY: &[&str] = &["no_config", "config_name", "auth_file", "config_ca_certs"];
 
 /// Whether a client writes or reads.
@@ -92,21 +92,21 @@ pub(crate) enum Role {
     Reader,
 }
 
-/// What a builder was given.
+/// The input of a builder.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub role: Role,
-    /// Relative paths start here.
+    /// Relative paths are resolved against this folder.
     pub user_dir: PathBuf,
     pub user_home: Option<PathBuf>,
     pub config_file: Option<PathBuf>,
-    /// What stands in place of a file.
+    /// A configuration text that takes the place of a file.
     pub config_text: Option<ConfigText>,
     pub service: Option<String>,
     pub no_config: bool,
     /// Parameters by name.
     pub parameters: Map,
-    /// The builder's own fields, under their configuration names; above `parameters`.
+    /// The builder's own fields, under their configuration names; they win over `parameters`.
     pub fields: Map,
     pub brought: BroughtAlong,
 }
@@ -114,7 +114,7 @@ pub(crate) struct Request {
 /// A configuration that the program has brought along. `Debug` does not show it.
 #[derive(Clone)]
 pub(crate) struct ConfigText {
-    /// What it is, for people.
+    /// A name of the configuration for people.
     pub name: String,
     pub text: Zeroizing<String>,
 }
@@ -126,7 +126,7 @@ impl ConfigText {
 
     pub fn read(name: &str, stream: impl Read) -> Result<ConfigText> {
         let unreadable = |e: io::Error| Error::NoConfig(format!("{name}: it can't be read: {e}"));
-        // With this room it does not grow, and leaves no piece behind that is not wiped.
+        // With this capacity the string never grows, so it leaves no unwiped copy behind.
         let mut text = Zeroizing::new(String::with_capacity(find::MAX_BYTES as usize + 1));
         stream.take(find::MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
         Ok(ConfigText { name: name.into(), text })
@@ -148,8 +148,8 @@ impl fmt::Debug for ConfigText {
     }
 }
 
-/// A configuration file as far as it is read without looking at other files: every service, each with its warnings and
-/// problems, which name their lines.
+/// Reads a configuration as far as possible without looking at other files: every service, each with its warnings and problems,
+/// which name their lines.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_yaml(text: &str) {
     let file = || find::SourceFile::new("file.yml".into(), text.to_owned().into(), None);
@@ -182,7 +182,7 @@ pub(crate) fn fuzz_secret(key: &str, value: &str) {
     let _ = KEY.get_or_init(parsed).open(value);
 }
 
-/// What is needed before there are parameters.
+/// Checks the parameters that are needed before the configuration is read.
 fn check_builder_only(request: &Request) -> Result<()> {
     for name in BUILDER_ONLY {
         let given = request.fields.get(name).or_else(|| request.parameters.get(name));
@@ -202,7 +202,7 @@ fn check_builder_only(request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// What names a configuration although its text is given.
+/// Returns the name of a setting that names a configuration although the text of one is given.
 fn other_than_text(request: &Request, no_config: bool, config_name: bool) -> Option<&'static str> {
     request.config_text.as_ref()?;
     match (no_config, config_name, &request.config_file) {
@@ -213,7 +213,7 @@ fn other_than_text(request: &Request, no_config: bool, config_name: bool) -> Opt
     }
 }
 
-/// Finds, reads and checks the configuration. Reads files; on the network it asks the configuration server, if there is one.
+/// Finds, reads and checks the configuration. Reads files, and asks the configuration server over the network if there is one.
 pub(crate) fn load(request: &Request) -> Result<Settings> {
     check_builder_only(request)?;
     let mut parameters = Parameters::default();

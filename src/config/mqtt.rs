@@ -1,17 +1,17 @@
-//! The parameters of MQTT's versions: the version itself, what MQTT 5 adds to CONNECT, and the properties of messages.
+//! The parameters of MQTT's versions: the version itself, the properties of CONNECT in MQTT 5, and the properties of messages.
 
 use super::extractor::Extractor;
 use super::value::Value;
 use crate::terms::{MessageProperties, Version, text, topic};
 use crate::wiped::Secret;
 
-/// What CONNECT says under MQTT 5 only (section 3.1.2.11); `None` is left out.
+/// The properties of CONNECT in MQTT 5 (section 3.1.2.11); `None` means that a property is left out.
 #[derive(Clone, Default)]
 pub(crate) struct ConnectProperties {
-    /// Seconds.
+    /// The interval in seconds.
     pub session_expiry_interval: Option<u32>,
     pub receive_maximum: Option<u16>,
-    /// Bytes, of a whole packet.
+    /// The size of a whole packet in bytes.
     pub maximum_packet_size: Option<u32>,
     pub topic_alias_maximum: Option<u16>,
     pub request_response_info: Option<bool>,
@@ -21,14 +21,14 @@ pub(crate) struct ConnectProperties {
     pub auth_data: Option<Secret>,
 }
 
-/// Without the authentication.
+/// Shows the properties without the authentication.
 impl std::fmt::Debug for ConnectProperties {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ConnectProperties")
     }
 }
 
-/// Parameters that earlier versions have no place for.
+/// Parameters for which earlier versions have no field.
 const MQTT5_ONLY: [&str; 8] = [
     "clean_start",
     "session_expiry_interval",
@@ -40,16 +40,16 @@ const MQTT5_ONLY: [&str; 8] = [
     "user_property",
 ];
 
-/// A session that does not expire (MQTT 5, section 3.1.2.11.2).
+/// A session expiry interval of this value means that the session never expires (MQTT 5, section 3.1.2.11.2).
 const NEVER: u32 = u32::MAX;
 
-/// The largest that MQTT allows a packet to be: a fixed header of five bytes, and what it can announce.
+/// The largest packet that MQTT allows: a fixed header of five bytes, and the largest remaining length.
 const MAX_PACKET: i64 = 5 + 268_435_455;
 
 impl Extractor {
     pub fn version(&mut self) -> Version {
         match self.text("protocol", &[]).as_deref() {
-            // What programs call it that leave it to the library.
+            // DEFAULT is the name for programs that leave the version to the library.
             None | Some("MQTTv311" | "DEFAULT") => Version::V311,
             Some("MQTTv5") => Version::V5,
             Some("MQTTv31") => Version::V31,
@@ -65,7 +65,7 @@ impl Extractor {
         let properties = ConnectProperties {
             session_expiry_interval: self.integer("session_expiry_interval", &[], 0..=number).map(|n| n as u32),
             receive_maximum: self.integer("receive_maximum", &[], 1..=65_535).map(|n| n as u16),
-            // Every answer to a small packet fits into this.
+            // Every answer to a small packet fits into 128 bytes.
             maximum_packet_size: self.integer("maximum_packet_size", &[], 128..=MAX_PACKET).map(|n| n as u32),
             topic_alias_maximum: self.integer("topic_alias_maximum", &[], 0..=65_535).map(|n| n as u16),
             request_response_info: self.switch("request_response_info"),
@@ -80,7 +80,7 @@ impl Extractor {
             self.parameters.problem("auth_data", &[], "needs 'auth_method' beside it");
         }
         if version != Version::V5 {
-            // Never ignored: it is about security.
+            // These are refused rather than ignored, because they concern security.
             for name in ["auth_method", "auth_data"] {
                 if self.parameters.get(name).is_some() {
                     self.parameters.problem(name, &[], "needs 'protocol: MQTTv5'");
@@ -94,7 +94,7 @@ impl Extractor {
         properties
     }
 
-    /// `clean_session`, and under MQTT 5 `clean_start`.
+    /// Reads `clean_session`, and under MQTT 5 `clean_start`.
     pub fn clean(&mut self, version: Version, generated_id: bool, properties: &mut ConnectProperties) -> bool {
         let session = self.flag("clean_session", &[]);
         let start = self.flag("clean_start", &[]);
@@ -111,7 +111,7 @@ impl Extractor {
             (Version::V5, None, Some(session)) => {
                 let mut meaning = "is taken for 'clean_start', its name in MQTT 5".to_owned();
                 if !session && !generated_id && !expires {
-                    // What it means in the versions before (MQTT 5, section 3.1.2.4).
+                    // In earlier versions `clean_session: false` means this (MQTT 5, section 3.1.2.4).
                     properties.session_expiry_interval = Some(NEVER);
                     meaning += ", with a 'session_expiry_interval' that never ends";
                 }
@@ -124,13 +124,13 @@ impl Extractor {
             (_, _, session) => ("clean_session", session.unwrap_or(true)),
         };
         if !clean && generated_id {
-            // A session under a name that nobody uses again would only fill the broker.
+            // A session under a client identifier that is never used again would only fill the broker.
             self.no_effect(name, "without 'client_id' the session can't be found again");
         }
         clean || generated_id
     }
 
-    /// A flag that some write as 0 or 1.
+    /// Reads a flag that may also be written as 0 or 1.
     fn switch(&mut self, name: &str) -> Option<bool> {
         match self.value(name, &[])? {
             Value::Int(number @ (0 | 1)) => Some(number == 1),
@@ -138,7 +138,7 @@ impl Extractor {
         }
     }
 
-    /// Bytes, or a text for its UTF-8.
+    /// Reads bytes, or the UTF-8 of a text.
     pub fn bytes(&mut self, name: &str, inside: &[&str]) -> Option<Vec<u8>> {
         let bytes = match self.value(name, inside)? {
             Value::Bytes(bytes) => bytes,
@@ -154,7 +154,7 @@ impl Extractor {
         Some(bytes)
     }
 
-    /// A map from names to texts, or to lists of texts, since a name may occur several times.
+    /// Reads a map from names to texts, or to lists of texts, since a name may occur several times.
     pub fn user_properties(&mut self, name: &str, inside: &[&str]) -> Vec<(String, String)> {
         let map = match self.value(name, inside) {
             None => return Vec::new(),
@@ -192,7 +192,7 @@ impl Extractor {
         }
     }
 
-    /// The properties in `name`, or in a map inside it, for messages that are sent.
+    /// Reads the properties of sent messages from `name`, or from a map inside it.
     pub fn message_properties(&mut self, name: &str, inside: &[&str]) -> Option<MessageProperties> {
         match self.value(name, inside)? {
             Value::Map(_) => {}

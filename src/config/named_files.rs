@@ -1,4 +1,4 @@
-//! Files that a configuration names, looked at for who else may write them.
+//! Checks who else may write the files that a configuration names.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -7,9 +7,9 @@ use super::extractor::Extractor;
 use super::rights::{self, Use};
 
 impl Extractor {
-    /// Notes what is found about a file that was named at this place.
+    /// Notes the findings about a file that was named at this place.
     pub fn look_at(&mut self, file: &Path, opened: Option<&Metadata>, use_: Use, place: &str) {
-        // What is no file has another fault than its rights, which is told when it is read.
+        // A folder or a device is a problem of its own, which is reported when it is read.
         if opened.is_none() && std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
             return;
         }

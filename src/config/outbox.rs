@@ -1,4 +1,4 @@
-//! The outbox on disk.
+//! The parameters of the outbox on disk.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::quantity;
 use super::value::Value;
 use crate::terms::{Consistency, Version};
 
-/// What a `write` waits for.
+/// The event for which a `write` waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AcceptedBy {
     Disk,
     Broker,
 }
 
-/// When what was stored is also kept for a loss of power.
+/// The moment at which stored messages are made safe against a loss of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SyncRule {
     Always,
-    /// At most that often.
+    /// A sync happens at most once in this time.
     Every(Duration),
     Never,
 }
@@ -30,9 +30,9 @@ pub(crate) enum SyncRule {
 /// What happens to a message for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Overflow {
-    /// It waits for some.
+    /// The message waits for room.
     Wait,
-    /// The oldest ones that are not with the client give way to it.
+    /// The oldest messages that the client does not have yet are dropped to make room.
     DropOldest,
 }
 
@@ -42,15 +42,15 @@ pub(crate) struct OutboxSettings {
     pub directory: PathBuf,
     pub accepted_by: AcceptedBy,
     pub sync: SyncRule,
-    /// Bytes that may wait.
+    /// The limit of waiting messages in bytes.
     pub max_bytes: u64,
     pub overflow: Overflow,
-    /// What has waited for longer is dropped.
+    /// A message that has waited for longer is dropped.
     pub max_age: Option<Duration>,
 }
 
 impl OutboxSettings {
-    /// For people: what there is to say of this outbox.
+    /// Makes a message for people about this outbox.
     pub fn says(&self, what: impl std::fmt::Display) -> String {
         format!("the outbox '{}': {what}", self.directory.display())
     }
@@ -62,7 +62,7 @@ const DEFAULT_MAX_BYTES: i64 = 1 << 30;
 const MIN_MAX_BYTES: i64 = 64 << 10;
 const MAX_MAX_BYTES: i64 = 1 << 50;
 const LEAST_TIME: Duration = Duration::from_millis(1);
-/// Ten years.
+/// The longest age is ten years.
 const MAX_AGE: Duration = Duration::from_secs(315_360_000);
 const MAX_SYNC: Duration = Duration::from_secs(3600);
 
@@ -111,7 +111,8 @@ impl Extractor {
         })
     }
 
-    /// With an outbox that accepts for the disk a program can work without a broker from its beginning.
+    /// Returns how long opening tries again to find a broker. With an outbox that accepts a message once it is on disk, a
+    /// program can work without a broker from its beginning.
     pub fn retry_first(&mut self, outbox: Option<&OutboxSettings>) -> Duration {
         let is_for_disk = outbox.is_some_and(|outbox| outbox.accepted_by == AcceptedBy::Disk);
         match self.parameters.get(RETRY_FIRST) {
@@ -120,7 +121,8 @@ impl Extractor {
         }
     }
 
-    /// Exactly once outlives the process only together with the broker's session, and with a broker that tells whether it has that.
+    /// Warns if exactly-once delivery would not outlive the process: that takes the broker's session, and a broker that reports
+    /// whether it still has it.
     pub fn warn_of_lost_handshakes(&mut self, version: Version, clean: bool, properties: &ConnectProperties) {
         let obstacle = match version {
             Version::V31 => {

@@ -1,19 +1,20 @@
-//! Every parameter that SINETStream's documentation or libraries know, and what this version does with it.
+//! Every parameter that SINETStream's documentation or libraries know, and how this version treats it.
 
-/// What this version does with a known parameter.
+/// The treatment of a known parameter.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Support {
     /// It works.
     Built,
-    /// It is refused, because leaving it out would change what the user asked for. The text says what it belongs to.
+    /// It is refused, because leaving it out would change what the user asked for. The text names the feature to which it
+    /// belongs.
     NotBuilt(&'static str),
-    /// It makes no difference here; a warning says why.
+    /// It has no effect here; a warning says why.
     NoEffect(&'static str),
 }
 
 use Support::{Built, NoEffect, NotBuilt};
 
-/// Parameters of a service, under the name that the rest of the crate uses. A parameter of a map that is a service
+/// The parameters of a service, under the names that the rest of the crate uses. A parameter inside a map that is a service
 /// parameter itself, and has no meaning as a whole, is `map.name`.
 pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("type", Built),
@@ -86,7 +87,7 @@ pub(crate) const PARAMETERS: &[(&str, Support)] = &[
     ("http_transport", NotBuilt("a transport of your own for the configuration server")),
 ];
 
-/// What this library looks at when a program brings the messaging system along. All else is for that.
+/// The parameters that this library reads when a program brings the messaging system along. All others are for that system.
 pub(crate) const COMMON: &[&str] = &[
     "type",
     "topic",
@@ -114,7 +115,7 @@ pub(crate) const COMMON: &[&str] = &[
     "http_transport",
 ];
 
-/// What stands inside `tls`.
+/// The names inside `tls`.
 pub(crate) const TLS: &[(&str, Support)] = &[
     ("ca_certs", Built),
     ("check_hostname", Built),
@@ -144,7 +145,7 @@ pub(crate) const TLS: &[(&str, Support)] = &[
     ("alpn", Built),
 ];
 
-/// What stands inside `pkcs11` of `tls`.
+/// The names inside `pkcs11` of `tls`.
 pub(crate) const PKCS11: &[(&str, Support)] = &[
     ("module", Built),
     ("token", Built),
@@ -155,16 +156,16 @@ pub(crate) const PKCS11: &[(&str, Support)] = &[
     ("pin_file", Built),
 ];
 
-/// What stands inside `username_pw`.
+/// The names inside `username_pw`.
 pub(crate) const USERNAME_PW: &[(&str, Support)] = &[("username", Built), ("password", Built)];
 
-/// What stands inside `tls_insecure`.
+/// The names inside `tls_insecure`.
 pub(crate) const TLS_INSECURE: &[(&str, Support)] = &[("value", Built)];
 
-/// What stands inside `ws_options`.
+/// The names inside `ws_options`.
 pub(crate) const WS_OPTIONS: &[(&str, Support)] = &[("path", Built), ("headers", Built)];
 
-/// What stands inside `proxy`.
+/// The names inside `proxy`.
 pub(crate) const PROXY: &[(&str, Support)] = &[
     ("proxy_type", Built),
     ("proxy_addr", Built),
@@ -174,10 +175,10 @@ pub(crate) const PROXY: &[(&str, Support)] = &[
     ("proxy_rdns", NoEffect("the proxy looks up the names of brokers")),
 ];
 
-/// What stands inside `reconnect_delay`.
+/// The names inside `reconnect_delay`.
 pub(crate) const RECONNECT_DELAY: &[(&str, Support)] = &[("min_delay", Built), ("max_delay", Built)];
 
-/// What stands inside `outbox`.
+/// The names inside `outbox`.
 pub(crate) const OUTBOX: &[(&str, Support)] = &[
     ("directory", Built),
     ("accept", Built),
@@ -187,13 +188,13 @@ pub(crate) const OUTBOX: &[(&str, Support)] = &[
     ("max_age", Built),
 ];
 
-/// What stands inside `max_queued_messages`.
+/// The names inside `max_queued_messages`.
 pub(crate) const MAX_QUEUED_MESSAGES: &[(&str, Support)] = &[("queue_size", Built)];
 
-/// What stands inside `max_inflight_messages`.
+/// The names inside `max_inflight_messages`.
 pub(crate) const MAX_INFLIGHT_MESSAGES: &[(&str, Support)] = &[("inflight", Built)];
 
-/// What stands inside `will`.
+/// The names inside `will`.
 pub(crate) const WILL: &[(&str, Support)] = &[
     ("topic", Built),
     ("payload", Built),
@@ -212,7 +213,7 @@ pub(crate) const WILL: &[(&str, Support)] = &[
     ("crypto", Built),
 ];
 
-/// What stands inside `compression`.
+/// The names inside `compression`.
 pub(crate) const COMPRESSION: &[(&str, Support)] = &[
     ("algorithm", Built),
     ("level", Built),
@@ -222,7 +223,7 @@ pub(crate) const COMPRESSION: &[(&str, Support)] = &[
     ("lz4", NoEffect("this library's lz4 has no options")),
 ];
 
-/// What stands inside `crypto`.
+/// The names inside `crypto`.
 pub(crate) const CRYPTO: &[(&str, Support)] = &[
     ("algorithm", Built),
     ("key_length", Built),
@@ -237,11 +238,11 @@ pub(crate) const CRYPTO: &[(&str, Support)] = &[
     ("data_encryption", NoEffect("it belongs beside 'crypto', not into it")),
 ];
 
-/// What stands inside `key_derivation` of `crypto`.
+/// The names inside `key_derivation` of `crypto`.
 pub(crate) const KEY_DERIVATION: &[(&str, Support)] =
     &[("algorithm", Built), ("salt_bytes", Built), ("iteration", Built), ("prf", Built), ("budget_ms", Built)];
 
-/// What stands inside `message_properties`.
+/// The names inside `message_properties`.
 pub(crate) const MESSAGE_PROPERTIES: &[(&str, Support)] = &[
     ("payload_format_indicator", Built),
     ("message_expiry_interval", Built),
@@ -251,8 +252,8 @@ pub(crate) const MESSAGE_PROPERTIES: &[(&str, Support)] = &[
     ("user_property", Built),
 ];
 
-/// The crate's name of a parameter as it was written: the `_set` of paho's methods is dropped, and the two places
-/// of the connection's parameters are one.
+/// Returns the crate's name of a parameter as it was written: the suffix `_set` of paho's methods is dropped, and the two
+/// places of the connection's parameters become one.
 pub(crate) fn canonical(written: &str) -> &str {
     match written {
         "tls_set" => "tls",
@@ -271,19 +272,20 @@ pub(crate) fn canonical(written: &str) -> &str {
     }
 }
 
-/// What is done with `name`; `None` when nobody knows it.
+/// Returns the treatment of `name`; `None` if the name is unknown.
 pub(crate) fn support(table: &[(&str, Support)], name: &str) -> Option<Support> {
     table.iter().find(|(known, _)| *known == name).map(|(_, support)| *support)
 }
 
-/// The known name that looks most like `name`, if one does.
+/// Returns the known name that is most similar to `name`, if any is similar enough.
 pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'a str> {
     let written = canonical(name).to_lowercase();
     let length = written.chars().count();
     let most = |known: &str| 1 + known.len() / 4;
     table
         .iter()
-        // The lengths alone make a distance, and comparing takes the product of the lengths.
+        // The difference in length is a lower bound of the distance, and computing the distance takes the product of the
+        // lengths.
         .filter(|(known, _)| length.abs_diff(known.len()) <= most(known))
         .map(|(known, _)| (strsim::damerau_levenshtein(known, &written), *known))
         .filter(|(distance, known)| *distance <= most(known))
@@ -413,7 +415,7 @@ mod documentation {
         include_str!("../../docs/tls.md"),
     ];
 
-    /// What the table's first column names.
+    /// Returns the names in the table's first column.
     fn documented() -> Vec<&'static str> {
         let rows = TABLE.lines().filter(|line| line.starts_with("| `"));
         let columns = rows.filter_map(|line| line.split(" | ").next());

@@ -1,4 +1,4 @@
-//! Names of files as values: text where they are UTF-8, else bytes, which outside Windows they are.
+//! File names as values: text if they are UTF-8, otherwise bytes, which are the native form outside Windows.
 
 use std::path::{Path, PathBuf};
 

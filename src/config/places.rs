@@ -1,6 +1,6 @@
-//! Where the names and values of a YAML text stand, for the line in an error, and values that an anchor has swallowed.
-//! `serde_yaml` tells neither; `saphyr_parser` tells events with their positions. Nothing but lines comes from here: what the
-//! text means is said by `serde_yaml` alone, which has accepted it before.
+//! Finds the lines of the names and values of a YAML text, for error messages, and values that YAML took for an anchor.
+//! `serde_yaml` reports neither; `saphyr_parser` reports events with their positions. Only lines come from here: the meaning of
+//! the text is what `serde_yaml` says, which has accepted it before.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::stand_ins::StandIns;
 
-/// A text with more levels than that is not accepted by `serde_yaml`.
+/// `serde_yaml` accepts no text with more levels than this.
 const MAX_DEPTH: usize = 200;
 
 /// The nodes of a document; the first one is its root.
@@ -23,32 +23,33 @@ struct Node {
 }
 
 enum Content {
-    /// The names with the lines on which they stand, and the nodes of their values.
+    /// The names, each with its line and the node of its value.
     Map(Vec<(String, usize, usize)>),
     List(Vec<usize>),
-    /// The node that an alias stands for.
+    /// The node for which an alias stands.
     Alias(usize),
     Scalar,
 }
 
-/// An anchor with nothing behind it that no alias names: `password: &secret`.
+/// An anchor with no value behind it that no alias names: `password: &secret`.
 struct Swallowed {
     anchor: usize,
     line: usize,
     name: String,
 }
 
-/// A map or a list that has not ended.
+/// A map or a list that has not ended yet.
 struct Open {
     node: usize,
-    /// Of a map: the name that was read last, and its line, until the value comes. A list or a map as a name has an empty one.
+    /// In a map, the name that was read last, and its line, until its value comes. A name that is a list or a map is kept as an
+    /// empty string.
     name: Option<(String, usize)>,
-    /// The name that leads here.
+    /// The name whose value this is.
     inside: String,
 }
 
 impl Places {
-    /// Reads the text once. Where this parser stops, the places end.
+    /// Reads the text once. If this parser stops early, later places are unknown.
     pub fn read(text: &str) -> Places {
         let (text, words) = StandIns::put(text);
         let mut places = Places { nodes: Vec::new(), swallowed: Vec::new() };
@@ -88,7 +89,7 @@ impl Places {
                 anchored.insert(anchor, node);
             }
             if let Some(parent) = open.last_mut() {
-                // Only names are kept: a value may be a secret, which has no copy here.
+                // Only names are kept: a value may be a secret, of which no copy is made here.
                 places.put_into(parent, node, line, || words.restore(&scalar));
             }
             if begins {
@@ -113,7 +114,8 @@ impl Places {
         }
     }
 
-    /// The line (from 1) of the deepest element of `path` that the text has. Parts are names, or indexes of lists.
+    /// Returns the line (from 1) of the deepest element of `path` that the text has. The parts of the path are names, or
+    /// indexes of lists.
     pub fn line_of(&self, path: &[String]) -> Option<usize> {
         let mut node = self.nodes.first()?;
         let mut found = None;
@@ -137,14 +139,14 @@ impl Places {
         found
     }
 
-    /// The line (from 1) of a value that is taken for an anchor, and its name; the name of an item is that of its list.
+    /// Returns the line (from 1) of a value that YAML took for an anchor, and its name; an item of a list has the list's name.
     pub fn swallowed_value(&self) -> Option<(usize, &str)> {
         self.swallowed.first().map(|swallowed| (swallowed.line, swallowed.name.as_str()))
     }
 }
 
 impl Open {
-    /// The name that leads to the value that comes next.
+    /// Returns the name to which the next value belongs.
     fn name_of_value(&self) -> &str {
         self.name.as_ref().map_or(&self.inside, |(name, _)| name)
     }

@@ -8,16 +8,16 @@ use super::extractor::Extractor;
 use super::value::Value;
 use crate::wiped::Secret;
 
-/// Where it listens, and who may use it.
+/// The proxy's address and the login for it.
 #[derive(Clone, PartialEq)]
 pub(crate) struct ProxySettings {
     pub address: Broker,
     pub login: Option<(String, Secret)>,
-    /// Hosts that are reached without it, as `NO_PROXY` lists them.
+    /// Hosts that are reached directly, in the form of `NO_PROXY`.
     direct: Vec<String>,
 }
 
-/// Without the login.
+/// Shows the settings without the login.
 impl fmt::Debug for ProxySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxySettings").field("address", &self.address).finish()
@@ -25,13 +25,13 @@ impl fmt::Debug for ProxySettings {
 }
 
 const PROXY: &str = "proxy";
-/// Where most proxies listen.
+/// Most proxies listen on this port.
 const DEFAULT_PORT: i64 = 3128;
-/// The value of the parameter that has the environment looked at.
+/// With this value of the parameter, the environment's variables are read.
 const ENVIRONMENT: &str = "environment";
 
 impl ProxySettings {
-    /// Whether this broker is reached through it.
+    /// Whether this broker is reached through the proxy.
     pub fn serves(&self, broker: &Broker) -> bool {
         let host = broker.host.trim_end_matches('.').to_ascii_lowercase();
         broker.socket().is_none()
@@ -43,8 +43,8 @@ impl ProxySettings {
 }
 
 impl Extractor {
-    /// The variables of the environment count only when they are asked for: they are made for browsers, and a service that is
-    /// started in another environment would go another way.
+    /// Reads the proxy. Variables of the environment are read only on request: they are made for browsers, and a service that
+    /// is started in another environment would take another way.
     pub fn proxy(&mut self) -> Option<ProxySettings> {
         match self.value(PROXY, &[])? {
             Value::Map(_) => self.proxy_of_map(),
@@ -86,7 +86,7 @@ impl Extractor {
                 None
             }
         };
-        // Its port is a parameter of its own, so without one here it is zero.
+        // The port is a parameter of its own, so zero means that the address has none.
         match broker::parse(&Value::from(host), 0).as_deref() {
             Ok([address]) if address.socket().is_none() && address.port > 0 => {
                 let message = "has a port in it; expected one name or address, and the port in 'proxy_port'";
@@ -147,7 +147,7 @@ fn of_url(url: &str) -> Option<(Broker, Option<(String, Secret)>)> {
     }
 }
 
-/// `%40` is `@`.
+/// Decodes percent-encoding: `%40` is `@`.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();

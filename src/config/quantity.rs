@@ -24,18 +24,18 @@ const SIZES: &[(&[&str], f64)] = &[
     (&["TiB"], 1_099_511_627_776.0),
 ];
 
-/// A time; a number alone means seconds.
+/// Reads a time; a number without a unit means seconds.
 pub(super) fn time(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(number(value, TIMES)?).ok()
 }
 
-/// A number of bytes, with or without their unit.
+/// Reads a number of bytes, with or without a unit.
 pub(super) fn bytes(value: &Value) -> Option<i64> {
     match value {
         Value::Int(bytes) => Some(*bytes),
         _ => {
             let bytes = number(value, SIZES)?;
-            // Further up not every number is one.
+            // Above this, a floating-point number does not represent every whole number.
             (bytes.fract() == 0.0 && bytes.abs() < 9e15).then_some(bytes as i64)
         }
     }

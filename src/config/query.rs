@@ -1,8 +1,8 @@
-//! Paths of WebSockets for people.
+//! Hides the queries of WebSocket paths from people.
 
 use super::value::Value;
 
-/// The options as people may see them.
+/// Returns the options with the query of the path hidden.
 pub(super) fn without_query(mut options: Value) -> Value {
     if let Value::Map(map) = &mut options
         && let Some(Value::Str(path)) = map.get_mut("path")
@@ -12,7 +12,7 @@ pub(super) fn without_query(mut options: Value) -> Value {
     options
 }
 
-/// A query may hold a signature or a token.
+/// Returns the path with its query hidden: a query may hold a signature or a token.
 pub(super) fn shown(path: &str) -> String {
     match path.split_once('?') {
         Some((path, _)) => format!("{path}?…"),

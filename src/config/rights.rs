@@ -1,11 +1,12 @@
-//! Who else may write a file on which the security of a connection depends, or read one that is secret. Whoever can write the
-//! configuration chooses the broker, and with it who gets the secrets: an encrypted value is opened wherever it stands.
+//! Checks who else may write a file on which the security of a connection depends, or read one that is secret. An attacker who
+//! can write the configuration chooses the broker, and with it the receiver of the secrets: an encrypted value is decrypted
+//! wherever it stands.
 //!
-//! A file may be written by its owner, who has to be the user that runs this program, or root. Where every user has a group of
-//! his own, files can be written by that group without anybody's doing (umask 002): such a group has the user's number, and is
-//! taken for the user. Write permission for any other group is a warning (an error for a library only), since somebody has made
-//! the group for people who work together, and the file does not say who they are. So is an access control list, in which
-//! others stand one by one.
+//! A file may be written by its owner, who must be the user that runs this program, or root. Where every user has a private
+//! group, files become group-writable by default (umask 002): a group with the user's own number is treated as the user. Write
+//! permission for any other group is a warning (an error only for a library), since the group was made for people who work
+//! together, and the file does not say who they are. An access control list, which names users one by one, is treated the same
+//! way.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -13,33 +14,33 @@ use std::path::Path;
 use super::environment::{self, Flag};
 use crate::error::{Error, Result};
 
-/// Allows what would be an error, for containers, whose volumes come with owners of their own.
+/// Allows what would be an error, for containers, whose volumes have other owners.
 const VARIABLE: &str = "SINETSTREAM_ALLOW_SHARED_FILES";
 
-/// What a file is good for.
+/// The use of a file.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Use {
-    /// It says whom to trust, or where to connect.
+    /// The file says whom to trust, or where to connect.
     Trusted,
-    /// It says so, and has encrypted values.
+    /// The file says so, and has encrypted values.
     HoldsEncrypted,
-    /// It says which library is loaded into the program.
+    /// The file says which library is loaded into the program.
     NamesCode,
-    /// It is such a library.
+    /// The file is such a library.
     Code,
-    /// A private key, a password, a login: nobody else should read it, either.
+    /// The file is a private key, a password or a login, which nobody else should read, either.
     Secret,
 }
 
-/// What is wrong, for people: the file, why, and the command that mends it.
+/// A problem, for people: the file, the reason, and the command that mends it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Finding {
     pub is_error: bool,
     pub message: String,
 }
 
-/// Looks at a file. Nothing is found where there is no file, or no such rights (Windows). `opened` is of the file that was
-/// read, if it was: whoever can rename what leads to it may have put another one in its place since.
+/// Checks a file. There are no findings where there is no file, or no such permissions (Windows). `opened` belongs to the file
+/// that was read, if it was: it may have been replaced since, by anybody who can rename something on the path to it.
 pub(super) fn look_at(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Finding> {
     let faults = faults(file, opened, use_);
     match faults.iter().any(|fault| fault.is_certain) && use_ != Use::Trusted {
@@ -48,7 +49,7 @@ pub(super) fn look_at(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<
     }
 }
 
-/// What is an error, a line for each finding; `warn` gets the rest.
+/// Returns the errors, one line for each finding, and passes the others to `warn`.
 pub(super) fn sort_out(findings: Vec<Finding>, mut warn: impl FnMut(String)) -> std::result::Result<(), String> {
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.is_error);
     warnings.into_iter().for_each(|finding| warn(finding.message));
@@ -58,24 +59,24 @@ pub(super) fn sort_out(findings: Vec<Finding>, mut warn: impl FnMut(String)) -> 
     }
 }
 
-/// [`look_at`] for a secret file that has changed since the configuration was read. What is worth a warning is logged.
+/// Does the same as [`look_at`] for a secret file that has changed since the configuration was read. Warnings are logged.
 pub(crate) fn check_secret(file: &Path, place: &str) -> Result<()> {
     let at_place = |finding: Finding| Finding { message: format!("{place}: {}", finding.message), ..finding };
     let findings = look_at(file, None, Use::Secret).into_iter().map(at_place).collect();
     sort_out(findings, |warning| tracing::warn!("{warning}")).map_err(Error::InvalidConfiguration)
 }
 
-/// What makes it possible for others to add files to a directory, or to put another one in its place, for a warning.
+/// Returns warnings about a directory to which others can add files, or that others can replace.
 pub(crate) fn warnings_of_directory(directory: &Path) -> Vec<String> {
     let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     look_at(&directory, None, Use::Trusted).into_iter().map(|finding| finding.message).collect()
 }
 
-/// Something that the rights of a file, or of its folder, allow.
+/// A risk that the permissions of a file, or of its folder, allow.
 struct Fault {
     message: String,
     remedy: String,
-    /// It is somebody else for sure who can write the file.
+    /// Whether it is certain that somebody else can write the file.
     is_certain: bool,
 }
 
@@ -104,8 +105,8 @@ fn faults(_: &Path, _: Option<&Metadata>, _: Use) -> Vec<Fault> {
     Vec::new()
 }
 
-/// In a user's own namespace, as sandboxes have it, whoever has no number there, and root first of all, is shown as nobody
-/// (user_namespaces(7)).
+/// Whether the owner is unknown. In a user namespace, as sandboxes use it, owners without a number there, root first of all,
+/// appear as nobody (user_namespaces(7)).
 #[cfg(unix)]
 fn is_unknown(owner: u32) -> bool {
     const NOBODY: u32 = 65534;
@@ -122,15 +123,15 @@ fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
 
     let Some(metadata) = opened.cloned().or_else(|| std::fs::metadata(file).ok()) else { return Vec::new() };
     let user = rustix::process::geteuid().as_raw();
-    // Where there is a list, the bits of the group are the most that those in it may.
+    // If there is an access control list, the group bits are only the upper bound of its entries.
     let group = if has_access_control_list(file) { None } else { Some(metadata.gid()) };
     let owner = (metadata.uid(), group);
     let mut faults = faults_of_file(file, owner, metadata.mode(), user, use_);
     for Step { path, metadata, is_direct } in way::to(file) {
         match metadata.is_symlink() {
-            // Who owns a symbolic link says what it leads to.
+            // The owner of a symbolic link decides where it leads.
             true => faults.extend(fault_of_owner(file, &path, metadata.uid(), user, "chown -h")),
-            // What is looked at is a folder itself.
+            // The path to check is a folder itself.
             false if path == file => {}
             false => {
                 let folder = Folder { path: &path, is_direct };
@@ -144,10 +145,10 @@ fn faults(file: &Path, opened: Option<&Metadata>, use_: Use) -> Vec<Fault> {
     faults
 }
 
-/// Of POSIX, as `setfacl` makes it.
+/// Whether the file has a POSIX access control list, as `setfacl` makes it.
 #[cfg(target_os = "linux")]
 fn has_access_control_list(file: &Path) -> bool {
-    // It is not read: without room for it the answer is only whether it is there.
+    // The list is not read: with an empty buffer, the answer only says whether it exists.
     rustix::fs::getxattr(file, "system.posix_acl_access", &mut [0_u8; 0][..]).is_ok()
 }
 
@@ -156,7 +157,7 @@ fn has_access_control_list(_: &Path) -> bool {
     false
 }
 
-/// `path` is the file, or a link that leads to it.
+/// Checks the owner. `path` is the file, or a link that leads to it.
 #[cfg(unix)]
 fn fault_of_owner(file: &Path, path: &Path, owner: u32, user: u32, command: &str) -> Option<Fault> {
     let what = match path == file {
@@ -175,7 +176,7 @@ fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, us
     let name = file.display();
     let shown = mode & 0o7777;
     let mut faults: Vec<Fault> = fault_of_owner(file, file, owner, user, "chown").into_iter().collect();
-    // What anybody but the owner may.
+    // These bits grant access to anybody but the owner.
     let relevant = if group == Some(owner) { mode & 0o007 } else { mode & 0o077 };
     let who = match group {
         _ if relevant & 0o002 != 0 => "everybody",
@@ -194,7 +195,7 @@ fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, us
     let remedy = format!("chmod {rights} {}", quoted(file));
     if group || others {
         let message = format!("{name} can be written by {who} (mode {shown:04o})");
-        // Data is often shared inside a group, and a program's libraries hardly ever.
+        // Data is often shared inside a group, but a program's libraries hardly ever are.
         faults.push(Fault { message, remedy, is_certain: others || use_ == Use::Code });
     } else if use_ == Use::Secret && relevant & 0o044 != 0 {
         let message = format!("{name} can be read by other users (mode {shown:04o})");
@@ -203,7 +204,7 @@ fn faults_of_file(file: &Path, (owner, group): (u32, Option<u32>), mode: u32, us
     faults
 }
 
-/// One that leads to the file.
+/// A folder on the path to the file.
 #[cfg(unix)]
 #[derive(Clone, Copy)]
 struct Folder<'a> {
@@ -213,7 +214,7 @@ struct Folder<'a> {
 
 #[cfg(unix)]
 impl Folder<'_> {
-    /// Where the file stands, as seen from the folder; one far above has to be named.
+    /// Describes the folder as seen from the file; a folder far above is named.
     fn relation(self) -> String {
         match self.is_direct {
             true => "stands in a folder".into(),
@@ -222,8 +223,8 @@ impl Folder<'_> {
     }
 }
 
-/// Who may write to a folder can put another file, or another folder, in the place of what is in it, unless the folder is
-/// sticky, as /tmp is.
+/// Checks the mode of a folder: anybody who may write to it can replace the files and folders in it, unless it is sticky, as
+/// /tmp is.
 #[cfg(unix)]
 fn fault_of_folder(file: &Path, folder: Folder, mode: u32) -> Option<Fault> {
     let is_open = mode & 0o002 != 0 && mode & 0o1000 == 0;
@@ -239,8 +240,8 @@ fn fault_of_folder(file: &Path, folder: Folder, mode: u32) -> Option<Fault> {
     })
 }
 
-/// Who owns a folder can do that whatever its mode is, sticky or not. Further up it may be the folder of a project, whose
-/// head people have chosen to trust; a library is not loaded on that guess.
+/// Checks the owner of a folder, who can do that whatever its mode is, sticky or not. Further up it may be the folder of a
+/// project, whose head people have chosen to trust; for a library that guess is not good enough.
 #[cfg(unix)]
 fn fault_of_folders_owner(file: &Path, folder: Folder, owner: u32, user: u32, use_: Use) -> Option<Fault> {
     (owner != user && owner != 0).then(|| Fault {
@@ -250,7 +251,7 @@ fn fault_of_folders_owner(file: &Path, folder: Folder, owner: u32, user: u32, us
     })
 }
 
-/// For a shell.
+/// Quotes the path for a shell.
 #[cfg(unix)]
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
@@ -314,7 +315,7 @@ mod tests {
         assert_eq!(told(ME, 0o100644, ME, Use::HoldsEncrypted), []);
     }
 
-    /// As files are where the umask is 002.
+    /// With the umask 002, files have this mode.
     #[test]
     fn a_group_of_the_owners_own_is_nobody_else() {
         for use_ in [Use::Trusted, Use::HoldsEncrypted, Use::Secret] {

@@ -1,4 +1,4 @@
-//! Encrypting a value for a configuration, in the form that `secret` opens. For the command: programs only open values.
+//! Encrypts a value for a configuration, in the form that `secret` decrypts. Only the command needs it: programs only decrypt.
 
 use std::path::Path;
 
@@ -20,10 +20,10 @@ use crate::files;
 use crate::keys::pem;
 use crate::keys::private;
 
-/// Shorter keys are within reach of whoever can pay for it.
+/// Shorter keys can be broken by an attacker with enough money.
 const MIN_BITS: usize = 2048;
 
-/// What encrypts values.
+/// The public key that encrypts values.
 #[derive(Debug)]
 pub(crate) struct PublicKey {
     key: rsa::PublicKey,
@@ -38,7 +38,7 @@ impl PublicKey {
         PublicKey::parse(&text, &name.to_string())
     }
 
-    /// `name` is the file's.
+    /// Parses a key. `name` is the name of its file.
     fn parse(text: &[u8], name: &str) -> Result<PublicKey, String> {
         if text.starts_with(b"ssh-rsa ") {
             return Err(format!(
@@ -64,7 +64,7 @@ impl PublicKey {
         }
     }
 
-    /// What stands behind the tag in the file.
+    /// Encrypts a value, and returns the text that follows the tag in the file.
     pub fn seal(&self, value: &[u8]) -> Result<String, String> {
         let no_random = |e: getrandom::Error| format!("the system's random numbers are not available: {e}");
         let mut key = Zeroizing::new([0; 32]);

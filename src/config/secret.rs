@@ -1,7 +1,7 @@
-//! Encrypted values of a configuration (`!sinetstream/encrypted`). Each is, in Base64: version (00 01), kind of the public
-//! key (01: RSA), cipher (01: AES-GCM), then an AES key for the owner of the private key (RSA-OAEP, RFC 8017, section
-//! 7.1, with SHA-256), an initialisation vector of 12 bytes, the encrypted value and a tag of 16 bytes, which covers all
-//! that stands before.
+//! Encrypted values of a configuration (`!sinetstream/encrypted`). Each is, in Base64: version (00 01), kind of the public key
+//! (01: RSA), cipher (01: AES-GCM), then an AES key for the owner of the private key (RSA-OAEP, RFC 8017, section 7.1, with
+//! SHA-256), an initialisation vector of 12 bytes, the encrypted value and a tag of 16 bytes, which covers everything before
+//! it.
 
 use std::path::Path;
 
@@ -22,24 +22,25 @@ use crate::keys::pem;
 use crate::keys::private::{self, Problem};
 use crate::wiped;
 
-/// Holds the passphrase of the private key.
+/// This environment variable holds the passphrase of the private key.
 const PASSPHRASE: &str = "SINETSTREAM_PRIVATE_KEY_PASSPHRASE";
-/// Where the private key is looked for below the home folder.
+/// The default path of the private key below the home folder.
 pub(super) const DEFAULT_FILE: &str = ".config/sinetstream/private_key.pem";
 
-/// Nine halves of 1024 bytes are the numbers of an RSA key of 8192 bits; what computing with them takes grows with their third power.
+/// The numbers of an RSA key of 8192 bits are nine halves of 1024 bytes; the cost of computing with them grows with the third
+/// power of their length.
 const MAX_DER: usize = 5000;
 
 pub(super) const HEADER: [u8; 4] = [0, 1, 1, 1];
 pub(super) const IV: usize = 12;
 const TAG: usize = 16;
 
-/// The passphrase of the private key, if there is one.
+/// Returns the passphrase of the private key, if there is one.
 pub(super) fn passphrase() -> Option<Zeroizing<Vec<u8>>> {
     std::env::var_os(PASSPHRASE).map(|text| Zeroizing::new(text.into_encoded_bytes()))
 }
 
-/// What opens encrypted values.
+/// The private key that decrypts values.
 pub(super) struct PrivateKey {
     key: rsa::PrivateKey,
 }
@@ -53,7 +54,7 @@ impl PrivateKey {
         PrivateKey::parse(&text, &name.to_string(), passphrase)
     }
 
-    /// `name` is the file's.
+    /// Parses a key. `name` is the name of its file.
     pub fn parse(text: &[u8], name: &str, passphrase: Option<&[u8]>) -> Result<PrivateKey, String> {
         let sections = pem::sections(text).map_err(|what| format!("the private key {name} {what}"))?;
         let section = sections.iter().find(|section| private::is_key(section));
@@ -78,7 +79,7 @@ impl PrivateKey {
         Ok(PrivateKey { key: key.map_err(|what| format!("the private key {name} can't be used: {what}"))? })
     }
 
-    /// The public key's fingerprint as OpenSSH counts it, in Base64 without padding.
+    /// Returns the public key's fingerprint as OpenSSH computes it, in Base64 without padding.
     pub fn fingerprint(&self) -> String {
         let mut blob = Vec::new();
         let mut put = |bytes: &[u8]| {
@@ -95,7 +96,7 @@ impl PrivateKey {
         Base64Unpadded::encode_string(&Sha256::digest(&blob))
     }
 
-    /// Decrypts a value. The message of a failure tells nothing of it.
+    /// Decrypts a value. The error message reveals nothing of it.
     pub fn open(&self, base64: &str) -> Result<Vec<u8>, &'static str> {
         wiped::on_the_stack::<{ wiped::LARGE }, _>(|| self.opened(base64))
     }
@@ -153,7 +154,7 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Far from any key, since what it takes to look at one grows with the third power of its length.
+    /// The length is far from that of any key: the cost of examining a key grows with the third power of its length.
     #[test]
     fn a_key_of_an_absurd_length_is_refused_unseen() {
         let mut text = "-----BEGIN RSA PRIVATE KEY-----\n".to_owned();

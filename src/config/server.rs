@@ -1,7 +1,7 @@
-//! The configuration server: a service's parameters, files and secrets instead of a configuration file.
+//! The configuration server: it supplies a service's parameters, files and secrets in place of a configuration file.
 //!
-//! `auth.json` says where the server is and who asks. A token is fetched with it, then the configuration, then each
-//! secret, encrypted for this user's private key.
+//! `auth.json` says where the server is and who asks. With it the client fetches a token, then the configuration, then each
+//! secret, which is encrypted for this user's private key.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -24,23 +24,23 @@ use super::value::{Map, Value};
 use crate::error::{Error, Result};
 use crate::files;
 
-/// Below the home folder.
+/// The default path below the home folder.
 const DEFAULT_AUTH: &str = ".config/sinetstream/auth.json";
-/// Deeper JSON than this is no configuration.
+/// No configuration has deeper JSON than this.
 const MAX_DEPTH: usize = 32;
 const MAX_SECRETS: usize = 1000;
 
-/// The `auth.json` of a user. No `Debug`: it has a secret.
+/// The `auth.json` of a user. It has no `Debug`, because it holds a secret.
 struct Auth {
     address: String,
     user: String,
     secret_key: Zeroizing<String>,
 }
 
-/// What was found, and what is worth a warning.
+/// The service that was found, with its warnings.
 pub(super) struct Found {
     pub service: Service,
-    /// Where it comes from, for people.
+    /// The origin of the configuration, for people.
     pub place: String,
     pub warnings: Vec<String>,
 }
@@ -91,7 +91,7 @@ pub(super) fn fetch(name: &str, request: &Request, given: impl Fn(&str) -> Optio
     Ok(Found { service, place, warnings })
 }
 
-/// As long as for a broker: what the builder says, or the default.
+/// Returns the time-out, which is the same as for a broker: the builder's, or the default.
 fn timeout(request: &Request) -> Duration {
     let given = match request.parameters.get("connect") {
         Some(Value::Map(connect)) => connect.get("connection_timeout"),
@@ -215,7 +215,7 @@ fn choose(document: &Json, wanted: Option<&str>, place: &str) -> Result<Service>
     document::service_of(root, wanted, place, |_, message| Error::InvalidConfiguration(format!("{place}: {message}")))
 }
 
-/// Files of the service: bytes at their targets.
+/// Puts the files of the service at their targets, as bytes.
 fn attach(document: &Json, service: &mut Service, place: &str) -> Result<()> {
     for attachment in list(document, "attachments", place)? {
         let target = string(attachment, "target", place)?;
@@ -229,7 +229,7 @@ fn attach(document: &Json, service: &mut Service, place: &str) -> Result<()> {
     Ok(())
 }
 
-/// Puts the secrets of the service where they belong, still encrypted. `secret` asks for the one of an id and a target.
+/// Puts the secrets of the service at their targets, still encrypted. `secret` fetches the one with an id and a target.
 fn add_secrets(
     document: &Json,
     service: &mut Service,
@@ -263,7 +263,7 @@ fn add_secrets(
     Ok(())
 }
 
-/// A server's answer about a configuration, whose services are put together as far as that goes without asking again.
+/// Parses a server's answer, and builds its services as far as that is possible without another request.
 #[cfg(any(test, feature = "fuzz"))]
 pub(super) fn fuzz_answer(answer: &[u8]) {
     let Ok(document) = Document::parse(answer) else { return };
@@ -292,7 +292,7 @@ fn string<'a>(json: &'a Json, name: &str, place: &str) -> Result<&'a str> {
     found.ok_or_else(|| Error::InvalidConfiguration(format!("{place}: '{name}' is missing; expected a string")))
 }
 
-/// The path inside the service; `None`: it is about another service.
+/// Returns the target's path inside the service; `None` if it belongs to another service.
 fn inside<'a>(target: &'a str, service: &str, place: &str) -> Result<Option<Vec<&'a str>>> {
     let mut parts = target.split('.');
     let first = parts.next().unwrap_or_default();
@@ -304,7 +304,7 @@ fn inside<'a>(target: &'a str, service: &str, place: &str) -> Result<Option<Vec<
     Ok((first == "*" || first == service).then_some(path))
 }
 
-/// Versions and ids of a secret, the newest last.
+/// Returns the versions and ids of a secret, the newest last.
 fn ids<'a>(secret: &'a Json, target: &str, place: &str) -> Result<Vec<(i64, &'a str)>> {
     let mut ids = Vec::new();
     if secret.get("ids").is_some() {
@@ -325,7 +325,7 @@ fn ids<'a>(secret: &'a Json, target: &str, place: &str) -> Result<Vec<(i64, &'a 
     Ok(ids)
 }
 
-/// Puts a value at a path; the maps on the way are made.
+/// Puts a value at a path; missing maps on the way are created.
 fn put(map: &mut Map, path: &[&str], value: Value, target: &str, place: &str) -> Result<()> {
     match path {
         [] => Ok(()),
@@ -347,7 +347,7 @@ fn put(map: &mut Map, path: &[&str], value: Value, target: &str, place: &str) ->
     }
 }
 
-/// JSON as the tree that YAML gives.
+/// Converts JSON to the same tree that YAML gives.
 fn value(json: &Json, depth: usize) -> std::result::Result<Value, String> {
     if depth > MAX_DEPTH {
         return Err("nested too deeply".into());
@@ -375,7 +375,7 @@ fn value(json: &Json, depth: usize) -> std::result::Result<Value, String> {
     })
 }
 
-/// A name as a part of a path (RFC 3986, section 2.3).
+/// Escapes a name as one segment of a path (RFC 3986, section 2.3).
 fn escaped(name: &str) -> String {
     name.bytes().fold(String::new(), |mut path, byte| {
         match byte {

@@ -1,4 +1,4 @@
-//! Typed settings, each value checked.
+//! The typed settings, and the checks of their values.
 
 use std::time::Duration;
 
@@ -24,17 +24,17 @@ use crate::terms::{Acknowledge, CONSISTENCY_NAMES, Consistency, MessagePropertie
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub service: Option<String>,
-    /// Tried in this order; at least one.
+    /// The brokers in the order in which they are tried; there is at least one.
     pub brokers: Vec<Broker>,
-    /// The way to them, unless it is a direct one.
+    /// The proxy through which the brokers are reached, if there is one.
     pub proxy: Option<ProxySettings>,
     pub tls: Option<TlsSettings>,
-    /// `None`: MQTT without a WebSocket around it.
+    /// The settings of the WebSocket; `None` means MQTT without one.
     pub web_socket: Option<WebSocketSettings>,
     pub credentials: Option<Credentials>,
-    /// Where the login can be read again.
+    /// The file from which the login can be read again.
     pub login_file: Option<LoginFile>,
-    /// What gives the login, which is asked before each attempt to connect.
+    /// The program's source of the login, which is asked before each attempt to connect.
     pub login_source: Option<LoginSource>,
     /// A writer has one topic name, a reader one or more topic filters.
     pub topics: Vec<String>,
@@ -44,63 +44,63 @@ pub(crate) struct Settings {
     pub value_type: String,
     pub value_serializer: Option<String>,
     pub value_deserializer: Option<String>,
-    /// Java only: the largest image that its deserializer decodes.
+    /// Java only: the size in pixels of the largest image that its deserializer decodes.
     pub max_image_pixels: i64,
-    /// `None`: for ever.
+    /// How long a read waits; `None` means without end.
     pub receive_timeout: Option<Duration>,
     pub write_timeout: Duration,
     pub close_timeout: Duration,
-    /// When a reader acknowledges.
+    /// The moment at which a reader acknowledges.
     pub acknowledge: Acknowledge,
-    /// Java only: how often a message is given to a callback that throws before it is acknowledged all the same.
+    /// Java only: how often a message is given to a callback that throws, before it is acknowledged all the same.
     pub processed_tries: Option<u32>,
     pub message: MessageSettings,
     pub version: Version,
-    /// MQTT 5 only.
+    /// The properties of CONNECT; MQTT 5 only.
     pub connect_properties: ConnectProperties,
-    /// What a writer puts beside its messages; MQTT 5 only.
+    /// The properties that a writer adds to its messages; MQTT 5 only.
     pub message_properties: Option<MessageProperties>,
     pub will: Option<WillSettings>,
-    /// Zero: no keep-alive.
+    /// The keep-alive interval; zero switches it off.
     pub keep_alive: Duration,
     pub connection_timeout: Duration,
-    /// Clean session; clean start in MQTT 5.
+    /// Clean session, which is clean start in MQTT 5.
     pub clean: bool,
-    /// How many QoS 1 and 2 publishes may be without their acknowledgement at a time.
+    /// The in-flight window: how many QoS 1 and 2 publishes may be unacknowledged at a time.
     pub max_inflight: u16,
     pub automatic_reconnect: bool,
-    /// How long the opening tries again to find a broker; zero: not at all.
+    /// How long opening keeps trying to find a broker; zero means one attempt.
     pub retry_first: Duration,
-    /// How long a refused login is tried again; zero: not at all.
+    /// How long a refused login is tried again; zero means not at all.
     pub retry_login: Duration,
-    /// The first delay before an attempt to come back …
+    /// The first delay before an attempt to reconnect.
     pub reconnect_min: Duration,
-    /// … and the longest.
+    /// The longest delay before an attempt to reconnect.
     pub reconnect_max: Duration,
-    /// Of a writer that keeps on disk what the broker has not confirmed.
+    /// The outbox on disk of a writer, which keeps the messages that the broker has not confirmed.
     pub outbox: Option<Box<OutboxSettings>>,
-    /// Bounds of the outbox in memory.
+    /// The bounds of the outbox in memory.
     pub max_queued_messages: usize,
     pub max_queued_bytes: u32,
-    /// Bounds of the inbox.
+    /// The bounds of the inbox.
     pub max_received_messages: usize,
     pub max_received_bytes: usize,
-    /// The parameters for people to look at: defaults included, secrets hidden.
     /// All parameters, if the messaging system is a plugin of the program.
     pub plugged: Option<Map>,
+    /// The parameters for people to look at: defaults included, secrets hidden.
     pub visible: Map,
     pub warnings: Vec<String>,
 }
 
 impl Settings {
-    /// Lets go of what only opening needs: the client's key and its password, when TLS has the key.
+    /// Drops what only opening needs, once TLS has the key: the client's key and its password.
     pub fn forget_key(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.client_certificate = None;
         }
     }
 
-    /// The one topic of a writer.
+    /// Returns the only topic of a writer.
     pub fn written_topic(&self) -> &str {
         self.topics.first().map_or("", String::as_str)
     }
@@ -111,15 +111,15 @@ pub(super) const DEFAULT_CONNECTION_TIMEOUT_S: f64 = 30.0;
 const DEFAULT_WRITE_TIMEOUT_MS: u64 = 60_000;
 const DEFAULT_CLOSE_TIMEOUT_MS: u64 = 10_000;
 const DEFAULT_MAX_INFLIGHT: u16 = 1000;
-/// Mosquitto cuts the connection of a client that has more QoS 2 publishes under way than its
-/// `max_inflight_messages`, and that is 20 by default.
+/// Mosquitto closes the connection of a client that has more QoS 2 publishes in flight than its `max_inflight_messages`, which
+/// is 20 by default.
 const DEFAULT_MAX_INFLIGHT_QOS_2: u16 = 20;
 const DEFAULT_RECONNECT_MIN_S: f64 = 1.0;
 const DEFAULT_RECONNECT_MAX_S: f64 = 120.0;
 const DEFAULT_MAX_MESSAGES: i64 = 10_000;
 const DEFAULT_MAX_QUEUED_BYTES: i64 = 64 << 20;
 const DEFAULT_MAX_RECEIVED_BYTES: i64 = 32 << 20;
-/// An image of 10,000 by 10,000 pixels, which has 400 MB in Java when it is decoded.
+/// An image of 10,000 by 10,000 pixels takes 400 MB in Java when it is decoded.
 const DEFAULT_MAX_IMAGE_PIXELS: i64 = 100_000_000;
 /// Stands for every name: the program has a serializer of its own.
 const ANY_VALUE_TYPE: &str = "*";
@@ -214,7 +214,7 @@ pub(crate) fn extract(parameters: Parameters, service: Option<String>, request: 
     Ok(settings)
 }
 
-/// A name that no other client has. MQTT 3.1 allows 23 characters (section 3.1).
+/// Generates a client identifier that no other client has. MQTT 3.1 allows 23 characters (section 3.1).
 fn new_client_id(version: Version) -> String {
     let mut id = format!("sinetstream-{}", uuid::Uuid::new_v4().simple());
     if version == Version::V31 {
@@ -223,7 +223,7 @@ fn new_client_id(version: Version) -> String {
     id
 }
 
-/// Where a broker listens when `brokers` does not say it.
+/// Returns the broker's port for an address in `brokers` that has none.
 fn default_port(tls: bool, web_socket: bool) -> u16 {
     match (web_socket, tls) {
         (false, false) => 1883,
@@ -233,7 +233,7 @@ fn default_port(tls: bool, web_socket: bool) -> u16 {
     }
 }
 
-/// The common parameters are visible even when nobody gave them. `qos` may have been what decides the consistency.
+/// Adds the common parameters that nobody gave, so that they are visible. `qos` may have decided the consistency.
 fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
     visible.insert("consistency", settings.consistency.name());
     let defaults = [
@@ -252,7 +252,7 @@ fn with_defaults(mut visible: Map, settings: &Settings) -> Map {
 }
 
 impl Extractor {
-    /// Whether the messaging system is one that the program brings along.
+    /// Returns whether the program brings the messaging system along.
     fn service_type(&mut self, brought_along: &[String]) -> Result<bool> {
         let Some(entry) = self.parameters.get("type") else {
             self.parameters.problem("type", &[], "is missing; expected 'mqtt'");
@@ -291,7 +291,7 @@ impl Extractor {
         })
     }
 
-    /// A certificate is for a host, which a Unix socket has not.
+    /// Checks Unix sockets under TLS: a certificate is for a host, which such a socket does not have.
     fn sockets(&mut self, brokers: &[Broker], tls: bool) {
         if let Some(broker) = brokers.iter().find(|broker| tls && broker.socket().is_some()) {
             let message = format!("'{broker}' is on this machine and has no name for a certificate: leave out 'tls'");
@@ -308,7 +308,7 @@ impl Extractor {
             }
         });
         let qos = self.integer("qos", &[], 0..=2).and_then(Consistency::from_qos);
-        // `qos` wins over `consistency` of the same or of a lower layer.
+        // `qos` wins over a `consistency` of the same or of a lower layer.
         let qos_counts = match (self.parameters.get("qos"), self.parameters.get("consistency")) {
             (Some(qos), Some(consistency)) => self.parameters.is_at_least_as_high(qos, consistency),
             _ => true,
@@ -322,7 +322,7 @@ impl Extractor {
         Some(id)
     }
 
-    /// `mqtt`: by its rules; other messaging systems have their own.
+    /// Reads the topics. `mqtt` means that MQTT's rules apply; other messaging systems have their own.
     fn topics(&mut self, mqtt: bool) -> Vec<String> {
         let (found, inside): (Vec<Value>, bool) = match self.value("topic", &[]) {
             None => (vec![], false),
@@ -393,7 +393,7 @@ impl Extractor {
         (min, max.unwrap_or(Duration::from_secs_f64(DEFAULT_RECONNECT_MAX_S)).max(min))
     }
 
-    /// As in Python, 0 is no bound; the one by bytes stays.
+    /// Reads the limit of queued messages. As in Python, 0 means no limit by number; the one by bytes stays.
     fn max_queued_messages(&mut self) -> usize {
         match self.integer_or_inside("max_queued_messages", "queue_size", 0..=i64::from(u32::MAX)) {
             Some(0) => usize::MAX,

@@ -1,14 +1,14 @@
-//! What the YAML library gets to see in place of words. Its buffers and its tree are wiped by nobody when they go, so no password
-//! may come into them: each word of the text is replaced by one character that stands for it, and what the library makes of the
-//! text gets the words back. What has a meaning of its own in YAML stays: numbers, `true`, tags, anchors, escapes.
+//! The text that the YAML library gets to see. The library does not wipe its buffers and its tree, so no password may reach
+//! them: each word of the text is replaced by one stand-in character, and the words are restored in the library's results.
+//! Parts that have a meaning of their own in YAML stay: numbers, `true`, tags, anchors, escapes.
 
 use zeroize::Zeroizing;
 
-/// The characters of planes 15 and 16, which nobody has given a meaning.
+/// The private-use characters of planes 15 and 16, to which no standard gives a meaning.
 const FIRST: u32 = 0xF_0000;
 const LAST: u32 = 0x10_FFFD;
 
-/// Which word each character stands for, in order.
+/// The words in the order of the characters that stand for them.
 pub(super) struct StandIns<'a>(Vec<&'a str>);
 
 impl<'a> StandIns<'a> {
@@ -17,9 +17,9 @@ impl<'a> StandIns<'a> {
         StandIns(Vec::new())
     }
 
-    /// The text with stand-ins. It has its lines where they were.
+    /// Replaces the words of the text by stand-ins. The lines stay the same.
     pub fn put(text: &'a str) -> (Zeroizing<String>, StandIns<'a>) {
-        // A text with these characters is no configuration that anybody has; it stays as it is.
+        // No real configuration has these characters; such a text stays as it is.
         if text.chars().any(is_stand_in) {
             return (text.to_owned().into(), StandIns(Vec::new()));
         }
@@ -56,13 +56,13 @@ impl<'a> StandIns<'a> {
         is_stand_in(c).then(|| self.0.get((c as u32 - FIRST) as usize).copied()).flatten()
     }
 
-    /// How many bytes a part has with its words.
+    /// Returns the length in bytes of a part after its words are restored.
     pub fn length(&self, text: &str) -> usize {
         text.chars().map(|c| self.word(c).map_or(c.len_utf8(), str::len)).sum()
     }
 
-    /// A part of what was made of the text, with its words. It has its place in memory at once: a string that grows leaves its
-    /// former places behind.
+    /// Restores the words in a part of the library's result. The string is allocated at its full size at once: one that grows
+    /// leaves unwiped copies behind.
     pub fn restore(&self, text: &str) -> String {
         let mut restored = String::with_capacity(self.length(text));
         for c in text.chars() {
@@ -79,7 +79,8 @@ fn is_stand_in(c: char) -> bool {
     (FIRST..=LAST).contains(&(c as u32))
 }
 
-/// How many bytes at the beginning of `rest` stay, whatever they are: of a tag, an anchor, an alias, a directive or an escape.
+/// Returns how many bytes at the beginning of `rest` stay unchanged because they belong to a tag, an anchor, an alias, a
+/// directive or an escape.
 fn kept(rest: &str, before: char) -> usize {
     let begins = before.is_whitespace() || matches!(before, '[' | '{' | ',');
     let until = |end: fn(char) -> bool| 1 + rest[1..].find(end).unwrap_or(rest.len() - 1);
@@ -95,14 +96,14 @@ fn kept(rest: &str, before: char) -> usize {
                 _ => 0,
             };
             let escape = rest.char_indices().nth(2 + digits).map_or(rest.len(), |(end, _)| end);
-            // Between other quotes, or without any, it may be a line's end that follows.
+            // Outside double quotes a backslash is no escape, so a line may end right behind it.
             rest[1..escape].find('\n').map_or(escape, |end| 1 + end)
         }
         _ => 0,
     }
 }
 
-/// Whether a plain scalar with this word in it may be something else than a string.
+/// Whether a plain scalar with this word in it may be something other than a string.
 fn has_a_meaning(word: &str) -> bool {
     let is_word = ["true", "false", "null", "inf", "nan"].iter().any(|known| known.eq_ignore_ascii_case(word));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -115,7 +116,7 @@ fn has_a_meaning(word: &str) -> bool {
     is_word || digits(word) || (has_base && word[2..].bytes().all(|b| b.is_ascii_hexdigit())) || is_scientific()
 }
 
-/// Whether the word stands alone between quotes: then it is a string, or a part of one.
+/// Whether the word stands alone between quotes, so that it is a string or a part of one.
 fn is_quoted(text: &str, word: &str) -> bool {
     let start = word.as_ptr() as usize - text.as_ptr() as usize;
     let (before, after) = (text[..start].chars().next_back(), text[start + word.len()..].chars().next());

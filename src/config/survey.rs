@@ -1,4 +1,4 @@
-//! A configuration file as a whole, for the command, which looks at more than one service at a time.
+//! Reads a configuration file as a whole, for the command, which looks at more than one service at a time.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::value::{Map, Value};
 use super::{Request, yaml};
 use crate::error::Result;
 
-/// Which file was found, and the services in it, in their order.
+/// The file that was found, and its services in their order.
 pub(crate) struct Survey {
     pub path: PathBuf,
     pub services: Vec<(String, Value)>,
@@ -23,13 +23,13 @@ pub(crate) fn survey(request: &Request) -> Result<Survey> {
     Ok(Survey { path: file.path, services })
 }
 
-/// The parameters of the service that `request` leads to, as they stand in the file.
+/// Returns the parameters of the service that `request` selects, as they stand in the file.
 pub(crate) fn parameters(request: &Request) -> Result<Map> {
     let file = find::find(request.config_file.as_deref(), &request.user_dir, request.user_home.as_deref())?;
     Ok(document::service(&file, request.service.as_deref())?.parameters)
 }
 
-/// The map that a service has under this name, or under another spelling of it; `type_spec` and `_set` win.
+/// Returns the map that a service has under this name, or under another spelling of it; `type_spec` and `_set` win.
 pub(crate) fn map_of(service: &Map, name: &str) -> Option<Map> {
     let inner = match service.get("type_spec") {
         Some(Value::Map(inner)) => Some(inner),
@@ -50,13 +50,13 @@ pub(crate) fn map_of(service: &Map, name: &str) -> Option<Map> {
     })
 }
 
-/// True when the service has a value under this name, at either level.
+/// True if the service has a value under this name, at either level.
 pub(crate) fn has(service: &Map, name: &str) -> bool {
     let given = |level: &Map| level.get(name).is_some_and(|value| *value != Value::Null);
     given(service) || matches!(service.get("type_spec"), Some(Value::Map(inner)) if given(inner))
 }
 
-/// A value alone, as YAML; `None` when it is not.
+/// Parses a single value as YAML; returns `None` if it is not valid.
 pub(crate) fn parse_value(text: &str) -> Option<Value> {
     yaml::parse(text).ok()
 }

@@ -1,6 +1,6 @@
-//! What is wrong with a YAML text, in words that say what to do: the parser's own are about its inside.
+//! Explains errors in a YAML text in words that say what to do: the parser's own messages are about its internals.
 
-/// The parser's message in other words. `line`: where it happened.
+/// Rewords the parser's message. `line` is the line of the error.
 pub(super) fn explain(message: &str, line: Option<&str>) -> String {
     let quotes = || match line.and_then(first_of_value) {
         Some(first) => format!("a value that begins with '{first}' needs quotes"),
@@ -37,7 +37,7 @@ pub(super) fn explain(message: &str, line: Option<&str>) -> String {
     }
 }
 
-/// The character that a value on this line begins with.
+/// Returns the first character of the value on this line.
 fn first_of_value(line: &str) -> Option<char> {
     let value = match line.split_once(": ") {
         Some((_, value)) => value,

@@ -3,11 +3,11 @@
 use super::extractor::Extractor;
 use super::value::Value;
 
-/// Where the parameters stand: the service itself, or a map in it.
+/// The place of the parameters: empty for the service itself, or the path of a map in it.
 pub(super) type Under<'a> = &'a [&'a str];
 
 impl Extractor {
-    /// A switch and the map with its details. Details without their switch have no effect, which is worth a warning.
+    /// Reads a switch that enables a map of details. Details without their switch have no effect, which is worth a warning.
     pub(super) fn switched_on(&mut self, under: Under, switch: &str, details: &str) -> bool {
         let on = self.flag_in(under, &[switch]);
         if on != Some(true) && self.value_in(under, &[details]).is_some() {
@@ -47,7 +47,7 @@ impl Extractor {
         self.integer(full[0], &full[1..], range)
     }
 
-    /// Warns that what is given there makes no difference.
+    /// Warns that a parameter given there has no effect.
     pub fn no_effect_in(&mut self, under: Under, path: Under, why: &str) {
         self.warn_in(under, path, &format!("has no effect: {why}"));
     }

@@ -1,4 +1,4 @@
-//! The tree that YAML files and builders are made of.
+//! The tree of values that YAML files and builders give.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,12 +24,12 @@ pub enum Value {
     List(Vec<Value>),
     /// Names and values, in the order in which they were written.
     Map(Map),
-    /// `!sinetstream/encrypted`: the Base64 text of a value that only the private key opens.
+    /// `!sinetstream/encrypted`: the Base64 text of a value that only the private key decrypts.
     Encrypted(String),
 }
 
 impl Value {
-    /// What the value is, for an error message: never the value itself.
+    /// Names the kind of the value for an error message, which must never show the value itself.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
@@ -47,7 +47,7 @@ impl Value {
 }
 
 impl Map {
-    /// True when a value is encrypted, at any depth.
+    /// True if a value is encrypted, at any depth.
     pub(crate) fn holds_encrypted(&self) -> bool {
         fn holds(value: &Value) -> bool {
             match value {
@@ -60,7 +60,7 @@ impl Map {
         self.iter().any(|(_, value)| holds(value))
     }
 
-    /// True when it names a library that is loaded into the program (`tls.pkcs11`), at any depth.
+    /// True if the value names a library that is loaded into the program (`tls.pkcs11`), at any depth.
     pub(crate) fn names_code(&self) -> bool {
         self.iter().any(|(name, value)| match value {
             Value::Map(map) => name == "pkcs11" || map.names_code(),
@@ -79,32 +79,32 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Texts and bytes are overwritten.
+/// Overwrites texts and bytes.
 impl Zeroize for Value {
     fn zeroize(&mut self) {
         match self {
             Value::Str(text) | Value::Encrypted(text) => text.zeroize(),
             Value::Bytes(bytes) => bytes.zeroize(),
             Value::List(items) => items.iter_mut().for_each(Value::zeroize),
-            // A map does it by itself, now or when it is dropped.
+            // A map wipes itself, now or when it is dropped.
             Value::Map(map) => map.wipe(),
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
         }
     }
 }
 
-/// Names and values in the order in which they were written; a name occurs once. The values are wiped from memory when the map is
-/// dropped, since passwords may be among them.
+/// Names and values in the order in which they were written; a name occurs once. The values are wiped from memory when the map
+/// is dropped, since passwords may be among them.
 #[derive(Clone, Default, PartialEq)]
 pub struct Map {
     entries: Vec<(String, Value)>,
-    /// Where the entry of each name is. Without it the time for a map grows with the square of its names, and a file can have
-    /// many maps of thousands.
+    /// The index of each name's entry. Without it, the time to build a map would grow with the square of its size, and a file
+    /// can have many maps of thousands of names.
     places: HashMap<String, usize>,
 }
 
 impl Map {
-    /// An empty map.
+    /// Creates an empty map.
     pub fn new() -> Map {
         Map::default()
     }
@@ -121,7 +121,7 @@ impl Map {
         }
     }
 
-    /// The value of that name.
+    /// Returns the value of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.places.get(name).map(|place| &self.entries[*place].1)
     }
@@ -134,17 +134,17 @@ impl Map {
         self.entries.iter_mut().map(|(n, v)| (n.as_str(), v))
     }
 
-    /// Names and values, in order.
+    /// Returns names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.entries.iter().map(|(n, v)| (n.as_str(), v))
     }
 
-    /// How many names there are.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// True when there is no name.
+    /// True if there is no name.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -238,7 +238,7 @@ impl<V: Into<Value>> From<Vec<V>> for Value {
     }
 }
 
-/// Whether the text is one of these words, however it is written.
+/// Whether the text is one of these words, in upper or lower case.
 pub(super) fn is_word(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()))
 }

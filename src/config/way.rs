@@ -1,4 +1,5 @@
-//! The folders and symbolic links that lead to a file: whoever can exchange one of them chooses what the file's name means.
+//! The folders and symbolic links on the path to a file: anybody who can replace one of them chooses what the file's name
+//! means.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -6,21 +7,21 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// The system follows as many (Linux, path_resolution(7)).
+/// The system follows as many links (Linux, path_resolution(7)).
 const MAX_LINKS: u32 = 40;
 
 /// One step from the root to a file.
 pub(super) struct Step {
     pub path: PathBuf,
     pub metadata: Metadata,
-    /// Something of the name stands in this very folder: the file, or a link that leads to it.
+    /// Whether the folder itself holds the file, or a link that leads to it.
     pub is_direct: bool,
 }
 
-/// Each folder and each link, once. It ends where something can't be looked at: a file that is not there has no way.
+/// Returns each folder and each link once. The steps end where something can't be examined, for instance a missing file.
 pub(super) fn to(file: &Path) -> Vec<Step> {
     let mut way = Vec::new();
-    // What can't be looked at can't be opened, either, and whoever opens the file tells why.
+    // What can't be examined can't be opened, either; opening the file will report why.
     let _ = walk(file, &mut way);
     way
 }
@@ -67,7 +68,7 @@ fn see(way: &mut Vec<Step>, path: &Path, metadata: Metadata, is_direct: bool) {
     }
 }
 
-/// Without the root, and with `..`, which means something else behind a link.
+/// Returns the names in the path without the root, but with `..`, which has another meaning behind a link.
 fn names(path: &Path) -> VecDeque<OsString> {
     let parts = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
     parts.map(|part| part.as_os_str().to_owned()).collect()
@@ -79,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// The steps inside the folder, as `name`, `name!` (direct), `name@` (link).
+    /// Returns the steps inside the folder, as `name`, `name!` (direct), `name@` (link).
     fn steps(inside: &Path, file: &Path) -> Vec<String> {
         let shown = |step: Step| {
             let name = step.path.strip_prefix(inside).ok()?.display().to_string();
@@ -105,7 +106,7 @@ mod tests {
         let all = ["", "a!", "a/f@!", "a/b!", "a/b/f@!", "a/to_c@", "c", "c/d!"];
         assert_eq!(steps(&root, &root.join("a/f")), all);
         assert_eq!(steps(&root, &root.join("a/loop")), ["", "a!", "a/loop@!"]);
-        // What is not there has the folder in which it would stand.
+        // For a missing file, the steps end at the folder that would hold it.
         assert_eq!(steps(&root, &root.join("a/no/f")), ["", "a"]);
         // The way leads through a folder that the name leaves again.
         let detour = ["", "a!", "a/b!", "a/f@!", "a/b/f@!", "a/to_c@", "c", "c/d!"];

@@ -9,41 +9,41 @@ use super::extractor::Extractor;
 use super::query::shown;
 use super::value::Value;
 
-/// Where SINETStream's documentation expects brokers to answer.
+/// SINETStream's documentation expects brokers to answer at this path.
 const DEFAULT_PATH: &str = "/mqtt";
-/// Header fields that the handshake sets itself, and those that announce a body, which it has not.
+/// Header fields that the handshake sets itself, and those that announce a body, which the request does not have.
 const TAKEN: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];
 const TAKEN_PREFIX: &str = "sec-websocket-";
-/// Header fields that are nobody's secret. Gateways have names of their own for those that are.
+/// Header fields that are never secret. All others may be, because gateways have names of their own for secret ones.
 const PLAIN: [&str; 3] = ["host", "origin", "user-agent"];
 
-/// How the WebSocket's HTTP request looks. `Debug` hides what may be a secret.
+/// The HTTP request of the WebSocket. `Debug` hides what may be a secret.
 #[derive(Clone, PartialEq)]
 pub(crate) struct WebSocketSettings {
-    /// With its query, if it has one.
+    /// The path, with its query if it has one.
     pub path: String,
     /// Further header fields, in the order in which they were written.
     pub headers: Vec<(String, String)>,
 }
 
 impl WebSocketSettings {
-    /// The path for people.
+    /// Returns the path for people, with its query hidden.
     pub fn shown_path(&self) -> String {
         shown(&self.path)
     }
 
-    /// Whether there is a header field such as Authorization.
+    /// Whether a header field that may be secret, such as Authorization, is given.
     pub fn may_hold_secrets(&self) -> bool {
         self.headers.iter().any(|(name, _)| !PLAIN.iter().any(|plain| name.eq_ignore_ascii_case(plain)))
     }
 
-    /// The value of a header field that the user has given.
+    /// Returns the value of a header field that the user has given.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
-/// A token may stand in either.
+/// Wipes the path and the header fields: either may hold a token.
 impl Drop for WebSocketSettings {
     fn drop(&mut self) {
         self.path.zeroize();
@@ -59,7 +59,7 @@ impl fmt::Debug for WebSocketSettings {
 }
 
 impl Extractor {
-    /// `None`: MQTT directly over TCP or TLS.
+    /// Reads the WebSocket's settings; `None` means MQTT directly over TCP or TLS.
     pub fn web_socket(&mut self) -> Option<WebSocketSettings> {
         let on = match self.text("transport", &[]) {
             None => false,
@@ -67,7 +67,7 @@ impl Extractor {
             Some(name) if name.eq_ignore_ascii_case("websockets") => true,
             Some(_) => {
                 self.parameters.problem("transport", &[], "expected tcp or websockets");
-                // Which of the two is not known, so nothing else is said about the options.
+                // It is unknown which of the two is meant, so the options get no further message.
                 return None;
             }
         };
@@ -117,7 +117,7 @@ impl Extractor {
         let mut headers: Vec<(String, String)> = Vec::new();
         for (index, name) in names.into_iter().enumerate() {
             if name.is_empty() || !name.bytes().all(is_token) {
-                // Not shown: somebody may have written name and value together.
+                // The entry is not quoted: somebody may have written name and value together.
                 let message = format!("the name of entry {} is not the name of an HTTP header field", index + 1);
                 self.parameters.problem("ws_options", &["headers"], &message);
                 continue;
@@ -139,7 +139,7 @@ impl Extractor {
     }
 }
 
-/// What the name of a header field is made of (RFC 9110, section 5.6.2).
+/// Whether the name of a header field may have this byte (RFC 9110, section 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

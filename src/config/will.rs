@@ -1,4 +1,4 @@
-//! The will: what the broker publishes when the client is lost without having said goodbye.
+//! The will: the message that the broker publishes when it loses the client without a DISCONNECT.
 
 use super::brought::BroughtAlong;
 use super::extractor::Extractor;
@@ -7,18 +7,18 @@ use super::value::Value;
 use crate::terms::text::MAX_LENGTH;
 use crate::terms::{Consistency, MessageProperties, Version, topic};
 
-/// See the module. Only what stands inside `will` counts for it; `Debug` hides the value.
+/// The settings of the will. Only parameters inside `will` apply to it; `Debug` hides the value.
 #[derive(Clone)]
 pub(crate) struct WillSettings {
     pub topic: String,
-    /// What becomes a SINETStream message.
+    /// The value, which is encoded as a SINETStream message.
     pub value: Vec<u8>,
-    /// The class in the program that makes the value of what is given as one.
+    /// The program's class that serializes the value.
     pub serializer: Option<WillSerializer>,
     pub message: MessageSettings,
     pub qos: Consistency,
     pub retain: bool,
-    /// Seconds; MQTT 5 only.
+    /// The delay in seconds; MQTT 5 only.
     pub delay_interval: Option<u32>,
     pub properties: Option<MessageProperties>,
 }
@@ -80,8 +80,8 @@ impl Extractor {
         })
     }
 
-    /// The service's `user_data_only` does not count for the will, as in all SINETStream libraries: who has the one and does not say
-    /// what of the other gets two forms on the broker, perhaps without knowing.
+    /// Warns if the service sets `user_data_only` and the will does not say it: as in all SINETStream libraries, the service's
+    /// setting does not apply to the will, so the broker would get two forms, perhaps without the user knowing.
     fn look_at_the_form(&mut self) {
         let alone = self.value("user_data_only", &[]) == Some(Value::Bool(true));
         if let (true, None, Some(entry)) = (alone, self.value("will", &["user_data_only"]), self.parameters.get("will"))
@@ -94,7 +94,7 @@ impl Extractor {
         }
     }
 
-    /// Wins over `value_type`, as in a writer.
+    /// Reads `serializer`, which wins over `value_type`, as in a writer.
     fn will_serializer(&mut self, brings_serializers: bool) -> Option<WillSerializer> {
         let class = self.text("will", &["value_serializer"])?;
         if !brings_serializers {
@@ -111,7 +111,7 @@ impl Extractor {
         }
     }
 
-    /// A text without `value_type` is sent as one.
+    /// Reads the value. Without `value_type` a text is sent as text.
     fn will_value(&mut self) -> Vec<u8> {
         let kind = self.text("will", &["value_type"]);
         if !matches!(kind.as_deref(), None | Some("text" | "byte_array")) {
@@ -137,7 +137,7 @@ impl Extractor {
                 Vec::new()
             }
         };
-        // SINETStream's header comes on top.
+        // SINETStream's header takes up to 64 bytes more.
         if value.len() > MAX_LENGTH - 64 {
             let limit = MAX_LENGTH - 64;
             self.parameters.problem(
@@ -149,7 +149,7 @@ impl Extractor {
         value
     }
 
-    /// `qos`, or `consistency`; unlike elsewhere not the service's.
+    /// Reads `qos`, or `consistency`; the service's own does not apply, unlike elsewhere.
     fn will_qos(&mut self) -> Consistency {
         let consistency = self.text("will", &["consistency"]).and_then(|name| {
             let consistency = name.parse().ok();

@@ -1,4 +1,4 @@
-//! YAML text to [`Value`]. The only file that names `serde_yaml`.
+//! Parses YAML text to a [`Value`]. No other file names `serde_yaml`.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::stand_ins::StandIns;
 use super::syntax;
 use super::value::{Map, Value};
 
-/// What is wrong with the text, and on which line (from 1) where that is known.
+/// An error in the text, with its line (from 1) if that is known.
 pub(crate) struct SyntaxError {
     pub line: Option<usize>,
     pub message: String,
@@ -36,15 +36,15 @@ fn parse_document(original: &str) -> Result<Value, SyntaxError> {
     let seed = NodeSeed { words: &words, budget: &Budget::new() };
     seed.deserialize(serde_yaml::Deserializer::from_str(&text)).map_err(|e| {
         let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
-        // The library ends its messages with a position of its own, which counts our added lines.
+        // The library ends its messages with a position of its own, which counts the lines that were added.
         let message = words.restore(&e.to_string());
         let message = message.split(" at line ").next().unwrap_or_default();
         SyntaxError { line, message: syntax::explain(message, line.and_then(|line| original.lines().nth(line - 1))) }
     })
 }
 
-/// The library drops the tags of YAML's own schema (`!!binary`) but gives local ones; so `!!` is declared to be a
-/// local prefix. Returns the text and how many lines were put before it.
+/// Makes `!!` a local prefix, because the library drops the tags of YAML's own schema (`!!binary`) but passes on local ones.
+/// Returns the text and how many lines were put before it.
 fn with_core_tags(text: &str) -> (Zeroizing<String>, usize) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let has_marker = text
@@ -161,27 +161,27 @@ impl<'de> de::Visitor<'de> for NodeSeed<'_> {
             "core:null" | "core:bool" | "core:int" | "core:float" | "core:seq" | "core:map" => {
                 content.newtype_variant_seed(self)
             }
-            // Not shown: it may be a password that lacks its quotes.
+            // The tag is not quoted: it may be a password that lacks its quotes.
             _ => Err(de::Error::custom("unknown tag; a value that begins with '!' needs quotes")),
         }
     }
 }
 
 impl NodeSeed<'_> {
-    /// What stands behind a tag, as it was written.
+    /// Returns the text behind a tag, as it was written.
     fn text<'de, A: VariantAccess<'de>>(self, content: A) -> Result<String, A::Error> {
         self.budget.take_one().map_err(de::Error::custom)?;
         self.restored(&content.newtype_variant::<String>()?)
     }
 
-    /// The text with its words, which counts.
+    /// Restores the words of the text, and counts it against the budget.
     fn restored<E: de::Error>(self, text: &str) -> Result<String, E> {
         self.budget.take_text(self.words.length(text)).map_err(E::custom)?;
         Ok(self.words.restore(text))
     }
 }
 
-/// The name of an entry as a string (`1:` is a name too); one that the map has already is an error.
+/// Reads the name of an entry as a string (`1:` is a name too); a name that the map has already is an error.
 struct NameSeed<'a> {
     map: &'a Map,
     of: NodeSeed<'a>,
@@ -228,7 +228,7 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
     }
 }
 
-/// `<<: *other` (YAML 1.1 merge key): names that the map does not have itself, the first of a list first.
+/// Applies `<<: *other` (YAML 1.1 merge key): adds the names that the map does not have itself; in a list, an earlier map wins.
 fn merge(map: &mut Map, value: Value) -> Result<(), String> {
     match value {
         Value::Map(other) => {
@@ -265,7 +265,7 @@ mod tests {
         Places::read(text).line_of(&path)
     }
 
-    /// What the library makes of the text itself; an error is its line.
+    /// Parses the text without stand-ins; an error gives its line.
     fn as_it_is(text: &str) -> Result<Value, Option<usize>> {
         let (text, _) = with_core_tags(text);
         let parsed = NodeSeed { words: &StandIns::none(), budget: &Budget::new() }
@@ -300,10 +300,10 @@ mod tests {
         }
     }
 
-    /// Words beyond those that there are characters for stay as they are.
+    /// When there are no stand-in characters left, the remaining words stay as they are.
     #[test]
     fn stand_ins_run_out_without_harm() {
-        // As many values as one document may have would not be enough.
+        // Each value has two words: with one word each, no document has enough values to use up the characters.
         let text: String = (0..70_000).map(|number| format!("- w{number} x{number}\n")).collect();
         let Ok(Value::List(items)) = with_stand_ins(&text) else { panic!("a list") };
         assert!(items.iter().enumerate().all(|(number, item)| *item == Value::Str(format!("w{number} x{number}"))));
@@ -401,7 +401,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the text is made of.
+        /// The text may be made of anything.
         #[test]
         fn stand_ins_never_change_anything(text in "([ab]|true|[0-9]{1,3}|e|0x|word|:|: |\n|\n  |- |'|\"|\\\\|\\\\x41|\\||>|[!&*%]|!!|!!str |!!binary |\\[|\\]|\\{|\\}|,|#| |\\.|<<|---|\u{e4}){0,24}") {
             prop_assert!(with_stand_ins(&text).ok() == as_it_is(&text).ok());

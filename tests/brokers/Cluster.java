@@ -12,8 +12,8 @@ import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
 
 /**
- * What scripts/test-brokers tries with two nodes of a cluster: {@code Cluster NODE NODE PROCESS_OF_THE_FIRST}. Lines as those of
- * {@link Tour}. The first node is killed on the way.
+ * Tests two nodes of a cluster for scripts/test-brokers: {@code Cluster NODE NODE PROCESS_OF_THE_FIRST}. The lines are those of
+ * {@link Tour}. The first node is killed in between.
  */
 public final class Cluster {
     private static final int MESSAGES = 200;
@@ -71,13 +71,13 @@ public final class Cluster {
         }
     }
 
-    /** Every message comes to one of the readers, once. */
+    /** Checks that every message comes to one of the readers, once. */
     private static void shared(String first, String second) {
         String topic = "$share/group/cluster/shared";
         try (MessageReader<String> here = reader(topic, first); MessageReader<String> there = reader(topic, second);
                 MessageWriter<String> writer = writer("cluster/shared", first)) {
             List<String> received = new ArrayList<>();
-            // The nodes tell each other about subscriptions; then each reader has its part.
+            // The nodes tell each other about subscriptions; only then does each reader get its part.
             Set<String> expected = write(writer, "message");
             List<String> parts = new ArrayList<>();
             for (MessageReader<String> reader : List.of(here, there)) {
@@ -93,7 +93,7 @@ public final class Cluster {
         }
     }
 
-    /** Clients of the node that dies go on at the other one, and nothing that is written then is missing. */
+    /** Checks that clients of the dying node go on at the other one, and that no message that is written then is lost. */
     private static void dying(String first, String second, ProcessHandle node)
             throws InterruptedException {
         String both = first + "," + second;
@@ -103,7 +103,7 @@ public final class Cluster {
             for (String kind : List.of("before", "after")) {
                 if (kind.equals("after")) {
                     node.destroyForcibly();
-                    // The reader that moves subscribes again first.
+                    // The reader must first move to the other node and subscribe again.
                     long deadline = System.nanoTime() + 30_000_000_000L;
                     while (node.isAlive() || Long.valueOf(0).equals(moves.getInfo("connection.reconnects")) || !moves.isConnected()) {
                         expect(System.nanoTime() < deadline, "the reader does not come to the other node");

@@ -17,8 +17,8 @@ import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
  * One program for each messaging system: {@code OneProgram FILE SERVICE...} does the same with each service of a configuration,
- * blocking and asynchronously. One line for each step, which ends with "ok" or with what went wrong; the exit status is the number
- * of those that went wrong. A service whose name begins with "kept" has a reader that comes back, with a service of its own.
+ * blocking and asynchronously. It prints one line for each step, which ends with "ok" or with the failure; the exit status is
+ * the number of failures. A service whose name begins with "kept" has a reader that comes back, with a service of its own.
  */
 public final class OneProgram {
     private static final int MESSAGES = 100;
@@ -98,7 +98,7 @@ public final class OneProgram {
         }
     }
 
-    /** The value alone has no time of its own. */
+    /** The bare value has no time of its own. */
     private void check(Message<String> message, int number) {
         String found = "not message " + number + ", but " + message;
         check(message != null && message.getValue().equals(value(number)), found);
@@ -132,7 +132,7 @@ public final class OneProgram {
         }
     }
 
-    /** What is written while the reader is away waits for it. */
+    /** Checks that messages written while the reader is away wait for it. */
     private void kept() {
         try (MessageWriter<String> writer = writers().getWriter()) {
             try (MessageReader<String> reader = readers(service + "-reader").getReader()) {

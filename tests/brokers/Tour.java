@@ -12,8 +12,8 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * What scripts/test-brokers tries with a broker: {@code Tour BROKER WEBSOCKET_BROKER PROTOCOL...}. One line for each step, which ends
- * with "ok" or with what went wrong; the exit status is the number of those that went wrong.
+ * Tests a broker for scripts/test-brokers: {@code Tour BROKER WEBSOCKET_BROKER PROTOCOL...}. It prints one line for each step,
+ * which ends with "ok" or with the failure; the exit status is the number of failures.
  */
 public final class Tour {
     private interface Step {
@@ -108,7 +108,7 @@ public final class Tour {
         }
     }
 
-    /** What is written while the reader is away waits for it. */
+    /** Checks that messages written while the reader is away wait for it. */
     private void session() {
         String topic = "tour/session/" + protocol;
         Map<String, Object> kept = parameters("user01-pass");

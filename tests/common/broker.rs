@@ -1,4 +1,4 @@
-//! A Mosquitto of a test's own, configured as the user guide says.
+//! Starts a Mosquitto for a test, configured as the user guide says.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::certificates::{self, Certificate};
 use super::{PATIENCE, holds_within};
 
-/// The users of every broker with their passwords.
+/// The users of every broker, with their passwords.
 pub const USERS: [(&str, &str); 3] = [("user01", "user01-pass"), ("user02", "user02-pass"), ("user03", "user03-pass")];
 
 const ACL: &str = "user user01\ntopic write acl/#\nuser user02\ntopic read acl/#\nuser user03\ntopic readwrite acl/#\n";
@@ -21,22 +21,22 @@ const ACL: &str = "user user01\ntopic write acl/#\nuser user02\ntopic read acl/#
 /// A running Mosquitto. It is stopped when dropped, also when the test program is killed.
 pub struct Broker {
     dir: TempDir,
-    /// Everybody may connect.
+    /// The listener that everybody may connect to.
     pub plain: u16,
-    /// With a password.
+    /// The listener that requires a password.
     pub login: u16,
-    /// With a password, over TLS.
+    /// The listener with TLS that requires a password.
     pub tls: u16,
-    /// With a password and what the users may do, as the user guide has it: `user01` writes, `user02` reads, `user03`
-    /// does both, on topics below `acl/`.
+    /// The listener that requires a password and has access rights as in the user guide: `user01` writes, `user02` reads,
+    /// `user03` does both, on topics below `acl/`.
     pub acl: u16,
-    /// TLS with the lines of [`Broker::start_with_listener`].
+    /// The listener with TLS and the lines of [`Broker::start_with_listener`].
     pub further: u16,
-    /// The listeners of [`Broker::start_everywhere`]. Everybody may connect, over WebSocket.
+    /// The WebSocket listener that everybody may connect to; it and those below belong to [`Broker::start_everywhere`].
     pub ws: u16,
-    /// With a password, over WebSocket and TLS.
+    /// The WebSocket listener with TLS that requires a password.
     pub wss: u16,
-    /// With a certificate for a login, over TLS; then over WebSocket as well.
+    /// The listeners with TLS that take a client certificate as the login: over TCP, then over WebSocket.
     pub certificate: u16,
     pub wss_certificate: u16,
     listener: String,
@@ -54,17 +54,17 @@ impl Broker {
         Broker::start_with(certificates::server(), "")
     }
 
-    /// With another certificate, or with further lines of configuration.
+    /// Starts a broker with another certificate, or with further lines of configuration.
     pub fn start_with(certificate: &Certificate, extra: &str) -> Broker {
         Broker::start_all(certificate, extra, "", false)
     }
 
-    /// With WebSocket and client certificates, too.
+    /// Starts a broker that also has listeners for WebSocket and client certificates.
     pub fn start_everywhere() -> Broker {
         Broker::start_all(certificates::server(), "", "", true)
     }
 
-    /// With a further listener for TLS, which these lines of configuration are about.
+    /// Starts a broker with a further listener for TLS, to which these lines of configuration apply.
     pub fn start_with_listener(certificate: &Certificate, lines: &str) -> Broker {
         Broker::start_all(certificate, "", lines, false)
     }
@@ -92,7 +92,7 @@ impl Broker {
             everywhere,
             process: None,
         };
-        // Between the choice of a free port and Mosquitto's start somebody else may take it.
+        // Another process may take a free port before Mosquitto binds it, so there are several tries.
         for _ in 0..10 {
             [broker.plain, broker.login, broker.tls, broker.acl, broker.further] = free_ports();
             [broker.ws, broker.wss, broker.certificate, broker.wss_certificate] = free_ports();
@@ -105,13 +105,13 @@ impl Broker {
     }
 
     fn configuration(&self, extra: &str) -> String {
-        // Without a queue Mosquitto hangs up on whoever may not publish.
+        // Without a bound of its queues, Mosquitto cuts the connection of a client that may not publish.
         let mut text = format!(
             "user root\nlog_dest stderr\nlog_type all\nper_listener_settings true\nmax_queued_messages 1000000\n\
              persistence_location {}/\n{extra}\n",
             self.dir.path().display()
         );
-        // From 2.1 on it hangs up on whoever sends more than 2 MB; before, there is no limit.
+        // From 2.1 on, Mosquitto cuts the connection of a client that sends more than 2 MB; before, there is no limit.
         if is_from_2_1() && !extra.contains("max_packet_size") {
             text.push_str("max_packet_size 268435455\n");
         }
@@ -147,12 +147,12 @@ impl Broker {
         text
     }
 
-    /// False when it ended at once. The shell between ends Mosquitto as soon as its input ends, so nothing is left
-    /// over however this process ends.
+    /// Starts Mosquitto; returns false if it ended at once. The shell in between ends Mosquitto as soon as its own input ends,
+    /// so no broker remains however this process ends.
     fn launch(&mut self) -> bool {
         const SCRIPT: &str = r#""$1" -c "$2" >"$3" 2>&1 </dev/null & echo $!; read -r signal
             kill -CONT $! 2>/dev/null; kill -"${signal:-KILL}" $! 2>/dev/null; wait"#;
-        // What an earlier start has logged must not be taken for this one's.
+        // The log of an earlier start must not be taken for that of this one.
         fs::write(self.file("mosquitto.log"), "").expect("write");
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "sh"])
@@ -178,57 +178,57 @@ impl Broker {
         running
     }
 
-    /// `host:port` of the listener for everybody.
+    /// Returns `host:port` of the listener for everybody.
     pub fn plain_address(&self) -> String {
         format!("localhost:{}", self.plain)
     }
 
-    /// `host:port` of the listener with a password.
+    /// Returns `host:port` of the listener with a password.
     pub fn login_address(&self) -> String {
         format!("localhost:{}", self.login)
     }
 
-    /// `host:port` of the listener with TLS and a password.
+    /// Returns `host:port` of the listener with TLS and a password.
     pub fn tls_address(&self) -> String {
         format!("localhost:{}", self.tls)
     }
 
-    /// `host:port` of the listener that looks at what a user may do.
+    /// Returns `host:port` of the listener with access rights.
     pub fn acl_address(&self) -> String {
         format!("localhost:{}", self.acl)
     }
 
-    /// `host:port` of the WebSocket listener for everybody.
+    /// Returns `host:port` of the WebSocket listener for everybody.
     pub fn ws_address(&self) -> String {
         format!("localhost:{}", self.ws)
     }
 
-    /// `host:port` of the WebSocket listener with TLS and a password.
+    /// Returns `host:port` of the WebSocket listener with TLS and a password.
     pub fn wss_address(&self) -> String {
         format!("localhost:{}", self.wss)
     }
 
-    /// `host:port` of the listener where a certificate is the login.
+    /// Returns `host:port` of the listener where a certificate is the login.
     pub fn certificate_address(&self) -> String {
         format!("localhost:{}", self.certificate)
     }
 
-    /// The same over WebSocket.
+    /// Returns `host:port` of the WebSocket listener where a certificate is the login.
     pub fn wss_certificate_address(&self) -> String {
         format!("localhost:{}", self.wss_certificate)
     }
 
-    /// `host:port` of the listener of [`Broker::start_with_listener`].
+    /// Returns `host:port` of the listener of [`Broker::start_with_listener`].
     pub fn further_address(&self) -> String {
         format!("localhost:{}", self.further)
     }
 
-    /// The certificate of the run's authority.
+    /// Returns the path of the certificate of the run's authority.
     pub fn ca(&self) -> PathBuf {
         self.file("ca.pem")
     }
 
-    /// A file in the broker's folder.
+    /// Returns the path of a file in the broker's folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -240,54 +240,54 @@ impl Broker {
         path
     }
 
-    /// Everything that Mosquitto has logged since its last start; a protocol's version as before 2.1, which gives the
-    /// level that is sent: p1 is now p3, p2 is p4.
+    /// Returns the log of Mosquitto since its last start. Protocol versions are shown as before 2.1, by the level that is sent:
+    /// p1 is now p3, p2 is p4.
     pub fn log(&self) -> String {
         let log = fs::read(self.file("mosquitto.log")).unwrap_or_default();
         String::from_utf8_lossy(&log).replace(" (p3, ", " (p1, ").replace(" (p4, ", " (p2, ")
     }
 
-    /// How many connections it has seen since its last start.
+    /// Returns how many connections the broker has accepted since its last start.
     pub fn connections(&self) -> usize {
         self.log().matches("New connection from ").count()
     }
 
-    /// Changes a user's password in the file; counts after [`Broker::reload`].
+    /// Changes a user's password in the file; it takes effect with [`Broker::reload`].
     pub fn change_password(&self, user: &str, password: &str) {
         mosquitto_passwd(&self.file("passwords"), user, password);
     }
 
-    /// SIGHUP: reads the password file again.
+    /// Sends SIGHUP, so that Mosquitto reads the password file again.
     pub fn reload(&self) {
         let before = self.log().matches("Reloading config.").count();
         self.signal("HUP");
         super::eventually("the broker reloads", || self.log().matches("Reloading config.").count() > before);
     }
 
-    /// SIGSTOP: accepts connections, but answers nothing.
+    /// Sends SIGSTOP: connections are accepted, but nothing is answered.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT, which ends [`Broker::freeze`].
     pub fn thaw(&self) {
         self.signal("CONT");
     }
 
-    /// SIGTERM: an orderly end.
+    /// Sends SIGTERM, for an orderly end.
     pub fn stop(&mut self) {
         self.end("TERM");
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         self.end("KILL");
     }
 
-    /// Starts again, on the same ports, after `stop` or `kill`.
+    /// Starts the broker again on the same ports, after `stop` or `kill`.
     pub fn restart(&mut self) {
         self.end("TERM");
-        // Nobody else is likely to take the ports, but the system may still hold them for a moment.
+        // No other process is likely to take the ports, but the system may still hold them for a moment.
         let up = holds_within(PATIENCE, || self.launch());
         assert!(up, "Mosquitto does not start again:\n{}", self.log());
     }
@@ -318,7 +318,7 @@ impl Drop for Broker {
 
 impl Process {
     fn is_alive(&self) -> bool {
-        // A zombie has no command line.
+        // A zombie process has an empty command line.
         fs::read(Path::new("/proc").join(&self.mosquitto).join("cmdline")).is_ok_and(|line| !line.is_empty())
     }
 
@@ -330,14 +330,14 @@ impl Process {
     }
 }
 
-/// Ports of the loopback interface that are free at the moment.
+/// Returns ports of the loopback interface that are free at the moment.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [TcpListener; N] =
         std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
-/// The password file's text; made once, because every hash takes its time.
+/// Returns the text of the password file; it is made only once, because every hash takes its time.
 fn password_file() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
@@ -366,7 +366,7 @@ pub fn is_from_2_1() -> bool {
     })
 }
 
-/// Mosquitto is often not on the path of ordinary users.
+/// Returns the path of a program; Mosquitto is often not on the PATH of ordinary users.
 fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

@@ -26,17 +26,17 @@ impl Authority {
         Authority { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// Its private key, for what only openssl makes.
+    /// Returns the authority's private key, for objects that only openssl can make.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// A server's certificate that is valid for these names.
+    /// Signs a server's certificate that is valid for these names.
     pub fn sign(&self, names: &[&str]) -> Certificate {
         self.sign_params(server_params(names))
     }
 
-    /// One that was valid until the year 2020.
+    /// Signs a server's certificate that was valid until the year 2020.
     pub fn sign_expired(&self, names: &[&str]) -> Certificate {
         let mut params = server_params(names);
         params.not_before = date_time_ymd(2019, 1, 1);
@@ -44,7 +44,7 @@ impl Authority {
         self.sign_params(params)
     }
 
-    /// One that is valid from the year 2100 on.
+    /// Signs a server's certificate that is valid from the year 2100 on.
     pub fn sign_early(&self, names: &[&str]) -> Certificate {
         let mut params = server_params(names);
         params.not_before = date_time_ymd(2100, 3, 1);
@@ -52,12 +52,12 @@ impl Authority {
         self.sign_params(params)
     }
 
-    /// A client's certificate.
+    /// Signs a client's certificate.
     pub fn sign_client(&self, name: &str) -> Certificate {
         self.sign_params(client_params(name))
     }
 
-    /// One that was valid until the year 2020.
+    /// Signs a client's certificate that was valid until the year 2020.
     pub fn sign_expired_client(&self, name: &str) -> Certificate {
         let mut params = client_params(name);
         params.not_before = date_time_ymd(2019, 1, 1);
@@ -65,12 +65,12 @@ impl Authority {
         self.sign_params(params)
     }
 
-    /// A client's certificate for a key that exists; in PKCS #8.
+    /// Signs a client's certificate for an existing key in PKCS #8.
     pub fn sign_client_key(&self, name: &str, key_pem: &str) -> Certificate {
         self.sign_with(client_params(name), &KeyPair::from_pem(key_pem).expect("a key"))
     }
 
-    /// The same, but valid until the year 2020 only.
+    /// Signs a client's certificate for an existing key; it was valid until the year 2020.
     pub fn sign_expired_client_key(&self, name: &str, key_pem: &str) -> Certificate {
         let mut params = client_params(name);
         params.not_before = date_time_ymd(2019, 1, 1);
@@ -78,7 +78,7 @@ impl Authority {
         self.sign_with(params, &KeyPair::from_pem(key_pem).expect("a key"))
     }
 
-    /// An authority below this one.
+    /// Makes an authority below this one.
     pub fn sign_authority(&self, name: &str) -> Authority {
         let params = authority_params(name);
         let key = KeyPair::generate().expect("a key");
@@ -86,7 +86,7 @@ impl Authority {
         Authority { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// A self-signed certificate of an authority for a server, valid until the year 2020.
+    /// Makes a self-signed certificate of an authority that is also a server's, valid until the year 2020.
     pub fn self_signed_expired(names: &[&str]) -> Certificate {
         let mut params = self_signed_params(names);
         params.not_before = date_time_ymd(2019, 1, 1);
@@ -129,13 +129,13 @@ fn server_params(names: &[&str]) -> CertificateParams {
     params
 }
 
-/// The authority of this run.
+/// Returns the authority of this run.
 pub fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
     AUTHORITY.get_or_init(|| Authority::new("Authority of this test run"))
 }
 
-/// A certificate of this run's authority for `localhost` and `127.0.0.1`.
+/// Returns a certificate of this run's authority for `localhost` and `127.0.0.1`.
 pub fn server() -> &'static Certificate {
     static SERVER: OnceLock<Certificate> = OnceLock::new();
     SERVER.get_or_init(|| authority().sign(&["localhost", "127.0.0.1"]))

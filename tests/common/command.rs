@@ -1,4 +1,4 @@
-//! The command `sinetstream`, run as a user runs it.
+//! Runs the command `sinetstream` as a user does.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,7 +11,7 @@ use super::{PATIENCE, eventually, holds_within};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_sinetstream");
 
-/// A run of the command under way. Killed when dropped.
+/// A running command. It is killed when dropped.
 pub struct Running {
     child: Child,
     stdout: Option<JoinHandle<Vec<u8>>>,
@@ -19,7 +19,7 @@ pub struct Running {
     said: Arc<Mutex<String>>,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -39,19 +39,19 @@ impl Ended {
     }
 }
 
-/// Without a home folder, and in a current folder without a configuration.
+/// Prepares the command without a home folder, and in a current folder without a configuration.
 pub fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env("HOME", "/nonexistent").current_dir("/").stdin(Stdio::null());
     command
 }
 
-/// Runs it to its end.
+/// Runs the command to its end.
 pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
     start(command(arguments)).end()
 }
 
-/// Runs it with this on its standard input.
+/// Runs the command with this on its standard input.
 pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, input: &[u8]) -> Ended {
     let mut command = command(arguments);
     command.stdin(Stdio::piped());
@@ -62,7 +62,7 @@ pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, i
     running.end()
 }
 
-/// Starts it; its output is collected, unless that goes elsewhere.
+/// Starts the command; its output is collected, unless it goes elsewhere.
 pub fn start(mut command: Command) -> Running {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command");
     let said = Arc::new(Mutex::new(String::new()));
@@ -99,14 +99,14 @@ impl Running {
         self
     }
 
-    /// Waits until it has said this on standard error.
+    /// Waits until the command has printed these words on standard error.
     pub fn says(&self, words: &str) {
         let said = || self.said.lock().expect("said").clone();
         let heard = holds_within(PATIENCE, || said().contains(words));
         assert!(heard, "'{words}' was not said: {}", said());
     }
 
-    /// Where its standard input is a pipe.
+    /// Takes the standard input, which must be a pipe.
     pub fn input(&mut self) -> std::process::ChildStdin {
         self.child.stdin.take().expect("stdin")
     }
@@ -116,7 +116,7 @@ impl Running {
         assert!(status.is_ok_and(|status| status.success()), "kill -{signal}");
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the command.
     pub fn end(mut self) -> Ended {
         let status = self.wait();
         let stdout = self.stdout.take().expect("stdout").join().expect("standard output");
@@ -142,7 +142,7 @@ impl Drop for Running {
     }
 }
 
-/// The names and contents of a folder's files.
+/// Returns the names and contents of a folder's files.
 pub fn files_of(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
     let mut files: Vec<_> = entries

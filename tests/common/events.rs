@@ -1,4 +1,4 @@
-//! What a client tells of its connection.
+//! Listens to the events of a client's connection.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -9,14 +9,14 @@ use super::PATIENCE;
 
 pub struct Events(pub Receiver<ConnectionEvent>);
 
-/// A listener, and what it hears.
+/// Returns a listener, and the events that it receives.
 pub fn listen() -> (impl Fn(&ConnectionEvent) + Send + Sync + 'static, Events) {
     let (sender, events) = channel();
     (move |event: &ConnectionEvent| drop(sender.send(event.clone())), Events(events))
 }
 
 impl Events {
-    /// Skips events until this one.
+    /// Skips events until this one, and returns it.
     #[track_caller]
     pub fn skip_to(&self, wanted: impl Fn(&ConnectionEvent) -> bool) -> ConnectionEvent {
         let deadline = Instant::now() + PATIENCE;

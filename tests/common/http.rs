@@ -1,4 +1,4 @@
-//! A server of JSON over HTTP, with or without TLS, that answers as a test says.
+//! A server of JSON over HTTP, with or without TLS, whose answers a test chooses.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -24,18 +24,18 @@ impl Request {
     }
 }
 
-/// What is sent back.
+/// The answer to a request.
 pub enum Response {
     Json(u16, String),
-    /// Whatever it is.
+    /// These bytes, whatever they are.
     Raw(Vec<u8>),
-    /// Nothing, until the client gives up.
+    /// No answer, until the client gives up.
     Silence,
 }
 
 type Answer = dyn Fn(&Request) -> Response + Send + Sync;
 
-/// It runs until the test program ends.
+/// The server, which runs until the test program ends.
 pub struct Server {
     pub port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -126,7 +126,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     Some(request)
 }
 
-/// A port where nobody listens.
+/// Returns a port on which nobody listens.
 pub fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
 }

@@ -1,4 +1,4 @@
-//! What the integration tests share: a real Mosquitto, a scripted broker, a raw MQTT client, certificates.
+//! The helpers of the integration tests: a real Mosquitto, a scripted broker, a raw MQTT client, certificates.
 
 pub mod broker;
 pub mod certificates;
@@ -28,13 +28,13 @@ use sinetstream::{
     WriteValue,
 };
 
-/// Nothing that a test waits for takes longer than this, even on a busy machine.
+/// No event that a test waits for takes longer than this, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const EVERY_CONSISTENCY: [Consistency; 3] =
     [Consistency::AtMostOnce, Consistency::AtLeastOnce, Consistency::ExactlyOnce];
 
-/// Polls until the condition holds; panics when it does not in time.
+/// Polls until the condition holds; panics if it does not in time.
 pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
     assert!(holds_within(PATIENCE, condition), "not within {PATIENCE:?}: {what}");
 }
@@ -52,7 +52,7 @@ pub fn holds_within(patience: Duration, mut condition: impl FnMut() -> bool) -> 
     }
 }
 
-/// A writer's builder without a file. Lost connections stay lost.
+/// Returns the builder of a writer without a file, which does not reconnect.
 pub fn writer<T: WriteValue + ?Sized>(address: &str, topic: &str) -> MessageWriterBuilder<T> {
     MessageWriter::builder()
         .no_config(true)
@@ -62,7 +62,7 @@ pub fn writer<T: WriteValue + ?Sized>(address: &str, topic: &str) -> MessageWrit
         .topic(topic)
 }
 
-/// A reader's builder without a file. Lost connections stay lost, and no `read` waits for ever.
+/// Returns the builder of a reader without a file, which does not reconnect and whose `read` always ends.
 pub fn reader<T: ReadValue>(address: &str, topic: &str) -> MessageReaderBuilder<T> {
     MessageReader::builder()
         .no_config(true)
@@ -77,22 +77,22 @@ pub fn no_reconnect() -> Value {
     [("automatic_reconnect", false)].into()
 }
 
-/// `connect` with a time-out in seconds, and without reconnecting.
+/// Returns the parameter `connect` with a time-out in seconds, and without reconnecting.
 pub fn connection_timeout(seconds: f64) -> Value {
     [("automatic_reconnect", Value::from(false)), ("connection_timeout", seconds.into())].into()
 }
 
-/// The parameter `username_pw`.
+/// Returns the parameter `username_pw`.
 pub fn login(username: &str, password: &str) -> Value {
     [("username", username), ("password", password)].into()
 }
 
-/// The parameter `reconnect_delay`: back within milliseconds.
+/// Returns the parameter `reconnect_delay` for delays of milliseconds.
 pub fn quickly() -> Value {
     [("min_delay", 0.02), ("max_delay", 0.1)].into()
 }
 
-/// The name of an error's variant, which `Debug` does not tell.
+/// Returns the name of an error's variant, which `Debug` does not show.
 pub fn variant_of(error: &Error) -> &'static str {
     match error {
         Error::Internal(_) => "Internal",
@@ -110,7 +110,7 @@ pub fn variant_of(error: &Error) -> &'static str {
     }
 }
 
-/// The message of an error, which must be of this variant and have these words.
+/// Returns the message of an error, which must be of this variant and contain these words.
 #[track_caller]
 pub fn told<T>(result: Result<T, Error>, variant: &str, words: &[&str]) -> String {
     let error = match result {
@@ -123,22 +123,23 @@ pub fn told<T>(result: Result<T, Error>, variant: &str, words: &[&str]) -> Strin
     message
 }
 
-/// The next message, which must come.
+/// Returns the next message, which must come.
 pub fn next<T>(reader: &MessageReader<T>) -> Message<T> {
     reader.read().expect("read").expect("no message came")
 }
 
-/// The values of the next messages.
+/// Returns the values of the next messages.
 pub fn next_values<T>(reader: &MessageReader<T>, count: usize) -> Vec<T> {
     (0..count).map(|_| next(reader).into_value()).collect()
 }
 
-/// A file of `tests/data`.
+/// Returns the path of a file of `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "data", name].iter().collect()
 }
 
-/// The user's own copy of a file of `tests/data`, which may belong to somebody else. The folder is deleted when it is dropped.
+/// Returns a copy of a file of `tests/data` that belongs to this user, unlike perhaps the original. The folder is deleted when
+/// it is dropped.
 pub fn own(name: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join(name);
@@ -146,7 +147,7 @@ pub fn own(name: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, file)
 }
 
-/// Writes a file that nobody else may write, whatever the umask.
+/// Writes a file that nobody else may write, whatever the umask is.
 pub fn write_own(file: &Path, text: impl AsRef<[u8]>) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(file, text).expect("write");
@@ -161,7 +162,7 @@ impl Wake for Unpark {
     }
 }
 
-/// The simplest executor: the crate's futures need no particular one.
+/// Runs a future on the simplest executor: the crate's futures need no particular one.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -179,7 +180,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Runs it on a thread of its own and panics when it does not end in time, instead of hanging.
+/// Runs the work on a thread of its own, and panics if it does not end in time, instead of hanging.
 pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = std::sync::mpsc::channel();
     let worker = std::thread::spawn(move || {
@@ -194,7 +195,7 @@ pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + 
     }
 }
 
-/// A module of Debian's packages `softhsm2` and `opensc`, or where others have it.
+/// Returns the path of a module of Debian's packages `softhsm2` and `opensc`, or of its place on other systems.
 pub fn pkcs11_module(name: &str) -> PathBuf {
     let folders = ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].into_iter();
     let folders =

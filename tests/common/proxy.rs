@@ -1,4 +1,4 @@
-//! A network between client and broker that fails as a test wants.
+//! A network between client and broker that fails on a test's request.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -17,15 +17,15 @@ pub struct Proxy {
 struct State {
     target: u16,
     stopping: AtomicBool,
-    /// New connections are closed at once.
+    /// Whether new connections are closed at once.
     closed: AtomicBool,
-    /// Nothing is forwarded.
+    /// Whether forwarding is stopped.
     stalled: AtomicBool,
-    /// Nothing is forwarded from the broker to the client.
+    /// Whether forwarding from the broker to the client is stopped.
     answers_stalled: AtomicBool,
-    /// The next forwarded piece is cut in its middle, and the connection with it.
+    /// Whether the next forwarded piece is cut in its middle, and the connection with it.
     truncate: AtomicBool,
-    /// Every piece waits this long, in milliseconds.
+    /// The delay of every piece, in milliseconds.
     delay_ms: AtomicUsize,
     sockets: Mutex<Vec<TcpStream>>,
     accepted: AtomicUsize,
@@ -57,19 +57,19 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// How many connections were forwarded.
+    /// Returns how many connections were forwarded.
     pub fn connections(&self) -> usize {
         self.state.accepted.load(Ordering::SeqCst)
     }
 
-    /// Cuts every connection; true when there was one.
+    /// Cuts every connection; returns true if there was one.
     pub fn cut(&self) -> bool {
         let sockets = std::mem::take(&mut *self.state.sockets.lock().expect("sockets"));
         sockets.iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
         !sockets.is_empty()
     }
 
-    /// Lets nobody in until `open`; connections that exist are cut.
+    /// Refuses new connections until `open`, and cuts the existing ones.
     pub fn close(&self) {
         self.state.closed.store(true, Ordering::SeqCst);
         self.cut();

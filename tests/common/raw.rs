@@ -1,11 +1,11 @@
-//! MQTT by hand: what the tests look at, and a client that says nothing about SINETStream.
+//! Encodes and decodes MQTT for tests, and has a client that does not know SINETStream's format.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
 use super::PATIENCE;
 
-/// A control packet: the first byte, and what follows the length.
+/// A control packet: its first byte, and the bytes after the remaining length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
     pub first: u8,
@@ -54,30 +54,30 @@ impl Packet {
         bytes
     }
 
-    /// The kind: the first byte without flags.
+    /// Returns the packet type: the first byte without flags.
     pub fn kind(&self) -> u8 {
         self.first & 0xF0
     }
 
-    /// The identifier at the start of the body.
+    /// Returns the packet identifier at the start of the body.
     pub fn id(&self) -> u16 {
         u16::from_be_bytes([self.body[0], self.body[1]])
     }
 }
 
-/// What a CONNECT says.
+/// The fields of a CONNECT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connect {
     pub protocol: Vec<u8>,
     pub level: u8,
-    /// Clean start in MQTT 5.
+    /// The clean session flag, which is clean start in MQTT 5.
     pub clean_session: bool,
     pub keep_alive: u16,
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Vec<u8>>,
     pub will: Option<Will>,
-    /// MQTT 5 only.
+    /// The properties, which only MQTT 5 has.
     pub properties: Vec<Property>,
 }
 
@@ -87,7 +87,7 @@ pub struct Will {
     pub payload: Vec<u8>,
     pub qos: u8,
     pub retain: bool,
-    /// MQTT 5 only.
+    /// The properties, which only MQTT 5 has.
     pub properties: Vec<Property>,
 }
 
@@ -136,7 +136,7 @@ impl Connect {
     }
 }
 
-/// What a PUBLISH says.
+/// The fields of a PUBLISH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
     pub topic: String,
@@ -145,12 +145,12 @@ pub struct Publish {
     pub retain: bool,
     pub dup: bool,
     pub id: u16,
-    /// MQTT 5 only.
+    /// The properties, which only MQTT 5 has.
     pub properties: Vec<Property>,
 }
 
 impl Publish {
-    /// Of the versions before 5.
+    /// Parses a PUBLISH of the versions before MQTT 5.
     pub fn parse(packet: &Packet) -> Publish {
         assert_eq!(packet.kind(), 0x30);
         let (topic, mut rest) = split_string(&packet.body);
@@ -171,7 +171,7 @@ impl Publish {
         }
     }
 
-    /// Of MQTT 5.
+    /// Parses a PUBLISH of MQTT 5.
     pub fn parse_v5(packet: &Packet) -> Publish {
         let mut publish = Publish::parse(packet);
         let (properties, payload) = property::split(&publish.payload);
@@ -180,7 +180,7 @@ impl Publish {
     }
 }
 
-/// A PUBLISH; the identifier is left out at QoS 0.
+/// Makes a PUBLISH; the identifier is left out at QoS 0.
 pub fn publish(topic: &str, payload: &[u8], qos: u8, retain: bool, id: u16) -> Packet {
     let mut body = string(topic.as_bytes());
     if qos > 0 {
@@ -190,14 +190,14 @@ pub fn publish(topic: &str, payload: &[u8], qos: u8, retain: bool, id: u16) -> P
     Packet::new(0x30 | qos << 1 | u8::from(retain), body)
 }
 
-/// A PUBLISH of MQTT 5.
+/// Makes a PUBLISH of MQTT 5.
 pub fn publish_v5(topic: &str, payload: &[u8], qos: u8, id: u16, properties: &[Property]) -> Packet {
     let mut rest = property::block(properties);
     rest.extend_from_slice(payload);
     publish(topic, &rest, qos, false, id)
 }
 
-/// A text as a SINETStream message of format 3, without a time.
+/// Returns a text as a SINETStream message of format 3 with the timestamp 0.
 pub fn message(text: &str) -> Vec<u8> {
     assert!(text.len() < 64, "the length has one byte");
     let mut bytes = b"\xDF\x03\0\0\0\0\xC3\x01\x1F\x9C\x0C\x91\xEB\x33\x66\x4F\0".to_vec();
@@ -209,7 +209,7 @@ pub fn message(text: &str) -> Vec<u8> {
 /// A property of MQTT 5: its identifier, and the bytes of its value.
 pub type Property = (u8, Vec<u8>);
 
-/// Properties by the kinds of their values (MQTT 5, section 2.2.2.2).
+/// Makes properties by the types of their values (MQTT 5, section 2.2.2.2).
 pub mod property {
     use super::{Packet, Property, split_string, string};
 
@@ -263,14 +263,14 @@ pub mod property {
         (USER_PROPERTY, [string(name.as_bytes()), string(value.as_bytes())].concat())
     }
 
-    /// With the length before them.
+    /// Encodes properties with the length before them.
     pub fn block(properties: &[Property]) -> Vec<u8> {
         let all: Vec<u8> = properties.iter().flat_map(|(id, value)| [&[*id], value.as_slice()].concat()).collect();
-        // The length is written as that of a packet.
+        // The length is encoded like the remaining length of a packet.
         Packet::new(0, all).bytes().split_off(1)
     }
 
-    /// The properties at the start of these bytes, and the rest.
+    /// Returns the properties at the start of these bytes, and the rest.
     pub fn split(bytes: &[u8]) -> (Vec<Property>, &[u8]) {
         let (length, rest) = match *bytes {
             [length @ ..0x80, ref rest @ ..] => (usize::from(length), rest),
@@ -316,7 +316,7 @@ fn split_string(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes[2..].split_at(length)
 }
 
-/// A client of Mosquitto's anonymous listener at QoS 0. It knows nothing of SINETStream's message format.
+/// A client at QoS 0 of Mosquitto's anonymous listener. It does not know SINETStream's message format.
 pub struct Client(TcpStream);
 
 impl Client {
@@ -336,7 +336,7 @@ impl Client {
         client
     }
 
-    /// Dies in the middle of as many publishes at QoS 2: after the PUBREC, before the PUBREL. The session stays.
+    /// Ends abruptly in the middle of this many publishes at QoS 2: after the PUBREC, before the PUBREL. The session stays.
     pub fn die_publishing(port: u16, client_id: &str, count: u16) {
         let mut client = Client::connect_as(port, client_id, false);
         for id in 1..=count {

@@ -1,4 +1,4 @@
-//! A broker that does what a test tells it, for behaviour that Mosquitto can't show.
+//! A broker that follows a test's script, for behaviour that Mosquitto can't show.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -21,21 +21,21 @@ pub struct Scripted {
     packets: Receiver<Packet>,
 }
 
-/// The script's end of a connection.
+/// The broker's end of a connection, for the script.
 pub struct Peer {
     stream: TcpStream,
     packets: std::sync::mpsc::Sender<Packet>,
-    /// DISCONNECT has come: a broker closes the connection then.
+    /// Whether DISCONNECT has come: a broker closes the connection then.
     ended: bool,
-    /// Counts the connections from 0.
+    /// The number of the connection, from 0.
     pub number: usize,
 }
 
-/// What a script ends with when its client has come back only to go.
+/// The panic of a script whose client has come back only to leave again.
 struct Gone;
 
-/// The packet that a script waits for, which must be of this kind. A client that has come back may go instead: a test
-/// ends when it has seen enough, and on a busy machine its client may be on its way back once more.
+/// Returns the packet that a script waits for, which must be of this type. A client that has come back may leave instead: a
+/// test ends when it has seen enough, and on a busy machine its client may reconnect once more.
 pub fn awaited(connection: usize, kind: u8, packet: Option<Packet>) -> Packet {
     if connection > 0 && packet.is_none() {
         std::panic::resume_unwind(Box::new(Gone));
@@ -86,7 +86,7 @@ impl Scripted {
         Scripted { port, connections, stopping, sockets, acceptor: Some(acceptor), packets }
     }
 
-    /// Lets every client in, then goes on with the script.
+    /// Accepts every client, then goes on with the script.
     pub fn open(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Scripted {
         Scripted::start(move |peer| {
             peer.connack(0);
@@ -94,7 +94,7 @@ impl Scripted {
         })
     }
 
-    /// The same for clients of MQTT 5.
+    /// Accepts every client of MQTT 5, then goes on with the script.
     pub fn open_v5(properties: &[Property], script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Scripted {
         let properties = properties.to_vec();
         Scripted::start(move |peer| {
@@ -107,12 +107,12 @@ impl Scripted {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// How many connections there were.
+    /// Returns how many connections there were.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// The next packet that any script has read.
+    /// Returns the next packet that any script has read.
     pub fn next_packet(&self) -> Packet {
         self.packets.recv_timeout(PATIENCE).expect("no packet came")
     }
@@ -121,7 +121,7 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
-        // Wakes the acceptor.
+        // A connection wakes the acceptor.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         for socket in self.sockets.lock().expect("sockets").iter() {
             let _ = socket.shutdown(Shutdown::Both);
@@ -134,7 +134,7 @@ impl Drop for Scripted {
 }
 
 impl Peer {
-    /// The client's next packet; `None` when it has gone, or has said so.
+    /// Returns the client's next packet; `None` if it has left, or has sent DISCONNECT.
     pub fn packet(&mut self) -> Option<Packet> {
         if self.ended {
             return None;
@@ -145,18 +145,18 @@ impl Peer {
         Some(packet)
     }
 
-    /// The connection itself, for what is not plain MQTT.
+    /// Returns the connection itself, for bytes that are not plain MQTT.
     pub fn stream(&self) -> TcpStream {
         self.stream.try_clone().expect("clone")
     }
 
-    /// The next packet, which must be of this kind.
+    /// Returns the next packet, which must be of this type.
     pub fn expect(&mut self, kind: u8) -> Packet {
         let packet = self.packet().filter(|_| !self.ended || kind == DISCONNECT);
         awaited(self.number, kind, packet)
     }
 
-    /// True when the client sends nothing for this long.
+    /// Returns true if the client sends nothing for this long.
     pub fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).expect("a time-out");
         let peeked = self.stream.peek(&mut [0]);
@@ -164,24 +164,24 @@ impl Peer {
         peeked.is_err()
     }
 
-    /// What was sent after the client has gone is lost; that is no error of a script.
+    /// Sends bytes. If the client has left, they are lost, which is no error of the script.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Reads CONNECT, answers with this code.
+    /// Reads CONNECT, and answers with this code.
     pub fn connack(&mut self, code: u8) {
         self.expect(CONNECT);
         self.send(&[0x20, 2, 0, code]);
     }
 
-    /// Reads SUBSCRIBE, answers with this code for its one filter.
+    /// Reads SUBSCRIBE, and answers with this code for its one filter.
     pub fn suback(&mut self, code: u8) {
         let packet = self.expect(SUBSCRIBE);
         self.send(&[0x90, 3, packet.body[0], packet.body[1], code]);
     }
 
-    /// Reads a CONNECT of MQTT 5, answers with this code and these properties.
+    /// Reads a CONNECT of MQTT 5, and answers with this code and these properties.
     pub fn connack_v5(&mut self, code: u8, properties: &[Property]) -> Connect {
         let connect = Connect::parse(&self.expect(CONNECT));
         let body = [vec![0, code], property::block(properties)].concat();
@@ -189,23 +189,23 @@ impl Peer {
         connect
     }
 
-    /// Reads a SUBSCRIBE of MQTT 5, answers with this code for its one filter.
+    /// Reads a SUBSCRIBE of MQTT 5, and answers with this code for its one filter.
     pub fn suback_v5(&mut self, code: u8, properties: &[Property]) {
         let packet = self.expect(SUBSCRIBE);
         let body = [packet.body[..2].to_vec(), property::block(properties), vec![code]].concat();
         self.send(&Packet::new(0x90, body).bytes());
     }
 
-    /// Answers the packet with this identifier with one of MQTT 5 that has a code and properties.
+    /// Sends an MQTT 5 acknowledgement with this packet identifier, code and properties.
     pub fn answer_v5(&mut self, first: u8, id: u16, code: u8, properties: &[Property]) {
         let body = [id.to_be_bytes().to_vec(), vec![code], property::block(properties)].concat();
         self.send(&Packet::new(first, body).bytes());
     }
 
-    /// Acknowledges publishes of QoS 1 or 2 one at a time, only when so many are under way and no other comes. `total`
-    /// is how many will come.
+    /// Acknowledges publishes of QoS 1 or 2 one at a time, and only when `most` of them are in flight and no other comes.
+    /// `total` is the number of publishes that will come.
     pub fn acknowledge_slowly(&mut self, most: usize, total: usize) {
-        // Long enough for a packet that must not come.
+        // This is long enough to notice a packet that must not come.
         const MOMENT: Duration = Duration::from_millis(80);
         let mut under_way = Vec::new();
         for ended in 0..total {
@@ -219,7 +219,7 @@ impl Peer {
             if qos == 2 {
                 self.send(&[0x50, 2, high, low]);
                 assert_eq!(self.expect(0x62).id(), id);
-                // Its place is still taken.
+                // The last publish still takes its place in the in-flight window.
                 assert!(self.is_silent_for(MOMENT), "more than {most} under way");
                 self.send(&[0x70, 2, high, low]);
             } else {
@@ -228,12 +228,12 @@ impl Peer {
         }
     }
 
-    /// Reads until the client has gone.
+    /// Reads packets until the client has left.
     pub fn drain(&mut self) {
         while self.packet().is_some() {}
     }
 
-    /// Reads whatever comes without looking at it, until the client has closed the connection.
+    /// Reads bytes without parsing them, until the client has closed the connection.
     pub fn swallow(&mut self) {
         let mut buffer = [0; 65_536];
         while matches!(self.stream.read(&mut buffer), Ok(1..)) {}

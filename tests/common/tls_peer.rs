@@ -1,4 +1,4 @@
-//! A broker that tells what was negotiated for TLS, one connection after the other. Mosquitto does not.
+//! A broker that reports what was negotiated for TLS, for one connection after the other; Mosquitto does not report it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,23 +24,23 @@ pub struct TlsPeer {
 #[derive(Debug)]
 pub struct Negotiated {
     pub version: ProtocolVersion,
-    /// As rustls calls it.
+    /// The cipher suite, as rustls names it.
     pub suite: String,
-    /// How many certificates the client has sent.
+    /// The number of certificates that the client has sent.
     pub chain: usize,
-    /// A session of before was taken up again.
+    /// Whether an earlier session was resumed.
     pub is_resumed: bool,
-    /// Of ALPN.
+    /// The application protocol (ALPN).
     pub protocol: Option<String>,
 }
 
 impl TlsPeer {
-    /// Lets any client in, and asks for a certificate of the run's authority without insisting on it.
+    /// Starts a broker that accepts any client. It asks for a certificate of the run's authority, but does not require one.
     pub fn start(certificate: &Certificate, versions: &[&'static SupportedProtocolVersion]) -> TlsPeer {
         TlsPeer::start_with_protocols(certificate, versions, &[])
     }
 
-    /// With a choice of protocols (ALPN).
+    /// Starts a broker with a choice of application protocols (ALPN).
     pub fn start_with_protocols(
         certificate: &Certificate,
         versions: &[&'static SupportedProtocolVersion],
@@ -88,7 +88,7 @@ impl TlsPeer {
 fn serve(tcp: TcpStream, config: Arc<ServerConfig>, tell: &Sender<Negotiated>) {
     let connection = ServerConnection::new(config).expect("a connection");
     let mut stream = StreamOwned::new(connection, tcp);
-    // The CONNECT, and with it the handshake. What goes wrong is told to the client.
+    // Reading the CONNECT completes the handshake. If that fails, the client gets the alert.
     let mut bytes = [0; 1024];
     let Ok(1..) = stream.read(&mut bytes) else { return };
     let suite = stream.conn.negotiated_cipher_suite().expect("a suite");

@@ -43,7 +43,7 @@ impl Visit for Text<'_> {
     }
 }
 
-/// Runs it and returns what the crate warned of meanwhile, on this thread.
+/// Runs the work, and returns the warnings of the crate on this thread meanwhile.
 pub fn collect<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
     let collector = Collector::default();
     let result = tracing::subscriber::with_default(collector.clone(), work);

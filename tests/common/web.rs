@@ -16,22 +16,22 @@ use super::certificates;
 use super::raw::{CONNECT, DISCONNECT, Packet, SUBSCRIBE};
 use super::scripted::{Peer, Scripted, awaited};
 
-/// TCP with or without TLS.
+/// A stream over TCP, with or without TLS.
 pub trait Duplex: Read + Write {}
 
 impl<T: Read + Write> Duplex for T {}
 
 pub struct WebPeer {
     pub socket: WebSocket<Box<dyn Duplex>>,
-    /// The request that opened it.
+    /// The HTTP request that opened the WebSocket.
     pub request: Request,
-    /// Of the messages that have come, what no packet was made of.
+    /// The bytes of received messages from which no packet was made yet.
     input: Vec<u8>,
-    /// The sizes of the messages that have come.
+    /// The sizes of the received messages.
     pub messages: Vec<usize>,
-    /// What the client has said in control frames.
+    /// The control frames that the client has sent.
     pub control: Vec<Message>,
-    /// Counts the connections from 0.
+    /// The number of the connection, from 0.
     pub number: usize,
 }
 
@@ -44,7 +44,7 @@ pub fn start(script: impl Fn(&mut WebPeer) + Send + Sync + 'static) -> Scripted 
     })
 }
 
-/// The same over TLS, with the certificate of this run's authority.
+/// Runs the script for each WebSocket over TLS, with the certificate of this run's authority.
 pub fn start_tls(script: impl Fn(&mut WebPeer) + Send + Sync + 'static) -> Scripted {
     let certificate = certificates::server();
     let chain = vec![CertificateDer::from_pem_slice(certificate.pem.as_bytes()).expect("PEM")];
@@ -62,7 +62,7 @@ pub fn start_tls(script: impl Fn(&mut WebPeer) + Send + Sync + 'static) -> Scrip
     })
 }
 
-/// Lets every client in, then goes on with the script.
+/// Accepts every client, then goes on with the script.
 pub fn open(script: impl Fn(&mut WebPeer) + Send + Sync + 'static) -> Scripted {
     start(move |web| {
         web.connack();
@@ -71,7 +71,7 @@ pub fn open(script: impl Fn(&mut WebPeer) + Send + Sync + 'static) -> Scripted {
 }
 
 impl WebPeer {
-    #[allow(clippy::result_large_err)] // The crate's callback is so.
+    #[allow(clippy::result_large_err)] // The crate prescribes this type of callback.
     fn accept(peer: &Peer, stream: Box<dyn Duplex>) -> Option<WebPeer> {
         let mut seen = None;
         let socket = tungstenite::accept_hdr(stream, |request: &Request, mut response: Response| {
@@ -83,7 +83,7 @@ impl WebPeer {
         Some(WebPeer { socket, request, input: vec![], messages: vec![], control: vec![], number: peer.number })
     }
 
-    /// The client's next packet; `None` when it has gone, or has said so.
+    /// Returns the client's next packet; `None` if it has left, or has sent DISCONNECT.
     pub fn packet(&mut self) -> Option<Packet> {
         loop {
             if let Ok(Some(packet)) = Packet::read(&mut self.input.as_slice()) {
@@ -96,7 +96,7 @@ impl WebPeer {
         }
     }
 
-    /// Takes the client's next frame; false when it has gone.
+    /// Receives the client's next frame; returns false if it has left.
     pub fn read(&mut self) -> bool {
         match self.socket.read() {
             Ok(Message::Binary(data)) => {
@@ -128,7 +128,7 @@ impl WebPeer {
         self.send(&[0x90, 3, packet.body[0], packet.body[1], 0]);
     }
 
-    /// One message. What was sent after the client has gone is lost; that is no error of a script.
+    /// Sends one message. If the client has left, it is lost, which is no error of the script.
     pub fn send(&mut self, bytes: &[u8]) {
         self.say(Message::Binary(bytes.to_vec().into()));
     }
@@ -137,13 +137,13 @@ impl WebPeer {
         let _ = self.socket.send(message);
     }
 
-    /// A part of a message.
+    /// Sends a fragment of a message.
     pub fn fragment(&mut self, bytes: &[u8], first: bool, last: bool) {
         let opcode = OpCode::Data(if first { Data::Binary } else { Data::Continue });
         self.say(Message::Frame(Frame::message(bytes.to_vec(), opcode, last)));
     }
 
-    /// Reads until the client has gone.
+    /// Reads frames until the client has left.
     pub fn drain(&mut self) {
         while self.read() {}
     }

@@ -1,8 +1,8 @@
-/* A PKCS #11 module that hands every call on to another one, whose path is in TEST_TOKEN_MODULE, but does not do what the files in
-   the folder TEST_TOKEN_FOLDER forbid: while there is `hang-C_Sign`, C_Sign does not come back, and what `answer-C_Login` holds (a
-   decimal number) is the answer of C_Login. `mechanism` holds the only one that the token has. When there is `close-all`,
-   all sessions are closed before the next signature. `flags` holds a number that the flags of C_GetTokenInfo get in addition. A C_Login
-   without a PIN gets what `keypad` holds. Each call of these functions is a line of the file `calls`. */
+/* A PKCS #11 module that passes every call on to another one, whose path is in TEST_TOKEN_MODULE, but misbehaves as the files
+   in the folder TEST_TOKEN_FOLDER say: while `hang-C_Sign` exists, C_Sign does not return, and the decimal number in
+   `answer-C_Login` is the result of C_Login. `mechanism` holds the only mechanism that the token has. If `close-all` exists,
+   all sessions are closed before the next signature. `flags` holds a number that is added to the flags of C_GetTokenInfo. A
+   C_Login without a PIN gets the PIN in `keypad`. Each call of these functions is a line of the file `calls`. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 typedef unsigned long ulong;
 
-/* CK_FUNCTION_LIST of version 2.40 has 68 functions behind its version. */
+/* CK_FUNCTION_LIST of version 2.40 has 68 functions after its version field. */
 struct list {
     unsigned char major, minor;
     void *functions[68];
@@ -40,7 +40,7 @@ static ulong number_in(const char *prefix, const char *function) {
     return number;
 }
 
-/* The answer, or 0 when the call is to be handed on. */
+/* Returns the result of the call, or 0 if it is to be passed on. */
 static ulong before(const char *function) {
     char path[4096];
     name_of(path, sizeof path, "calls", "");
@@ -81,7 +81,7 @@ static ulong open_session(ulong slot, ulong flags, void *application, void *noti
     return function(slot, flags, application, notify, session);
 }
 
-/* As somebody else in the process may do it at any time. */
+/* Closes all sessions, as another part of the process may do at any time. */
 static void close_all_sessions(void) {
     char path[4096];
     name_of(path, sizeof path, "close-all", "");
@@ -92,7 +92,7 @@ static void close_all_sessions(void) {
 }
 
 static ulong sign(ulong session, unsigned char *data, ulong length, unsigned char *signature, ulong *signature_length) {
-    /* Without a place for the signature only its length is wanted. */
+    /* Without a buffer for the signature, the call only asks for its length. */
     close_all_sessions();
     ulong answer = signature == NULL ? 0 : before("C_Sign");
     ulong (*function)(ulong, unsigned char *, ulong, unsigned char *, ulong *) = real->functions[SIGN];
@@ -104,7 +104,7 @@ static ulong get_token_info(ulong slot, unsigned char *info) {
     ulong (*function)(ulong, unsigned char *) = real->functions[GET_TOKEN_INFO];
     answer = answer != 0 ? answer : function(slot, info);
     if (answer == 0) {
-        /* Behind the label, the manufacturer, the model and the serial number. */
+        /* The flags follow the label, the manufacturer, the model and the serial number. */
         ulong flags;
         memcpy(&flags, info + 96, sizeof flags);
         flags |= number_in("flags", "");

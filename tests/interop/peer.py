@@ -4,7 +4,8 @@ usage: peer.py BROKER CA_CERTS USER PASSWORD CONFIG
 
 Writes the configuration file CONFIG with one service for each combination of parameters, listens on the topic
 "<service>/there" of each, and answers on "<service>/back" with the value reversed and the time unchanged. Prints a line
-"service NAME VALUE_TYPE" for each, then "ready"; what can't be read is told as "error SERVICE WHAT". Ends with its input.
+"service NAME VALUE_TYPE" for each, then "ready"; reports a message that it can't read as "error SERVICE WHAT". Ends when its
+input ends.
 """
 import logging
 import os
@@ -34,7 +35,7 @@ def derived(**parameters):
 
 
 def combinations():
-    """Names and parameters."""
+    """Returns the names of the services and their parameters."""
     for message_format in (2, 3):
         for mode in (None, *MODES):
             for compression in (None, *COMPRESSIONS):
@@ -78,7 +79,7 @@ def answer(reader, writer, name):
         except Exception as error:
             tell("error", name, repr(error))
             continue
-        # Half a microsecond more, because the library cuts off.
+        # Half a microsecond is added, because the library truncates.
         writer.publish(message.value[::-1], timestamp=(message.timestamp_us + 0.5) / 1e6)
 
 
@@ -117,5 +118,5 @@ def main():
 
 if __name__ == "__main__":
     main()
-    # Without waiting for the library's threads.
+    # The exit does not wait for the library's threads.
     os._exit(0)

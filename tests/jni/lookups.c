@@ -1,5 +1,5 @@
-/* An agent for a JVM that writes down what SINETStream's native library looks up by JNI: classes, methods and fields, one a
- * line. Its option is the file. It takes the place of these functions in the JVM's table, and looks at who has called. */
+/* An agent for a JVM that records the look-ups of SINETStream's native library by JNI: classes, methods and fields, one a
+ * line. Its option is the file. It replaces these functions in the JVM's table, and checks which library has called. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <jvmti.h>
@@ -10,7 +10,7 @@ static jvmtiEnv *jvmti;
 static struct JNINativeInterface_ *jvms;
 static FILE *out;
 
-/* Other libraries of the JVM look things up, too. */
+/* Whether the caller is our library: other libraries of the JVM use these functions, too. */
 static int is_ours(void *caller) {
     Dl_info info;
     return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "sinetstream.");

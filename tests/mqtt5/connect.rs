@@ -1,4 +1,4 @@
-//! What an accepting CONNACK says.
+//! Tests the properties of an accepting CONNACK.
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::common::scripted::Scripted;
 use crate::common::{PATIENCE, told};
 use sinetstream::config::Value;
 
-/// The client goes by the name that the broker has given it, also when it comes back.
+/// The client uses the client identifier that the broker has assigned, also when it reconnects.
 #[test]
 fn the_broker_may_assign_the_client_id() {
     let broker = Scripted::start(|peer| {
@@ -31,7 +31,7 @@ fn the_broker_may_assign_the_client_id() {
     assert_eq!(Connect::parse(&broker.next_packet()).client_id, "assigned 0");
 }
 
-/// The broker's keep-alive counts instead of the client's, also when the client has none or a longer one.
+/// The broker's keep-alive replaces the client's, also when the client has none or a longer one.
 #[test]
 fn the_brokers_keep_alive_counts() {
     for ours in [0, 60] {
@@ -50,7 +50,7 @@ fn the_brokers_keep_alive_counts() {
     }
 }
 
-/// And it may switch ours off.
+/// The broker may switch the client's keep-alive off.
 #[test]
 fn the_broker_may_want_no_keep_alive() {
     let (done, silence) = channel();
@@ -62,7 +62,7 @@ fn the_broker_may_want_no_keep_alive() {
     assert_eq!(silence.recv_timeout(PATIENCE), Ok(true), "a ping came");
 }
 
-/// The broker may ask for more steps, which this client does not know.
+/// The broker may ask for more steps of authentication, which this client does not support.
 #[test]
 fn a_further_step_of_authentication_is_refused() {
     let broker = Scripted::start(|peer| {

@@ -1,4 +1,4 @@
-//! Messages and their properties.
+//! Tests messages and their properties.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn what_is_sent_beside_a_message_arrives() {
             assert!(properties.subscription_identifiers.is_empty());
             assert!(!format!("{properties:?}").contains("klein"), "values are the application's");
         }
-        // Nothing of it leaks into the value for those who can't see it.
+        // Readers of an earlier version get the plain values, without any trace of the properties.
         assert_eq!(next_values(&earlier, 2), ["one", "two"]);
     }
 }
@@ -80,7 +80,7 @@ fn reader_of_an_earlier_version(broker: &Broker) -> sinetstream::MessageReader<S
     crate::common::reader(&broker.plain_address(), "t").open().expect("reader")
 }
 
-/// The broker drops what nobody has fetched in time, and tells what is left of the time.
+/// The broker drops a message that nobody has fetched in time, and tells readers the remaining time.
 #[test]
 fn a_message_expires_in_the_broker() {
     let broker = Broker::start();
@@ -96,7 +96,7 @@ fn a_message_expires_in_the_broker() {
     };
     expiring(1).write("short-lived").expect("write");
     expiring(100).write("long-lived").expect("write");
-    // The time itself is what is waited for. Mosquitto counts whole seconds.
+    // The test is about the time itself, so it sleeps; Mosquitto counts whole seconds.
     sleep(Duration::from_millis(2500));
     let message = next(&open());
     assert_eq!(message.value(), "long-lived");
@@ -104,7 +104,7 @@ fn a_message_expires_in_the_broker() {
     assert!((1..=98).contains(&left), "{left}");
 }
 
-/// More than two identifiers, and other properties around them, take nothing from the value.
+/// Several subscription identifiers, and other properties around them, leave the value unchanged.
 #[test]
 fn subscription_identifiers_are_told() {
     let broker = Scripted::open_v5(&[], |peer| {
@@ -126,7 +126,7 @@ fn subscription_identifiers_are_told() {
     assert_eq!(properties.content_type.as_deref(), Some("x"));
 }
 
-/// What waits to be read is counted with its properties.
+/// A message in the inbox is counted with its properties.
 #[test]
 fn properties_take_room_in_the_inbox() {
     const MESSAGES: usize = 20;
@@ -150,10 +150,10 @@ fn properties_take_room_in_the_inbox() {
     assert_eq!(reader.connection_info().inbox_bytes, 0);
 }
 
-/// So many properties are left out; the message itself is good.
+/// Too many properties are left out, but the message itself is delivered.
 #[test]
 fn more_than_a_mebibyte_of_properties_is_left_out() {
-    // An empty pair has five bytes.
+    // An empty pair takes five bytes.
     let pairs = |bytes: usize| vec![property::user("", ""); bytes / 5];
     let broker = Scripted::open_v5(&[], move |peer| {
         peer.suback_v5(1, &[]);
@@ -171,7 +171,7 @@ fn more_than_a_mebibyte_of_properties_is_left_out() {
     assert!(reader.is_connected());
 }
 
-/// Whoever looks at the numbers after a write does not find its message there.
+/// After a write, the outbox' numbers must not include its message.
 #[test]
 fn the_outbox_is_empty_when_the_write_has_returned() {
     let broker = Broker::start();

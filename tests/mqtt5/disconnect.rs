@@ -1,4 +1,4 @@
-//! DISCONNECTs of the broker.
+//! Tests DISCONNECTs of the broker.
 
 use super::{reader, returning_writer};
 use crate::common::events::listen;
@@ -11,7 +11,7 @@ fn disconnect(code: u8, properties: &[Property]) -> Vec<u8> {
     Packet::new(DISCONNECT, [vec![code], property::block(properties)].concat()).bytes()
 }
 
-/// Every length that is allowed. The client tells the reason and comes back.
+/// DISCONNECT may have any of the allowed lengths. The client reports the reason and reconnects.
 #[test]
 fn every_form_is_understood() {
     let forms = [
@@ -30,7 +30,7 @@ fn every_form_is_understood() {
         (disconnect(0x93, &[]), "receive maximum exceeded"),
         (disconnect(0x8D, &[]), "keep alive timeout"),
         (disconnect(0xEE, &[]), "unknown reason (reason code 0xee)"),
-        // Not allowed: a property that does not belong here, twice the same one, and bytes after the end.
+        // These are malformed: a property that does not belong here, the same property twice, and bytes after the end.
         (disconnect(0x97, &[property::two_bytes(property::TOPIC_ALIAS, 1)]), "malformed"),
         (disconnect(0x97, &[property::text(property::REASON, "a"), property::text(property::REASON, "b")]), "twice"),
         (vec![0xE0, 3, 0x97, 0, 0], "malformed"),
@@ -53,7 +53,7 @@ fn every_form_is_understood() {
     }
 }
 
-/// A reader that is cut off without reconnecting learns it from `read`.
+/// Without reconnecting, `read` reports the reason to a reader.
 #[test]
 fn without_coming_back_the_reason_is_the_end() {
     let broker = Scripted::open_v5(&[], |peer| {
@@ -67,7 +67,7 @@ fn without_coming_back_the_reason_is_the_end() {
     told(reader.read(), "Io", &[&broker.address(), "administrative action", "'maintenance'"]);
 }
 
-/// Coming back would throw out the other client, which would come back in its turn.
+/// Reconnecting would end the other client's connection, which would reconnect in its turn.
 #[test]
 fn a_client_whose_session_is_taken_over_ends() {
     for properties in [vec![], vec![property::text(property::REASON, "somebody else came")]] {

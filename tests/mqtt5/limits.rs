@@ -1,4 +1,4 @@
-//! The limits of both sides: how much may be under way, how large a packet may be, what the broker can't do.
+//! Tests the limits of both sides: the in-flight window, the packet size, and the features that the broker lacks.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::common::scripted::Scripted;
 use crate::common::{EVERY_CONSISTENCY, PATIENCE, eventually, next, next_values, told};
 use sinetstream::{Consistency, MessageWriterBuilder};
 
-/// Long enough for a packet that must not come.
+/// This is long enough to notice a packet that must not come.
 const MOMENT: Duration = Duration::from_millis(80);
 
 #[test]
@@ -30,7 +30,7 @@ fn the_brokers_receive_maximum_is_never_exceeded() {
     }
 }
 
-/// What was under way before counts within the new, smaller window.
+/// Publishes that were in flight before count within the new, smaller window.
 #[test]
 fn a_receive_maximum_may_be_smaller_after_a_reconnect() {
     for session_present in [false, true] {
@@ -61,7 +61,7 @@ fn a_receive_maximum_may_be_smaller_after_a_reconnect() {
     }
 }
 
-/// Mosquitto's own is 20, and it cuts the connection of a client that has more under way.
+/// Mosquitto's own receive maximum is 20, and it cuts the connection of a client that exceeds it.
 #[test]
 fn mosquittos_receive_maximum_is_kept() {
     let broker = Broker::start();
@@ -78,7 +78,7 @@ fn mosquittos_receive_maximum_is_kept() {
     }
 }
 
-/// The broker waits for the acknowledgement of what the application has not read.
+/// The broker waits for the acknowledgement of messages that the application has not read.
 #[test]
 fn our_receive_maximum_bounds_what_comes() {
     let broker = Broker::start();
@@ -90,7 +90,7 @@ fn our_receive_maximum_bounds_what_comes() {
             .expect("reader");
         let writer = writer(&broker.plain_address(), "t").consistency(consistency).open().expect("writer");
         (0..10).for_each(|n: i32| writer.write(&n.to_string()).expect("write"));
-        // What the broker has sent before its answer is here.
+        // The answer to the ping comes after everything that the broker has sent before.
         reader.ping(PATIENCE).expect("ping");
         assert_eq!(reader.connection_info().inbox_messages, 2);
         let expected: Vec<String> = (0..10).map(|n| n.to_string()).collect();
@@ -98,7 +98,7 @@ fn our_receive_maximum_bounds_what_comes() {
     }
 }
 
-/// Mosquitto drops what is too large for a reader.
+/// Mosquitto drops a message that is too large for a reader.
 #[test]
 fn our_maximum_packet_size_keeps_larger_messages_away() {
     let broker = Broker::start();
@@ -113,7 +113,7 @@ fn our_maximum_packet_size_keeps_larger_messages_away() {
     assert_eq!(next_values(&large, 3), ["before", &long, "after"]);
 }
 
-/// A broker that sends larger packets all the same loses the connection before it has sent them.
+/// A broker that sends a larger packet all the same loses the connection before it has sent the whole packet.
 #[test]
 fn a_packet_that_is_larger_than_ours_ends_the_connection() {
     let broker = Scripted::open_v5(&[], |peer| {
@@ -123,7 +123,7 @@ fn a_packet_that_is_larger_than_ours_ends_the_connection() {
         let fitting = publish_v5("t", &vec![b'x'; 256 - 7], 0, 0, &[]);
         assert_eq!(fitting.bytes().len(), 256);
         peer.send(&fitting.bytes());
-        // Its beginning is enough.
+        // The beginning of the packet is enough to refuse it.
         let large = publish_v5("t", &vec![b'x'; 256 - 6], 0, 0, &[]);
         peer.send(&large.bytes()[..10]);
         peer.drain();
@@ -143,7 +143,7 @@ fn a_message_that_is_too_large_for_mosquitto_is_refused_and_the_next_is_written(
         let writer = writer(&broker.plain_address(), &topic).consistency(consistency).open().expect("writer");
         writer.write("before").expect("write");
         let message = told(writer.write(&"s3cr3t".repeat(1000)), "Io", &["2000", "was not sent"]);
-        // Six thousand bytes, and some of the headers.
+        // The size is that of six thousand bytes and the headers.
         assert!(message.contains(" 60") && !message.contains("s3cr3t"), "{message}");
         writer.write("after").expect("write");
         assert_eq!(next_values(&reader, 2), ["before", "after"]);
@@ -153,7 +153,7 @@ fn a_message_that_is_too_large_for_mosquitto_is_refused_and_the_next_is_written(
     assert_eq!(broker.connections(), 6);
 }
 
-/// The limit is exact, and properties of messages count.
+/// The limit is exact, and the properties of messages count.
 #[test]
 fn the_brokers_maximum_packet_size_is_exact() {
     let broker = Scripted::open_v5(&[property::four_bytes(property::MAXIMUM_PACKET_SIZE, 80)], |peer| {
@@ -165,7 +165,7 @@ fn the_brokers_maximum_packet_size_is_exact() {
         }
     });
     let plain = writer(&broker.address(), "t").open().expect("writer");
-    // Headers: 2 bytes fixed, 3 topic, 2 identifier, 1 properties, 18 SINETStream's with the time 0.
+    // The headers take 2 bytes (fixed), 3 (topic), 2 (identifier), 1 (properties) and 18 (SINETStream's, with the time 0).
     plain.write_at(&"x".repeat(54), 0).expect("80 bytes");
     told(plain.write_at(&"x".repeat(55), 0), "Io", &["81 bytes", "80 at most"]);
     let properties: sinetstream::config::Value = [("content_type", "1234567")].into();
@@ -174,8 +174,8 @@ fn the_brokers_maximum_packet_size_is_exact() {
     told(with.write_at(&"x".repeat(45), 0), "Io", &["81 bytes", "80 at most"]);
 }
 
-/// Lets in the first connection as it is and hangs up after so many publishes; the others with this property, and then
-/// acknowledges every publish, or none.
+/// Accepts the first connection without limits and closes it after this many publishes; accepts the others with this property,
+/// and then acknowledges every publish, or none.
 fn broker_that_becomes_stricter(session: bool, publishes: usize, stricter: Property, acknowledges: bool) -> Scripted {
     Scripted::start(move |peer| {
         if peer.number == 0 {
@@ -194,12 +194,12 @@ fn broker_that_becomes_stricter(session: bool, publishes: usize, stricter: Prope
     })
 }
 
-/// A writer with a session at this broker.
+/// Returns the builder of a writer with a session at this broker.
 fn writer_with_session(broker: &Scripted) -> MessageWriterBuilder<str> {
     returning_writer(&broker.address(), "t").client_id("the-writer").parameter("session_expiry_interval", 100)
 }
 
-/// What was sent once may have arrived, also when the broker has lost the session.
+/// A publish that was sent once may have been delivered, also when the broker has lost the session.
 #[test]
 fn a_maximum_packet_size_may_be_smaller_after_a_reconnect() {
     for session in [false, true] {
@@ -214,7 +214,7 @@ fn a_maximum_packet_size_may_be_smaller_after_a_reconnect() {
     }
 }
 
-/// The same for a write that times out while it waits to be sent again.
+/// The same holds for a write that times out while it waits to be sent again.
 #[test]
 fn what_was_sent_before_a_reconnect_may_have_been_delivered() {
     for session in [false, true] {
@@ -236,10 +236,10 @@ fn what_was_sent_before_a_reconnect_may_have_been_delivered() {
 /// The topic and the alias of each message.
 type Aliases = &'static [(&'static str, u16)];
 
-/// No alias.
+/// The value that stands for no alias.
 const NONE: u16 = u16::MAX;
 
-/// Waits for a ping, then sends a message for each of these, numbered from 0.
+/// Waits for a ping, then sends a message for each of these aliases, numbered from 0.
 fn sends_aliases(topic_and_alias: Aliases) -> Scripted {
     Scripted::open_v5(&[], move |peer| {
         peer.suback_v5(1, &[]);
@@ -281,7 +281,7 @@ fn topic_aliases_are_resolved() {
     }
 }
 
-/// A message never comes under a topic that is not its own.
+/// A message must never be delivered under a wrong topic.
 #[test]
 fn topic_aliases_that_were_not_agreed_on_end_the_connection() {
     let cases: [(Aliases, Option<i32>, &str); 6] = [
@@ -307,7 +307,7 @@ fn topic_aliases_that_were_not_agreed_on_end_the_connection() {
     }
 }
 
-/// They live as long as a connection.
+/// Topic aliases last as long as a connection.
 #[test]
 fn topic_aliases_end_with_their_connection() {
     let broker = Scripted::open_v5(&[], |peer| {
@@ -319,7 +319,7 @@ fn topic_aliases_end_with_their_connection() {
             _ => peer.send(&publish_v5("third", &message("2"), 1, 1, &alias).bytes()),
         }
         if peer.number == 0 {
-            // Until it has been acknowledged.
+            // The connection ends only after the message has been acknowledged.
             peer.expect(0x40);
         } else {
             peer.drain();
@@ -335,7 +335,7 @@ fn topic_aliases_end_with_their_connection() {
     assert_eq!(next(&reader).topic(), "third");
 }
 
-/// What the broker says that it can't do.
+/// The properties of CONNACK say which features the broker lacks.
 #[test]
 fn a_broker_that_cannot_do_what_is_asked_is_told_at_open() {
     let broker = |id: u8| Scripted::open_v5(&[property::byte(id, 0)], |peer| peer.drain());
@@ -352,7 +352,7 @@ fn a_broker_that_cannot_do_what_is_asked_is_told_at_open() {
         let opened = writer(&broker.address(), "t").parameter("qos", qos).open();
         told(opened, "Connection", &[&broker.address(), &format!("no messages at QoS {qos}")]);
         returning_writer(&broker.address(), "t").parameter("qos", i32::from(most)).open().expect("writer");
-        // What a reader asks for is an upper bound only.
+        // The QoS of a reader is only an upper bound.
         reader(&broker.address(), "t").parameter("qos", qos).open().expect("reader");
     }
 
@@ -370,12 +370,12 @@ fn a_broker_that_cannot_do_what_is_asked_is_told_at_open() {
     told(opened, "Connection", &[&no_shared.address(), "shared subscriptions"]);
 }
 
-/// Another one of the list may. That one is not tried for ever either.
+/// Another broker of the list may have the feature. A broker that lacks it is not tried for ever, either.
 #[test]
 fn the_next_broker_is_tried_when_one_cannot_do_what_is_asked() {
     let limited = || Scripted::open_v5(&[property::byte(property::MAXIMUM_QOS, 1)], |peer| peer.drain());
     let (first, second) = (limited(), limited());
-    // Hangs up after the first message.
+    // The broker closes the connection after the first message.
     let good = Scripted::open_v5(&[], |peer| {
         let publish = Publish::parse(&peer.expect(0x30));
         peer.answer_v5(0x50, publish.id, 0, &[]);
@@ -395,7 +395,7 @@ fn the_next_broker_is_tried_when_one_cannot_do_what_is_asked() {
     events.lost();
     writer.write("x").expect("write");
     assert_eq!((first.connections(), good.connections(), second.connections()), (2, 2, 1));
-    // Each is left in good order.
+    // The client leaves each broker with a DISCONNECT.
     for broker in [&first, &second] {
         assert_eq!([broker.next_packet().first, broker.next_packet().first], [raw::CONNECT, raw::DISCONNECT]);
     }
@@ -406,7 +406,7 @@ fn the_next_broker_is_tried_when_one_cannot_do_what_is_asked() {
     told(exactly_once(&addresses[1..]).open(), "Connection", &words[1..]);
 }
 
-/// Alone it is the end, also on the way back.
+/// If it is the only broker, the client ends, also at a reconnect.
 #[test]
 fn a_broker_that_can_do_less_than_before_is_told() {
     let broker = Scripted::start(|peer| {
@@ -426,10 +426,10 @@ fn a_broker_that_can_do_less_than_before_is_told() {
     assert_eq!(broker.connections(), 2);
 }
 
-/// What nobody has asked for is not kept in memory.
+/// Packets other than messages must not fill the memory either.
 #[test]
 fn other_packets_than_messages_have_a_bound() {
-    // Properties of so many bytes, and a few more.
+    // Returns properties that take this many kibibytes.
     let properties = |kibibytes: usize| vec![property::user("", &"x".repeat(1024 - 5)); kibibytes];
     for (kibibytes, fits) in [(255, true), (257, false)] {
         let broker = Scripted::open_v5(&properties(kibibytes), |peer| peer.drain());
@@ -450,15 +450,15 @@ fn other_packets_than_messages_have_a_bound() {
     }
 }
 
-/// As long as a topic may be.
+/// Returns a topic of the greatest length.
 fn long_topic(number: usize) -> String {
     format!("{number:05}").repeat(usize::from(u16::MAX) / 5)
 }
 
-/// What the client has to remember is bounded, and what is not used any more does not count.
+/// The topics that the client must remember are bounded; replaced ones do not count.
 #[test]
 fn topics_behind_aliases_have_a_bound() {
-    // 16 MiB are 256 of the longest topics and a few bytes.
+    // The bound of 16 MiB holds 256 topics of the greatest length.
     for (aliases, sent, lost) in [(1, 300, false), (256, 512, false), (300, 300, true)] {
         let broker = Scripted::open_v5(&[], move |peer| {
             peer.suback_v5(0, &[]);
@@ -480,7 +480,7 @@ fn topics_behind_aliases_have_a_bound() {
     }
 }
 
-/// Nothing has to be sent for it.
+/// The message is refused before anything is sent.
 #[test]
 fn a_message_that_is_too_large_is_told_while_the_broker_takes_nothing() {
     const LIMIT: usize = 70_000;
@@ -492,7 +492,7 @@ fn a_message_that_is_too_large_is_told_while_the_broker_takes_nothing() {
     let writer = writer(&broker.address(), "t").parameter("write_timeout_ms", 60_000).open().expect("writer");
     let fitting = "x".repeat(LIMIT - 100);
     std::thread::scope(|scope| {
-        // More than the sockets hold.
+        // The messages are more than the sockets hold.
         for _ in 0..300 {
             scope.spawn(|| writer.write(&fitting));
         }

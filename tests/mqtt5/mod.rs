@@ -1,4 +1,4 @@
-//! MQTT 5: what it has and the versions before it have not. Against Mosquitto where that can show it, else against a
+//! Tests the features that MQTT 5 adds to earlier versions. They use Mosquitto if it can show the behaviour, and otherwise a
 //! scripted broker.
 
 mod connect;
@@ -15,7 +15,7 @@ use crate::common::{PATIENCE, quickly};
 use sinetstream::config::Value;
 use sinetstream::{Consistency, MessageReaderBuilder, MessageWriterBuilder};
 
-/// QoS 1. Lost connections stay lost.
+/// Returns the builder of a writer at QoS 1 that does not reconnect.
 fn writer(address: &str, topic: &str) -> MessageWriterBuilder<str> {
     common::writer(address, topic)
         .consistency(Consistency::AtLeastOnce)
@@ -23,17 +23,17 @@ fn writer(address: &str, topic: &str) -> MessageWriterBuilder<str> {
         .parameter("write_timeout_ms", PATIENCE.as_millis() as i64)
 }
 
-/// QoS 1. Lost connections stay lost.
+/// Returns the builder of a reader at QoS 1 that does not reconnect.
 fn reader(address: &str, topic: &str) -> MessageReaderBuilder<String> {
     common::reader(address, topic).consistency(Consistency::AtLeastOnce).parameter("protocol", "MQTTv5")
 }
 
-/// A writer that comes back.
+/// Returns the builder of a writer that reconnects.
 fn returning_writer(address: &str, topic: &str) -> MessageWriterBuilder<str> {
     writer(address, topic).parameter("connect", Value::Null).parameter("reconnect_delay", quickly())
 }
 
-/// A reader that comes back.
+/// Returns the builder of a reader that reconnects.
 fn returning_reader(address: &str, topic: &str) -> MessageReaderBuilder<String> {
     reader(address, topic).parameter("connect", Value::Null).parameter("reconnect_delay", quickly())
 }

@@ -1,4 +1,4 @@
-//! Options of one message, at every protocol, with all that a message goes through on its way.
+//! Tests the options of single messages, with every protocol version and every stage that a message goes through.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::common::{self, EVERY_CONSISTENCY, block_on, eventually, login, next, 
 use sinetstream::config::{Map, Value};
 use sinetstream::{AsyncMessageWriter, Consistency, Message, MessageProperties, MessageWriter, WriteOptions};
 
-/// What a service says of all its messages.
+/// Returns the properties that a service sets for all its messages.
 fn of_the_service() -> Value {
     let mut properties = Map::new();
     properties.insert("payload_format_indicator", 1);
@@ -53,7 +53,7 @@ fn assert_of_one_message(message: &Message<String>) {
     assert_eq!(properties.content_type.as_deref(), Some("text/plain; charset=utf-8"));
     assert_eq!(properties.response_topic.as_deref(), Some("answers/here"));
     assert_eq!(properties.correlation_data.as_deref(), Some(&b"\x00\xFFid"[..]));
-    // Those of the service come first, without the names that are given anew.
+    // The service's properties come first, without the names that the message sets itself.
     let expected = [("site", "Tokyo"), ("colour", "blue"), ("größe", "klein"), ("größe", "groß")];
     assert_eq!(properties.user_properties, pairs(&expected));
     assert_eq!(properties.payload_format_indicator, Some(1), "what was not given is the service's");
@@ -120,7 +120,7 @@ fn asynchronous_writers_have_them_too() {
     assert_eq!((messages[1].timestamp_us(), messages[4].timestamp_us()), (17, 18));
 }
 
-/// What the earlier protocols have works, and all else is an error before anything is sent.
+/// The options that earlier versions support work, and all others are an error before anything is sent.
 #[test]
 fn earlier_protocols_know_topic_and_retain_only() {
     let broker = Broker::start();
@@ -182,7 +182,7 @@ fn what_is_wrong_is_told_and_not_sent() {
         let message = told(writer.write_with("secret", &options), "InvalidConfiguration", &words);
         assert!(!message.contains("secret") && message.len() < 200, "{message}");
     }
-    // The longest of each fits.
+    // The longest value of each option fits.
     let longest = new().topic(&long[1..]).content_type(&long[1..]).correlation_data(vec![0; 65_535]);
     let longest = longest.message_expiry(Duration::from_secs(u32::MAX.into())).user_property(&long[1..], &long[1..]);
     assert!(writer.write_with("x", &longest.topic("t")).is_ok());
@@ -218,7 +218,7 @@ fn a_message_alone_can_be_retained_or_not() {
     }
 }
 
-/// The broker would end the connection, and with it others' messages.
+/// The broker would end the connection, which would also hold up other messages.
 #[test]
 fn a_broker_that_keeps_no_messages_is_not_sent_one_to_keep() {
     let broker = Broker::start_with(certificates::server(), "retain_available false");
@@ -234,7 +234,7 @@ fn a_broker_that_keeps_no_messages_is_not_sent_one_to_keep() {
     }
 }
 
-/// Encryption can bind a message to its topic, which is then its own.
+/// Encryption can bind a message to its topic, which is the message's own.
 #[test]
 fn encryption_and_compression_stay() {
     let broker = Broker::start();
@@ -261,7 +261,7 @@ fn encryption_and_compression_stay() {
     }
 }
 
-/// What waits to be sent is counted with the options that it has.
+/// A message in the outbox is counted with its options.
 #[test]
 fn options_take_room_in_the_outbox() {
     let broker = Broker::start();
@@ -327,7 +327,7 @@ fn the_outbox_on_disk_keeps_them() {
     assert_of_one_message(&message);
 }
 
-/// The next process may speak another protocol, which has no place for them; that is told.
+/// The next process may use an earlier version, which has no field for the properties; the loss is reported.
 #[test]
 fn properties_that_the_protocol_lost_are_told() {
     let broker = Broker::start();
@@ -356,7 +356,7 @@ fn properties_that_the_protocol_lost_are_told() {
     assert!(warnings.into_iter().any(|text| text.contains("have properties of MQTT 5")), "nothing was told");
 }
 
-/// Others, which have the service's topic, do not wait for a message to a topic that the writer may not write to.
+/// Other messages, which have the service's topic, do not wait for one to a topic that is denied.
 #[test]
 fn a_topic_that_is_denied_holds_nothing_back() {
     let broker = Broker::start();

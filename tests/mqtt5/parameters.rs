@@ -1,4 +1,4 @@
-//! Every parameter of MQTT 5, from the file at both levels and from the builder.
+//! Tests every parameter of MQTT 5, from the file at both levels and from the builder.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::common::warnings::collect;
 use sinetstream::config::{Map, Value};
 use sinetstream::{MessageReader, MessageWriter};
 
-/// A parameter as in a file, the same for the builder, and what CONNECT then has.
+/// A parameter as in a file, the same for the builder, and the properties that CONNECT then has.
 type Case = (&'static str, Vec<(&'static str, Value)>, Vec<Property>);
 
 fn cases() -> Vec<Case> {
@@ -91,7 +91,7 @@ fn every_parameter_is_in_connect() {
     let file = folder.path().join("config.yml");
     let connect = |what: &str, writer: bool| {
         let connect = Connect::parse(&broker.next_packet());
-        // Nothing else is in it.
+        // CONNECT has no other properties.
         let rest = Connect { client_id: String::new(), properties: vec![], ..connect.clone() };
         let expected =
             Connect { protocol: b"MQTT".to_vec(), level: 5, clean_session: true, keep_alive: 60, ..Connect::default() };
@@ -123,7 +123,7 @@ fn every_parameter_is_in_connect() {
     }
 }
 
-/// A file with the parameters in a service, and in the `type_spec` of another one.
+/// Writes a file with the parameters in a service, and in the `type_spec` of another one.
 fn write_both_levels(file: &Path, broker: &Scripted, yaml: &str) {
     std::fs::write(
         file,
@@ -170,7 +170,7 @@ fn message_properties_are_in_every_publish() {
     }
 }
 
-/// They would change nothing, and who gave them should know.
+/// The parameters have no effect, which their user should know.
 #[test]
 fn under_an_earlier_version_each_of_them_is_a_warning() {
     let broker = Scripted::open(|peer| peer.drain());
@@ -205,7 +205,7 @@ fn under_an_earlier_version_each_of_them_is_a_warning() {
     }
 }
 
-/// What is about security is never left out silently.
+/// A parameter that concerns security is never ignored silently.
 #[test]
 fn under_an_earlier_version_authentication_data_is_refused() {
     for version in ["MQTTv311", "MQTTv31"] {
@@ -253,7 +253,7 @@ fn wrong_values_are_refused() {
     }
 }
 
-/// Nobody sees the authentication data.
+/// The configuration and `Debug` do not show the authentication data.
 #[test]
 fn authentication_data_is_hidden() {
     let broker = Scripted::open_v5(&[], |peer| peer.drain());

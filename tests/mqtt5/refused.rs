@@ -1,4 +1,4 @@
-//! CONNACKs that refuse.
+//! Tests CONNACKs that refuse the client.
 
 use super::{reader, returning_writer, writer};
 use crate::common::broker::Broker;
@@ -9,7 +9,7 @@ use crate::common::told;
 
 #[test]
 fn every_reason_is_told() {
-    // The code, the variant, words.
+    // Each entry has the code, the error's variant, and words of its message.
     let reasons = [
         (0x80, "Connection", "unspecified error"),
         (0x81, "Connection", "malformed packet"),
@@ -40,7 +40,7 @@ fn every_reason_is_told() {
                 property::text(property::REASON, "in the broker's\n own words"),
                 property::text(property::SERVER_REFERENCE, "other.example.org:1884"),
             ];
-            // The second one has nothing to add.
+            // The second answer has no properties.
             peer.connack_v5(code, if peer.number == 0 { &with } else { &[] });
         });
         let number = format!("(reason code {code:#04x})");
@@ -52,7 +52,7 @@ fn every_reason_is_told() {
     }
 }
 
-/// What a broker says that does not know MQTT 5.
+/// A broker that does not know MQTT 5 answers like this.
 #[test]
 fn a_refusal_in_the_words_of_an_earlier_version_is_understood() {
     let answers = [
@@ -61,7 +61,7 @@ fn a_refusal_in_the_words_of_an_earlier_version_is_understood() {
         (3, "Connection", "unavailable"),
         (4, "Authentication", "bad user name or password"),
         (5, "Authentication", "not authorized"),
-        // MQTT 5's own reasons in the older form.
+        // These are MQTT 5's own reason codes in the older form.
         (0x86, "Authentication", "bad user name or password"),
         (0x87, "Authentication", "not authorized"),
         (0x9C, "Connection", "use another server"),
@@ -87,7 +87,7 @@ fn mosquitto_refuses_a_wrong_password() {
     open("user01-pass").expect("the right password");
 }
 
-/// Also without the properties that MQTT 5 wants.
+/// The answer may lack the properties that MQTT 5 requires.
 #[test]
 fn a_short_refusal_of_a_login_is_final_on_the_way_back() {
     for code in [0x86, 0x87] {
@@ -101,7 +101,7 @@ fn a_short_refusal_of_a_login_is_final_on_the_way_back() {
     }
 }
 
-/// A refused login on the way back ends the client; a busy broker is asked again.
+/// At a reconnect, a refused login ends the client; a busy broker is tried again.
 #[test]
 fn on_the_way_back_only_a_login_is_final() {
     let broker = Scripted::start(|peer| match peer.number {

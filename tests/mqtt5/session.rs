@@ -1,4 +1,4 @@
-//! Sessions that outlive their connection.
+//! Tests sessions that outlive their connection.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ fn an_expiry_interval_keeps_the_session_while_the_reader_is_away() {
     }
 }
 
-/// Without the interval the session ends with the connection, though `clean_start` is false.
+/// Without the expiry interval the session ends with the connection, although `clean_start` is false.
 #[test]
 fn without_an_expiry_interval_nothing_is_kept() {
     let broker = Broker::start();
@@ -63,7 +63,7 @@ fn a_clean_start_removes_what_was_kept() {
     assert_eq!(next(&reader).value(), "back");
 }
 
-/// `clean_start` is about the client's start; after a cut it goes on with its own session.
+/// `clean_start` concerns the client's start only; after a cut the client resumes its own session.
 #[test]
 fn a_client_that_starts_clean_resumes_after_a_cut() {
     let broker = Broker::start();
@@ -90,7 +90,7 @@ fn a_client_that_starts_clean_resumes_after_a_cut() {
     }
 }
 
-/// Without an expiry interval the broker has forgotten the subscription, and the client makes it again.
+/// Without an expiry interval the broker has forgotten the subscription, so the client makes it again.
 #[test]
 fn a_client_without_a_session_subscribes_again_after_a_cut() {
     let broker = Broker::start();
@@ -110,7 +110,7 @@ fn a_client_without_a_session_subscribes_again_after_a_cut() {
 fn clean_session_is_taken_for_clean_start() {
     const NEVER: u32 = u32::MAX;
     let broker = Scripted::open_v5(&[], |peer| peer.drain());
-    // What CONNECT says, and the warnings.
+    // Returns the fields of CONNECT, and the warnings.
     let clean = |session: Option<bool>, start: Option<bool>, expiry: Option<i32>| {
         let mut builder = writer(&broker.address(), "t").client_id("the-writer");
         for (name, value) in [("clean_session", session), ("clean_start", start)] {
@@ -132,13 +132,13 @@ fn clean_session_is_taken_for_clean_start() {
     assert_eq!(clean(None, None, None), (true, vec![], vec![]));
     assert_eq!(clean(None, Some(true), None), (true, vec![], vec![]));
     assert_eq!(clean(None, Some(false), Some(7)), (false, expires(7), vec![]));
-    // `clean_start` is MQTT 5's own name and means no more than it says.
+    // `clean_start` is MQTT 5's own name, and implies nothing else.
     let (start, properties, warnings) = clean(None, Some(false), None);
     assert_eq!((start, properties, warnings.len()), (false, vec![], 1), "{warnings:?}");
     for words in ["'clean_start' has no effect", "'session_expiry_interval'", "keeps no session"] {
         assert!(warnings[0].contains(words), "'{words}' is not in: {warnings:?}");
     }
-    // `clean_session` means what it meant before: a session that stays.
+    // `clean_session: false` means the same as in earlier versions: a session that does not expire.
     for (wanted, expiry, expected) in
         [(true, None, vec![]), (false, None, expires(NEVER)), (true, Some(7), expires(7)), (false, Some(7), expires(7))]
     {
@@ -148,7 +148,7 @@ fn clean_session_is_taken_for_clean_start() {
         let says_how_long = warnings[0].contains("'session_expiry_interval' that never ends");
         assert_eq!(says_how_long, !wanted && expiry.is_none(), "{warnings:?}");
     }
-    // Both: the newer name counts.
+    // If both are given, the newer name wins.
     for wanted in [true, false] {
         let (start, properties, warnings) = clean(Some(!wanted), Some(wanted), Some(7));
         assert_eq!((start, properties, warnings.len()), (wanted, expires(7), 1), "{warnings:?}");
@@ -171,7 +171,7 @@ fn clean_session_needs_a_client_id() {
     }
 }
 
-/// As under the versions before, without another parameter.
+/// The session is kept as in earlier versions, without another parameter.
 #[test]
 fn clean_session_keeps_the_session_while_the_reader_is_away() {
     let broker = Broker::start();
@@ -187,12 +187,13 @@ fn clean_session_keeps_the_session_while_the_reader_is_away() {
         let expected: Vec<String> = (0..30).map(|n| n.to_string()).collect();
         let reader = open();
         assert_eq!(next_values(&reader, 30), expected, "{consistency}");
-        // Else the next one could take the session over before the last acknowledgements are with the broker.
+        // Without the close, the next reader could take the session over before the broker has the last acknowledgements.
         reader.close().expect("close");
     }
 }
 
-/// Lets clients in, or hangs up on those whose number is here; then waits for a ping and hangs up.
+/// Accepts clients, except on the connections with these numbers, which it closes; then waits for a ping and closes the
+/// connection.
 fn one_of_several(turns_away: &'static [usize]) -> Scripted {
     Scripted::start(move |peer| {
         if turns_away.contains(&peer.number) {
@@ -204,7 +205,7 @@ fn one_of_several(turns_away: &'static [usize]) -> Scripted {
     })
 }
 
-/// A clean start is made once at each broker: where our session is, it is asked for.
+/// A clean start is made once at each broker: where the client's session is, it is resumed.
 #[test]
 fn every_broker_of_a_list_has_a_session_of_its_own() {
     for clean in [true, false] {
@@ -219,7 +220,7 @@ fn every_broker_of_a_list_has_a_session_of_its_own() {
             .on_connection_event(listener)
             .open()
             .expect("writer");
-        // At the first, at the second, not at the first, at the second again, at the first again.
+        // The client connects to the first broker, the second, not the first, the second again, and the first again.
         for connection in 0..4 {
             events.connected();
             assert!(writer.ping(PATIENCE).is_err(), "connection {connection} is not lost");
@@ -234,7 +235,7 @@ fn every_broker_of_a_list_has_a_session_of_its_own() {
     }
 }
 
-/// Both clients lose their connection again and again, and nothing is lost or comes twice.
+/// Both clients lose their connections again and again, and no message is lost or comes twice.
 #[test]
 fn exactly_once_over_cuts() {
     const MESSAGES: usize = 400;

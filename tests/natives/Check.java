@@ -10,8 +10,8 @@ import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /**
- * What scripts/test-natives runs on every platform: {@code Check BROKER CA_FILE}. The library comes from the jar; a text,
- * enciphered and compressed, is written and read with TLS and a password at each QoS; a wrong password is refused.
+ * Tests a platform for scripts/test-natives: {@code Check BROKER CA_FILE}. The library comes from the jar; an encrypted and
+ * compressed text is written and read with TLS and a password at each QoS; a wrong password is refused.
  */
 public final class Check {
     private static final Map<String, Object> CRYPTO = Map.of("algorithm", "AES", "key_length", 256, "mode", "GCM",

@@ -1,4 +1,4 @@
-/* For Wine before 9, which lacks this library of Windows: the one function that Rust's standard library takes from it. */
+/* Replaces a library of Windows that Wine lacks before 9: it has the only function that Rust's standard library needs. */
 #include <windows.h>
 #include <ntsecapi.h>
 

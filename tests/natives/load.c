@@ -1,4 +1,4 @@
-/* For a C library that no JVM is at hand for: loads the native library and finds what JNI looks for in it. */
+/* Loads the native library and finds the functions that JNI needs in it, for a C library without an available JVM. */
 #include <dlfcn.h>
 #include <stdio.h>
 

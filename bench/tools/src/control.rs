@@ -1,7 +1,7 @@
-//! How a writer learns what has arrived at the other side: a connection with a line for each question.
+//! Tells a writer how many messages have arrived at the other side: over a connection, with a line for each question.
 //!
-//! `reset` is answered by `0 0`; `wait N` by the count and the microseconds since the last arrival, when N messages
-//! have arrived or none has for some time.
+//! `reset` is answered by `0 0`; `wait N` by the count and the microseconds since the last arrival, when N messages have
+//! arrived or none has for some time.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
-/// When nothing has come for so long, the rest is lost.
+/// When no message has come for this long, the rest counts as lost.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
-/// Messages that have arrived.
+/// The number of messages that have arrived.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -48,16 +48,16 @@ impl Counter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived {
     pub messages: u64,
-    /// How long nothing had come; zero when everything came.
+    /// The time in which no message had come; zero if all came.
     pub idle: Duration,
 }
 
-/// Answers questions about a counter, for ever.
+/// Answers questions about a counter, without end.
 pub fn serve(listener: &TcpListener, counter: &Arc<Counter>) -> Outcome {
     loop {
         let (stream, _) = listener.accept()?;
         let counter = counter.clone();
-        // A connection ends when the one who asks goes away.
+        // A connection ends when the asking side closes it.
         thread::spawn(move || answer(&stream, &counter));
     }
 }
@@ -79,7 +79,7 @@ fn answer(stream: &TcpStream, counter: &Counter) -> io::Result<()> {
     Ok(())
 }
 
-/// The side that asks.
+/// The asking side of the connection.
 pub struct Control(BufReader<TcpStream>);
 
 impl Control {
@@ -93,7 +93,7 @@ impl Control {
         self.ask("reset").map(|_| ())
     }
 
-    /// Waits until so many messages have arrived, or no more come.
+    /// Waits until this many messages have arrived, or no more come.
     pub fn wait(&mut self, messages: u64) -> Outcome<Arrived> {
         self.ask(&format!("wait {messages}"))
     }

@@ -1,4 +1,4 @@
-//! A subscriber that counts what a real broker passes on: the messages of QoS 0 that really arrived.
+//! A subscriber that counts the messages that a real broker passes on: those of QoS 0 that really arrived.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use bench_tools::control::{self, Counter};
 use crate::mqtt::login;
 use crate::mqtt::packet;
 
-/// What the rows that write with QoS 0 write to.
+/// The topic of the rows that write with QoS 0.
 const TOPIC: &str = "bench/0";
 
-/// Prints the address of the control port when subscribed, and counts until it is killed or the broker ends.
+/// Prints the address of the control port once subscribed, and counts until it is killed or the broker ends.
 pub fn run(broker: &str) -> Outcome {
     let questions = TcpListener::bind("127.0.0.1:0")?;
     let mut link = login::log_in(broker, "count")?;

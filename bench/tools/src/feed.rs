@@ -1,4 +1,4 @@
-//! Messages for the rows that read from a real broker; see `bench_tools::feeding` for the reader's side.
+//! Publishes messages for the rows that read from a real broker; see `bench_tools::feeding` for the reader's side.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,9 +14,9 @@ use crate::mqtt::message;
 use crate::mqtt::packet;
 use crate::mqtt::window::Window;
 
-/// Messages of QoS 1 that the broker may have unacknowledged.
+/// The broker may have this many messages of QoS 1 unacknowledged.
 const WIDTH: u64 = 1000;
-/// How far the feeder may be ahead of the reader: what the broker holds.
+/// The feeder may be this many messages ahead of the reader; the broker holds them.
 const AHEAD: u64 = 10_000;
 const AHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -32,7 +32,7 @@ pub fn run(broker: &str) -> Outcome {
     }
 }
 
-/// Publishes until the reader goes away.
+/// Publishes until the reader closes its connection.
 fn feed(broker: &str, reader: TcpStream) -> Outcome {
     let mut reports = BufReader::new(reader);
     let mut wish = String::new();
@@ -66,7 +66,7 @@ fn feed(broker: &str, reader: TcpStream) -> Outcome {
     Ok(())
 }
 
-/// What the reader reports: how many messages it has.
+/// Follows the reports of the reader, which say how many messages it has.
 fn follow(reports: BufReader<TcpStream>, read: &Window) {
     for line in reports.lines() {
         match line.map(|line| line.parse()) {
@@ -77,7 +77,7 @@ fn follow(reports: BufReader<TcpStream>, read: &Window) {
     read.close();
 }
 
-/// What the broker acknowledges.
+/// Follows the acknowledgements of the broker.
 fn confirm(mut incoming: Incoming, confirmed: &Window) {
     while let Ok(packet) = incoming.wait() {
         if packet.kind == packet::PUBACK {

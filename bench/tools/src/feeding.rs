@@ -1,5 +1,5 @@
-//! Asking the feeder for messages, for the rows that read from Mosquitto. The reader tells how many it has; the
-//! feeder keeps a bounded number ahead, since Mosquitto itself would queue without limit.
+//! Asks the feeder for messages, for the rows that read from Mosquitto. The reader reports how many it has; the feeder keeps a
+//! bounded number ahead, since Mosquitto itself would queue without limit.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ pub struct Feeding {
 }
 
 impl Feeding {
-    /// To be called when subscribed: the feeder starts at once. It stops when this value is dropped.
+    /// Starts the feeder; the reader must be subscribed before. The feeder stops when this value is dropped.
     pub fn start(address: &str, row: &Row) -> Outcome<Feeding> {
         let mut stream = TcpStream::connect(address).map_err(|e| format!("feeder at {address}: {e}"))?;
         stream.set_nodelay(true)?;
@@ -21,7 +21,7 @@ impl Feeding {
         Ok(Feeding { stream, told: 0 })
     }
 
-    /// Tells how many messages the reader has by now.
+    /// Reports how many messages the reader has by now.
     pub fn tell(&mut self, messages: u64) -> Outcome {
         if messages > self.told {
             self.told = messages;

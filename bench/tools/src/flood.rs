@@ -1,4 +1,4 @@
-//! SINETStream messages without end, to one subscriber.
+//! Sends SINETStream messages without end to one subscriber.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use crate::mqtt::batch::Batch;
 use crate::mqtt::message;
 use crate::mqtt::window::Window;
 
-/// Messages of QoS 1 that may be unacknowledged.
+/// This many messages of QoS 1 may be unacknowledged.
 const WIDTH: u64 = 1000;
 
 pub struct Flood {
@@ -17,7 +17,7 @@ pub struct Flood {
     size: usize,
 }
 
-/// The flood that a subscription to `flood/QOS/SIZE`, also with more levels, asks for.
+/// Returns the flood that a subscription to `flood/QOS/SIZE`, perhaps with more levels, asks for.
 pub fn asked_by(topic: &str) -> Option<Flood> {
     let mut levels = topic.strip_prefix("flood/")?.split('/');
     let qos = levels.next()?.parse().ok().filter(|qos| *qos <= 1)?;
@@ -26,7 +26,7 @@ pub fn asked_by(topic: &str) -> Option<Flood> {
 }
 
 impl Flood {
-    /// Ends with the connection.
+    /// Sends messages until the connection ends.
     pub fn run(self, outgoing: &Mutex<TcpStream>, window: &Window) {
         let mut batch = Batch::new(&self.topic, self.qos, &message::sinetstream(self.size));
         let mut sent = 0;

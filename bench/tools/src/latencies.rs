@@ -1,4 +1,4 @@
-//! How long each blocking write took.
+//! The durations of blocking writes.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Latencies {
         self.0.sort_unstable();
     }
 
-    /// In microseconds: what `share` of them did not exceed. They must be sorted.
+    /// Returns the microseconds that `share` of the durations did not exceed. The durations must be sorted.
     pub fn percentile(&self, share: f64) -> Option<f64> {
         let last = self.0.len().checked_sub(1)?;
         let latency = self.0[(last as f64 * share) as usize];

@@ -1,4 +1,4 @@
-//! What every measuring program in Rust needs: its options, the row, clock and CPU, and the line with the result.
+//! The common parts of every measuring program in Rust: its options, the row, clock and CPU, and the line with the result.
 
 pub mod control;
 pub mod feeding;
@@ -11,5 +11,5 @@ pub mod presence;
 pub mod row;
 pub mod under_way;
 
-/// A result whose error is told to the user and ends the program.
+/// A result whose error is shown to the user and ends the program.
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

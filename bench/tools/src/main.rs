@@ -1,4 +1,4 @@
-//! The programs around the clients: what they talk to, what they are compared with, and what reports.
+//! The programs around the clients: their brokers, the limits for comparison, and the report.
 
 mod count;
 mod feed;

@@ -1,4 +1,4 @@
-//! What a row with many clients gives, and its line of JSON. ../../java/Many.java prints the same.
+//! The result of a row with many clients, and its line of JSON. ../../java/Many.java prints the same.
 
 use std::time::Duration;
 
@@ -7,14 +7,15 @@ use serde_json::json;
 #[derive(Debug, Default)]
 pub struct Many {
     pub open: Duration,
-    /// Of the process.
+    /// The threads of the process.
     pub threads: u64,
-    /// Of one core.
+    /// The CPU time of idle clients, in percent of one core.
     pub idle_cpu_percent: f64,
     pub kib_each: f64,
-    /// A message from each writer to its reader. `None`: some did not come.
+    /// The time in which a message goes from each writer to its reader. `None`: some did not come.
     pub exchange: Option<Duration>,
-    /// From the moment at which the broker accepts connections again. `None`: some did not come back.
+    /// The time from the moment at which the broker accepts connections again until all are back. `None`: some did not come
+    /// back.
     pub back: Option<Duration>,
     pub close: Duration,
     pub errors: u64,

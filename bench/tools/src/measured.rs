@@ -1,4 +1,4 @@
-//! What a measurement gives, and its line of JSON. ../../java/Measured.java prints the same.
+//! The result of a measurement, and its line of JSON. ../../java/Measured.java prints the same.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::meter;
 
 #[derive(Debug, Default)]
 pub struct Measured {
-    /// Messages that were confirmed; at QoS 0 those that arrived.
+    /// The number of confirmed messages; at QoS 0, of those that arrived.
     pub messages: u64,
     pub elapsed: Duration,
     pub cpu: Duration,
-    /// Messages of QoS 0 that did not arrive.
+    /// The number of messages of QoS 0 that did not arrive.
     pub lost: u64,
     pub errors: u64,
     pub first_error: Option<String>,

@@ -1,4 +1,4 @@
-//! Clock, CPU time and peak memory of this process (Linux: from /proc).
+//! Measures clock, CPU time and peak memory of this process (on Linux, from /proc).
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -25,26 +25,26 @@ impl Meter {
     }
 }
 
-/// User and system time of all threads.
+/// Returns the user and system time of all threads.
 fn cpu() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name, in brackets, may itself have spaces; after it come the state and then numbers.
+    // The name, in brackets, may itself have spaces; the state and then numbers follow it.
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|number| number.parse::<u32>().ok());
     TICK * ticks.sum::<u32>()
 }
 
-/// The most physical memory that the process has had.
+/// Returns the peak of the process' physical memory.
 pub fn peak_kib() -> u64 {
     status("VmHWM:")
 }
 
-/// The physical memory that the process has now.
+/// Returns the current physical memory of the process.
 pub fn resident_kib() -> u64 {
     status("VmRSS:")
 }
 
-/// The threads of the process.
+/// Returns the number of threads of the process.
 pub fn threads() -> u64 {
     status("Threads:")
 }

@@ -1,4 +1,4 @@
-//! The command line: `--name value` pairs.
+//! Parses the command line: `--name value` pairs.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ impl Options {
         Ok(Options(options))
     }
 
-    /// An option that may be missing.
+    /// Returns an option that may be missing.
     pub fn find(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -1,17 +1,17 @@
-//! Which of many clients are connected, as they themselves tell it.
+//! Tracks which of many clients are connected, by their own reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// All clients of a row.
+/// The counts of all clients of a row.
 #[derive(Default)]
 pub struct Crowd {
     connected: AtomicUsize,
-    /// Those that have lost their connection at least once.
+    /// The number of clients that have lost their connection at least once.
     lost: AtomicUsize,
 }
 
-/// One of them.
+/// The state of one client.
 #[derive(Default)]
 pub struct Presence {
     crowd: Arc<Crowd>,
@@ -24,7 +24,7 @@ impl Crowd {
         Arc::new(Presence { crowd: self.clone(), ..Presence::default() })
     }
 
-    /// Every one of so many clients has lost its connection, and has one again.
+    /// Whether each of `count` clients has lost its connection, and is connected again.
     pub fn all_are_back(&self, count: usize) -> bool {
         self.lost.load(Ordering::SeqCst) == count && self.connected.load(Ordering::SeqCst) == count
     }
@@ -35,14 +35,14 @@ impl Crowd {
 }
 
 impl Presence {
-    /// To be told with each connection.
+    /// Must be called with each connection.
     pub fn connected(&self) {
         if !self.connected.swap(true, Ordering::SeqCst) {
             self.crowd.connected.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// To be told when a connection is lost, and as often as one likes until the next.
+    /// Must be called when a connection is lost; repeated calls have no effect until the next connection.
     pub fn lost(&self) {
         if self.connected.swap(false, Ordering::SeqCst) {
             self.crowd.connected.fetch_sub(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! What a row measures, from its name: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`, where the kinds of writes may be
+//! Parses the name of a row: `BROKER/KIND/qQOS/SIZE[/wWINDOW|/tTHREADS]`, where the kinds of writes may be
 //! `outbox-KIND/ACCEPT`, or `clients/N/BROKER/qQOS/SIZE`.
 
 use std::str::FromStr;
@@ -7,24 +7,24 @@ use crate::Outcome;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Asynchronous writes; at most `window` unconfirmed.
+    /// Asynchronous writes, of which at most `window` are unconfirmed.
     Write { window: usize },
-    /// `threads` threads write to one writer, each waiting for its confirmation.
+    /// `threads` threads write to one writer, and each waits for its confirmation.
     BlockingWrite { threads: usize },
-    /// Messages come to a callback or a future.
+    /// Messages are delivered to a callback or a future.
     Read,
     /// A thread fetches messages.
     BlockingRead,
-    /// So many clients in one process, half of them writers and half readers.
+    /// This many clients are in one process, half of them writers and half readers.
     Clients { count: usize },
 }
 
-/// How a writer keeps its messages on disk.
+/// The way in which a writer keeps its messages on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outbox {
-    /// Who has to have a message, so that it counts: `disk` or `broker`.
+    /// The place where a message must be so that it counts: `disk` or `broker`.
     pub accept: &'static str,
-    /// The device has to have it, not only the operating system.
+    /// Whether the message must be on the device, and not only with the operating system.
     pub is_synced: bool,
 }
 
@@ -40,20 +40,20 @@ pub struct Row {
     pub name: String,
     pub broker: String,
     pub kind: Kind,
-    /// Of writes that are kept on disk.
+    /// The outbox of writes that are kept on disk.
     pub outbox: Option<Outbox>,
     pub qos: u8,
-    /// Bytes of a value.
+    /// The size of a value in bytes.
     pub size: usize,
 }
 
 impl Row {
-    /// Where a writer writes. Mosquitto's counting subscriber takes QoS 0 only, so it costs the other rows nothing.
+    /// Returns the topic of a writer. Mosquitto's counting subscriber takes QoS 0 only, so it costs the other rows nothing.
     pub fn write_topic(&self) -> String {
         format!("bench/{}", self.qos)
     }
 
-    /// Where a reader reads: what the feeder writes, or a topic that makes the sink flood.
+    /// Returns the topic of a reader: the feeder's, or one that makes the sink flood.
     pub fn read_topic(&self) -> String {
         match self.broker.as_str() {
             "sink" => format!("flood/{}/{}", self.qos, self.size),

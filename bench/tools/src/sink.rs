@@ -1,5 +1,5 @@
-//! A broker that costs next to nothing, so that the client is what limits: it acknowledges and counts every message,
-//! and passes none on. A subscription to `flood/QOS/SIZE` starts a flood.
+//! A broker that costs next to nothing, so that the client is the limit: it acknowledges and counts every message, and passes
+//! none on. A subscription to `flood/QOS/SIZE` starts a flood.
 
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -31,11 +31,11 @@ pub fn run() -> Outcome {
 
 struct Connection {
     incoming: Incoming,
-    /// Written by this connection's thread and by its floods.
+    /// The socket that this connection's thread and its floods write to.
     outgoing: Arc<Mutex<TcpStream>>,
     counter: Arc<Counter>,
     window: Arc<Window>,
-    /// What is to be sent when all that has come is handled.
+    /// The packets to send once everything that has arrived is handled.
     answers: Vec<u8>,
     floods: Vec<Flood>,
     published: u64,
@@ -141,7 +141,7 @@ impl Connection {
     }
 }
 
-/// A client that is killed, or closes before it has read everything, is no error.
+/// It is no error if a client is killed, or closes before it has read everything.
 fn receive(incoming: &mut Incoming) -> io::Result<bool> {
     match incoming.receive() {
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),

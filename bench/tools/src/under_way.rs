@@ -1,12 +1,12 @@
-//! The messages that a writer has under way, no more than its window: for the clients that tell a callback or an event how a
-//! message has ended.
+//! Tracks the messages that a writer has in flight, at most its window: for clients that report the end of a message to a
+//! callback or by an event.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::measured::Measured;
 
-/// How long nothing may end before the rest is given up.
+/// When no message has ended for this long, the rest is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct UnderWay {
@@ -20,7 +20,7 @@ struct State {
     under_way: usize,
     succeeded: u64,
     failed: u64,
-    /// Why the first one failed, or why no more can end.
+    /// The reason why the first message failed, or why no more can end.
     problem: Option<String>,
     broken: bool,
 }
@@ -30,7 +30,7 @@ impl UnderWay {
         UnderWay { width, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// A message is confirmed.
+    /// Notes that a message is confirmed.
     pub fn succeeded(&self) {
         let mut state = self.lock();
         state.under_way = state.under_way.saturating_sub(1);
@@ -38,7 +38,7 @@ impl UnderWay {
         self.wake(state);
     }
 
-    /// A message has failed.
+    /// Notes that a message has failed.
     pub fn failed(&self, problem: impl ToString) {
         let mut state = self.lock();
         state.under_way = state.under_way.saturating_sub(1);
@@ -47,7 +47,7 @@ impl UnderWay {
         self.wake(state);
     }
 
-    /// No message can end any more.
+    /// Notes that no message can end any more.
     pub fn broken(&self, problem: impl ToString) {
         let mut state = self.lock();
         state.broken = true;
@@ -55,7 +55,7 @@ impl UnderWay {
         self.wake(state);
     }
 
-    /// Calls `start`, which starts a write, as often as the window allows; waits at the end until all have ended.
+    /// Calls `start`, which starts a write, as often as the window allows; at the end waits until all have ended.
     pub fn write_for<E: ToString>(
         &self,
         time: Duration,
@@ -80,12 +80,12 @@ impl UnderWay {
         }
         into.messages += std::mem::take(&mut state.succeeded);
         into.errors += std::mem::take(&mut state.failed).max(u64::from(state.broken));
-        // Once broken it stays so, and the next time must know why.
+        // A broken state stays broken, and later calls must report why.
         let problem = if state.broken { state.problem.clone() } else { state.problem.take() };
         into.first_error = into.first_error.take().or(problem);
     }
 
-    /// False when no more end.
+    /// Waits until at most `under_way` messages have not ended; returns false if no more end.
     fn wait_for(&self, under_way: usize) -> bool {
         let mut state = self.lock();
         while state.under_way > under_way {
@@ -102,7 +102,8 @@ impl UnderWay {
         !state.broken
     }
 
-    /// The writer waits at the upper edge or, at the end, for the last one; the others need no system call.
+    /// Wakes the writer only when its wait may be over: just below the window, or after the last message. Other calls need no
+    /// system call.
     fn wake(&self, state: MutexGuard<State>) {
         let wake = state.broken || state.under_way + 1 == self.width || state.under_way == 0;
         drop(state);
@@ -137,7 +138,7 @@ mod tests {
             }
             Ok(())
         });
-        // The fourth has no end.
+        // The fourth message has no end.
         assert_eq!((number, measured.messages, measured.errors), (4, 1, 3));
         assert_eq!(measured.first_error.as_deref(), Some("the second"));
     }

@@ -1,11 +1,11 @@
-//! What a failure is likely to come from, and what to do. It goes by the words of this crate's own errors, which the
-//! tests hold together.
+//! The likely cause of a failure, and its remedy. It is found by the words of this crate's own errors; tests keep the two in
+//! step.
 
 use crate::config::{Broker, Settings, Trust};
 use crate::error::{Error, Obstacle};
 use crate::mqtt::steps::Step;
 
-/// For people.
+/// A likely cause and a remedy, for people.
 #[derive(Debug, PartialEq)]
 pub(super) struct Advice {
     pub cause: String,
@@ -18,12 +18,12 @@ impl Advice {
     }
 }
 
-/// Before there is a connection: the certificates and keys of TLS.
+/// Returns advice for an error before there is a connection, about the certificates and keys of TLS.
 pub(super) fn on_files(error: &Error) -> Advice {
     let text = error.to_string();
     if !text.contains(".pkcs11") {
         return Advice::new(
-            "a file that 'tls' names is missing, not readable, or holds something else than the error says is expected",
+            "a file that 'tls' names is missing, is not readable, or does not hold what the error says is expected",
             "check the file that the error names; relative paths start in the current folder",
         );
     }
@@ -34,12 +34,12 @@ pub(super) fn on_files(error: &Error) -> Advice {
         );
     }
     Advice::new(
-        "the token is not there, or holds something else than 'tls.pkcs11' says",
+        "the token is not there, or does not hold what 'tls.pkcs11' says",
         "compare with what 'pkcs11-tool --module MODULE --list-token-slots' and, with '--login', '--list-objects' tell",
     )
 }
 
-/// Advice for a step of opening a connection.
+/// Returns advice for a step of opening a connection.
 pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advice {
     let text = error.to_string().to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -62,7 +62,7 @@ pub(super) fn on_opening(step: Step, error: &Error, settings: &Settings) -> Advi
             "ask whether this port is open from this network, and for the right port",
         ),
         Step::Socket => Advice::new(
-            "the broker is not running, listens on another socket, or does not let this user at it",
+            "the broker is not running, listens on another socket, or does not let this user open it",
             "compare the path in 'brokers' with the broker's configuration (Mosquitto: 'listener 0 PATH'), and look at the socket's \
              owner and mode",
         ),
@@ -82,7 +82,7 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     if has(&["not signed by a trusted", "unknownissuer", "unknown issuer"]) {
         return match own_authority {
             true => Advice::new(
-                "'tls.ca_certs' has not the authority that signed the broker's certificate, or the broker does not send the \
+                "'tls.ca_certs' lacks the authority that signed the broker's certificate, or the broker does not send the \
                  certificates of the authorities in between",
                 format!(
                     "see what it sends with 'openssl s_client -connect {} -showcerts': where the last certificate's issuer ('i:') is \
@@ -158,7 +158,7 @@ fn on_tls(text: &str, timed_out: bool, settings: &Settings) -> Advice {
     )
 }
 
-/// How to make one for a broker of one's own.
+/// Describes how to make a certificate for a broker of one's own.
 fn new_certificate(settings: &Settings) -> String {
     let host = settings.brokers.first().map_or("localhost", Broker::name);
     let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
@@ -214,7 +214,7 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
             "change the parameter that the error names",
         );
     }
-    // The broker has answered, so that the port is the right one.
+    // The broker has answered, so the port is right.
     if let Some(Obstacle::Refused(code)) = error.obstacle() {
         return on_refusal(code);
     }
@@ -248,7 +248,7 @@ fn on_login(error: &Error, text: &str, timed_out: bool, settings: &Settings) -> 
     )
 }
 
-/// What a broker means that has refused the login, but not the user.
+/// Explains a refusal of the login that is not about the user.
 fn on_refusal(code: u8) -> Advice {
     match code {
         1 | 0x84 => Advice::new(
@@ -302,7 +302,7 @@ fn again() -> Advice {
     )
 }
 
-/// The message did not come back.
+/// Returns advice for a message that did not come back.
 pub(super) fn on_silence() -> Advice {
     Advice::new(
         "the broker took the message and did not give it back: perhaps this user may only write to the topic, or only \

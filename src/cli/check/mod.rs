@@ -1,7 +1,7 @@
-//! `sinetstream check`: what a configuration means, and whether it works.
+//! `sinetstream check`: explains a configuration, and tries whether it works.
 //!
-//! `understand` looks at the file, `outbox` at the directory of the outbox on disk, `network` tries the connection, `advice` says what a failure is likely to come from,
-//! `report` shows it all as text or JSON.
+//! `understand` looks at the file, `outbox` at the directory of the outbox on disk, `network` tries the connection, `advice`
+//! names the likely cause of a failure, `report` shows everything as text or JSON.
 
 mod advice;
 mod network;
@@ -19,7 +19,7 @@ use report::Report;
 use understand::{Service, understand};
 
 pub(super) fn run(options: &Check) -> Result<Exit> {
-    // Warnings of the configuration are a part of the report.
+    // The report itself has the warnings of the configuration.
     if options.common.verbose > 1 {
         log::show(options.common.verbose);
     }
@@ -49,7 +49,7 @@ fn check(options: &Check, report: &mut Report) -> Result<Exit> {
     let services: Vec<Service> = match &found {
         None => vec![understand(common, None, common.service.clone(), &overrides)],
         Some(found) => {
-            // Whoever names a service asks for that one alone.
+            // If the user names a service, only that one is checked.
             let asked_for = |name: &String| common.service.as_ref().is_none_or(|wanted| wanted == name);
             let asked_for = found.services.iter().filter(|(name, _)| asked_for(name));
             asked_for.map(|(name, value)| understand(common, Some(value), Some(name.clone()), &overrides)).collect()
@@ -68,7 +68,7 @@ fn check(options: &Check, report: &mut Report) -> Result<Exit> {
         let ended = match &service.settings {
             Ok(_) if options.offline => Exit::Done,
             Ok(_) => network::check(service, options, &stop, report)?,
-            // Other services of the file may be other programs' business.
+            // Other services of the file may belong to other programs.
             Err(problem) if problem.foreign && common.service.is_none() && !only_one => Exit::Done,
             Err(problem) => problem.exit,
         };

@@ -1,4 +1,4 @@
-//! Tries the brokers of a service: DNS, TCP, TLS, login, subscription, publication, each a step.
+//! Tries the brokers of a service in steps: DNS, TCP, TLS, login, subscription, publication.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::writer::RawWriter;
 
 /// A write of the check need not wait as long as a program's.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long the published message has to come back.
+/// The time that the published message has to come back.
 const ROUND_TRIP: Duration = Duration::from_secs(3);
 
 /// Tries every broker of the service. Returns the exit code of the first failure.
@@ -69,17 +69,17 @@ pub(super) fn check(service: &Service, options: &Check, stop: &Stop, report: &mu
     Ok(exit)
 }
 
-/// The broker keeps the session when the connection is gone (MQTT 5).
+/// Returns whether the broker keeps the session after the connection has ended (MQTT 5).
 fn keeps_for_a_while(settings: &Settings) -> bool {
     settings.connect_properties.session_expiry_interval.is_some_and(|seconds| seconds > 0)
 }
 
-/// Settings under which the check leaves no trace but its message: it neither takes over the session of a running
+/// Returns settings under which the check leaves no trace but its message: it neither takes over the session of a running
 /// program, nor takes messages from the readers of a shared subscription.
 fn harmless(settings: &Settings, broker: &Broker, options: &Check) -> Settings {
     let mut settings = settings.clone();
     settings.brokers = vec![broker.clone()];
-    // Under the service's client id the session is that of its program, and stays as it is.
+    // Under the service's client identifier the session belongs to its program, so it stays as it is.
     if !options.service_client_id {
         settings.client_id = client_id();
         settings.clean = true;
@@ -87,7 +87,7 @@ fn harmless(settings: &Settings, broker: &Broker, options: &Check) -> Settings {
     }
     settings.will = None;
     settings.automatic_reconnect = false;
-    // It is to say what is wrong now.
+    // The check reports the present problem instead of waiting for its end.
     settings.retry_first = Duration::ZERO;
     settings.retry_login = Duration::ZERO;
     settings.write_timeout = settings.write_timeout.min(WRITE_TIMEOUT);
@@ -99,7 +99,7 @@ fn harmless(settings: &Settings, broker: &Broker, options: &Check) -> Settings {
     settings
 }
 
-/// Nobody else's: a second connection under the same one ends the first. MQTT 3.1 allows 23 characters.
+/// Returns a unique client identifier: a second connection under the same one ends the first. MQTT 3.1 allows 23 characters.
 fn client_id() -> String {
     format!("check-{}", &uuid::Uuid::new_v4().simple().to_string()[..16])
 }
@@ -139,7 +139,7 @@ impl Attempt<'_> {
 
     fn open(&mut self) -> Result<Exit> {
         let began = Instant::now();
-        // A token is asked for its key on a thread of the runtime.
+        // The runtime has the thread on which a token is asked for its key.
         let runtime = self.stop.runtime();
         let _inside = runtime.enter();
         let probe = match self.stop.wait(Probe::prepare(&self.settings), None) {
@@ -207,7 +207,7 @@ impl Attempt<'_> {
             Ok(()) => {
                 self.report.step("subscribe", &Outcome::Ok(time))?;
                 if self.options.service_client_id {
-                    // The next connection under this client id would end it.
+                    // The next connection under this client identifier would end this one.
                     reader.client.begin_close();
                     let _ = self.stop.wait(reader.client.closed(), None);
                     return Ok((None, Exit::Done));
@@ -218,7 +218,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Opens a writer, publishes a message, and looks whether it comes back.
+    /// Opens a writer, publishes a message, and waits for it to come back.
     fn publish(&mut self, reader: Option<&RawReader>) -> Result<Exit> {
         let skipped = match (&self.service.not_writable, self.options.no_publish) {
             (Some(why), _) => Some(first_line(why)),
@@ -229,7 +229,7 @@ impl Attempt<'_> {
             self.report.step("publish", &Outcome::Skipped(why))?;
             return Ok(Exit::Done);
         }
-        // Not retained: that would replace a program's message. No outbox: that is the program's, which may be running.
+        // The message is not retained, because it would replace a program's. It uses no outbox, which belongs to the program.
         let mut settings = Settings { retain: false, outbox: None, ..self.settings.clone() };
         if !self.options.service_client_id {
             settings.client_id = client_id();
@@ -271,7 +271,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Looks whether the message comes back.
+    /// Waits for the message to come back.
     fn receive(&mut self, reader: &RawReader, message: &[u8], began: Instant) -> Result<Exit> {
         let deadline = after(ROUND_TRIP);
         let outcome = loop {
@@ -305,7 +305,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The step after this one, under these settings.
+/// Returns the step after this one, under these settings.
 fn next_step(done: Option<Step>, settings: &Settings) -> Step {
     let transport = if settings.web_socket.is_some() { Step::WebSocket } else { Step::Login };
     match done {
@@ -319,7 +319,7 @@ fn next_step(done: Option<Step>, settings: &Settings) -> Step {
     }
 }
 
-/// The only broker is reached through a proxy.
+/// Whether the only broker is reached through a proxy.
 fn is_proxied(settings: &Settings) -> bool {
     settings.proxy.as_ref().is_some_and(|proxy| settings.brokers.iter().all(|broker| proxy.serves(broker)))
 }

@@ -1,4 +1,5 @@
-//! The outbox on disk of a service: whether a writer can use its directory, and what is in it. Nothing is changed there.
+//! Checks the outbox on disk of a service: whether a writer can use its directory, and what is in it. The check changes nothing
+//! there.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::cli::outbox::contents::{Contents, count, owner_name};
 use crate::cli::time::utc;
 use crate::config::OutboxSettings;
 
-/// What there is to say of it.
+/// The findings about the outbox.
 pub(super) struct Finding {
     pub facts: String,
     pub json: Json,
@@ -20,7 +21,7 @@ pub(super) struct Finding {
 }
 
 pub(super) enum Trouble {
-    /// A writer can't use it.
+    /// The reason why a writer can't use it.
     Error(String, Advice),
     Doubt(Advice),
 }
@@ -48,7 +49,7 @@ fn found(of: &OutboxSettings, json: &mut Json) -> Result<(String, Option<Advice>
     let contents = match is_there {
         false => None,
         true => Contents::if_any(&of.directory).map_err(|e| {
-            let remedy = "look at what the error names; 'sinetstream outbox list' tells more";
+            let remedy = "look at the file that the error names; 'sinetstream outbox list' tells more";
             (reworded(e), Advice::new("the directory holds something that this release can't read", remedy))
         })?,
     };
@@ -57,7 +58,7 @@ fn found(of: &OutboxSettings, json: &mut Json) -> Result<(String, Option<Advice>
     json["free_bytes"] = json!(free);
     let mut facts = Vec::new();
     if !is_there {
-        facts.push("not there yet, the first writer makes it".to_owned());
+        facts.push("does not exist yet; the first writer creates it".to_owned());
     }
     let contents = contents.unwrap_or_default();
     facts.push(match contents.times_us {
@@ -107,7 +108,7 @@ fn doubt(of: &OutboxSettings, contents: &Contents, free: Option<u64>, has_aside:
     })
 }
 
-/// The directory, or the nearest one above it that is there.
+/// Returns the directory, or its nearest ancestor that exists.
 fn existing(directory: &Path) -> Result<(&Path, bool), Unusable> {
     for there in directory.ancestors() {
         let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
@@ -131,7 +132,7 @@ fn unusable(directory: &Path, why: &str) -> Unusable {
     )
 }
 
-/// Whether files can be made in it, as far as the system tells without one being made.
+/// Checks whether files can be created in the directory, as far as the system tells without creating one.
 #[cfg(unix)]
 fn writable(directory: &Path) -> io::Result<()> {
     use rustix::fs::{Access, access};
@@ -143,7 +144,7 @@ fn writable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Bytes that are free for this user.
+/// Returns how many bytes are free for this user.
 #[cfg(unix)]
 fn free_bytes(directory: &Path) -> Option<u64> {
     let file_system = rustix::fs::statvfs(directory).ok()?;

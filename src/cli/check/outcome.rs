@@ -1,4 +1,4 @@
-//! What became of a step.
+//! The outcome of a step.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::advice::Advice;
 /// How a step ended.
 pub(super) enum Outcome {
     Ok(Duration),
-    /// After how long, and why.
+    /// The step failed after this time, for this reason.
     Failed(Duration, String, Advice),
     Doubtful(Advice),
     Skipped(String),

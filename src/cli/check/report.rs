@@ -1,4 +1,4 @@
-//! The result of a check: text while it goes on, or one JSON object at its end.
+//! Reports the result of a check: as text while it runs, or as one JSON object at its end.
 
 use serde_json::{Value as Json, json};
 
@@ -11,9 +11,9 @@ use crate::cli::output;
 use crate::cli::terminal::harmless;
 use crate::config::{Map, Value};
 
-/// See the module.
+/// The text or the JSON object of a check.
 pub(super) struct Report {
-    /// Collected for the end; `None`: told at once.
+    /// The object that is printed at the end; `None` means that everything is printed at once as text.
     json: Option<Json>,
     verbose: bool,
     doubtful: bool,
@@ -73,7 +73,7 @@ impl Report {
         print(&text)
     }
 
-    /// What there is to say of the outbox of the last service.
+    /// Reports the outbox of the last service.
     pub fn outbox(&mut self, finding: &outbox::Finding) -> Result<()> {
         self.doubtful |= matches!(finding.trouble, Some(Trouble::Doubt(_)));
         if let Some(json) = &mut self.json {
@@ -104,7 +104,7 @@ impl Report {
         print(&text)
     }
 
-    /// Something that the user should know beforehand.
+    /// Reports a note that the user should see beforehand.
     pub fn note(&mut self, text: &str) -> Result<()> {
         match self.json {
             Some(_) => Ok(()),
@@ -112,7 +112,7 @@ impl Report {
         }
     }
 
-    /// The tests of one broker begin.
+    /// Begins the report of one broker.
     pub fn broker(&mut self, address: &str) -> Result<()> {
         match &mut self.json {
             Some(_) => {
@@ -150,7 +150,7 @@ impl Report {
         print(&text)
     }
 
-    /// The check could not be done.
+    /// Reports that the check could not be done.
     pub fn failed(&mut self, message: &str) {
         if let Some(json) = &mut self.json {
             json["error"] = json!(message);
@@ -172,7 +172,7 @@ impl Report {
         }
     }
 
-    /// The innermost list behind these names, in the last object of each list before.
+    /// Returns the innermost list behind these names, in the last object of each list before.
     fn last(&mut self, names: &[&str]) -> Option<&mut Vec<Json>> {
         let (first, rest) = names.split_first()?;
         let mut list = self.json.as_mut()?[*first].as_array_mut()?;
@@ -187,7 +187,7 @@ fn ms(time: &std::time::Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Who reads it may go away; the check goes on for its exit code.
+/// Prints a text. If its reader has gone, the check still goes on for its exit code.
 fn print(text: &str) -> Result<()> {
     output::print(&harmless(text))
 }
@@ -224,7 +224,7 @@ fn step_json(outcome: &Outcome) -> Json {
     }
 }
 
-/// What the library shows is free of secrets; payloads are nobody's business either.
+/// Whether the value under this name is a payload. The library hides secrets, but payloads are private, too.
 fn is_payload(name: &str) -> bool {
     name == "payload"
 }
@@ -251,7 +251,7 @@ fn value_json(value: &Value) -> Json {
     }
 }
 
-/// Maps as indented lines, the rest as JSON, which is YAML as well.
+/// Writes maps as indented lines, and everything else as JSON, which is also YAML.
 fn tree(text: &mut String, map: &Map, depth: usize) {
     for (name, value) in map.iter() {
         let indent = "  ".repeat(depth);
@@ -267,7 +267,7 @@ fn tree(text: &mut String, map: &Map, depth: usize) {
     }
 }
 
-/// A text that needs no quotes.
+/// Whether a text needs no quotes.
 fn is_simple(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-./:*".contains(c))
 }

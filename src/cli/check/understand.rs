@@ -1,4 +1,4 @@
-//! What a service's configuration means.
+//! Finds out what a service's configuration means.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::error::Error;
 /// The configuration file.
 pub(super) struct Found {
     pub path: PathBuf,
-    /// Why it is this one.
+    /// The reason why this file was chosen.
     pub why: &'static str,
     pub services: Vec<(String, Value)>,
 }
@@ -32,7 +32,7 @@ impl Found {
     }
 }
 
-/// Finds the file; `None` when none is to be read.
+/// Finds the file; returns `None` if none is to be read.
 pub(super) fn find(common: &Common, overrides: &[Override]) -> Result<Option<Found>> {
     if overrides::has(overrides, "config_name") {
         return Err(Failure::usage("check looks at a file, not at the configurations of a server ('config_name')"));
@@ -51,11 +51,12 @@ pub(super) fn find(common: &Common, overrides: &[Override]) -> Result<Option<Fou
     Ok(Some(Found { path: survey.path, why, services: survey.services }))
 }
 
-/// A service, and what is wrong or doubtful about it.
+/// A service with its problems and doubts.
 pub(super) struct Service {
     pub name: Option<String>,
     pub settings: std::result::Result<Settings, Problem>,
-    /// Why it can't be written to, although it can be read from: several topics, for instance. Or no topic at all.
+    /// The reason why the service can't be written to, although it can be read from: it has several topics, for instance, or
+    /// none.
     pub not_writable: Option<String>,
     pub not_readable: Option<String>,
     pub warnings: Vec<String>,
@@ -64,11 +65,11 @@ pub(super) struct Service {
 pub(super) struct Problem {
     pub message: String,
     pub exit: Exit,
-    /// The service's type is not ours.
+    /// Whether the service's type is that of another messaging system.
     pub foreign: bool,
 }
 
-/// Stands where a service leaves the topic to the program.
+/// The reason for a service that leaves the topic to the program.
 const NO_TOPIC: &str = "no topic";
 
 /// Loads the configuration as a reader and as a writer would.
@@ -90,7 +91,7 @@ pub(super) fn understand(
         if let Some(topic) = topic {
             request.fields.insert("topic", topic);
         }
-        // The warnings are in the settings.
+        // The settings contain the warnings, so they are not logged as well.
         tracing::subscriber::with_default(NoSubscriber::new(), || config::load(&request))
     };
     let has_topic = survey::has(in_file, "topic") || overrides::has(overrides, "topic");
@@ -114,7 +115,7 @@ pub(super) fn understand(
     }
 }
 
-/// What counts when connecting, for people: names and values.
+/// Returns the settings that matter for connecting, as names and values for people.
 pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str, String)> {
     let brokers: Vec<String> = settings.brokers.iter().map(ToString::to_string).collect();
     let topic = match has_topic(service) {
@@ -141,7 +142,7 @@ pub(super) fn facts(service: &Service, settings: &Settings) -> Vec<(&'static str
     ]
 }
 
-/// In which form it goes out.
+/// Describes the form in which the will is sent.
 fn will(settings: &Settings) -> String {
     let Some(will) = &settings.will else { return "none".into() };
     let form = match (&will.message.format, will.message.user_data_only) {
@@ -170,7 +171,7 @@ fn protocol(settings: &Settings) -> String {
     }
 }
 
-/// A text as it was given.
+/// Returns the text of a parameter as it was given.
 pub(super) fn given(settings: &Settings, name: &str) -> Option<String> {
     let inner = match settings.visible.get("type_spec") {
         Some(Value::Map(inner)) => inner.get(name),
@@ -187,7 +188,7 @@ fn tls(settings: &Settings) -> String {
     let roots = match &tls.trust {
         Trust::Pem(Source { content: Content::File(path), .. }) => format!("the authorities in {}", path.display()),
         Trust::Pem(_) => "the authorities in 'ca_certs_data'".into(),
-        // Not opened here, so it is no service of this program.
+        // The command opens no key stores, so a service with one is a problem and does not get here.
         Trust::Default | Trust::Store(_) => "the system's authorities".into(),
     };
     let name = if tls.check_hostname { "checked" } else { "not checked" };

@@ -1,4 +1,4 @@
-//! What is in an outbox: how many messages, since when, for which topics, and what was set aside. Values are not looked at.
+//! Surveys an outbox: how many messages wait, since when, for which topics, and what was set aside. Values are not examined.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,26 +6,26 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::outbox::{Inspection, Owner, SetAside};
 
-/// See the module.
+/// A survey of an outbox.
 #[derive(Default)]
 pub(in crate::cli) struct Contents {
-    /// Who has it.
+    /// The process that has locked the directory.
     pub owner: Option<Owner>,
     pub messages: u64,
-    /// What they take of `max_bytes`.
+    /// The part of `max_bytes` that the messages take.
     pub bytes: u64,
-    /// When the oldest and the newest were accepted, in microseconds since 1970.
+    /// The times at which the oldest and the newest message were accepted, in microseconds since 1970.
     pub times_us: Option<(i64, i64)>,
-    /// How many messages are for each.
+    /// The number of messages for each topic.
     pub topics: BTreeMap<String, u64>,
-    /// Messages whose topic is damaged.
+    /// The number of messages whose topic is damaged.
     pub without_topic: u64,
-    /// Damage that no writer has found yet, for people.
+    /// Damage that no writer has found yet, described for people.
     pub damages: Vec<String>,
-    /// The names and bytes of files.
+    /// The names and sizes in bytes of the files with damaged data.
     pub damaged_files: Vec<(String, u64)>,
     pub refused_files: Vec<(String, u64)>,
-    /// The messages in these.
+    /// The number of messages in the files with refused messages.
     pub refused_messages: u64,
 }
 
@@ -34,7 +34,7 @@ impl Contents {
         Contents::seen_by(&Inspection::begin(directory)?)
     }
 
-    /// `None` where no writer has used the directory.
+    /// Surveys a directory; returns `None` if no writer has used it.
     pub fn if_any(directory: &Path) -> Result<Option<Contents>> {
         Inspection::if_any(directory)?.map(|inspection| Contents::seen_by(&inspection)).transpose()
     }
@@ -65,7 +65,7 @@ impl Contents {
     }
 }
 
-/// The process, for people.
+/// Names the process for people.
 pub(in crate::cli) fn owner_name(owner: Owner) -> String {
     match owner.process {
         Some(id) => format!("process {id}"),
@@ -73,7 +73,7 @@ pub(in crate::cli) fn owner_name(owner: Owner) -> String {
     }
 }
 
-/// A number of messages, for people.
+/// Words a number of messages for people.
 pub(in crate::cli) fn count(messages: u64) -> String {
     format!("{messages} message{}", if messages == 1 { "" } else { "s" })
 }

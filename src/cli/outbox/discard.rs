@@ -1,4 +1,4 @@
-//! `sinetstream outbox discard`.
+//! `sinetstream outbox discard`: removes all messages that wait.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -16,7 +16,7 @@ pub(super) fn run(options: &Discard) -> Result<Exit> {
     let what = what(options, &contents);
     if !options.yes {
         if !std::io::stdin().is_terminal() {
-            return Err(Failure::usage(format!("{what} would be lost; --yes says that this is wanted")));
+            return Err(Failure::usage(format!("{what} would be lost; --yes confirms that")));
         }
         let question = format!("discard {what} of the outbox '{}'? [y/N] ", options.directory.display());
         let is_wanted = is_wanted(&question, &mut std::io::stdin().lock(), &mut std::io::stderr());

@@ -1,4 +1,5 @@
-//! `sinetstream outbox drain`: a writer of the service that writes nothing, and ends when the broker has all that waits.
+//! `sinetstream outbox drain`: opens a writer of the service that writes nothing, and ends when the broker has confirmed all
+//! messages that wait.
 
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use crate::material::KeyMaterial;
 use crate::wait::{after, block_until};
 use crate::writer::RawWriter;
 
-/// How often the progress is looked at.
+/// The interval at which the progress is updated.
 const SLICE: Duration = Duration::from_millis(100);
-/// So long a broker is waited for, if that is wanted: until the user ends it.
+/// The time for which a broker is awaited on request: until the user ends the command.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 pub(super) fn run(options: &Drain) -> Result<Exit> {
@@ -50,7 +51,7 @@ pub(super) fn run(options: &Drain) -> Result<Exit> {
         }
     };
     let info = writer.info();
-    // What the broker has not confirmed stays, so there is nothing to wait for.
+    // Unconfirmed messages stay in the outbox, so there is no reason to wait for them.
     let closed = block_until(writer.close_within(Duration::ZERO), None).unwrap_or(Ok(()));
     let text = progress.summary();
     drop(progress);
@@ -68,7 +69,7 @@ pub(super) fn run(options: &Drain) -> Result<Exit> {
     }
 }
 
-/// The service's, with this outbox.
+/// Returns the service's settings, with this outbox.
 fn settings(options: &Drain) -> Result<Settings> {
     let directory = std::path::absolute(&options.directory)
         .map_err(|e| Failure::new(format!("{}: {e}", options.directory.display())))?;
@@ -77,7 +78,7 @@ fn settings(options: &Drain) -> Result<Settings> {
     };
     let mut settings = service::settings(&options.common, Role::Writer, &[])?;
     if settings.outbox.is_none() {
-        // Its program may give the parameter.
+        // The service's program may give `outbox` to its builder, instead of the file.
         let outbox = Value::Map([("directory", Value::from(text))].into_iter().collect());
         settings = service::settings(&options.common, Role::Writer, &[("outbox", outbox)])?;
     }

@@ -1,4 +1,4 @@
-//! `sinetstream outbox export`: the messages that wait, one JSON object a line, with the bytes that are for the wire.
+//! `sinetstream outbox export`: writes the messages that wait, one JSON object a line, with their bytes as for the wire.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -36,10 +36,10 @@ pub(super) fn run(options: &Export) -> Result<Exit> {
     sink.end()
 }
 
-/// Where the lines go.
+/// The destination of the lines.
 struct Sink {
     to: BufWriter<Box<dyn Write>>,
-    /// The file, which is to be on the disk when all is said to be done.
+    /// The file, which is synced to the disk before the command reports success.
     file: Option<File>,
     name: String,
 }
@@ -52,7 +52,7 @@ impl Sink {
         let name = path.display().to_string();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // The outbox can't be read by others either.
+        // The file is as private as the outbox itself.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let opened = options.open(path).and_then(|file| Ok((file.try_clone()?, file)));
@@ -60,7 +60,7 @@ impl Sink {
         Ok(Sink { to: BufWriter::new(Box::new(to)), file: Some(file), name })
     }
 
-    /// False when nobody reads it any longer.
+    /// Writes one message; returns false if nobody reads the output any longer.
     fn put(&mut self, message: &Waiting<'_>) -> Result<bool> {
         let mut line = json!({
             "number": message.number,

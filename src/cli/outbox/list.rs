@@ -1,4 +1,4 @@
-//! `sinetstream outbox list`.
+//! `sinetstream outbox list`: describes the messages that wait.
 
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -23,7 +23,7 @@ pub(super) fn run(options: &List) -> Result<Exit> {
 fn text(options: &List, contents: &Contents) -> String {
     let mut lines = vec![("outbox", options.directory.display().to_string())];
     match contents.owner {
-        Some(owner) => lines.push(("in use by", format!("{}; what is told is of one moment", owner_name(owner)))),
+        Some(owner) => lines.push(("in use by", format!("{}; the numbers are a snapshot", owner_name(owner)))),
         None => lines.push(("in use by", "nobody".into())),
     }
     lines.push(("waiting", format!("{}, {}", count(contents.messages), HumanBytes(contents.bytes))));

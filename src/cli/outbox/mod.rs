@@ -1,7 +1,7 @@
-//! `sinetstream outbox`: looks into the outbox on disk of a writer, sends what is in it, or empties it.
+//! `sinetstream outbox`: inspects the outbox on disk of a writer, sends its messages, or empties it.
 //!
-//! `contents` counts what is there, `list` and `check` tell it; `export` writes the messages out, `drain` sends them, `discard`
-//! removes them.
+//! `contents` surveys the outbox, `list` and `check` show the survey; `export` writes the messages out, `drain` sends them,
+//! `discard` removes them.
 
 pub(super) mod contents;
 mod discard;

@@ -14,24 +14,24 @@ use crate::tls::{self, Versions};
 use crate::wiped::Secret;
 pub(crate) use source::{Alias, ClientCertificate, Content, Password, Source, Store, TokenKey, Trust};
 
-/// SHA-256.
+/// The SHA-256 of a public key.
 pub(crate) type Pin = [u8; 32];
 
-/// Whom the client trusts, who it is, and what it speaks.
+/// The settings of TLS: trusted authorities, the client's own certificate, versions and cipher suites.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsSettings {
     pub trust: Trust,
     pub client_certificate: Option<ClientCertificate>,
     pub check_hostname: bool,
-    /// A common name counts where a certificate has no subjectAltName.
+    /// Whether the common name counts in a certificate without a subjectAltName.
     pub allow_common_name: bool,
-    /// The broker's key has to be one of these, unless there is none: SHA-256 of its SubjectPublicKeyInfo.
+    /// SHA-256 of the SubjectPublicKeyInfo of each allowed key; the broker's key must be one of them, unless the list is empty.
     pub pins: Vec<Pin>,
     pub revocations: Option<Source>,
     pub versions: Versions,
-    /// Only these; `None`: all.
+    /// The only suites to offer; `None` means all.
     pub suites: Option<Vec<SupportedCipherSuite>>,
-    /// The protocols that the client offers (RFC 7301), the best first.
+    /// The application protocols that the client offers (ALPN, RFC 7301), the preferred one first.
     pub alpn: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Extractor {
         })
     }
 
-    /// Who else may write the files of TLS, or read those of them that are secret.
+    /// Checks who else may write the files of TLS, or read those of them that are secret.
     fn look_at_files(
         &mut self,
         trust: &Trust,
@@ -112,7 +112,7 @@ impl Extractor {
                 self.parameters.warnings.push(format!("{place} is empty, so TLS is off; write 'true' to switch it on"));
                 false
             }
-            // A template whose values were not filled in: whoever wrote it wanted TLS.
+            // A map without values is an unfilled template: its writer wanted TLS.
             Some(Value::Map(map)) if map.iter().all(|(_, value)| *value == Value::Null) => {
                 let message = "has names without values; fill them in, write 'true' for TLS with the system's \
                                authorities, or 'false' for none";
@@ -187,7 +187,7 @@ impl Extractor {
         }
     }
 
-    /// A PEM file, or its text inside the configuration.
+    /// Reads the name of a PEM file, or its text inside the configuration.
     fn pem(&mut self, name: &str, data_name: &str, request: &Request) -> Option<Source> {
         let data = match self.value(TLS, &[data_name]) {
             None => None,
@@ -201,7 +201,7 @@ impl Extractor {
         self.source(name, data_name, data, "a PEM file", request)
     }
 
-    /// `name`: `trustStore` or `keyStore`.
+    /// Reads a key store. `name` is `trustStore` or `keyStore`.
     fn store(&mut self, name: &str, request: &Request) -> Option<Store> {
         let [data_name, kind_name, password_name, alias_name] =
             ["_data", "Type", "Password", "Alias"].map(|ending| format!("{name}{ending}"));
@@ -211,7 +211,7 @@ impl Extractor {
         let password = self.password(password_name);
         let alias = match name {
             "keyStore" => self.alias(alias_name),
-            // All certificates in a trust store count.
+            // A trust store needs no alias, because all its certificates count.
             _ => None,
         };
         if !self.has(name) {
@@ -223,7 +223,7 @@ impl Extractor {
         let data = match self.value(TLS, &[data_name]) {
             None => None,
             Some(Value::Bytes(bytes)) => Some(bytes),
-            // A store is binary, so a text can only be its Base64.
+            // A key store is binary, so a text can only be its Base64.
             Some(Value::Str(text)) => {
                 let decoded = Base64::decode_vec(&text.split_whitespace().collect::<String>());
                 if decoded.is_err() {
@@ -248,7 +248,7 @@ impl Extractor {
         Some(Alias { name: alias, place: self.place(&[name]) })
     }
 
-    /// The data wins over the file.
+    /// Returns the data or the file; the data wins.
     fn source(
         &mut self,
         name: &str,
@@ -327,7 +327,7 @@ impl Extractor {
         self.source("crl_file", "crl_file_data", None, "a file of revocation lists", request)
     }
 
-    /// Without its value the connection would be open to more peers than whoever wrote the name had in mind.
+    /// Requires a value: without one the connection would be open to more peers than the writer of the name intended.
     fn must_be_filled_in(&mut self, name: &str) {
         let Some(Value::Map(map)) = self.value(TLS, &[]) else { return };
         if map.get(name) == Some(&Value::Null) && map.iter().any(|(_, value)| *value != Value::Null) {
@@ -335,7 +335,7 @@ impl Extractor {
         }
     }
 
-    /// The broker's certificate is always required and checked.
+    /// Checks `cert_reqs`: the broker's certificate is always required and verified.
     fn cert_reqs(&mut self) {
         match self.text(TLS, &["cert_reqs"]).as_deref() {
             None | Some("CERT_REQUIRED") => {}
@@ -419,7 +419,7 @@ impl Extractor {
         }
     }
 
-    /// True when the parameter is given, as a file or as data.
+    /// True if the parameter is given, as a file or as data.
     fn has(&self, name: &str) -> bool {
         self.value(TLS, &[name]).is_some() || self.value(TLS, &[&format!("{name}_data")]).is_some()
     }
@@ -437,7 +437,7 @@ impl Extractor {
     }
 }
 
-/// 64 hex digits, with or without colons, or Base64.
+/// Parses 64 hex digits, with or without colons, or Base64.
 fn pin(text: &str) -> Option<Pin> {
     let text = text.trim();
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();

@@ -10,7 +10,7 @@ use crate::keys::token::pin::has_control;
 const MAP: &str = "pkcs11";
 
 impl Extractor {
-    /// OpenSSL and others take such a URI (RFC 7512) where the file of a key belongs. Here it would be taken for a path.
+    /// Refuses such a URI (RFC 7512), which OpenSSL and others accept as a key file. Here it would be taken for a path.
     pub(super) fn refuse_uris(&mut self) {
         for name in ["keyfile", "certfile"] {
             if matches!(self.value(TLS, &[name]), Some(Value::Str(text)) if text.starts_with("pkcs11:")) {
@@ -21,7 +21,7 @@ impl Extractor {
         }
     }
 
-    /// The map `pkcs11`, which is given.
+    /// Reads the map `pkcs11`, which is known to be given.
     pub(super) fn token_key(&mut self, certificate: Option<Source>, request: &Request) -> Option<ClientCertificate> {
         match self.value(TLS, &[MAP]) {
             Some(Value::Map(_)) => {}
@@ -93,7 +93,7 @@ impl Extractor {
         let pin = self.secret(TLS, &[MAP, "pin"]);
         let file = self.filled("pin_file");
         if pin.as_ref().is_some_and(|pin| pin.bytes().is_empty()) {
-            // Some tokens take nothing for a request to ask at their keypad, others for a wrong PIN.
+            // Some tokens take an empty PIN for a request to ask at their keypad, others for a wrong PIN.
             self.parameters.problem(TLS, &[MAP, "pin"], "is empty; fill it in, or leave it out");
         }
         if pin.as_ref().is_some_and(|pin| has_control(pin.bytes())) {
@@ -116,7 +116,7 @@ impl Extractor {
         }
     }
 
-    /// Of the first of these that is given, or of the map.
+    /// Returns the place of the first of these names that is given, or of the map.
     fn place_of_first(&self, names: &[&str]) -> String {
         match names.iter().find(|name| self.value(TLS, &[MAP, name]).is_some()) {
             Some(name) => self.place(&[MAP, name]),
@@ -125,7 +125,7 @@ impl Extractor {
     }
 }
 
-/// Pairs of hex digits, with or without colons.
+/// Parses pairs of hex digits, with or without colons.
 fn id(text: &str) -> Option<Vec<u8>> {
     from_hex(&text.replace(':', "")).filter(|id| !id.is_empty())
 }

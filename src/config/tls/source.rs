@@ -1,4 +1,4 @@
-//! Where keys and certificates come from.
+//! The sources of keys and certificates.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use crate::wiped::Secret;
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub content: Content,
-    /// Where it was written, for error messages.
+    /// The place in the configuration, for error messages.
     pub place: String,
 }
 
-/// `Debug` shows no data.
+/// The content or the file's name. `Debug` shows no data.
 #[derive(Clone)]
 pub(crate) enum Content {
     File(PathBuf),
@@ -36,7 +36,7 @@ impl Source {
         matches!(self.content, Content::File(_))
     }
 
-    /// The place, and the file if it is one.
+    /// Describes the place, with the file if it is one.
     pub fn described(&self) -> String {
         match &self.content {
             Content::File(path) => format!("{}: {}", self.place, path.display()),
@@ -44,7 +44,7 @@ impl Source {
         }
     }
 
-    /// For a message that names another place already.
+    /// Describes the source for a message that names another place already.
     pub fn brief(&self) -> String {
         match &self.content {
             Content::File(path) => path.display().to_string(),
@@ -52,7 +52,7 @@ impl Source {
         }
     }
 
-    /// What is wrong with it: with the file, or with the configuration when that holds the data.
+    /// Makes an error about the file, or about the configuration if that holds the data.
     pub fn problem(&self, what: String) -> Error {
         let message = format!("{}: {what}", self.described());
         match &self.content {
@@ -62,11 +62,11 @@ impl Source {
     }
 }
 
-/// A password.
+/// A password and its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Password {
     pub secret: Secret,
-    /// Where it was written.
+    /// The place in the configuration, for error messages.
     pub place: String,
 }
 
@@ -74,10 +74,10 @@ pub(crate) struct Password {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     pub source: Source,
-    /// As `java.security.KeyStore` calls it; `None`: Java's default.
+    /// The type in the terms of `java.security.KeyStore`; `None` means Java's default.
     pub kind: Option<String>,
     pub password: Option<Password>,
-    /// Of a key store: the only key that counts.
+    /// The alias of the only key that counts, in a key store.
     pub alias: Option<Alias>,
 }
 
@@ -85,14 +85,14 @@ pub(crate) struct Store {
 #[derive(Debug, Clone)]
 pub(crate) struct Alias {
     pub name: String,
-    /// Where it was written.
+    /// The place in the configuration, for error messages.
     pub place: String,
 }
 
-/// Which certificates are trusted.
+/// The certificates that are trusted.
 #[derive(Debug, Clone)]
 pub(crate) enum Trust {
-    /// The system's, from Java the JVM's.
+    /// The system's certificates; for Java programs, the JVM's.
     Default,
     Pem(Source),
     Store(Store),
@@ -103,26 +103,26 @@ pub(crate) enum Trust {
 pub(crate) struct TokenKey {
     pub wanted: Wanted,
     pub pin: Option<Source>,
-    /// Where the certificate is; `None`: in the token, too.
+    /// The source of the certificate; `None` means that it is in the token, too.
     pub certificate: Option<Source>,
     pub places: TokenPlaces,
 }
 
-/// Where it was written what is meant, for error messages.
+/// The places in the configuration, for error messages.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenPlaces {
     pub module: String,
     pub token: String,
     pub key: String,
     pub pin: String,
-    /// The map as a whole.
+    /// The place of the whole map.
     pub all: String,
 }
 
 /// The client's own certificate with its key.
 #[derive(Debug, Clone)]
 pub(crate) enum ClientCertificate {
-    /// Without `key`, the key stands beside the certificate.
+    /// PEM files. Without `key`, the key is in the certificate's file.
     Pem {
         certificate: Source,
         key: Option<Source>,

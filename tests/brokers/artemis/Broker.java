@@ -12,8 +12,8 @@ import org.apache.activemq.artemis.core.settings.impl.AddressSettings;
 import org.apache.activemq.artemis.spi.core.security.ActiveMQSecurityManager;
 
 /**
- * Artemis with one user, on two ports: Broker PORT WEBSOCKET_PORT DATA_FOLDER. With two further ports, one of two nodes of a
- * cluster: NODE_PORT PEER_PORT.
+ * Runs Artemis with one user, on two ports: Broker PORT WEBSOCKET_PORT DATA_FOLDER. With two further ports, it is one of two
+ * nodes of a cluster: NODE_PORT PEER_PORT.
  */
 public final class Broker {
     private Broker() {

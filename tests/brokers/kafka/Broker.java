@@ -10,8 +10,8 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.Uuid;
 
 /**
- * Kafka with one node, on two ports and the one after them: {@code Broker PORT TLS_PORT DATA_FOLDER CERTIFICATES_FOLDER}. At the second one
- * a client has to have a certificate of the authority in the last folder.
+ * Runs Kafka with one node, on two ports and the one after them: {@code Broker PORT TLS_PORT DATA_FOLDER CERTIFICATES_FOLDER}.
+ * The second port requires a client certificate of the authority in the last folder.
  */
 public final class Broker {
     private Broker() {
@@ -55,7 +55,7 @@ public final class Broker {
                 "ssl.truststore.location=" + certificates.resolve("ca.crt"),
                 "log.dirs=" + data.resolve("log"),
                 "num.partitions=1",
-                // There is one node, and whoever joins a group is not to wait for others.
+                // There is only one node, and a client that joins a group must not wait for others.
                 "offsets.topic.replication.factor=1",
                 "offsets.topic.num.partitions=1",
                 "transaction.state.log.replication.factor=1",

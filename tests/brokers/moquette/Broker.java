@@ -3,7 +3,7 @@ import io.moquette.broker.config.MemoryConfig;
 import java.nio.charset.StandardCharsets;
 import java.util.Properties;
 
-/** Moquette with one user, on two ports: Broker PORT WEBSOCKET_PORT DATA_FOLDER. */
+/** Runs Moquette with one user, on two ports: Broker PORT WEBSOCKET_PORT DATA_FOLDER. */
 public final class Broker {
     private Broker() {
     }

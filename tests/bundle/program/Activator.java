@@ -13,7 +13,7 @@ import jp.ad.sinet.stream.api.valuetype.SimpleValueType;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** A bundle that writes and reads: its service does so when it is called, with a plugin and a class of the bundle's own. */
+/** A bundle whose service writes and reads when it is called, with a plugin and a class of the bundle's own. */
 public final class Activator implements BundleActivator {
     @Override
     public void start(BundleContext context) {
@@ -25,7 +25,7 @@ public final class Activator implements BundleActivator {
 
     @Override
     public void stop(BundleContext context) {
-        // the framework takes the service away
+        // The framework unregisters the service itself.
     }
 
     private static String exchange(String broker) {

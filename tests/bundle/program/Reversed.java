@@ -7,7 +7,7 @@ import jp.ad.sinet.stream.api.Compressor;
 import jp.ad.sinet.stream.api.Decompressor;
 import jp.ad.sinet.stream.spi.CompressionProvider;
 
-/** "Compresses" by turning the bytes round, so that one sees that it was asked. */
+/** "Compresses" by reversing the bytes, which shows that the plugin was used. */
 public final class Reversed implements CompressionProvider, Compression {
     static final Map<String, String> PARAMETER = Map.of("algorithm", "reversed");
 

@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 
 import jp.ad.sinet.stream.api.Deserializer;
 
-/** What the parameter value_deserializer names. */
+/** The class that the parameter value_deserializer names. */
 public final class Upper implements Deserializer<String> {
     @Override
     public String deserialize(byte[] bytes) {

@@ -1,5 +1,5 @@
 module program {
     requires jp.ad.sinet.stream;
 
-    exports program to jp.ad.sinet.stream; // for the deserializer that the configuration names
+    exports program to jp.ad.sinet.stream; // The configuration names a deserializer in it.
 }

@@ -1,8 +1,8 @@
-//! Many copies of one PUBLISH in one piece of memory, so that sending them costs little but the system call.
+//! Many copies of one PUBLISH in one buffer, so that sending them costs little but the system call.
 
 use super::packet;
 
-/// How much is written at once.
+/// This many bytes are written at once.
 const BATCH: usize = 64 * 1024;
 
 pub struct Batch {
@@ -18,17 +18,17 @@ impl Batch {
         Batch { bytes: packet.repeat(copies), packet: packet.len(), id_at }
     }
 
-    /// The largest number that `take` gives.
+    /// Returns the largest number of messages that `take` can give.
     pub fn most(&self) -> u64 {
         (self.bytes.len() / self.packet) as u64
     }
 
-    /// The bytes of some messages, numbered from `first`.
+    /// Returns the bytes of some messages, numbered from `first`.
     pub fn take(&mut self, messages: u64, first: u64) -> &[u8] {
         if let Some(id_at) = self.id_at {
             let packets = self.bytes.chunks_exact_mut(self.packet);
             for (number, packet) in (first..first + messages).zip(packets) {
-                let id = (number % 65535 + 1) as u16; // 0 is no identifier
+                let id = (number % 65535 + 1) as u16; // Zero is not a valid packet identifier.
                 packet[id_at..id_at + 2].copy_from_slice(&id.to_be_bytes());
             }
         }

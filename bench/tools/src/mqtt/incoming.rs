@@ -1,4 +1,4 @@
-//! Packets from a socket, taken apart.
+//! Splits the bytes of a socket into packets.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
@@ -8,10 +8,10 @@ use super::packet;
 
 const BUFFER: usize = 512 * 1024;
 
-/// A packet whose body still lies in the buffer, until the next `receive`.
+/// A packet whose body stays in the buffer until the next `receive`.
 pub struct Packet {
     pub kind: u8,
-    /// The lower half of the first byte.
+    /// The flags: the lower half of the first byte.
     flags: u8,
     body: Range<usize>,
 }
@@ -25,7 +25,7 @@ impl Packet {
 pub struct Incoming {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// What was received and not yet taken.
+    /// The bytes that were received and not yet taken.
     filled: Range<usize>,
 }
 
@@ -34,7 +34,7 @@ impl Incoming {
         Incoming { stream, buffer: vec![0; BUFFER], filled: 0..0 }
     }
 
-    /// The next packet that is completely here.
+    /// Returns the next packet that has arrived completely.
     pub fn buffered(&mut self) -> io::Result<Option<Packet>> {
         let bytes = &self.buffer[self.filled.clone()];
         let Some((length, head)) = remaining_length(bytes)? else { return Ok(None) };
@@ -55,7 +55,7 @@ impl Incoming {
         &self.buffer[packet.body.clone()]
     }
 
-    /// The identifier of a packet, which stands after the topic of a PUBLISH and at the start of all others.
+    /// Returns the packet identifier, which follows the topic in a PUBLISH and is at the start of all other packets.
     pub fn id(&self, packet: &Packet) -> io::Result<[u8; 2]> {
         let body = self.body(packet);
         let at = match packet.kind {
@@ -66,7 +66,7 @@ impl Incoming {
         Ok([id[0], id[1]])
     }
 
-    /// Waits for more bytes; false at the end of the connection.
+    /// Waits for more bytes; returns false at the end of the connection.
     pub fn receive(&mut self) -> io::Result<bool> {
         self.buffer.copy_within(self.filled.clone(), 0);
         self.filled = 0..self.filled.len();
@@ -88,13 +88,13 @@ impl Incoming {
     }
 }
 
-/// The two-byte length at a place.
+/// Returns the two-byte length at a position.
 pub fn length_at(body: &[u8], at: usize) -> io::Result<usize> {
     let bytes = body.get(at..at + 2).ok_or_else(malformed)?;
     Ok(usize::from(bytes[0]) << 8 | usize::from(bytes[1]))
 }
 
-/// The length of the body and of what stands before it, if that is here.
+/// Returns the length of the body and that of the fixed header, if the header has arrived.
 fn remaining_length(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
     let mut length = 0;
     for (index, byte) in bytes.iter().skip(1).take(4).enumerate() {

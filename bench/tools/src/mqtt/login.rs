@@ -1,4 +1,4 @@
-//! Connecting and subscribing.
+//! Connects and subscribes.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ pub struct Link {
     pub outgoing: TcpStream,
 }
 
-/// Connects, and logs in under a name that only this process has.
+/// Connects, and logs in with a client identifier that only this process has.
 pub fn log_in(broker: &str, name: &str) -> Outcome<Link> {
     let mut outgoing = TcpStream::connect(broker).map_err(|e| format!("broker {broker}: {e}"))?;
     outgoing.set_nodelay(true)?;

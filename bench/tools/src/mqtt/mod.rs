@@ -1,4 +1,4 @@
-//! As much of MQTT 3.1.1 as the benchmark needs, without any client library.
+//! The part of MQTT 3.1.1 that the benchmark needs, without any client library.
 
 pub mod batch;
 pub mod incoming;

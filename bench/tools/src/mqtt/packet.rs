@@ -1,4 +1,4 @@
-//! Packets as bytes.
+//! Encodes packets.
 
 /// The type of a packet: the upper half of its first byte.
 pub const CONNECT: u8 = 1;
@@ -16,7 +16,7 @@ pub const PINGREQ: u8 = 12;
 pub const PINGRESP: u8 = 13;
 pub const DISCONNECT: u8 = 14;
 
-/// Appends a packet of which only the body is still to be known.
+/// Appends a packet with this first byte and body.
 pub fn put(to: &mut Vec<u8>, first: u8, body: &[&[u8]]) {
     to.push(first);
     let mut length = body.iter().map(|part| part.len()).sum::<usize>();
@@ -28,14 +28,14 @@ pub fn put(to: &mut Vec<u8>, first: u8, body: &[&[u8]]) {
     body.iter().for_each(|part| to.extend_from_slice(part));
 }
 
-/// Text, or bytes, with their length before them.
+/// Returns a text with its length before it.
 fn text(text: &str) -> Vec<u8> {
     let mut bytes = (text.len() as u16).to_be_bytes().to_vec();
     bytes.extend_from_slice(text.as_bytes());
     bytes
 }
 
-/// CONNECT with a clean session and without keep-alive.
+/// Returns a CONNECT with a clean session and without keep-alive.
 pub fn connect(client_id: &str) -> Vec<u8> {
     let mut packet = Vec::new();
     put(&mut packet, CONNECT << 4, &[&text("MQTT"), &[4, 0b10, 0, 0], &text(client_id)]);
@@ -48,7 +48,7 @@ pub fn subscribe(topic: &str, qos: u8) -> Vec<u8> {
     packet
 }
 
-/// A PUBLISH, and where its packet identifier is (at QoS 0 it has none).
+/// Returns a PUBLISH, and the position of its packet identifier (at QoS 0 it has none).
 pub fn publish(topic: &str, qos: u8, payload: &[u8]) -> (Vec<u8>, Option<usize>) {
     let id: &[u8] = if qos == 0 { &[] } else { &[0, 1] };
     let mut packet = Vec::new();
@@ -57,7 +57,7 @@ pub fn publish(topic: &str, qos: u8, payload: &[u8]) -> (Vec<u8>, Option<usize>)
     (packet, (qos > 0).then_some(id_at))
 }
 
-/// The packets that are answered or confirmed by their identifier alone.
+/// Appends a packet that consists of its packet identifier alone.
 pub fn put_id(to: &mut Vec<u8>, first: u8, id: [u8; 2]) {
     to.extend_from_slice(&[first, 2, id[0], id[1]]);
 }

@@ -1,4 +1,4 @@
-//! How many messages are sent but not acknowledged, shared by the thread that sends and the one that receives.
+//! Counts the messages that are sent but not acknowledged, for the sending and the receiving thread.
 
 use std::sync::{Condvar, Mutex};
 
@@ -19,17 +19,18 @@ impl Window {
         self.change(|state| state.acknowledged += messages);
     }
 
-    /// Sets the total.
+    /// Sets the total of acknowledged messages.
     pub fn acknowledged(&self, total: u64) {
         self.change(|state| state.acknowledged = total);
     }
 
-    /// The connection is gone: nobody needs to wait any more.
+    /// Ends all waits, because the connection is lost.
     pub fn close(&self) {
         self.change(|state| state.closed = true);
     }
 
-    /// Waits until fewer than `width` of the `sent` messages are unacknowledged. How many more may go; `None`: closed.
+    /// Waits until fewer than `width` of the `sent` messages are unacknowledged. Returns how many more may be sent; `None` if
+    /// closed.
     pub fn room(&self, sent: u64, width: u64) -> Option<u64> {
         let mut state = self.lock();
         loop {
@@ -44,7 +45,7 @@ impl Window {
         }
     }
 
-    /// Waits until all are acknowledged; false: closed.
+    /// Waits until all are acknowledged; returns false if closed.
     pub fn drained(&self, sent: u64) -> bool {
         self.room(sent, 1).is_some()
     }

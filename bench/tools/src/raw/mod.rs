@@ -1,4 +1,4 @@
-//! The rows of bare bytes: what is possible without any client library.
+//! The rows of bare bytes, which show what is possible without any client library.
 
 mod read;
 mod sync;
@@ -10,7 +10,7 @@ use bench_tools::row::Kind;
 
 pub const CLIENT: &str = "raw";
 
-/// The measurement that belongs to a row.
+/// Runs the measurement of a row.
 pub fn run(options: &Options) -> Outcome {
     let row = options.row()?;
     if row.qos == 2 {
@@ -19,7 +19,7 @@ pub fn run(options: &Options) -> Outcome {
     let measured = match row.kind {
         Kind::Write { window } => write::measure(options, &row, window)?,
         Kind::BlockingWrite { threads: 1 } if row.qos == 1 => sync::measure(options, &row)?,
-        // As many under way as there are threads.
+        // The number of publishes in flight is that of the threads.
         Kind::BlockingWrite { threads } => write::measure(options, &row, threads)?,
         Kind::Read | Kind::BlockingRead => read::measure(options, &row)?,
         Kind::Clients { .. } => return Err("there are no raw rows with many clients".into()),

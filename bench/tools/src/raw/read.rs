@@ -1,4 +1,4 @@
-//! Receiving, and at QoS 1 acknowledging, without looking at the messages.
+//! Receives messages, and at QoS 1 acknowledges them, without parsing their payloads.
 
 use std::io::Write;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! One PUBLISH of QoS 1 and its PUBACK after the other, on one thread: the least that a blocking write can take.
+//! Sends one PUBLISH of QoS 1 after the other on one thread, each after the PUBACK of the one before: the least time that a
+//! blocking write can take.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

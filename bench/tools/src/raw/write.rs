@@ -1,4 +1,4 @@
-//! Preassembled PUBLISH packets; at QoS 1 with a window.
+//! Sends preassembled PUBLISH packets; at QoS 1 with a window.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ struct Writer {
     batch: Batch,
     width: u64,
     confirmed: Arc<Window>,
-    /// Counts what arrives, at QoS 0.
+    /// Counts the messages that arrive, at QoS 0.
     counter: Option<Control>,
     sent: u64,
 }
@@ -57,7 +57,7 @@ struct Writer {
 struct Written {
     messages: u64,
     lost: u64,
-    /// Time in which only the lost were waited for.
+    /// The time that was spent only on waiting for lost messages.
     idle: Duration,
 }
 

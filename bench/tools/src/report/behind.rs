@@ -1,13 +1,13 @@
-//! The figures in which a peer is better: they stand at the top of the report.
+//! The figures in which a peer is better, which stand at the top of the report.
 
 use super::figures::{Figure, MANY, TABLES};
 use super::results::{JAVA, JAVA_PEERS, RUST, RUST_PEERS, Results};
 use super::table::{line, number};
 
-/// Below this a ratio is told: as its two decimals show it.
+/// A ratio below this is reported: its two decimals show a difference.
 const EQUAL: f64 = 0.995;
 
-/// Empty when there is no peer.
+/// Returns an empty text if there is no peer.
 pub fn markdown(results: &Results) -> String {
     let clients = results.clients();
     let pairs = [(JAVA, JAVA_PEERS), (RUST, RUST_PEERS)];

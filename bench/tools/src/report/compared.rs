@@ -1,10 +1,10 @@
-//! This library as it is with another commit of it, `CLIENT@COMMIT`.
+//! Compares the current version of this library with another commit of it, `CLIENT@COMMIT`.
 
 use super::figures::{Figure, MANY, Range, TABLES};
 use super::results::{Results, base};
 use super::table::{line, number};
 
-/// Empty when there is no other commit.
+/// Returns an empty text if there is no other commit.
 pub fn markdown(results: &Results) -> String {
     let mut lines = String::new();
     let (mut worse, mut better, mut told) = (0, 0, false);
@@ -35,16 +35,16 @@ pub fn markdown(results: &Results) -> String {
     )
 }
 
-/// Fewer rounds tell nothing: two equal figures would too often lie apart by chance.
+/// Fewer rounds prove nothing: two equal figures would too often differ by chance.
 const ENOUGH: usize = 4;
 const WORSE: &str = "**worse**";
 const BETTER: &str = "better";
 
-/// One figure, then and now.
+/// One figure, at the other commit and now.
 struct Change {
     then: (f64, Range),
     now: (f64, Range),
-    /// Above 1 it is better now.
+    /// A ratio above 1 means that the figure is better now.
     ratio: f64,
 }
 
@@ -59,7 +59,7 @@ impl Change {
         self.now.1.rounds.min(self.then.1.rounds) >= ENOUGH
     }
 
-    /// Empty when the rounds of both overlap, or are too few.
+    /// Returns an empty text if the rounds of both overlap, or are too few.
     fn verdict(&self) -> &'static str {
         match !self.has_enough_rounds() || self.now.1.overlaps(&self.then.1) {
             true => "",
@@ -89,7 +89,7 @@ impl Change {
 mod tests {
     use super::*;
 
-    /// The rates and the CPU times of the rounds, then and now.
+    /// Returns the report on the rates and the CPU times of the rounds, then and now.
     fn report(then: &[(u32, u32)], now: &[(u32, u32)]) -> Vec<String> {
         let line = |client: &str, (rate, cpu): &(u32, u32)| {
             format!(r#"{{"row":"r","client":"{client}","per_second":{rate},"cpu_us":{cpu},"peak_kib":1024}}"#)

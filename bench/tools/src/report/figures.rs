@@ -1,4 +1,4 @@
-//! What is told of a row and a client, and when it is better.
+//! The figures of a row and a client, and whether larger or smaller ones are better.
 
 use super::results::Results;
 
@@ -11,15 +11,15 @@ pub enum Better {
 pub struct Figure {
     pub title: &'static str,
     pub field: &'static str,
-    /// How many of the field's units make one of the figure's.
+    /// The number of the field's units in one unit of the figure.
     pub unit: f64,
     pub decimals: usize,
     pub better: Better,
-    /// Its table has columns with this library's ratios to the others.
+    /// Whether its table has columns with this library's ratios to the others.
     pub has_ratios: bool,
 }
 
-/// Each has a table.
+/// The figures that have a table each.
 pub const TABLES: [Figure; 5] = [
     RATE,
     Figure { has_ratios: true, ..less("Blocking writes: microseconds for one (median)", "p50_us", 1) },
@@ -58,7 +58,7 @@ impl Figure {
         results.median(row, client, self.field).map(|value| value / self.unit)
     }
 
-    /// The least and the most of the rounds, and how many there were.
+    /// Returns the least and the greatest value of the rounds, and their number.
     pub fn range(&self, results: &Results, row: &str, client: &str) -> Option<Range> {
         let values = results.values(row, client, self.field);
         let (least, most) = (values.first()? / self.unit, values.last()? / self.unit);
@@ -74,7 +74,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// False when each round of one lies on the same side of each round of the other.
+    /// Returns false if all rounds of one lie on the same side of all rounds of the other.
     pub fn overlaps(&self, other: &Range) -> bool {
         self.least <= other.most && other.least <= self.most
     }
@@ -88,7 +88,7 @@ impl Better {
         }
     }
 
-    /// Above 1: ours is the better one.
+    /// Returns the ratio; above 1, ours is better.
     pub fn ratio(self, ours: f64, theirs: f64) -> f64 {
         match self {
             _ if ours == theirs => 1.0,

@@ -1,5 +1,5 @@
-//! A graph of each group of rows, as SVG: bars by client. Text and bars have colours that can be read on light and on dark
-//! pages, since a picture in a page does not know which it is.
+//! Draws a graph of each group of rows as SVG: bars by client. Text and bars have colours that can be read on light and on dark
+//! pages, since a picture does not know the page's colour.
 
 use std::fmt::Write;
 
@@ -8,13 +8,13 @@ use super::results::{JAVA, RUST, Results, base};
 use super::table::number;
 
 pub struct Graph {
-    /// Its file.
+    /// The name of its file.
     pub name: String,
     pub title: String,
     pub svg: String,
 }
 
-/// Bars that are compared with each other: those of one row.
+/// The bars that are compared with each other: those of one row.
 struct Panel {
     title: String,
     bars: Vec<Bar>,
@@ -26,7 +26,8 @@ struct Bar {
     text: String,
 }
 
-/// One for each group of rows: BROKER/KIND, and many clients. Bare bytes are left out: beside theirs no other bar could be seen.
+/// Returns a graph for each group of rows: BROKER/KIND, and many clients. Bare bytes are left out, because no other bar could
+/// be seen beside theirs.
 pub fn all(results: &Results) -> Vec<Graph> {
     let mut groups: Vec<(String, Vec<Panel>)> = Vec::new();
     for row in &results.rows {
@@ -74,14 +75,14 @@ const LONGEST: f64 = 460.0;
 const LINE: f64 = 20.0;
 const BAR: f64 = 13.0;
 const GAP: f64 = 12.0;
-/// Between the two grounds: at least 4 : 1 to white and to a dark page.
+/// The colour has a contrast of at least 4 : 1 both to white and to a dark page.
 const TEXT: &str = "#737d89";
 
 fn color(client: &str) -> &'static str {
     match base(client).unwrap_or(client) {
         JAVA if client == JAVA => "#2f81f7",
         RUST if client == RUST => "#d2691e",
-        // Another commit of ours.
+        // This is another commit of ours.
         JAVA | RUST => "#a371c7",
         _ => "#8c959f",
     }

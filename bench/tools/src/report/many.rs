@@ -1,10 +1,10 @@
-//! The table of the rows with many clients: a line for each client, a column for each figure.
+//! Writes the table of the rows with many clients: a line for each client, a column for each figure.
 
 use super::figures::MANY;
 use super::results::Results;
 use super::table::{cell, line};
 
-/// Empty when there is no such row.
+/// Returns an empty text if there is no such row.
 pub fn markdown(results: &Results) -> String {
     let mut lines = String::new();
     for row in &results.rows {

@@ -1,4 +1,4 @@
-//! Markdown tables, and graphs, from the lines that a run has left.
+//! Makes Markdown tables, and graphs, from the result lines of a run.
 
 mod behind;
 mod compared;
@@ -16,7 +16,7 @@ use bench_tools::Outcome;
 use figures::TABLES;
 use results::Results;
 
-/// Prints the tables. With a folder it puts the graphs there, and the tables end with them.
+/// Prints the tables. If a folder is given, the graphs are written there, and the tables end with them.
 pub fn run(file: &str, graphs: Option<&str>) -> Outcome {
     let text = fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
     let results = Results::parse(&text).map_err(|e| format!("{file}: {e}"))?;
@@ -27,7 +27,7 @@ pub fn run(file: &str, graphs: Option<&str>) -> Outcome {
     Ok(std::io::stdout().write_all(report.as_bytes())?)
 }
 
-/// What needs attention first, then the tables.
+/// Returns the problems first, then the tables.
 fn markdown(results: &Results) -> String {
     let mut report = behind::markdown(results) + &compared::markdown(results);
     report.extend(TABLES.iter().map(|figure| table::markdown(figure, results)));
@@ -39,7 +39,7 @@ fn markdown(results: &Results) -> String {
     report
 }
 
-/// Returns what shows them, in Markdown.
+/// Writes the graphs; returns the Markdown that shows them.
 fn put_graphs(results: &Results, folder: &str) -> std::io::Result<String> {
     fs::create_dir_all(folder)?;
     let mut shown = String::new();

@@ -1,4 +1,4 @@
-//! The lines of a run, by row and client.
+//! The result lines of a run, by row and client.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,18 @@ use serde_json::Value;
 pub const CLIENTS: [&str; 8] = ["raw", JAVA, "hivemq", "paho", RUST, "rumqttc", "libmosquitto", "paho.mqtt.c"];
 pub const JAVA: &str = "sinetstream";
 pub const RUST: &str = "sinetstream-rust";
-/// What Java's API is compared with, and what the Rust API is.
+/// The peers with which Java's API and the Rust API are compared.
 pub const JAVA_PEERS: &[&str] = &["hivemq", "paho"];
 pub const RUST_PEERS: &[&str] = &["rumqttc", "libmosquitto", "paho.mqtt.c"];
 
 pub struct Results {
-    /// In the order of measuring.
+    /// The rows in the order in which they were measured.
     pub rows: Vec<String>,
     lines: HashMap<(String, String), Vec<Value>>,
 }
 
 impl Results {
-    /// From lines of JSON, each a measurement or, with `failed`, one that gave no result.
+    /// Parses lines of JSON, each of which is a measurement or, with `failed`, a run without a result.
     pub fn parse(text: &str) -> Outcome<Results> {
         let mut results = Results { rows: Vec::new(), lines: HashMap::new() };
         for (number, line) in text.lines().enumerate() {
@@ -35,7 +35,7 @@ impl Results {
         Ok(results)
     }
 
-    /// Those that were measured, in the order of the columns. After one of ours stand those of another commit,
+    /// Returns the measured clients in the order of the columns. Each of ours is followed by its other commits,
     /// `CLIENT@COMMIT`.
     pub fn clients(&self) -> Vec<String> {
         let mut names: Vec<&String> = self.lines.keys().map(|(_, client)| client).collect();
@@ -49,21 +49,21 @@ impl Results {
             .collect()
     }
 
-    /// The median of a field over the rounds.
+    /// Returns the median of a field over the rounds.
     pub fn median(&self, row: &str, client: &str, field: &str) -> Option<f64> {
         let values = self.values(row, client, field);
         let last = values.len().checked_sub(1)?;
         Some((values[last / 2] + values[values.len() / 2]) / 2.0)
     }
 
-    /// A field in all rounds, sorted.
+    /// Returns the values of a field in all rounds, sorted.
     pub fn values(&self, row: &str, client: &str, field: &str) -> Vec<f64> {
         let mut values: Vec<f64> = self.of(row, client).iter().filter_map(|line| line[field].as_f64()).collect();
         values.sort_unstable_by(f64::total_cmp);
         values
     }
 
-    /// Runs that failed, and messages that did.
+    /// Returns the runs that failed, and the messages that did.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for row in &self.rows {
@@ -80,7 +80,7 @@ impl Results {
     }
 }
 
-/// The client of which `CLIENT@COMMIT` is another commit.
+/// Returns the client of which `CLIENT@COMMIT` is another commit.
 pub fn base(client: &str) -> Option<&str> {
     client.split_once('@').map(|(base, _)| base)
 }
@@ -95,7 +95,7 @@ fn problem(line: &Value) -> Option<String> {
     if errors + lost == 0 {
         return None;
     }
-    // The rows with many clients tell of no messages.
+    // The rows with many clients report no number of messages.
     let of = line["messages"].as_u64().map(|messages| format!(", of {}", messages + errors + lost)).unwrap_or_default();
     let first = line["first_error"].as_str().map(|first| format!(" ({first})")).unwrap_or_default();
     Some(format!("{errors} errors, {lost} lost{of}{first}"))

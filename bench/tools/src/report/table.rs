@@ -1,11 +1,11 @@
-//! One table: a line for each row, a column for each client, and how this library compares.
+//! Writes one table: a line for each row, a column for each client, and the ratios of this library.
 
 use super::figures::Figure;
 use super::results::{JAVA, JAVA_PEERS, RUST, RUST_PEERS, Results};
 
 const NOTHING: &str = "–";
 
-/// Empty when no row has the figure.
+/// Returns an empty text if no row has the figure.
 pub fn markdown(figure: &Figure, results: &Results) -> String {
     let clients = results.clients();
     let comparisons = comparisons(figure, &clients);
@@ -30,7 +30,7 @@ pub fn markdown(figure: &Figure, results: &Results) -> String {
     format!("### {}\n\n{}{rule}{lines}\n", figure.title, line(&head))
 }
 
-/// Those for which there are measurements.
+/// Returns the comparisons for which there are measurements.
 fn comparisons(figure: &Figure, clients: &[String]) -> Vec<Comparison> {
     let measured = |client: &&str| clients.iter().any(|each| each == client);
     let all: [(_, _, &[&str]); 4] = [
@@ -45,7 +45,7 @@ fn comparisons(figure: &Figure, clients: &[String]) -> Vec<Comparison> {
         .collect()
 }
 
-/// A client of ours with the best of others.
+/// A client of ours, with the best of the others.
 struct Comparison {
     title: &'static str,
     ours: &'static str,
@@ -67,7 +67,7 @@ pub fn cell(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| number(value, decimals))
 }
 
-/// With a comma before each three digits.
+/// Formats a number with a comma before each three digits.
 pub fn number(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let whole = text.find('.').unwrap_or(text.len());

@@ -3,7 +3,7 @@ package asynchronous;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
-/** An asynchronous writer shows itself by JMX and gives promises. */
+/** An asynchronous writer, which is registered in JMX and returns promises. */
 public final class Main {
     public static void main(String[] arguments) throws InterruptedException {
         try (AsyncMessageWriter<byte[]> writer = MessageWriterFactory.<byte[]>builder().noConfig(true).jmx(true)

@@ -14,7 +14,7 @@ import jp.ad.sinet.stream.utils.MessageWriterFactory;
 
 /** A program of named modules: it writes with the plugin's compression, and reads with a class of its own. */
 public final class Main {
-    /** What the parameter value_deserializer names. */
+    /** The class that the parameter value_deserializer names. */
     public static class Upper implements Deserializer<String> {
         @Override
         public String deserialize(byte[] bytes) {

@@ -2,6 +2,6 @@ package program.hidden;
 
 import program.Main;
 
-/** Its package is not exported. */
+/** A deserializer whose package is not exported. */
 public final class HiddenDeserializer extends Main.Upper {
 }

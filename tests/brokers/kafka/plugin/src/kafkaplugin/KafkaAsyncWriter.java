@@ -7,7 +7,7 @@ import jp.ad.sinet.stream.spi.PluginAsyncMessageWriter;
 import jp.ad.sinet.stream.spi.WriterParameters;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** Kafka's client sends in the background, and tells how it ended. */
+/** Sends by Kafka's client, which works in the background and reports the outcome. */
 final class KafkaAsyncWriter extends KafkaSending implements PluginAsyncMessageWriter {
     KafkaAsyncWriter(WriterParameters parameters) {
         super(parameters);

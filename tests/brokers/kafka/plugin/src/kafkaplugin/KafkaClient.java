@@ -22,7 +22,9 @@ import jp.ad.sinet.stream.spi.SinetStreamParameters;
 import jp.ad.sinet.stream.utils.KeyStoreUtil;
 import jp.ad.sinet.stream.utils.MessageUtils;
 
-/** What readers and writers have in common: {@code brokers}, {@code tls}, and a map {@code kafka} with Kafka's own properties. */
+/**
+ * The common part of readers and writers: {@code brokers}, {@code tls}, and a map {@code kafka} with Kafka's own properties.
+ */
 abstract class KafkaClient implements PluginMessageIO {
     static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
@@ -54,7 +56,7 @@ abstract class KafkaClient implements PluginMessageIO {
         return properties;
     }
 
-    /** Kafka takes no keys in all forms that MQTT's clients here take, so they become stores. */
+    /** Converts keys to stores, because Kafka does not accept all forms of keys that the MQTT clients here accept. */
     private static void tls(Map<?, ?> given, Properties properties) {
         Map<String, String> tls = new HashMap<>();
         given.forEach((name, value) -> tls.put(name.toString(), MessageUtils.toString(value)));
@@ -73,7 +75,7 @@ abstract class KafkaClient implements PluginMessageIO {
         }
     }
 
-    /** What programs know of failures. */
+    /** Returns the exception in the form that programs expect. */
     static SinetStreamException failure(Throwable e) {
         if (e instanceof org.apache.kafka.common.errors.AuthenticationException) {
             return new AuthenticationException(e.getMessage(), e);

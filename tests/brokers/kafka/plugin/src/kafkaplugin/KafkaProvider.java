@@ -9,7 +9,7 @@ import jp.ad.sinet.stream.spi.PluginMessageWriter;
 import jp.ad.sinet.stream.spi.ReaderParameters;
 import jp.ad.sinet.stream.spi.WriterParameters;
 
-/** {@code type: kafka}. An asynchronous reader has the blocking one, on a thread of the library's. */
+/** Provides {@code type: kafka}. An asynchronous reader uses the blocking one, on a thread of the library's. */
 public final class KafkaProvider implements MessageWriterProvider, MessageReaderProvider, AsyncMessageWriterProvider {
     @Override
     public String getType() {

@@ -27,8 +27,8 @@ import jp.ad.sinet.stream.utils.MessageUtils;
 import jp.ad.sinet.stream.utils.Timestamped;
 
 /**
- * Without {@code group_id} it reads what comes after it was opened, as a reader of MQTT does. With it, all readers of the group share
- * the messages, and the group goes on where it was.
+ * Reads messages. Without {@code group_id} it reads those that come after it was opened, as a reader of MQTT does. With it, all
+ * readers of the group share the messages, and the group resumes at its last position.
  */
 final class KafkaReader extends KafkaClient implements PluginMessageReader {
     private static final Duration OPENING_LIMIT = Duration.ofSeconds(60);
@@ -37,7 +37,7 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
     private final List<String> topics;
     private final Duration receiveTimeout;
     private final boolean inGroup;
-    /** It is for one thread at a time, and only {@code wakeup} is for others. */
+    /** Only one thread at a time may use the consumer, except for {@code wakeup}. */
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Queue<ConsumerRecord<byte[], byte[]>> fetched = new ArrayDeque<>();
     private final Map<TopicPartition, OffsetAndMetadata> taken = new HashMap<>();
@@ -78,7 +78,7 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
         long deadline = System.nanoTime() + OPENING_LIMIT.toNanos();
         List<TopicPartition> partitions = new ArrayList<>();
         for (String topic : topics) {
-            // A topic that was not there is made by this question, which takes a moment.
+            // This query creates a missing topic, which takes a moment.
             List<PartitionInfo> found = List.of();
             while (found == null || found.isEmpty()) {
                 if (System.nanoTime() > deadline) {
@@ -90,7 +90,7 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
             found.forEach(each -> partitions.add(new TopicPartition(topic, each.partition())));
         }
         consumer.assign(partitions);
-        // What is written from here on counts, and not from the first read on, as with an end that is looked for when it is needed.
+        // Messages count from here on; an end that is looked for when it is needed would be that of the first read.
         consumer.endOffsets(partitions, OPENING_LIMIT).forEach(consumer::seek);
     }
 
@@ -98,7 +98,7 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
     public synchronized PluginMessageWrapper read() {
         try {
             if (getConsistency() != Consistency.AT_MOST_ONCE) {
-                commit(); // whoever reads on has processed what it had
+                commit(); // A program that reads on has processed the earlier messages.
             }
             if (fetched.isEmpty()) {
                 consumer.poll(receiveTimeout.compareTo(LONGEST_POLL) < 0 ? receiveTimeout : LONGEST_POLL).forEach(fetched::add);
@@ -136,7 +136,7 @@ final class KafkaReader extends KafkaClient implements PluginMessageReader {
         try {
             commit();
         } catch (WakeupException e) {
-            commit(); // it was meant for a read
+            commit(); // The wake-up was meant for a read.
         } finally {
             consumer.close(CLOSE_LIMIT);
         }

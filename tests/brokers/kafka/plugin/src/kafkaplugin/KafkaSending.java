@@ -11,7 +11,7 @@ import jp.ad.sinet.stream.api.Consistency;
 import jp.ad.sinet.stream.spi.WriterParameters;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** What both writers have in common. */
+/** The common part of both writers. */
 abstract class KafkaSending extends KafkaClient {
     private final String topic;
     private final KafkaProducer<byte[], byte[]> producer;
@@ -21,7 +21,7 @@ abstract class KafkaSending extends KafkaClient {
         topic = parameters.getTopic();
         Properties properties = properties();
         properties.put("acks", getConsistency() == Consistency.AT_MOST_ONCE ? "0" : "all");
-        // What a lost connection makes Kafka's client send again is there once, at this consistency.
+        // At this consistency, a message that Kafka's client sends again after a lost connection is stored only once.
         properties.put("enable.idempotence", getConsistency() == Consistency.EXACTLY_ONCE ? "true" : "false");
         try {
             producer = new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
@@ -32,7 +32,7 @@ abstract class KafkaSending extends KafkaClient {
 
     final java.util.concurrent.Future<?> send(Timestamped<byte[]> message, Callback callback) {
         long millis = Math.floorDiv(message.getTstamp(), 1000);
-        // Kafka has no time before the year 1970; the message's own stands in its bytes.
+        // Kafka has no time before the year 1970; the message itself contains its own time.
         Long time = millis < 0 ? null : Long.valueOf(millis);
         return producer.send(new ProducerRecord<>(topic, null, time, null, message.getValue()), callback);
     }

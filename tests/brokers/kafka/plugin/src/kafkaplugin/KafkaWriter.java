@@ -9,7 +9,7 @@ import jp.ad.sinet.stream.spi.PluginMessageWriter;
 import jp.ad.sinet.stream.spi.WriterParameters;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** Waits for each confirmation. */
+/** Sends messages, and waits for each confirmation. */
 final class KafkaWriter extends KafkaSending implements PluginMessageWriter {
     KafkaWriter(WriterParameters parameters) {
         super(parameters);

@@ -18,7 +18,7 @@ public final class Main {
     private Main() {
     }
 
-    /** The messaging system of a plugin that only META-INF/services names. */
+    /** Selects the messaging system of a plugin that only META-INF/services names. */
     private static MessageReaderFactory<String> plugged(MessageReaderFactory.MessageReaderFactoryBuilder<String> builder) {
         return builder.noConfig(true).type("memory").topic("t").valueType(SimpleValueType.TEXT).dataCompression(true).build();
     }

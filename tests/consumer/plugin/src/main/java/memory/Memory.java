@@ -17,7 +17,7 @@ import jp.ad.sinet.stream.spi.ReaderParameters;
 import jp.ad.sinet.stream.spi.WriterParameters;
 import jp.ad.sinet.stream.utils.Timestamped;
 
-/** {@code type: memory}: one queue in this JVM. */
+/** Provides {@code type: memory}: one queue in this JVM. */
 public final class Memory implements MessageWriterProvider, MessageReaderProvider {
     private static final BlockingQueue<Timestamped<byte[]>> QUEUE = new LinkedBlockingQueue<>();
 
