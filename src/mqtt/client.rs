@@ -28,7 +28,7 @@ use crate::config::{Consistency, Role, Settings, Version};
 use crate::error::{self, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 
-/// The handle of one client. Dropping it says goodbye to the broker without waiting for anything.
+/// The handle of one client. Dropping it sends DISCONNECT to the broker without waiting for anything.
 pub(crate) struct Client {
     shared: Arc<Shared>,
     /// The heading of messages that have none of their own.

@@ -101,7 +101,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
             return Err(failed("CONNACK", port.into()));
         }
         if input.first().is_some_and(|first| !matches!(first, 0x20 | 0xF0)) {
-            return Err(failed("CONNACK", "the broker's first packet is another one; is this an MQTT port?".into()));
+            return Err(failed("CONNACK", "the broker's first packet is not a CONNACK; is this an MQTT port?".into()));
         }
         match decoder.decode(&mut input).map_err(|e| failed("CONNACK", e.to_string()))? {
             None => {}
@@ -125,7 +125,7 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                 );
                 return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C, delivery: None }));
             }
-            Some(_) => return Err(failed("CONNACK", "the broker's first packet is another one".into())),
+            Some(_) => return Err(failed("CONNACK", "the broker's first packet is not a CONNACK".into())),
         }
     }
 }
@@ -168,7 +168,7 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
                 // MQTT 3 has no code for a keep-alive that is too long, so Mosquitto uses this one (max_keepalive).
                 let seconds = connect.keep_alive_s;
                 hint.push_str(&format!(
-                    "; a keep-alive that is too long for the broker is told so, too; 'connect.keepalive' is {seconds}"
+                    "; a keep-alive that is too long for the broker is refused so, too; 'connect.keepalive' is {seconds}"
                 ));
             }
             Refused::ForGood(not_accepted(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
@@ -201,11 +201,11 @@ fn check_limits(plan: &Plan, broker: &Broker, limits: &Limits) -> Result<(), Ref
     let problem = if limits.maximum_qos.is_some_and(|most| qos > most) {
         format!("it takes no messages at QoS {qos}; set 'consistency' or 'qos' lower")
     } else if limits.no_retain && (writer && plan.retain || will.is_some_and(|will| will.retain)) {
-        "it keeps no messages; set 'retain' to false".into()
+        "it does not support retained messages; set 'retain' to false".into()
     } else if limits.no_wildcards && plan.topics.iter().any(|topic| topic.contains(['+', '#'])) {
-        "it has no subscriptions with wildcards".into()
+        "it does not support subscriptions with wildcards".into()
     } else if limits.no_shared && plan.topics.iter().any(|topic| topic.starts_with("$share/")) {
-        "it has no shared subscriptions".into()
+        "it does not support shared subscriptions".into()
     } else {
         return Ok(());
     };

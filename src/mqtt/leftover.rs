@@ -29,7 +29,7 @@ pub(crate) async fn open(
     if !(is_writer && plan.qos == Consistency::ExactlyOnce && is_there) || is_kept {
         return Ok(opened);
     }
-    tracing::info!("{broker}: what an earlier process has left under the client id is discarded");
+    tracing::info!("{broker}: the session that an earlier process has left under the client id is discarded");
     hang_up(opened).await;
     let mut clean = Connect { clean: true, ..connect.clone() };
     if connect.version == Version::V5 {

@@ -181,7 +181,7 @@ impl Decoder {
         }
         if length > self.maximum_packet_size {
             let maximum = self.maximum_packet_size;
-            return Err(ProtocolError(format!("a packet of {length} bytes, {maximum} were announced as the most")));
+            return Err(ProtocolError(format!("a packet of {length} bytes, where {maximum} at most were announced")));
         }
         if input.len() < length {
             return Ok(None);
@@ -205,7 +205,10 @@ impl Decoder {
     fn resolve(&mut self, publish: &mut Publish, alias: Option<u16>) -> Result<(), ProtocolError> {
         let Some(alias) = alias else { return Ok(()) };
         if alias > self.topic_alias_maximum {
-            return Err(ProtocolError(format!("topic alias {alias}, {} is the highest", self.topic_alias_maximum)));
+            return Err(ProtocolError(format!(
+                "topic alias {alias}, where {} is the highest",
+                self.topic_alias_maximum
+            )));
         }
         if !publish.topic.is_empty() {
             self.alias_bytes += publish.topic.len();

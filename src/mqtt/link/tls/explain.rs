@@ -14,7 +14,7 @@ use crate::strangers::harmless;
 const BROKERS: &str = "the broker's certificate";
 
 /// The reason why a broker that wants a client certificate got none.
-pub(super) const UNABLE: &str = "the client's key can make none of the kinds of signatures that the broker takes, so that it has no \
+pub(super) const UNABLE: &str = "the client's key can make none of the kinds of signatures that the broker takes, so that it got no \
      certificate; an RSA key in a token ('pkcs11') without PSS can do TLS 1.2 only";
 
 /// Explains why the handshake failed.
@@ -57,7 +57,9 @@ pub(crate) fn explain(error: &io::Error) -> String {
     match cause(error) {
         None => error.to_string(),
         Some(Error::InvalidCertificate(reason)) => certificate(BROKERS, reason, None),
-        Some(Error::InvalidMessage(_)) => format!("the peer sent what is not TLS on a connection with TLS ({error})"),
+        Some(Error::InvalidMessage(_)) => {
+            format!("the peer sent data that is not TLS on a connection with TLS ({error})")
+        }
         Some(Error::AlertReceived(description)) => alert(*description),
         Some(Error::PeerIncompatible(what)) => {
             format!(
@@ -245,13 +247,13 @@ fn alert(description: AlertDescription) -> String {
             "it can't verify what the client has signed; is the client's key still the one that its certificate is for?"
         }
         Alert::AccessDenied => "the client's certificate gives no access",
-        Alert::ProtocolVersion => "it speaks none of the versions of TLS that this client may; see 'tls_version'",
+        Alert::ProtocolVersion => "it speaks none of the versions of TLS that this client may use; see 'tls_version'",
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             "it has no cipher suite in common with this client (see 'ciphers' and 'tls_version'), or a key of a kind that this \
              client does not know (P-521, DSA)"
         }
         Alert::NoApplicationProtocol => {
-            "it speaks none of the protocols in 'tls.alpn', or wants that to name one (often mqtt)"
+            "it speaks none of the protocols in 'tls.alpn', or needs one to be named there (often mqtt)"
         }
         Alert::UnrecognisedName => "it does not know the host name",
         _ => return format!("the broker refused: TLS alert {description:?}"),

@@ -159,7 +159,7 @@ fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
             )
         }
         401 | 403 => {
-            "the server wants other credentials than 'ws_options.headers' gives, or none may use the path".into()
+            "the server wants other credentials than 'ws_options.headers' gives, or nobody may use the path".into()
         }
         404 | 405 | 410 => "check 'ws_options.path'".into(),
         407 => {

@@ -127,7 +127,7 @@ fn what_the_codec_stumbles_over() {
     let Packet::Publish(publish) = decode_one(&publish) else { panic!("no PUBLISH") };
     assert_eq!(publish.payload, b"ab"[..]);
     assert_eq!(MessageProperties::decode(&publish.properties).unwrap().subscription_identifiers, [1, 2, 3]);
-    // A broker that knows only MQTT 3.1.1 refuses in its form.
+    // A broker that knows only MQTT 3.1.1 refuses with that version's CONNACK.
     for code in [1, 5, 0x86, 0x9C] {
         let Packet::Connack(connack) = decode_one(&[0x20, 2, 0, code]) else { panic!("no CONNACK") };
         assert_eq!(connack.reason, Reason::of(code));
@@ -184,7 +184,7 @@ fn what_a_broker_may_not_send_is_refused() {
     let suback = [&[0x90, 0x80, 0x80, 0x10][..], &[0, 1, 0, 0]].concat();
     assert!(decode_all(&suback).is_err(), "256 KiB of SUBACK");
     let too_large = [&[0x30, 0xA1, 0x8D, 0x06][..], &[0, 1, b't', 0]].concat();
-    assert!(decode_all(&too_large).is_err(), "100,001 bytes when 100,000 were announced as the most");
+    assert!(decode_all(&too_large).is_err(), "100,001 bytes when 100,000 at most were announced");
 }
 
 #[test]

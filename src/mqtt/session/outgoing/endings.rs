@@ -61,7 +61,7 @@ impl Outgoing {
         }
     }
 
-    /// Ends every publish with the error for what has become of it.
+    /// Ends every publish with the error that fits its delivery.
     pub fn fail_all(&mut self, error: impl Fn(Delivery) -> Error, now: Instant) {
         self.has_ended = true;
         self.connection.unflushed.clear();

@@ -156,7 +156,7 @@ fn check_retain(keeps_messages: bool, entry: &Entry) -> Result<()> {
     Err(unsendable(
         entry,
         IoKind::Refused(RETAIN_NOT_SUPPORTED),
-        "it is to be retained, and the broker keeps no messages",
+        "it is to be retained, which the broker does not support",
     ))
 }
 
