@@ -273,7 +273,7 @@ impl Connection<'_> {
     }
 
     /// Takes the whole packets off the input. Their messages share one buffer. Unless they fill most of the socket's buffer, it
-    /// is a copy of their size, so that messages that wait for the application do not hold more memory than they have bytes.
+    /// is a copy of exactly their size, so that messages that wait for the application hold no more memory than needed.
     fn whole_packets(&mut self) -> BytesMut {
         let length = protocol::whole_packets(&self.input);
         let packets = self.input.split_to(length);

@@ -1,5 +1,5 @@
 //! A connection's bytes, in layers: `dialer` opens a `transport` through the `network`, `socket` is the transport with or
-//! without TLS, and a `websocket` may lie on it. Every operation is non-blocking, except for [`Link::ready`], which waits.
+//! without TLS, and a `websocket` may lie on it. Every operation is non-blocking; [`Link::ready`] waits.
 
 mod dialer;
 mod lookup;

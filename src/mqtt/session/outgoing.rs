@@ -128,7 +128,7 @@ pub(crate) struct Outgoing {
     write_timeout: Duration,
     /// The configured limit of the in-flight window.
     max_window: usize,
-    /// True when a broker has answered a publish: confirmed it, or taken it at QoS 2.
+    /// True when a broker has answered a publish of QoS 1 or 2, be it with a refusal.
     was_answered: bool,
     /// The publish that was the oldest unacknowledged one when the broker ended the connection, and how many times in a row it
     /// was.
@@ -341,7 +341,7 @@ impl Outgoing {
         self.resent
     }
 
-    /// Returns the QoS of the publishes that are under way over this connection, if a broker has never answered one.
+    /// Returns the QoS of the publishes that are under way over this connection, if no publish was ever answered.
     pub fn never_answered(&self) -> Option<Consistency> {
         let mut sent = self.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.phase == Phase::Sent);
         sent.next().map(|entry| entry.publish.qos).filter(|_| !self.was_answered && self.in_flight() > 0)

@@ -85,7 +85,7 @@ impl Outgoing {
                 continue;
             };
             entry.phase = Phase::Released;
-            // Other publishes still have their turn to come with this connection.
+            // A publish from `first_queued` on still has its turn to come with this connection.
             if self.connection.is_open && number < self.connection.first_queued {
                 protocol::pubrel(*id, wire.output.tail());
             }

@@ -55,7 +55,7 @@ impl Outgoing {
             && let Some(number) = self.entries.next_from(self.connection.first_queued)
         {
             self.send(number, wire);
-            // The mark moves only now: a publish is not in flight while it is decided whether to send it.
+            // `first_queued` moves only now: a publish is not in flight while it is decided whether to send it.
             self.connection.first_queued = number + 1;
         }
     }
