@@ -1,12 +1,12 @@
-//! How long to wait before the next attempt to connect.
+//! The delays before the next attempt to connect.
 
 use std::time::Duration;
 
 /// A connection that lasted this long counts as stable: the next loss starts with the shortest delay again.
 pub(crate) const STABLE: Duration = Duration::from_secs(60);
 
-/// Doubling delays between two bounds. Each is shortened at random by up to a half, so that the clients of a broker
-/// that restarts do not come back all at once.
+/// Doubling delays between two bounds. Each is shortened at random by up to a half, so that the clients of a broker that
+/// restarts do not reconnect all at once.
 pub(crate) struct Backoff {
     min: Duration,
     max: Duration,
@@ -22,7 +22,7 @@ impl Backoff {
         self.next = self.min;
     }
 
-    /// The next delay. `random`: a number from 0 to 1.
+    /// Returns the next delay; `random` is a number from 0 to 1.
     pub fn delay(&mut self, random: f64) -> Duration {
         let delay = self.next;
         self.next = (delay * 2).min(self.max);

@@ -28,10 +28,10 @@ use crate::config::{Consistency, Role, Settings, Version};
 use crate::error::{self, Error, IoKind, Result};
 use crate::material::KeyMaterial;
 
-/// One client. Dropping it says goodbye to the broker without waiting for anything.
+/// The handle of one client. Dropping it sends DISCONNECT to the broker without waiting for anything.
 pub(crate) struct Client {
     shared: Arc<Shared>,
-    /// Of what has none of its own.
+    /// The heading of messages that have none of their own.
     heading: Heading,
     version: Version,
     qos: Consistency,
@@ -41,7 +41,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Reads the certificates, then starts to connect; [`Client::opened`] tells how that ends.
+    /// Reads the certificates, then starts to connect; [`Client::opened`] returns how that ends.
     pub fn start(
         settings: &Settings,
         role: Role,
@@ -53,7 +53,7 @@ impl Client {
         Client::start_in(Environment::system()?, settings, role, will, material, (listener, kept))
     }
 
-    /// The same in an environment of one's own.
+    /// Does the same as [`Client::start`] in a given environment.
     pub fn start_in(
         environment: Environment,
         settings: &Settings,
@@ -77,7 +77,7 @@ impl Client {
         })
     }
 
-    /// Waits until the client is open, or could not be opened.
+    /// Waits until the client is open or has failed to open.
     pub fn opened(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
         async move {
@@ -91,12 +91,12 @@ impl Client {
         }
     }
 
-    /// What a message says besides its payload that has no options.
+    /// Returns the heading of messages that have no options of their own.
     pub fn heading(&self) -> &Heading {
         &self.heading
     }
 
-    /// Whether the protocol has the properties of MQTT 5.
+    /// Returns whether the protocol has the properties of MQTT 5.
     pub fn has_properties(&self) -> bool {
         self.version == Version::V5
     }
@@ -105,8 +105,8 @@ impl Client {
         Publish { topic, payload, qos: self.qos, retain, dup: false, packet_id: 0, properties }
     }
 
-    /// Publishes a message, with a heading of its own if it has one. The future ends when the broker has confirmed it: at QoS 0,
-    /// when it is with the operating system. Once it is accepted it ends by this deadline.
+    /// Publishes a message, with a heading of its own if it has one. The future ends when the broker has confirmed the publish;
+    /// at QoS 0, when the operating system has it. An accepted publish ends by this deadline.
     pub fn publish(
         &self,
         heading: Option<Heading>,
@@ -118,14 +118,14 @@ impl Client {
         PendingWrite::new(self.shared.clone(), publish, own, size, deadline)
     }
 
-    /// The publish, and what its own heading takes.
+    /// Returns the publish, and how many bytes its own heading takes.
     fn with_heading(&self, heading: Option<Heading>, payload: Bytes) -> (usize, Publish) {
         let own = heading.as_ref().map_or(0, Heading::size);
         (own, self.outgoing(heading.unwrap_or_else(|| self.heading.clone()), payload))
     }
 
-    /// Publishes a message that the outbox on disk keeps: under this packet identifier, which no other publish under way may have,
-    /// and going on from what an earlier process has done.
+    /// Publishes a message that the outbox on disk keeps. It goes under this packet identifier, which no other publish under
+    /// way may have, and continues from where an earlier process has left it.
     pub fn publish_kept(
         &self,
         (heading, payload): (Heading, Bytes),
@@ -138,19 +138,20 @@ impl Client {
         PendingWrite::kept(self.shared.clone(), publish, kept, size, deadline)
     }
 
-    /// The packet identifiers of messages whose PUBREL waits until that is kept; see [`KeptSession::received`].
+    /// Returns the packet identifiers of messages whose PUBREL waits until their receipt is stored; see
+    /// [`KeptSession::received`].
     pub fn take_received(&self) -> Vec<u16> {
         self.shared.with(|session| session.outgoing.take_received())
     }
 
-    /// It is kept: their PUBREL follows.
+    /// Sends PUBREL for messages whose receipt is now stored.
     pub fn release(&self, packet_ids: &[u16]) {
         self.shared.with(|session| session.release(packet_ids, Instant::now()));
         self.shared.send_soon();
     }
 
-    /// A publish that nobody waits for: its end comes with [`Client::take_report`] under the number that
-    /// it gets when it is accepted, now or later as [`Way::Reported`].
+    /// Submits a publish that nobody waits for. [`Client::take_report`] reports its end under the number that it gets when it
+    /// is accepted, which is now, or later as [`Way::Reported`].
     pub fn submit(&self, heading: Option<Heading>, payload: Bytes, size: ValueSize) -> Result<Submitted> {
         let now = Instant::now();
         let deadline = crate::wait::later(now, self.write_timeout);
@@ -162,12 +163,13 @@ impl Client {
         })
     }
 
-    /// What has ended of the submissions, in the order of the ends; otherwise the waker is called when something has.
+    /// Returns the submissions that have ended, in the order of their ends. If there are none, the waker is called when one
+    /// ends.
     pub fn take_report(&self, waker: &Waker) -> Vec<Ended> {
         self.shared.with(|session| session.outgoing.ends.take_report(waker))
     }
 
-    /// What the metrics of a writer need.
+    /// Returns the figures that the metrics of a writer need.
     pub fn tally(&self) -> Tally {
         self.shared.look(|session| session.outgoing.ends.tally().clone())
     }
@@ -176,23 +178,23 @@ impl Client {
         self.shared.with(|session| session.outgoing.ends.reset_tally());
     }
 
-    /// The wire bytes of the message accepted last.
+    /// Returns the wire bytes of the message that was accepted last.
     pub fn last_message(&self) -> Option<Bytes> {
         self.shared.look(|session| session.outgoing.last_message())
     }
 
-    /// The most that a message may have, in bytes, with its own heading if it has one.
+    /// Returns the largest allowed message in bytes, with its own heading if it has one.
     pub fn max_message(&self, heading: Option<&Heading>) -> usize {
         let Heading { topic, properties, .. } = heading.unwrap_or(&self.heading);
         protocol::max_payload(self.version, topic, properties)
     }
 
-    /// The next message, if one waits.
+    /// Returns the next message, if one waits.
     pub fn try_receive(&self) -> Result<Option<Delivery>> {
         Ok(self.shared.inbox.try_pop()?.map(|popped| self.shared.popped(popped)))
     }
 
-    /// Puts back messages that could not be handed over, oldest first.
+    /// Puts messages back that could not be handed over, oldest first.
     pub fn give_back(&self, deliveries: Vec<Delivery>) {
         self.shared.inbox.give_back(deliveries);
     }
@@ -202,28 +204,28 @@ impl Client {
         self.poll_receive().await
     }
 
-    /// The application has taken this message: it is acknowledged, together with others if more are to be taken. (One of
-    /// QoS 0 was taken when it was received.)
+    /// Marks this message as taken by the application: it is acknowledged, together with others if more are to be taken. (A
+    /// message at QoS 0 was taken when it was received.)
     pub fn taken(&self, number: u64) {
         self.shared.acknowledge(|inbox| inbox.taken(number));
     }
 
-    /// The same for this message and all before it.
+    /// Marks this message and all before it as taken.
     pub fn taken_up_to(&self, number: u64) {
         self.shared.acknowledge(|inbox| inbox.taken_up_to(number));
     }
 
-    /// The application has let go of this message without taking it: the broker will send it again.
+    /// Lets go of a message that the application has not taken: the broker will send it again.
     pub fn failed(&self, number: u64) {
         self.shared.failed(number);
     }
 
-    /// A message that the application takes when it has processed it.
+    /// Returns a message that the application takes when it has processed it.
     pub fn hold(&self, number: u64) -> Held {
         Held::new(&self.shared, number)
     }
 
-    /// The next messages, up to a number and about so many bytes; none when none waits.
+    /// Returns the next messages, up to a number and about so many bytes, or none when none waits.
     pub fn try_receive_many(&self, most: usize, bytes: usize) -> Result<Vec<Delivery>> {
         let (batch, resume) = self.shared.inbox.try_pop_many(most, bytes)?;
         if resume {
@@ -232,23 +234,23 @@ impl Client {
         Ok(batch)
     }
 
-    /// True when there is something to receive, be it the end.
+    /// Returns true when there is something to receive, even if it is only the end.
     pub fn is_ready(&self) -> bool {
         self.shared.inbox.is_ready()
     }
 
-    /// How many messages are there to receive.
+    /// Returns how many messages wait to be received.
     pub fn waiting(&self) -> usize {
         self.shared.inbox.waiting()
     }
 
-    /// Waits until that may have become so.
+    /// Waits until [`Client::is_ready`] may have become true.
     pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
         let shared = self.shared.clone();
         async move { shared.inbox.arrival().await }
     }
 
-    /// Wakes with the next message, for those who poll.
+    /// Waits for the next message, for callers who poll.
     pub fn poll_receive(&self) -> impl Future<Output = Result<Delivery>> + Send + use<> {
         let shared = self.shared.clone();
         async move {
@@ -257,14 +259,15 @@ impl Client {
         }
     }
 
-    /// The application waits for more: nothing that it has taken stays unacknowledged meanwhile.
+    /// Sends the acknowledgements that are due, since the application waits for more messages: none that it has taken stays
+    /// unacknowledged meanwhile.
     pub fn send_acknowledgements(&self) {
         if self.shared.look(|session| !session.output.is_empty()) {
             self.shared.send_now();
         }
     }
 
-    /// Waits until everything accepted so far has ended. The error: the client has ended first.
+    /// Waits until everything accepted so far has ended. The error means that the client has ended first.
     pub fn flushed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let shared = self.shared.clone();
         let target = shared.look(|session| session.outgoing.next_number());
@@ -276,7 +279,7 @@ impl Client {
         }
     }
 
-    /// Asks the broker for a sign of life; ends with its answer.
+    /// Sends a ping to the broker; the future ends with the PINGRESP.
     pub fn ping(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
         let answer = self.shared.with(|session| match session.refusal() {
             Some(refusal) => Err(refusal.clone()),
@@ -285,42 +288,42 @@ impl Client {
                 .ok_or_else(|| Error::connection("there is no connection to the broker now")),
         })?;
         self.shared.send_now();
-        // The driver watches the answer's deadline.
+        // The driver watches the deadline of the PINGRESP.
         self.shared.wake_driver();
         Ok(async move { answer.await.map_err(|_| Error::connection("the connection was lost before the answer")) })
     }
 
-    /// True when the client has ended, and every publish with it.
+    /// Returns true when the client has ended, and every publish with it.
     pub fn has_ended(&self) -> bool {
         self.shared.look(|session| session.outgoing.has_ended())
     }
 
-    /// Why nothing is accepted any more, if so.
+    /// Returns the reason why nothing is accepted any more, if there is one.
     pub fn refusal(&self) -> Option<Error> {
         self.shared.refusal()
     }
 
-    /// The error of a write whose time is up, with what stands in its way.
+    /// Returns the error of a write whose deadline has passed, with what stands in its way.
     pub fn overdue(&self, what: &str, delivery: error::Delivery) -> Error {
         self.shared.look(|session| session.outgoing.overdue(what, delivery))
     }
 
-    /// Tells that something should be changed.
+    /// Announces a warning that something should be changed.
     pub fn warn(&self, text: String) {
         self.shared.announce(ConnectionEvent::Warning { text });
     }
 
-    /// The client identifier.
+    /// Returns the client identifier.
     pub fn client_id(&self) -> &str {
         self.shared.client_id()
     }
 
-    /// True when there is a connection now.
+    /// Returns true when there is a connection now.
     pub fn is_connected(&self) -> bool {
         self.shared.is_connected()
     }
 
-    /// How the client is doing.
+    /// Returns the state of the connection and its counters.
     pub fn info(&self) -> ConnectionInfo {
         let (inbox_messages, inbox_bytes) = self.shared.inbox.used();
         let ((outbox_messages, outbox_bytes), in_flight, resent) = self
@@ -345,7 +348,7 @@ impl Client {
         self.begin_close_within(self.close_timeout);
     }
 
-    /// The same, which takes this time at most instead of the configured one.
+    /// Begins an orderly close that takes at most this time instead of the configured one.
     pub fn begin_close_within(&self, timeout: Duration) {
         self.shared.begin_close(timeout);
     }
@@ -366,7 +369,7 @@ impl Client {
         }
     }
 
-    /// For timers, which need a runtime's context.
+    /// Returns the runtime, whose context timers need.
     pub fn runtime(&self) -> tokio::runtime::Handle {
         self.runtime.handle()
     }
@@ -374,11 +377,11 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // After a close, and after an end with its cause, everybody has been told.
+        // After a close, or after an end with its cause, every caller has been told already.
         if self.shared.close_deadline().is_none() && self.shared.refusal().is_none() {
             let unconfirmed = self.shared.look(|session| session.outgoing.pending());
             if unconfirmed > 0 {
-                // A subscriber that panics must not do so in a drop.
+                // A log subscriber that panics must not do so in a drop.
                 let _ = catch_unwind(AssertUnwindSafe(|| {
                     tracing::warn!(
                         "the writer to '{}' was dropped without a close, and messages are not confirmed that may have been \

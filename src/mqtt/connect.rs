@@ -14,26 +14,26 @@ use crate::wait::after;
 /// A connection that the broker has accepted.
 pub(crate) struct Opened {
     pub link: Link,
-    /// What came after the CONNACK.
+    /// The bytes that came after the CONNACK.
     pub input: BytesMut,
     pub decoder: Decoder,
     pub session_present: bool,
     pub limits: Limits,
     pub broker: Broker,
-    /// What works, but should be changed.
+    /// Warnings about what works, but should be changed.
     pub warnings: Vec<String>,
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// Another attempt may do better.
+    /// Another attempt may succeed.
     ForNow(Error),
-    /// The broker will not have this client as it is.
+    /// The broker refuses this client for good.
     ForGood(Error),
 }
 
-/// Connects to a broker, within the connection's time-out.
+/// Connects to a broker within the connection's time-out.
 pub(crate) async fn open(
     plan: &Plan,
     connect: &Connect,
@@ -41,7 +41,8 @@ pub(crate) async fn open(
     steps: &mut Steps,
 ) -> Result<Box<Opened>, Refused> {
     let timeout = plan.connection_timeout;
-    // On the heap, which is free again when the client is connected: it is several times larger than what serves a connection.
+    // The future is boxed, since it is several times larger than the one that serves a connection; its memory is free again
+    // when the client is connected.
     let logged_in = Box::pin(log_in(plan, connect, broker, steps));
     timeout_at(after(timeout), logged_in).await.unwrap_or_else(|_| {
         let cause = match plan.tls.as_ref().and_then(Tls::key).and_then(|key| key.silence()) {
@@ -60,13 +61,13 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
         },
     )?;
     let failed = |step: &str, cause: String| Refused::ForNow(failed(broker, step, Obstacle::Other, cause));
-    // Once a WebSocket is open, the port is the right one.
+    // Once a WebSocket is open, the port is known to be the right one.
     let known = plan.tls.is_some() || plan.web_socket.is_some();
     let hint = if known { "" } else { "; if this is a TLS port, set 'tls'" };
     let shortcoming = plan.tls.as_ref().and_then(Tls::shortcoming).map(|why| format!("; {why}")).unwrap_or_default();
     let lost = |e: &std::io::Error| failed("CONNECT", format!("{}{hint}{shortcoming}", explain(e)));
 
-    // Wiped when it is written.
+    // The CONNECT is wiped when it has been written.
     let mut chunks = [Bytes::from_owner(protocol::connect(connect))].into();
     while link.try_write(&mut chunks).map_err(|e| lost(&e))? != Written::All {
         link.ready(false, true).await.map_err(|e| lost(&e))?;
@@ -80,10 +81,10 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                 let cause = format!("the broker closed the connection without an answer{hint}");
                 return Err(failed("CONNECT", cause));
             }
-            // Let the deadline see a peer that sends for ever, but no CONNACK.
+            // The task yields so that the deadline also ends a peer that sends for ever, but no CONNACK.
             Ok(_) => tokio::task::yield_now().await,
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                // TLS and WebSocket have answers of their own.
+                // TLS and WebSocket have answers of their own, which must be sent meanwhile.
                 link.try_write(&mut chunks).map_err(|e| lost(&e))?;
                 link.acknowledge_at_once();
                 link.ready(true, link.wants_write()).await.map_err(|e| lost(&e))?;
@@ -95,12 +96,12 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
             }
             Err(e) => return Err(lost(&e)),
         }
-        // Whatever else talks here need not be listened to any longer. MQTT 5 has AUTH.
+        // A peer whose first packet is neither CONNACK nor, in MQTT 5, AUTH is no MQTT broker.
         if let Some(port) = other_port(&input) {
             return Err(failed("CONNACK", port.into()));
         }
         if input.first().is_some_and(|first| !matches!(first, 0x20 | 0xF0)) {
-            return Err(failed("CONNACK", "the broker's first packet is another one; is this an MQTT port?".into()));
+            return Err(failed("CONNACK", "the broker's first packet is not a CONNACK; is this an MQTT port?".into()));
         }
         match decoder.decode(&mut input).map_err(|e| failed("CONNACK", e.to_string()))? {
             None => {}
@@ -124,12 +125,12 @@ async fn log_in(plan: &Plan, connect: &Connect, broker: &Broker, steps: &mut Ste
                 );
                 return Err(Refused::ForGood(Error::Authentication { message, code: 0x8C, delivery: None }));
             }
-            Some(_) => return Err(failed("CONNACK", "the broker's first packet is another one".into())),
+            Some(_) => return Err(failed("CONNACK", "the broker's first packet is not a CONNACK".into())),
         }
     }
 }
 
-/// What the port is for, if the first bytes tell.
+/// Returns what the port is for, if the first bytes tell.
 fn other_port(input: &[u8]) -> Option<&'static str> {
     if input.starts_with(&TLS_ALERT) {
         return Some("the answer is a TLS alert; this looks like a TLS port: set 'tls'");
@@ -139,12 +140,12 @@ fn other_port(input: &[u8]) -> Option<&'static str> {
         .then_some("the answer is HTTP; this looks like an HTTP port: set 'transport: websockets', or another port")
 }
 
-/// The error for a refusing CONNACK.
+/// Returns the error for a refusing CONNACK.
 fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
     let code = reason.code;
     let what = match connect.version {
         Version::V5 if code >= 0x80 => reason.to_string(),
-        // A broker of an earlier version answers an MQTT 5 client like this, too.
+        // A broker of an earlier version answers an MQTT 5 client with such a code, too.
         _ => format!("{} (CONNACK code {code})", connack_text(code)),
     };
     let message = format!("connect {broker}: the broker refused the connection: {what}");
@@ -155,7 +156,7 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
                 format!("{message}; {}", if code == 0x8C { "check 'auth_method'".into() } else { who(connect) });
             Refused::ForGood(Error::Authentication { message, code, delivery: None })
         }
-        // Neither the version nor the client id will please it the next time.
+        // The next attempt would offer the same version and be refused again.
         1 | 0x84 => {
             let version = connect.version.name();
             Refused::ForGood(not_accepted(format!("{message}; 'protocol' is {version}")))
@@ -164,10 +165,10 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
             let long = connect.version == Version::V31 && connect.client_id.len() > 23;
             let mut hint = if long { "; MQTT 3.1 allows 23 characters" } else { "" }.to_owned();
             if code == 2 {
-                // Before MQTT 5 there is no code for it, so Mosquitto takes this one (max_keepalive).
+                // MQTT 3 has no code for a keep-alive that is too long, so Mosquitto uses this one (max_keepalive).
                 let seconds = connect.keep_alive_s;
                 hint.push_str(&format!(
-                    "; a keep-alive that is too long for the broker is told so, too; 'connect.keepalive' is {seconds}"
+                    "; a keep-alive that is too long for the broker is refused so, too; 'connect.keepalive' is {seconds}"
                 ));
             }
             Refused::ForGood(not_accepted(format!("{message}; the client id is '{}'{hint}", connect.client_id)))
@@ -179,7 +180,7 @@ fn refused(connect: &Connect, broker: &Broker, reason: &Reason) -> Refused {
     }
 }
 
-/// Who was refused, and what to look at.
+/// Returns who was refused, and which parameter to check.
 fn who(connect: &Connect) -> String {
     match connect.credentials.as_ref().map(|credentials| &credentials.username) {
         Some(Some(username)) => {
@@ -191,8 +192,8 @@ fn who(connect: &Connect) -> String {
     }
 }
 
-/// Refuses a broker that can't do what the client is for: sending it all the same would end the connection
-/// (MQTT 5, sections 3.2.2.3.4, 3.2.2.3.5, 3.2.2.3.11 and 3.2.2.3.13).
+/// Refuses a broker that can't do what the client needs: a packet that exceeds its limits would end the connection (MQTT 5,
+/// sections 3.2.2.3.4, 3.2.2.3.5, 3.2.2.3.11 and 3.2.2.3.13).
 fn check_limits(plan: &Plan, broker: &Broker, limits: &Limits) -> Result<(), Refused> {
     let will = plan.connect.will.as_ref();
     let writer = plan.topics.is_empty();
@@ -200,21 +201,21 @@ fn check_limits(plan: &Plan, broker: &Broker, limits: &Limits) -> Result<(), Ref
     let problem = if limits.maximum_qos.is_some_and(|most| qos > most) {
         format!("it takes no messages at QoS {qos}; set 'consistency' or 'qos' lower")
     } else if limits.no_retain && (writer && plan.retain || will.is_some_and(|will| will.retain)) {
-        "it keeps no messages; set 'retain' to false".into()
+        "it does not support retained messages; set 'retain' to false".into()
     } else if limits.no_wildcards && plan.topics.iter().any(|topic| topic.contains(['+', '#'])) {
-        "it has no subscriptions with wildcards".into()
+        "it does not support subscriptions with wildcards".into()
     } else if limits.no_shared && plan.topics.iter().any(|topic| topic.starts_with("$share/")) {
-        "it has no shared subscriptions".into()
+        "it does not support shared subscriptions".into()
     } else {
         return Ok(());
     };
     let error =
         failed(broker, "CONNACK", Obstacle::Other, format!("the broker can't do what is asked of it: {problem}"));
-    // Another one of the list may.
+    // Another broker of the list may be able to.
     Err(if plan.brokers.len() > 1 { Refused::ForNow(error) } else { Refused::ForGood(error) })
 }
 
-/// DISCONNECT, as far as that goes without waiting: otherwise the broker would publish the will.
+/// Sends DISCONNECT, as far as that is possible without waiting: otherwise the broker would publish the will.
 pub(super) fn say_goodbye(link: &Link) {
     let mut packet = BytesMut::new();
     protocol::disconnect(&mut packet);

@@ -22,29 +22,28 @@ use crate::config::Broker;
 use crate::error::{Error, IoKind, Obstacle};
 use crate::wait::after;
 
-/// How many reads are done before other clients get their turn.
+/// The number of reads before other clients get their turn.
 const READS_PER_TURN: usize = 16;
-/// Packets that are read at once share the socket's buffer if they have this many bytes.
+/// Packets that are read together stay in the socket's buffer if they have at least this many bytes.
 const SHARED: usize = 32 * 1024;
-/// The most bytes that may come before the answer to a subscription.
+/// The most bytes that may arrive before the SUBACK.
 const MAX_BEFORE_SUBACK: usize = 64 * 1024 * 1024;
 
-/// Why a connection has ended.
+/// The reason why a connection has ended.
 #[derive(Debug)]
 pub(crate) enum Lost {
-    /// A new connection can go on.
+    /// A new connection may continue.
     Connection(Error),
-    /// The same; the broker has closed the connection without a word.
+    /// The same, where the broker closed the connection without a DISCONNECT.
     Closed(Error),
-    /// The broker refuses what the client is for.
+    /// The broker refuses this client for good.
     ForGood(Error),
 }
 
 type Result<T> = std::result::Result<T, Lost>;
 
-/// Serves an opened connection until the client is closed or the connection is lost; `resumes`: with the session of
-/// the connection before. [`Shared::detach`] or
-/// [`Shared::end`] must follow.
+/// Serves an opened connection until the client is closed or the connection is lost. `resumes` means that the connection
+/// continues the session of the one before. [`Shared::detach`] or [`Shared::end`] must follow.
 pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Box<Opened>, resumes: bool) -> Result<()> {
     let Opened { link, input, decoder, session_present, limits, broker, warnings: _ } = *opened;
     let link = Arc::new(link);
@@ -72,7 +71,7 @@ pub(crate) async fn serve(shared: &Shared, plan: &Plan, opened: Box<Opened>, res
     };
     let result = connection.run().await;
     if let Err(Lost::ForGood(_)) = &result {
-        // Otherwise the broker would publish the will.
+        // Without DISCONNECT the broker would publish the will.
         connection.say_goodbye().await;
     }
     result
@@ -85,21 +84,21 @@ struct Connection<'a> {
     link: &'a Link,
     input: BytesMut,
     decoder: Decoder,
-    /// Until when the broker must answer the subscription.
+    /// The deadline for the SUBACK.
     subscribe_by: Option<Instant>,
-    /// Bytes in the inbox of connections before.
+    /// The bytes that earlier connections have left in the inbox.
     waiting_before: usize,
-    /// Of a reader whose application acknowledges.
+    /// The watch over a reader whose application acknowledges.
     standstill: Option<Standstill>,
 }
 
-/// What ends the reading of packets.
+/// The reason why packets are not read any further.
 enum Stop {
     Disconnect(Reason),
     Protocol(ProtocolError),
 }
 
-/// How far reading came.
+/// The extent of a read.
 #[derive(PartialEq)]
 enum Read {
     /// The socket is empty.
@@ -109,9 +108,9 @@ enum Read {
 }
 
 impl Connection<'_> {
-    /// Runs until the client is closed (`Ok`) or the connection is lost.
+    /// Serves the connection until the client is closed (`Ok`) or the connection is lost.
     async fn run(&mut self) -> Result<()> {
-        // The bytes that came with the CONNACK.
+        // Bytes may have come together with the CONNACK.
         self.process()?;
         let mut was_reading = true;
         let mut blocked = false;
@@ -120,7 +119,7 @@ impl Connection<'_> {
             let mut read = Read::All;
             if reading {
                 if !was_reading {
-                    // What the broker has answered meanwhile comes now.
+                    // Answers that the broker sent while nothing was read count as coming now.
                     self.shared.with(|session| session.received(Instant::now()));
                 }
                 read = self.read()?;
@@ -176,7 +175,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Tells of one; when to look again.
+    /// Warns about a standstill, and returns when to look again.
     fn look_for_a_standstill(&mut self, now: Instant) -> Option<Instant> {
         let (told, again) = self.standstill.as_mut()?.look(&self.shared.inbox, now);
         if let Some(text) = told {
@@ -185,14 +184,14 @@ impl Connection<'_> {
         again
     }
 
-    /// False while the application is behind, or while the broker sends and does not read. The answer to a subscription
-    /// may come behind a backlog that the application can't take before it has it.
+    /// Returns false while the application is behind, or while the broker sends and does not read. The SUBACK may come behind a
+    /// backlog that the application can't take before it has the SUBACK, so reading goes on until then.
     fn may_read(&self, blocked: bool) -> bool {
         let room = self.shared.inbox.has_room() || self.subscribe_by.is_some() && !self.is_flooded();
         room && !(blocked && self.shared.look(Session::has_too_many_answers))
     }
 
-    /// True when more has come over this connection than may come before the answer to a subscription.
+    /// Returns true when more has come over this connection than is allowed before the SUBACK.
     fn is_flooded(&self) -> bool {
         self.shared.inbox.used().1.saturating_sub(self.waiting_before) >= MAX_BEFORE_SUBACK
     }
@@ -222,7 +221,7 @@ impl Connection<'_> {
         Ok(Read::More)
     }
 
-    /// Tells the session that bytes have come, and hands it every whole packet.
+    /// Reports to the session that bytes have come, and hands it every whole packet.
     fn process(&mut self) -> Result<()> {
         let mut packets = self.whole_packets();
         let (decoder, input) = (&mut self.decoder, &mut self.input);
@@ -240,7 +239,7 @@ impl Connection<'_> {
                 }
             }
         });
-        // What was good before a bad packet counts, and so does what came with a refused subscription.
+        // Packets before a bad one count, and so do those that came with a refused subscription.
         let mut refused = None;
         let mut deliveries = Vec::new();
         for event in std::mem::take(&mut aftermath.events) {
@@ -273,20 +272,20 @@ impl Connection<'_> {
         })
     }
 
-    /// Takes the whole packets off the input. The messages in them share one buffer: one of their size, unless they fill
-    /// most of the socket's, so that what waits for the application does not hold more memory than it has bytes.
+    /// Takes the whole packets off the input. Their messages share one buffer. Unless they fill most of the socket's buffer, it
+    /// is a copy of exactly their size, so that messages that wait for the application hold no more memory than needed.
     fn whole_packets(&mut self) -> BytesMut {
         let length = protocol::whole_packets(&self.input);
         let packets = self.input.split_to(length);
         if length < SHARED { BytesMut::from(&packets[..]) } else { packets }
     }
 
-    /// What a DISCONNECT of the broker means (MQTT 5, section 3.14.2.1).
+    /// Returns what a DISCONNECT of the broker means (MQTT 5, section 3.14.2.1).
     fn disconnected(&self, reason: &Reason) -> Lost {
         let broker = self.broker;
         let message = format!("the broker {broker} ended the connection: {reason}");
         match reason.code {
-            // Coming back would take it over in turn, for ever.
+            // Reconnecting would take the session over in turn, for ever.
             0x8E => Lost::ForGood(Error::connection(format!(
                 "{message}; another client has connected with the client id '{}'",
                 self.shared.client_id()
@@ -314,12 +313,12 @@ impl Connection<'_> {
         self.shared.with(Session::disconnect);
         if self.shared.flush().is_ok() {
             self.link.shutdown();
-            // Not a part of what waits for as long as the connection lives.
+            // The future is boxed so that it does not enlarge the one that lives as long as the connection.
             Box::pin(self.link.closed(self.time_to_close())).await;
         }
     }
 
-    /// Until a close has to have ended.
+    /// Returns the time that is left until a close must have ended.
     fn time_to_close(&self) -> Duration {
         self.shared.close_deadline().map_or(Duration::MAX, |by| by.saturating_duration_since(Instant::now()))
     }
@@ -328,7 +327,7 @@ impl Connection<'_> {
         Lost::Connection(self.lost_error(cause))
     }
 
-    /// Reading or writing has failed.
+    /// Returns what a failure to read or write means.
     fn failed(&self, error: &io::Error) -> Lost {
         let lost = self.lost_error(&explain(error));
         match error.kind() {

@@ -1,4 +1,4 @@
-//! The task of a client: connects, serves the connection, comes back when it is lost, and ends the client.
+//! The task of a client: connects, serves the connection, reconnects when it is lost, and ends the client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::error::{Error, Obstacle, Result};
 
 /// Runs a client from its opening to its end.
 pub(crate) async fn drive(shared: Arc<Shared>, plan: Plan) {
-    // Should this task be dropped or panic, nobody may wait for ever.
+    // If this task is dropped or panics, nobody may wait for ever.
     let guard = EndGuard(shared.clone());
     let result = tokio::select! {
         biased;
@@ -42,32 +42,32 @@ impl Drop for EndGuard {
     }
 }
 
-/// How soon after a failure an attempt can be made for the sake of a write. It doubles as the other delays do, so that
-/// writes don't keep those short.
+/// The shortest time between a failure and an extra attempt that is made because of a waiting write. It doubles as the other
+/// delays do, so that writes don't keep the delays short.
 const HURRY: Duration = Duration::from_millis(250);
-/// While the client is being closed, the next attempt to come back is not further away than this.
+/// The longest delay before the next attempt to reconnect while the client is being closed.
 const CLOSING_DELAY: Duration = Duration::from_secs(1);
 
 struct Driver<'a> {
     shared: &'a Shared,
     plan: &'a Plan,
     backoff: Backoff,
-    /// The broker of the present connection, or of the next attempt: its place in the list.
+    /// The index, in the list, of the broker of the present connection or of the next attempt.
     broker: usize,
-    /// Which of them holds the session of this client.
+    /// The index of the broker that holds the session of this client.
     session_of: Option<usize>,
     hurry: Backoff,
-    /// How soon after `last_failure` the next attempt can be made for the sake of a write.
+    /// The time after `last_failure` before which no extra attempt is made because of a waiting write.
     hurry_delay: Duration,
-    /// When the last attempt to connect had failed, or the connection was lost.
+    /// The moment of the last failure: of an attempt to connect, or of the connection.
     last_failure: Instant,
-    /// An attempt was made for the sake of a close.
+    /// True when an attempt was made because of a close.
     tried_for_close: bool,
-    /// The login, as it was read the last time.
+    /// The login, as it was last read.
     credentials: Option<Credentials>,
-    /// The program is asked for a login, perhaps since an earlier attempt.
+    /// The question to the program for a login, perhaps begun by an earlier attempt.
     login_asked: Option<JoinHandle<Result<Credentials>>>,
-    /// For a broker that refuses the login.
+    /// The patience with a broker that refuses the login.
     for_login: Patience,
     suspicion: Suspicion,
 }
@@ -75,11 +75,11 @@ struct Driver<'a> {
 /// The client has been closed in good order.
 struct Closed;
 
-/// What became of an attempt to open the client.
+/// The outcome of an attempt to open the client.
 enum First {
-    /// It was open until its connection was lost, or it was closed.
+    /// The client was open until its connection was lost, or it was closed.
     Ended(std::result::Result<Error, Closed>),
-    /// The next attempt may do better.
+    /// The attempt failed, and the next one may succeed.
     Failed(Error),
 }
 
@@ -129,7 +129,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Opens the client and serves its first connection until that is lost. As long as the plan says it is tried again.
+    /// Opens the client and serves its first connection until that is lost. Repeats failed attempts for as long as the plan
+    /// says.
     async fn open(&mut self) -> Result<std::result::Result<Error, Closed>> {
         tokio::select! {
             biased;
@@ -163,8 +164,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Opens the client with the first broker that does all that is needed for it. After a refused login no next broker is asked,
-    /// and a refused subscription is final.
+    /// Opens the client with the first broker that does all that the client needs. After a refused login no further broker is
+    /// asked; a refused subscription is final.
     async fn open_once(&mut self) -> Result<First> {
         let mut failures = Vec::new();
         for broker in 0..self.plan.brokers.len() {
@@ -186,7 +187,8 @@ impl<'a> Driver<'a> {
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => error,
             };
-            // The next one may have a session of its own, with the same identifiers. Whoever has kept one knows of which broker it is.
+            // The next broker may hold a session of its own with the same packet identifiers. A session that is kept beyond the
+            // process knows which broker it belongs to.
             if self.shared.kept.is_none() {
                 self.session_of = None;
                 self.shared.with(Session::start_over);
@@ -202,11 +204,11 @@ impl<'a> Driver<'a> {
         leftover::open(self.plan, &connect, &self.plan.brokers[self.broker], self.shared.kept.as_deref()).await
     }
 
-    /// Asks the program for a login, if it gives them, within the time that a connection may take.
+    /// Asks the program for a login, if it provides them, within the time-out of a connection.
     async fn renew_login(&mut self) -> Result<()> {
         let Some(source) = self.plan.login_source.clone() else { return Ok(()) };
         let (version, most) = (self.plan.connect.version, self.plan.connection_timeout);
-        // What an earlier attempt did not wait for is not of now any more.
+        // An answer for which an earlier attempt stopped waiting is out of date.
         self.login_asked.take_if(|asked| asked.is_finished());
         let asked = || tokio::task::spawn_blocking(move || source.ask(version));
         let answer = timeout(most, self.login_asked.get_or_insert_with(asked)).await;
@@ -228,7 +230,7 @@ impl<'a> Driver<'a> {
     async fn serve(&mut self, mut opened: Box<Opened>) -> std::result::Result<(), Lost> {
         let (shared, plan) = (self.shared, self.plan);
         self.for_login.renew();
-        // Another broker's session is not this one, even if it has one under the same client id.
+        // A session that another broker holds under the same client id is not this session.
         let client_id = shared.client_id().to_owned();
         let broker = opened.broker.to_string();
         let resumes = match self.session_of {
@@ -250,7 +252,8 @@ impl<'a> Driver<'a> {
         let begun = match shared.kept.as_ref().filter(|_| !resumes) {
             None => Ok(()),
             Some(kept) => {
-                // Before that, so that what was received in the session before is not kept for this one.
+                // The session starts over before `begin`, so that what was received in the previous session is not stored for
+                // this one.
                 shared.with(Session::start_over);
                 tokio::select! {
                     biased;
@@ -294,7 +297,7 @@ impl<'a> Driver<'a> {
         result
     }
 
-    /// Tries one broker after the other until one answers, with growing delays.
+    /// Tries one broker after the other, with growing delays, until one accepts the connection.
     async fn reopen(&mut self, mut cause: Error) -> Result<Box<Opened>> {
         let mut next = None;
         loop {
@@ -319,16 +322,16 @@ impl<'a> Driver<'a> {
                 Err(Refused::ForGood(error)) => return Err(error),
                 Err(Refused::ForNow(error)) => cause = error,
             }
-            // An attempt for the sake of a write is one more, and takes the place of none.
+            // An attempt that is made because of a waiting write is an additional one, and does not replace the planned one.
             next = (hurried && !self.tried_for_close).then_some(planned);
         }
     }
 
-    /// Whether the configuration file has another login by now than the one that was refused. It is shown to the broker once, so
-    /// that a wrong password does not lock the account.
+    /// Returns whether the configuration file now has another login than the one that was refused. That login is shown to the
+    /// broker once, so that a wrong password does not lock the account.
     async fn has_another_login(&mut self) -> bool {
         let Some(file) = self.plan.login_file.clone() else { return false };
-        // A login that has lost its password is a file that is only half written, and nobody becomes anonymous unasked.
+        // A login that has lost its password comes from a half-written file; the client must not become anonymous unasked.
         let has_password = self.credentials.as_ref().is_some_and(|login| login.password.is_some());
         match tokio::task::spawn_blocking(move || file.read()).await {
             Ok(Ok(Some(read))) if has_password && read.password.is_none() => false,
@@ -353,8 +356,8 @@ impl<'a> Driver<'a> {
         if self.tried_for_close { delay.min(CLOSING_DELAY) } else { delay }
     }
 
-    /// Waits until this moment, or less when somebody can't wait so long: a close, which has an attempt at once, or a write
-    /// whose time would be up before. True: the wait was cut short.
+    /// Waits until this moment, or less when a caller can't wait so long: a close gets an attempt at once, and so does a write
+    /// whose deadline is earlier. Returns true when the wait was cut short.
     async fn pause(&mut self, planned: Instant) -> bool {
         loop {
             let now = Instant::now();
@@ -389,7 +392,7 @@ impl<'a> Driver<'a> {
         connect.credentials.clone_from(&self.credentials);
         let is_its_own = self.session_of == Some(self.broker);
         if connect.version == Version::V5 {
-            // Where our session is, a clean start has been made already.
+            // At the broker that holds our session, the clean start has been made already.
             connect.clean &= !is_its_own;
         }
         let address = &self.plan.brokers[self.broker];
@@ -403,14 +406,14 @@ impl<'a> Driver<'a> {
         result
     }
 
-    /// An attempt to come back has failed, and another one follows.
+    /// Takes note that an attempt to reconnect has failed and another one follows.
     fn hindered(&mut self, cause: &Error) {
         self.last_failure = Instant::now();
         self.shared.with(|session| session.outgoing.hindered(cause));
     }
 }
 
-/// No broker of the list could be opened.
+/// Returns the error for a list of brokers of which none could be opened.
 fn all_failed(mut failures: Vec<Error>) -> Error {
     if failures.len() == 1
         && let Some(only) = failures.pop()

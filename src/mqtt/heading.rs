@@ -1,4 +1,4 @@
-//! What a publish says besides its payload.
+//! The heading of a publish: everything besides its payload.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -13,18 +13,18 @@ use crate::terms::{WriteOptions, text, topic};
 pub(crate) struct Heading {
     pub topic: ByteString,
     pub retain: bool,
-    /// As a block of bytes, see [`MessageProperties::encode`]; MQTT 5 only.
+    /// The properties as a block of bytes, see [`MessageProperties::encode`]; MQTT 5 only.
     pub properties: Bytes,
 }
 
 impl Heading {
-    /// That of a writer's messages without options.
+    /// Returns the heading of a writer's messages without options.
     pub fn of_service(settings: &Settings) -> Heading {
         let properties = settings.message_properties.as_ref().map(MessageProperties::encode).unwrap_or_default();
         Heading { topic: settings.written_topic().into(), retain: settings.retain, properties }
     }
 
-    /// That of a message with options.
+    /// Returns the heading of a message with options.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Heading {
         })
     }
 
-    /// What it takes in memory, or on disk.
+    /// Returns the heading's size in memory, or on disk.
     pub fn size(&self) -> usize {
         self.topic.len() + self.properties.len()
     }

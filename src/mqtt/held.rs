@@ -6,10 +6,11 @@ use std::sync::{Arc, Weak};
 
 use super::shared::Shared;
 
-/// See the module. Dropped before that, the message comes again when the connection has been lost: nobody can acknowledge it any
-/// more.
+/// A held message; see the module. If it is dropped before it is acknowledged, the broker sends the message again after the
+/// connection has been lost, since nobody can acknowledge it any more.
 pub(crate) struct Held {
-    /// A message that outlives its reader keeps nothing of it in memory. (A panic leaves what is shared consistent.)
+    /// The client, weakly, so that a message that outlives its reader keeps nothing of it in memory. (A panic leaves the shared
+    /// state consistent.)
     shared: AssertUnwindSafe<Weak<Shared>>,
     number: u64,
     acknowledged: AtomicBool,
@@ -20,7 +21,7 @@ impl Held {
         Held { shared: AssertUnwindSafe(Arc::downgrade(shared)), number, acknowledged: AtomicBool::new(false) }
     }
 
-    /// The application has processed the message. Only the first time counts.
+    /// Acknowledges the message, which the application has processed. Only the first call counts.
     pub fn acknowledge(&self) {
         if !self.acknowledged.swap(true, Ordering::AcqRel)
             && let Some(shared) = self.shared.upgrade()

@@ -1,5 +1,5 @@
-//! Messages that arrived and that the application has not taken. A reader may take a message when it is handed over, or only
-//! when the application acknowledges it: then it is `held`.
+//! Messages that have arrived and that the application has not taken. A reader takes a message either when it is handed over,
+//! or when the application acknowledges it; until then the message is `held`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use crate::lock::lock;
 /// A message for the application.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// Counts up, see [`Inbox::taken`]; 0 at QoS 0, where nothing is to be acknowledged.
+    /// The number of the message, which counts up, see [`Inbox::taken`]; 0 at QoS 0, where nothing is to be acknowledged.
     pub number: u64,
     pub publish: Publish,
 }
@@ -23,26 +23,26 @@ pub(crate) struct Delivery {
 /// A message that has left the inbox.
 pub(crate) struct Popped {
     pub delivery: Delivery,
-    /// Reading from the socket can start again.
+    /// True when reading from the socket can start again.
     pub resume: bool,
 }
 
 struct State {
-    /// In the order of arrival.
+    /// The messages that wait, in the order of arrival.
     waiting: VecDeque<Delivery>,
-    /// Those of QoS 1 and 2, waiting or not, from the first that was not taken. Their numbers have no gap, and the last one's is
-    /// `last`.
+    /// The messages of QoS 1 and 2, waiting or not, from the first that was not taken. Their numbers have no gap, and the last
+    /// one's is `last`.
     charged: VecDeque<Charge>,
-    /// Those of lost sessions that the application has not taken, by their numbers: how many bytes they cost.
+    /// The cost in bytes of each message of a lost session that the application has not taken, by its number.
     void: HashMap<u64, usize>,
-    /// Messages that wait, or that the application has not finished taking …
+    /// The number of messages that wait, or that the application has not finished taking.
     messages: usize,
-    /// … and what they cost.
+    /// The cost in bytes of these messages.
     bytes: usize,
     max_messages: usize,
     max_bytes: usize,
     last: u64,
-    /// Counts arrivals and acknowledgements.
+    /// The number of arrivals and acknowledgements so far.
     moves: u64,
     ended: Option<Error>,
 }
@@ -50,62 +50,64 @@ struct State {
 /// A message of QoS 1 or 2 until it, and all before it, have been taken.
 struct Charge {
     bytes: usize,
-    /// `None`: the session that it belongs to is lost, so that it means nothing to the broker.
+    /// `None` means that the message's session is lost, so that the broker needs no acknowledgement of it.
     receipt: Option<Receipt>,
     stage: Stage,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Stage {
-    /// It waits, or the application has it.
+    /// The message waits, or the application has it.
     Here,
-    /// The application has let go of it without taking it: the broker will send it again.
+    /// The application has let go of the message without taking it: the broker will send it again.
     Failed,
-    /// It is acknowledged when all before it have been taken.
+    /// The message is acknowledged when all before it have been taken.
     Taken,
 }
 
-/// What a message costs beside its bytes.
+/// The cost of a message beside its bytes.
 const OVERHEAD: usize = 128;
 
-/// What follows from the application's having taken messages.
+/// The consequences of messages being taken by the application.
 pub(crate) struct Taken {
-    /// What to acknowledge, in the order of arrival.
+    /// The receipts to acknowledge, in the order of arrival.
     pub receipts: Vec<Receipt>,
-    /// Reading from the socket can start again.
+    /// True when reading from the socket can start again.
     pub resume: bool,
-    /// Nothing is left that could be acknowledged together with these.
+    /// True when nothing is left that could be acknowledged together with these.
     pub all: bool,
 }
 
-/// What follows from the application's having let go of a message without taking it.
+/// The consequences of a message being let go without being taken.
 pub(crate) struct Failed {
-    /// Of the message, unless its session is lost.
+    /// The receipt of the message, unless its session is lost.
     pub receipt: Option<Receipt>,
-    /// Reading from the socket can start again.
+    /// True when reading from the socket can start again.
     pub resume: bool,
 }
 
 /// How far the application is behind with acknowledging.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Backlog {
-    /// Messages that the broker has no acknowledgement of, and that the application has had.
+    /// The number of messages that the application has had and the broker has no acknowledgement of.
     pub unacknowledged: usize,
-    /// Those of them that the application has yet to acknowledge.
+    /// The number of these that the application has yet to acknowledge.
     pub held: usize,
-    /// Those of them that it has let go of.
+    /// The number of these that the application has let go of.
     pub failed: usize,
 }
 
-/// Bounded by stopping to read, never by dropping: the broker keeps the rest.
+/// The messages for the application. The inbox is bounded by not reading from the socket, never by dropping: the broker keeps
+/// the rest.
 pub(crate) struct Inbox {
     state: Mutex<State>,
     arrived: Notify,
-    /// Those who wait for `arrived`: whoever takes one of several messages wakes another one only if there is one.
+    /// The number of callers who wait for `arrived`: a caller who takes one of several messages wakes another one only if there
+    /// is one.
     sleepers: AtomicUsize,
 }
 
-/// One who waits for a message, until it is dropped.
+/// A caller who waits for a message, until this is dropped.
 struct Sleeper<'a>(&'a AtomicUsize);
 
 impl<'a> Sleeper<'a> {
@@ -122,7 +124,7 @@ impl Drop for Sleeper<'_> {
 }
 
 impl Inbox {
-    /// Reading from the socket pauses when this many messages, or bytes, wait.
+    /// Creates an inbox. Reading from the socket pauses when this many messages, or bytes, wait.
     pub fn new(max_messages: usize, max_bytes: usize) -> Inbox {
         let state = State {
             waiting: VecDeque::new(),
@@ -139,18 +141,18 @@ impl Inbox {
         Inbox { state: Mutex::new(state), arrived: Notify::new(), sleepers: AtomicUsize::new(0) }
     }
 
-    /// Messages and bytes that wait, or that the application has not finished taking.
+    /// Returns the number and bytes of messages that wait, or that the application has not finished taking.
     pub fn used(&self) -> (usize, usize) {
         let state = lock(&self.state);
         (state.messages, state.bytes)
     }
 
-    /// Messages that wait.
+    /// Returns the number of messages that wait.
     pub fn waiting(&self) -> usize {
         lock(&self.state).waiting.len()
     }
 
-    /// False: stop reading from the socket.
+    /// Returns false when reading from the socket must stop.
     pub fn has_room(&self) -> bool {
         lock(&self.state).has_room()
     }
@@ -173,12 +175,12 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// The broker has sent a message again that the application has let go of: it has its old place, so that acknowledgements
-    /// keep their order.
+    /// Takes in a message that the application had let go of and that the broker has sent again. The message gets its old
+    /// place, so that acknowledgements keep their order.
     pub fn again(&self, publish: Publish, receipt: Receipt) {
         let mut state = lock(&self.state);
         let is_it = |charge: &Charge| charge.receipt == Some(receipt) && charge.stage == Stage::Failed;
-        // One that was acknowledged after all is not handed out again.
+        // A message that was acknowledged after all is not handed out again.
         let Some(index) = state.charged.iter().position(is_it) else { return };
         let number = state.first() + index as u64;
         let bytes = state.count(&publish);
@@ -190,8 +192,8 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// The next message, if one waits; the error that ended the client after the last one. One of QoS 0 is taken with that, since
-    /// nothing of it is to be acknowledged.
+    /// Returns the next message, if one waits, and after the last one the error that ended the client. A message at QoS 0 is
+    /// taken by that, since it is not to be acknowledged.
     pub fn try_pop(&self) -> Result<Option<Popped>> {
         let mut state = lock(&self.state);
         match (state.waiting.pop_front(), &state.ended) {
@@ -211,7 +213,7 @@ impl Inbox {
         }
     }
 
-    /// Puts back what was popped last and not handed over, oldest first.
+    /// Puts messages back that were popped last and not handed over, oldest first.
     pub fn give_back(&self, deliveries: Vec<Delivery>) {
         let mut state = lock(&self.state);
         for delivery in deliveries.into_iter().rev() {
@@ -224,7 +226,7 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Messages are left for another one who waits.
+    /// Wakes another waiting caller, for whom messages are left.
     fn wake_another(&self) {
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             self.arrived.notify_one();
@@ -239,7 +241,7 @@ impl Inbox {
             }
             let _sleeper = Sleeper::new(&self.sleepers);
             let arrived = self.arrived.notified();
-            // One may have come before this one was known to sleep.
+            // A message may have come before this caller was counted as a sleeper.
             if let Some(popped) = self.try_pop()? {
                 return Ok(popped);
             }
@@ -247,13 +249,13 @@ impl Inbox {
         }
     }
 
-    /// The application has taken this message. Returns the receipts to acknowledge, in the order of arrival: a message
+    /// Marks this message as taken by the application. Returns the receipts to acknowledge, in the order of arrival: a message
     /// waits for those before it, which another thread may still be taking.
     pub fn taken(&self, number: u64) -> Taken {
         self.take(number, number)
     }
 
-    /// The same for this message and all before it.
+    /// Marks this message and all before it as taken.
     pub fn taken_up_to(&self, number: u64) -> Taken {
         self.take(0, number)
     }
@@ -266,8 +268,8 @@ impl Inbox {
         Taken { receipts, resume: !had_room && state.has_room(), all: state.charged.is_empty() }
     }
 
-    /// The application lets go of this message without having taken it. It costs no room any more, but those behind it are not
-    /// acknowledged before it is.
+    /// Lets go of this message, which the application has not taken. It takes no room any more, but the messages behind it are
+    /// not acknowledged before it is.
     pub fn failed(&self, number: u64) -> Failed {
         let mut state = lock(&self.state);
         let had_room = state.has_room();
@@ -275,15 +277,15 @@ impl Inbox {
         Failed { receipt, resume: !had_room && state.has_room() }
     }
 
-    /// The broker has lost the session: nothing that has come means anything to it any more.
+    /// Voids all receipts, since the broker has lost the session.
     pub fn session_lost(&self) {
         let mut state = lock(&self.state);
         state.charged.iter_mut().for_each(|charge| charge.receipt = None);
-        // Nothing is left to be acknowledged.
+        // Every receipt is void, so there is none to collect.
         state.advance(&mut Vec::new());
     }
 
-    /// The same of one message. What waited behind it can be acknowledged.
+    /// Voids the receipt of one message. The messages that waited behind it can then be acknowledged.
     pub fn voided(&self, receipt: Receipt) -> Taken {
         let mut state = lock(&self.state);
         if let Some(charge) = state.charged.iter_mut().find(|charge| charge.receipt == Some(receipt)) {
@@ -294,13 +296,13 @@ impl Inbox {
         Taken { receipts, resume: false, all: state.charged.is_empty() }
     }
 
-    /// Counts arrivals and acknowledgements; `None`: nothing is to be acknowledged.
+    /// Returns the number of arrivals and acknowledgements so far, or `None` when nothing is to be acknowledged.
     pub fn moves(&self) -> Option<u64> {
         let state = lock(&self.state);
         (!state.charged.is_empty()).then_some(state.moves)
     }
 
-    /// Whether somebody waits for a message in vain, and what the application has had and not acknowledged.
+    /// Returns which messages the application has had and not acknowledged, if somebody waits for a message in vain.
     pub fn backlog(&self) -> Option<Backlog> {
         let state = lock(&self.state);
         if !state.waiting.is_empty() || self.sleepers.load(Ordering::SeqCst) == 0 {
@@ -310,7 +312,8 @@ impl Inbox {
         Some(Backlog { unacknowledged: state.charged.len(), held: count(Stage::Here), failed: count(Stage::Failed) })
     }
 
-    /// Takes the next messages, up to a number and about so many bytes of payload; true: reading from the socket can start again.
+    /// Takes the next messages, up to a number and about so many bytes of payload. The flag is true when reading from the
+    /// socket can start again.
     pub fn try_pop_many(&self, most: usize, bytes: usize) -> Result<(Vec<Delivery>, bool)> {
         let mut state = lock(&self.state);
         let had_room = state.has_room();
@@ -318,7 +321,7 @@ impl Inbox {
         let mut size = 0;
         while batch.len() < most
             && let Some(next) = state.waiting.front()
-            // A large message travels alone.
+            // A message that is larger than the limit travels alone.
             && (batch.is_empty() || size + next.publish.payload.len() <= bytes)
             && let Some(delivery) = state.waiting.pop_front()
         {
@@ -338,7 +341,7 @@ impl Inbox {
         Ok((batch, resume))
     }
 
-    /// True when a message waits, or nothing will come any more.
+    /// Returns true when a message waits, or when none will come any more.
     pub fn is_ready(&self) -> bool {
         let state = lock(&self.state);
         !state.waiting.is_empty() || state.ended.is_some()
@@ -350,14 +353,14 @@ impl Inbox {
         self.arrived.notified().await;
     }
 
-    /// Wakes everybody who waits; what has arrived can still be read.
+    /// Ends the inbox and wakes every caller who waits; messages that have arrived can still be read.
     pub fn end(&self, cause: Error) {
         lock(&self.state).ended.get_or_insert(cause);
         self.arrived.notify_waiters();
         self.arrived.notify_one();
     }
 
-    /// Like [`Inbox::end`], but nothing can be read any more: the application itself has closed the client.
+    /// Ends the inbox like [`Inbox::end`], but nothing can be read any more: the application itself has closed the client.
     pub fn close(&self, cause: Error) {
         let mut state = lock(&self.state);
         state.waiting.clear();
@@ -373,7 +376,7 @@ impl State {
         self.messages < self.max_messages && self.bytes < self.max_bytes
     }
 
-    /// A message has come: what it costs.
+    /// Counts a message that has come, and returns its cost.
     fn count(&mut self, publish: &Publish) -> usize {
         let bytes = cost(publish);
         self.messages += 1;
@@ -388,14 +391,15 @@ impl State {
         self.moves += 1;
     }
 
-    /// A message goes to the application: one of QoS 0 is taken with that, since nothing of it is to be acknowledged.
+    /// Takes note that a message goes to the application. A message at QoS 0 is taken by that, since it is not to be
+    /// acknowledged.
     fn left(&mut self, delivery: &Delivery) {
         if delivery.number == 0 {
             self.uncount(cost(&delivery.publish));
         }
     }
 
-    /// The number of the first charge.
+    /// Returns the number of the first charge.
     fn first(&self) -> u64 {
         self.last + 1 - self.charged.len() as u64
     }
@@ -405,7 +409,7 @@ impl State {
         self.charged.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Messages have been taken; adds what is to be acknowledged by now.
+    /// Marks messages as taken, and adds the receipts that can be acknowledged now.
     fn take(&mut self, from: u64, to: u64, receipts: &mut Vec<Receipt>) {
         for number in from.max(self.first())..=to.min(self.last) {
             let Some(charge) = self.charge(number) else { break };
@@ -435,7 +439,8 @@ impl State {
         receipt
     }
 
-    /// Removes the charges from the first on that no acknowledgement has to wait for; adds what is to be acknowledged by now.
+    /// Removes the first charges as long as no acknowledgement has to wait for them, and adds the receipts that can be
+    /// acknowledged now.
     fn advance(&mut self, receipts: &mut Vec<Receipt>) {
         while let Some(Charge { bytes, receipt, stage }) = self.charged.front() {
             match (stage, receipt) {
@@ -476,12 +481,12 @@ pub(super) mod tests {
         Receipt::of(id, Consistency::AtLeastOnce)
     }
 
-    /// A message at QoS 1, of which the payload is as long as the identifier says.
+    /// Adds a message at QoS 1 whose payload is as long as its identifier says.
     pub fn arrive(inbox: &Inbox, id: u16) {
         inbox.push([(publish(Consistency::AtLeastOnce, id), Some(receipt(id)))]);
     }
 
-    /// Hands out everything; the identifiers.
+    /// Hands out every message, and returns their identifiers.
     fn hand_out(inbox: &Inbox) -> Vec<u16> {
         std::iter::from_fn(|| inbox.try_pop().unwrap()).map(|popped| popped.delivery.publish.packet_id).collect()
     }
@@ -571,7 +576,7 @@ pub(super) mod tests {
         assert_eq!(inbox.used().0, 1);
         assert!(inbox.failed(4).receipt.is_none());
         assert_eq!(inbox.used(), (0, 0));
-        // The same for those that are taken together.
+        // The same holds for messages that are taken together.
         let inbox = filled(3);
         inbox.session_lost();
         assert_eq!(ids(inbox.taken_up_to(2)), [0u16; 0]);

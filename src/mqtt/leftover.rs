@@ -1,8 +1,8 @@
 //! The session that an earlier process has left at the broker, under the same client id.
 //!
-//! A writer at QoS 2 does not know the packet identifiers in it, which wait for a PUBREL: the broker would take a new
-//! message under one of them for the old one, or have no room for new ones, and MQTT 3.1.1 has no words for that. There is
-//! nothing else in it for a writer, so it is discarded. Readers go on with theirs, and so do writers whose outbox on disk has kept it.
+//! A writer at QoS 2 does not know the packet identifiers in it that wait for a PUBREL: the broker would take a new message
+//! under one of them for the old one, or have no room for new ones, and MQTT 3.1.1 can't report that. The session contains
+//! nothing else for a writer, so it is discarded. Readers continue theirs, and so do writers whose outbox on disk has kept it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::protocol::Connect;
 use super::steps::Steps;
 use crate::config::{Broker, Consistency, Version};
 
-/// Connects a client that knows nothing of a session that it may have there.
+/// Connects a client that knows nothing of a session that it may have at the broker.
 pub(crate) async fn open(
     plan: &Plan,
     connect: &Connect,
@@ -23,17 +23,17 @@ pub(crate) async fn open(
     let opened = connect::open(plan, connect, broker, &mut Steps::begin()).await?;
     let is_writer = plan.topics.is_empty();
     let is_there = opened.session_present || keeps_untold(connect);
-    // What MQTT 3.1 has for a new client may be another session than the one that was kept.
+    // The session that MQTT 3.1 has for a new client may be another one than the one that was kept.
     let is_kept =
         opened.session_present && kept.is_some_and(|kept| kept.is_of(&connect.client_id, &broker.to_string()));
     if !(is_writer && plan.qos == Consistency::ExactlyOnce && is_there) || is_kept {
         return Ok(opened);
     }
-    tracing::info!("{broker}: what an earlier process has left under the client id is discarded");
+    tracing::info!("{broker}: the session that an earlier process has left under the client id is discarded");
     hang_up(opened).await;
     let mut clean = Connect { clean: true, ..connect.clone() };
     if connect.version == Version::V5 {
-        // What this one begins outlives the connection as the configuration says.
+        // The session that this connection begins outlives it as the configuration says.
         return connect::open(plan, &clean, broker, &mut Steps::begin()).await;
     }
     // Before MQTT 5 a clean session ends with its connection.
@@ -42,7 +42,8 @@ pub(crate) async fn open(
     connect::open(plan, connect, broker, &mut Steps::begin()).await
 }
 
-/// MQTT 3.1 does not tell whether there is a session; its broker keeps that of whoever asks for it.
+/// Returns true if the broker may keep a session without telling: MQTT 3.1 does not tell whether there is one, and its broker
+/// keeps the session of every client that asks for it.
 pub(crate) fn keeps_untold(connect: &Connect) -> bool {
     connect.version == Version::V31 && !connect.clean
 }

@@ -1,13 +1,14 @@
 //! The MQTT engine.
 //!
-//! `protocol` turns bytes into packets, `session` is the state machine without I/O, `link` opens sockets. One task
-//! per client, the `driver`, joins them: `connect` logs in, `leftover` discards what an earlier process has left at the
-//! broker, `connection` serves an open connection, `backoff` paces the attempts to come back, `suspicion` explains
-//! brokers that only hang up. `kept_session` is what the outbox on disk keeps of a session beyond the process. `inbox` bounds
-//! what waits to be read, `held` is a message until the application has processed it, `standstill` tells of an application that
-//! does not acknowledge, `sender` is the half of a connection that callers share, `state` what is told of it all, `steps` how a
-//! connection came about. `shared` is what the driver and the callers have in common, `publishing` a publish from the
-//! caller's side, `client` the handle for the rest of the crate.
+//! `protocol` turns bytes into packets, `session` is the state machine without I/O, and `link` opens sockets. Each client has
+//! one task, the `driver`, which joins them: `connect` logs in, `leftover` discards the session that an earlier process has
+//! left at the broker, `connection` serves an open connection, `backoff` paces the attempts to reconnect, and `suspicion`
+//! explains brokers that only hang up. `kept_session` is what the outbox on disk keeps of a session beyond the process. `inbox`
+//! bounds the messages that wait to be read, `held` is a message until the application has processed it, and `standstill` warns
+//! about an application that does not acknowledge. `sender` is the half of a connection that callers share, `state` holds the
+//! events and numbers that are reported about it, and `steps` describes how a connection came about. `shared` is what the
+//! driver and the callers have in common, `publishing` is a publish from the caller's side, and `client` is the handle for the
+//! rest of the crate.
 
 mod backoff;
 mod client;

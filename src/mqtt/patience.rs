@@ -1,4 +1,4 @@
-//! How long attempts go on after a failure that would otherwise be the end.
+//! The time for which attempts go on after a failure that would otherwise be final.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use tokio::time::Instant;
 
 pub(super) struct Patience {
     most: Duration,
-    /// When the first of the failures came.
+    /// The moment of the first failure.
     since: Option<Instant>,
 }
 
 impl Patience {
-    /// Zero: none.
+    /// Creates the patience; with zero there is no further attempt.
     pub fn new(most: Duration) -> Patience {
         Patience { most, since: None }
     }
 
-    /// After a failure: how long another attempt may be put off; `None`: there is to be none.
+    /// Returns how long another attempt may be put off after a failure. `None` means that there must be no further attempt.
     pub fn left(&mut self) -> Option<Duration> {
         let since = *self.since.get_or_insert_with(Instant::now);
         self.most.checked_sub(since.elapsed()).filter(|left| !left.is_zero())
     }
 
-    /// It was no failure after all.
+    /// Starts anew after a success.
     pub fn renew(&mut self) {
         self.since = None;
     }

@@ -1,4 +1,4 @@
-//! What the driver needs to know of the configuration.
+//! The part of the configuration that the driver needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,52 +11,52 @@ use crate::error::Result;
 use crate::material::KeyMaterial;
 use crate::terms::Acknowledge;
 
-/// What a client runs on, and where it finds its brokers.
+/// The environment of a client: what it runs on, and how it finds its brokers.
 pub(crate) struct Environment {
     pub runtime: Arc<Runtime>,
     pub network: Network,
 }
 
 impl Environment {
-    /// The one of every client outside of the simulation.
+    /// Returns the environment of every client outside of the simulation.
     pub fn system() -> Result<Environment> {
         Ok(Environment { runtime: Runtime::get()?, network: Network::System })
     }
 }
 
-/// See the module.
+/// The plan; see the module.
 pub(crate) struct Plan {
     pub dialer: Dialer,
     pub brokers: Vec<Broker>,
     pub tls: Option<Tls>,
     pub web_socket: Option<WebSocketSettings>,
     pub connect: Connect,
-    /// Where the login can be read again.
+    /// The file from which the login can be read again.
     pub login_file: Option<LoginFile>,
-    /// What gives it anew.
+    /// The function of the program that provides the login anew.
     pub login_source: Option<LoginSource>,
     pub connection_timeout: Duration,
-    /// What a reader subscribes to; empty for a writer.
+    /// The topic filters to which a reader subscribes; empty for a writer.
     pub topics: Vec<String>,
     pub qos: Consistency,
-    /// The application acknowledges what it has taken.
+    /// True when the application acknowledges messages itself.
     pub acknowledges: bool,
-    /// A writer's messages are retained.
+    /// True when a writer's messages are retained.
     pub retain: bool,
-    /// Come back after a loss.
+    /// True when the client reconnects after a loss.
     pub reconnect: bool,
-    /// How long the opening tries again.
+    /// The time for which the opening is retried.
     pub retry_first: Duration,
-    /// How long a refused login is tried again.
+    /// The time for which a refused login is retried.
     pub retry_login: Duration,
     pub reconnect_min: Duration,
     pub reconnect_max: Duration,
-    /// Lives until the driver has ended.
+    /// The runtime, which must live until the driver has ended.
     pub runtime: Arc<Runtime>,
 }
 
 impl Plan {
-    /// Reads the certificates; nothing is done on the network.
+    /// Reads the certificates, without using the network.
     pub fn new(
         settings: &Settings,
         role: Role,
@@ -94,8 +94,8 @@ impl Plan {
         })
     }
 
-    /// Asks a token for the client's key, if there is one, within the connection's time-out. What about the client's certificate
-    /// should be changed.
+    /// Asks a token for the client's key, if there is one, within the connection's time-out. Returns a warning if the client's
+    /// certificate should be changed.
     pub async fn identify(&self) -> Result<Option<String>> {
         match &self.tls {
             Some(tls) => tls.identify(self.connection_timeout).await,

@@ -9,15 +9,15 @@ use crate::config::{Broker, Role, Settings};
 use crate::error::{Error, Result};
 use crate::material::KeyMaterial;
 
-/// How far it came.
+/// The result of a probe.
 pub(crate) struct Probed {
     /// The steps that succeeded, each with its time.
     pub done: Vec<(Step, Duration)>,
-    /// How long the next step took until it failed, and why; `None`: the broker has accepted the connection.
+    /// The time that the next step took until it failed, and why; `None` means that the broker has accepted the connection.
     pub failed: Option<(Duration, Error)>,
 }
 
-/// What is ready to connect.
+/// A probe that is ready to connect.
 pub(crate) struct Probe {
     plan: Plan,
 }
@@ -32,7 +32,7 @@ impl Probe {
         Ok(Probe { plan })
     }
 
-    /// The key in a token that the client signs with, for people.
+    /// Describes the key in a token with which the client signs.
     pub fn signs_with(&self) -> Option<String> {
         self.plan.tls.as_ref()?.key().map(|key| key.to_string())
     }

@@ -13,51 +13,52 @@ use super::session::{Hearer, Submission, Ticket, ValueSize};
 use super::shared::{Shared, closed_error};
 use crate::error::{Error, Result};
 
-/// A publish under way, ending with the broker's confirmation. Dropping it does not take the message back.
+/// A publish under way, which ends with the broker's confirmation. Dropping it does not take the message back.
 pub(crate) struct PendingWrite {
     shared: Arc<Shared>,
     stage: Stage,
 }
 
 enum Stage {
-    /// Not accepted yet.
+    /// The publish is not accepted yet.
     New(Box<Unsent>),
-    /// In the outbox, under this number.
+    /// The publish is in the outbox under this number.
     Accepted(u64),
-    /// It has failed, under this number.
+    /// The publish under this number has failed.
     Failed(u64),
     Done,
 }
 
-/// A publish that the outbox has not accepted yet. Dropping it withdraws it. `S` is how it knows the client: one that waits
-/// keeps it alive; for one that is accepted at once, counting that would cost as much as the rest of the acceptance.
+/// A publish that the outbox has not accepted yet. Dropping it withdraws it. `S` is the reference to the client: a publish that
+/// waits keeps the client alive; for one that is accepted at once, counting the reference would cost as much as the rest of the
+/// acceptance.
 pub(crate) struct Unsent<S: Deref<Target = Shared> = Arc<Shared>> {
     shared: S,
     publish: Option<Publish>,
-    /// What the outbox on disk knows of it; without one, nothing.
+    /// What the outbox on disk knows of the publish; empty without one.
     kept: Kept,
-    /// What it takes of the room.
+    /// The bytes of room that the publish takes.
     bytes: usize,
     size: ValueSize,
     deadline: Instant,
-    /// A place in the queue for room.
+    /// The publish's place in the queue for room.
     ticket: Option<Ticket>,
 }
 
 impl<S: Deref<Target = Shared>> Unsent<S> {
-    /// `own`: what its own heading takes, which is not the service's.
+    /// Creates an unsent publish. `own` is the size of its own heading, 0 if it has the service's.
     pub fn new(shared: S, publish: Publish, own: usize, size: ValueSize, deadline: Instant) -> Unsent<S> {
         let (bytes, kept) = (publish.payload.len() + own, Kept::default());
         Unsent { shared, bytes, publish: Some(publish), kept, size, deadline, ticket: None }
     }
 
-    /// Accepts it if there is room and nobody waits before it: its number. Otherwise the waker is called when there may be
-    /// room, but not when the deadline has passed: whoever waits keeps that, and polls once more.
+    /// Accepts the publish if there is room and nobody waits before it, and returns its number. Otherwise the waker is called
+    /// when there may be room, but not when the deadline has passed: the caller watches the deadline, and polls once more then.
     pub fn poll_accepted(&mut self, way: Way, context: &Context<'_>) -> Poll<Result<u64>> {
         let now = Instant::now();
         match self.accept(way, now, Some(context)) {
             Ok(Some(number)) => Poll::Ready(Ok(number)),
-            // What may be with the broker has to be told to the session, be it overdue or not.
+            // The session must be told of a publish that may be with the broker already, even when it is overdue.
             Ok(None) if now >= self.deadline && self.kept.earlier == Earlier::Nothing => {
                 Poll::Ready(Err(self.expire()))
             }
@@ -66,8 +67,8 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         }
     }
 
-    /// Accepts it if there is room and nobody waits before it. `None`: the waker is called when there may be; without one it
-    /// does not join the queue.
+    /// Accepts the publish if there is room and nobody waits before it. `None` means that the waker is called when there may be
+    /// room; without a waker the publish does not join the queue.
     pub fn accept(&mut self, way: Way, now: Instant, context: Option<&Context<'_>>) -> Result<Option<u64>> {
         let bytes = self.bytes;
         let shared = &*self.shared;
@@ -115,7 +116,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         Ok(number)
     }
 
-    /// The caller gives up waiting for room.
+    /// Gives up waiting for room.
     fn expire(&mut self) -> Error {
         self.leave_queue();
         self.shared.with(|session| {
@@ -124,13 +125,13 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
         })
     }
 
-    /// Leaves the queue for room, if it is in there.
+    /// Leaves the queue for room, if the publish is in it.
     fn leave_queue(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             let now = Instant::now();
             self.shared.with(|session| {
                 session.outgoing.room.withdraw(ticket);
-                // The next one may have waited for this one only.
+                // The next publish may have waited only for this one.
                 session.outgoing.wake_next(now);
             });
         }
@@ -138,7 +139,7 @@ impl<S: Deref<Target = Shared>> Unsent<S> {
 }
 
 impl Unsent<&Shared> {
-    /// The same for one that has to wait.
+    /// Converts the publish into one that keeps the client alive, since it has to wait.
     pub fn keeping(mut self, shared: Arc<Shared>) -> Unsent {
         let (publish, ticket) = (self.publish.take(), self.ticket.take());
         Unsent { shared, publish, kept: self.kept, bytes: self.bytes, size: self.size, deadline: self.deadline, ticket }
@@ -151,40 +152,40 @@ impl<S: Deref<Target = Shared>> Drop for Unsent<S> {
     }
 }
 
-/// A publish for whose end nobody waits.
+/// A submitted publish for whose end nobody waits.
 pub(crate) enum Submitted {
-    /// It has this number.
+    /// The publish is accepted under this number.
     Accepted(u64),
-    /// The outbox is full.
+    /// The outbox is full, and the publish waits.
     Waits(Unsent),
 }
 
 /// How a publish is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Way {
-    /// Somebody waits for it: sent at once, by the caller himself if nobody else is sending.
+    /// A caller waits for the publish: it is sent at once, by the caller itself if nobody else is sending.
     AtOnce,
-    /// It goes with all that gathers until the driver comes to write.
+    /// The publish goes together with all that gathers until the driver writes.
     Gathered,
-    /// The same, and its end is told by the report.
+    /// The same as `Gathered`, and the report tells the end.
     Reported,
 }
 
 impl PendingWrite {
-    /// `own`: as in [`Unsent::new`].
+    /// Creates a publish; `own` is as in [`Unsent::new`].
     pub fn new(shared: Arc<Shared>, publish: Publish, own: usize, size: ValueSize, deadline: Instant) -> PendingWrite {
         let new = Unsent::new(shared.clone(), publish, own, size, deadline);
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 
-    /// The same for one of the outbox on disk, which bounds what is with the client.
+    /// Creates a publish of the outbox on disk, which itself bounds the messages that are with the client.
     pub fn kept(shared: Arc<Shared>, publish: Publish, kept: Kept, size: ValueSize, deadline: Instant) -> PendingWrite {
         let mut new = Unsent::new(shared.clone(), publish, 0, size, deadline);
         new.kept = kept;
         PendingWrite { shared, stage: Stage::New(Box::new(new)) }
     }
 
-    /// Ready when it is in the outbox, or has failed; see [`Unsent::poll_accepted`].
+    /// Polls until the publish is in the outbox or has failed; see [`Unsent::poll_accepted`].
     pub fn poll_accepted(&mut self, way: Way, context: &Context<'_>) -> Poll<Result<()>> {
         let Stage::New(new) = &mut self.stage else { return Poll::Ready(Ok(())) };
         match new.poll_accepted(way, context) {
@@ -200,12 +201,12 @@ impl PendingWrite {
         }
     }
 
-    /// True when it has its place in the order of messages.
+    /// Returns true when the publish has its place in the order of messages.
     pub fn is_accepted(&self) -> bool {
         !matches!(self.stage, Stage::New(_))
     }
 
-    /// The caller gives up waiting for room.
+    /// Gives up waiting for room.
     pub fn expire(&mut self) -> Error {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(mut new) => new.expire(),
@@ -215,8 +216,8 @@ impl PendingWrite {
         }
     }
 
-    /// Nobody will ask how it ended. `give_up`: it is not sent any more. The driver need not be woken for that: see
-    /// [`Shared::expire_overdue`].
+    /// Leaves the publish, since nobody will ask how it ended. `give_up` means that it is not sent any more. The driver need
+    /// not be woken for that: see [`Shared::expire_overdue`].
     pub fn leave(&mut self, give_up: bool) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::New(new) => drop(new),
@@ -228,7 +229,7 @@ impl PendingWrite {
         }
     }
 
-    /// Ready when nothing of it is under way any more, although it has failed; never when the client ends before.
+    /// Polls until nothing of a failed publish is under way any more; it stays pending when the client ends before.
     pub fn poll_gone(&mut self, context: &Context<'_>) -> Poll<()> {
         match self.stage {
             Stage::Failed(number) => self.shared.with(|session| session.outgoing.poll_gone(number, context)),

@@ -1,8 +1,8 @@
 //! The engine's threads, which all clients of the process share.
 //!
-//! Each thread is a runtime of its own with one worker, and a client stays with the thread that it began on: its task meets no
-//! other thread's, and a process with one client has one thread. A client begins on a new thread as long as there are fewer
-//! than the machine can run at once, else where the fewest clients are.
+//! Each thread is a runtime of its own with one worker, and a client stays on the thread where it began: its task runs on no
+//! other thread, and a process with one client has one thread. A client begins on a new thread as long as there are fewer than
+//! the machine can run at once, otherwise on the thread with the fewest clients.
 
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, Weak};
@@ -14,14 +14,14 @@ use tokio::runtime::{Builder, Handle};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
-/// More help only where many clients have much to do at once; whoever has those says so.
+/// The default maximum. More threads help only where many clients have much to do at once; such a program can ask for more.
 const MOST_BY_DEFAULT: usize = 4;
-/// The environment variable that says how many there may be.
+/// The environment variable that sets the maximum number of threads.
 const VARIABLE: &str = "SINETSTREAM_ENGINE_THREADS";
-/// More than that are a mistake.
+/// The largest number that is accepted; a larger one must be a mistake.
 const MOST: usize = 256;
 
-/// One thread, alive as long as a client is on it.
+/// One engine thread, which lives as long as a client is on it.
 pub(crate) struct Runtime {
     handle: Handle,
     /// `None` in the simulation, whose runtime is not ours to end.
@@ -31,11 +31,11 @@ pub(crate) struct Runtime {
 static CURRENT: Lazy<Mutex<Vec<Weak<Runtime>>>> = Lazy::new(Mutex::default);
 
 impl Runtime {
-    /// The one for another client.
+    /// Returns the runtime for another client.
     ///
     /// # Errors
     ///
-    /// The environment says something else than a number of threads, or the system gives no thread.
+    /// The environment variable is not a valid number of threads, or the system provides no thread.
     pub fn get() -> Result<Arc<Runtime>> {
         let most = most(std::env::var(VARIABLE).ok().as_deref())?;
         let mut current = lock(&CURRENT);
@@ -65,14 +65,14 @@ impl Runtime {
         self.handle.clone()
     }
 
-    /// The one that this runs on.
+    /// Returns the runtime on which the caller runs.
     #[cfg(test)]
     pub fn current() -> Arc<Runtime> {
         Arc::new(Runtime { handle: Handle::current(), owned: None })
     }
 }
 
-/// How many threads there may be, as the environment says.
+/// Returns the maximum number of threads, as the environment sets it.
 fn most(configured: Option<&str>) -> Result<usize> {
     let Some(text) = configured.filter(|text| !text.is_empty()) else {
         return Ok(available_parallelism().map_or(1, NonZero::get).min(MOST_BY_DEFAULT));
@@ -87,7 +87,7 @@ fn most(configured: Option<&str>) -> Result<usize> {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // Dropping a tokio runtime waits, and panics inside an asynchronous context; this does neither.
+        // Dropping a tokio runtime waits, and panics inside an asynchronous context; this call does neither.
         if let Some(runtime) = self.owned.take() {
             runtime.shutdown_background();
         }

@@ -1,4 +1,4 @@
-//! The sending half of a connection. Whoever holds it writes: the driver, or a caller who finds the link idle.
+//! The sending half of a connection. The driver, or a caller who finds the link idle, takes hold of it and writes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -10,19 +10,19 @@ use super::link::{Link, Written};
 use super::session::{Aftermath, Session};
 use crate::lock::lock;
 
-/// See the module.
+/// The sending half; see the module.
 #[derive(Default)]
 pub(crate) struct Sender {
     link: Option<Arc<Link>>,
-    /// Taken out of the session and not yet written.
+    /// The output that was taken from the session and is not yet written.
     batch: VecDeque<Bytes>,
-    /// Where in the session's output `batch` ends.
+    /// The position in the session's output where `batch` ends.
     position: u64,
-    /// Why writing failed; the driver has yet to act on it.
+    /// The reason why writing failed, on which the driver has yet to act.
     failure: Option<std::io::Error>,
 }
 
-/// How far [`Sender::flush`] came.
+/// The extent of a [`Sender::flush`].
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flushed {
     /// Nothing is left that would be worth another call.
@@ -40,8 +40,8 @@ impl Sender {
         *self = Sender::default();
     }
 
-    /// Writes what the session has to send, as far as the socket takes it, and what is appended meanwhile if that has
-    /// `worthwhile` bytes. What follows from it is added to `aftermath`.
+    /// Writes the session's output as far as the socket takes it, and also what is appended meanwhile if that has `worthwhile`
+    /// bytes. What follows from it is added to `aftermath`.
     pub fn flush(
         &mut self,
         session: &Mutex<Session>,
@@ -60,7 +60,7 @@ impl Sender {
                     session.flushed(self.position, Instant::now());
                     self.position = 0;
                 }
-                // Also of publishes that ended without anything to send.
+                // The aftermath includes publishes that ended without anything to send.
                 aftermath.append(session.take_aftermath());
                 if session.output.len() < least {
                     return Ok(Flushed::All);

@@ -36,37 +36,37 @@ pub(crate) use outgoing::{Outgoing, Room, Submission, Ticket};
 pub(crate) use output::Output;
 use subscription::Subscription;
 
-/// What the session tells its owner.
+/// An event that the session reports to its owner.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A message for the application; the receipt is acknowledged by [`Session::acknowledge`] when it has been taken.
     Delivery(Publish, Option<Receipt>),
-    /// A message that the application has let go of, see [`Session::failed`], has come again.
+    /// The broker has sent a message again that the application had let go of, see [`Session::failed`].
     Again(Publish, Receipt),
-    /// The receipt means nothing any more.
+    /// The receipt is void: its session is lost.
     Void(Receipt),
-    /// No receipt means anything any more.
+    /// All receipts are void: the session is lost.
     SessionLost,
-    /// Something works, but in another way than it was asked for.
+    /// Something works, but not in the way that was asked for.
     Warning(String),
     /// The broker answered the subscription.
     Subscribed(Result<()>),
-    /// The broker answered a ping that somebody asked for.
+    /// The broker answered a ping that a caller asked for.
     Pong(oneshot::Sender<()>),
-    /// The connection was lost before that.
+    /// The connection was lost before the broker answered the ping.
     NoPong(oneshot::Sender<()>),
 }
 
-/// What is to be done after a change of the session, without its lock.
+/// The work that follows from a change of the session and is done without its lock.
 #[derive(Debug, Default)]
 pub(crate) struct Aftermath {
     pub events: Vec<Event>,
     pub wakes: Vec<Waker>,
-    /// Publishes have ended.
+    /// True when publishes have ended.
     pub ended: bool,
-    /// [`Outgoing::take_received`] has something.
+    /// True when [`Outgoing::take_received`] has something to return.
     pub received: bool,
-    /// [`Outgoing::expire`] has something to do then.
+    /// The moment at which [`Outgoing::expire`] has something to do.
     pub watch: Option<Instant>,
 }
 
@@ -80,43 +80,44 @@ impl Aftermath {
     }
 }
 
-/// See the module.
+/// The session; see the module.
 ///
-/// Time goes in as an argument, so a session does nothing by itself. Its owner calls, each time under one lock:
+/// Time goes in as an argument, so a session does nothing by itself. Its owner makes these calls, each under one lock:
 ///
 /// - [`Session::take_aftermath`] after every change, before the lock is released. What it returns is done without the lock.
-/// - [`Session::connected`] and [`Session::disconnected`] in turns, and [`Session::handle`] in between only.
+/// - [`Session::connected`] and [`Session::disconnected`] in turns, and [`Session::handle`] only between them.
 /// - [`Session::take_output`] when the socket takes bytes; then [`Session::flushed`], with the position that `output` had at
-///   that moment, once all of them are with the operating system, and before the next `take_output`. A part of them is told
-///   by [`Session::wrote`]. After `disconnected` nothing that was taken before is told any more.
-/// - [`Session::tick`] after everything that has come was handled, and before the output is written: an answer that
-///   waits to be read is none that is missing, and the ping leaves with what is there. Then again at [`Session::deadline`].
-/// - [`Outgoing::expire`] at the moment that it named itself, or earlier if an accepted publish or [`Aftermath::watch`] says
-///   so. It needs no connection.
+///   that moment, once all of them are with the operating system, and before the next `take_output`. A write of only a part of
+///   them is reported by [`Session::wrote`]. After `disconnected`, bytes that were taken before are not reported any more.
+/// - [`Session::tick`] after every packet that has arrived was handled, and before the output is written: an answer that waits
+///   to be read must not count as missing, and the ping leaves together with the other output. Then again at
+///   [`Session::deadline`].
+/// - [`Outgoing::expire`] at the moment that it returned, or earlier if an accepted publish or [`Aftermath::watch`] says so. It
+///   needs no connection.
 pub(crate) struct Session {
     version: Version,
     pub output: Output,
-    /// What any holder of the lock may ask of it, and do with it, is `pub` there.
+    /// The outgoing publishes. Their `pub` methods may be called by anybody who holds the session's lock.
     pub outgoing: Outgoing,
     events: Vec<Event>,
     incoming: Incoming,
     subscription: Option<Subscription>,
-    /// Why no publish is accepted any more.
+    /// The reason why no publish is accepted any more.
     refusal: Option<Error>,
-    /// Names the broker in its refusals.
+    /// The broker's name, for error messages about its refusals.
     broker: String,
     keep_alive: KeepAlive,
-    /// Bytes of answers to the broker that wait in `output`.
+    /// The number of bytes in `output` that answer the broker.
     answers: usize,
-    /// Who waits for the answer to a ping.
+    /// The callers who wait for a PINGRESP.
     pings: Vec<oneshot::Sender<()>>,
 }
 
-/// Answers to the broker that may wait, in bytes.
+/// The most bytes of answers to the broker that may wait in the output.
 const MAX_ANSWERS: usize = 1024 * 1024;
 
 impl Session {
-    /// `room`: for publishes that wait to be confirmed, each for `write_timeout` at the most.
+    /// Creates a session. `room` bounds the publishes that wait to be confirmed, each for `write_timeout` at most.
     pub fn new(
         version: Version,
         window: u16,
@@ -140,12 +141,12 @@ impl Session {
         }
     }
 
-    /// What happened since the last call.
+    /// Returns what follows from the changes since the last call.
     pub fn take_aftermath(&mut self) -> Aftermath {
         #[cfg(test)]
         self.assert_invariants();
         let (wakes, ended) = self.outgoing.ends.take_news();
-        // Who is woken to take room has a deadline for that.
+        // A caller who is woken to take room must do so by a deadline.
         let watch = if wakes.is_empty() { None } else { self.outgoing.room.deadline() };
         let received = self.outgoing.has_received();
         Aftermath { events: std::mem::take(&mut self.events), wakes, ended, received, watch }
@@ -157,12 +158,12 @@ impl Session {
 
     // ---- connection
 
-    /// The name of the broker of the next connection, for messages.
+    /// Sets the name of the broker of the next connection, for messages.
     pub fn name_broker(&mut self, broker: String) {
         self.broker = broker;
     }
 
-    /// A CONNACK accepted the connection. What the broker has not confirmed is sent again.
+    /// Takes over a connection that a CONNACK has accepted, and sends again what the broker has not confirmed.
     pub fn connected(&mut self, session_present: bool, limits: &Limits, now: Instant) {
         let of_the_broker = limits.server_keep_alive_s.map(|seconds| Duration::from_secs(seconds.into()));
         self.keep_alive.connected(of_the_broker, now);
@@ -183,7 +184,7 @@ impl Session {
         outgoing.send_queued(&mut wire);
     }
 
-    /// The next broker knows nothing of what was under way with this one.
+    /// Begins a new session: the next broker knows nothing of the handshakes that were under way with this one.
     pub fn start_over(&mut self) {
         if !self.incoming.is_empty() {
             self.events.push(Event::SessionLost);
@@ -193,7 +194,8 @@ impl Session {
         self.subscription.iter_mut().for_each(Subscription::start_over);
     }
 
-    /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
+    /// Takes note that the connection is gone. Publishes that wait for an acknowledgement stay; those at QoS 0 that were not
+    /// written fail.
     pub fn disconnected(&mut self, cause: &Error, now: Instant) {
         self.keep_alive.disconnected();
         self.events.extend(self.pings.drain(..).map(Event::NoPong));
@@ -202,18 +204,18 @@ impl Session {
         self.outgoing.disconnected(cause, now);
     }
 
-    /// Subscribes with the next connection, and again whenever the broker has lost the session;
-    /// [`Event::Subscribed`] tells the answers.
+    /// Subscribes with the next connection, and again whenever the broker has lost the session; [`Event::Subscribed`] reports
+    /// the answers.
     pub fn subscribe_when_connected(&mut self, filters: Vec<String>, qos: Consistency) {
         self.subscription = Some(Subscription::new(filters, qos));
     }
 
-    /// True while the broker's answer to the subscription is missing.
+    /// Returns true while the broker's answer to the subscription is missing.
     pub fn is_subscribing(&self) -> bool {
         self.subscription.as_ref().is_some_and(|subscription| !subscription.is_granted())
     }
 
-    /// Says goodbye; nothing is sent after it [MQTT-3.14.4-2].
+    /// Sends DISCONNECT; nothing may be sent after it [MQTT-3.14.4-2].
     pub fn disconnect(&mut self) {
         if self.outgoing.is_connected() {
             self.outgoing.stop();
@@ -223,7 +225,8 @@ impl Session {
 
     // ---- outgoing publishes
 
-    /// Accepts a publish that has its room; `None`: it is refused, see [`Session::refusal`], and its room is free again.
+    /// Accepts a publish that has its room. `None` means that it is refused, see [`Session::refusal`]; its room is then free
+    /// again.
     pub fn publish(&mut self, submission: Submission, now: Instant) -> Option<u64> {
         if self.refusal.is_some() {
             self.outgoing.room.release(submission.room);
@@ -233,37 +236,37 @@ impl Session {
         Some(outgoing.push(submission, &mut wire))
     }
 
-    /// It is kept beyond the process that these publishes were received: PUBREL follows.
+    /// Sends PUBREL for these publishes, once it is stored beyond the process that the broker has received them.
     pub fn release(&mut self, ids: &[u16], now: Instant) {
         let (outgoing, mut wire) = self.sending(now);
         outgoing.release(ids, &mut wire);
     }
 
-    /// From now on no publish is accepted.
+    /// Refuses every publish from now on.
     pub fn refuse(&mut self, refusal: Error) {
         self.refusal = Some(refusal);
     }
 
-    /// Why no publish is accepted, if so.
+    /// Returns the reason why no publish is accepted, if there is one.
     pub fn refusal(&self) -> Option<&Error> {
         self.refusal.as_ref()
     }
 
-    /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
+    /// Takes note that `position` bytes of the output have been written, so that the QoS 0 publishes in them have ended.
     pub fn flushed(&mut self, position: u64, now: Instant) {
         self.wrote(now);
         self.keep_alive.flushed(position, now);
         self.outgoing.flushed(position, now);
     }
 
-    /// True when nothing waits to be sent or confirmed.
+    /// Returns true when nothing waits to be sent or confirmed.
     pub fn is_idle(&self) -> bool {
         self.outgoing.pending() == 0 && self.output.is_empty()
     }
 
     // ---- incoming packets
 
-    /// Takes in a packet. An error means that the connection can't go on.
+    /// Handles a packet. An error means that the connection can't go on.
     pub fn handle(&mut self, packet: Packet, now: Instant) -> std::result::Result<(), ProtocolError> {
         self.received(now);
         let before = self.output.queued();
@@ -279,14 +282,14 @@ impl Session {
             Packet::Publish(publish) => self.receive(publish)?,
             Packet::Puback(id, reason) => outgoing.puback(id, &reason, &mut wire)?,
             Packet::Pubrec(id, reason) => outgoing.pubrec(id, &reason, &mut wire)?,
-            // An error here tells that the broker has forgotten the identifier, not the message.
+            // An error in PUBCOMP means that the broker has forgotten the identifier, not the message.
             Packet::Pubcomp(id, _) => outgoing.pubcomp(id, &mut wire)?,
             Packet::Pubrel(id, _) => {
                 self.incoming.released(id)?;
                 protocol::pubcomp(id, self.output.tail());
             }
             Packet::Suback(id, codes, text) => self.subscribed(id, &codes, text)?,
-            // The connection looks at these before.
+            // The connection handles these packets before they get here.
             Packet::Disconnect(_) | Packet::Auth => return Err(ProtocolError("unexpected packet".into())),
             Packet::Pingresp => {
                 self.keep_alive.ping_answered();
@@ -314,9 +317,9 @@ impl Session {
         Ok(())
     }
 
-    /// The application has taken the message. Called in the order of arrival [MQTT-4.6.0-2].
+    /// Acknowledges a message that the application has taken. Calls must come in the order of arrival [MQTT-4.6.0-2].
     pub fn acknowledge(&mut self, receipt: Receipt) {
-        // Without a connection the broker sends the message again, and that is answered then.
+        // Without a connection there is no acknowledgement now: the broker sends the message again, and is answered then.
         if !self.incoming.taken(receipt, self.outgoing.is_connected()) {
             return;
         }
@@ -326,8 +329,8 @@ impl Session {
         }
     }
 
-    /// The application has let go of the message without taking it, which the broker is not told: it sends the message again when
-    /// the connection has been lost, and [`Event::Again`] tells of that.
+    /// Lets go of a message that the application has not taken. The broker is not told: it sends the message again after the
+    /// connection has been lost, and [`Event::Again`] reports that.
     pub fn failed(&mut self, receipt: Receipt) {
         self.incoming.failed(receipt);
     }
@@ -342,22 +345,22 @@ impl Session {
 
     // ---- keep-alive
 
-    /// Bytes have left for the broker.
+    /// Takes note that bytes have left for the broker.
     pub fn wrote(&mut self, now: Instant) {
         self.keep_alive.wrote(now);
     }
 
-    /// Bytes have come from the broker.
+    /// Takes note that bytes have come from the broker.
     pub fn received(&mut self, now: Instant) {
         self.keep_alive.received(now);
     }
 
-    /// When [`Session::tick`] has something to do next; see [`KeepAlive::deadline`].
+    /// Returns when [`Session::tick`] has something to do next; see [`KeepAlive::deadline`].
     pub fn deadline(&self, reading: bool) -> Option<Instant> {
         self.keep_alive.deadline(reading).filter(|_| self.outgoing.is_connected())
     }
 
-    /// Sends a ping when it is time. An error means that the broker does not answer.
+    /// Sends a ping when one is due. An error means that the broker does not answer.
     pub fn tick(&mut self, now: Instant, reading: bool) -> std::result::Result<(), Silence> {
         if self.outgoing.is_connected() && self.keep_alive.is_due(now, reading)? {
             self.send_ping(now);
@@ -370,13 +373,13 @@ impl Session {
         self.keep_alive.ping_queued(self.output.queued(), now);
     }
 
-    /// Sends a ping now, unless one is under way; `None` without a connection.
+    /// Sends a ping now, unless one is under way. Returns `None` without a connection.
     pub fn ping(&mut self, now: Instant) -> Option<oneshot::Receiver<()>> {
         if !self.outgoing.is_connected() {
             return None;
         }
         let (waiter, answer) = oneshot::channel();
-        // Those that nobody waits for any more; while nothing is read, none is answered.
+        // Nobody waits for these pings any more, and while nothing is read none of them is answered.
         self.pings.retain(|earlier| !earlier.is_closed());
         self.pings.push(waiter);
         if !self.keep_alive.is_waiting() {
@@ -385,13 +388,13 @@ impl Session {
         Some(answer)
     }
 
-    /// Takes what is to be sent.
+    /// Takes the output that is to be sent.
     pub fn take_output(&mut self) -> VecDeque<Bytes> {
         self.answers = 0;
         self.output.take()
     }
 
-    /// True when a broker that sends and does not read has made too many answers pile up.
+    /// Returns true when too many answers have piled up, because the broker sends and does not read.
     pub fn has_too_many_answers(&self) -> bool {
         self.answers > MAX_ANSWERS
     }
@@ -401,7 +404,7 @@ impl Session {
 impl Session {
     /// Panics unless the session is consistent.
     pub fn assert_invariants(&self) {
-        // The end that a panic brings is no further fault.
+        // A panic ends the session in the middle of a change; an inconsistency then is no further fault.
         if std::thread::panicking() {
             return;
         }

@@ -1,6 +1,6 @@
-//! What a client's driver and its callers share: the session behind its lock, the inbox, and four subjects with a file
-//! each. The `life` of the client, from its opening to its end, and what is told of it; the `sending` of what the session
-//! has for the broker; the `deadlines` of publishes; `closing` in good order.
+//! The state that a client's driver and its callers share: the session behind its lock, the inbox, and four subjects with a
+//! file each. These are the `life` of the client, from its opening to its end, with the events about it; the `sending` of the
+//! session's output; the `deadlines` of publishes; and `closing` in good order.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +24,7 @@ use life::Life;
 pub(crate) use life::{Status, closed_error};
 use sending::Sending;
 
-/// See the module.
+/// The shared state; see the module.
 pub(crate) struct Shared {
     session: Mutex<Session>,
     pub inbox: Inbox,
@@ -32,9 +32,9 @@ pub(crate) struct Shared {
     sending: Sending,
     watch: Watch,
     closing: Closing,
-    /// Keeps the session beyond the process.
+    /// The keeper of the session beyond the process.
     pub kept: Option<Arc<dyn KeptSession>>,
-    /// Tells that publishes have ended, or the client.
+    /// Notifies that publishes have ended, or the client.
     progress: Notify,
 }
 
@@ -65,21 +65,21 @@ impl Shared {
         }
     }
 
-    /// Does something with the session; what follows from it is done without the lock.
+    /// Changes the session, and does what follows from the change without the lock.
     pub fn with<T>(&self, change: impl FnOnce(&mut Session) -> T) -> T {
         let (result, aftermath) = self.with_aftermath(change);
         self.settle(aftermath);
         result
     }
 
-    /// The same, with what follows from it left to the caller: see [`Shared::settle`].
+    /// Changes the session, and leaves what follows from the change to the caller: see [`Shared::settle`].
     pub fn with_aftermath<T>(&self, change: impl FnOnce(&mut Session) -> T) -> (T, Aftermath) {
         let mut session = lock(&self.session);
         let result = change(&mut session);
         (result, session.take_aftermath())
     }
 
-    /// Looks at the session, which does not change by that.
+    /// Looks at the session without changing it.
     pub fn look<T>(&self, look: impl FnOnce(&Session) -> T) -> T {
         look(&lock(&self.session))
     }
@@ -98,7 +98,7 @@ impl Shared {
         }
     }
 
-    /// The application gets this message.
+    /// Hands this message over to the application.
     pub fn popped(&self, popped: Popped) -> Delivery {
         if popped.resume {
             self.wake_driver();
@@ -106,8 +106,8 @@ impl Shared {
         popped.delivery
     }
 
-    /// The application has taken messages, which the inbox is told. Both happen under the session's lock, so that acknowledgements
-    /// of several threads leave in the order of the messages.
+    /// Acknowledges messages that the application has taken and that the inbox marks as taken. Both happen under the session's
+    /// lock, so that acknowledgements of several threads leave in the order of the messages.
     pub fn acknowledge(&self, taken: impl FnOnce(&Inbox) -> Taken) {
         let (any, all, resume) = self.with(|session| {
             let Taken { receipts, resume, all } = taken(&self.inbox);
@@ -116,7 +116,7 @@ impl Shared {
             (any, all, resume)
         });
         if any {
-            // A program may end after its last message.
+            // A program may end right after its last message, so the last acknowledgement does not wait for the driver.
             if all { self.send_now() } else { self.send_soon() }
         }
         if resume {
@@ -124,7 +124,7 @@ impl Shared {
         }
     }
 
-    /// The application has let go of this message without taking it.
+    /// Lets go of this message, which the application has not taken.
     pub fn failed(&self, number: u64) {
         let Failed { receipt, resume } = self.inbox.failed(number);
         if let Some(receipt) = receipt {

@@ -1,5 +1,5 @@
-//! The buffer that the connections of one engine thread read into, one after the other: an idle connection has none of its
-//! own, so that thousands of them cost no more than their sessions.
+//! The buffer into which the connections of one engine thread read, one after the other. An idle connection has no buffer of
+//! its own, so that thousands of them cost no more than their sessions.
 
 use std::cell::Cell;
 
@@ -11,19 +11,19 @@ thread_local! {
     static SPARE: Cell<BytesMut> = Cell::default();
 }
 
-/// Gives a connection that has no buffer the thread's, if that is there.
+/// Lends the thread's buffer, if it is there, to a connection that has none.
 pub(crate) fn borrow(input: &mut BytesMut) {
     if input.capacity() == 0 {
         *input = SPARE.take();
     }
 }
 
-/// Takes the buffer of a connection that has read all there was. What cannot be used again is dropped: messages that wait
-/// for the application may share it.
+/// Takes the buffer back from a connection that has read all there was. A buffer that can't be reused is dropped: messages that
+/// wait for the application may share it.
 pub(crate) fn give_back(input: &mut BytesMut) {
     if input.is_empty() {
         let mut buffer = std::mem::take(input);
-        // One that a large packet needed is not kept for what usually comes.
+        // A buffer that grew for a large packet is not kept for the usual small ones.
         if buffer.try_reclaim(READ) && buffer.capacity() <= MAX_READ {
             SPARE.set(buffer);
         }

@@ -1,5 +1,5 @@
-//! Tells of a program that waits for messages which the broker does not send, since the program does not acknowledge those that it
-//! has: a broker sends so many and no more, and does not say so.
+//! Warns about a program that waits for messages which the broker does not send, because the program does not acknowledge those
+//! that it has: a broker sends a limited number of unacknowledged messages, and does not say so.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use tokio::time::Instant;
 
 use super::inbox::{Backlog, Inbox};
 
-/// How long nothing comes and nothing is acknowledged before it is called a standstill.
+/// The time without an arrival or an acknowledgement after which it is called a standstill.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// No usual broker waits for fewer acknowledgements; a program that processes fewer messages at a time may just take long.
+/// No usual broker waits for fewer acknowledgements; a program that has fewer unacknowledged messages may just take long.
 const MANY: usize = 10;
 
-/// See the module.
+/// The watch for a standstill; see the module.
 #[derive(Default)]
 pub(super) struct Standstill {
-    /// What the inbox had counted, and since when it is so.
+    /// The inbox's count, and the moment since which it has not changed.
     seen: Option<(u64, Instant)>,
-    /// It was told.
+    /// True when the standstill was reported.
     told: bool,
 }
 
 impl Standstill {
-    /// Looks at the inbox: what is to be told, once until something moves again, and when to look the next time.
+    /// Looks at the inbox, and returns a warning, once until something moves again, and when to look the next time.
     pub fn look(&mut self, inbox: &Inbox, now: Instant) -> (Option<String>, Option<Instant>) {
         let Some(moves) = inbox.moves() else {
             *self = Standstill::default();
@@ -47,7 +47,7 @@ impl Standstill {
                 self.told = true;
                 (Some(text(&backlog)), None)
             }
-            // The program is at work, or has little to acknowledge.
+            // The program is busy, or has little to acknowledge.
             _ => {
                 self.seen = Some((moves, now));
                 (None, Some(now + PATIENCE))
@@ -83,11 +83,11 @@ mod tests {
         while inbox.try_pop().unwrap().is_some() {}
     }
 
-    /// Somebody waits for a message meanwhile.
+    /// Looks while a caller waits for a message.
     fn look(standstill: &mut Standstill, inbox: &Inbox, now: Instant) -> (Option<String>, Option<Instant>) {
         let mut arrival = Box::pin(inbox.arrival());
         let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
-        // The wake-up of what has come is still there the first time.
+        // The first time, the wake-up of earlier arrivals is still there.
         if arrival.as_mut().poll(context).is_ready() {
             arrival = Box::pin(inbox.arrival());
             assert!(arrival.as_mut().poll(context).is_pending());
@@ -127,7 +127,8 @@ mod tests {
                 assert_eq!((told, again), (None, Some(now + PATIENCE)));
             }
         }
-        // What waits to be read is no standstill either, and without anything to acknowledge there is nothing to look at.
+        // Messages that wait to be read are no standstill either, and without anything to acknowledge there is nothing to look
+        // at.
         inbox(12).push([(publish(Consistency::AtMostOnce, 0), None)]);
         assert_eq!(Standstill::default().look(&Inbox::new(1, 1), start), (None, None));
     }

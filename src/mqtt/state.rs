@@ -1,4 +1,4 @@
-//! What a client tells of its connection.
+//! The events and figures with which a client describes its connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,33 +11,33 @@ use crate::error::Error;
 pub enum ConnectionEvent {
     /// The broker has accepted the connection.
     Connected {
-        /// Host and port.
+        /// The broker's host and port.
         broker: String,
-        /// The broker still knew the session.
+        /// True when the broker still knew the session.
         session_present: bool,
     },
-    /// The connection is lost; the client will try to come back.
+    /// The connection is lost; the client will try to reconnect.
     Lost {
-        /// Why.
+        /// The cause of the loss.
         cause: Error,
     },
     /// The next attempt is made after a delay.
     Retrying {
-        /// How long from now.
+        /// The delay from now.
         delay: Duration,
-        /// The broker that will be asked.
+        /// The broker that will be tried.
         broker: String,
-        /// Why there is no connection: how it was lost, or why the last attempt has failed.
+        /// The reason why there is no connection: how it was lost, or why the last attempt has failed.
         cause: Error,
     },
-    /// It works, but something should be changed.
+    /// The connection works, but something should be changed.
     Warning {
-        /// What, and how.
+        /// What should be changed, and how.
         text: String,
     },
     /// The client has ended: refused by the broker, or lost for good.
     Ended {
-        /// Why. What waits, and every later call, fails with it.
+        /// The cause of the end. What waits, and every later call, fails with it.
         cause: Error,
     },
     /// The application has closed the client.
@@ -62,32 +62,34 @@ impl fmt::Display for ConnectionEvent {
     }
 }
 
-/// How a client is doing.
+/// The state and the counters of a client's connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// There is a connection now.
+    /// True when there is a connection now.
     pub connected: bool,
-    /// How often the client came back after a loss.
+    /// The number of times that the client has reconnected after a loss.
     pub reconnects: u64,
-    /// Publishes that were sent again.
+    /// The number of publishes that were sent again.
     pub resent: u64,
-    /// Publishes in the outbox, in memory or on disk: accepted and not confirmed.
+    /// The number of publishes in the outbox, in memory or on disk: accepted and not confirmed.
     pub outbox_messages: usize,
-    /// Their bytes.
+    /// The bytes of the publishes in the outbox.
     pub outbox_bytes: usize,
-    /// For how long the oldest message has been in the outbox on disk, in milliseconds; 0 without one.
+    /// The time in milliseconds for which the oldest message has been in the outbox on disk; 0 without one.
     pub outbox_age_ms: u64,
-    /// Messages that the outbox on disk has given up since the writer was opened: older than `max_age`,
-    /// dropped for newer ones, or refused by the broker.
+    /// The number of messages that the outbox on disk has given up since the writer was opened: older than `max_age`, dropped
+    /// for newer ones, or refused by the broker.
     pub outbox_dropped: u64,
-    /// Those of them that wait for an acknowledgement of the broker.
+    /// The number of publishes that were sent and wait for an acknowledgement of the broker.
     pub in_flight: usize,
-    /// Messages in the inbox: arrived and not taken by the application, or not acknowledged by it with `acknowledge: processed`.
+    /// The number of messages in the inbox: those that arrived and were not taken by the application, or, with `acknowledge:
+    /// processed`, not acknowledged by it.
     pub inbox_messages: usize,
-    /// Their bytes.
+    /// The bytes of the messages in the inbox.
     pub inbox_bytes: usize,
 }
 
-/// Called with every change, from the client's task: it must return quickly and must not call a blocking method.
+/// The listener, which is called with every change on the client's task: it must return quickly and must not call a blocking
+/// method.
 pub(crate) type Listener = Box<dyn Fn(&ConnectionEvent) + Send + Sync>;

@@ -1,4 +1,4 @@
-//! The steps of opening a connection and how long each took; for whoever looks for a fault.
+//! The steps of opening a connection and the time of each, for diagnosis.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::time::Instant;
 pub(crate) enum Step {
     Dns,
     Tcp,
-    /// A Unix socket, in place of both.
+    /// Opening a Unix socket, in place of DNS and TCP.
     Socket,
-    /// The proxy has connected to the broker.
+    /// The proxy's connection to the broker.
     Proxy,
     Tls,
     WebSocket,
@@ -39,7 +39,7 @@ impl fmt::Display for Step {
 pub(crate) struct Steps {
     done: Vec<(Step, Duration)>,
     since: Instant,
-    /// What works, but should be changed.
+    /// Warnings about what works, but should be changed.
     pub warnings: Vec<String>,
 }
 
@@ -48,20 +48,20 @@ impl Steps {
         Steps { done: Vec::new(), since: Instant::now(), warnings: Vec::new() }
     }
 
-    /// This step has just succeeded; the next one begins.
+    /// Records that this step has just succeeded; the next one begins.
     pub fn done(&mut self, step: Step) {
         let now = Instant::now();
         self.done.push((step, now - self.since));
         self.since = now;
     }
 
-    /// The steps that succeeded, each with its time.
+    /// Returns the steps that succeeded, each with its time.
     #[cfg(feature = "cli")]
     pub fn all(&self) -> &[(Step, Duration)] {
         &self.done
     }
 
-    /// How long the step under way has taken so far.
+    /// Returns how long the step under way has taken so far.
     #[cfg(feature = "cli")]
     pub fn under_way(&self) -> Duration {
         self.since.elapsed()

@@ -1,26 +1,26 @@
-//! What is likely when a broker closes connections without a word, as MQTT 3.1.1 wants it (section 4.8).
+//! The likely reasons when a broker closes connections without a reason, as MQTT 3.1.1 requires (section 4.8).
 
 use std::time::Duration;
 
 use crate::config::Consistency;
 
-/// So many losses of the same kind, one after the other, are no accident.
+/// The number of losses of the same kind in a row that are no accident.
 const TIMES: u32 = 3;
 /// A connection that lasts longer has not been closed because of its CONNECT.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// Counts connections that the broker has closed.
+/// The counts of connections that the broker has closed.
 #[derive(Default)]
 pub(crate) struct Suspicion {
-    /// Directly after the login.
+    /// The number of connections in a row that were closed directly after the login.
     short: u32,
-    /// After a publish of a QoS of which it has never confirmed one.
+    /// The number of losses in a row after a publish of a QoS of which the broker has never confirmed one.
     unanswered: u32,
 }
 
 impl Suspicion {
-    /// A connection is lost: what should be told. `closed`: by the broker, without a word. `unanswered`: the QoS of publishes
-    /// that were under way, if the broker has never confirmed one.
+    /// Counts a lost connection, and returns a warning when there is a likely reason. `closed` means that the broker closed the
+    /// connection without a reason. `unanswered` is the QoS of the publishes under way, if the broker has never confirmed one.
     pub fn lost(
         &mut self,
         closed: bool,

@@ -358,7 +358,7 @@ fn a_broker_that_cannot_do_what_is_asked_is_told_at_open() {
 
     let no_retain = broker(property::RETAIN_AVAILABLE);
     let opened = writer(&no_retain.address(), "t").parameter("retain", true).open();
-    told(opened, "Connection", &[&no_retain.address(), "keeps no messages", "'retain'"]);
+    told(opened, "Connection", &[&no_retain.address(), "does not support retained messages", "'retain'"]);
     writer(&no_retain.address(), "t").open().expect("writer");
 
     let no_wildcards = broker(property::WILDCARDS_AVAILABLE);
@@ -509,6 +509,6 @@ fn a_message_that_is_too_large_is_told_while_the_broker_takes_nothing() {
 fn mosquitto_without_retained_messages_is_told_at_open() {
     let broker = Broker::start_with(certificates::server(), "retain_available false");
     let opened = writer(&broker.plain_address(), "t").parameter("retain", true).open();
-    told(opened, "Connection", &["keeps no messages"]);
+    told(opened, "Connection", &["does not support retained messages"]);
     writer(&broker.plain_address(), "t").open().expect("writer").write("x").expect("write");
 }

@@ -1,4 +1,4 @@
-//! DNS and TCP, a Unix socket, or the way through a proxy: opens a connection to whichever address of a broker's name answers first.
+//! Opening a connection, by DNS and TCP, a Unix socket or a proxy, to the first of a broker's addresses that answers.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,10 +18,10 @@ use crate::error::{Error, Obstacle, Result};
 use crate::lock::lock;
 use crate::mqtt::steps::{Step, Steps};
 
-/// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5: recommended value).
+/// The time for which an attempt is alone before the next address is tried beside it (RFC 8305, section 5: recommended value).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// See the module. It remembers which address has answered, so that the next connection begins there.
+/// The dialer; see the module. It remembers which address has answered, so that the next connection begins there.
 pub(crate) struct Dialer {
     network: Network,
     proxy: Option<ProxySettings>,
@@ -33,7 +33,7 @@ impl Dialer {
         Dialer { network, proxy, answered: Mutex::default() }
     }
 
-    /// A number from 0 to 1, see [`Network::random`].
+    /// Returns a number from 0 to 1, see [`Network::random`].
     pub fn random(&self) -> f64 {
         self.network.random()
     }
@@ -56,7 +56,7 @@ impl Dialer {
         Ok(stream)
     }
 
-    /// `who` is connected to for the sake of the broker, and `whose` says who that is.
+    /// Connects to `who` on behalf of the broker: to the broker itself, or to a proxy, which `whose` then names in errors.
     async fn connect_directly(
         &self,
         who: &Broker,
@@ -85,7 +85,7 @@ impl Dialer {
         }
     }
 
-    /// Begins with the first address, and tries the next one beside it whenever an attempt has failed, or has taken
+    /// Begins with the first address, and tries the next one beside it whenever an attempt has failed or has taken
     /// [`ATTEMPT_DELAY`] (RFC 8305, section 5). The first connection wins; the other attempts are given up.
     async fn race(
         &self,
@@ -116,7 +116,7 @@ impl Dialer {
     }
 }
 
-/// The addresses in the order in which they are tried: first the one that answered the last time, then the families in
+/// Returns the addresses in the order in which they are tried: first the one that answered the last time, then the families in
 /// turn, beginning with the one that the resolver prefers (RFC 8305, section 4).
 fn in_turn(found: Vec<SocketAddr>, last_time: Option<SocketAddr>) -> Vec<SocketAddr> {
     let first = last_time.filter(|address| found.contains(address));
@@ -125,7 +125,7 @@ fn in_turn(found: Vec<SocketAddr>, last_time: Option<SocketAddr>) -> Vec<SocketA
     let (same, other): (Vec<_>, Vec<_>) = rest.into_iter().partition(|address| address.is_ipv6() == preferred);
     let (mut same, mut other) = (same.into_iter(), other.into_iter());
     let mut order = Vec::from_iter(first);
-    // After the address of the last time it is the other family's turn.
+    // After the address that answered the last time, it is the other family's turn.
     let mut turn = first.is_some();
     while let Some(next) =
         if turn { other.next().or_else(|| same.next()) } else { same.next().or_else(|| other.next()) }
@@ -136,7 +136,7 @@ fn in_turn(found: Vec<SocketAddr>, last_time: Option<SocketAddr>) -> Vec<SocketA
     order
 }
 
-/// No address has answered. They are named when they failed in different ways.
+/// Returns the error when no address has answered. It names the addresses if they failed in different ways.
 fn unreachable(broker: &Broker, whose: &str, failures: &[(SocketAddr, io::Error)]) -> Error {
     let Some((_, last)) = failures.last() else {
         return failed(broker, "DNS", Obstacle::UnknownHost, format!("{whose}the name has no address"));

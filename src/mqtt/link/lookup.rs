@@ -1,5 +1,5 @@
-//! DNS. Whoever asks for a name that is being looked up gets the same answer: a thousand clients that come back to their broker
-//! are one question, and one thread that waits for the system's resolver.
+//! DNS. All who ask for a name that is being looked up get the same answer, so that a thousand clients that reconnect to their
+//! broker cause one question, and one thread that waits for the system's resolver.
 
 use std::convert::Infallible;
 use std::io;
@@ -10,13 +10,13 @@ use tokio::sync::OnceCell;
 
 use crate::kept::{Inputs, Kept};
 
-/// An error in a form that can be given to several.
+/// The answer of the resolver, with an error in a form that can be given to several callers.
 type Answer = Result<Vec<SocketAddr>, (io::ErrorKind, String)>;
 
 static UNDER_WAY: Kept<OnceCell<Answer>> = Kept::new();
 
-/// The addresses of a host, in the order in which the resolver prefers them. When whoever has begun a question gives it up,
-/// one of the others asks again.
+/// Returns the addresses of a host, in the order in which the resolver prefers them. When the caller that has begun a question
+/// gives it up, one of the others asks again.
 pub(super) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let mut name = Inputs::default();
     name.add(host.as_bytes());

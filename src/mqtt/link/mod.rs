@@ -1,5 +1,5 @@
-//! A connection's bytes, in layers: `dialer` opens a `transport` through the `network`, `socket` is that with or without
-//! TLS, and a `websocket` may lie on it. Every operation is non-blocking; waiting is [`Link::ready`]'s.
+//! A connection's bytes, in layers: `dialer` opens a `transport` through the `network`, `socket` is the transport with or
+//! without TLS, and a `websocket` may lie on it. Every operation is non-blocking; [`Link::ready`] waits.
 
 mod dialer;
 mod lookup;
@@ -31,24 +31,24 @@ pub(crate) use tls::{Tls, explain};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use websocket::fuzz_answer;
 
-/// An open connection. Reading and writing may happen on different threads at a time.
+/// An open connection. One thread may read while another one writes.
 pub(crate) struct Link {
     socket: Arc<Socket>,
     web_socket: Option<websocket::Stream>,
 }
 
-/// How a TLS server answers what is not TLS (RFC 8446, section 5.1: an alert of version 3.x).
+/// The beginning of a TLS server's answer to what is not TLS (RFC 8446, section 5.1: an alert of version 3.x).
 pub(crate) const TLS_ALERT: [u8; 2] = [0x15, 3];
 
-/// One read takes at most this much, unless a larger packet is under way.
+/// The most that one read takes, unless a larger packet is under way.
 pub(crate) const READ: usize = 64 * 1024;
-/// A packet's announced length is believed in steps of this size.
+/// The step by which the buffer grows for a packet, however large a length it announces.
 pub(crate) const MAX_READ: usize = 1024 * 1024;
-/// How long the broker has to close the connection after our DISCONNECT.
+/// The time that the broker has to close the connection after our DISCONNECT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Link {
-    /// DNS, TCP, TLS and WebSocket. The caller sets the deadline.
+    /// Opens a connection with DNS, TCP, TLS and WebSocket. The caller sets the deadline.
     pub async fn open(
         dialer: &Dialer,
         broker: &Broker,
@@ -78,20 +78,20 @@ impl Link {
         Ok(Link { socket, web_socket })
     }
 
-    /// The next bytes that come are acknowledged at once by TCP. Mosquitto sends its CONNACK behind the tickets of TLS, and only
-    /// when those are acknowledged (Nagle's algorithm, RFC 896), with which Linux takes its time, 40 ms.
+    /// Has TCP acknowledge the next bytes at once. Mosquitto sends its CONNACK behind the session tickets of TLS, and only when
+    /// those are acknowledged (Nagle's algorithm, RFC 896), which Linux delays by 40 ms.
     pub fn acknowledge_at_once(&self) {
         self.socket.transport.acknowledge_at_once();
     }
 
-    /// Gives callers on other threads, which are about to append to the output, a moment for it.
+    /// Gives callers on other threads a moment to append to the output, if they are about to.
     pub fn let_others_append(&self) {
         self.socket.transport.let_others_append();
     }
 
-    /// Appends what has come to `input`: 0 is the end of the stream. `missing`: how much the packet under way still
-    /// lacks. A WebSocket appends whole messages only; the bytes of one under way count, so that the peer is known to
-    /// be there. `Interrupted`: bytes have come, but none of them was MQTT's, and more may wait.
+    /// Appends to `input` what has come, and returns its length; 0 is the end of the stream. `missing` is the number of bytes
+    /// that the packet under way still lacks. A WebSocket appends whole messages only; the bytes of a partial one count, so
+    /// that the peer is known to be alive. `Interrupted` means that bytes have come, but none of MQTT, and that more may wait.
     pub fn try_read(&self, input: &mut BytesMut, missing: usize) -> io::Result<usize> {
         input.reserve(missing.clamp(READ, MAX_READ));
         match &self.web_socket {
@@ -100,7 +100,7 @@ impl Link {
         }
     }
 
-    /// Writes as much of `chunks` as the socket takes, and drops it from them.
+    /// Writes as much of `chunks` as the socket takes, and drops the written bytes from them.
     pub fn try_write(&self, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
         match &self.web_socket {
             None => self.socket.try_write(chunks),
@@ -108,18 +108,18 @@ impl Link {
         }
     }
 
-    /// True when TLS or the WebSocket have something of their own to send, or a rest of what they have taken.
+    /// Returns true when TLS or the WebSocket have something of their own to send, or a rest of what they have taken.
     pub fn wants_write(&self) -> bool {
         self.web_socket.as_ref().is_some_and(websocket::Stream::wants_write) || self.socket.wants_write()
     }
 
-    /// Waits until reading or writing may go on; for ever when neither is asked for.
+    /// Waits until reading or writing may go on, or for ever when neither is asked for.
     pub async fn ready(&self, read: bool, write: bool) -> io::Result<()> {
         self.socket.ready(read, write).await
     }
 
-    /// After [`Link::shutdown`]: reads on until the peer closes, for this long at the most, or a second. A socket that is closed
-    /// with bytes unread is reset, and the peer would lose our last ones with it.
+    /// Reads on after [`Link::shutdown`] until the peer closes, for this long or a second at most. A socket that is closed with
+    /// unread bytes is reset, and the peer would lose our last bytes by that.
     pub async fn closed(&self, within: Duration) {
         let mut rest = BytesMut::new();
         let until_closed = async {
@@ -146,7 +146,7 @@ impl Link {
         }
     }
 
-    /// Tells the peer that nothing more follows, as far as that goes without waiting.
+    /// Tells the peer that nothing more follows, as far as that is possible without waiting.
     pub fn shutdown(&self) {
         if let Some(web_socket) = &self.web_socket {
             web_socket.close();
@@ -155,7 +155,7 @@ impl Link {
     }
 }
 
-/// A failed step of opening a connection, for people.
+/// Returns the error for a failed step of opening a connection.
 pub(crate) fn failed(broker: &Broker, step: &str, obstacle: Obstacle, why: impl std::fmt::Display) -> Error {
     Error::Connection { message: format!("connect {broker}: {step}: {why}"), obstacle, delivery: None }
 }

@@ -1,4 +1,4 @@
-//! The network outside of the engine, and chance: what the simulation puts others in the place of.
+//! The network and the random numbers of the engine, both of which the simulation replaces.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,17 +12,17 @@ use super::transport::Transport;
 #[cfg(test)]
 use crate::mqtt::simulation;
 
-/// See the module.
+/// The network; see the module.
 #[derive(Clone)]
 pub(crate) enum Network {
-    /// The operating system's.
+    /// The operating system's network.
     System,
     #[cfg(test)]
     Simulated(Arc<simulation::Network>),
 }
 
 impl Network {
-    /// The addresses of a host, in the order in which the resolver prefers them.
+    /// Returns the addresses of a host, in the order in which the resolver prefers them.
     pub async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         match self {
             Network::System => lookup(host, port).await,
@@ -57,7 +57,7 @@ impl Network {
         }
     }
 
-    /// A number from 0 to 1 that nobody can foresee; it need not be a good one.
+    /// Returns an unpredictable number from 0 to 1, which need not be of cryptographic quality.
     pub fn random(&self) -> f64 {
         match self {
             Network::System => {

@@ -9,23 +9,23 @@ use tokio::io::Interest;
 use super::tls;
 use super::transport::Transport;
 
-/// Reading and writing may happen on different threads at a time.
+/// The stream of bytes to a broker. One thread may read while another one writes.
 pub(super) struct Socket {
     pub transport: Transport,
     pub tls: Option<tls::Stream>,
 }
 
-/// What a write achieved.
+/// The outcome of a write.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Written {
     /// Everything is with the operating system.
     All,
-    /// The socket takes no more at the moment; whether it took something.
+    /// The socket takes no more at the moment; `moved` is true if it has taken something.
     Blocked { moved: bool },
 }
 
 impl Socket {
-    /// Appends to `input`, as far as there is room in it: 0 is the end of the stream.
+    /// Appends to `input` what has come, as far as there is room in it, and returns its length; 0 is the end of the stream.
     pub fn try_read(&self, input: &mut BytesMut) -> io::Result<usize> {
         match &self.tls {
             None => self.transport.try_read_buf(input),
@@ -33,7 +33,7 @@ impl Socket {
         }
     }
 
-    /// The same into a slice.
+    /// Reads into a slice like [`Socket::try_read`].
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.tls {
             None => self.transport.try_read(buffer),
@@ -41,7 +41,7 @@ impl Socket {
         }
     }
 
-    /// Writes as much of `chunks` as the socket takes, and drops it from them.
+    /// Writes as much of `chunks` as the socket takes, and drops the written bytes from them.
     pub fn try_write(&self, chunks: &mut VecDeque<Bytes>) -> io::Result<Written> {
         if let Some(tls) = &self.tls {
             return tls.try_write(&self.transport, chunks);
@@ -64,12 +64,12 @@ impl Socket {
         Ok(Written::All)
     }
 
-    /// True when TLS itself has something to send.
+    /// Returns true when TLS itself has something to send.
     pub fn wants_write(&self) -> bool {
         self.tls.as_ref().is_some_and(tls::Stream::wants_write)
     }
 
-    /// Waits until reading or writing may go on; for ever when neither is asked for.
+    /// Waits until reading or writing may go on, or for ever when neither is asked for.
     pub async fn ready(&self, read: bool, write: bool) -> io::Result<()> {
         let interest = match (read, write) {
             (true, true) => Interest::READABLE | Interest::WRITABLE,
@@ -80,7 +80,7 @@ impl Socket {
         self.transport.ready(interest).await
     }
 
-    /// Tells the peer that nothing more follows, as far as that goes without waiting.
+    /// Tells the peer that nothing more follows, as far as that is possible without waiting.
     pub fn shutdown(&self) {
         if let Some(tls) = &self.tls {
             tls.close_notify(&self.transport);
@@ -88,7 +88,7 @@ impl Socket {
     }
 }
 
-/// Drops `written` bytes from the front.
+/// Drops `written` bytes from the front of the chunks.
 pub(super) fn advance(chunks: &mut VecDeque<Bytes>, mut written: usize) {
     while let Some(first) = chunks.front_mut() {
         if written < first.len() {

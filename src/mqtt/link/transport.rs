@@ -11,7 +11,8 @@ use tokio::net::UnixStream;
 #[cfg(test)]
 use crate::mqtt::simulation::Pipe;
 
-/// Every operation but [`Transport::ready`] is non-blocking. Reading and writing may happen on different threads at a time.
+/// The stream of bytes to a broker. Every operation but [`Transport::ready`] is non-blocking. One thread may read while another
+/// one writes.
 pub(crate) enum Transport {
     Tcp(TcpStream),
     #[cfg(unix)]
@@ -21,7 +22,7 @@ pub(crate) enum Transport {
     Memory(Pipe),
 }
 
-/// Calls the same method of whichever stream it is.
+/// Calls the same method on the stream, whichever kind it is.
 macro_rules! of_either {
     ($self:ident, $transport:ident => $call:expr) => {
         match $self {
@@ -35,12 +36,12 @@ macro_rules! of_either {
 }
 
 impl Transport {
-    /// Appends what has come, as far as there is room in `input`: 0 is the end of the stream.
+    /// Appends what has come, as far as there is room in `input`, and returns its length; 0 is the end of the stream.
     pub fn try_read_buf(&self, input: &mut BytesMut) -> io::Result<usize> {
         of_either!(self, transport => transport.try_read_buf(input))
     }
 
-    /// The same into a slice.
+    /// Reads into a slice like [`Transport::try_read_buf`].
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         of_either!(self, transport => transport.try_read(buffer))
     }
@@ -58,7 +59,7 @@ impl Transport {
         of_either!(self, transport => transport.ready(interest).await.map(drop))
     }
 
-    /// Where it is known how; without it everything works, and later.
+    /// Has TCP acknowledge the next bytes at once, on systems where that is possible. Elsewhere everything works, only later.
     pub fn acknowledge_at_once(&self) {
         match self {
             #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -72,7 +73,7 @@ impl Transport {
         }
     }
 
-    /// A simulation has one thread; on a busy machine it would only lose its turn.
+    /// Lets other threads append. A simulation has only one thread, and on a busy machine it would just lose its turn.
     pub fn let_others_append(&self) {
         match self {
             Transport::Tcp(_) => std::thread::yield_now(),
@@ -83,7 +84,7 @@ impl Transport {
         }
     }
 
-    /// The TCP connection that TLS begins on.
+    /// Returns the TCP connection on which TLS begins.
     pub fn into_tcp(self) -> io::Result<TcpStream> {
         match self {
             Transport::Tcp(tcp) => Ok(tcp),

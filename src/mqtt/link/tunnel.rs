@@ -14,10 +14,10 @@ use crate::error::{Error, Obstacle, Result};
 use crate::strangers::harmless;
 use crate::wiped::Secret;
 
-/// No answer is longer.
+/// The longest answer that is accepted.
 const MAX_ANSWER: usize = 16 * 1024;
 
-/// Has the proxy, to which this is a connection, connect to the broker. The caller sets the deadline.
+/// Asks the proxy at the other end of this connection to connect to the broker. The caller sets the deadline.
 pub(super) async fn open(broker: &Broker, proxy: &ProxySettings, transport: &Transport) -> Result<()> {
     let at = &proxy.address;
     let failed = |why: String| failed(broker, "proxy", Obstacle::Other, format!("{at}: {why}"));
@@ -47,7 +47,7 @@ pub(super) async fn open(broker: &Broker, proxy: &ProxySettings, transport: &Tra
         }
         if let Some(answered) = answered(&answer, proxy.login.as_ref()) {
             return answered.map_err(|refusal| match refusal {
-                // An account must not be locked by trying again and again.
+                // A refused login is final, since repeated attempts could lock the account.
                 Refusal::Login(why) => {
                     Error::Authentication { message: failed(why).to_string(), code: 0, delivery: None }
                 }
@@ -66,16 +66,16 @@ fn request(broker: &Broker, proxy: &ProxySettings) -> Zeroizing<String> {
     Zeroizing::new([&request, "\r\n"].concat())
 }
 
-/// A login as HTTP sends it (RFC 7617).
+/// Returns a login as HTTP sends it (RFC 7617).
 fn basic(username: &str, password: &Secret) -> Zeroizing<String> {
     let login = Zeroizing::new([username.as_bytes(), b":", password.bytes()].concat());
     Zeroizing::new(Base64::encode_string(&login))
 }
 
-/// So many bytes in a row that are the login's, too, are taken for a part of it.
+/// The number of bytes in a row that, when the login has them, too, are taken for a part of it.
 const REPEATED: usize = 4;
 
-/// Whether the proxy repeats a part of the login that was sent to it, in letters of any case.
+/// Returns whether the proxy repeats a part of the login that was sent to it, in upper or lower case.
 fn repeats(text: &str, (username, password): &(String, Secret)) -> bool {
     let sent = basic(username, password);
     [sent.as_bytes(), username.as_bytes(), password.bytes()].into_iter().filter(|part| !part.is_empty()).any(|part| {
@@ -84,15 +84,16 @@ fn repeats(text: &str, (username, password): &(String, Secret)) -> bool {
     })
 }
 
-/// What is wrong with the proxy's answer.
+/// The fault in the proxy's answer.
 #[derive(Debug, PartialEq)]
 enum Refusal {
-    /// It wants a login, or another one.
+    /// The proxy wants a login, or another one.
     Login(String),
     Other(String),
 }
 
-/// What the proxy says, once it has said it all. Whatever follows would be the broker's, which is silent until it is spoken to.
+/// Returns what the proxy answers, once the answer is complete. Bytes behind it would be the broker's, which is silent until it
+/// gets a packet.
 fn answered(answer: &[u8], login: Option<&(String, Secret)>) -> Option<std::result::Result<(), Refusal>> {
     let other = |why: &str| Err(Refusal::Other(why.to_owned()));
     let not_http = || Some(other("it does not speak HTTP; is this an HTTP proxy?"));
@@ -106,7 +107,7 @@ fn answered(answer: &[u8], login: Option<&(String, Secret)>) -> Option<std::resu
     let head = String::from_utf8_lossy(&answer[..end]);
     let status = head.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(_, status)| status);
     let code = status.split(' ').next().and_then(|code| code.parse::<u16>().ok());
-    // Proxies that do not understand a request like to repeat it.
+    // Proxies that do not understand a request often repeat it.
     let shown = match (code, login) {
         (Some(code), Some(login)) if repeats(status, login) => code.to_string(),
         _ => harmless(status, 100),

@@ -1,8 +1,8 @@
-//! MQTT control packets: bytes to [`Packet`] and back, for the versions 3.1, 3.1.1 and 5. The rest of the engine knows
-//! no bytes.
+//! MQTT control packets: bytes to [`Packet`] and back, for the versions 3.1, 3.1.1 and 5. The rest of the engine does not deal
+//! with bytes.
 //!
-//! `v4` reads what brokers send under 3.1 and 3.1.1, `v5` under 5; `reason` is what their codes mean. What this client
-//! sends is written here where the versions agree, and there where they differ.
+//! `v4` reads what brokers send under 3.1 and 3.1.1, `v5` what they send under 5, and `reason` gives the meaning of their
+//! codes. The packets that this client sends are written here where the versions agree, and in `v4` and `v5` where they differ.
 
 mod properties;
 mod reason;
@@ -22,13 +22,13 @@ pub(crate) use crate::terms::MessageProperties;
 pub(crate) use reason::{Reason, connack_text};
 pub(crate) use v5::MAX_PROPERTIES;
 
-/// Largest "remaining length" that the fixed header can announce (MQTT 3.1.1, section 2.2.3).
+/// The largest "remaining length" that the fixed header can announce (MQTT 3.1.1, section 2.2.3).
 pub(crate) const MAX_REMAINING_LENGTH: usize = 268_435_455;
 
 const PUBLISH: u8 = 3;
-/// No other packet of a broker needs more; otherwise it could make us hold what nobody has asked for.
+/// The largest packet that is accepted besides PUBLISH. None needs more, and a broker could otherwise fill our memory unasked.
 const MAX_OTHER_PACKET: usize = 256 * 1024;
-/// What topics behind aliases may take.
+/// The most bytes that the topics behind aliases may take.
 const MAX_ALIAS_BYTES: usize = 16 * 1024 * 1024;
 
 /// A packet from the broker.
@@ -43,9 +43,9 @@ pub(crate) enum Packet {
     /// One reason code per topic filter, and the broker's own words.
     Suback(u16, Vec<u8>, Option<String>),
     Pingresp,
-    /// MQTT 5 only.
+    /// DISCONNECT of MQTT 5.
     Disconnect(Reason),
-    /// MQTT 5 only.
+    /// AUTH of MQTT 5.
     Auth,
 }
 
@@ -57,12 +57,12 @@ pub(crate) struct Connack {
     pub limits: Limits,
 }
 
-/// What the broker says of itself (MQTT 5, section 3.2.2.3).
+/// The broker's limits and other statements about itself (MQTT 5, section 3.2.2.3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// QoS 1 and 2 publishes that it takes without having acknowledged them.
+    /// The number of QoS 1 and 2 publishes that it accepts before it has acknowledged them.
     pub receive_maximum: Option<u16>,
-    /// In bytes, a whole packet.
+    /// The largest whole packet in bytes.
     pub maximum_packet_size: Option<usize>,
     pub maximum_qos: Option<u8>,
     pub no_retain: bool,
@@ -81,9 +81,9 @@ pub(crate) struct Publish {
     pub qos: Consistency,
     pub retain: bool,
     pub dup: bool,
-    /// 0 at QoS 0.
+    /// The packet identifier; 0 at QoS 0.
     pub packet_id: u16,
-    /// As a block of bytes, see [`MessageProperties::decode`]; MQTT 5 only.
+    /// The properties as a block of bytes, see [`MessageProperties::decode`]; MQTT 5 only.
     pub properties: Bytes,
 }
 
@@ -94,41 +94,41 @@ impl std::fmt::Debug for Publish {
 }
 
 impl MessageProperties {
-    /// The block of bytes for a packet.
+    /// Encodes the properties as the block of bytes for a packet.
     pub(crate) fn encode(&self) -> Bytes {
         v5::encode_message_properties(self)
     }
 
-    /// What a packet's block says; `None` when that is nothing.
+    /// Decodes a packet's block; `None` when it says nothing.
     pub(crate) fn decode(block: &Bytes) -> Option<MessageProperties> {
         v5::message_properties(block)
     }
 }
 
-/// What CONNECT says.
+/// The content of a CONNECT.
 #[derive(Debug, Clone)]
 pub(crate) struct Connect {
     pub version: Version,
     pub client_id: String,
-    /// Clean session; clean start in MQTT 5.
+    /// The clean session flag, which is clean start in MQTT 5.
     pub clean: bool,
     pub keep_alive_s: u16,
     pub credentials: Option<Credentials>,
     pub will: Option<Will>,
-    /// MQTT 5 only.
+    /// The properties of MQTT 5.
     pub properties: ConnectProperties,
 }
 
-/// What the broker publishes when this client is lost.
+/// The message that the broker publishes when this client is lost.
 #[derive(Clone)]
 pub(crate) struct Will {
     pub topic: String,
     pub payload: Bytes,
     pub qos: Consistency,
     pub retain: bool,
-    /// Seconds; MQTT 5 only.
+    /// The delay in seconds; MQTT 5 only.
     pub delay_interval: Option<u32>,
-    /// As those of a [`Publish`].
+    /// The properties, as those of a [`Publish`].
     pub properties: Bytes,
 }
 
@@ -138,7 +138,7 @@ impl std::fmt::Debug for Will {
     }
 }
 
-/// The broker sent something that MQTT does not allow.
+/// The error for a packet of the broker that MQTT does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("protocol error: {0}")]
 pub(crate) struct ProtocolError(pub String);
@@ -146,17 +146,17 @@ pub(crate) struct ProtocolError(pub String);
 /// Reads a connection's packets.
 pub(crate) struct Decoder {
     version: Version,
-    /// In bytes, a whole packet.
+    /// The largest whole packet in bytes.
     maximum_packet_size: usize,
     topic_alias_maximum: u16,
-    /// MQTT 5, section 3.3.2.3.4: they live as long as the connection.
+    /// The topics by their aliases, which live as long as the connection (MQTT 5, section 3.3.2.3.4).
     topic_aliases: HashMap<u16, ByteString>,
-    /// Bytes of those topics.
+    /// The bytes of those topics.
     alias_bytes: usize,
 }
 
 impl Decoder {
-    /// For a connection that was asked for with this CONNECT.
+    /// Creates a decoder for a connection that was requested with this CONNECT.
     pub fn new(connect: &Connect) -> Decoder {
         Decoder {
             version: connect.version,
@@ -167,7 +167,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the next whole packet out of `input`; `None` when there is none yet.
+    /// Takes the next whole packet out of `input`, or returns `None` when there is none yet.
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Packet>, ProtocolError> {
         let Some((header_length, remaining)) = frame(input)? else { return Ok(None) };
         if self.version != Version::V5 {
@@ -181,7 +181,7 @@ impl Decoder {
         }
         if length > self.maximum_packet_size {
             let maximum = self.maximum_packet_size;
-            return Err(ProtocolError(format!("a packet of {length} bytes, {maximum} were announced as the most")));
+            return Err(ProtocolError(format!("a packet of {length} bytes, where {maximum} at most were announced")));
         }
         if input.len() < length {
             return Ok(None);
@@ -205,11 +205,14 @@ impl Decoder {
     fn resolve(&mut self, publish: &mut Publish, alias: Option<u16>) -> Result<(), ProtocolError> {
         let Some(alias) = alias else { return Ok(()) };
         if alias > self.topic_alias_maximum {
-            return Err(ProtocolError(format!("topic alias {alias}, {} is the highest", self.topic_alias_maximum)));
+            return Err(ProtocolError(format!(
+                "topic alias {alias}, where {} is the highest",
+                self.topic_alias_maximum
+            )));
         }
         if !publish.topic.is_empty() {
             self.alias_bytes += publish.topic.len();
-            // A copy: the topic itself is a part of its packet, and would keep all of that.
+            // The topic is copied, since it is a part of its packet and would keep all of the packet in memory.
             let before = self.topic_aliases.insert(alias, ByteString::from(&*publish.topic));
             self.alias_bytes -= before.map_or(0, |topic| topic.len());
             return match self.alias_bytes > MAX_ALIAS_BYTES {
@@ -230,7 +233,7 @@ fn check_topic(topic: &str) -> Result<(), ProtocolError> {
     Ok(())
 }
 
-/// How many bytes of `input` are whole packets, as far as their lengths can be read.
+/// Returns how many bytes of `input` are whole packets, as far as their lengths can be read.
 pub(crate) fn whole_packets(input: &[u8]) -> usize {
     let mut end = 0;
     while let Ok(Some((header_length, remaining))) = frame(&input[end..]) {
@@ -242,7 +245,7 @@ pub(crate) fn whole_packets(input: &[u8]) -> usize {
     end
 }
 
-/// How many bytes the packet at the start of `input` still lacks; used to size the next read.
+/// Returns how many bytes the packet at the start of `input` still lacks, which is used to size the next read.
 pub(crate) fn missing(input: &BytesMut) -> usize {
     match frame(input) {
         Ok(Some((header_length, remaining))) => (header_length + remaining).saturating_sub(input.len()),
@@ -250,7 +253,7 @@ pub(crate) fn missing(input: &BytesMut) -> usize {
     }
 }
 
-/// Lengths of the fixed header and of what follows it (MQTT 3.1.1, section 2.2.3).
+/// Returns the lengths of the fixed header and of what follows it (MQTT 3.1.1, section 2.2.3).
 fn frame(input: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
     let mut remaining = 0;
     for (index, byte) in input.iter().skip(1).take(4).enumerate() {
@@ -265,8 +268,8 @@ fn frame(input: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
     }
 }
 
-/// CONNECT (section 3.1 of each version). An empty user name is sent as such; the broker decides. It has the login in it, each
-/// secret put behind all else, so that no growth leaves it behind.
+/// Encodes a CONNECT (section 3.1 of each version). An empty user name is sent as such; the broker decides. The packet contains
+/// the login. Secrets are put behind everything else, so that a growing buffer leaves no copy of them behind.
 pub(crate) fn connect(connect: &Connect) -> Zeroizing<Vec<u8>> {
     let mut flags = u8::from(connect.clean) << 1;
     let mut payload = Zeroizing::new(Vec::new());
@@ -310,7 +313,7 @@ pub(crate) fn connect(connect: &Connect) -> Zeroizing<Vec<u8>> {
     packet
 }
 
-/// Everything of a PUBLISH before its payload (section 3.3). The topic is checked when the writer is opened.
+/// Writes everything of a PUBLISH before its payload (section 3.3). The topic is checked when the writer is opened.
 pub(crate) fn publish_head(version: Version, publish: &Publish, to: &mut BytesMut) {
     to.put_u8(0x30 | u8::from(publish.dup) << 3 | publish.qos.qos() << 1 | u8::from(publish.retain));
     put_remaining_length(to, publish_length(version, publish));
@@ -324,7 +327,7 @@ pub(crate) fn publish_head(version: Version, publish: &Publish, to: &mut BytesMu
     }
 }
 
-/// The remaining length of a PUBLISH.
+/// Returns the remaining length of a PUBLISH.
 fn publish_length(version: Version, publish: &Publish) -> usize {
     let id_length = if publish.qos == Consistency::AtMostOnce { 0 } else { 2 };
     2 + publish.topic.len() + id_length + properties_length(version, &publish.properties) + publish.payload.len()
@@ -337,7 +340,7 @@ fn properties_length(version: Version, properties: &[u8]) -> usize {
     }
 }
 
-/// How many bytes tell this length.
+/// Returns how many bytes encode this length.
 fn length_bytes(length: usize) -> usize {
     match length {
         0..=0x7F => 1,
@@ -347,13 +350,13 @@ fn length_bytes(length: usize) -> usize {
     }
 }
 
-/// Bytes of the whole packet.
+/// Returns the number of bytes of the whole packet.
 pub(crate) fn publish_packet_size(version: Version, publish: &Publish) -> usize {
     let remaining = publish_length(version, publish);
     1 + length_bytes(remaining) + remaining
 }
 
-/// The most that a payload may have beside this topic and these properties.
+/// Returns the largest payload that is possible beside this topic and these properties.
 pub(crate) fn max_payload(version: Version, topic: &str, properties: &[u8]) -> usize {
     (MAX_REMAINING_LENGTH - 4 - topic.len()).saturating_sub(properties_length(version, properties))
 }
@@ -374,13 +377,13 @@ pub(crate) fn pubcomp(id: u16, to: &mut BytesMut) {
     acknowledgement(0x70, id, to);
 }
 
-/// MQTT 5 writes "success" like this, too.
+/// Writes an acknowledgement. In MQTT 5 this form means "success", too.
 fn acknowledgement(first: u8, id: u16, to: &mut BytesMut) {
     to.put_slice(&[first, 2]);
     to.put_u16(id);
 }
 
-/// SUBSCRIBE (section 3.8).
+/// Writes a SUBSCRIBE (section 3.8).
 pub(crate) fn subscribe(version: Version, id: u16, filters: &[String], qos: Consistency, to: &mut BytesMut) {
     if version == Version::V5 {
         v5::subscribe(id, filters, qos, to);
@@ -397,7 +400,7 @@ pub(crate) fn disconnect(to: &mut BytesMut) {
     to.put_slice(&[0xE0, 0]);
 }
 
-/// Lengths above 65,535 are refused by the configuration.
+/// Writes a string. The configuration refuses lengths above 65,535.
 fn put_string(to: &mut impl BufMut, bytes: &[u8]) {
     to.put_u16(bytes.len() as u16);
     to.put_slice(bytes);

@@ -1,4 +1,4 @@
-//! Properties of MQTT 5 packets (section 2.2.2): a block of identifiers and values, with its length before it.
+//! The properties of MQTT 5 packets (section 2.2.2): a block of identifiers and values, preceded by its length.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
@@ -41,10 +41,10 @@ pub(super) enum Property {
     SharedSubscriptionAvailable = 0x2A,
 }
 
-/// What a property holds (table 2-4).
+/// The value of a property (table 2-4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Byte, two-byte, four-byte or variable-byte integer.
+    /// A byte, two-byte, four-byte or variable-byte integer.
     Number(u32),
     Text(String),
     Data(Bytes),
@@ -81,7 +81,7 @@ pub(super) const PUBLISH: &[Property] = &[
     Property::TopicAlias,
     Property::UserProperty,
 ];
-/// PUBACK, PUBREC, PUBREL, PUBCOMP and SUBACK.
+/// The properties of PUBACK, PUBREC, PUBREL, PUBCOMP and SUBACK.
 pub(super) const ACKNOWLEDGEMENT: &[Property] = &[Property::ReasonString, Property::UserProperty];
 pub(super) const DISCONNECT: &[Property] = &[Property::ServerReference, Property::ReasonString, Property::UserProperty];
 
@@ -100,13 +100,13 @@ pub(super) fn read(
     Ok(block)
 }
 
-/// Hands each property of a block to `found`. One may occur once, but user properties and subscription identifiers.
+/// Hands each property of a block to `found`. Each may occur once, except for user properties and subscription identifiers.
 pub(super) fn walk(
     mut rest: Bytes,
     allowed: &[Property],
     mut found: impl FnMut(Property, Value),
 ) -> Result<(), ProtocolError> {
-    // Identifiers are below 64.
+    // Identifiers are below 64, so one integer records those that were seen.
     let mut seen = 0_u64;
     while !rest.is_empty() {
         let identifier = rest.get_u8();
@@ -166,7 +166,7 @@ fn read_value(property: Property, block: &mut Bytes) -> Result<Value, ProtocolEr
     if good { Ok(value) } else { Err(malformed(&format!("{property:?} has a value that is not allowed"))) }
 }
 
-/// A number of one to four bytes, the lowest seven bits first (section 1.5.5).
+/// Reads an integer of one to four bytes, the lowest seven bits first (section 1.5.5).
 pub(super) fn variable_byte_integer(bytes: &mut Bytes) -> Result<u32, ProtocolError> {
     let mut number = 0;
     for shift in [0, 7, 14, 21] {
@@ -179,12 +179,12 @@ pub(super) fn variable_byte_integer(bytes: &mut Bytes) -> Result<u32, ProtocolEr
     Err(malformed("a variable byte integer of more than four bytes"))
 }
 
-/// UTF-8 with its length before it (section 1.5.4): no NUL.
+/// Reads a UTF-8 string that is preceded by its length (section 1.5.4); NUL is not allowed.
 fn text(bytes: &mut Bytes) -> Result<String, ProtocolError> {
     shared_text(bytes).map(String::from)
 }
 
-/// The same without a copy: it shares the packet's buffer.
+/// Reads a UTF-8 string without a copy: it shares the packet's buffer.
 pub(super) fn shared_text(bytes: &mut Bytes) -> Result<ByteString, ProtocolError> {
     let text = ByteString::try_from(data(bytes)?).map_err(|_| malformed("a string is not UTF-8"))?;
     if text.contains('\0') { Err(malformed("a string with NUL")) } else { Ok(text) }
@@ -195,7 +195,7 @@ fn data(bytes: &mut Bytes) -> Result<Bytes, ProtocolError> {
     Ok(need(bytes, length)?.split_to(length))
 }
 
-/// The bytes, if there are so many.
+/// Returns the bytes if there are at least this many.
 pub(super) fn need(bytes: &mut Bytes, count: usize) -> Result<&mut Bytes, ProtocolError> {
     if bytes.len() < count { Err(malformed("it is cut short")) } else { Ok(bytes) }
 }
@@ -229,7 +229,7 @@ impl Block {
         }
     }
 
-    /// The configuration refuses what is longer than two bytes can tell.
+    /// Appends binary data. The configuration refuses data that is too long for a two-byte length.
     pub fn data(&mut self, property: Property, value: Option<&[u8]>) {
         if let Some(value) = value {
             self.0.put_u8(property as u8);
@@ -254,18 +254,18 @@ impl Block {
         self.0.put_slice(data);
     }
 
-    /// The block with its length before it.
+    /// Writes the block, preceded by its length.
     pub fn write(&self, to: &mut impl BufMut) {
         put_remaining_length(to, self.0.len());
         to.put_slice(&self.0);
     }
 
-    /// Overwrites it: there is a secret in it.
+    /// Overwrites the block, since it contains a secret.
     pub fn wipe(mut self) {
         self.0[..].zeroize();
     }
 
-    /// The block.
+    /// Returns the block.
     pub fn freeze(self) -> Bytes {
         self.0.freeze()
     }

@@ -1,27 +1,27 @@
-//! Why a broker did what it did: MQTT 5's reason codes (section 2.4), and the few of the versions before.
+//! The reasons of a broker's actions: MQTT 5's reason codes (section 2.4), and the few of the versions before.
 
 use crate::strangers::harmless;
 use std::fmt;
 
-/// A code from the broker, with what it adds to it.
+/// A code from the broker, with the details that it adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub code: u8,
     /// The broker's own words.
     pub text: Option<String>,
-    /// Another broker that it points to.
+    /// Another broker that the broker refers to.
     pub server: Option<String>,
 }
 
 impl Reason {
-    /// Of a DISCONNECT: whether it may be about a packet that the client has sent, and not about the broker or the
-    /// connection (MQTT 5, section 3.14.2.1). Before MQTT 5 there are no reasons.
+    /// Returns whether a DISCONNECT may be about a packet that the client has sent, and not about the broker or the connection
+    /// (MQTT 5, section 3.14.2.1). Before MQTT 5 there are no reasons.
     pub fn is_about_a_packet(&self) -> bool {
         matches!(self.code, 0x00 | 0x80..=0x83 | 0x90 | 0x94 | 0x95 | 0x97 | 0x99..=0x9B)
     }
 }
 
-/// The broker's own words are cut here.
+/// The length at which the broker's own words are cut.
 const MAX_TEXT: usize = 300;
 
 impl Reason {
@@ -29,7 +29,7 @@ impl Reason {
         Reason { code, ..Reason::default() }
     }
 
-    /// From 0x80 on, something was not done.
+    /// Returns true if the code means an error, which is so from 0x80 on.
     pub fn is_error(&self) -> bool {
         self.code >= 0x80
     }
@@ -52,7 +52,7 @@ fn printable(text: &str) -> String {
     harmless(text, MAX_TEXT)
 }
 
-/// What a reason code of MQTT 5 means (table 2-6).
+/// Returns the meaning of a reason code of MQTT 5 (table 2-6).
 fn text(code: u8) -> &'static str {
     match code {
         0x00 => "success",
@@ -97,7 +97,7 @@ fn text(code: u8) -> &'static str {
     }
 }
 
-/// What a refusing CONNACK means (MQTT 3.1.1, section 3.2.2.3, table 3.1).
+/// Returns the meaning of a refusing CONNACK (MQTT 3.1.1, section 3.2.2.3, table 3.1).
 pub(crate) fn connack_text(code: u8) -> &'static str {
     match code {
         1 => "the broker does not accept this protocol version",

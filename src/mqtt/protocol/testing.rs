@@ -1,11 +1,11 @@
-//! What the tests of the versions share.
+//! Helpers that the tests of all versions share.
 
 use bytes::BytesMut;
 
 use super::{Connect, Decoder, Packet, ProtocolError};
 use crate::config::{ConnectProperties, Version};
 
-/// A CONNECT with nothing in it that could be left out.
+/// Returns a CONNECT without anything that could be left out.
 pub(super) fn connect_packet(version: Version) -> Connect {
     Connect {
         version,

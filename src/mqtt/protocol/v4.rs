@@ -1,4 +1,4 @@
-//! MQTT 3.1.1 and 3.1 on rumqttc's codec, behind the checks that the codec leaves out. CONNACK is read here: the codec
+//! MQTT 3.1.1 and 3.1 on rumqttc's codec, behind the checks that the codec does not make. CONNACK is read here, since the codec
 //! knows only five refusals.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::config::Consistency;
 
-/// Takes the packet off the front of `input`; all of it is there.
+/// Takes the packet off the front of `input`, which contains all of it.
 pub(super) fn decode(input: &mut BytesMut, header_length: usize, remaining: usize) -> Result<Packet, ProtocolError> {
     if input[0] >> 4 == CONNACK {
         return connack(input.split_to(header_length + remaining).split_off(header_length));
@@ -25,8 +25,8 @@ pub(super) fn decode(input: &mut BytesMut, header_length: usize, remaining: usiz
     neutral(packet)
 }
 
-/// Reads what follows the fixed header of a PUBLISH (section 3.3). Topic and payload share its buffer, and so the
-/// codec, which copies the topic, is not used.
+/// Reads what follows the fixed header of a PUBLISH (section 3.3). Topic and payload share the packet's buffer, so the codec,
+/// which copies the topic, is not used.
 pub(super) fn publish(first: u8, mut body: Bytes) -> Result<Packet, ProtocolError> {
     let topic = properties::shared_text(&mut body)?;
     check_topic(&topic)?;
@@ -48,7 +48,7 @@ pub(super) fn publish(first: u8, mut body: Bytes) -> Result<Packet, ProtocolErro
 const CONNACK: u8 = 2;
 const DISCONNECT: u8 = 14;
 
-/// Packet type, flags and length as MQTT 3.1.1 fixes them for what a broker sends (sections 2.2.2 and 3).
+/// Checks packet type, flags and length as MQTT 3.1.1 fixes them for what a broker sends (sections 2.2.2 and 3).
 pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), ProtocolError> {
     let (kind, flags) = (first >> 4, first & 0x0F);
     let fits = match kind {
@@ -57,7 +57,7 @@ pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), Prot
         4 | 5 | 7 | 11 => flags == 0 && remaining == 2,
         6 => flags == 2 && remaining == 2,
         9 => flags == 0 && remaining >= 3,
-        // Not a broker's to send (section 3.14), but some say so why they end the connection.
+        // A broker may not send DISCONNECT (section 3.14), but some do so before they end the connection.
         13 | DISCONNECT => flags == 0 && remaining == 0,
         _ => return Err(ProtocolError(format!("a broker does not send packets of type {kind}"))),
     };
@@ -99,7 +99,7 @@ fn neutral(packet: Codec) -> Result<Packet, ProtocolError> {
     })
 }
 
-/// SUBSCRIBE (section 3.8).
+/// Writes a SUBSCRIBE (section 3.8).
 pub(super) fn subscribe(id: u16, filters: &[String], qos: Consistency, to: &mut BytesMut) {
     let remaining = 2 + filters.iter().map(|filter| 3 + filter.len()).sum::<usize>();
     to.put_u8(0x82);

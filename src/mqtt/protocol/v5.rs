@@ -1,6 +1,6 @@
-//! MQTT 5. Every packet is ours: the codec's reader for this version can't be used where properties are, because it
-//! takes lengths on trust, lets properties leak into payloads, does not know AUTH and the short DISCONNECT, and drops
-//! the reasons of a refused CONNACK. Tests compare both where the codec is right.
+//! MQTT 5. Every packet is read and written here: the codec's reader for this version can't be used where there are properties,
+//! because it trusts lengths, lets properties leak into payloads, does not know AUTH and the short DISCONNECT, and drops the
+//! reasons of a refused CONNACK. Tests compare both where the codec is right.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -12,11 +12,11 @@ use super::{
 use crate::config::Consistency;
 use crate::wiped::Secret;
 
-/// Packet type, flags and length as MQTT 5 fixes them for what a broker sends (sections 2.1.2, 2.1.3 and 3).
+/// Checks packet type, flags and length as MQTT 5 fixes them for what a broker sends (sections 2.1.2, 2.1.3 and 3).
 pub(super) fn check_fixed_header(first: u8, remaining: usize) -> Result<(), ProtocolError> {
     let (kind, flags) = (first >> 4, first & 0x0F);
     let fits = match kind {
-        // Two bytes is how a broker of an earlier version refuses.
+        // A broker of an earlier version refuses with two bytes.
         2 => flags == 0 && remaining >= 2,
         3 => (flags >> 1) & 3 != 3 && (flags & 0b1110 != 0b1000),
         4 | 5 | 7 => flags == 0 && remaining >= 2,
@@ -81,7 +81,7 @@ fn connack(mut body: Bytes) -> Result<Packet, ProtocolError> {
     if body.is_empty() {
         return match code {
             0 => Err(malformed("CONNACK without properties")),
-            // How a broker of an earlier version refuses.
+            // A broker of an earlier version refuses in this form.
             _ => Ok(Packet::Connack(Box::new(connack))),
         };
     }
@@ -119,10 +119,10 @@ fn publish(first: u8, mut body: Bytes) -> Result<(Publish, Option<u16>), Protoco
     Ok((publish, alias))
 }
 
-/// Properties of a message take many times the memory of their bytes. Who sends more than this does not mean well.
+/// Parsed properties use far more memory than their encoding; cap them against hostile peers.
 pub(crate) const MAX_PROPERTIES: usize = 1024 * 1024;
 
-/// What a block of properties of a PUBLISH says to the application; `None` when that is nothing.
+/// Returns what the properties of a PUBLISH say to the application; `None` when they say nothing.
 pub(super) fn message_properties(block: &Bytes) -> Option<MessageProperties> {
     if block.is_empty() {
         return None;
@@ -132,7 +132,7 @@ pub(super) fn message_properties(block: &Bytes) -> Option<MessageProperties> {
         return None;
     }
     let mut found = MessageProperties::default();
-    // It was read before, so it can be read again.
+    // The block was read before, so this can't fail.
     let _ = properties::walk(block.clone(), properties::PUBLISH, |property, value| match (property, value) {
         (Property::PayloadFormatIndicator, Value::Number(number)) => {
             found.payload_format_indicator = Some(number as u8);
@@ -148,7 +148,7 @@ pub(super) fn message_properties(block: &Bytes) -> Option<MessageProperties> {
     (found != MessageProperties::default()).then_some(found)
 }
 
-/// PUBACK and its like: the reason code may be left out when it is 0, and the properties with it (section 3.4.2.1).
+/// Reads PUBACK and its like: the reason code may be left out when it is 0, and the properties with it (section 3.4.2.1).
 fn acknowledgement(mut body: Bytes, packet: fn(u16, Reason) -> Packet) -> Result<Packet, ProtocolError> {
     let id = packet_id(&mut body)?;
     let mut reason = Reason::of(if body.is_empty() { 0 } else { body.get_u8() });
@@ -179,7 +179,7 @@ fn nothing_left(body: &Bytes) -> Result<(), ProtocolError> {
     if body.is_empty() { Ok(()) } else { Err(malformed("bytes after its end")) }
 }
 
-/// The properties of CONNECT (section 3.1.2.11).
+/// Writes the properties of a CONNECT (section 3.1.2.11).
 pub(super) fn connect_properties(connect: &Connect, to: &mut impl BufMut) {
     let given = &connect.properties;
     let mut block = Block::default();
@@ -191,13 +191,13 @@ pub(super) fn connect_properties(connect: &Connect, to: &mut impl BufMut) {
     block.byte(Property::RequestProblemInformation, given.request_problem_info.map(u8::from));
     block.user_properties(&given.user_properties);
     block.text(Property::AuthenticationMethod, given.auth_method.as_deref());
-    // The last, so that no growth of the block leaves it behind.
+    // The secret comes last, so that a growing block leaves no copy of it behind.
     block.data(Property::AuthenticationData, given.auth_data.as_ref().map(Secret::bytes));
     block.write(to);
     block.wipe();
 }
 
-/// The properties of a will (section 3.1.3.2).
+/// Writes the properties of a will (section 3.1.3.2).
 pub(super) fn will_properties(will: &Will, to: &mut impl BufMut) {
     let mut delay = Block::default();
     delay.four_bytes(Property::WillDelayInterval, will.delay_interval);
@@ -207,7 +207,7 @@ pub(super) fn will_properties(will: &Will, to: &mut impl BufMut) {
     to.put_slice(&will.properties);
 }
 
-/// The properties of an outgoing PUBLISH or of a will (section 3.3.2.3), as a block without its length.
+/// Encodes the properties of an outgoing PUBLISH or of a will (section 3.3.2.3), as a block without its length.
 pub(super) fn encode_message_properties(properties: &MessageProperties) -> Bytes {
     let mut block = Block::default();
     block.byte(Property::PayloadFormatIndicator, properties.payload_format_indicator);
@@ -219,7 +219,7 @@ pub(super) fn encode_message_properties(properties: &MessageProperties) -> Bytes
     block.freeze()
 }
 
-/// SUBSCRIBE (section 3.8): no properties, and of the options only the QoS.
+/// Writes a SUBSCRIBE (section 3.8), without properties and with no option but the QoS.
 pub(super) fn subscribe(id: u16, filters: &[String], qos: Consistency, to: &mut BytesMut) {
     let remaining = 3 + filters.iter().map(|filter| 3 + filter.len()).sum::<usize>();
     to.put_u8(0x82);

@@ -1,19 +1,19 @@
 //! Incoming messages of QoS 2 whose handshake is complete.
 //!
-//! Nothing of them should come again. But Mosquitto 2.0.11 publishes a message again, under its old identifier and with
-//! DUP, after its PUBREL: when the connection breaks while the broker is resuming a session, it forgets that the
-//! PUBREC had come. After several cuts it has tens of thousands of messages under way, so no number of "the last ones"
-//! is enough. So the last message of every identifier is remembered, with what it was: an identifier alone may be in
-//! use again.
+//! None of them should come again. But Mosquitto 2.0.11 publishes a message again, under its old identifier and with DUP, after
+//! its PUBREL: when the connection breaks while the broker is resuming a session, it forgets that the PUBREC had come. After
+//! several cuts it has tens of thousands of messages under way, so remembering a fixed number of recent messages is not enough.
+//! Therefore the last message of every identifier is remembered, with a digest of its content, since the identifier alone may
+//! be in use again.
 
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::mqtt::protocol::Publish;
 
-/// Identifiers that share a piece of memory.
+/// The number of identifiers that share a piece of memory.
 const PAGE: usize = 256;
 
-/// The last completed message of each identifier: up to half a mebibyte, in pages that are taken when they are needed.
+/// The last completed message of each identifier. They take up to half a mebibyte, in pages that are allocated when needed.
 #[derive(Default)]
 pub(super) struct Completed {
     pages: Vec<Option<Box<[u64; PAGE]>>>,
@@ -34,15 +34,15 @@ impl Completed {
     }
 }
 
-/// The page of an identifier, and where it is there.
+/// Returns the page of an identifier, and its place there.
 fn position(id: u16) -> (usize, usize) {
     (usize::from(id) / PAGE, usize::from(id) % PAGE)
 }
 
-/// The digest of no message.
+/// The digest that stands for no message.
 const NONE: u64 = 0;
 
-/// Tells messages apart: a SINETStream message has its time in microseconds among its first bytes.
+/// Returns a digest that tells messages apart: a SINETStream message has its time in microseconds among its first bytes.
 pub(super) fn digest(publish: &Publish) -> u64 {
     const PART: usize = 512;
     let payload = &publish.payload;

@@ -1,4 +1,4 @@
-//! How the ends of publishes are told: each accepted publish has one end, and it is told once.
+//! How the ends of publishes are told: each accepted publish has one end, which is told once.
 //!
 //! Publishes have numbers, so a success needs no record of its own: a publish that is no longer under way and has left no
 //! failure has succeeded.
@@ -11,21 +11,21 @@ use tokio::time::Instant;
 use crate::error::{Error, Result};
 use crate::histogram::Histogram;
 
-/// Who hears the end of a publish.
+/// The hearer of a publish's end.
 #[derive(Debug)]
 pub(crate) enum Hearer {
-    /// The one who asks with its number: [`Ends::outcome`]. The waker is his, when he waits.
+    /// The caller, who asks with the number: [`Ends::outcome`]. The waker is set while the caller waits.
     Caller(Option<Waker>),
     /// The client's report: see [`Ends::take_report`].
     Report,
-    /// Nobody is interested; the publish goes on.
+    /// Nobody: the publish goes on unheard.
     Nobody,
-    /// The end has been told before the broker's word: the caller has given up. The waker is of who waits until it is not under way
-    /// any more.
+    /// Nobody any more: the end has been told before the broker's word, since the caller has given up. The waker belongs to a
+    /// caller who waits until the publish is no longer under way.
     GivenUp(Option<Waker>),
 }
 
-/// What ended, in the order of the ends.
+/// Publishes that have ended, in the order of the ends.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ended {
     /// The publishes from the first number up to, but not including, the second have succeeded.
@@ -33,7 +33,7 @@ pub(crate) enum Ended {
     Failed(u64, Error),
 }
 
-/// Bytes of a published value, which the session only counts.
+/// The sizes of a published value, which the session only counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ValueSize {
     pub plain: usize,
@@ -41,13 +41,13 @@ pub(crate) struct ValueSize {
 }
 
 impl ValueSize {
-    /// Of a value that is not compressed.
+    /// Returns the size of a value that is not compressed.
     pub fn same(bytes: usize) -> ValueSize {
         ValueSize { plain: bytes, compressed: bytes }
     }
 }
 
-/// What a writer's metrics need to know.
+/// The figures that a writer's metrics need.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub messages: u64,
@@ -57,9 +57,9 @@ pub(crate) struct Tally {
     pub min: Option<u64>,
     pub max: Option<u64>,
     pub errors: u64,
-    /// When the last message was counted.
+    /// The moment at which the last message was counted.
     pub last: Option<Instant>,
-    /// From acceptance to the end.
+    /// The times from acceptance to the end.
     pub write_times: Histogram,
 }
 
@@ -77,22 +77,22 @@ impl Tally {
     }
 }
 
-/// See the module.
+/// The ends of publishes; see the module.
 #[derive(Default)]
 pub(crate) struct Ends {
-    /// Of callers who have not asked yet.
+    /// The failures of publishes whose callers have not asked yet.
     failures: HashMap<u64, Error>,
     report: Vec<Ended>,
-    /// Who waits for the report.
+    /// The waker of the task that waits for the report.
     reader: Option<Waker>,
-    /// Who is to be woken, without the session's lock.
+    /// The wakers that are to be called without the session's lock.
     wakes: Vec<Waker>,
-    /// Something has ended since the last look.
+    /// True when a publish has ended since the last look.
     news: bool,
     tally: Tally,
 }
 
-/// What is known of a publish that has ended.
+/// The facts about a publish that has ended.
 pub(super) struct EndedPublish {
     pub number: u64,
     pub hearer: Hearer,
@@ -102,7 +102,7 @@ pub(super) struct EndedPublish {
 }
 
 impl Ends {
-    /// A publish has ended: the record for whoever hears of it. Wakers are called later, without the session's lock.
+    /// Records the end of a publish for its hearer. Wakers are called later, without the session's lock.
     pub(super) fn record(&mut self, publish: EndedPublish, result: Result<()>, now: Instant) {
         self.news = true;
         let EndedPublish { number, hearer, bytes, size, accepted } = publish;
@@ -133,17 +133,17 @@ impl Ends {
         }
     }
 
-    /// How a publish that is not under way any more has ended. Asked once, by its caller.
+    /// Returns how a publish that is no longer under way has ended. Only its caller asks, and only once.
     pub(super) fn outcome(&mut self, number: u64) -> Result<()> {
         self.failures.remove(&number).map_or(Ok(()), Err)
     }
 
-    /// The caller will not ask.
+    /// Forgets a failure for which the caller will not ask.
     pub(super) fn forget(&mut self, number: u64) {
         self.failures.remove(&number);
     }
 
-    /// What has ended for the report since the last call; otherwise the waker is called when something has.
+    /// Returns what has ended for the report since the last call. If that is nothing, the waker is called when something has.
     pub fn take_report(&mut self, waker: &Waker) -> Vec<Ended> {
         if self.report.is_empty() {
             self.reader = Some(waker.clone());
@@ -155,7 +155,7 @@ impl Ends {
         self.wakes.extend(wakers);
     }
 
-    /// Who is to be woken now, and whether something has ended.
+    /// Returns the wakers that are to be called now, and whether a publish has ended.
     pub(super) fn take_news(&mut self) -> (Vec<Waker>, bool) {
         (std::mem::take(&mut self.wakes), std::mem::take(&mut self.news))
     }

@@ -1,6 +1,6 @@
-//! Packet identifiers in use (MQTT 3.1.1 and 5, section 2.3.1 and 2.2.1).
+//! Packet identifiers in use (MQTT 3.1.1, section 2.3.1, and MQTT 5, section 2.2.1).
 
-/// What an identifier stands for.
+/// The holder of a packet identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder {
     /// The publish of this number.
@@ -8,8 +8,8 @@ pub(super) enum Holder {
     Subscription,
 }
 
-/// A table without hashing: each identifier has one place, given by its low bits, and one whose place is taken is
-/// skipped when a new one is chosen. It grows with the number in use.
+/// A table of packet identifiers without hashing: each identifier has one place, given by its low bits, and an identifier whose
+/// place is taken is skipped when a new one is chosen. The table grows with the number of identifiers in use.
 pub(super) struct Ids {
     places: Vec<Option<(u16, Holder)>>,
     used: usize,
@@ -17,7 +17,7 @@ pub(super) struct Ids {
 }
 
 const FIRST_SIZE: usize = 64;
-/// Every identifier has a place of its own.
+/// The size at which every identifier has a place of its own.
 const LARGEST_SIZE: usize = 1 << 16;
 
 impl Ids {
@@ -29,7 +29,7 @@ impl Ids {
         usize::from(id) & self.places.len().wrapping_sub(1)
     }
 
-    /// The next free identifier. The window is smaller than their number, so there is one.
+    /// Takes the next free identifier. There is always one, since the window is smaller than the number of identifiers.
     pub fn take(&mut self, holder: Holder) -> u16 {
         if self.used * 2 >= self.places.len() && self.places.len() < LARGEST_SIZE {
             self.grow();
@@ -45,7 +45,7 @@ impl Ids {
         }
     }
 
-    /// This identifier, or, if it is in use, the next free one.
+    /// Takes this identifier, or the next free one if it is in use.
     pub fn take_this(&mut self, id: u16, holder: Holder) -> u16 {
         if self.get(id).is_some() {
             return self.take(holder);
@@ -62,7 +62,7 @@ impl Ids {
         id
     }
 
-    /// Places that were apart stay apart, since more bits tell them apart.
+    /// Doubles the table. Identifiers in different places stay apart, since more bits distinguish them.
     fn grow(&mut self) {
         let size = (self.places.len() * 2).clamp(FIRST_SIZE, LARGEST_SIZE);
         let before = std::mem::replace(&mut self.places, vec![None; size]);
@@ -101,7 +101,7 @@ impl Ids {
         self.used == 0
     }
 
-    /// Panics unless just these are in use.
+    /// Panics unless exactly these identifiers are in use.
     pub fn assert_held_by(&self, mut held: Vec<(u16, Holder)>) {
         let mut there: Vec<(u16, Holder)> = self.places.iter().flatten().copied().collect();
         assert_eq!(self.used, there.len(), "identifiers in use");

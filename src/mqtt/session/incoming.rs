@@ -11,40 +11,41 @@ use crate::mqtt::protocol::{ProtocolError, Publish};
 pub(crate) struct Receipt {
     pub(super) packet_id: u16,
     pub(super) qos: Consistency,
-    /// Of the message: its identifier may be another one's by now.
+    /// The serial number of the message, since its identifier may belong to another message by now.
     serial: u64,
 }
 
 #[cfg(test)]
 impl Receipt {
-    /// One that no session knows.
+    /// Returns a receipt that no session knows.
     pub fn of(packet_id: u16, qos: Consistency) -> Receipt {
         Receipt { packet_id, qos, serial: packet_id.into() }
     }
 }
 
-/// What is to be done with a message that has come.
+/// The treatment of a message that has arrived.
 pub(super) enum Verdict {
-    /// It is new.
+    /// Deliver the message: it is new.
     Deliver(Receipt),
-    /// The same, and the broker has forgotten the session without a word, in which another message had its identifier.
+    /// Deliver the message in place of the second receipt's: the broker has forgotten the session without a word, in which
+    /// another message had its identifier.
     DeliverInstead(Receipt, Receipt),
-    /// The application has had it, and let go of it without taking it.
+    /// Hand the message out again: the application has had it, and let go of it without taking it.
     Again(Receipt),
-    /// The application has it, or will get it: it is not handed out a second time.
+    /// Do nothing: the application has the message or will get it, and it is not handed out a second time.
     Nothing,
-    /// The application has it: PUBREC again.
+    /// Answer with PUBREC again: the application has the message.
     Answer,
 }
 
-/// See the module.
+/// The incoming messages; see the module.
 #[derive(Default)]
 pub(super) struct Incoming {
     by_id: HashMap<u16, Message>,
-    /// Of QoS 1: messages that came over an earlier connection and were acknowledged over this one. The broker may have been about to
-    /// send them again, and never will after that.
+    /// The identifiers of messages at QoS 1 that came over an earlier connection and were acknowledged over this one. The
+    /// broker may have been about to send them again, and will not do so later.
     crossed: HashSet<u16>,
-    /// Counts connections.
+    /// The number of connections so far.
     connection: u64,
     last_serial: u64,
     completed: Completed,
@@ -52,14 +53,15 @@ pub(super) struct Incoming {
 
 #[derive(Clone, Copy)]
 struct Message {
-    /// QoS 2: PUBREC sent, PUBREL not yet here. Otherwise the application has not taken the message yet.
+    /// True for a message of QoS 2 when PUBREC was sent and PUBREL has not come. Otherwise the application has not taken the
+    /// message yet.
     received: bool,
-    /// The application has let go of it without taking it.
+    /// True when the application has let go of the message without taking it.
     failed: bool,
-    /// What the message was, where that matters.
+    /// The digest of the message, where it is needed.
     digest: u64,
     receipt: Receipt,
-    /// The last one over which it came.
+    /// The number of the last connection over which the message came.
     connection: u64,
 }
 
@@ -70,35 +72,35 @@ impl Message {
 }
 
 impl Incoming {
-    /// What the broker sends from now on comes over another connection.
+    /// Takes note that packets from now on come over another connection.
     pub fn connected(&mut self) {
         self.connection += 1;
         self.crossed.clear();
     }
 
-    /// The broker has lost the session: identifiers and receipts are void.
+    /// Forgets identifiers and receipts, since the broker has lost the session.
     pub fn start_over(&mut self) {
         self.by_id.clear();
         self.crossed.clear();
         self.completed = Completed::default();
     }
 
-    /// A PUBLISH has come.
+    /// Decides what to do with a PUBLISH that has come.
     pub fn arrived(&mut self, publish: &Publish, version: Version) -> Result<Verdict, ProtocolError> {
         let (id, qos) = (publish.packet_id, publish.qos);
         let exactly_once = qos == Consistency::ExactlyOnce;
-        // Under MQTT 3.1 the broker may have lost the session without a word, and begun anew with its identifiers.
+        // Under MQTT 3.1 the broker may have lost the session without a word, and have started its identifiers anew.
         let may_be_another = version == Version::V31;
         let digest = if exactly_once || may_be_another { completed::digest(publish) } else { 0 };
         let known = self.by_id.get_mut(&id).filter(|known| match known {
             known if may_be_another => publish.dup && known.digest == digest,
-            // Mosquitto 2.0.11 sometimes completes a message without its PUBREL when a connection breaks, and comes to use
-            // the identifier again. What is other than the message before must not be taken for it.
+            // Mosquitto 2.0.11 sometimes completes a message without its PUBREL when a connection breaks, and later uses the
+            // identifier again. A different message that reuses this identifier must not be treated as a duplicate.
             known if exactly_once && known.received => known.digest == digest,
             _ => true,
         });
         match known {
-            // Sent again: acknowledged when the application has taken it.
+            // The message was sent again; it is acknowledged when the application has taken it.
             Some(message) if !message.received && publish.dup => {
                 message.connection = self.connection;
                 return Ok(match std::mem::take(&mut message.failed) {
@@ -110,7 +112,7 @@ impl Incoming {
                 return Err(ProtocolError(format!("the message {id} came twice, without DUP")));
             }
             Some(_) if exactly_once => return Ok(Verdict::Answer),
-            // It is under way again until its PUBREL: a broker may repeat it once more meanwhile, even without DUP.
+            // The message is under way again until its PUBREL: a broker may repeat it once more meanwhile, even without DUP.
             None if exactly_once && publish.dup && self.completed.contains(id, digest) => {
                 let receipt = Receipt { packet_id: id, qos, serial: 0 };
                 self.by_id.insert(id, Message { received: true, ..Message::new(receipt, digest, self.connection) });
@@ -127,8 +129,8 @@ impl Incoming {
         })
     }
 
-    /// The application has taken a message. True: it is to be acknowledged, since the client `is_connected`, and the
-    /// message is none of a lost session, which means nothing to it.
+    /// Marks a message as taken by the application. Returns true when it is to be acknowledged: the client `is_connected`, and
+    /// the receipt does not belong to a lost session.
     pub fn taken(&mut self, receipt: Receipt, is_connected: bool) -> bool {
         let Receipt { packet_id, qos, .. } = receipt;
         let Some(message) = self.by_id.get_mut(&packet_id).filter(|message| message.receipt == receipt) else {
@@ -145,14 +147,14 @@ impl Incoming {
         is_connected
     }
 
-    /// The application has let go of a message without taking it: it is handed out again when the broker sends it again.
+    /// Lets go of a message that the application has not taken: it is handed out again when the broker sends it again.
     pub fn failed(&mut self, receipt: Receipt) {
         if let Some(message) = self.by_id.get_mut(&receipt.packet_id).filter(|message| message.receipt == receipt) {
             message.failed = true;
         }
     }
 
-    /// A PUBREL has come.
+    /// Handles a PUBREL.
     pub fn released(&mut self, id: u16) -> Result<(), ProtocolError> {
         match self.by_id.get(&id) {
             Some(message) if !message.received => {
@@ -165,7 +167,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// True when nothing is under way.
+    /// Returns true when nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
@@ -197,7 +199,7 @@ mod tests {
         }
     }
 
-    /// The acknowledgement goes while the broker is about to send the message again.
+    /// The acknowledgement leaves while the broker is about to send the message again.
     #[test]
     fn a_message_at_qos_1_that_crosses_its_acknowledgement_is_not_handed_out_again() {
         let message = publish(Consistency::AtLeastOnce, 1);
@@ -208,10 +210,10 @@ mod tests {
         incoming.connected();
         assert!(incoming.taken(receipt, true));
         assert!(matches!(incoming.arrived(&again, Version::V311), Ok(Verdict::Nothing)));
-        // The identifier is free for another one.
+        // The identifier is free for another message.
         let receipt = delivered(incoming.arrived(&message, Version::V311));
         assert!(incoming.taken(receipt, true));
-        // Over the next connection the broker sends what it has not heard of.
+        // Over the next connection the broker sends what it has no acknowledgement of.
         incoming.connected();
         let receipt = delivered(incoming.arrived(&again, Version::V311));
         assert!(!incoming.taken(receipt, false));

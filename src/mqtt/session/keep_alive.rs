@@ -4,36 +4,36 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// See the module. Bytes that move, in either direction, are a sign of life.
+/// The keep-alive of a session; see the module. Bytes that move, in either direction, are a sign of life.
 ///
 /// A ping is sent after three quarters of the interval: proxies and load balancers cut connections that are silent for
 /// 60 seconds, which is also the usual interval. The broker then has three quarters more for a sign of life, so that a
 /// dead one is noticed one and a half intervals after its last.
 pub(super) struct KeepAlive {
-    /// The configured interval; zero is off.
+    /// The configured interval; zero turns the keep-alive off.
     wanted: Duration,
-    /// The one of this connection; the broker may have chosen it (MQTT 5, section 3.2.2.3.14).
+    /// The interval of this connection, which the broker may have chosen (MQTT 5, section 3.2.2.3.14).
     interval: Duration,
     last_sent: Instant,
     last_received: Instant,
     ping: Option<Ping>,
 }
 
-/// A ping without its answer.
+/// A PINGREQ that is not answered yet.
 struct Ping {
     queued: Instant,
-    /// Where it ends in the output.
+    /// The position in the output where the PINGREQ ends.
     position: u64,
-    /// When it was with the operating system.
+    /// The moment at which the PINGREQ was with the operating system.
     flushed: Option<Instant>,
 }
 
-/// Why the broker counts as dead.
+/// The reason why the broker counts as dead.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Silence {
-    /// It did not answer a ping.
+    /// The broker did not answer a ping.
     NoAnswer,
-    /// It takes no bytes.
+    /// The broker takes no bytes.
     NothingTaken,
 }
 
@@ -50,12 +50,12 @@ impl KeepAlive {
         self.ping = None;
     }
 
-    /// Bytes have left for the broker.
+    /// Takes note that bytes have left for the broker.
     pub fn wrote(&mut self, now: Instant) {
         self.last_sent = now;
     }
 
-    /// `position` bytes of the output have been written.
+    /// Takes note that `position` bytes of the output have been written.
     pub fn flushed(&mut self, position: u64, now: Instant) {
         if let Some(ping) = &mut self.ping
             && ping.flushed.is_none()
@@ -65,7 +65,7 @@ impl KeepAlive {
         }
     }
 
-    /// Bytes have come from the broker.
+    /// Takes note that bytes have come from the broker.
     pub fn received(&mut self, now: Instant) {
         self.last_received = now;
     }
@@ -82,8 +82,8 @@ impl KeepAlive {
         self.ping.is_some()
     }
 
-    /// When [`KeepAlive::is_due`] has something to tell next. `reading` is false while nothing is read from the socket
-    /// on purpose: an answer can't be missed then.
+    /// Returns when [`KeepAlive::is_due`] has something to report next. `reading` is false while the socket is deliberately not
+    /// read: a PINGRESP can't be missed then.
     pub fn deadline(&self, reading: bool) -> Option<Instant> {
         if self.interval.is_zero() {
             return None;
@@ -98,14 +98,15 @@ impl KeepAlive {
     fn next_ping(&self) -> Option<Instant> {
         match &self.ping {
             None => Some(self.last_sent.min(self.last_received) + self.three_quarters()),
-            // One at a time: another one could not be sent either.
+            // There is one ping at a time: another one could not be sent either.
             Some(Ping { flushed: None, .. }) => None,
-            // The broker has to be sent something all the same.
+            // The broker must be sent something even while a ping is unanswered.
             Some(_) => Some(self.last_sent + self.three_quarters()),
         }
     }
 
-    /// When the broker counts as dead, and why. As long as bytes move, it is not: a ping waits for what is before it.
+    /// Returns when the broker counts as dead, and why. It does not as long as bytes move: a ping waits for the output before
+    /// it.
     fn silence_ends(&self, reading: bool) -> Option<(Instant, Silence)> {
         let ping = self.ping.as_ref()?;
         let (since, silence) = match ping.flushed {
@@ -116,7 +117,7 @@ impl KeepAlive {
         Some((since + self.three_quarters(), silence))
     }
 
-    /// True when it is time for a ping. The error: the broker counts as dead.
+    /// Returns true when a ping is due. The error means that the broker counts as dead.
     pub fn is_due(&self, now: Instant, reading: bool) -> Result<bool, Silence> {
         if self.interval.is_zero() {
             return Ok(false);

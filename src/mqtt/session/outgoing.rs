@@ -1,8 +1,8 @@
 //! Publishes on their way out, from their acceptance to their end.
 //!
-//! Their three subjects have a file each: the `queue` sends them, for the first time and again, in their order and as far
-//! as the window allows; the `handshakes` of QoS 1 and 2 take the broker's acknowledgements; `endings` are what ends a
-//! publish, be it written, confirmed, withdrawn or overdue. All of them work on the same `entries`.
+//! Their three subjects have a file each: the `queue` sends them, for the first time and again, in their order and as far as
+//! the window allows; the `handshakes` of QoS 1 and 2 take the broker's acknowledgements; the `endings` end a publish, be it
+//! written, confirmed, withdrawn or overdue. All of them work on the same `entries`.
 //!
 //! What is `pub` here is for everybody who holds the session's lock, and leaves the publishes consistent, whenever it is
 //! called; what is `pub(super)` belongs to the [`Session`](super::Session), which does the same for its other parts.
@@ -36,28 +36,28 @@ pub(crate) use room::{Room, Ticket};
 struct Entry {
     publish: Publish,
     phase: Phase,
-    /// A broker may have had it, perhaps in a session that is lost by now.
+    /// True when a broker may have had the publish, perhaps in a session that is lost by now.
     ever_sent: bool,
-    /// More than once.
+    /// True when the publish was sent more than once.
     is_resent: bool,
     hearer: Hearer,
     accepted: Instant,
-    /// When its caller gives up.
+    /// The moment at which the caller gives up.
     deadline: Instant,
-    /// Bytes that it has of the room.
+    /// The bytes of room that the publish has.
     room: usize,
-    /// Bytes of the message, and of its value.
+    /// The bytes of the message, and of its value.
     bytes: usize,
     size: ValueSize,
 }
 
 impl Entry {
-    /// True when its end has been told before the broker's word.
+    /// Returns true when the publish's end has been told before the broker's word.
     fn is_given_up(&self) -> bool {
         matches!(self.hearer, Hearer::GivenUp(_))
     }
 
-    /// What became of the message, if its write fails now.
+    /// Returns what became of the message if its write fails now.
     fn delivery(&self) -> Delivery {
         match self.ever_sent || self.phase == Phase::Unflushed {
             false => Delivery::NotSent,
@@ -65,8 +65,8 @@ impl Entry {
         }
     }
 
-    /// Something of it that a broker may end the connection for is on the wire: the PUBLISH, or a PUBREL that it does not
-    /// expect.
+    /// Returns true when a packet of the publish is on the wire for which a broker may end the connection: the PUBLISH, or a
+    /// PUBREL that the broker does not expect.
     fn may_be_disliked(&self) -> bool {
         self.phase == Phase::Sent || self.phase == Phase::Released && self.is_given_up()
     }
@@ -74,41 +74,41 @@ impl Entry {
 
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 enum Phase {
-    /// Never sent to the broker that holds the session.
+    /// The publish was never sent to the broker that holds the session.
     Queued,
-    /// QoS 0: in the output, which has the payload now, and not yet with the operating system.
+    /// QoS 0: the payload is in the output, and not yet with the operating system.
     Unflushed,
-    /// PUBLISH sent.
+    /// PUBLISH was sent.
     Sent,
-    /// QoS 2: PUBREC came, and PUBREL waits until that is kept on disk.
+    /// QoS 2: PUBREC came, and PUBREL waits until that is stored on disk.
     Received,
-    /// QoS 2: PUBREC came, PUBREL sent.
+    /// QoS 2: PUBREC came, and PUBREL was sent.
     Released,
 }
 
 impl Phase {
-    /// A handshake with the broker is under way, and has a packet identifier.
+    /// Returns true when a handshake with the broker is under way, which holds a packet identifier.
     fn is_handshake(self) -> bool {
         matches!(self, Phase::Sent | Phase::Received | Phase::Released)
     }
 }
 
-/// What is to be published, and for whom.
+/// A publish that is submitted, with its hearer.
 pub(crate) struct Submission {
-    /// With a packet identifier if it needs this one.
+    /// The publish, with a packet identifier if it needs this one.
     pub publish: Publish,
     pub earlier: Earlier,
-    /// Bytes that it has of the room.
+    /// The bytes of room that the publish has.
     pub room: usize,
-    /// Bytes of the value inside.
+    /// The size of the value inside.
     pub size: ValueSize,
     pub hearer: Hearer,
-    /// When the writer has taken it: now, or earlier if the outbox on disk has kept it.
+    /// The moment at which the writer took the publish: now, or earlier if the outbox on disk has kept it.
     pub accepted: Instant,
     pub deadline: Instant,
 }
 
-/// Where packets go.
+/// The destination of packets.
 pub(super) struct Wire<'a> {
     pub version: Version,
     pub output: &'a mut Output,
@@ -116,65 +116,66 @@ pub(super) struct Wire<'a> {
     pub now: Instant,
 }
 
-/// See the module. The fields stand in the order of how long they are valid.
+/// The outgoing publishes; see the module. The fields stand in the order of how long they are valid.
 pub(crate) struct Outgoing {
-    // As long as the client lives.
+    // These fields are valid as long as the client lives.
     pub room: Room,
     pub ends: Ends,
     /// Every publish that has not ended.
     entries: Entries<Entry>,
     deadlines: Deadlines,
-    /// How long a publish may take.
+    /// The longest time that a publish may take.
     write_timeout: Duration,
-    /// How many publishes may be in flight, as configured.
+    /// The configured limit of the in-flight window.
     max_window: usize,
-    /// A broker has confirmed a publish, or taken one at QoS 2.
+    /// True when a broker has answered a publish of QoS 1 or 2, be it with a refusal.
     was_answered: bool,
-    /// The oldest publish when the broker ended the connection, and how often it was that.
+    /// The publish that was the oldest unacknowledged one when the broker ended the connection, and how many times in a row it
+    /// was.
     suspect: Option<(u64, u32)>,
     resent: u64,
     has_ended: bool,
     /// The wire bytes of the last message, once it has left `entries`.
     last_message: Option<bytes::Bytes>,
-    /// PUBREL waits for [`Outgoing::release`].
+    /// True when PUBREL waits for [`Outgoing::release`].
     is_kept: bool,
-    /// Publishes come with their identifiers, and have no others.
+    /// True when publishes come with their identifiers, and get no others.
     has_own_ids: bool,
 
-    // As long as the broker keeps the session: see `start_over`.
+    // These fields are valid as long as the broker keeps the session: see `start_over`.
     pub(super) ids: Ids,
-    /// It may be the session that an earlier process has left.
+    /// True while the session may be one that an earlier process has left.
     may_be_left: bool,
-    /// Identifiers of publishes that were received, for [`Outgoing::take_received`].
+    /// The identifiers of publishes that the broker has received, for [`Outgoing::take_received`].
     received: Vec<u16>,
 
-    // As long as there is one connection, or none.
+    // These fields are valid as long as there is one connection, or none.
     connection: Connection,
-    /// Why there is no connection, as far as that is known.
+    /// The reason why there is no connection, as far as it is known.
     obstacle: Option<Error>,
 }
 
-/// What is valid for one connection; a new connection has a new one. The last one stays when it is lost, so that what was
-/// in flight can be told.
+/// The state of one connection; a new connection has a new one. The last one stays when the connection is lost, so that it is
+/// still known what was in flight.
 struct Connection {
-    /// Publishes can be sent.
+    /// True when publishes can be sent.
     is_open: bool,
-    /// How many publishes may be in flight.
+    /// The in-flight window: how many publishes may be in flight.
     window: usize,
-    /// The most that the broker takes in one packet.
+    /// The largest packet that the broker takes.
     maximum_packet_size: usize,
-    /// The broker keeps messages that are to be retained.
+    /// True when the broker keeps retained messages.
     keeps_messages: bool,
-    /// No publish with a lower number waits to be sent over this connection, for the first time or again.
+    /// The lowest number that may wait to be sent over this connection, for the first time or again.
     first_queued: u64,
-    /// Publishes below `first_queued` whose handshake is under way.
+    /// The number of publishes below `first_queued` whose handshake is under way.
     in_flight: usize,
-    /// QoS 0 publishes in the output: the position where each ends there, and its number.
+    /// The QoS 0 publishes in the output: for each the position where it ends there, and its number.
     unflushed: VecDeque<(u64, u64)>,
 }
 
 impl Connection {
-    /// One that is not there yet.
+    /// Returns the state before there is a connection.
     fn closed(window: usize) -> Connection {
         Connection {
             is_open: false,
@@ -196,15 +197,15 @@ impl Connection {
         }
     }
 
-    /// There may be messages that the broker does not take.
+    /// Returns true when there may be messages that the broker does not take.
     fn is_limited(&self) -> bool {
         self.maximum_packet_size != usize::MAX || !self.keeps_messages
     }
 }
 
-/// Identifiers are 16 bits; some stay free for subscriptions.
+/// Packet identifiers have 16 bits; some stay free for subscriptions.
 const MAX_WINDOW: usize = 65_000;
-/// A publish that was the suspect so many times in a row is not sent again.
+/// A publish that was the suspect this many times in a row is not sent again.
 const MAX_SUSPICIONS: u32 = 3;
 
 impl Outgoing {
@@ -232,21 +233,21 @@ impl Outgoing {
         }
     }
 
-    /// From the beginning, the session is kept beyond the process: PUBREL waits for that.
+    /// Keeps the session beyond the process, from its beginning: PUBREL waits until the receipt is stored.
     pub fn keep(&mut self) {
         self.is_kept = true;
     }
 
     // ---- connection
 
-    /// A new connection: everything unconfirmed waits to be sent, first what is oldest.
+    /// Begins a connection: everything unconfirmed waits to be sent, oldest first.
     pub(super) fn connected(&mut self, limits: &Limits) {
         let window = limits.receive_maximum.map_or(self.max_window, |most| self.max_window.min(most.into()));
         self.connection = Connection::open(window, limits);
         self.obstacle = None;
     }
 
-    /// The connection is gone. Publishes that wait for an acknowledgement stay; QoS 0 that was not written fails.
+    /// Ends a connection. Publishes that wait for an acknowledgement stay; those at QoS 0 that were not written fail.
     pub(super) fn disconnected(&mut self, cause: &Error, now: Instant) {
         self.stop();
         self.obstacle = Some(cause.clone());
@@ -255,7 +256,7 @@ impl Outgoing {
         }
     }
 
-    /// DISCONNECT has been sent, or has come: no publish follows.
+    /// Stops sending publishes, since DISCONNECT has been sent or has come.
     pub(super) fn stop(&mut self) {
         self.connection.is_open = false;
     }
@@ -264,13 +265,13 @@ impl Outgoing {
         self.connection.is_open
     }
 
-    /// An attempt to come back has failed: there is still no connection, for this reason.
+    /// Takes note that an attempt to reconnect has failed: this is now the reason why there is no connection.
     pub fn hindered(&mut self, cause: &Error) {
         self.obstacle = Some(cause.clone());
     }
 
-    /// The broker has ended the connection, perhaps for a publish: the oldest unacknowledged one is suspected. The next
-    /// connection begins with that one alone, and after the third time it fails.
+    /// Suspects the oldest unacknowledged publish, since the broker has sent DISCONNECT, perhaps because of a publish. The next
+    /// connection sends the suspect alone at first, and after the third time the publish fails.
     pub fn ended_by_broker(&mut self, cause: &Error, now: Instant) {
         self.stop();
         let oldest = self.entries.iter().find(|(_, entry)| entry.may_be_disliked()).map(|(number, _)| number);
@@ -291,7 +292,7 @@ impl Outgoing {
         }
     }
 
-    /// The broker knows nothing: what was under way is new again, and nothing is in flight.
+    /// Starts over with a broker that has no session: publishes that were under way are new again, and none is in flight.
     pub(super) fn start_over(&mut self) {
         self.ids.clear();
         self.may_be_left = false;
@@ -310,43 +311,43 @@ impl Outgoing {
 
     // ---- what is known
 
-    /// Publishes that have not ended.
+    /// Returns the number of publishes that have not ended.
     pub fn pending(&self) -> usize {
         self.entries.len()
     }
 
-    /// The number that the next publish will get.
+    /// Returns the number that the next publish will get.
     pub fn next_number(&self) -> u64 {
         self.entries.next_number()
     }
 
-    /// True when [`Outgoing::fail_all`] has ended every publish.
+    /// Returns true when [`Outgoing::fail_all`] has ended every publish.
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// True when every publish with a lower number has ended.
+    /// Returns true when every publish with a lower number has ended.
     pub fn has_ended_before(&self, number: u64) -> bool {
         self.entries.first_number() >= number
     }
 
-    /// Publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.
+    /// Returns the number of publishes of QoS 1 and 2 that were sent and wait for their acknowledgement.
     pub fn in_flight(&self) -> usize {
         self.connection.in_flight
     }
 
-    /// Publishes that were sent again after a reconnect.
+    /// Returns how many publishes were sent again after a reconnect.
     pub fn resent(&self) -> u64 {
         self.resent
     }
 
-    /// The QoS of publishes that are under way over this connection, if a broker has never confirmed one.
+    /// Returns the QoS of the publishes that are under way over this connection, if no publish was ever answered.
     pub fn never_answered(&self) -> Option<Consistency> {
         let mut sent = self.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.phase == Phase::Sent);
         sent.next().map(|entry| entry.publish.qos).filter(|_| !self.was_answered && self.in_flight() > 0)
     }
 
-    /// The wire bytes of the message accepted last.
+    /// Returns the wire bytes of the message that was accepted last.
     pub fn last_message(&self) -> Option<bytes::Bytes> {
         let last = self.entries.next_number().checked_sub(1).and_then(|number| self.entries.get(number));
         match last {

@@ -7,21 +7,21 @@ use bytes::{Bytes, BytesMut};
 use crate::config::Version;
 use crate::mqtt::protocol::{self, Publish};
 
-/// Payloads above this are not copied.
+/// Payloads above this size are shared, not copied.
 const LARGE: usize = 8 * 1024;
 
-/// Packets in the order of the wire: small ones joined, large payloads shared.
+/// The packets in the order of the wire: small ones are joined, and large payloads shared.
 #[derive(Default)]
 pub(crate) struct Output {
     chunks: VecDeque<Bytes>,
     tail: BytesMut,
     chunk_bytes: u64,
-    /// Bytes that were taken out.
+    /// The number of bytes that were taken out.
     bytes_before: u64,
 }
 
 impl Output {
-    /// Where packets are appended.
+    /// Returns the buffer to which packets are appended.
     pub fn tail(&mut self) -> &mut BytesMut {
         &mut self.tail
     }
@@ -45,7 +45,7 @@ impl Output {
         }
     }
 
-    /// Everything that waits, in order.
+    /// Takes everything that waits, in order.
     pub fn take(&mut self) -> VecDeque<Bytes> {
         self.seal();
         self.bytes_before += self.chunk_bytes;
@@ -53,12 +53,12 @@ impl Output {
         std::mem::take(&mut self.chunks)
     }
 
-    /// Bytes that were ever put in.
+    /// Returns the number of bytes that were ever put in.
     pub fn queued(&self) -> u64 {
         self.bytes_before + self.len()
     }
 
-    /// Bytes that wait.
+    /// Returns the number of bytes that wait.
     pub fn len(&self) -> u64 {
         self.chunk_bytes + self.tail.len() as u64
     }
@@ -67,7 +67,7 @@ impl Output {
         self.len() == 0
     }
 
-    /// Forgets what waits: its connection is gone.
+    /// Forgets the bytes that wait, since their connection is gone.
     pub fn clear(&mut self) {
         self.take();
     }

@@ -1,4 +1,4 @@
-//! What a broker's refusals mean for the application.
+//! The meaning of a broker's refusals for the application.
 
 use crate::config::Version;
 use crate::error::{Delivery, Error, IoKind, Result};
@@ -6,7 +6,8 @@ use crate::mqtt::protocol::{Publish, Reason};
 
 const NOT_AUTHORIZED: u8 = 0x87;
 
-/// How a publish ends with this acknowledgement. `is_only_copy`: it was sent once; else a broker may have delivered another.
+/// Returns how a publish ends with this acknowledgement. `is_only_copy` means that it was sent once; otherwise a broker may
+/// have delivered another copy.
 pub(super) fn outcome(
     publish: &Publish,
     is_only_copy: bool,
@@ -27,7 +28,7 @@ pub(super) fn outcome(
     .of_message(if is_only_copy { Delivery::Refused } else { Delivery::Unknown }))
 }
 
-/// The error for the refused ones of these topic filters, if there are any.
+/// Returns the error for the topic filters among these that were refused, if there are any.
 pub(super) fn subscription(version: Version, filters: &[String], codes: &[u8], text: Option<String>) -> Result<()> {
     let refused = || filters.iter().zip(codes.iter().copied()).filter(|(_, code)| *code > 2);
     let Some((_, first)) = refused().next() else { return Ok(()) };
@@ -38,7 +39,7 @@ pub(super) fn subscription(version: Version, filters: &[String], codes: &[u8], t
         _ => format!("code {code:#04x}"),
     };
     let message = format!("the broker refused the subscription to '{}': {why}", names.join("', '"));
-    // Before MQTT 5 one code stands for every reason, and it usually is this one.
+    // Before MQTT 5 one code stands for every reason, and it usually means a lack of authorization.
     match code == NOT_AUTHORIZED || version != Version::V5 {
         true => Err(Error::Authorization { message, code, delivery: None }),
         false => Err(Error::io(IoKind::Refused(code), message)),

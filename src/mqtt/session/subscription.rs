@@ -1,4 +1,4 @@
-//! What a reader subscribes to, and whether the broker knows.
+//! The subscription of a reader, and whether the broker knows of it.
 
 use super::ids::{Holder, Ids};
 use super::output::Output;
@@ -7,15 +7,15 @@ use crate::config::{Consistency, Version};
 use crate::error::Result;
 use crate::mqtt::protocol::{self, ProtocolError};
 
-/// See the module.
+/// The subscription; see the module.
 pub(super) struct Subscription {
     filters: Vec<String>,
     qos: Consistency,
-    /// Of the SUBSCRIBE that waits for its SUBACK; otherwise 0.
+    /// The packet identifier of the SUBSCRIBE that waits for its SUBACK; otherwise 0.
     packet_id: u16,
-    /// The broker has answered, and still knows.
+    /// True when the broker has granted the subscription, and still knows of it.
     granted: bool,
-    /// It was told that the broker grants less than was asked for.
+    /// True when a warning has told that the broker grants less than was asked for.
     told_less: bool,
 }
 
@@ -28,21 +28,21 @@ impl Subscription {
         self.granted
     }
 
-    /// The broker has forgotten it.
+    /// Takes note that the broker has forgotten the subscription.
     pub fn lost(&mut self) {
         self.granted = false;
     }
 
     /// Sends SUBSCRIBE.
     pub fn subscribe(&mut self, version: Version, ids: &mut Ids, output: &mut Output) {
-        // The identifier of an unanswered one stays out of use until then.
+        // The identifier of an unanswered SUBSCRIBE stays out of use until here.
         ids.release(self.packet_id);
         self.packet_id = ids.take(Holder::Subscription);
         self.granted = false;
         protocol::subscribe(version, self.packet_id, &self.filters, self.qos, output.tail());
     }
 
-    /// A SUBACK has come: how the broker answers.
+    /// Handles a SUBACK, and returns how the broker answers.
     pub fn answered(
         &mut self,
         id: u16,
@@ -63,18 +63,18 @@ impl Subscription {
         Ok(refusal::subscription(version, &self.filters, codes, text))
     }
 
-    /// The identifiers of the session are free: that of an unanswered SUBSCRIBE, too.
+    /// Starts over with a new session, in which all identifiers are free, even that of an unanswered SUBSCRIBE.
     pub fn start_over(&mut self) {
         self.packet_id = 0;
     }
 
-    /// The identifier of the SUBSCRIBE that waits for its SUBACK.
+    /// Returns the packet identifier of the SUBSCRIBE that waits for its SUBACK.
     #[cfg(test)]
     pub fn unanswered(&self) -> Option<u16> {
         (self.packet_id != 0).then_some(self.packet_id)
     }
 
-    /// What is to be told once, if the broker grants less than was asked for (MQTT 3.1.1, section 3.8.4).
+    /// Returns a warning, once, if the broker grants less than was asked for (MQTT 3.1.1, section 3.8.4).
     pub fn take_warning(&mut self, codes: &[u8]) -> Option<String> {
         let asked = self.qos.qos();
         let (filter, granted) = self.filters.iter().zip(codes).find(|(_, code)| **code < asked)?;

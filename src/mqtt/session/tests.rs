@@ -13,7 +13,7 @@ use crate::error::Delivery;
 use crate::mqtt::kept_session::Earlier;
 use crate::mqtt::protocol::Reason;
 
-/// A session with room for all that a test publishes.
+/// Returns a session with room for all that a test publishes.
 fn new_session(version: Version, window: u16, keep_alive: Duration, now: Instant) -> Session {
     Session::new(version, window, keep_alive, Room::new(1_000_000, 1 << 30), Duration::from_secs(60), now)
 }
@@ -36,16 +36,16 @@ fn level(qos: QoS) -> Consistency {
 struct Broker {
     to_broker: VecDeque<Wire>,
     to_client: VecDeque<Packet>,
-    /// QoS 2 identifiers between PUBLISH and PUBREL.
+    /// The QoS 2 identifiers between PUBLISH and PUBREL.
     received: HashSet<u16>,
-    /// What clients behind the broker get to see.
+    /// The messages that clients behind the broker get to see.
     log: Vec<(Consistency, u32)>,
-    /// Messages for the client, by identifier; true: PUBREL sent.
+    /// The messages for the client, by identifier; the flag is true when PUBREL was sent.
     outgoing: BTreeMap<u16, (Publish, bool)>,
     last_id: u16,
     subscriptions: usize,
     receive_maximum: Option<u16>,
-    /// QoS 1 and 2 publishes of this connection whose handshake is not complete.
+    /// The QoS 1 and 2 publishes of this connection whose handshake is not complete.
     unconfirmed: HashSet<u16>,
 }
 
@@ -138,7 +138,7 @@ impl Broker {
     }
 }
 
-/// The number under which the end of a publish is asked for.
+/// The number by which a test asks for the end of a publish.
 #[derive(Clone, Copy)]
 struct Confirmation(u64);
 
@@ -149,7 +149,7 @@ struct World {
     connected: bool,
     confirmations: Vec<Confirmation>,
     sent: Vec<(Consistency, u32)>,
-    /// Tags of those whose callers did not wait for the end.
+    /// The tags of publishes whose callers did not wait for the end.
     given_up: HashSet<u32>,
     waiting: VecDeque<(Publish, Option<Receipt>)>,
     delivered: Vec<(Consistency, u32)>,
@@ -174,7 +174,7 @@ impl World {
 
     fn publish(&mut self, qos: Consistency) {
         let tag = self.sent.len() as u32;
-        // Some are accepted late: their deadline comes before those of earlier ones.
+        // Some publishes are accepted late: their deadline comes before those of earlier ones.
         let deadline = self.now + Duration::from_secs(60 - 10 * u64::from(tag % 3));
         let confirmation = self.submit_until(publish(qos, tag), deadline);
         self.confirmations.push(confirmation);
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    /// The caller of one of the publishes that have not ended gives up.
+    /// Lets the caller of one of the publishes that have not ended give up.
     fn give_up(&mut self, choice: usize) {
         let open: Vec<usize> = (0..self.confirmations.len())
             .filter(|index| {
@@ -220,7 +220,7 @@ impl World {
         }
     }
 
-    /// Without those that were given up.
+    /// Returns the tags without those of publishes that were given up.
     fn not_given_up(&self, tags: Vec<u32>) -> Vec<u32> {
         tags.into_iter().filter(|tag| !self.given_up.contains(tag)).collect()
     }
@@ -268,7 +268,7 @@ impl World {
         }
     }
 
-    /// Until nothing moves any more.
+    /// Runs until nothing moves any more.
     fn settle(&mut self) {
         loop {
             self.broker.take_output(&mut self.session);
@@ -285,14 +285,14 @@ impl World {
 }
 
 impl World {
-    /// A session that is kept beyond the process.
+    /// Returns a world whose session is kept beyond the process.
     fn kept(window: u16) -> World {
         let mut world = World::new(window);
         world.session.outgoing.keep();
         world
     }
 
-    /// Publishes under this identifier, which is also the tag.
+    /// Continues a publish under this identifier, which is also the tag.
     fn go_on_with(&mut self, packet_id: u16, earlier: Earlier, deadline: Instant) -> Confirmation {
         let publish = Publish { packet_id, ..publish(Consistency::ExactlyOnce, packet_id.into()) };
         let room = publish.payload.len();
@@ -306,7 +306,7 @@ impl World {
         self.now + Duration::from_secs(60)
     }
 
-    /// The packets on their way to the broker.
+    /// Returns the packets on their way to the broker.
     fn leaving(&mut self) -> Vec<String> {
         let before = self.broker.to_broker.len();
         self.broker.take_output(&mut self.session);
@@ -330,7 +330,7 @@ fn pubrel_of_a_kept_session_waits_for_the_word_and_comes_in_order() {
     assert!(world.session.take_aftermath().received);
     assert_eq!(world.session.outgoing.take_received(), [7, 8]);
     assert!(world.leaving().is_empty() && world.broker.received.len() == 2, "PUBREL was sent");
-    // It still waits when the session has been resumed.
+    // The publish still waits when the session has been resumed.
     world.cut();
     world.connect(true);
     assert_eq!(world.leaving(), [""; 0]);
@@ -369,7 +369,7 @@ fn a_process_goes_on_where_another_has_ended_unless_the_session_is_lost() {
         world.go_on_with(8, Earlier::PerhapsPublished, later);
         world.go_on_with(9, Earlier::Nothing, later);
         world.connect(is_there);
-        // The same for one that comes after CONNACK.
+        // The same holds for a publish that comes after CONNACK.
         world.go_on_with(10, Earlier::Released, later);
         assert_eq!(world.leaving(), expected);
     }
@@ -386,7 +386,7 @@ fn one_that_is_overdue_and_perhaps_published_is_let_go() {
     let context = &mut Context::from_waker(Waker::noop());
     assert!(world.session.outgoing.poll_gone(confirmation.0, context).is_pending());
     world.connect(true);
-    // PUBREL takes its place, once that is kept.
+    // PUBREL takes the place of PUBLISH once the receipt is stored.
     assert_eq!(world.leaving(), ["PUBLISH 8"]);
     assert_eq!(world.session.outgoing.take_received(), [7]);
     world.session.release(&[7], world.now);
@@ -469,7 +469,7 @@ fn first_occurrences(tags: &[u32]) -> Vec<u32> {
     tags.iter().copied().filter(|tag| seen.insert(*tag)).collect()
 }
 
-/// Every publish has ended, once, and those of QoS 1 and 2 well.
+/// Checks that every publish has ended once, and those of QoS 1 and 2 successfully.
 fn check_ends(world: &mut World) {
     assert_eq!(world.session.outgoing.pending(), 0);
     let tally = world.session.outgoing.ends.tally();
@@ -504,7 +504,7 @@ proptest! {
         prop_assert_eq!(world.not_given_up(only(Consistency::ExactlyOnce, sent)), world.not_given_up(exactly_once));
         let at_least_once = first_occurrences(&only(Consistency::AtLeastOnce, log));
         prop_assert_eq!(world.not_given_up(only(Consistency::AtLeastOnce, sent)), world.not_given_up(at_least_once));
-        // The other direction.
+        // The other direction carries messages from the broker to the client.
         prop_assert_eq!(only(Consistency::ExactlyOnce, &broker_sent), only(Consistency::ExactlyOnce, &world.delivered));
         let at_least_once = only(Consistency::AtLeastOnce, &world.delivered);
         prop_assert_eq!(only(Consistency::AtLeastOnce, &broker_sent), first_occurrences(&at_least_once));
@@ -636,7 +636,7 @@ fn of_a_publish_that_was_sent_again_a_refusal_says_nothing_of_the_first_copy() {
     }
 }
 
-/// What ends a client tells of each message whether it was sent.
+/// The end of a client reports for each message whether it was sent.
 #[test]
 fn a_close_tells_what_became_of_each_message() {
     let mut world = World::new(1);
@@ -768,7 +768,7 @@ fn under_mqtt_3_1_an_identifier_may_be_another_messages_without_a_word() {
             session.disconnected(&Error::Io("cut".into()), now);
             session.connected(true, &Limits::default(), now);
             assert_eq!(arrives(&mut session, 1, true), None, "the same one again");
-            // The broker has begun anew.
+            // The broker has started its identifiers anew.
             let second = arrives(&mut session, 2, dup).expect("another message");
             session.acknowledge(first);
             assert!(session.take_output().is_empty(), "nothing of the second one is acknowledged with the first");
@@ -885,7 +885,7 @@ fn a_completed_message_that_a_broker_publishes_again_is_not_delivered_again() {
     assert_eq!(world.delivered, [(Consistency::ExactlyOnce, 1)]);
     assert!(world.broker.outgoing.is_empty(), "the handshake went on");
 
-    // Another message under the same identifier is none of it.
+    // A different message under the same identifier is not a duplicate.
     let other = Publish { packet_id: 1, dup: true, ..publish(Consistency::ExactlyOnce, 2) };
     world.broker.outgoing.insert(1, (other.clone(), false));
     world.broker.to_client.push_back(Packet::Publish(other));
@@ -902,7 +902,7 @@ fn a_completed_message_that_a_broker_publishes_again_and_again_is_not_delivered_
     for dup in [true, false] {
         world.cut();
         world.connect(true);
-        // Its PUBREC does not arrive.
+        // The PUBREC of this message does not arrive.
         world.broker.to_client.push_back(Packet::Publish(Publish {
             packet_id: 1,
             dup,
@@ -932,7 +932,7 @@ fn packet_identifiers_wrap_and_skip_those_in_use() {
     check_ends(&mut world);
 }
 
-/// A session with a keep-alive of 8 seconds, so that pings come after 6, and its clock.
+/// Returns a session with a keep-alive of 8 seconds, so that pings come after 6, and its clock.
 fn clocked() -> (Session, impl Fn(u64) -> Instant) {
     let start = Instant::now();
     let mut session = new_session(Version::V311, 1, Duration::from_secs(8), start);
@@ -1029,7 +1029,7 @@ fn pings_go_on_while_nothing_is_read() {
         assert_eq!(session.tick(at(second), false), Ok(()));
         assert_eq!(write_all(&mut session, at(second)), PING);
     }
-    // Reading again: the answers come now.
+    // The client reads again, so the answers come now.
     session.received(at(23));
     assert_eq!(session.tick(at(24), true), Ok(()));
 }
@@ -1158,8 +1158,8 @@ fn what_was_given_up_before_it_was_sent_is_withdrawn() {
     assert_eq!(world.broker.log, [(Consistency::AtLeastOnce, 1)]);
 }
 
-/// Seen with Mosquitto 2.0.11: it had forgotten a PUBREL, and one round of identifiers later thousands of messages were
-/// taken for those that had been there before.
+/// Mosquitto 2.0.11 was seen to forget a PUBREL; one round of identifiers later, thousands of messages were mistaken for those
+/// that had been there before.
 #[test]
 fn an_identifier_without_its_pubrel_may_be_another_messages() {
     let mut world = World::new(4);
@@ -1190,7 +1190,7 @@ fn what_is_given_up_before_its_turn_after_a_reconnect_is_not_sent_again() {
             world.broker.take_output(&mut world.session);
             world.broker.to_broker.clear();
             world.cut();
-            // The broker takes less than before, so that two wait for their turn.
+            // The broker takes less than before, so that two publishes wait for their turn.
             world.connect_with(true, Some(1));
             if expires {
                 world.session.outgoing.expire(world.now + Duration::from_secs(61));

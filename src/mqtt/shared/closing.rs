@@ -1,4 +1,4 @@
-//! Closing a client in good order, and the waits for what is on its way.
+//! Closing a client in good order, and waiting for publishes that are under way.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tokio::time::{Instant, sleep_until};
 use super::{Shared, closed_error};
 use crate::wait::after;
 
-/// See the module.
+/// The state of a close; see the module.
 #[derive(Default)]
 pub(super) struct Closing {
-    /// When an orderly close gives up; `None`: the client is not being closed.
+    /// The moment at which an orderly close gives up; `None` means that the client is not being closed.
     by: watch::Sender<Option<Instant>>,
 }
 
 impl Shared {
-    /// From now on nothing is accepted, and nothing can be read. The driver ends the client when everything that was accepted
-    /// has ended, after this time at the latest.
+    /// Begins an orderly close: from now on nothing is accepted, and nothing can be read. The driver ends the client when
+    /// everything that was accepted has ended, after this time at the latest.
     pub fn begin_close(&self, timeout: Duration) {
         let waiting = self.with(|session| {
             session.refuse(closed_error());
@@ -42,11 +42,11 @@ impl Shared {
     /// Waits until the client is being closed.
     pub async fn closing(&self) {
         let mut by = self.closing.by.subscribe();
-        // The sender lives in `self`.
+        // The wait can't fail, since the sender lives in `self`.
         let _ = by.wait_for(Option::is_some).await;
     }
 
-    /// Without a connection: waits until the client is being closed and there is no use in coming back.
+    /// Waits, without a connection, until the client is being closed and reconnecting is of no use.
     pub async fn reconnecting_is_useless(&self) {
         self.closing().await;
         let deadline = self.close_deadline().unwrap_or_else(Instant::now);
@@ -63,11 +63,11 @@ impl Shared {
         }
     }
 
-    /// Waits until every publish below this number has ended; false: because the client has.
+    /// Waits until every publish below this number has ended. Returns false when the client has ended instead.
     pub async fn ended_before(&self, number: u64) -> bool {
         loop {
             let progress = self.progress.notified();
-            // First: an end is the end of every publish, too.
+            // The end of the client is looked at first, since it ends every publish, too.
             match self.look(|session| (session.outgoing.has_ended(), session.outgoing.has_ended_before(number))) {
                 (true, _) => return false,
                 (false, true) => return true,

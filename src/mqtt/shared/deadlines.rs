@@ -1,4 +1,4 @@
-//! The deadlines of publishes, which are watched as long as the client lives, with a connection or without.
+//! The deadlines of publishes, which are watched for as long as the client lives, with or without a connection.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 
-/// See the module.
+/// The watch over deadlines; see the module.
 pub(super) struct Watch {
     born: Instant,
-    /// The next deadline that is watched, in milliseconds after `born`; `u64::MAX`: none.
+    /// The next deadline that is watched, in milliseconds after `born`; `u64::MAX` means none.
     next: AtomicU64,
-    /// Wakes what watches, when a deadline comes that is earlier than those it knows.
+    /// Wakes the watch when a deadline comes that is earlier than those it knows.
     earlier: Notify,
-    /// A publish was accepted without a connection.
+    /// Notifies that a publish was accepted without a connection.
     accepted_offline: Notify,
 }
 
@@ -30,7 +30,7 @@ impl Watch {
 }
 
 impl Shared {
-    /// A publish with this deadline has been accepted.
+    /// Watches the deadline of a publish that has been accepted.
     pub fn watch(&self, deadline: Instant) {
         let at = self.watch.millis(deadline);
         if at < self.watch.next.load(Ordering::Acquire) {
@@ -42,16 +42,16 @@ impl Shared {
         }
     }
 
-    /// Without a connection: waits until a publish is accepted.
+    /// Waits, without a connection, until a publish is accepted.
     pub async fn accepted_offline(&self) {
         self.watch.accepted_offline.notified().await;
     }
 
-    /// Fails publishes whose time is up, as long as the client lives.
+    /// Fails publishes whose deadline has passed, for as long as the client lives.
     ///
-    /// The driver need not be woken for that. What fails without having been sent waits behind others that are in flight, so
-    /// the session is not idle by that, and a close waits for their acknowledgements; without a connection a close hears of
-    /// it by `progress`.
+    /// The driver need not be woken for that. A publish that fails without having been sent waits behind others that are in
+    /// flight, so its end does not leave the session idle, and a close waits for the others' acknowledgements. Without a
+    /// connection a close is notified by `progress`.
     pub async fn expire_overdue(&self) -> Infallible {
         loop {
             let earlier = self.watch.earlier.notified();

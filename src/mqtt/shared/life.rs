@@ -1,4 +1,4 @@
-//! The life of a client: its status, its name and its connections, and what is told of them.
+//! The life of a client: its status, its name and its connections, and the events about them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,32 +14,32 @@ use crate::mqtt::link::Link;
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::state::{ConnectionEvent, Listener};
 
-/// Where a client is in its life.
+/// The status of a client in its life.
 #[derive(Debug, Clone)]
 pub(crate) enum Status {
     Opening,
     Open,
-    /// The end, with what was not delivered although it was accepted.
+    /// The client has ended, with this number of accepted messages that were not delivered.
     Ended {
         undelivered: usize,
     },
 }
 
-/// What a client that was closed answers.
+/// Returns the error with which a closed client answers.
 pub(crate) fn closed_error() -> Error {
     Error::io(IoKind::Closed, "the client is closed")
 }
 
-/// See the module.
+/// The life of a client; see the module.
 pub(super) struct Life {
     status: watch::Sender<Status>,
-    /// What the client asked for; see [`Shared::client_id`].
+    /// The client id that was asked for; see [`Shared::client_id`].
     wanted_client_id: String,
     assigned_client_id: OnceLock<String>,
     connected: AtomicBool,
     reconnects: AtomicU64,
     listener: Option<Listener>,
-    /// What stood in the way of a connection when that was last logged.
+    /// The obstacle to a connection that was logged last.
     last_obstacle: Mutex<Option<Error>>,
 }
 
@@ -56,14 +56,14 @@ impl Life {
         }
     }
 
-    /// Remembers what stands in the way of a connection: true if that is another obstacle than the last one.
+    /// Remembers an obstacle to a connection, and returns true if it is another one than the last.
     fn note_obstacle(&self, cause: &Error) -> bool {
         lock(&self.last_obstacle).replace(cause.clone()).as_ref() != Some(cause)
     }
 }
 
 impl Shared {
-    /// The client is ready for use.
+    /// Marks the client as ready for use.
     pub fn mark_open(&self) {
         self.life.status.send_if_modified(|status| {
             let opening = matches!(status, Status::Opening);
@@ -82,12 +82,12 @@ impl Shared {
         self.life.status.subscribe()
     }
 
-    /// The client identifier: the broker's, if it has assigned one.
+    /// Returns the client identifier: the broker's, if it has assigned one.
     pub fn client_id(&self) -> &str {
         self.life.assigned_client_id.get().unwrap_or(&self.life.wanted_client_id)
     }
 
-    /// The broker calls the client by another name than it asked for (MQTT 5, section 3.2.2.3.7).
+    /// Takes over the client identifier that the broker has assigned (MQTT 5, section 3.2.2.3.7).
     pub fn assign_client_id(&self, id: &str) {
         self.life.assigned_client_id.get_or_init(|| id.to_owned());
     }
@@ -104,7 +104,7 @@ impl Shared {
         self.life.connected.load(Ordering::Acquire)
     }
 
-    /// A connection is there: the session goes on with it.
+    /// Continues the session with a new connection.
     pub fn attach(&self, link: Arc<Link>, session_present: bool, limits: &Limits, broker: String) {
         self.attach_sender(link);
         self.with(|session| {
@@ -114,16 +114,16 @@ impl Shared {
         self.life.connected.store(true, Ordering::Release);
     }
 
-    /// The connection is gone, and another one will be tried.
+    /// Takes note that the connection is gone and another one will be tried.
     pub fn detach(&self, cause: &Error) {
         self.detach_sender();
         self.with(|session| session.disconnected(cause, Instant::now()));
-        // After that, so that whoever sees it knows that nothing goes to the lost connection any more.
+        // The flag changes last, so that a caller who sees it knows that nothing goes to the lost connection any more.
         self.life.connected.store(false, Ordering::Release);
     }
 
-    /// Logs a change, and tells it to the listener. A subscriber or a listener that panics must not take the client along;
-    /// a subscriber that does so during the end that a panic has brought would even end the process.
+    /// Logs a change, and reports it to the listener. A log subscriber or a listener that panics must not take the client
+    /// along; a subscriber that panics while the client ends because of a panic would even end the process.
     pub fn announce(&self, event: ConnectionEvent) {
         let is_news = match &event {
             ConnectionEvent::Lost { cause } | ConnectionEvent::Retrying { cause, .. } => self.life.note_obstacle(cause),
@@ -145,12 +145,12 @@ impl Shared {
         }
     }
 
-    /// Why nothing is accepted any more.
+    /// Returns the reason why nothing is accepted any more.
     pub fn refusal(&self) -> Option<Error> {
         self.look(|session| session.refusal().cloned())
     }
 
-    /// Ends the client, once: what is pending fails with the cause, what comes later too.
+    /// Ends the client, once. What is pending fails with the cause, and so does what comes later.
     pub fn end(&self, cause: Option<Error>) {
         if matches!(*self.life.status.borrow(), Status::Ended { .. }) {
             return;
@@ -169,14 +169,14 @@ impl Shared {
         self.detach_sender();
         let now = Instant::now();
         let ((undelivered, waiting), aftermath) = self.with_aftermath(|session| {
-            // Without a close, every write tells its failure itself.
+            // Without a close, every write reports its failure itself.
             let undelivered = if self.close_deadline().is_some() { session.outgoing.pending() } else { 0 };
             session.refuse(later.clone());
             session.disconnected(&pending(Delivery::Unknown), now);
             session.outgoing.fail_all(pending, now);
             (undelivered, session.outgoing.room.close())
         });
-        // After that, so that whoever sees it learns the cause with the next call.
+        // The flag changes after that, so that a caller who sees it learns the cause with the next call.
         self.life.connected.store(false, Ordering::Release);
         self.settle(aftermath);
         waiting.into_iter().for_each(std::task::Waker::wake);

@@ -1,4 +1,4 @@
-//! Sending what the session has for the broker: by a caller who finds the link idle, otherwise by the driver.
+//! Sending the session's output: by a caller who finds the link idle, otherwise by the driver.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
@@ -11,21 +11,21 @@ use crate::mqtt::link::Link;
 use crate::mqtt::sender::{Flushed, Sender};
 use crate::mqtt::session::Aftermath;
 
-/// What has to go at once is worth a call, however little it is.
+/// The threshold for output that must go at once: it is worth a call, however little it is.
 const ANYTHING: u64 = 1;
-/// So many bytes are worth a call of the operating system of their own.
+/// The number of bytes that are worth a call of the operating system of their own.
 const WORTHWHILE: u64 = 16 * 1024;
 
-/// See the module.
+/// The sending half of the shared state; see the module.
 #[derive(Default)]
 pub(super) struct Sending {
     sender: Mutex<Sender>,
     /// Wakes the driver.
     wake: Notify,
-    /// The driver is at work and will look at the output before it sleeps: who appends to that need not wake it.
+    /// True while the driver is at work and will look at the output before it sleeps: a caller who appends need not wake it.
     ///
-    /// It is not changed under the session's lock, but the lock makes its order safe. The driver sets it to false first, and
-    /// looks at the output under the lock then; a caller appends under the lock first, and sets it to true then. So either
+    /// The flag is not changed under the session's lock, but the lock makes its order safe. The driver sets it to false first,
+    /// and looks at the output under the lock then; a caller appends under the lock first, and sets it to true then. So either
     /// the driver sees what was appended, or the caller sees that the driver may sleep, and wakes it.
     awake: AtomicBool,
 }
@@ -44,8 +44,8 @@ impl Shared {
         self.flush_while(ANYTHING)
     }
 
-    /// For the driver: writes what is to be sent in large pieces, since a call costs as much as accepting ten messages.
-    /// Little that has been appended meanwhile is left for the next time. `waiting`: how many bytes there are now.
+    /// Writes the output in large pieces, for the driver, since a call costs as much as accepting ten messages. A small amount
+    /// that has been appended meanwhile is left for the next time. `waiting` is the number of bytes in the output now.
     pub fn flush_gathered(&self, link: &Link, waiting: u64) -> std::io::Result<Flushed> {
         if (ANYTHING..WORTHWHILE).contains(&waiting) {
             link.let_others_append();
@@ -60,7 +60,7 @@ impl Shared {
         flushed
     }
 
-    /// Sends what a caller has just put into the session: by itself if nobody else is sending, else by the driver.
+    /// Sends what the caller has just put into the session: by itself if nobody else is sending, else by the driver.
     pub fn send_now(&self) {
         let mut aftermath = Aftermath::default();
         let done = match self.sending.sender.try_lock() {
@@ -80,8 +80,8 @@ impl Shared {
         }
     }
 
-    /// Leaves what a caller has just put into the session to the driver, which is woken only if it sleeps: it takes all
-    /// that has gathered until it comes to write.
+    /// Leaves what a caller has just put into the session to the driver, which is woken only if it sleeps. The driver takes all
+    /// that has gathered until it writes.
     pub fn send_soon(&self) {
         if !self.sending.awake.swap(true, Ordering::AcqRel) {
             self.sending.wake.notify_one();
@@ -94,12 +94,12 @@ impl Shared {
         self.sending.wake.notify_one();
     }
 
-    /// For the driver: waits until it is woken.
+    /// Waits, for the driver, until it is woken.
     pub async fn woken(&self) {
         self.sending.wake.notified().await;
     }
 
-    /// For the driver: true when it may sleep. What is appended after that wakes it.
+    /// Returns true when the driver may sleep. Output that is appended after that wakes it.
     pub fn may_sleep(&self, blocked: bool) -> bool {
         self.sending.awake.store(false, Ordering::SeqCst);
         let more = !blocked && self.look(|session| !session.output.is_empty());

@@ -1,4 +1,4 @@
-//! The model of a broker for MQTT 3.1.1, with the habits that real ones were seen to have.
+//! The model of a broker for MQTT 3.1.1, with the habits that were seen in real ones.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -14,33 +14,35 @@ use super::history::History;
 use super::pipe::BrokerEnd;
 use crate::lock::lock;
 
-/// What a broker does beside what the specification says; likelihoods are from 0 to 1.
+/// The habits of a broker that the specification does not ask for; likelihoods are from 0 to 1.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Habits {
-    /// It hangs up instead of handling a packet.
+    /// The likelihood that the broker hangs up instead of handling a packet.
     pub hangs_up: f64,
-    /// It hangs up on every PUBLISH of QoS 2.
+    /// True when the broker hangs up on every PUBLISH of QoS 2.
     pub refuses_qos_2: bool,
-    /// When a session is resumed: it has forgotten a PUBREC, and publishes again what it has released already
-    /// (Mosquitto 2.0.11).
+    /// The likelihood, for each released message, that the broker has forgotten a PUBREC when it resumes a session, and
+    /// publishes the message again (Mosquitto 2.0.11).
     pub forgets_pubrec: f64,
-    /// It sends PUBREL again (the same).
+    /// The likelihood that the broker sends PUBREL again (Mosquitto 2.0.11).
     pub repeats_pubrel: f64,
-    /// When a session is resumed: what is received is done with, and no PUBREL comes (the same).
+    /// The likelihood, for each released message, that the broker considers it complete when it resumes a session, and sends no
+    /// PUBREL (Mosquitto 2.0.11).
     pub forgets_pubrel: f64,
-    /// Messages of QoS 1 and 2 that may be under way to a client; resumptions add to it (the same).
+    /// The number of messages of QoS 1 and 2 that may be under way to a client; resumptions add to it (Mosquitto 2.0.11).
     pub window: usize,
-    /// Messages of QoS 2 that may be under way from a client.
+    /// The number of messages of QoS 2 that may be under way from a client.
     pub takes: usize,
-    /// It sleeps before a packet …
+    /// The likelihood that the broker sleeps before a packet.
     pub dawdles: f64,
-    /// … for at most this long.
+    /// The longest time that the broker sleeps.
     pub longest_nap: Duration,
-    /// It forgets a session when its connection is lost.
+    /// The likelihood that the broker has forgotten the session when a client connects.
     pub loses_sessions: f64,
-    /// It publishes what comes at QoS 2 with its PUBREL, and not with its PUBLISH (MQTT 3.1.1, section 4.3.3, allows both).
+    /// True when the broker publishes a message of QoS 2 with its PUBREL, and not with its PUBLISH (MQTT 3.1.1, section 4.3.3,
+    /// allows both).
     pub publishes_late: bool,
-    /// It grants QoS 1 at the most.
+    /// True when the broker grants QoS 1 at most.
     pub grants_less: bool,
 }
 
@@ -60,12 +62,12 @@ pub(super) struct Broker {
 struct State {
     habits: Habits,
     sessions: HashMap<String, Session>,
-    /// What was published, in the order of arrival.
+    /// The messages that were published, in the order of arrival.
     log: Vec<Received>,
     connections: u64,
-    /// It reads nothing more for now.
+    /// True while the broker reads nothing.
     stopped: bool,
-    /// It takes PUBCOMP for nothing.
+    /// True while the broker ignores PUBCOMP.
     keeps_under_way: bool,
     pings: usize,
 }
@@ -73,19 +75,19 @@ struct State {
 #[derive(Default)]
 struct Session {
     subscribed: Option<QoS>,
-    /// QoS 2 identifiers between PUBLISH and PUBREL, and what is to be published then.
+    /// The QoS 2 identifiers between PUBLISH and PUBREL, with the payload that is to be published at PUBREL.
     received: HashMap<u16, Option<Bytes>>,
-    /// The identifiers of the messages of QoS 1 and 2 that have come.
+    /// The packet identifiers of the messages of QoS 1 and 2 that have come, by message.
     came_as: HashMap<u32, u16>,
     waiting: VecDeque<(QoS, Bytes)>,
     under_way: UnderWay,
     last_id: u16,
-    /// Which connection is its own; another one takes it over.
+    /// The connection to which the session belongs; another one takes the session over.
     connection: u64,
     news: Arc<Notify>,
 }
 
-/// Messages that were sent and are not acknowledged, by the order of their first sending and by their identifiers.
+/// The messages that were sent and are not acknowledged, by the order of their first sending and by their identifiers.
 #[derive(Default)]
 struct UnderWay {
     messages: BTreeMap<u64, Message>,
@@ -121,7 +123,7 @@ impl UnderWay {
 /// The topic of all messages.
 const TOPIC: &str = "t";
 
-/// A payload begins with the message's number.
+/// Returns the message's number, with which a payload begins.
 pub(super) fn tag(payload: &[u8]) -> u32 {
     payload.first_chunk().map_or(u32::MAX, |tag| u32::from_be_bytes(*tag))
 }
@@ -144,7 +146,7 @@ impl Broker {
         lock(&self.state).habits = habits;
     }
 
-    /// Only what the specification says, from now on.
+    /// Drops all habits, so that the broker does only what the specification says from now on.
     pub fn behave(&self) {
         let habits = &mut lock(&self.state).habits;
         *habits = Habits {
@@ -159,7 +161,7 @@ impl Broker {
         lock(&self.state).log.clone()
     }
 
-    /// Another client comes with the same client id, and goes again.
+    /// Lets another client take the session over with the same client id, and leave again.
     pub fn take_over(&self, client_id: &str) {
         let mut state = lock(&self.state);
         state.connections += 1;
@@ -175,19 +177,19 @@ impl Broker {
         lock(&self.state).stopped = stopped;
     }
 
-    /// From now on PUBCOMP means nothing to it, or again something.
+    /// Makes the broker ignore PUBCOMP from now on, or handle it again.
     pub fn keep_under_way(&self, keeps: bool) {
         lock(&self.state).keeps_under_way = keeps;
     }
 
-    /// Messages between their PUBLISH and the end of their handshake, from a client and to it.
+    /// Returns the number of messages between their PUBLISH and the end of their handshake, from a client and to it.
     pub fn unfinished(&self, client_id: &str) -> (usize, usize) {
         let state = lock(&self.state);
         let session = state.sessions.get(client_id);
         session.map_or((0, 0), |session| (session.received.len(), session.under_way.messages.len()))
     }
 
-    /// Messages that are under way to a client, and released.
+    /// Returns the number of messages that are under way to a client and released.
     pub fn released(&self, client_id: &str) -> usize {
         let state = lock(&self.state);
         let session = state.sessions.get(client_id);
@@ -198,7 +200,7 @@ impl Broker {
         lock(&self.state).pings
     }
 
-    /// A program behind the broker publishes.
+    /// Publishes a message of a program behind the broker.
     pub fn publish(&self, qos: QoS, payload: Bytes) {
         let mut state = lock(&self.state);
         state.accept(qos, payload);
@@ -227,7 +229,7 @@ impl Broker {
         }
         let id = connect.client_id.clone();
         let (mut output, connection, news) = self.resume(&connect);
-        // MQTT 3.1.1, section 3.1.2.10.
+        // The patience is one and a half keep-alive intervals (MQTT 3.1.1, section 3.1.2.10).
         let patience = Duration::from_secs(connect.keep_alive.into()).mul_f64(1.5);
         if !end.write(&output).await {
             return;
@@ -266,7 +268,7 @@ impl Broker {
         }
     }
 
-    /// CONNACK, and what is under way in the session.
+    /// Returns CONNACK and the packets of messages that are under way in the session.
     fn resume(&self, connect: &v4::Connect) -> (BytesMut, u64, Arc<Notify>) {
         let forgotten = self.chance(|habits| habits.loses_sessions);
         let mut state = lock(&self.state);
@@ -284,7 +286,7 @@ impl Broker {
         session.connection = connection;
         session.news = Arc::default();
         let news = session.news.clone();
-        // Whoever had the session before closes its connection.
+        // The connection that had the session before is closed.
         earlier.into_iter().for_each(|earlier| earlier.notify_one());
         let _ = v4::ConnAck::new(v4::ConnectReturnCode::Success, present).write(&mut output);
         let mut random = lock(&self.random);
@@ -303,7 +305,7 @@ impl Broker {
         (output, connection, news)
     }
 
-    /// Sends what waits, as far as the window allows; false: the session is another connection's now.
+    /// Sends waiting messages as far as the window allows. Returns false when the session belongs to another connection now.
     fn deliver(&self, id: &str, connection: u64, output: &mut BytesMut) -> bool {
         let mut state = lock(&self.state);
         let window = state.habits.window;
@@ -325,7 +327,7 @@ impl Broker {
         true
     }
 
-    /// False: the connection ends.
+    /// Handles a packet. Returns false when the connection ends.
     fn handle(&self, id: &str, connection: u64, packet: Packet, output: &mut BytesMut) -> bool {
         let repeats = self.chance(|habits| habits.repeats_pubrel);
         let mut state = lock(&self.state);
@@ -405,14 +407,14 @@ impl Broker {
         true
     }
 
-    /// Waits while it reads nothing.
+    /// Waits while the broker reads nothing.
     async fn is_reading(&self) {
         while lock(&self.state).stopped {
             sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// The next packet of the client's; `None`: none comes any more.
+    /// Returns the client's next packet, or `None` when none comes any more.
     async fn read(&self, end: &BrokerEnd, input: &mut BytesMut) -> Option<Packet> {
         loop {
             match Packet::read(input, usize::MAX) {

@@ -16,43 +16,43 @@ use crate::error::Error;
 use crate::lock::lock;
 use crate::mqtt::{Client, Delivery, Ended, PendingWrite, Submitted, ValueSize, Way};
 
-/// How a publish ended, as far as its caller knows.
+/// The end of a publish, as far as its caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Confirmed,
-    /// It was certainly not sent.
+    /// The publish was certainly not sent.
     NotSent,
-    /// It may have been delivered.
+    /// The publish may have been delivered.
     Unknown,
 }
 
-/// What a caller does with a publish.
+/// The way in which a caller treats a publish.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Manner {
     Waits,
-    /// Stops waiting after a while, and does not want it sent any more.
+    /// The caller stops waiting after a while, and does not want the publish sent any more.
     GivesUp(Duration),
-    /// Drops the future after a while.
+    /// The caller drops the future after a while.
     Drops(Duration),
-    /// Polls once, leaves the future alone for a while, and then waits.
+    /// The caller polls once, leaves the future alone for a while, and then waits.
     Neglects(Duration),
 }
 
-/// What all callers of a writer share.
+/// The state that all callers of a writer share.
 pub(super) struct Callers {
     pub client: Client,
     pub history: Arc<History>,
     pub write_timeout: Duration,
-    /// Of each publish: its number and its end.
+    /// The number and the end of each publish.
     pub ends: Mutex<Vec<(u32, End)>>,
     last_tag: AtomicUsize,
-    /// Callers who wait for room, and would take it at once.
+    /// The number of callers who wait for room and would take it at once.
     pub waiting_for_room: AtomicUsize,
-    /// The client is being closed.
+    /// True when the client is being closed.
     pub closing: std::sync::atomic::AtomicBool,
 }
 
-/// Timers have milliseconds.
+/// The tolerance for deadlines, since timers have a resolution of milliseconds.
 const SLACK: Duration = Duration::from_millis(20);
 
 impl Callers {
@@ -68,14 +68,14 @@ impl Callers {
         }
     }
 
-    /// A publish with the next number.
+    /// Creates a publish with the next number.
     fn publish(&self, length: usize) -> (u32, PendingWrite, Instant) {
         let tag = self.last_tag.fetch_add(1, Ordering::Relaxed) as u32;
         let deadline = Instant::now() + self.write_timeout;
         (tag, self.client.publish(None, payload_of(tag, length), ValueSize::same(length), deadline), deadline)
     }
 
-    /// Writes one message and waits for its end, or does not.
+    /// Writes one message and waits for its end, or treats it in another manner.
     pub async fn write(&self, length: usize, manner: Manner) {
         let (tag, mut pending, deadline) = self.publish(length);
         let end = match manner {
@@ -113,7 +113,7 @@ impl Callers {
         lock(&self.ends).push((tag, end));
     }
 
-    /// Submits messages in order, whose ends come in the client's report; each must be told there once.
+    /// Submits messages in order. Their ends come in the client's report, which must tell each of them once.
     pub async fn submit_many(self: Arc<Callers>, lengths: Vec<usize>) -> Vec<u32> {
         let submitted: Mutex<HashMap<u64, (u32, Instant)>> = Mutex::default();
         let mut order = Vec::new();
@@ -226,7 +226,7 @@ impl Callers {
         }
     }
 
-    /// What an error says of the message.
+    /// Returns what an error says about the end of the message.
     fn judge(&self, tag: u32, error: &Error, deadline: Instant) -> End {
         self.check_time(tag, deadline);
         let text = error.to_string();
@@ -243,7 +243,7 @@ impl Callers {
     }
 }
 
-/// Counts somebody for as long as it lives.
+/// Counts a caller for as long as this lives.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Counted<'_> {
@@ -259,7 +259,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// The next message; `None`: the client was closed.
+/// Returns the next message, or `None` when the client was closed.
 async fn receive(client: &Client) -> Result<Option<Delivery>, Error> {
     match client.receive().await {
         Ok(delivery) => Ok(Some(delivery)),
@@ -268,7 +268,7 @@ async fn receive(client: &Client) -> Result<Option<Delivery>, Error> {
     }
 }
 
-/// Reads for as long as the client lives; the numbers of the messages, in order.
+/// Reads for as long as the client lives, and collects the numbers of the messages in order.
 pub(super) async fn read_all(
     client: &Client,
     pause: impl Fn() -> Duration,
@@ -285,8 +285,8 @@ pub(super) async fn read_all(
     Ok(())
 }
 
-/// Reads for as long as the client lives, and has each message processed beside the others: each is acknowledged, in whatever
-/// order, or dropped if it `fails`. The numbers of the messages that were acknowledged.
+/// Reads for as long as the client lives, and processes the messages side by side: each is acknowledged, in any order, or
+/// dropped if its processing `fails`. Collects the numbers of the messages that were acknowledged.
 pub(super) async fn process_all(
     client: &Client,
     pause: impl Fn() -> Duration,
@@ -307,12 +307,12 @@ pub(super) async fn process_all(
     Ok(())
 }
 
-/// A short payload with this number.
+/// Returns a short payload with this number.
 pub(super) fn payload(tag: u32) -> Bytes {
     payload_of(tag, 0)
 }
 
-/// A payload with this number, of at least so many bytes.
+/// Returns a payload with this number, of at least this length.
 fn payload_of(tag: u32, length: usize) -> Bytes {
     let mut payload = BytesMut::with_capacity(length.max(4));
     payload.put_u32(tag);

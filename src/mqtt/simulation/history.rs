@@ -1,4 +1,4 @@
-//! What has happened in a simulation, and what of it must not have.
+//! The events of a simulation, and the faults among them.
 
 use std::sync::Mutex;
 
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use crate::lock::lock;
 
-/// The variable that names the one seed to be played.
+/// The environment variable that names the one seed to be played.
 pub(super) const ONE_SEED: &str = "SIMULATION_SEED";
 
 pub(super) struct History {
     began: Instant,
-    /// Everything is printed as it happens.
+    /// True when every event is printed as it happens.
     aloud: bool,
     events: Mutex<Vec<String>>,
     faults: Mutex<Vec<String>>,
@@ -36,7 +36,7 @@ impl History {
         lock(&self.events).push(line);
     }
 
-    /// A promise is broken.
+    /// Records that a promise is broken.
     pub fn fault(&self, what: String) {
         self.tell(format!("FAULT: {what}"));
         lock(&self.faults).push(what);

@@ -1,4 +1,4 @@
-//! What outlives the process of a client: the broker. For simulations of what is kept on disk.
+//! The broker, which outlives the process of a client, for simulations of the state that is kept on disk.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::mqtt::link;
 use crate::mqtt::plan::Environment;
 use crate::mqtt::runtime::Runtime;
 
-/// See the module.
+/// The world outside of a client's process; see the module.
 pub(crate) struct Outside {
     random: Arc<Mutex<fastrand::Rng>>,
     history: Arc<History>,
@@ -19,7 +19,7 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    /// A broker that forgets sessions at times, or never.
+    /// Creates a broker that forgets sessions at times, or never.
     pub fn new(seed: u64, forgets: bool) -> Outside {
         let mut random = fastrand::Rng::with_seed(seed);
         let habits = Habits {
@@ -29,7 +29,7 @@ impl Outside {
             dawdles: if random.bool() { 0.1 } else { 0.0 },
             longest_nap: Duration::from_millis(200),
             loses_sessions: if forgets { 0.2 } else { 0.0 },
-            // What it has not published is lost with its session.
+            // A broker that publishes late loses unpublished messages with their session.
             publishes_late: !forgets && random.bool(),
             ..Habits::default()
         };
@@ -39,7 +39,7 @@ impl Outside {
         Outside { random, history, broker }
     }
 
-    /// The network in the life of one process. Only inside `simulate`.
+    /// Returns the network for the life of one process. It must be called inside `simulate`.
     pub fn network(&self) -> Arc<Network> {
         let mut weather = Weather::fair();
         weather.cut = if lock(&self.random).bool() { 0.3 } else { 0.0 };
@@ -51,7 +51,7 @@ impl Outside {
         Environment { runtime: Runtime::current(), network: link::Network::Simulated(network.clone()) }
     }
 
-    /// From now on the broker does only what the specification says.
+    /// Drops all habits, so that the broker does only what the specification says from now on.
     pub fn behave(&self) {
         self.broker.behave();
     }
@@ -60,7 +60,7 @@ impl Outside {
         self.history.tell(what);
     }
 
-    /// The numbers of what was published, in the order of arrival.
+    /// Returns the numbers of the messages that were published, in the order of arrival.
     pub fn log(&self) -> Vec<u32> {
         self.broker.log().iter().map(|received| received.tag).collect()
     }
@@ -71,7 +71,7 @@ impl Outside {
 }
 
 impl Network {
-    /// The process is dead: nothing of it reaches the broker any more.
+    /// Ends the process: nothing of it reaches the broker any more.
     pub fn bury(&self) {
         self.take_down(Duration::from_secs(1_000_000), true);
     }

@@ -1,8 +1,8 @@
-//! The whole engine under simulation: driver, connection, sender, session and inbox over connections in memory, on a
-//! paused clock, with a model broker, and with faults from one seed.
+//! The whole engine under simulation: driver, connection, sender, session and inbox over connections in memory, on a paused
+//! clock, with a model broker, and with faults from one seed.
 //!
-//! A seed repeats its history. `SIMULATION_SEEDS=N` runs N seeds instead of the usual number, `SIMULATION_FROM=N` begins
-//! with another one than 0, and `SIMULATION_SEED=N` runs that one alone and prints its history.
+//! A seed repeats its history. `SIMULATION_SEEDS=N` runs N seeds instead of the usual number, `SIMULATION_FROM=N` begins with
+//! seed N instead of 0, and `SIMULATION_SEED=N` runs that seed alone and prints its history.
 
 mod broker;
 mod callers;

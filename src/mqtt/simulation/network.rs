@@ -1,4 +1,4 @@
-//! The network of a simulation: names with several addresses, of which some do not answer, and connections with a fate.
+//! The network of a simulation: names with several addresses, some of which do not answer, and connections with a fate.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,13 +13,13 @@ use super::history::History;
 use super::pipe::{Fate, Observer, Pipe, pipe};
 use crate::lock::lock;
 
-/// How likely each fault is, from 0 to 1, and what the network is like.
+/// The likelihood of each fault, from 0 to 1, and the properties of the network.
 #[derive(Debug, Clone)]
 pub(super) struct Weather {
     pub cut: f64,
     pub silent: f64,
     pub capacity: usize,
-    /// Of each host: how many addresses before the good one do not answer.
+    /// The number of addresses of each host, before the good one, that do not answer.
     pub dead_addresses: usize,
     pub latency: Duration,
 }
@@ -34,17 +34,18 @@ pub(crate) struct Network {
     pub(super) random: Arc<Mutex<fastrand::Rng>>,
     pub(super) history: Arc<History>,
     weather: Mutex<Weather>,
-    /// Nobody listens until then; with the other flag nobody answers either.
+    /// The moment until which the broker is down. The flag is true if connections are refused until then, and false if they
+    /// stay unanswered.
     down: Mutex<(Instant, bool)>,
     broker: Arc<Broker>,
     wires: Mutex<Vec<Observer>>,
-    /// Connections that were asked for at the broker's own address.
+    /// The number of connections that were requested at the broker's own address.
     attempts: AtomicUsize,
     /// One and a half keep-alive intervals: a silence that lasts longer must be noticed.
     patience: Duration,
 }
 
-/// The last address of every host is the one where the broker is.
+/// The last part of the broker's address, which is the last address of every host.
 const ADDRESSES: u8 = 8;
 
 impl Network {
@@ -79,7 +80,7 @@ impl Network {
     pub async fn connect(&self, address: SocketAddr) -> io::Result<Pipe> {
         let IpAddr::V4(ip) = address.ip() else { return Err(io::ErrorKind::Unsupported.into()) };
         if ip.octets()[3] < ADDRESSES {
-            // A black hole: longer than any deadline of the engine's.
+            // The address is a black hole for longer than any deadline of the engine.
             sleep(Duration::from_secs(130)).await;
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -115,7 +116,7 @@ impl Network {
         Fate { capacity: weather.capacity, cut_up, cut_down, silent_from }
     }
 
-    /// Another weather, for connections that are opened from now on.
+    /// Changes the weather for connections that are opened from now on.
     pub(super) fn change(&self, weather: Weather) {
         *lock(&self.weather) = weather;
     }
@@ -128,7 +129,7 @@ impl Network {
         lock(&self.wires).iter().filter(|wire| wire.is_open()).count()
     }
 
-    /// From now on nothing fails any more.
+    /// Ends all faults.
     pub fn heal(&self) {
         let latency = lock(&self.weather).latency;
         self.change(Weather { latency, ..Weather::fair() });
@@ -137,7 +138,7 @@ impl Network {
         self.cut_all();
     }
 
-    /// The broker is gone for a while; without `answers` connections to it stay unanswered.
+    /// Takes the broker down for a while; without `answers` connections to it stay unanswered.
     pub fn take_down(&self, how_long: Duration, answers: bool) {
         *lock(&self.down) = (Instant::now() + how_long, answers);
         self.history.tell(format!("down for {how_long:?}"));
@@ -145,13 +146,13 @@ impl Network {
     }
 
     pub fn cut_all(&self) {
-        // They stay known: one that is broken must be let go of, too.
+        // The wires stay in the list, since the client must close even a broken one.
         let wires = lock(&self.wires);
         wires.iter().filter(|wire| wire.is_open()).for_each(Observer::cut);
     }
 }
 
-/// A client must not listen to silence for longer than it promises.
+/// Records a fault if a client listens to silence for longer than it promises.
 async fn watch_silence(wire: Observer, history: Arc<History>, patience: Duration) {
     while wire.is_open() {
         sleep(Duration::from_millis(500)).await;

@@ -12,20 +12,20 @@ use tokio::time::Instant;
 
 use crate::lock::lock;
 
-/// What happens to the bytes of a connection.
+/// The fate of a connection's bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fate {
-    /// What each lane holds before its writer has to wait.
+    /// The bytes that each lane holds before its writer has to wait.
     pub capacity: usize,
-    /// After so many bytes to the broker the connection breaks; the rest never arrives.
+    /// The number of bytes to the broker after which the connection breaks; the rest never arrives.
     pub cut_up: Option<u64>,
-    /// The same for bytes to the client.
+    /// The number of bytes to the client after which the connection breaks.
     pub cut_down: Option<u64>,
-    /// From then on nothing arrives any more, and nobody is told.
+    /// The moment from which nothing arrives any more, and neither end is told.
     pub silent_from: Option<Instant>,
 }
 
-/// Calls of the client's end at one moment in which nothing moves, before they count as a spin.
+/// The number of calls of the client's end at one moment, without any movement, that count as a spin.
 const MAX_IDLE_CALLS: usize = 3_000;
 
 pub(super) struct Wire {
@@ -35,14 +35,14 @@ pub(super) struct Wire {
     broken: bool,
     closed_by_client: bool,
     closed_by_broker: bool,
-    /// Waits for a change at the client's end, and at the broker's.
+    /// The wakers of tasks that wait for a change at the client's end, and at the broker's.
     client: Vec<Waker>,
     broker: Vec<Waker>,
-    /// When a byte last left or reached the client.
+    /// The moment at which a byte last left or reached the client.
     last_moved: Instant,
-    /// The client has asked for what comes, and not only for room to write.
+    /// True when the client waits for input, and not only for room to write.
     client_reads: bool,
-    /// The client has got its CONNACK, or the beginning of it. Until then another deadline counts.
+    /// True when the client has got its CONNACK, or the beginning of it. Until then another deadline counts.
     answered: bool,
     idle_calls: usize,
     idle_since: Instant,
@@ -55,7 +55,7 @@ struct Lane {
 }
 
 impl Lane {
-    /// Takes in as much as there is room for, and forgets what lies beyond the cut; true: the cut is reached.
+    /// Takes in as much as there is room for, and forgets the bytes beyond the cut. The flag is true when the cut is reached.
     fn push(&mut self, bytes: &[u8], capacity: usize, cut: Option<u64>) -> (usize, bool) {
         let room = capacity.saturating_sub(self.bytes.len()).min(bytes.len());
         let kept = cut.map_or(room, |cut| room.min(cut.saturating_sub(self.total) as usize));
@@ -75,7 +75,7 @@ impl Wire {
         self.idle_calls = 0;
     }
 
-    /// Counts a call of the client's; panics when it does nothing but call.
+    /// Counts a call of the client; panics when the client makes calls and nothing else.
     fn called(&mut self) {
         let now = Instant::now();
         if now != self.idle_since {
@@ -87,7 +87,7 @@ impl Wire {
     }
 }
 
-/// Wakes what waits at both ends.
+/// Wakes the tasks that wait at both ends.
 fn wake(wire: &Mutex<Wire>) {
     let wakers = {
         let mut wire = lock(wire);
@@ -104,7 +104,7 @@ pub(crate) struct Pipe(Arc<Mutex<Wire>>);
 /// The broker's end. Dropping it closes the connection.
 pub(super) struct BrokerEnd(Arc<Mutex<Wire>>);
 
-/// Looks on, and can break the connection.
+/// An observer of the connection, which can break it.
 #[derive(Clone)]
 pub(super) struct Observer(Arc<Mutex<Wire>>);
 
@@ -222,7 +222,7 @@ impl Drop for Pipe {
 }
 
 impl BrokerEnd {
-    /// Some bytes of the client's; `None`: no more come.
+    /// Returns some bytes of the client, or `None` when no more come.
     pub async fn read(&self) -> Option<BytesMut> {
         poll_fn(|context| {
             let bytes = {
@@ -245,7 +245,7 @@ impl BrokerEnd {
         .await
     }
 
-    /// Writes all of it; false when the connection is gone.
+    /// Writes all bytes. Returns false when the connection is gone.
     pub async fn write(&self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             let length = poll_fn(|context| self.poll_write(bytes, context)).await;
@@ -290,7 +290,7 @@ impl Observer {
         !lock(&self.0).closed_by_client
     }
 
-    /// How long nothing has moved although the client listens; `None`: it does not listen, or has gone.
+    /// Returns how long nothing has moved although the client listens, or `None` when it does not listen or has gone.
     pub fn silence(&self) -> Option<Duration> {
         let wire = lock(&self.0);
         (!wire.closed_by_client && wire.client_reads && wire.answered).then(|| wire.last_moved.elapsed())

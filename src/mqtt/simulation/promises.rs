@@ -68,7 +68,7 @@ fn thirty_thousand_under_way_come_once_although_the_broker_publishes_them_again(
         let reader = world.client(Role::Reader, &reader("EXACTLY_ONCE", &bounds));
         reader.opened().await.expect("open");
         let received: Mutex<Vec<u32>> = Mutex::default();
-        // The broker takes no PUBCOMP, so that everything stays under way and is published again.
+        // The broker ignores PUBCOMP, so that everything stays under way and is published again.
         world.broker.keep_under_way(true);
         (0..MESSAGES).for_each(|tag| world.broker.publish(QoS::ExactlyOnce, payload(tag)));
         for round in 0..3 {
@@ -156,7 +156,7 @@ fn a_close_during_a_delay_tries_at_once() {
         assert!(timeout(Duration::from_secs(1), &mut written).await.is_err(), "there is no connection");
         let began = Instant::now();
         client.begin_close();
-        // The broker comes back after a second more: the attempt at once fails, and another one soon after it succeeds.
+        // The broker comes back after one more second: the immediate attempt fails, and another one soon after it succeeds.
         assert_eq!(client.closed().await, Ok(()));
         assert!(began.elapsed() <= Duration::from_secs(3), "{:?}", began.elapsed());
         assert_eq!(written.await, Ok(()));
@@ -218,7 +218,7 @@ fn the_cause_of_a_failed_attempt_is_told_and_in_the_write_that_times_out() {
         assert!(matches!(&*cause, Error::Connection { message, .. } if message == why), "{cause}");
         let line = told(&world, why).await;
         assert!(line.contains("Retrying"), "{line}");
-        // Neither is left after the connection is back.
+        // Neither the message nor the cause is left after the connection is back.
         world.network.heal();
         assert_eq!(write(&client, payload(2), 2 * MINUTE).await, Ok(()));
     });
@@ -320,11 +320,11 @@ fn a_write_that_is_polled_once_and_left_alone_keeps_nobody_waiting() {
         let mut pending: Vec<_> = (0..5).map(publish).collect();
         let accepted: Vec<bool> = pending.iter_mut().map(poll_once).collect();
         assert_eq!(accepted, [true, true, false, false, false]);
-        // Three are in the queue for room, and nobody looks after them.
+        // Three publishes are in the queue for room, and nobody polls them.
         let began = Instant::now();
         assert_eq!(write(&client, payload(5), MINUTE).await, Ok(()));
         assert!(began.elapsed() <= Duration::from_millis(350), "{:?}", began.elapsed());
-        // They have only lost their turn.
+        // These publishes have only lost their turn.
         for one in pending.drain(2..) {
             assert_eq!(one.await, Ok(()));
         }
@@ -345,7 +345,7 @@ fn room_that_becomes_free_goes_at_once_to_all_who_fit() {
             |length| client.publish(None, Bytes::from(vec![0; length]), ValueSize::same(length), after(30 * MINUTE));
         let mut pending: Vec<_> = [2000, 4000, 100, 100].map(publish).into();
         let woken: Vec<_> = pending.iter().map(|_| Arc::new(Woken::default())).collect();
-        // Each is polled as an executor does it: at first, and when it has been woken.
+        // Each publish is polled as an executor does it: at first, and when it has been woken.
         let accepted = |pending: &mut [crate::mqtt::PendingWrite]| -> Vec<bool> {
             for _ in 0..pending.len() {
                 for (one, woken) in pending.iter_mut().zip(&woken) {
@@ -361,13 +361,13 @@ fn room_that_becomes_free_goes_at_once_to_all_who_fit() {
         };
         woken.iter().for_each(|woken| *lock(&woken.0) = true);
         assert_eq!(accepted(&mut pending), [true, false, false, false]);
-        // The large one gives up: both behind it have waited for that only.
+        // The large publish gives up: both behind it have waited only for that.
         pending[1].leave(true);
         assert_eq!(accepted(&mut pending)[2..], [true, true]);
     });
 }
 
-/// Whether a future has been woken.
+/// A waker that records whether it has been woken.
 #[derive(Default)]
 struct Woken(Mutex<bool>);
 
@@ -377,7 +377,7 @@ impl std::task::Wake for Woken {
     }
 }
 
-/// The driver is not woken when a caller gives up: what waits is never the last thing that a close waits for.
+/// The driver is not woken when a caller gives up: a publish that waits is never the last one for which a close waits.
 #[test]
 fn a_close_goes_on_at_once_when_the_callers_give_up() {
     simulate(async {
@@ -394,7 +394,7 @@ fn a_close_goes_on_at_once_when_the_callers_give_up() {
             write
         };
         world.broker.stop_reading(true);
-        // The broker was about to read, and does it once more.
+        // The broker was about to read, and does so once more.
         assert_eq!(write(&client, payload(0), MINUTE).await, Ok(()));
         let (sent, mut queued) = (accept(&client, 1), accept(&client, 2));
         sleep(second).await;
@@ -408,7 +408,7 @@ fn a_close_goes_on_at_once_when_the_callers_give_up() {
         assert!(confirmed.elapsed() <= 2 * second, "{:?}", confirmed.elapsed());
         assert_eq!(world.broker.log().iter().map(|message| message.tag).collect::<Vec<_>>(), [0, 1]);
 
-        // Without a connection.
+        // The same holds without a connection.
         let client = world.client(Role::Writer, &writer("AT_LEAST_ONCE", &[hour, delay(3600.0)]));
         client.opened().await.expect("open");
         world.network.take_down(60 * MINUTE, true);

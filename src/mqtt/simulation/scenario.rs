@@ -1,4 +1,4 @@
-//! What a seed stands for: a broker with habits, a network with weather, callers, and the promises that must hold.
+//! The scenario of a seed: a broker with habits, a network with weather, callers, and the promises that must hold.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,14 @@ use crate::mqtt::Client;
 
 const MAX_QUEUED_BYTES: usize = 16 * 1024;
 const MAX_RECEIVED_BYTES: usize = 8 * 1024;
-/// What one turn of reading may add to a full inbox: see `READS_PER_TURN`.
+/// The most bytes that one turn of reading may add to a full inbox: see `READS_PER_TURN`.
 const ONE_TURN: usize = 256 * 1024;
-/// DISCONNECT gets this long.
+/// The time that DISCONNECT gets.
 const GOODBYE: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(50);
-/// Longer than a broker naps.
+/// A time that is longer than a broker sleeps.
 const QUIET: Duration = Duration::from_secs(10);
-/// Longer than anything that is right.
+/// A time that is longer than anything that is right.
 const FOR_EVER: Duration = Duration::from_secs(4 * 3600);
 
 struct Scenario {
@@ -38,16 +38,16 @@ struct Scenario {
     max_delay: f64,
     max_queued: usize,
     window: i64,
-    /// How long the reader takes for a message at the most.
+    /// The longest time that the reader takes for a message.
     reader_pause: Duration,
     callers: usize,
     messages: usize,
-    /// How often something happens to the network.
+    /// The number of upheavals of the network.
     upheavals: usize,
     closes_early: bool,
-    /// The reader acknowledges what it has processed, in any order …
+    /// True when the reader acknowledges messages that it has processed, in any order.
     processes: bool,
-    /// … and can't process so many of its messages as long as there is trouble.
+    /// The share of its messages that the reader can't process as long as there is trouble.
     fails: f64,
 }
 
@@ -132,7 +132,7 @@ impl Scenario {
     }
 }
 
-/// What a seed came to.
+/// The outcome of a seed.
 pub(super) struct Outcome {
     pub faults: Vec<String>,
     pub history: Vec<String>,
@@ -197,7 +197,7 @@ pub(super) async fn play(seed: u64) -> Outcome {
     }
     trouble_is_over.store(true, Ordering::Relaxed);
     if scenario.processes && !scenario.closes_early {
-        // What could not be processed comes again with the next connection.
+        // Messages that could not be processed come again with the next connection.
         sleep(scenario.reader_pause + QUIET).await;
         world.network.cut_all();
     }
@@ -230,7 +230,7 @@ pub(super) async fn play(seed: u64) -> Outcome {
     }
     watching.abort();
     if !scenario.closes_early {
-        // What was neglected has ended, and what was given up is released.
+        // Neglected publishes have ended, and those that were given up are released.
         close(&world, "writer", &callers.client, scenario.close_timeout, &callers).await;
     }
     close(&world, "reader", &reader, scenario.close_timeout, &callers).await;
@@ -248,7 +248,7 @@ pub(super) async fn play(seed: u64) -> Outcome {
     Outcome { faults: world.history.faults(), history: world.history.events() }
 }
 
-/// How often the writer and the reader have lost a connection.
+/// Returns how often the writer and the reader have lost a connection.
 fn losses(world: &World) -> [usize; 2] {
     let events = world.history.events();
     ["writer", "reader"].map(|who| {
@@ -316,7 +316,7 @@ async fn trouble(world: &World, scenario: &Scenario) {
     sleep(Duration::from_millis(rest)).await;
 }
 
-/// Looks at the bounds, and at callers who wait for room that is there.
+/// Watches the bounds, and callers who wait although there is room.
 async fn watch(callers: Arc<Callers>, reader: Arc<Client>, max_queued: usize) {
     let mut unfair_since: Option<Instant> = None;
     loop {
@@ -352,11 +352,11 @@ async fn settle(world: &World, writer: &Client, received: &Mutex<Vec<u32>>) {
             let there: HashSet<u32> = lock(received).iter().copied().collect();
             let log = world.broker.log();
             sleep(QUIET).await;
-            // The broker may still have been reading what it had of a connection that is gone.
+            // The broker may still have been reading the bytes of a connection that is gone.
             if writer.info().outbox_messages == 0
                 && world.broker.log().len() == log.len()
                 && log.iter().all(|message| there.contains(&message.tag))
-                // What the reader has is acknowledged once it is back.
+                // The reader acknowledges its messages once it is back.
                 && world.broker.unfinished("reader").1 == 0
             {
                 return;
@@ -378,7 +378,7 @@ async fn close(world: &World, who: &str, client: &Client, within: Duration, call
     }
 }
 
-/// What the programs know, against what the broker has.
+/// Compares what the programs know with what the broker has.
 fn check(world: &World, scenario: &Scenario, ends: &[(u32, End)], received: &[u32], orders: &[Vec<u32>]) {
     let log = world.broker.log();
     let fault = |what: String| world.history.fault(what);
@@ -427,7 +427,7 @@ fn check(world: &World, scenario: &Scenario, ends: &[(u32, End)], received: &[u3
         let mut seen = HashSet::new();
         let expected: Vec<u32> = log.iter().map(|message| message.tag).filter(|tag| seen.insert(*tag)).collect();
         let all_there = if scenario.processes {
-            // It has acknowledged them in an order of its own.
+            // The reader has acknowledged them in an order of its own.
             expected.iter().all(|tag| there.contains(tag)) && first.len() == expected.len()
         } else {
             first == expected

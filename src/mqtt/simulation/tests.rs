@@ -9,9 +9,9 @@ use super::scenario::{Outcome, play};
 use super::world::simulate;
 use crate::lock::lock;
 
-/// Of one run of the tests.
+/// The number of seeds in one run of the tests.
 const SEEDS: u64 = 10_000;
-/// A seed takes milliseconds.
+/// The time after which a seed hangs; it takes milliseconds otherwise.
 const HANGS: Duration = Duration::from_secs(300);
 
 fn variable(name: &str) -> Option<u64> {
@@ -67,7 +67,7 @@ fn every_promise_holds_under_every_seed() {
     assert!(failed.is_empty(), "{} seeds failed: see above", failed.len());
 }
 
-/// A seed that spins without a call to the network can only be ended with the process.
+/// Ends the process if a seed hangs, since a seed that spins without a call to the network can't be ended otherwise.
 fn end_what_hangs((seed, since): (u64, Instant)) {
     if since.elapsed() > HANGS {
         eprintln!("seed {seed} (SIMULATION_SEED={seed} shows its history) hangs");

@@ -23,7 +23,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Only inside [`simulate`].
+    /// Creates a world. It must be called inside [`simulate`].
     pub fn new(seed: u64, habits: Habits, weather: Weather, keep_alive: Duration) -> World {
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
         let history = Arc::new(History::begin());
@@ -33,7 +33,7 @@ impl World {
         World { random, history, broker, network: Arc::new(network) }
     }
 
-    /// A client that begins to connect.
+    /// Returns a client that begins to connect.
     pub fn client(&self, role: Role, settings: &Settings) -> Client {
         let environment =
             Environment { runtime: Runtime::current(), network: link::Network::Simulated(self.network.clone()) };
@@ -51,7 +51,7 @@ pub(crate) fn simulate<T>(simulation: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(simulation)
 }
 
-/// Settings of a client of the topic `t`; with `more` parameters.
+/// Returns the settings of a client of the topic `t`, with `more` parameters.
 pub(crate) fn settings(role: Role, client_id: &str, more: &[(&str, Value)]) -> Settings {
     let mut request = builder::request(role);
     request.no_config = true;

@@ -1,4 +1,4 @@
-//! What a certificate says of itself, for people, and its common name. None of it is trusted here.
+//! The statements of a certificate about itself, for people, and its common name. None of them is trusted here.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const MD5_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4");
 const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const SHA1_WITH_ECDSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
-/// More is not shown.
+/// The most characters of a text that are shown.
 const MAX_SHOWN: usize = 255;
 
 #[derive(Debug, Clone)]
@@ -22,16 +22,16 @@ pub(super) struct Facts {
     pub subject: String,
     pub issuer: String,
     pub common_name: Option<String>,
-    /// Of the subjectAltName; `None` without that extension. One that can't be read has none.
+    /// The names in the subjectAltName; `None` without that extension. An extension that can't be read has none.
     pub names: Option<Vec<String>>,
-    /// Of an RSA key.
+    /// The number of bits of an RSA key.
     pub rsa_bits: Option<usize>,
-    /// An algorithm that nobody should trust any longer.
+    /// The name of a signature algorithm that nobody should trust any longer.
     pub weak_signature: Option<&'static str>,
 }
 
 impl Facts {
-    /// `None`: this is not a certificate that can be read.
+    /// Reads the facts. `None` means that this is not a certificate that can be read.
     pub fn of(certificate: &CertificateDer<'_>) -> Option<Facts> {
         let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
         let tbs = parsed.tbs_certificate();
@@ -62,8 +62,8 @@ impl Facts {
         self.subject == self.issuer
     }
 
-    /// Whether the common name, which counts only where there is no subjectAltName at all, is this host's
-    /// (RFC 6125, section 6.4.4).
+    /// Returns whether the common name, which counts only if there is no subjectAltName at all, is this host's (RFC 6125,
+    /// section 6.4.4).
     pub fn common_name_fits(&self, host: &str) -> bool {
         let (None, Some(own)) = (&self.names, &self.common_name) else { return false };
         if host.parse::<IpAddr>().is_ok() {
@@ -72,14 +72,14 @@ impl Facts {
         let host = host.trim_end_matches('.');
         match own.strip_prefix("*.") {
             None => own.eq_ignore_ascii_case(host),
-            // The star stands for one label, and what follows for more than a top-level domain.
+            // The asterisk stands for one label, and the rest must be more than a top-level domain.
             Some(rest) => {
                 rest.contains('.') && host.split_once('.').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(rest))
             }
         }
     }
 
-    /// What it is for and whose it is.
+    /// Describes whom the certificate is for, and who issued it.
     pub fn describe(&self) -> String {
         let names = match (&self.names, &self.common_name) {
             (Some(names), _) if !names.is_empty() => names.join(", "),
@@ -114,12 +114,12 @@ fn shown(name: &Name) -> String {
     printable(&name.to_string())
 }
 
-/// Strangers chose these texts.
+/// Makes a text harmless, since strangers chose it.
 fn printable(text: &str) -> String {
     harmless(text, MAX_SHOWN)
 }
 
-/// A day and a time, in UTC.
+/// Formats a date and time in UTC.
 pub(super) fn date(time: UnixTime) -> String {
     match x509_cert::der::DateTime::from_unix_duration(Duration::from_secs(time.as_secs())) {
         Ok(date) => {

@@ -1,4 +1,4 @@
-//! What went wrong with TLS, in words that help.
+//! Explanations of TLS errors, with advice.
 
 use std::io;
 
@@ -13,11 +13,11 @@ use crate::strangers::harmless;
 
 const BROKERS: &str = "the broker's certificate";
 
-/// Why a broker that wants a client certificate has none.
-pub(super) const UNABLE: &str = "the client's key can make none of the kinds of signatures that the broker takes, so that it has no \
+/// The reason why a broker that wants a client certificate got none.
+pub(super) const UNABLE: &str = "the client's key can make none of the kinds of signatures that the broker takes, so that it got no \
      certificate; an RSA key in a token ('pkcs11') without PSS can do TLS 1.2 only";
 
-/// Why the handshake failed.
+/// Explains why the handshake failed.
 pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) -> String {
     match (error.kind(), cause(error)) {
         (_, Some(Error::InvalidCertificate(reason))) => certificate(BROKERS, reason, facts),
@@ -31,7 +31,7 @@ pub(super) fn handshake(error: &io::Error, asked: Asked, facts: Option<&Facts>) 
         {
             UNABLE.into()
         }
-        // Before TLS 1.3 there is no alert of its own for this.
+        // Before TLS 1.3 there is no alert for a missing certificate.
         (_, Some(Error::AlertReceived(AlertDescription::HandshakeFailure))) if asked == Asked::InVain => {
             alert(AlertDescription::CertificateRequired)
         }
@@ -52,12 +52,14 @@ pub(super) fn kind(error: &io::Error) -> Obstacle {
     }
 }
 
-/// What went wrong on a socket.
+/// Explains an error of a socket.
 pub(crate) fn explain(error: &io::Error) -> String {
     match cause(error) {
         None => error.to_string(),
         Some(Error::InvalidCertificate(reason)) => certificate(BROKERS, reason, None),
-        Some(Error::InvalidMessage(_)) => format!("the peer sent what is not TLS on a connection with TLS ({error})"),
+        Some(Error::InvalidMessage(_)) => {
+            format!("the peer sent data that is not TLS on a connection with TLS ({error})")
+        }
         Some(Error::AlertReceived(description)) => alert(*description),
         Some(Error::PeerIncompatible(what)) => {
             format!(
@@ -65,7 +67,7 @@ pub(crate) fn explain(error: &io::Error) -> String {
                 incompatible(what)
             )
         }
-        // The words of a key in a token, which rustls calls unexpected.
+        // This is the message of a key in a token, which rustls would call unexpected.
         Some(Error::General(what)) => what.clone(),
         Some(other) => other.to_string(),
     }
@@ -87,7 +89,7 @@ fn cause(error: &io::Error) -> Option<&Error> {
     error.get_ref().and_then(|cause| cause.downcast_ref())
 }
 
-/// Why a certificate is refused. `facts`: what it says of itself.
+/// Explains why a certificate is refused. `facts` are the certificate's statements about itself.
 pub(crate) fn certificate(who: &str, reason: &CertificateError, facts: Option<&Facts>) -> String {
     let about = facts.map(|facts| format!("; {}", facts.describe())).unwrap_or_default();
     let weak = facts.and_then(|facts| facts.weak_signature);
@@ -123,7 +125,7 @@ pub(crate) fn certificate(who: &str, reason: &CertificateError, facts: Option<&F
             let host = expected.to_str();
             let is_address = matches!(expected, ServerName::IpAddress(_));
             let remedy = match presented.iter().any(|name| plain(name) == format!("'{host}'")) {
-                // RFC 6125, appendix B.2: each kind of name counts for its own kind only.
+                // Each kind of name counts only for its own kind (RFC 6125, appendix B.2).
                 true if is_address => {
                     format!("an IP address counts only as such: it has to be made with subjectAltName=IP:{host}")
                 }
@@ -174,7 +176,7 @@ pub(crate) fn certificate(who: &str, reason: &CertificateError, facts: Option<&F
     }
 }
 
-/// What rustls has no word for.
+/// Explains the errors for which rustls has no kind of its own.
 fn special(error: &webpki::Error) -> &'static str {
     use webpki::Error;
     match error {
@@ -212,7 +214,7 @@ fn special(error: &webpki::Error) -> &'static str {
     }
 }
 
-/// A name and what it is.
+/// Returns a name with its kind.
 fn with_kind(name: &str) -> String {
     let kind = match name.split_once('(') {
         Some(("DnsName", _)) => " (DNS name)",
@@ -222,13 +224,13 @@ fn with_kind(name: &str) -> String {
     format!("{}{kind}", plain(name))
 }
 
-/// `DnsName("x")` and `IpAddress(x)` without what is around the name.
+/// Returns `x` for `DnsName("x")` and for `IpAddress(x)`.
 fn plain(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     format!("'{}'", harmless(inner.trim_matches('"'), 255))
 }
 
-/// What the broker's alert means for this client.
+/// Explains what the broker's alert means for this client.
 fn alert(description: AlertDescription) -> String {
     use AlertDescription as Alert;
     let meaning = match description {
@@ -245,13 +247,13 @@ fn alert(description: AlertDescription) -> String {
             "it can't verify what the client has signed; is the client's key still the one that its certificate is for?"
         }
         Alert::AccessDenied => "the client's certificate gives no access",
-        Alert::ProtocolVersion => "it speaks none of the versions of TLS that this client may; see 'tls_version'",
+        Alert::ProtocolVersion => "it speaks none of the versions of TLS that this client may use; see 'tls_version'",
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             "it has no cipher suite in common with this client (see 'ciphers' and 'tls_version'), or a key of a kind that this \
              client does not know (P-521, DSA)"
         }
         Alert::NoApplicationProtocol => {
-            "it speaks none of the protocols in 'tls.alpn', or wants that to name one (often mqtt)"
+            "it speaks none of the protocols in 'tls.alpn', or needs one to be named there (often mqtt)"
         }
         Alert::UnrecognisedName => "it does not know the host name",
         _ => return format!("the broker refused: TLS alert {description:?}"),

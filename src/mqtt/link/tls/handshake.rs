@@ -1,4 +1,4 @@
-//! What is seen in one handshake: the verifier and the identifier, which see it, are shared by many clients.
+//! The observations of one handshake. The verifier and the identifier, which make them, are shared by many clients.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -10,15 +10,15 @@ use super::identify::Asked;
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Of the broker's certificate; `None` where a session is taken up again.
+    /// The facts about the broker's certificate; `None` when a session is resumed.
     pub facts: Option<Facts>,
-    /// When the first of the certificates that the broker has shown expires.
+    /// The moment at which the first of the broker's certificates expires.
     pub not_after: Option<UnixTime>,
-    /// What is accepted, but should be changed.
+    /// A warning about what is accepted, but should be changed.
     pub warning: Option<String>,
-    /// Of the client's certificate.
+    /// The outcome of the broker's request for a client certificate.
     pub asked: Asked,
-    /// Which of several it got, where nothing spoke for that one.
+    /// The choice among several client certificates, if nothing spoke for the chosen one.
     pub choice: Option<String>,
 }
 
@@ -26,7 +26,7 @@ tokio::task_local! {
     static PRESENT: RefCell<Seen>;
 }
 
-/// Does a handshake, and tells what [`note`] was told in it.
+/// Runs a handshake, and returns its output with the observations that [`note`] recorded during it.
 pub(super) async fn watched<H: Future>(handshake: H) -> (H::Output, Seen) {
     let watched = async {
         let output = handshake.await;
@@ -35,7 +35,7 @@ pub(super) async fn watched<H: Future>(handshake: H) -> (H::Output, Seen) {
     PRESENT.scope(RefCell::default(), watched).await
 }
 
-/// Of the handshake that is going on. Nothing is noted outside one.
+/// Records an observation of the current handshake. Outside a handshake nothing is recorded.
 pub(super) fn note(change: impl FnOnce(&mut Seen)) {
     let _ = PRESENT.try_with(|seen| change(&mut seen.borrow_mut()));
 }

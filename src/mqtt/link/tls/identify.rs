@@ -1,4 +1,4 @@
-//! Who the client is for the broker.
+//! The client's certificate, with which it identifies itself to the broker.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex};
@@ -19,20 +19,21 @@ use crate::strangers::harmless;
 /// Gives the client's certificate to a broker that asks for one, and notes that it has asked.
 #[derive(Debug)]
 pub(super) struct Identifier {
-    /// One whose key is in a token is there when that has been asked for it, and may be renewed. A key store may have several.
+    /// The client's certificates. One whose key is in a token is here once the token was asked for it, and may be renewed. A
+    /// key store may have several.
     certificates: Mutex<Vec<Own>>,
 }
 
-/// What a broker asked for and what it got.
+/// The broker's request for a client certificate, and its outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) enum Asked {
     #[default]
     Nothing,
-    /// For a certificate, and there is none.
+    /// The broker asked for a certificate, and there is none.
     InVain,
-    /// For a certificate, and our key can't sign in a way that it takes.
+    /// The broker asked for a certificate, and our key can't sign in a way that it accepts.
     Unable,
-    /// For a certificate, and it got ours.
+    /// The broker asked for a certificate, and got ours.
     Served,
 }
 
@@ -45,12 +46,12 @@ impl Identifier {
         lock(&self.certificates).clone()
     }
 
-    /// The certificate has been found.
+    /// Sets the certificate, which has been found.
     pub fn becomes(&self, certificate: Arc<CertifiedKey>) {
         *lock(&self.certificates) = vec![certificate.into()];
     }
 
-    /// That no certificate is valid now, in words. It is the broker that decides what becomes of it.
+    /// Returns a warning if no certificate is valid now. Whether it is accepted all the same is the broker's decision.
     pub fn out_of_date(&self, now: UnixTime) -> Option<String> {
         let certificates = lock(&self.certificates);
         let mut all = certificates.iter().map(|own| out_of_date(&own.certified, now));
@@ -58,8 +59,8 @@ impl Identifier {
         all.all(|other| other.is_some()).then_some(first)
     }
 
-    /// The one for a broker that names these authorities and takes these kinds of signatures. A broker that names none, or not
-    /// ours, may take it all the same: many name too few.
+    /// Chooses the certificate for a broker that names these authorities and accepts these kinds of signatures. A broker that
+    /// names none, or not ours, may accept it all the same, since many brokers name too few.
     fn choose(&self, authorities: &[&[u8]], schemes: &[SignatureScheme], now: UnixTime) -> Option<Arc<CertifiedKey>> {
         let certificates = lock(&self.certificates);
         let is_known = |certificate: &CertifiedKey| {
@@ -148,7 +149,7 @@ mod tests {
         Own { alias: Some(alias.into()), certified: Arc::new(CertifiedKey::new(vec![certificate], key)) }
     }
 
-    /// As Java's key managers choose.
+    /// The choice is the same as that of Java's key managers.
     #[test]
     fn of_several_the_one_is_shown_whose_authority_the_broker_names() {
         let ec = || KeyPair::generate().expect("a key");
@@ -169,7 +170,7 @@ mod tests {
             (&[&other.1], &any, "second"),
             (&[&strange.1, &other.1], &any, "second"),
             (&[&one.1, &other.1], &any, "first"),
-            // None that it can check does not help, whoever has issued it.
+            // A certificate whose signature the broker can't check does not help, whoever has issued it.
             (&[&other.1], &any[1..], "ed"),
             (&[], &any, "first"),
             (&[&strange.1], &any, "first"),

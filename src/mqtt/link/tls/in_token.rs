@@ -1,4 +1,4 @@
-//! A client's key that is in a token, which answers when it likes: whoever waits for it can be told to wait no longer.
+//! A client's key that is in a token. The token may answer slowly, so a waiting caller can be told to wait no longer.
 
 use std::io;
 use std::pin::Pin;
@@ -21,9 +21,9 @@ use crate::material;
 
 pub(super) struct InToken {
     configured: TokenKey,
-    /// Once it is found.
+    /// The key, once it is found.
     key: Mutex<Option<Arc<Key>>>,
-    /// A broker got the certificate, and has not answered the login yet: the key may be another one by now.
+    /// True when a broker got the certificate and has not answered the login yet: the token may hold another key by now.
     is_in_doubt: AtomicBool,
 }
 
@@ -40,13 +40,13 @@ impl InToken {
         self.is_in_doubt.store(is_in_doubt, Ordering::Relaxed);
     }
 
-    /// The token may take this long.
+    /// Finds the key. The token may take this long.
     pub async fn find(&self, patience: Duration) -> Result<Arc<CertifiedKey>> {
         self.found(material::token_identity(&self.configured, None, patience).await)
     }
 
-    /// Looks for the key and its certificate again if that is in doubt. When this fails, the next connection is tried with what is
-    /// known: a file may have been needed at the beginning only.
+    /// Looks for the key and its certificate again if they are in doubt. When this fails, the next connection uses the known
+    /// ones: a file may have been needed at the beginning only.
     pub async fn renewed(&self) -> Result<Option<Arc<CertifiedKey>>> {
         let Some(key) = self.key().filter(|_| self.is_in_doubt.swap(false, Ordering::Relaxed)) else { return Ok(None) };
         let again = async |pin, patience| material::token_identity(&self.configured, pin, patience).await;
@@ -60,9 +60,9 @@ impl InToken {
     }
 }
 
-/// A connection in a handshake whose signature comes from a token. Whatever comes from the broker may want that signature, for
-/// which a thread waits; so it is handed on only to as many handshakes at a time as the token has turns. Who waits for the
-/// broker has no turn.
+/// A connection in a handshake whose signature comes from a token. Any bytes from the broker may require that signature, for
+/// which a thread waits; so bytes are handed on only to as many handshakes at a time as the token has turns. A handshake that
+/// waits for the broker holds no turn.
 pub(super) struct InTurn {
     pub tcp: TcpStream,
     key: Arc<Key>,
@@ -80,7 +80,7 @@ impl InTurn {
         InTurn { tcp, key, turn: Turn::None }
     }
 
-    /// What was handed on has been worked off.
+    /// Gives the turn back, since the bytes that were handed on have been processed.
     fn give_back(&mut self) {
         if matches!(self.turn, Turn::Taken { .. }) {
             self.turn = Turn::None;
@@ -124,8 +124,8 @@ impl AsyncWrite for InTurn {
     }
 }
 
-/// A handshake in a task of its own: rustls waits for a signature without giving way to anything else in its task, time-outs
-/// and a close among it. Dropping this gives the task up.
+/// Runs a handshake in a task of its own, since rustls waits for a signature without yielding to anything else in its task,
+/// such as a time-out or a close. Dropping the future gives the task up.
 pub(super) async fn beside<T: Send + 'static>(handshake: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
     let mut task = JoinSet::new();
     task.spawn(handshake);

@@ -43,22 +43,22 @@ pub(crate) use verify::fuzz_certificate;
 /// A client's TLS configuration.
 pub(crate) struct Tls {
     common: Mutex<Arc<Common>>,
-    /// What it is made of beside the files.
+    /// The settings of the configuration without what the files contain.
     settings: TlsSettings,
     files: Option<Arc<Files>>,
-    /// The files were read for it.
+    /// True when the configuration, as it was read from the files, has been used for a connection.
     has_connected: AtomicBool,
     /// The client's key, if it is in a token.
     token: Option<Arc<InToken>>,
-    /// See [`Tls::shortcoming`].
+    /// The reason why the broker may have no, or the wrong, client certificate; see [`Tls::shortcoming`].
     shortcoming: Mutex<Option<String>>,
 }
 
-/// What clients with the same parameters share, and with it the TLS sessions that their brokers let them take up again:
-/// such a session saves the broker a signature, which is most of what a handshake costs.
+/// The part of the configuration that clients with the same parameters share, together with the TLS sessions that their brokers
+/// let them resume: a resumed session saves the broker a signature, which is most of the cost of a handshake.
 struct Common {
     config: ClientConfig,
-    /// `None`: a session that is taken up again shows no certificate, which may be revoked by now.
+    /// `None` means that sessions are not resumed: a resumed session shows no certificate, which may be revoked by now.
     sessions: Option<Sessions>,
     identifier: Arc<Identifier>,
     verifier: Arc<Verifier>,
@@ -67,7 +67,7 @@ struct Common {
 static COMMON: Kept<Common> = Kept::new();
 
 impl Tls {
-    /// Reads the certificates and keys and makes the configuration.
+    /// Reads the certificates and keys, and creates the configuration.
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
         let files = Files::new(settings).map(Arc::new);
         let roots = material::roots(&settings.trust, material)?;
@@ -79,7 +79,7 @@ impl Tls {
         let certificates = certificate.map(|certificate| material::identities(certificate, material)).transpose()?;
         let certificates = certificates.unwrap_or_default();
         let common = Mutex::new(Common::shared(settings, roots, certificates)?);
-        // The secrets in it are with those who need them.
+        // The secrets in the settings are dropped, since their users have them.
         let is_token = |certificate: &ClientCertificate| matches!(certificate, ClientCertificate::Token(_));
         let client_certificate = settings.client_certificate.clone().filter(is_token);
         let settings = TlsSettings { trust: Trust::Default, client_certificate, ..settings.clone() };
@@ -87,8 +87,8 @@ impl Tls {
         Ok(Tls { common, settings, files, has_connected, token, shortcoming: Mutex::default() })
     }
 
-    /// Asks the token that has the client's key for it, before the first connection. It may take this long, and each signature
-    /// may, too. What about the client's certificate should be changed.
+    /// Asks the token that has the client's key for it, before the first connection. The token may take this long, also for
+    /// each signature. Returns a warning if the client's certificate should be changed.
     pub async fn identify(&self, patience: Duration) -> Result<Option<String>> {
         if let Some(token) = &self.token {
             self.common().identifier.becomes(token.find(patience).await?);
@@ -96,25 +96,25 @@ impl Tls {
         Ok(self.common().identifier.out_of_date(UnixTime::now()))
     }
 
-    /// The key in a token.
+    /// Returns the key in a token.
     pub fn key(&self) -> Option<Arc<Key>> {
         self.token.as_ref()?.key()
     }
 
-    /// The broker has answered the login, so that the client's certificate is as good as it can be.
+    /// Takes note that the broker has answered the login, so the client's certificate is not in doubt.
     pub fn is_answered(&self) {
         if let Some(token) = &self.token {
             token.doubt(false);
         }
     }
 
-    /// Why the broker, if it wanted a certificate of the client's in the last handshake, has none, or perhaps the wrong one: under
-    /// TLS 1.3 it says so only afterwards.
+    /// Returns why the broker, if it asked for a client certificate in the last handshake, has none or perhaps the wrong one:
+    /// under TLS 1.3 it refuses the certificate only afterwards.
     pub fn shortcoming(&self) -> Option<String> {
         lock(&self.shortcoming).clone()
     }
 
-    /// Besides the connection, what about the broker's certificate should be changed.
+    /// Does a handshake. Besides the connection, returns a warning if the broker's certificate should be changed.
     pub async fn handshake(
         &self,
         broker: &Broker,
@@ -161,7 +161,7 @@ impl Tls {
         };
         *lock(&self.shortcoming) = match seen.asked {
             Asked::Unable => Some(explain::UNABLE.into()),
-            // It may be the certificate of before that the broker does not take.
+            // The broker may refuse the certificate because it is outdated.
             Asked::Served if seen.choice.is_none() => outdated.clone(),
             _ => seen.choice.clone(),
         };
@@ -181,8 +181,9 @@ impl Tls {
         lock(&self.common).clone()
     }
 
-    /// Certificates and keys that have changed on disk are in force from the next connection on. When they can't be used, those of
-    /// before are, and it is said why: they may be half written, or have been needed at the beginning only.
+    /// Reads certificates and keys that have changed on disk, which are in force from the next connection on. When they can't
+    /// be used, the previous ones stay in force, and the reason is returned: the files may be half written, or were needed at
+    /// the beginning only.
     async fn renew(&self) -> Result<Option<String>> {
         let Some(files) = self.files.clone().filter(|_| self.has_connected.swap(true, Ordering::Relaxed)) else {
             return Ok(None);
@@ -204,7 +205,7 @@ impl Tls {
         Ok(outdated.inspect(|why| tracing::warn!("{why}")))
     }
 
-    /// Anew for each connection: such a list is in force for days, a client may be for months.
+    /// Reads the revocation lists anew for each connection: a list is in force for days, but a client may live for months.
     async fn read_revocations(&self, common: &Common) -> Result<()> {
         let Some(source) = self.settings.revocations.clone() else { return Ok(()) };
         let read = tokio::task::spawn_blocking(move || material::revocations(&source)).await;
@@ -217,7 +218,7 @@ async fn renewed_key(common: &Common, token: &InToken) -> Result<Arc<Key>> {
     if let Some(certificate) = token.renewed().await? {
         common.identifier.becomes(certificate);
         if let Some(sessions) = &common.sessions {
-            sessions.forget(); // they began with the one before
+            sessions.forget(); // They began with the previous certificate.
         }
     }
     let key = token.key().ok_or_else(|| Error::Internal("the token was not asked for the key".into()))?;
@@ -257,8 +258,8 @@ impl Common {
     }
 }
 
-/// Of everything that makes two configurations the same. `None`: it is a client's own, since its verifier changes with the
-/// lists of what is revoked, or the key is in a token and may be gone at the next moment.
+/// Returns a digest of everything that makes two configurations the same. `None` means that the configuration is not shared,
+/// since its verifier changes with the revocation lists, or the key is in a token and may be gone at the next moment.
 fn inputs(settings: &TlsSettings, roots: &Roots, certificates: &[Own]) -> Option<Digest> {
     let TlsSettings { trust: _, client_certificate, check_hostname, allow_common_name, pins, .. } = settings;
     if settings.revocations.is_some() || matches!(client_certificate, Some(ClientCertificate::Token(_))) {
@@ -272,7 +273,7 @@ fn inputs(settings: &TlsSettings, roots: &Roots, certificates: &[Own]) -> Option
     inputs.add(&versions.flat_map(|version| u16::from(version).to_be_bytes()).collect::<Vec<_>>());
     settings.alpn.iter().for_each(|name| inputs.add(name.as_bytes()));
     inputs.add(b"");
-    // None is all of them, and not the empty list.
+    // No configured suites mean all of them, not an empty list.
     let suites = settings.suites.iter().flatten().map(|suite| u16::from(suite.suite()));
     inputs.add(&suites.flat_map(u16::to_be_bytes).collect::<Vec<_>>());
     for Own { certified: certificate, .. } in certificates {

@@ -1,4 +1,4 @@
-//! What this client does not accept in a certificate, although rustls would.
+//! The reasons for which this client refuses a certificate that rustls would accept.
 
 use std::fmt;
 use std::sync::Arc;

@@ -8,37 +8,39 @@ use crate::kept::Digest;
 use crate::lock::lock;
 use crate::material::{self, KeyMaterial, Own, Roots};
 
-/// The files. Trust and the client's own certificate are renewed each by itself: an authority that was taken out is not trusted any
-/// longer although the client's key can't be read, as after the start of a daemon that has dropped its rights.
+/// The files of the configuration. Trust and the client's own certificate are renewed separately: an authority that was removed
+/// is not trusted any longer even if the client's key can't be read, as in a daemon that has dropped its rights after its
+/// start.
 pub(super) struct Files {
     trust: Option<(Trust, Watched)>,
-    /// With the password of the key, if it is encrypted.
+    /// The client's certificate, with the password of the key if it is encrypted.
     certificate: Option<(ClientCertificate, Watched)>,
 }
 
-/// Files that are used together, and how they were when what is in force was read from them.
+/// Files that are used together, and their state when the content in force was read from them.
 struct Watched {
     sources: Vec<Source>,
     in_force: Mutex<Option<Digest>>,
 }
 
-/// What was read from files that have changed.
+/// The content that was read from files that have changed.
 pub(super) struct Changed<T> {
     pub content: T,
     digest: Digest,
 }
 
-/// What has become of them; of each the old one stays where there is `None`.
+/// The outcome of reading the files again; the old content stays in force for each part that is `None`.
 #[derive(Default)]
 pub(super) struct Renewed {
     pub roots: Option<Changed<Arc<Roots>>>,
     pub certificates: Option<Changed<Vec<Own>>>,
-    /// Why what has changed, or can't be read, is not there.
+    /// The reasons why changed content is missing, or could not be read.
     pub failures: Vec<Error>,
 }
 
 impl Files {
-    /// To be made before the files are read: what is changed between is read once more. `None`: there are none.
+    /// Must be called before the files are read: a file that changes in between is then read once more. `None` means that there
+    /// are no files.
     pub fn new(settings: &TlsSettings) -> Option<Files> {
         let trust = match &settings.trust {
             Trust::Pem(source) => Watched::new([Some(source)]),
@@ -48,15 +50,15 @@ impl Files {
             ClientCertificate::Pem { certificate, key, .. } => {
                 Some((own.clone(), Watched::new([Some(certificate), key.as_ref()])?))
             }
-            // Java opens a store, and a token's key is looked for by the token's own rules.
+            // Java opens a key store, and the key of a token is looked up by the token's own rules.
             ClientCertificate::Store(_) | ClientCertificate::Token(_) => None,
         });
         let trust = trust.map(|watched| (settings.trust.clone(), watched));
         (trust.is_some() || certificate.is_some()).then_some(Files { trust, certificate })
     }
 
-    /// Reads those that have changed. They stay changed until they are in force: one may be half written, and what was read may
-    /// come to nothing.
+    /// Reads the files that have changed. They count as changed until their content is in force: a file may be half written,
+    /// and the content may turn out to be unusable.
     pub fn renewed(&self) -> Renewed {
         let nothing = KeyMaterial::default();
         let mut renewed = Renewed::default();
@@ -76,7 +78,7 @@ impl Files {
         renewed
     }
 
-    /// What was read is what counts from now on.
+    /// Takes note that the content that was read is now in force.
     pub fn are_in_force(&self, roots: Option<&Changed<Arc<Roots>>>, certificates: Option<&Changed<Vec<Own>>>) {
         if let Some(((_, files), changed)) = self.trust.as_ref().zip(roots) {
             *lock(&files.in_force) = Some(changed.digest);
@@ -88,7 +90,7 @@ impl Files {
 }
 
 impl Watched {
-    /// `None`: something of it stands in the configuration, which is read only once.
+    /// Returns `None` if a part of the content is in the configuration itself, which is read only once.
     fn new<const N: usize>(sources: [Option<&Source>; N]) -> Option<Watched> {
         let sources: Vec<Source> = sources.into_iter().flatten().cloned().collect();
         if !sources.iter().all(Source::is_file) {
@@ -107,7 +109,7 @@ impl Watched {
     }
 }
 
-/// A renewed key may not be less guarded than the first one, which a new client would refuse.
+/// Checks that a renewed key is as well protected as the first one had to be; a new client would refuse it otherwise.
 fn check_key(own: &ClientCertificate) -> Result<()> {
     let ClientCertificate::Pem { certificate, key, .. } = own else { return Ok(()) };
     let source = key.as_ref().unwrap_or(certificate);

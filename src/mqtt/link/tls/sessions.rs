@@ -1,4 +1,4 @@
-//! The TLS sessions that clients with the same parameters take up again, by the broker with which they began.
+//! The TLS sessions that clients with the same parameters resume, by the broker with which they began.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,14 +11,15 @@ use rustls::pki_types::UnixTime;
 use crate::config::Broker;
 use crate::lock::lock;
 
-/// A broker shows its certificate again after this time at the latest, and is judged anew.
+/// The longest time for which a session is resumed, so that the broker shows its certificate again and is judged anew.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// Brokers whose sessions are kept; one more, and all begin anew.
+/// The number of brokers whose sessions are kept. With one more, all sessions begin anew.
 const MAX_BROKERS: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Sessions {
-    /// A host may have several brokers, which do not know each other's sessions; rustls looks at its name only.
+    /// The sessions by broker. A host may have several brokers, which do not know each other's sessions, but rustls would look
+    /// only at the host's name.
     brokers: Mutex<HashMap<String, Arc<Session>>>,
 }
 
@@ -28,15 +29,15 @@ impl fmt::Debug for Sessions {
     }
 }
 
-/// Those with one broker.
+/// The sessions with one broker.
 pub(super) struct Session {
     tickets: Arc<dyn ClientSessionStore>,
-    /// `None`: nobody has shown a certificate yet.
+    /// `None` means that the broker has not shown a certificate yet.
     until: Mutex<Option<UnixTime>>,
 }
 
 impl Sessions {
-    /// Those that may be taken up now, or room for new ones.
+    /// Returns the sessions that may be resumed now, or an empty place for new ones.
     pub fn with(&self, broker: &Broker, now: UnixTime) -> Arc<Session> {
         let name = broker.to_string();
         let mut brokers = lock(&self.brokers);
@@ -51,7 +52,7 @@ impl Sessions {
         session
     }
 
-    /// All begin anew.
+    /// Forgets all sessions, so that they begin anew.
     pub fn forget(&self) {
         lock(&self.brokers).clear();
     }
@@ -59,7 +60,7 @@ impl Sessions {
 
 impl Session {
     fn new() -> Session {
-        // By the host's name, of which there is one.
+        // The cache is keyed by the host's name, of which there is only one here.
         Session { tickets: Arc::new(ClientSessionMemoryCache::new(1)), until: Mutex::default() }
     }
 
@@ -67,7 +68,7 @@ impl Session {
         Resumption::store(self.tickets.clone())
     }
 
-    /// The broker has shown its certificates at this time, of which the first one expires at `not_after`.
+    /// Takes note that the broker has shown its certificates at this time, of which the first one expires at `not_after`.
     pub fn began(&self, now: UnixTime, not_after: UnixTime) {
         let longest = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + LONGEST);
         let until = not_after.min(longest);
@@ -98,7 +99,7 @@ mod tests {
             let sessions = Sessions::default();
             let first = sessions.with(&broker(1), at(1_000));
             first.began(at(1_000), at(not_after));
-            // Another client that began at the same time, and whose broker has been given a new certificate.
+            // Another client began at the same time, and its broker has got a new certificate.
             first.began(at(1_001), at(2_000_000));
             assert!(Arc::ptr_eq(&first, &sessions.with(&broker(1), at(last))));
             assert!(!Arc::ptr_eq(&first, &sessions.with(&broker(1), at(last + 1))));

@@ -11,12 +11,12 @@ use super::super::transport::Transport;
 use super::super::{Written, advance};
 use crate::lock::lock;
 
-/// The TLS state beside its socket. Short, non-blocking steps only happen under the lock.
+/// The TLS state beside its socket. Only short, non-blocking steps happen under the lock.
 pub(crate) struct Stream(pub(super) Mutex<ClientConnection>);
 
 impl Stream {
     pub fn try_read(&self, transport: &Transport, input: &mut BytesMut) -> io::Result<usize> {
-        // The most that a TLS record holds.
+        // A TLS record holds this many bytes at most.
         let mut plaintext = [0; 16 * 1024];
         let length = self.read(transport, &mut plaintext)?;
         input.extend_from_slice(&plaintext[..length]);
@@ -29,17 +29,18 @@ impl Stream {
             match connection.reader().read(buffer) {
                 Ok(length) => return Ok(length),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                // Many brokers close without TLS's goodbye; MQTT's own packets have their lengths.
+                // Many brokers close without close_notify; that is safe, since MQTT's own packets have their lengths.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 Err(e) => return Err(e),
             }
-            // Without new input it repeats the error that a former call met after what it could still read.
+            // Without new input this repeats the error that an earlier call met behind the data that it could still read.
             connection.process_new_packets().map_err(invalid)?;
             connection.read_tls(&mut Socket(transport))?;
             if let Err(error) = connection.process_new_packets() {
-                // The alert that explains it to the broker, as far as that goes.
+                // The alert explains the error to the broker, as far as it can be sent.
                 let _ = connection.write_tls(&mut Socket(transport));
-                // What came before it counts: Mosquitto 2.1 follows a refusing CONNACK by a WebSocket's end without TLS.
+                // Data before the error counts: Mosquitto 2.1 sends the end of a WebSocket without TLS after a refusing
+                // CONNACK.
                 return match connection.reader().read(buffer) {
                     Ok(length) if length > 0 => Ok(length),
                     _ => Err(invalid(error)),
@@ -83,8 +84,8 @@ impl Stream {
     }
 }
 
-/// Why the peer has closed the connection, if it said so before: a broker that does not want our certificate says that
-/// under TLS 1.3 only after the handshake, and does not wait for what we write meanwhile.
+/// Returns why the peer has closed the connection, if it said so before: under TLS 1.3 a broker that refuses our certificate
+/// says so only after the handshake, and does not wait for what we write meanwhile.
 fn alert(connection: &mut ClientConnection, transport: &Transport) -> Option<io::Error> {
     while connection.read_tls(&mut Socket(transport)).is_ok_and(|length| length > 0) {
         if let Err(error) = connection.process_new_packets() {
@@ -98,7 +99,7 @@ fn invalid(error: rustls::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// The transport as rustls wants it.
+/// The transport in the form that rustls needs.
 struct Socket<'a>(&'a Transport);
 
 impl Read for Socket<'_> {

@@ -1,4 +1,4 @@
-//! Whom the client takes for the broker.
+//! The verification of the broker's certificate.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
@@ -27,25 +27,25 @@ use crate::lock::lock;
 use crate::material::Roots;
 use crate::tls::Usage;
 
-/// The usual checks, with three differences, in which other clients and the guides of brokers agree: the check of the
-/// host's name can be left out; a certificate that is itself among those that are trusted is a broker's, whoever signed
-/// it; and where a certificate has no subjectAltName, its common name counts. And with those checks of OpenSSL and Java
-/// that rustls does not make; docs/tls.md has the table.
+/// The verifier. It makes the usual checks, with three differences in which other clients and the guides of brokers agree: the
+/// check of the host's name can be turned off; a certificate that is itself trusted is a broker's, whoever signed it; and where
+/// a certificate has no subjectAltName, its common name counts. It also makes those checks of OpenSSL and Java that rustls does
+/// not make; docs/tls.md has the table.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// `None`: no authority is trusted, only certificates for themselves.
+    /// `None` means that no authority is trusted, only certificates for themselves.
     usual: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
     roots: Arc<Roots>,
     check_hostname: bool,
     allow_common_name: bool,
-    /// One of these has to be the broker's, unless there is none.
+    /// The pins, one of which must match the broker's key, unless there are none.
     pins: Vec<Pin>,
-    /// `None`: nobody is asked for what is revoked.
+    /// `None` means that revocation is not checked.
     revocations: Mutex<Option<Vec<CertRevocationList<'static>>>>,
 }
 
-/// Why not.
+/// The verdict on a certificate, with the reason for a refusal.
 type Verdict = std::result::Result<(), CertificateError>;
 
 impl Verifier {
@@ -67,7 +67,7 @@ impl Verifier {
         self.roots.clone()
     }
 
-    /// From now on these are revoked.
+    /// Sets the revocation lists that count from now on.
     pub fn revoke(&self, lists: Vec<CertRevocationList<'static>>) {
         *lock(&self.revocations) = Some(lists);
     }
@@ -102,7 +102,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// One that an authority has signed.
+    /// Judges a certificate that an authority has signed.
     fn vouched_for(
         &self,
         verdict: Verdict,
@@ -117,8 +117,8 @@ impl Verifier {
         if usage.signs { Ok(()) } else { Err(Refusal::Signs.into()) }
     }
 
-    /// One that is trusted as it is, so that nothing which others would have to vouch for counts. What it says of itself does:
-    /// rustls has looked at that only where an authority has signed it.
+    /// Judges a certificate that is trusted as it is, so that nothing counts for which an authority would have to vouch. Its
+    /// statements about itself do count: rustls has checked them only if an authority has signed the certificate.
     fn stands_for_itself(
         &self,
         certificate: &CertificateDer<'_>,
@@ -150,7 +150,7 @@ impl Verifier {
                 },
                 other => special(other),
             }),
-            // It has no extensions, so no names but the common one.
+            // A certificate of this version has no extensions, so it has no names but the common one.
             Err(webpki::Error::UnsupportedCertVersion) => Err(CertificateError::NotValidForNameContext {
                 expected: server_name.to_owned(),
                 presented: Vec::new(),
@@ -160,7 +160,7 @@ impl Verifier {
         self.name_fits(named, certificate, usage, server_name).map(drop)
     }
 
-    /// Whether a name that does not fit counts: true where the common name does instead. Any other error stays one. The
+    /// Decides about a name that does not fit, and returns true if the common name fits instead. Any other error remains. The
     /// name is checked last, so everything else was in order.
     fn name_fits(
         &self,
@@ -195,7 +195,7 @@ impl Verifier {
         Ok(true)
     }
 
-    /// What rustls does not look at in a chain: there has to be one without an objection. And what is revoked.
+    /// Checks what rustls does not check in a chain, and revocation. There must be one chain without an objection.
     fn chain_fits(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -213,7 +213,7 @@ impl Verifier {
         };
         let lists = lock(&self.revocations);
         let lists: Option<Vec<&CertRevocationList<'_>>> = lists.as_ref().map(|lists| lists.iter().collect());
-        // As -crl_check of OpenSSL: the broker's certificate alone, whose state has to be known, from a list in force.
+        // As with OpenSSL's -crl_check, only the broker's certificate is checked; its state must be known from a list in force.
         let revocation = lists.as_ref().and_then(|lists| RevocationOptionsBuilder::new(lists).ok()).map(|options| {
             options
                 .with_depth(RevocationCheckDepth::EndEntity)
@@ -270,7 +270,7 @@ impl Verifier {
         verdict
     }
 
-    /// The signature of a handshake of TLS 1.2, for which rustls takes no certificate of version 1.
+    /// Verifies the signature of a TLS 1.2 handshake by the key alone, since rustls accepts no certificate of version 1 for it.
     fn verify_by_key(
         &self,
         message: &[u8],
@@ -279,7 +279,7 @@ impl Verifier {
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
         let known = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
         let (_, fitting) = known.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-        // In TLS 1.2 a scheme for ECDSA does not name the curve, so several algorithms come into question.
+        // In TLS 1.2 a scheme for ECDSA does not name the curve, so several algorithms are possible.
         match has_made_signature(certificate, fitting, message, signed.signature()) {
             Some(true) => Ok(HandshakeSignatureValid::assertion()),
             Some(false) => Err(CertificateError::BadSignature.into()),
@@ -297,8 +297,9 @@ impl Verifier {
     }
 }
 
-/// Nobody that is trusted vouches for it, or not in a way that counts; which says nothing against a certificate that is trusted
-/// as it is. What a certificate says of itself stays, and what an authority has taken back.
+/// Returns true if the error is that no trusted authority vouches for the certificate, or not in a way that counts. This says
+/// nothing against a certificate that is trusted as it is. A certificate's statements about itself do, and so does a
+/// revocation.
 fn is_of_others(error: &CertificateError) -> bool {
     match error {
         CertificateError::NotValidForName
@@ -373,8 +374,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// A certificate that a stranger shows: what is read of it, and the judgement of it with and without trust in itself. It is
-/// judged in the same way each time, and what is told of it is for people.
+/// Reads a certificate that a stranger shows, and judges it with and without trust in itself. The judgement must be the same
+/// each time, and the description must be fit for people.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_certificate(der: &[u8]) {
     use crate::config::Trust;
@@ -405,7 +406,7 @@ pub(crate) fn fuzz_certificate(der: &[u8]) {
     assert_eq!(!roots.store.is_empty(), is_authority, "an authority is one that says so");
     let verifier = Verifier::new(&settings, roots, &provider).expect("a verifier");
     let name = ServerName::try_from("localhost").expect("a name");
-    // In the year 2030.
+    // This moment is in the year 2030.
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_900_000_000));
     let judge =
         || verifier.verify_server_cert(&certificate, std::slice::from_ref(&certificate), &name, &[], now).is_ok();

@@ -18,15 +18,15 @@ use crate::config::{Broker, WebSocketSettings};
 use crate::error::{Obstacle, Result};
 use crate::strangers::harmless;
 
-/// MQTT-6.0.0-3. Brokers take it for every version of MQTT.
+/// The subprotocol of MQTT-6.0.0-3, which brokers accept for every version of MQTT.
 const SUBPROTOCOL: &str = "mqtt";
-/// No answer is longer; gateways add many header fields.
+/// The longest answer that is accepted; gateways add many header fields.
 const MAX_ANSWER: usize = 32 * 1024;
 
 /// Opens a WebSocket on an open socket. The caller sets the deadline.
 ///
-/// The pieces are tungstenite's, but its `ClientHandshake` is not used: that refuses `Connection: keep-alive, Upgrade`,
-/// which some servers and gateways answer, and does not tell what a server has chosen instead of MQTT.
+/// The pieces are tungstenite's, but its `ClientHandshake` is not used: it refuses `Connection: keep-alive, Upgrade`, which
+/// some servers and gateways answer, and does not tell which subprotocol a server has chosen instead of MQTT.
 pub(in super::super) async fn open(
     broker: &Broker,
     settings: &WebSocketSettings,
@@ -39,7 +39,7 @@ pub(in super::super) async fn open(
     };
     let lost = |e: io::Error| step(format!("{}; {hint}", explain(&e)));
 
-    // The error may quote a header field.
+    // The error is not shown, since it may quote a header field.
     let (request, key) = request(broker, settings, socket.tls.is_some())
         .and_then(generate_request)
         .map_err(|_| step("HTTP does not allow such a request; check 'ws_options'".into()))?;
@@ -66,8 +66,8 @@ pub(in super::super) async fn open(
     }
 }
 
-/// The length of the peer's answer, if it is whole and opens the WebSocket; `None` while it is not whole. `hint` is for a
-/// peer that does not speak HTTP.
+/// Returns the length of the peer's answer if it is complete and opens the WebSocket, and `None` while it is not complete.
+/// `hint` is for a peer that does not speak HTTP.
 fn answered(
     input: &[u8],
     settings: &WebSocketSettings,
@@ -83,8 +83,8 @@ fn answered(
     }
 }
 
-/// What a server may answer, to the key of the example of RFC 6455, section 1.3. What is told of it is for people: short, and
-/// without control characters.
+/// Checks an answer of a server to the key of the example in RFC 6455, section 1.3. The error that describes it must be short
+/// and without control characters.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn fuzz_answer(input: &[u8]) {
     let settings = WebSocketSettings { path: "/mqtt".into(), headers: Vec::new() };
@@ -117,7 +117,7 @@ fn request(broker: &Broker, settings: &WebSocketSettings, tls: bool) -> tungsten
     Ok(others.fold(request, |request, (name, value)| request.header(name, value.as_bytes())).body(())?)
 }
 
-/// Whether the peer has understood us.
+/// Checks whether the peer has accepted the upgrade to a WebSocket with MQTT.
 fn check(answer: &Response, settings: &WebSocketSettings, key: &str) -> std::result::Result<(), String> {
     if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
         return Err(refusal(answer, settings));
@@ -146,7 +146,7 @@ fn check(answer: &Response, settings: &WebSocketSettings, key: &str) -> std::res
     }
 }
 
-/// Another status than the one that opens a WebSocket, with what may help.
+/// Returns the error for a status that does not open a WebSocket, with advice.
 fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
     let status = answer.status();
     let advice = match status.as_u16() {
@@ -159,7 +159,7 @@ fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
             )
         }
         401 | 403 => {
-            "the server wants other credentials than 'ws_options.headers' gives, or none may use the path".into()
+            "the server wants other credentials than 'ws_options.headers' gives, or nobody may use the path".into()
         }
         404 | 405 | 410 => "check 'ws_options.path'".into(),
         407 => {
@@ -172,24 +172,24 @@ fn refusal(answer: &Response, settings: &WebSocketSettings) -> String {
     format!("HTTP {}{reason} for path '{}'; {advice}", status.as_u16(), settings.shown_path())
 }
 
-/// A header field's value, cut to what a message can show; several of one name count as one.
+/// Returns a header field's value, cut to what a message can show; several fields of one name count as one.
 fn field(answer: &Response, name: &str) -> Option<String> {
     let values: Vec<&[u8]> = answer.headers().get_all(name).iter().map(|value| value.as_bytes()).collect();
     (!values.is_empty()).then(|| shown(&values.join(&b", "[..])))
 }
 
-/// Whether a word is in the list that a header field's value is.
+/// Returns whether a word is in a header field's list of values.
 fn has_word(answer: &Response, name: &str, word: &str) -> bool {
     let mut items = answer.headers().get_all(name).iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
     items.any(|item| item.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// The peer's text for people.
+/// Makes the peer's text fit for an error message.
 fn shown(text: &[u8]) -> String {
     harmless(String::from_utf8_lossy(text).trim(), 200)
 }
 
-/// Without user, query and fragment, where secrets may be, and without what follows if it is more than one.
+/// Returns a location without user, query and fragment, which may contain secrets, and without anything behind the first one.
 fn shown_location(location: &[u8]) -> String {
     let location = shown(location);
     let plain = location.split(['?', '#', ',', ' ']).next().unwrap_or_default();

@@ -25,9 +25,9 @@ fn the_host_is_named_as_http_wants_it() {
     assert_eq!(host_line("10.0.0.1", 80, false, &[("host", "broker.example.org")]), "Host: broker.example.org");
 }
 
-/// The outcome for an answer's lines; KEY stands for the right 'Sec-WebSocket-Accept'.
+/// Returns the outcome of an answer with these lines, where KEY stands for the right 'Sec-WebSocket-Accept'.
 fn outcome(lines: &str, path: &str) -> std::result::Result<(), String> {
-    // The example of RFC 6455, section 1.3.
+    // The key and its answer are the example of RFC 6455, section 1.3.
     let (key, accept) = ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let text = lines.replace("KEY", accept).replace('\n', "\r\n") + "\r\n\r\n";
     let (_, answer) = Response::try_parse(text.as_bytes()).expect("HTTP").expect("all of it");
@@ -81,7 +81,7 @@ fn a_refusal_is_explained() {
     assert!(message.contains("'/mqtt?…'") && !message.contains("hidden"), "{message}");
 }
 
-/// A peer may send a field many times; an error shows no more of it than of one.
+/// A peer may send a field many times; an error shows no more of many than of one.
 #[test]
 fn what_is_told_of_an_answer_is_short() {
     for name in ["Sec-WebSocket-Protocol", "Location"] {

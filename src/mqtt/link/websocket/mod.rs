@@ -1,7 +1,7 @@
 //! MQTT inside a WebSocket (MQTT 3.1.1 and 5, section 6; RFC 6455), by tungstenite.
 //!
-//! MQTT is a stream of bytes that WebSocket cuts into messages at will: what comes is put together again, and what is
-//! written goes out in messages of a bounded size, each with as many packets as wait, or with a part of one.
+//! MQTT is a stream of bytes that WebSocket cuts into messages at any byte: received messages are put together again, and the
+//! output goes out in messages of a bounded size, each with as many packets as wait, or with a part of one.
 
 mod handshake;
 
@@ -24,32 +24,33 @@ use crate::strangers::harmless;
 pub(crate) use handshake::fuzz_answer;
 pub(super) use handshake::open;
 
-/// The most that is put into one message: enough that its header and mask cost nothing.
+/// The most bytes that are put into one message; with so many, the cost of its header and mask is negligible.
 const MESSAGE: usize = 64 * 1024;
-/// The largest message that is taken: MQTT's largest packet, and with it what a broker may have gathered before.
-/// tungstenite reserves what a frame's header announces, but touches it only as bytes come, so that an empty promise
-/// takes addresses and no memory.
+/// The largest message that is accepted: MQTT's largest packet, and the packets that a broker may have gathered before it.
+/// tungstenite reserves what a frame's header announces, but touches it only as bytes come, so that a false announcement takes
+/// address space and no memory.
 const MAX_MESSAGE: usize = 5 + MAX_REMAINING_LENGTH + 16 * 1024 * 1024;
 
-/// An open WebSocket. Short, non-blocking steps only happen under the lock.
+/// An open WebSocket. Only short, non-blocking steps happen under the lock.
 pub(super) struct Stream(Mutex<Inner>);
 
 struct Inner {
     web: WebSocket<Adapter>,
-    /// tungstenite or TLS still hold something that the socket has to take.
+    /// True when tungstenite or TLS still hold bytes that the socket has to take.
     unsent: bool,
-    /// How the stream has ended, for the read after the last one with data.
+    /// The end of the stream, for the read after the last one with data.
     end: Option<io::Result<usize>>,
 }
 
 impl Stream {
-    /// `rest`: what came behind the HTTP answer.
+    /// Creates the stream; `rest` is what came behind the HTTP answer.
     fn new(socket: Arc<Socket>, rest: &[u8]) -> Stream {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ)
             .max_frame_size(Some(MAX_MESSAGE))
             .max_message_size(Some(MAX_MESSAGE))
-            // Nothing waits for more. A message is only made when the one before is gone; control frames may come on top.
+            // Nothing is buffered to wait for more. A message is made only when the one before is gone, and control frames may
+            // be added.
             .write_buffer_size(0)
             .max_write_buffer_size(2 * MESSAGE);
         let adapter = Adapter { socket, received: 0, moved: false };
@@ -70,14 +71,14 @@ impl Stream {
         lock(&self.0).unsent
     }
 
-    /// Says goodbye, as far as that goes without waiting.
+    /// Sends a Close frame, as far as that is possible without waiting.
     pub fn close(&self) {
         lock(&self.0).close(CloseCode::Normal);
     }
 }
 
 impl Inner {
-    /// At most one read of the socket and one answer, so that a peer that sends nothing but pings keeps nobody here.
+    /// Reads the socket once and sends one answer at most, so that a peer that sends nothing but pings blocks nobody here.
     fn read(&mut self, input: &mut BytesMut) -> io::Result<usize> {
         let before = input.len();
         let mut control = false;
@@ -88,7 +89,7 @@ impl Inner {
                 Ok(Message::Pong(_)) => control = true,
                 Ok(Message::Ping(_)) => {
                     control = true;
-                    // Sends the answer. A failure is met again by the next write.
+                    // The flush sends the answer. If it fails, the next write fails, too.
                     let _ = self.flush();
                     break;
                 }
@@ -96,7 +97,7 @@ impl Inner {
                     let _ = self.flush();
                     self.end = Some(closed(frame));
                 }
-                // MQTT-6.0.0-1.
+                // MQTT needs binary messages (MQTT-6.0.0-1).
                 Ok(Message::Text(_) | Message::Frame(_)) => {
                     let what = "a text message, where MQTT needs binary ones";
                     self.end = Some(self.violation(CloseCode::Unsupported, what));
@@ -112,7 +113,7 @@ impl Inner {
             (Some(end), _) => end,
             (None, _) if control => Err(io::ErrorKind::Interrupted.into()),
             (None, 0) => Err(io::ErrorKind::WouldBlock.into()),
-            // A part of a message.
+            // A part of a message has come.
             (None, length) => Ok(length),
         }
     }
@@ -127,9 +128,9 @@ impl Inner {
         Ok(if sent { Written::All } else { Written::Blocked { moved } })
     }
 
-    /// False when the socket takes no more at the moment.
+    /// Returns false when the socket takes no more at the moment.
     fn flush(&mut self) -> io::Result<bool> {
-        // An answer that found the buffer full has its place now.
+        // The second flush sends an answer that found the buffer full, for which there is room now.
         let sent = all_gone(self.web.flush().and_then(|()| self.web.flush()))?;
         self.unsent = !sent;
         Ok(sent)
@@ -140,7 +141,7 @@ impl Inner {
         self.unsent = matches!(sent, Ok(false));
     }
 
-    /// What a failed read means.
+    /// Returns what a failed read means.
     fn failed(&mut self, error: Error) -> io::Result<usize> {
         match error {
             Error::Io(e) => Err(e),
@@ -152,12 +153,12 @@ impl Inner {
             }
             Error::Utf8(_) => self.violation(CloseCode::Invalid, "text that is not UTF-8"),
             Error::Protocol(e) => self.violation(CloseCode::Protocol, &e.to_string()),
-            // Of the handshake only.
+            // The remaining errors occur in the handshake only.
             e => self.violation(CloseCode::Protocol, &e.to_string()),
         }
     }
 
-    /// The peer's mistake, told to both sides.
+    /// Reports a violation of the protocol to both sides.
     fn violation(&mut self, code: CloseCode, what: &str) -> io::Result<usize> {
         self.close(code);
         let what = format!("the broker breaks the WebSocket protocol: {what}");
@@ -165,7 +166,7 @@ impl Inner {
     }
 }
 
-/// Whether a write of tungstenite's has emptied its buffer. What it has not written it keeps.
+/// Returns whether a write has emptied tungstenite's buffer. The buffer keeps what was not written.
 fn all_gone(result: tungstenite::Result<()>) -> io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
@@ -175,7 +176,7 @@ fn all_gone(result: tungstenite::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// Takes up to [`MESSAGE`] bytes from the front.
+/// Takes up to [`MESSAGE`] bytes from the front of the chunks.
 fn next_message(chunks: &mut VecDeque<Bytes>) -> Bytes {
     if let Some(first) = chunks.front_mut()
         && first.len() > MESSAGE
@@ -198,10 +199,10 @@ fn next_message(chunks: &mut VecDeque<Bytes>) -> Bytes {
     message.freeze()
 }
 
-/// The peer's goodbye.
+/// Returns what the peer's Close frame means.
 fn closed(frame: Option<CloseFrame>) -> io::Result<usize> {
     let Some(CloseFrame { code, reason }) = frame else { return Ok(0) };
-    // A control frame has 125 bytes at the most.
+    // A control frame has 125 bytes at most.
     let reason = harmless(&reason, 125);
     let name = match code {
         CloseCode::Normal if reason.is_empty() => return Ok(0),
@@ -222,12 +223,13 @@ fn closed(frame: Option<CloseFrame>) -> io::Result<usize> {
     Err(io::Error::new(io::ErrorKind::ConnectionAborted, told))
 }
 
-/// The socket as tungstenite wants it.
+/// The socket in the form that tungstenite needs.
 struct Adapter {
     socket: Arc<Socket>,
-    /// What this step has read. One read is all that it may: tungstenite itself would go on to the end of a message.
+    /// The number of bytes that this step has read. It may read only once; tungstenite itself would go on to the end of a
+    /// message.
     received: usize,
-    /// The socket has taken something that [`Written`] has not told yet.
+    /// True when the socket has taken something that no [`Written`] has reported yet.
     moved: bool,
 }
 
@@ -263,7 +265,7 @@ impl Write for Adapter {
         }
     }
 
-    /// What TLS has taken and not sent.
+    /// Sends what TLS has taken and not sent.
     fn flush(&mut self) -> io::Result<()> {
         match self.give(&mut VecDeque::new())? {
             Written::All => Ok(()),

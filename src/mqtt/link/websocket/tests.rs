@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// An open WebSocket, and what is at its other end.
+/// An open WebSocket and the peer at its other end.
 struct Ends {
     stream: Stream,
     socket: Arc<Socket>,
@@ -24,7 +24,7 @@ impl Ends {
         Ends { stream: Stream::new(socket.clone(), rest), socket, peer, runtime }
     }
 
-    /// What one step brings when there is something.
+    /// Does one step when there is something to read, and returns its outcome.
     fn step(&self, input: &mut BytesMut) -> io::Result<usize> {
         loop {
             match self.stream.try_read(input) {
@@ -38,7 +38,7 @@ impl Ends {
         }
     }
 
-    /// All data until the end of the stream, and that.
+    /// Reads to the end of the stream, and returns all data and the end.
     fn drain(&self) -> (Vec<u8>, io::Result<usize>) {
         let mut input = BytesMut::new();
         loop {
@@ -50,13 +50,13 @@ impl Ends {
         }
     }
 
-    /// The next message, as a server of the crate sees it.
+    /// Returns the next message, as a server of the crate sees it.
     fn seen(&self) -> Message {
         WebSocket::from_raw_socket(&self.peer, Role::Server, None).read().expect("a message")
     }
 }
 
-/// A frame as a server sends it.
+/// Returns a frame as a server sends it.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
@@ -70,7 +70,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a peer that sends these bytes and is gone brings about.
+/// Returns the outcome when a peer sends these bytes and closes.
 fn decoded(bytes: &[u8]) -> (Vec<u8>, io::Result<usize>) {
     let mut ends = Ends::new(&[]);
     ends.peer.write_all(bytes).expect("send");
@@ -83,7 +83,7 @@ fn data_comes_out_without_its_frames() {
     let large = vec![7; 70_000];
     let mut bytes = frame(0x82, b"one");
     bytes.extend(frame(0x82, b""));
-    // A message in three frames, with a ping and a pong between them.
+    // This is a message in three frames, with a ping and a pong between them.
     bytes.extend(frame(0x02, b"two"));
     bytes.extend(frame(0x89, b"there?"));
     bytes.extend(frame(0x00, &[3; 200]));
@@ -94,7 +94,7 @@ fn data_comes_out_without_its_frames() {
     let (data, end) = decoded(&bytes);
     assert!(data == expected);
     assert_eq!(end.expect("the end"), 0);
-    // Behind the HTTP answer, where no socket tells that it is there.
+    // These bytes come behind the HTTP answer, so the socket does not report them as readable.
     let mut input = BytesMut::new();
     let ends = Ends::new(&bytes);
     while input.len() < expected.len() {
@@ -110,7 +110,7 @@ fn data_comes_out_without_its_frames() {
     assert_eq!(ends.seen(), Message::Pong("there?".into()));
 }
 
-/// Its bytes are a sign of life, as a ping is not: a gateway sends pings for a broker that is dead.
+/// Bytes of a part are a sign of life, but pings are not: a gateway sends pings even for a broker that is dead.
 #[test]
 fn a_part_of_a_message_is_noticed() {
     let mut ends = Ends::new(&[]);
@@ -145,7 +145,7 @@ fn a_step_reads_once_however_much_there_is() {
     assert!(steps >= 16, "{steps}");
     assert_eq!(input.len(), 1 << 20);
     sending.join().expect("the peer");
-    // Fragments without an end and without content.
+    // These are fragments without an end and without content.
     ends.peer.write_all(&[0x02, 0]).expect("send");
     ends.peer.write_all(&[0, 0].repeat(1000)).expect("send");
     assert!(ends.step(&mut input).expect("fragments") > 0);
@@ -175,7 +175,7 @@ fn a_large_announcement_takes_no_memory() {
     }
 }
 
-/// The memory that this process really has, where the system tells it.
+/// Returns the memory that this process really uses, on systems that report it.
 fn resident() -> usize {
     let Ok(status) = std::fs::read_to_string("/proc/self/statm") else { return 0 };
     status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages") * 4096
@@ -185,7 +185,7 @@ fn resident() -> usize {
 fn a_goodbye_is_answered_and_told() {
     let close = |payload: &[u8]| {
         let mut ends = Ends::new(&[]);
-        // What comes after it is nothing any more.
+        // Data after a Close frame is ignored.
         let bytes = [frame(0x82, b"last"), frame(0x88, payload), frame(0x82, b"late")].concat();
         ends.peer.write_all(&bytes).expect("send");
         let (data, end) = ends.drain();
@@ -252,7 +252,7 @@ fn a_message_has_a_bound_and_the_rest_waits() {
     }
 }
 
-/// Only what the socket has taken counts, and all that was taken arrives once.
+/// Only the bytes that the socket has taken count, and all of them arrive once.
 #[test]
 fn a_full_socket_is_told_and_gone_on_with() {
     let ends = Ends::new(&[]);
@@ -284,7 +284,7 @@ fn a_full_socket_is_told_and_gone_on_with() {
     assert!(receiving.join().expect("the peer") == content);
 }
 
-/// The answers to pings wait in a bounded place while the peer does not read, and the latest one is not lost.
+/// The answers to pings wait in a bounded buffer while the peer does not read, and the latest one is not lost.
 #[test]
 fn pings_of_a_peer_that_does_not_read_take_no_room() {
     let mut ends = Ends::new(&[]);
@@ -294,7 +294,7 @@ fn pings_of_a_peer_that_does_not_read_take_no_room() {
     let mut input = BytesMut::new();
     for n in 0..3000_u32 {
         ends.peer.write_all(&frame(0x89, &[&n.to_be_bytes()[..], &[0; 121]].concat())).expect("send");
-        // It may come in two parts.
+        // The ping may come in two parts.
         while ends.step(&mut input).map_err(|e| e.kind()) != Err(io::ErrorKind::Interrupted) {}
     }
     let receiving = std::thread::spawn({

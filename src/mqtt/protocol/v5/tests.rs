@@ -114,25 +114,25 @@ proptest! {
     }
 }
 
-/// Each of these the codec gets wrong, or takes for an incomplete packet.
+/// The codec decodes each of these wrongly, or takes it for an incomplete packet.
 #[test]
 fn what_the_codec_stumbles_over() {
-    // DISCONNECT with a reason and no properties, and without a reason.
+    // The first is a DISCONNECT with a reason and no properties, the second one has no reason.
     assert_eq!(decode_one(&[0xE0, 1, 0x82]), Packet::Disconnect(Reason::of(0x82)));
     assert_eq!(decode_one(&[0xE0, 0]), Packet::Disconnect(Reason::of(0)));
-    // AUTH.
+    // This is an AUTH.
     assert_eq!(decode_one(&[0xF0, 2, 0x18, 0]), Packet::Auth);
-    // Three subscription identifiers.
+    // This PUBLISH has three subscription identifiers.
     let publish = [0x30, 4 + 6 + 2, 0, 1, b't', 6, 0x0B, 1, 0x0B, 2, 0x0B, 3, b'a', b'b'];
     let Packet::Publish(publish) = decode_one(&publish) else { panic!("no PUBLISH") };
     assert_eq!(publish.payload, b"ab"[..]);
     assert_eq!(MessageProperties::decode(&publish.properties).unwrap().subscription_identifiers, [1, 2, 3]);
-    // A refusal in the form of MQTT 3.1.1, by a broker that knows nothing else.
+    // A broker that knows only MQTT 3.1.1 refuses with that version's CONNACK.
     for code in [1, 5, 0x86, 0x9C] {
         let Packet::Connack(connack) = decode_one(&[0x20, 2, 0, code]) else { panic!("no CONNACK") };
         assert_eq!(connack.reason, Reason::of(code));
     }
-    // A refusal with its reason and another broker.
+    // This refusal has a reason, and refers to another broker.
     let body = [&[0, 0x9D][..], &[12, 0x1F, 0, 3, b'w', b'h', b'y', 0x1C, 0, 3, b'h', b':', b'1']].concat();
     let Packet::Connack(connack) = decode_one(&[&[0x20, body.len() as u8], &body[..]].concat()) else { panic!() };
     let Reason { code, text, server } = connack.reason;
@@ -184,7 +184,7 @@ fn what_a_broker_may_not_send_is_refused() {
     let suback = [&[0x90, 0x80, 0x80, 0x10][..], &[0, 1, 0, 0]].concat();
     assert!(decode_all(&suback).is_err(), "256 KiB of SUBACK");
     let too_large = [&[0x30, 0xA1, 0x8D, 0x06][..], &[0, 1, b't', 0]].concat();
-    assert!(decode_all(&too_large).is_err(), "100,001 bytes when 100,000 were announced as the most");
+    assert!(decode_all(&too_large).is_err(), "100,001 bytes when 100,000 at most were announced");
 }
 
 #[test]

@@ -1,25 +1,26 @@
-//! When publishes are overdue.
+//! The deadlines of publishes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Publishes are accepted nearly in the order of their deadlines, so one number tells which of them have passed. The few
-/// that were accepted late, after a wait for room, are kept apart.
+/// The deadlines of publishes. Publishes are accepted nearly in the order of their deadlines, so one number tells which of them
+/// have passed. Stragglers, the few that were accepted late after a wait for room, are kept apart.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    /// Of those in order, none with a lower number has a deadline to come.
+    /// The number below which no deadline in order is still to come.
     pub first: u64,
     latest: Option<Instant>,
     stragglers: BTreeSet<(Instant, u64)>,
 }
 
-/// Threads that write at once are not in perfect order; that much later is in time.
+/// Threads that write at the same time accept publishes slightly out of order. A deadline that is earlier than the latest one
+/// by this much or less is not put apart, and may be noticed that much late.
 const TOLERANCE: Duration = Duration::from_millis(5);
 
 impl Deadlines {
-    /// A publish has been accepted.
+    /// Adds the deadline of a publish that has been accepted.
     pub fn add(&mut self, number: u64, deadline: Instant) {
         match self.latest {
             Some(latest) if deadline < latest => {
@@ -31,14 +32,15 @@ impl Deadlines {
         }
     }
 
-    /// A publish has ended, or its caller does not wait any more: so no more are kept than publishes.
+    /// Removes a deadline whose publish has ended or whose caller does not wait any more, so that there are never more
+    /// deadlines than publishes.
     pub fn remove(&mut self, number: u64, deadline: Instant) {
         if !self.stragglers.is_empty() {
             self.stragglers.remove(&(deadline, number));
         }
     }
 
-    /// One of those apart whose deadline has passed.
+    /// Returns a straggler whose deadline has passed.
     pub fn pop_straggler(&mut self, now: Instant) -> Option<u64> {
         let (deadline, number) = *self.stragglers.first()?;
         (deadline <= now).then(|| {
@@ -47,7 +49,7 @@ impl Deadlines {
         })
     }
 
-    /// The next deadline of those apart.
+    /// Returns the next deadline of a straggler.
     pub fn next_straggler(&self) -> Option<Instant> {
         self.stragglers.first().map(|(deadline, _)| *deadline)
     }

@@ -1,4 +1,4 @@
-//! How publishes come to their end: written, confirmed, withdrawn, overdue, or together with the client.
+//! The ends of publishes: written, confirmed, withdrawn, overdue, or ended together with the client.
 
 use std::task::{Context, Poll};
 
@@ -9,10 +9,10 @@ use crate::error::{Delivery, Error, Result};
 use crate::mqtt::session::ends::{EndedPublish, Hearer};
 
 impl Outgoing {
-    /// The end of a publish: its room and its identifier are free again, and whoever is to hear of it is told.
+    /// Ends a publish: its room and its identifier are free again, and its hearer is told.
     pub(super) fn end(&mut self, number: u64, result: Result<()>, now: Instant) {
         let Some(entry) = self.entries.remove(number) else { return };
-        // Otherwise it was sent over an earlier connection, and not yet again over this one.
+        // Other publishes were sent over an earlier connection, and not yet again over this one, so they are not in flight.
         if entry.phase.is_handshake() && number < self.connection.first_queued {
             self.connection.in_flight -= 1;
         }
@@ -31,7 +31,7 @@ impl Outgoing {
         self.ends.record(ended, result, now);
     }
 
-    /// A publish fails that can't be sent, or not again. Its identifier is released if the broker may hold it.
+    /// Fails a publish that can't be sent, or not again. Its identifier is released if the broker may hold it.
     pub(super) fn fail(&mut self, number: u64, error: Error, now: Instant) {
         self.fail_early(number, error, now);
         if self.entries.get(number).is_some_and(|entry| entry.phase == Phase::Sent) {
@@ -41,7 +41,7 @@ impl Outgoing {
         }
     }
 
-    /// Tells the failure of a publish whose end is still to come.
+    /// Tells the failure of a publish before its handshake ends.
     fn fail_early(&mut self, number: u64, error: Error, now: Instant) {
         let Some(entry) = self.entries.get_mut(number) else { return };
         self.deadlines.remove(number, entry.deadline);
@@ -51,7 +51,7 @@ impl Outgoing {
         self.ends.record(failed, Err(error), now);
     }
 
-    /// `position` bytes of the output have been written: the QoS 0 publishes in them have ended.
+    /// Ends the QoS 0 publishes in the first `position` bytes of the output, which have been written.
     pub(in crate::mqtt::session) fn flushed(&mut self, position: u64, now: Instant) {
         while let Some(&(ends_at, number)) = self.connection.unflushed.front()
             && ends_at <= position
@@ -61,7 +61,7 @@ impl Outgoing {
         }
     }
 
-    /// Ends every publish with the error for what has become of it.
+    /// Ends every publish with the error that fits its delivery.
     pub fn fail_all(&mut self, error: impl Fn(Delivery) -> Error, now: Instant) {
         self.has_ended = true;
         self.connection.unflushed.clear();
@@ -71,14 +71,14 @@ impl Outgoing {
         }
     }
 
-    /// Wakes whoever is the next to get room, if there is some.
+    /// Wakes the caller who is next to get room, if there is some.
     pub fn wake_next(&mut self, now: Instant) {
         self.ends.wake_later(self.room.next(now));
     }
 
     // ---- the caller
 
-    /// Whether a publish has ended, and how; asked by its caller only. Otherwise he is woken when it has.
+    /// Polls whether a publish has ended, and how. Only its caller asks; the caller is woken at the end.
     pub fn poll_end(&mut self, number: u64, context: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(entry) = self.entries.get_mut(number) else {
             return Poll::Ready(self.ends.outcome(number));
@@ -94,8 +94,8 @@ impl Outgoing {
         }
     }
 
-    /// Whether a publish, whose failure was told, is not under way any more. Otherwise its caller is woken then; never when the client
-    /// ends before.
+    /// Polls whether a publish whose failure was told is no longer under way. Its caller is woken then, but never when the
+    /// client ends before.
     pub fn poll_gone(&mut self, number: u64, context: &Context<'_>) -> Poll<()> {
         match self.entries.get_mut(number) {
             None if self.has_ended => Poll::Pending,
@@ -109,8 +109,8 @@ impl Outgoing {
         }
     }
 
-    /// The caller of a publish will not ask how it ended. `give_up`: it is withdrawn if it was not sent, and not sent again
-    /// if it was.
+    /// Lets go of a publish whose caller will not ask how it ended. `give_up` means that it is withdrawn if it was not sent,
+    /// and not sent again if it was.
     pub fn abandon(&mut self, number: u64, give_up: bool, now: Instant) {
         self.ends.forget(number);
         let Some(entry) = self.entries.get_mut(number) else { return };
@@ -130,8 +130,9 @@ impl Outgoing {
 
     // ---- deadlines
 
-    /// Fails what is overdue, and gives the turn for room to the next one when the first does not come. Tells when it has
-    /// something to do next. What was not sent is withdrawn; what was sent keeps its identifier until it is acknowledged.
+    /// Fails overdue publishes, and passes the turn for room on when the first in the queue does not come. Returns when it has
+    /// something to do next. Publishes that were not sent are withdrawn; the others keep their identifiers until they are
+    /// acknowledged.
     pub fn expire(&mut self, now: Instant) -> Option<Instant> {
         self.ends.wake_later(self.room.pass_over(now));
         while let Some(number) = self.deadlines.pop_straggler(now) {
@@ -167,18 +168,18 @@ impl Outgoing {
         }
     }
 
-    /// The earliest deadline of a publish whose caller waits.
+    /// Returns the earliest deadline of a publish whose caller waits.
     pub fn next_deadline(&self) -> Option<Instant> {
         let waits = self.entries.iter().map(|(_, entry)| entry).find(|entry| !entry.is_given_up());
         waits.map(|entry| entry.deadline).into_iter().chain(self.deadlines.next_straggler()).min()
     }
 
-    /// The error of a write that has not found room in time.
+    /// Returns the error of a write that has not found room in time.
     pub fn no_room(&self) -> Error {
         self.overdue("the outbox is full; the message was not sent", Delivery::NotSent)
     }
 
-    /// The error of a write whose time is up, with what stands in its way.
+    /// Returns the error of a write whose deadline has passed, with what stands in its way.
     pub fn overdue(&self, what: &str, delivery: Delivery) -> Error {
         let millis = self.write_timeout.as_millis();
         match self.obstacle.as_ref().filter(|_| !self.connection.is_open) {

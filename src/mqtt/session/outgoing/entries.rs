@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-/// What has a number here, from 0 in the order of coming. One that ends before an older one leaves its slot behind, but
-/// never more such slots stay than there are entries, whatever the oldest one waits for.
+/// Entries by their numbers, which count from 0 in the order of coming. An entry that ends before an older one leaves its slot
+/// behind, but never more such slots stay than there are entries, however long the oldest one waits.
 pub(super) struct Entries<T> {
-    /// In the order of their numbers; the first one has an entry.
+    /// The slots in the order of their numbers; the first one has an entry.
     slots: VecDeque<Slot<T>>,
     live: usize,
     next_number: u64,
@@ -24,17 +24,17 @@ impl<T> Entries<T> {
         Entries { slots: VecDeque::new(), live: 0, next_number: 0 }
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.live
     }
 
-    /// The number that the next one will get.
+    /// Returns the number that the next entry will get.
     pub fn next_number(&self) -> u64 {
         self.next_number
     }
 
-    /// The number of the oldest; without one, the next number.
+    /// Returns the number of the oldest entry, or the next number if there is none.
     pub fn first_number(&self) -> u64 {
         self.slots.front().map_or(self.next_number, |slot| slot.number)
     }
@@ -69,7 +69,7 @@ impl<T> Entries<T> {
         Some(entry)
     }
 
-    /// The first number, not below this one, that has an entry.
+    /// Returns the first number, not below this one, that has an entry.
     pub fn next_from(&self, number: u64) -> Option<u64> {
         if number >= self.next_number {
             return None;
@@ -93,7 +93,7 @@ impl<T> Entries<T> {
         self.slots.iter_mut().filter_map(|slot| slot.entry.as_mut())
     }
 
-    /// The slot of a number, or where it would be. Numbers are dense unless slots were dropped.
+    /// Returns the slot of a number, or where it would be. Numbers are dense unless slots were dropped.
     fn index(&self, number: u64) -> Result<usize, usize> {
         let guess = number.wrapping_sub(self.first_number()) as usize;
         match self.slots.get(guess) {
@@ -110,7 +110,7 @@ impl<T> Entries<T> {
 
 #[cfg(test)]
 impl<T> Entries<T> {
-    /// Slots, with and without an entry.
+    /// Returns the number of slots, with and without an entry.
     pub fn slots(&self) -> usize {
         self.slots.len()
     }
@@ -143,7 +143,7 @@ mod tests {
                         let number = entries.push(entries.next_number() * 3);
                         model.insert(number, number * 3);
                     }
-                    // Mostly one that is there, and not the oldest.
+                    // This mostly removes an entry that exists and is not the oldest.
                     Some(choice) => {
                         let number = model.keys().rev().nth(usize::from(choice) % model.len().max(1)).copied();
                         let number = number.unwrap_or(choice.into());

@@ -26,12 +26,12 @@ impl Outgoing {
         match self.awaiting(id) {
             Some((number, entry)) if entry.publish.qos == Consistency::ExactlyOnce => {
                 if reason.is_error() {
-                    // The end of it; no PUBREL follows (MQTT 5, section 4.3.3).
+                    // An error in PUBREC ends the handshake; no PUBREL follows (MQTT 5, section 4.3.3).
                     let result = refusal::outcome(&entry.publish, !entry.is_resent, wire.broker, "PUBREC", reason);
                     self.acknowledged(number, result, wire);
                     return Ok(());
                 }
-                // The broker has the payload now.
+                // With the first PUBREC the broker has the payload.
                 let is_first = entry.phase == Phase::Sent;
                 if is_first {
                     self.received(number);
@@ -57,7 +57,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// PUBREL is to take the place of PUBLISH: at once, or when that is kept.
+    /// Puts PUBREL in the place of PUBLISH: at once, or, in a session that is kept, when the receipt is stored.
     pub(super) fn received(&mut self, number: u64) {
         let Some(entry) = self.entries.get_mut(number) else { return };
         if self.is_kept {
@@ -68,7 +68,7 @@ impl Outgoing {
         }
     }
 
-    /// The identifiers of the publishes whose PUBREL waits, in the order of their PUBREC; each is told once.
+    /// Returns the identifiers of the publishes whose PUBREL waits, in the order of their PUBREC; each is returned once.
     pub fn take_received(&mut self) -> Vec<u16> {
         std::mem::take(&mut self.received)
     }
@@ -77,7 +77,7 @@ impl Outgoing {
         !self.received.is_empty()
     }
 
-    /// It is kept that these were received: PUBREL follows, unless the session has been lost meanwhile.
+    /// Sends PUBREL for publishes whose receipt is stored, unless the session has been lost meanwhile.
     pub(in crate::mqtt::session) fn release(&mut self, ids: &[u16], wire: &mut Wire<'_>) {
         for id in ids {
             let Some(Holder::Publish(number)) = self.ids.get(*id) else { continue };
@@ -85,21 +85,21 @@ impl Outgoing {
                 continue;
             };
             entry.phase = Phase::Released;
-            // Otherwise its turn is still to come with this connection.
+            // A publish from `first_queued` on still has its turn to come with this connection.
             if self.connection.is_open && number < self.connection.first_queued {
                 protocol::pubrel(*id, wire.output.tail());
             }
         }
     }
 
-    /// The publish that waits under this identifier, for which an answer has come.
+    /// Returns the publish that waits for an answer under this identifier.
     fn awaiting(&mut self, id: u16) -> Option<(u64, &mut Entry)> {
         let Some(Holder::Publish(number)) = self.ids.get(id) else { return None };
         self.was_answered = true;
         Some((number, self.entries.get_mut(number)?))
     }
 
-    /// The last acknowledgement of a publish has come, which ends it; the window has a place more.
+    /// Ends a publish whose last acknowledgement has come, which frees a place in the window.
     fn acknowledged(&mut self, number: u64, result: Result<()>, wire: &mut Wire<'_>) {
         self.end(number, result, wire.now);
         self.send_queued(wire);

@@ -1,11 +1,11 @@
-//! What is true of the publishes between any two changes. Tests call it after each of their steps.
+//! The invariants of the publishes, which hold between any two changes. Tests check them after each of their steps.
 
 use super::{Outgoing, Phase};
 use crate::config::Consistency;
 use crate::mqtt::session::ids::Holder;
 
 impl Outgoing {
-    /// Panics unless the publishes are consistent; `subscription`: the identifier of the SUBSCRIBE that is not answered.
+    /// Panics unless the publishes are consistent; `subscription` is the identifier of the SUBSCRIBE that is not answered.
     pub fn assert_invariants(&self, subscription: Option<u16>) {
         self.entries.assert_invariants();
         self.assert_window();
@@ -29,7 +29,7 @@ impl Outgoing {
         assert!(!self.has_ended || self.pending() == 0, "{} publishes outlive the client", self.pending());
     }
 
-    /// First come those that are under way over this connection, then those that wait to be.
+    /// Asserts that the publishes under way over this connection come first, and those that wait to be sent after them.
     fn assert_window(&self) {
         let connection = &self.connection;
         assert!(connection.first_queued <= self.next_number(), "what is not there was sent");
@@ -51,7 +51,8 @@ impl Outgoing {
         let written: Vec<u64> = connection.unflushed.iter().map(|(_, number)| *number).collect();
         assert_eq!(written, unflushed, "publishes in the output");
         assert!(connection.unflushed.iter().map(|(position, _)| position).is_sorted(), "positions in the output");
-        // So the end of a publish that waits is never what leaves the session idle: an acknowledgement is missing, too.
+        // While a publish waits, an acknowledgement is missing, too; so the end of one that waits never leaves the session
+        // idle.
         let waits = self.entries.next_from(connection.first_queued);
         assert!(
             !connection.is_open || waits.is_none() || in_flight > 0,
@@ -59,7 +60,7 @@ impl Outgoing {
         );
     }
 
-    /// Every identifier is held by exactly one handshake, and every handshake holds one.
+    /// Asserts that every identifier is held by exactly one handshake, and that every handshake holds one.
     fn assert_identifiers(&self, subscription: Option<u16>) {
         let mut held: Vec<(u16, Holder)> = subscription.map(|id| (id, Holder::Subscription)).into_iter().collect();
         for (number, entry) in self.entries.iter() {

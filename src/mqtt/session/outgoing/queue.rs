@@ -1,4 +1,4 @@
-//! The order of publishes and the window: accepting them, sending them, and sending them again.
+//! The order of publishes and the in-flight window: accepting publishes, sending them, and sending them again.
 
 use tokio::time::Instant;
 
@@ -9,11 +9,11 @@ use crate::mqtt::kept_session::Earlier;
 use crate::mqtt::protocol;
 use crate::mqtt::session::ids::Holder;
 
-/// The reason that the broker would give (MQTT 5, section 2.4).
+/// The reason code that the broker would give (MQTT 5, section 2.4).
 const RETAIN_NOT_SUPPORTED: u8 = 0x9A;
 
 impl Outgoing {
-    /// Takes a publish, which has its room, and sends it if it can be. Returns its number.
+    /// Takes a publish that has its room, and sends it if possible. Returns its number.
     pub(in crate::mqtt::session) fn push(&mut self, submission: Submission, wire: &mut Wire<'_>) -> u64 {
         let Submission { publish, earlier, room, size, hearer, accepted, deadline } = submission;
         let bytes = publish.payload.len();
@@ -30,8 +30,8 @@ impl Outgoing {
         number
     }
 
-    /// A publish of an earlier process goes on where that has left it, unless its session is lost. If it is overdue, it is not
-    /// published again.
+    /// Continues a publish of an earlier process from where that process left it, unless its session is lost. An overdue one is
+    /// not published again.
     fn take_up(&mut self, number: u64, earlier: Earlier, now: Instant) {
         let Some(entry) = self.entries.get_mut(number).filter(|_| self.may_be_left) else {
             return self.expire_overdue(number, now);
@@ -47,7 +47,7 @@ impl Outgoing {
         }
     }
 
-    /// Sends what waits, in its order and as far as the window allows. What the broker has had before, and kept with
+    /// Sends what waits, in its order and as far as the window allows. A publish that the broker has had before, and kept with
     /// the session, goes under the same identifier: PUBLISH with DUP, or PUBREL (MQTT 3.1.1 and 5, section 4.4).
     pub(in crate::mqtt::session) fn send_queued(&mut self, wire: &mut Wire<'_>) {
         while self.connection.is_open
@@ -55,26 +55,26 @@ impl Outgoing {
             && let Some(number) = self.entries.next_from(self.connection.first_queued)
         {
             self.send(number, wire);
-            // Not before: while it is decided whether it is sent, it is not in flight.
+            // `first_queued` moves only now: a publish is not in flight while it is decided whether to send it.
             self.connection.first_queued = number + 1;
         }
     }
 
-    /// Sends one, or ends it when it is not to be sent any more.
+    /// Sends a publish, or ends it when it must not be sent any more.
     fn send(&mut self, number: u64, wire: &mut Wire<'_>) {
         let is_last = number + 1 == self.entries.next_number();
         let limited = self.connection.is_limited();
         let mut found = self.entries.get_mut(number);
         if found.as_ref().is_some_and(|entry| limited || entry.is_given_up()) {
             self.check(number, wire);
-            // It may have ended, or have become a PUBREL.
+            // The publish may have ended, or have become a PUBREL.
             found = self.entries.get_mut(number);
         }
         let Some(entry) = found else { return };
         if entry.publish.qos == Consistency::AtMostOnce {
             entry.phase = Phase::Unflushed;
             wire.output.publish(wire.version, &entry.publish);
-            // Nothing needs it any more; freeing it is cheapest for the thread that has just made it.
+            // The payload is not needed any more, and freeing it is cheapest on the thread that has just allocated it.
             let payload = std::mem::take(&mut entry.publish.payload);
             if is_last {
                 self.last_message = Some(payload);
@@ -105,7 +105,8 @@ impl Outgoing {
         }
     }
 
-    /// Ends one that the broker does not take or that is given up, before its turn to be sent over this connection; see [`Outgoing::let_go`].
+    /// Ends a publish that the broker does not take or that is given up, before its turn to be sent over this connection; see
+    /// [`Outgoing::let_go`].
     fn check(&mut self, number: u64, wire: &Wire<'_>) {
         let Some(entry) = self.entries.get(number).filter(|entry| entry.phase < Phase::Received) else { return };
         let checked = check_size(self.connection.maximum_packet_size, wire.version, entry)
@@ -117,9 +118,9 @@ impl Outgoing {
         }
     }
 
-    /// A publish that is not to be sent again. One that a broker closes the connection on, for its size perhaps, would
-    /// stand in the way of all others for ever. At QoS 2 the broker may hold the identifier until PUBREL comes, so that
-    /// goes in its place; a broker that does not know the identifier answers all the same (MQTT 3.1.1, section 4.3.3; 5,
+    /// Lets go of a publish that is not to be sent again. A publish for which a broker closes the connection, perhaps because
+    /// of its size, would block all others for ever. At QoS 2 the broker may hold the identifier until PUBREL comes, so PUBREL
+    /// goes in its place; a broker that does not know the identifier answers all the same (MQTT 3.1.1, section 4.3.3; MQTT 5,
     /// section 3.7.2.1).
     pub(super) fn let_go(&mut self, number: u64, now: Instant) {
         let Some(entry) = self.entries.get_mut(number) else { return };
@@ -131,7 +132,7 @@ impl Outgoing {
     }
 }
 
-/// The broker would close the connection on a packet that is too large for it (MQTT 5, section 3.2.2.3.6).
+/// Checks the packet's size, since the broker would close the connection on one that is too large (MQTT 5, section 3.2.2.3.6).
 fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
     if most == usize::MAX {
         return Ok(());
@@ -147,7 +148,7 @@ fn check_size(most: usize, version: Version, entry: &Entry) -> Result<()> {
     ))
 }
 
-/// The broker would close the connection on a message that it is to keep (MQTT 5, section 3.2.2.3.5).
+/// Checks the retain flag, since a broker without retained messages would close the connection (MQTT 5, section 3.2.2.3.5).
 fn check_retain(keeps_messages: bool, entry: &Entry) -> Result<()> {
     if keeps_messages || !entry.publish.retain {
         return Ok(());
@@ -155,7 +156,7 @@ fn check_retain(keeps_messages: bool, entry: &Entry) -> Result<()> {
     Err(unsendable(
         entry,
         IoKind::Refused(RETAIN_NOT_SUPPORTED),
-        "it is to be retained, and the broker keeps no messages",
+        "it is to be retained, which the broker does not support",
     ))
 }
 

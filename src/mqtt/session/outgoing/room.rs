@@ -1,4 +1,4 @@
-//! The bounds of what waits to be confirmed.
+//! The bounds of the publishes that wait to be confirmed.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -12,7 +12,7 @@ pub(crate) struct Room {
     max_messages: usize,
     bytes: usize,
     max_bytes: usize,
-    /// Who waits for room, in the order of asking.
+    /// The callers who wait for room, in the order of asking.
     queue: VecDeque<Waiting>,
     last_ticket: u64,
     closed: bool,
@@ -22,11 +22,11 @@ struct Waiting {
     ticket: u64,
     bytes: usize,
     waker: Option<Waker>,
-    /// When it was its turn, and it was told so.
+    /// The moment at which the caller was told that it has its turn.
     called: Option<Instant>,
 }
 
-/// Whoever does not come within this time after a call loses the turn until it asks again: a future that nobody polls
+/// The time within which a caller must come after a call, or it loses the turn until it asks again: a future that nobody polls
 /// must not keep the others waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -35,12 +35,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) struct Ticket(u64);
 
 impl Room {
-    /// One message larger than `max_bytes` may wait alone.
+    /// Creates the room. A message larger than `max_bytes` may wait alone.
     pub fn new(max_messages: usize, max_bytes: usize) -> Room {
         Room { messages: 0, max_messages, bytes: 0, max_bytes, queue: VecDeque::new(), last_ticket: 0, closed: false }
     }
 
-    /// Messages and bytes that are in the outbox.
+    /// Returns the number and the bytes of the messages in the outbox.
     pub fn used(&self) -> (usize, usize) {
         (self.messages, self.bytes)
     }
@@ -70,12 +70,12 @@ impl Room {
         Ticket(self.last_ticket)
     }
 
-    /// True: it is this one's turn, and it has its room for so many bytes now. Otherwise the waker is called when that may
-    /// have changed; when the room is closed, too.
+    /// Returns true when it is this ticket's turn, and takes room for so many bytes. Otherwise the waker is called when that
+    /// may have changed, or when the room is closed.
     pub fn poll(&mut self, ticket: Ticket, bytes: usize, waker: &Waker) -> bool {
         let index = self.queue.partition_point(|waiting| waiting.ticket < ticket.0);
         if self.queue.get(index).is_none_or(|waiting| waiting.ticket != ticket.0) {
-            // It had lost its turn.
+            // The ticket had lost its turn.
             self.queue.insert(index, Waiting { ticket: ticket.0, bytes, waker: None, called: None });
         }
         match self.queue.front() {
@@ -97,7 +97,7 @@ impl Room {
         }
     }
 
-    /// Whoever has this ticket leaves the queue without room.
+    /// Withdraws a ticket from the queue without room.
     pub fn withdraw(&mut self, ticket: Ticket) {
         self.queue.retain(|waiting| waiting.ticket != ticket.0);
     }
@@ -108,7 +108,7 @@ impl Room {
         self.bytes -= bytes.min(self.max_bytes);
     }
 
-    /// Whose turn it is now, to be woken; each is named once.
+    /// Returns the waker of the caller whose turn it is now; each is returned once.
     pub(super) fn next(&mut self, now: Instant) -> Option<Waker> {
         let bytes = self.queue.front()?.bytes;
         if !self.fits(bytes) {
@@ -120,12 +120,12 @@ impl Room {
         Some(waker)
     }
 
-    /// When whoever was called loses the turn.
+    /// Returns when the caller who was called loses the turn.
     pub(in crate::mqtt::session) fn deadline(&self) -> Option<Instant> {
         self.queue.front()?.called.map(|called| called + PATIENCE)
     }
 
-    /// Takes the turn from whoever has not come in time; the next one is to be woken.
+    /// Takes the turn from a caller who has not come in time, and returns the waker of the next one.
     pub(super) fn pass_over(&mut self, now: Instant) -> Option<Waker> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
@@ -134,7 +134,7 @@ impl Room {
         self.next(now)
     }
 
-    /// There will be no more room; whoever waits is to be woken.
+    /// Closes the room, and returns the wakers of all who wait.
     pub fn close(&mut self) -> Vec<Waker> {
         self.closed = true;
         self.queue.drain(..).filter_map(|waiting| waiting.waker).collect()
@@ -147,7 +147,7 @@ impl Room {
 
 #[cfg(test)]
 impl Room {
-    /// Panics unless messages of just these bytes have room.
+    /// Panics unless exactly the messages of these bytes have room.
     pub fn assert_used_by(&self, bytes: &[usize]) {
         let sum: usize = bytes.iter().map(|bytes| bytes.min(&self.max_bytes)).sum();
         assert_eq!(self.used(), (bytes.len(), sum), "messages and bytes that have room");
