@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::stand_ins::StandIns;
+use super::value::Value;
 
 /// `serde_yaml` accepts no text with more levels than this.
 const MAX_DEPTH: usize = 200;
@@ -15,6 +16,11 @@ const MAX_DEPTH: usize = 200;
 pub(super) struct Places {
     nodes: Vec<Node>,
     swallowed: Vec<Swallowed>,
+    /// The line on which this parser stopped before the end: YAML 1.2 forbids some texts that `serde_yaml` accepts, such as a
+    /// quoted value whose next line is not indented.
+    stopped: Option<usize>,
+    /// The maps and lists that had not ended there.
+    cut: HashSet<usize>,
 }
 
 struct Node {
@@ -52,12 +58,19 @@ impl Places {
     /// Reads the text once. If this parser stops early, later places are unknown.
     pub fn read(text: &str) -> Places {
         let (text, words) = StandIns::put(text);
-        let mut places = Places { nodes: Vec::new(), swallowed: Vec::new() };
+        let mut places = Places { nodes: Vec::new(), swallowed: Vec::new(), stopped: None, cut: HashSet::new() };
         let mut anchored = HashMap::new();
         let mut aliases = HashSet::new();
         let mut open: Vec<Open> = Vec::new();
         let mut events = Parser::new_from_str(&text);
-        while let Some(Ok((event, span))) = events.next_event() {
+        while let Some(event) = events.next_event() {
+            let (event, span) = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    places.stopped = Some(error.marker().line());
+                    break;
+                }
+            };
             let line = span.start.line();
             let (anchor, scalar, content) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
@@ -96,8 +109,12 @@ impl Places {
                 open.push(Open { node, name: None, inside });
             }
             if open.len() > MAX_DEPTH {
+                places.stopped = Some(line);
                 break;
             }
+        }
+        if places.stopped.is_some() {
+            places.cut = open.iter().map(|open| open.node).collect();
         }
         places.swallowed.retain(|swallowed| !aliases.contains(&swallowed.anchor));
         places
@@ -117,13 +134,13 @@ impl Places {
     /// Returns the line (from 1) of the deepest element of `path` that the text has. The parts of the path are names, or
     /// indexes of lists.
     pub fn line_of(&self, path: &[String]) -> Option<usize> {
-        let mut node = self.nodes.first()?;
+        let mut node = 0;
         let mut found = None;
         for part in path {
-            if let Content::Alias(of) = node.content {
-                node = &self.nodes[of];
+            if let Content::Alias(of) = self.nodes.get(node)?.content {
+                node = of;
             }
-            let next = match &node.content {
+            let next = match &self.nodes.get(node)?.content {
                 Content::Map(entries) => {
                     entries.iter().find(|(name, ..)| name == part).map(|(_, line, to)| (*line, *to))
                 }
@@ -132,16 +149,55 @@ impl Places {
                 }
                 Content::Alias(_) | Content::Scalar => None,
             };
-            let Some((line, to)) = next else { break };
+            let Some((line, to)) = next else {
+                // The part that was not read may have it.
+                return found.filter(|_| !self.cut.contains(&node));
+            };
             found = Some(line);
-            node = &self.nodes[to];
+            node = to;
         }
         found
     }
 
     /// Returns the line (from 1) of a value that YAML took for an anchor, and its name; an item of a list has the list's name.
-    pub fn swallowed_value(&self) -> Option<(usize, &str)> {
-        self.swallowed.first().map(|swallowed| (swallowed.line, swallowed.name.as_str()))
+    /// `root` is what `serde_yaml` made of the text.
+    pub fn swallowed_value(&self, text: &str, root: &Value) -> Option<(usize, String)> {
+        let Some(stopped) = self.stopped else {
+            return self.swallowed.first().map(|swallowed| (swallowed.line, swallowed.name.clone()));
+        };
+        // Aliases may stand in the part that was not read, so there the words of each line decide, and what became of them.
+        anchors_at_ends_of_lines(text)
+            .filter(|(line, ..)| *line >= stopped || self.swallowed.iter().any(|swallowed| swallowed.line == *line))
+            .filter(|(_, _, anchor)| !text.contains(&format!("*{anchor}")))
+            .find(|(_, name, _)| has_nothing(root, name))
+            .map(|(line, name, _)| (line, name.to_owned()))
+    }
+}
+
+/// Lines that end with `name: &anchor`, or a comment after that: their number from 1, the name and the anchor.
+fn anchors_at_ends_of_lines(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+    text.lines().enumerate().filter_map(|(index, line)| {
+        let (name, value) = line.split_once(": ")?;
+        let anchor = value.trim_start().strip_prefix('&')?;
+        let (anchor, rest) = anchor.split_once(char::is_whitespace).unwrap_or((anchor, ""));
+        let is_end = rest.trim().is_empty() || rest.trim_start().starts_with('#');
+        is_end.then(|| (index + 1, name.trim_start_matches([' ', '\t', '-']).trim_matches(['\'', '"', ' ']), anchor))
+    })
+}
+
+/// Returns whether somewhere a value of this name is nothing, or the rest of an anchor with a colon in it.
+fn has_nothing(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Map(map) => map.iter().any(|(own, value)| {
+            let is_nothing = match value {
+                Value::Null => true,
+                Value::Str(text) => text.starts_with(':'),
+                _ => false,
+            };
+            own == name && is_nothing || has_nothing(value, name)
+        }),
+        Value::List(items) => items.iter().any(|item| has_nothing(item, name)),
+        _ => false,
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct SyntaxError {
 /// Parses one YAML document.
 pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let root = parse_document(text)?;
-    match Places::read(text).swallowed_value() {
+    match Places::read(text).swallowed_value(text, &root) {
         Some((line, name)) => {
             let name = if name.is_empty() { String::new() } else { format!("'{name}': ") };
             Err(SyntaxError { line: Some(line), message: format!("{name}a value that begins with '&' needs quotes") })
@@ -341,6 +341,9 @@ mod tests {
         ] {
             assert_eq!(line(text, path), expected, "{path:?}");
         }
+        let stopped = "s:\n  k: \"two\nlines\"\n  qos: 9\nt: {}\n";
+        assert_eq!(line(stopped, &["s"]), Some(1));
+        assert_eq!(line(stopped, &["s", "qos"]), None, "rather than a wrong one");
         let aliased = "a: &a\n  b: 1\nc: *a\n? [x, y]\n: 1\nd:\n- &e {f: 2}\n- *e\n";
         for (path, expected) in
             [(&["c"][..], 3), (&["c", "b"], 2), (&["c", "x"], 3), (&["d", "1", "f"], 7), (&["d", "1"], 8)]
@@ -381,6 +384,10 @@ mod tests {
             ("&secret", 1, ""),
             ("a: &secret:x", 1, "a"),
             ("topic: &n\nx: &name 1\ny: *name\n", 1, "topic"),
+            // The other parser stops at the second line.
+            ("k: \"two\nlines\"\nq: 1\n'a': &secret  # a comment\n", 4, "a"),
+            ("k: \"two\nlines\"\nl:\n- a: &se:cret\n", 4, "a"),
+            ("a: &secret\nk: \"two\nlines\"\n", 1, "a"),
         ] {
             let Err(error) = parse(text) else { panic!("{text}") };
             assert_eq!(error.line, Some(line), "{text}");
@@ -394,6 +401,9 @@ mod tests {
             "a: &n\nb: *n",
             "a: &t 5\nb: ~",
             "a: 'x &secret:y'\nb: \"x &secret:y\"\nc: 1 # &secret:y\nd: |\n  &secret:y\n  x &secret@y\n",
+            "n: &none\nk: \"two\nlines\"\na: *none\n",
+            "k: \"two\nlines\"\nn: &none\na: *none\nb:\n  c: &t\n    d: 1\n",
+            "k: \"two\na: &secret\"\n",
             "a: '&secret'\nb: \"&secret\"\nc: x &secret\nd: x&y\ne: # &secret\n",
         ] {
             assert!(parse(text).is_ok(), "{text}");
