@@ -238,7 +238,7 @@ fn wrong_values_are_refused() {
         ("user_property", "a".into(), "a map"),
         ("user_property", [("a", 1)].into(), "a string (put the value in quotes)"),
         ("user_property", [("a", "x".repeat(65_536))].into(), "longer than 65535 bytes"),
-        ("user_property", [("a", "s3cr3t\0")].into(), "NUL"),
+        ("user_property", [("a", "s3cr3t\0")].into(), "control character"),
         ("auth_method", 1.into(), "a string"),
         ("auth_data", "s3cr3t".into(), "needs 'auth_method' beside it"),
         ("message_properties", "x".into(), "a map"),

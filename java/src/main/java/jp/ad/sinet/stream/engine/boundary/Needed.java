@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 import jp.ad.sinet.stream.api.ConnectionEvent;
+import jp.ad.sinet.stream.api.Histogram;
 import jp.ad.sinet.stream.api.Message;
 import jp.ad.sinet.stream.api.Metrics;
 import jp.ad.sinet.stream.api.PublishPacket;
@@ -17,9 +18,9 @@ import jp.ad.sinet.stream.utils.Pair;
  */
 final class Needed {
     private static final Class<?>[] CLASSES = {
-        Bytes.class, Bytes.Cached.class, ConnectionEvent.class, ConnectionEvent.Type.class, Message.class,
-        MessageOptions.class, Metrics.class, Packed.class, PackedEvents.class, Pair.class, PublishPacket.class, Returned.class,
-        Snapshot.class, Timestamps.class, Tree.class, WriteOptions.class
+        Bytes.class, Bytes.Cached.class, ConnectionEvent.class, ConnectionEvent.Type.class, Histogram.class,
+        Message.class, MessageOptions.class, Metrics.class, Packed.class, PackedEvents.class, Pair.class, PublishPacket.class,
+        Returned.class, Snapshot.class, Timestamps.class, Tree.class, WriteOptions.class
     };
 
     private Needed() {
