@@ -159,7 +159,7 @@ public final class WriteOptions {
          * @throws IllegalArgumentException if it is negative
          */
         public Builder messageExpiry(Duration time) {
-            if (time.isNegative()) {
+            if (Objects.requireNonNull(time, "messageExpiry").isNegative()) {
                 throw new IllegalArgumentException("the message expiry is " + time + "; expected 0 or more");
             }
             messageExpiry = time;
@@ -196,7 +196,7 @@ public final class WriteOptions {
          * @return this
          */
         public Builder correlationData(byte[] data) {
-            correlationData = data.clone();
+            correlationData = Objects.requireNonNull(data, "correlationData").clone();
             return this;
         }
 
@@ -210,7 +210,7 @@ public final class WriteOptions {
          * @return this
          */
         public Builder userProperty(String name, String value) {
-            userProperties.add(Map.entry(name, value));
+            userProperties.add(Map.entry(Objects.requireNonNull(name, "name"), Objects.requireNonNull(value, "value")));
             return this;
         }
 
