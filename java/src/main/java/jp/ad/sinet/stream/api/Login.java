@@ -48,7 +48,7 @@ public final class Login {
      * @return the login
      */
     public static Login token(String token) {
-        return new Login(null, token.getBytes(StandardCharsets.UTF_8));
+        return new Login(null, Objects.requireNonNull(token, "token").getBytes(StandardCharsets.UTF_8));
     }
 
     /**

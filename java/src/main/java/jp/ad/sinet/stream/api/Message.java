@@ -97,7 +97,7 @@ public final class Message<T> {
         return raw;
     }
 
-    private PublishPacket packet() {
+    private @Nullable PublishPacket packet() {
         return raw instanceof PublishPacket ? (PublishPacket) raw : null;
     }
 
@@ -115,7 +115,7 @@ public final class Message<T> {
      *
      * @return as {@link PublishPacket#getPayloadFormatIndicator}; null if the message came in none
      */
-    public Integer getPayloadFormatIndicator() {
+    public @Nullable Integer getPayloadFormatIndicator() {
         return packet() == null ? null : packet().getPayloadFormatIndicator();
     }
 
@@ -124,7 +124,7 @@ public final class Message<T> {
      *
      * @return seconds, as {@link PublishPacket#getMessageExpiryInterval}; null if the message came in none
      */
-    public Long getMessageExpiryInterval() {
+    public @Nullable Long getMessageExpiryInterval() {
         return packet() == null ? null : packet().getMessageExpiryInterval();
     }
 
@@ -133,7 +133,7 @@ public final class Message<T> {
      *
      * @return as {@link PublishPacket#getContentType}; null if the message came in none
      */
-    public String getContentType() {
+    public @Nullable String getContentType() {
         return packet() == null ? null : packet().getContentType();
     }
 
@@ -142,7 +142,7 @@ public final class Message<T> {
      *
      * @return as {@link PublishPacket#getResponseTopic}; null if the message came in none
      */
-    public String getResponseTopic() {
+    public @Nullable String getResponseTopic() {
         return packet() == null ? null : packet().getResponseTopic();
     }
 
@@ -151,7 +151,7 @@ public final class Message<T> {
      *
      * @return a copy, as {@link PublishPacket#getCorrelationData}; null if the message came in none
      */
-    public byte[] getCorrelationData() {
+    public byte @Nullable [] getCorrelationData() {
         return packet() == null ? null : packet().getCorrelationData();
     }
 

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Options of one message. An option replaces the service's parameter for this message only; user properties replace those of
  * the same names. Immutable. The write checks the options, and throws {@link InvalidConfigurationException} when one is
@@ -16,12 +18,12 @@ import java.util.Objects;
  * @see AsyncMessageWriter#write(Object, WriteOptions)
  */
 public final class WriteOptions {
-    private final String topic;
-    private final Boolean retain;
-    private final Duration messageExpiry;
-    private final String contentType;
-    private final String responseTopic;
-    private final byte[] correlationData;
+    private final @Nullable String topic;
+    private final @Nullable Boolean retain;
+    private final @Nullable Duration messageExpiry;
+    private final @Nullable String contentType;
+    private final @Nullable String responseTopic;
+    private final byte @Nullable [] correlationData;
     private final List<Map.Entry<String, String>> userProperties;
 
     private WriteOptions(Builder builder) {
@@ -48,7 +50,7 @@ public final class WriteOptions {
      *
      * @return the topic, or null if the service's applies
      */
-    public String getTopic() {
+    public @Nullable String getTopic() {
         return topic;
     }
 
@@ -57,7 +59,7 @@ public final class WriteOptions {
      *
      * @return the retain flag, or null if the service's applies
      */
-    public Boolean getRetain() {
+    public @Nullable Boolean getRetain() {
         return retain;
     }
 
@@ -66,7 +68,7 @@ public final class WriteOptions {
      *
      * @return the interval, or null if the service's applies
      */
-    public Duration getMessageExpiry() {
+    public @Nullable Duration getMessageExpiry() {
         return messageExpiry;
     }
 
@@ -75,7 +77,7 @@ public final class WriteOptions {
      *
      * @return for example a MIME type, or null if the service's applies
      */
-    public String getContentType() {
+    public @Nullable String getContentType() {
         return contentType;
     }
 
@@ -84,7 +86,7 @@ public final class WriteOptions {
      *
      * @return a topic, or null if the service's applies
      */
-    public String getResponseTopic() {
+    public @Nullable String getResponseTopic() {
         return responseTopic;
     }
 
@@ -93,7 +95,7 @@ public final class WriteOptions {
      *
      * @return a copy, or null if the service's applies
      */
-    public byte[] getCorrelationData() {
+    public byte @Nullable [] getCorrelationData() {
         return correlationData == null ? null : correlationData.clone();
     }
 
@@ -115,12 +117,12 @@ public final class WriteOptions {
 
     /** Collects the options of a message. Not thread-safe. */
     public static final class Builder {
-        private String topic;
-        private Boolean retain;
-        private Duration messageExpiry;
-        private String contentType;
-        private String responseTopic;
-        private byte[] correlationData;
+        private @Nullable String topic;
+        private @Nullable Boolean retain;
+        private @Nullable Duration messageExpiry;
+        private @Nullable String contentType;
+        private @Nullable String responseTopic;
+        private byte @Nullable [] correlationData;
         private final List<Map.Entry<String, String>> userProperties = new ArrayList<>();
 
         private Builder() {
@@ -157,7 +159,7 @@ public final class WriteOptions {
          * @throws IllegalArgumentException if it is negative
          */
         public Builder messageExpiry(Duration time) {
-            if (time.isNegative()) {
+            if (Objects.requireNonNull(time, "messageExpiry").isNegative()) {
                 throw new IllegalArgumentException("the message expiry is " + time + "; expected 0 or more");
             }
             messageExpiry = time;
@@ -194,7 +196,7 @@ public final class WriteOptions {
          * @return this
          */
         public Builder correlationData(byte[] data) {
-            correlationData = data.clone();
+            correlationData = Objects.requireNonNull(data, "correlationData").clone();
             return this;
         }
 
@@ -208,7 +210,7 @@ public final class WriteOptions {
          * @return this
          */
         public Builder userProperty(String name, String value) {
-            userProperties.add(Map.entry(name, value));
+            userProperties.add(Map.entry(Objects.requireNonNull(name, "name"), Objects.requireNonNull(value, "value")));
             return this;
         }
 

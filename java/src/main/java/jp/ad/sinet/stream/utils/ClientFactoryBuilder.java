@@ -129,7 +129,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @return this builder
      */
     public B brokers(String... brokers) {
-        return set("brokers", brokers.length == 0 ? null : Arrays.asList(brokers.clone()));
+        return set("brokers", Objects.requireNonNull(brokers, "brokers").length == 0 ? null : Arrays.asList(brokers.clone()));
     }
 
     /**
@@ -140,7 +140,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @return this builder
      */
     public B broker(String host, int port) {
-        boolean bare = host.indexOf(':') >= 0 && !host.startsWith("[");
+        boolean bare = Objects.requireNonNull(host, "host").indexOf(':') >= 0 && !host.startsWith("[");
         return brokers((bare ? "[" + host + "]" : host) + ":" + port);
     }
 
@@ -198,7 +198,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @return this builder
      */
     public B parameters(Map<? extends String, ? extends @Nullable Object> parameters) {
-        this.parameters.putAll(parameters);
+        this.parameters.putAll(Objects.requireNonNull(parameters, "parameters"));
         return self();
     }
 
@@ -341,7 +341,7 @@ abstract class ClientFactoryBuilder<B extends ClientFactoryBuilder<B>> {
      * @throws NoConfigException when the stream cannot be read
      */
     public B configStream(InputStream stream) {
-        configText = ConfigText.read("configuration stream", stream);
+        configText = ConfigText.read("configuration stream", Objects.requireNonNull(stream, "stream"));
         configTextName = "configuration stream";
         return self();
     }

@@ -13,6 +13,7 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
@@ -43,7 +44,7 @@ public class KeyStoreUtil {
      * @throws SinetStreamIOException if a file cannot be read, or a store cannot be written
      */
     public static Map<String, String> setupKeyStore(Map<String, String> parameters) {
-        PemFiles pem = new PemFiles(parameters);
+        PemFiles pem = new PemFiles(Objects.requireNonNull(parameters, "parameters"));
         Map<String, String> stores = new LinkedHashMap<>();
         if (!pem.trusted().isEmpty()) {
             make("trustStore", stores, (store, password) -> {

@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
@@ -207,7 +208,7 @@ public class MessageReaderFactory<T> extends ClientFactory {
          * @return this builder
          */
         public MessageReaderFactoryBuilder<T> topics(Collection<? extends String> topics) {
-            this.topics.addAll(topics);
+            this.topics.addAll(Objects.requireNonNull(topics, "topics"));
             return this;
         }
 

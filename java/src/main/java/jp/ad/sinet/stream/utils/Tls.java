@@ -224,7 +224,7 @@ public final class Tls {
          * @return this builder
          */
         public Builder pinSha256(String... pins) {
-            return parameter("pin_sha256", pins.length == 0 ? null : Arrays.asList(pins.clone()));
+            return list("pin_sha256", Objects.requireNonNull(pins, "pins"));
         }
 
         /**
@@ -244,7 +244,7 @@ public final class Tls {
          * @return this builder
          */
         public Builder ciphers(String... suites) {
-            return parameter("ciphers", suites.length == 0 ? null : Arrays.asList(suites.clone()));
+            return list("ciphers", Objects.requireNonNull(suites, "suites"));
         }
 
         /**
@@ -264,7 +264,11 @@ public final class Tls {
          * @return this builder
          */
         public Builder alpn(String... protocols) {
-            return parameter("alpn", protocols.length == 0 ? null : Arrays.asList(protocols.clone()));
+            return list("alpn", Objects.requireNonNull(protocols, "protocols"));
+        }
+
+        private Builder list(String name, String[] values) {
+            return parameter(name, values.length == 0 ? null : Arrays.asList(values.clone()));
         }
 
         /**

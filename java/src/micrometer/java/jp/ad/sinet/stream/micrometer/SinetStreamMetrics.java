@@ -2,9 +2,13 @@ package jp.ad.sinet.stream.micrometer;
 
 import java.lang.ref.WeakReference;
 import java.math.BigDecimal;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
@@ -45,6 +49,9 @@ public final class SinetStreamMetrics implements MeterBinder {
     private static final List<String> PERCENTILES = List.of("0.5", "0.95", "0.99");
     private static final int NANOS_DIGITS = 9;
 
+    /** It is held while meters are added or removed, so that no client takes the meters of another one for new. */
+    private static final Object LOCK = new Object();
+
     private final WeakReference<MessageIO> client;
     private final Tags tags;
 
@@ -64,7 +71,7 @@ public final class SinetStreamMetrics implements MeterBinder {
      * @param tags further tags of each meter
      */
     public SinetStreamMetrics(MessageIO client, Iterable<Tag> tags) {
-        this.client = new WeakReference<>(client);
+        this.client = new WeakReference<>(Objects.requireNonNull(client, "client"));
         this.tags = Tags.of("service", text(client.getService()), "topic", text(client.getTopic()), "client.id",
                 text(client.getClientId()), "role", isWriter(client) ? "writer" : isReader(client) ? "reader" : NONE).and(tags);
     }
@@ -82,8 +89,10 @@ public final class SinetStreamMetrics implements MeterBinder {
     }
 
     /**
-     * Adds the meters to a registry, until the client is closed. A client whose tags are those of another one there has none, with a
-     * warning, since they would be the other one's.
+     * Adds the meters to a registry, until the client is closed. If the meters would be those of another client, because both
+     * have the same tags after the registry's filters, this client has no meters there, and the log has a warning. The filters
+     * of the parts of a composite registry cannot be seen from outside; if they remove tags by which clients differ, bind the
+     * client to each part.
      *
      * @param registry where they are shown
      */
@@ -92,20 +101,14 @@ public final class SinetStreamMetrics implements MeterBinder {
         MessageIO bound = client.get();
         if (bound == null) {
             return;
-        } else if (registry.find(PREFIX + "connected").tags(tags).gauge() != null) {
-            LOGGER.warning("another client has meters with the same tags already, so that there are none of this one; give it a client_id, "
-                    + "or other tags: " + tags);
-            return;
         }
         Binding binding = new Binding(registry, bound, tags);
-        binding.common();
-        if (isReader(bound)) {
-            binding.inbox();
+        if (binding.add()) {
+            bound.onClose(binding.end());
         } else {
-            binding.outbox();
-            binding.writeTimes();
+            LOGGER.warning("this client gets no meters, because another client already has meters with the same tags in this registry, after"
+                    + " the registry's filters; set a client_id, or other tags that the filters keep: " + tags);
         }
-        bound.onClose(binding.end());
     }
 
     private static double connection(MessageIO client, String name) {
@@ -114,12 +117,25 @@ public final class SinetStreamMetrics implements MeterBinder {
         return value instanceof Number ? ((Number) value).doubleValue() : 0;
     }
 
+    private static Set<Meter> identitySet(Collection<Meter> meters) {
+        Set<Meter> set = Collections.newSetFromMap(new IdentityHashMap<>()); // meters with the same name and tags are equal
+        set.addAll(meters);
+        return set;
+    }
+
+    private static void remove(MeterRegistry registry, Set<Meter> meters) {
+        synchronized (LOCK) {
+            // The registry removes by name and tags, and the program may have replaced these meters by others.
+            identitySet(registry.getMeters()).stream().filter(meters::contains).forEach(registry::remove);
+        }
+    }
+
     /** The meters of one client in one registry. */
     private static final class Binding {
         private final MeterRegistry registry;
         private final MessageIO client;
         private final Tags tags;
-        private final List<Meter> meters = new CopyOnWriteArrayList<>();
+        private final Set<Meter> meters = identitySet(List.of());
 
         Binding(MeterRegistry registry, MessageIO client, Tags tags) {
             this.registry = registry;
@@ -127,14 +143,47 @@ public final class SinetStreamMetrics implements MeterBinder {
             this.tags = tags;
         }
 
+        /**
+         * Adds all meters, or none if one of them is another client's. Only the registry knows that, because its filters change
+         * names and tags: it returns the meter that it already has.
+         *
+         * @return whether the meters were added
+         */
+        boolean add() {
+            synchronized (LOCK) {
+                Set<Meter> others = identitySet(registry.getMeters());
+                boolean areOwn = false;
+                try {
+                    addAll();
+                    areOwn = Collections.disjoint(meters, others);
+                } finally {
+                    if (!areOwn) {
+                        meters.removeAll(others);
+                        remove(registry, meters);
+                    }
+                }
+                return areOwn;
+            }
+        }
+
         /** Removes the meters; it does not refer to the client, to which they refer weakly. */
         Runnable end() {
             MeterRegistry from = registry;
-            List<Meter> all = meters;
-            return () -> all.forEach(from::remove);
+            Set<Meter> all = meters;
+            return () -> remove(from, all);
         }
 
-        void common() {
+        private void addAll() {
+            common();
+            if (isReader(client)) {
+                inbox();
+            } else {
+                outbox();
+                writeTimes();
+            }
+        }
+
+        private void common() {
             counter(MESSAGES, null, "messages written and confirmed, or read", Metrics::getMsgCountTotal);
             counter(BYTES, BYTES, "bytes of these messages, without MQTT's own", Metrics::getMsgBytesTotal);
             counter("uncompressed.bytes", BYTES, "bytes of their values before compression", Metrics::getMsgUncompressedBytesTotal);
@@ -145,7 +194,7 @@ public final class SinetStreamMetrics implements MeterBinder {
             gauge("connected", null, "1 when there is a connection now, otherwise 0", each -> each.isConnected() ? 1 : 0);
         }
 
-        void outbox() {
+        private void outbox() {
             counterOfConnection("resent", "resent", "messages sent again after the connection came back");
             counterOfConnection("outbox.dropped", "outbox_dropped", "messages that the outbox on disk has given up");
             gaugeOfConnection("outbox.messages", "outbox_messages", MESSAGES, "messages written and not confirmed");
@@ -155,12 +204,12 @@ public final class SinetStreamMetrics implements MeterBinder {
                     each -> connection(each, "outbox_age_ms"));
         }
 
-        void inbox() {
+        private void inbox() {
             gaugeOfConnection("inbox.messages", "inbox_messages", MESSAGES, "messages received and not read, or not acknowledged");
             gaugeOfConnection("inbox.bytes", "inbox_bytes", BYTES, "bytes of the messages received and not read, or not acknowledged");
         }
 
-        void writeTimes() {
+        private void writeTimes() {
             meters.add(FunctionTimer.builder(WRITE, client, each -> times(each).getCount(), each -> times(each).getSumNanos(),
                     TimeUnit.NANOSECONDS).description("time from a write to the broker's confirmation").tags(tags).register(registry));
             time("write.max", "longest time from a write to the broker's confirmation", TimeUnit.NANOSECONDS, tags,

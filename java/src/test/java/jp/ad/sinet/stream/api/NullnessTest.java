@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.StringWriter;
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -116,6 +118,33 @@ class NullnessTest {
                 .isAnnotationPresent(Nullable.class));
         assertTrue(MessageReaderFactory.builder().getClass().getMethod("service", String.class).getAnnotatedParameterTypes()[0]
                 .isAnnotationPresent(Nullable.class));
+    }
+
+    /** A field is annotated if its getter is, and so is the field of that name in a builder. */
+    @Test
+    void theFieldsOfWhatMayBeNullAreAnnotated() throws Exception {
+        Set<String> wrong = new TreeSet<>();
+        int compared = 0;
+        for (Class<?> type : List.of(Message.class, WriteOptions.class, Login.class, ConnectionEvent.class, Metrics.class)) {
+            List<Class<?>> types = new ArrayList<>(List.of(type.getDeclaredClasses()));
+            types.add(type);
+            for (Method getter : type.getDeclaredMethods()) {
+                String name = getter.getName().replaceFirst("^get", "");
+                for (Class<?> each : types) {
+                    for (Field field : each.getDeclaredFields()) {
+                        if (field.getName().equalsIgnoreCase(name) && getter.getParameterCount() == 0
+                                && getter.getAnnotatedReturnType().isAnnotationPresent(Nullable.class)) {
+                            compared++;
+                            if (!field.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
+                                wrong.add(field.toString());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assertEquals(Set.of(), wrong);
+        assertTrue(compared > 12, "not even those of WriteOptions and its builder were found: " + compared);
     }
 
     /** The annotations are only for compilers: a project without their jar compiles without a warning. */

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -174,11 +175,25 @@ class WriteOptionsTest {
             told(() -> writer.write("x", WriteOptions.builder().messageExpiry(Duration.ofSeconds(Long.MAX_VALUE, 1)).build()),
                     "'message_expiry'", "4294967295 seconds");
             assertThrows(IllegalArgumentException.class, () -> WriteOptions.builder().messageExpiry(Duration.ofNanos(-1)));
-            assertThrows(NullPointerException.class, () -> WriteOptions.builder().topic(null));
             assertEquals(4, writer.getMetrics().getErrorCountTotal());
         }
         String shown = options().toString();
         assertFalse(shown.contains("京都") || shown.contains("answers"), shown);
+    }
+
+    @Test
+    void anOptionThatIsNullIsToldByItsName() {
+        toldNull("topic", () -> WriteOptions.builder().topic(null));
+        toldNull("messageExpiry", () -> WriteOptions.builder().messageExpiry(null));
+        toldNull("contentType", () -> WriteOptions.builder().contentType(null));
+        toldNull("responseTopic", () -> WriteOptions.builder().responseTopic(null));
+        toldNull("correlationData", () -> WriteOptions.builder().correlationData(null));
+        toldNull("name", () -> WriteOptions.builder().userProperty(null, "x"));
+        toldNull("value", () -> WriteOptions.builder().userProperty("x", null));
+    }
+
+    private static void toldNull(String name, Executable call) {
+        assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
     }
 
     @Test

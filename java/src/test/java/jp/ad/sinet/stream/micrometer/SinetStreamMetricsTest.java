@@ -2,12 +2,15 @@ package jp.ad.sinet.stream.micrometer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,8 +26,10 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 import io.micrometer.core.instrument.FunctionTimer;
+import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -148,6 +153,110 @@ class SinetStreamMetricsTest {
             }
             assertEquals(meters, registry.getMeters().size());
             assertEquals("none", registry.get("sinetstream.connected").gauge().getId().getTag("client.id"));
+        }
+    }
+
+    /** A filter may remove the tag by which clients differ. */
+    @Test
+    void clientsThatAFilterMakesEqualDoNotTakeEachOthersMeters() {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        registry.config().meterFilter(MeterFilter.ignoreTags("client.id"));
+        try (LogCapture log = new LogCapture(); MessageWriter<String> first = writer("first")) {
+            new SinetStreamMetrics(first).bindTo(registry);
+            Set<Meter> ofFirst = identities(registry);
+            assertEquals(List.of(), log.warnings());
+            try (MessageWriter<String> second = writer("second")) {
+                new SinetStreamMetrics(second).bindTo(registry);
+                assertEquals(1, log.warnings().size(), log.warnings()::toString);
+                assertTrue(log.warnings().get(0).contains("filters"), log.warnings()::toString);
+            }
+            assertEquals(ofFirst, identities(registry));
+            first.write("hello");
+            assertEquals(1, counter(registry, "messages"));
+        }
+        assertEquals(List.of(), registry.getMeters());
+    }
+
+    /** Some meters of a reader have the names of a writer's; if they are the writer's, the reader does not get the others either. */
+    @Test
+    void aClientHasAllOfItsMetersOrNone() {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        registry.config().meterFilter(MeterFilter.ignoreTags("client.id", "role"));
+        try (LogCapture log = new LogCapture(); MessageWriter<String> writer = writer("w")) {
+            new SinetStreamMetrics(writer).bindTo(registry);
+            Set<Meter> ofWriter = identities(registry);
+            try (MessageReader<String> reader = Clients.textReader(BROKER.open(), topic).clientId("r").build().getReader()) {
+                new SinetStreamMetrics(reader).bindTo(registry);
+                assertEquals(ofWriter, identities(registry));
+                assertEquals(1, log.warnings().size(), log.warnings()::toString);
+            }
+            assertEquals(ofWriter, identities(registry));
+        }
+    }
+
+    @Test
+    void aClientWithFewerTagsThanAnotherHasItsMeters() {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        try (LogCapture log = new LogCapture(); MessageIO first = plugged()) {
+            new SinetStreamMetrics(first, Tags.of("number", "1")).bindTo(registry);
+            Set<Meter> ofFirst = identities(registry);
+            try (MessageIO second = plugged()) {
+                new SinetStreamMetrics(second).bindTo(registry);
+                assertEquals(2 * ofFirst.size(), registry.getMeters().size());
+            }
+            assertEquals(ofFirst, identities(registry));
+            assertEquals(List.of(), log.warnings());
+        }
+    }
+
+    /** A program may empty its registry; meters with the same tags that are added later belong to another client. */
+    @Test
+    void aClientRemovesOnlyMetersOfItsOwn() {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        MessageIO first = plugged();
+        new SinetStreamMetrics(first).bindTo(registry);
+        registry.clear();
+        try (MessageIO second = plugged()) {
+            new SinetStreamMetrics(second).bindTo(registry);
+            Set<Meter> ofSecond = identities(registry);
+            assertTrue(ofSecond.size() > 10);
+            first.close();
+            assertEquals(ofSecond, identities(registry));
+        }
+        assertEquals(List.of(), registry.getMeters());
+    }
+
+    /** The meters before the one that is refused would otherwise stay, and nobody would remove them. */
+    @Test
+    void aRegistryThatRefusesAMeterKeepsNone() {
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        registry.config().onMeterAdded(meter -> {
+            if (meter.getId().getName().equals("sinetstream.connected")) {
+                throw new IllegalStateException("refused");
+            }
+        });
+        try (MessageIO client = plugged()) {
+            assertThrows(IllegalStateException.class, () -> new SinetStreamMetrics(client).bindTo(registry));
+            assertEquals(List.of(), registry.getMeters().stream().map(meter -> meter.getId().getName())
+                    .filter(name -> !name.equals("sinetstream.connected")).collect(Collectors.toList()));
+        }
+    }
+
+    /** Returns the meters in a set that compares objects, because meters with the same name and tags are equal. */
+    private static Set<Meter> identities(MeterRegistry registry) {
+        Set<Meter> meters = Collections.newSetFromMap(new IdentityHashMap<>());
+        meters.addAll(registry.getMeters());
+        return meters;
+    }
+
+    @Test
+    void prometheusShowsClientsThatDifferByATagOfTheirOwn() {
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        try (MessageIO first = plugged(); MessageIO second = plugged()) {
+            new SinetStreamMetrics(first, Tags.of("number", "1")).bindTo(registry);
+            new SinetStreamMetrics(second).bindTo(registry);
+            String text = registry.scrape();
+            assertEquals(2, text.lines().filter(line -> line.startsWith("sinetstream_connected{")).count(), text);
         }
     }
 

@@ -192,6 +192,8 @@ class KeyStoreUtilTest {
     void withoutPemFilesThereIsNothing() {
         assertEquals(Map.of(), KeyStoreUtil.setupKeyStore(Map.of()));
         assertEquals(Map.of(), KeyStoreUtil.setupKeyStore(Map.of("trustStore", "/own/trust.jks", "check_hostname", "false")));
+        assertEquals(List.of(), log.warnings(), "whether TLS is on is for the plugin to decide");
+        assertEquals("parameters", assertThrows(NullPointerException.class, () -> KeyStoreUtil.setupKeyStore(null)).getMessage());
     }
 
     @Test

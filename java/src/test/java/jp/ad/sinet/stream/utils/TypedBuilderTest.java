@@ -18,10 +18,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.function.Executable;
 
 import jp.ad.sinet.stream.api.AuthenticationException;
 import jp.ad.sinet.stream.api.ConnectionException;
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
+import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.SinetStreamException;
@@ -99,6 +101,28 @@ class TypedBuilderTest {
                 "'tls.tls_version'");
         // Without settings TLS trusts the authorities of the JVM, to which the test's authority does not belong.
         told(ConnectionException.class, writer().brokers(BROKER.tls()).tls(Tls.builder().build()), "TLS");
+    }
+
+    @Test
+    void anArgumentThatMayNotBeNullIsToldByItsName() {
+        String[] none = null;
+        toldNull("brokers", () -> writer().brokers(none));
+        toldNull("host", () -> writer().broker(null, 1));
+        toldNull("username", () -> writer().login(null, "hunter2"));
+        toldNull("password", () -> writer().login("user01", null));
+        toldNull("parameters", () -> writer().parameters(null));
+        toldNull("stream", () -> writer().configStream(null));
+        toldNull("name", () -> writer().configResource(null));
+        toldNull("topics", () -> Clients.textReader("replaced", topic).topics(null));
+        toldNull("pins", () -> Tls.builder().pinSha256(none));
+        toldNull("suites", () -> Tls.builder().ciphers(none));
+        toldNull("protocols", () -> Tls.builder().alpn(none));
+        toldNull("name", () -> Tls.builder().parameter(null, "x"));
+        toldNull("token", () -> Login.token(null));
+    }
+
+    private static void toldNull(String name, Executable call) {
+        assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
     }
 
     @Test

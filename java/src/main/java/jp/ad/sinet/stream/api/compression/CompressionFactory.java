@@ -35,8 +35,16 @@ public class CompressionFactory {
      * @throws InvalidConfigurationException if a parameter is wrong, or no compression has that name
      */
     public static Compressor createCompressor(@Nullable Map<String, Object> parameters) {
-        return create(parameters, (compression, given) ->
-                compression.getCompressor(MessageUtils.toInteger(given.get("level")), given));
+        Integer level = parameters == null ? null : level(parameters.get("level"));
+        return create(parameters, (compression, given) -> compression.getCompressor(level, given));
+    }
+
+    private static @Nullable Integer level(@Nullable Object given) {
+        try {
+            return MessageUtils.toInteger(given);
+        } catch (InvalidConfigurationException e) {
+            throw new InvalidConfigurationException("parameter 'compression.level': " + e.getMessage(), e);
+        }
     }
 
     /**

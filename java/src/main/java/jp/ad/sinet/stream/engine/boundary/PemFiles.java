@@ -42,6 +42,13 @@ public final class PemFiles {
     public PemFiles(Map<String, ?> tls) {
         Map<String, Object> named = new LinkedHashMap<>();
         NAMES.stream().filter(name -> tls.get(name) != null).forEach(name -> named.put(name, tls.get(name)));
+        if (named.isEmpty()) {
+            // The engine would warn that an empty map 'tls' switches TLS off, which is the plugin's decision here.
+            trusted = List.of();
+            chain = List.of();
+            key = null;
+            return;
+        }
         Map<String, Object> wanted = new LinkedHashMap<>(
                 new Parameters(new LinkedHashMap<>()).map("", Map.of("tls", named)));
         wanted.put("user_dir", HostPath.of(System.getProperty("user.dir", "")));

@@ -3,6 +3,7 @@ package jp.ad.sinet.stream.engine.boundary;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 import jp.ad.sinet.stream.api.InvalidConfigurationException;
 import jp.ad.sinet.stream.api.InvalidMessageException;
@@ -30,21 +31,21 @@ public final class ValueCompression {
     /**
      * Compresses a value.
      *
-     * @param value the value's bytes
+     * @param data the value's bytes
      * @return the compressed bytes
      */
-    public byte[] compress(byte[] value) {
-        return Native.compress(parameters, value);
+    public byte[] compress(byte[] data) {
+        return Native.compress(parameters, Objects.requireNonNull(data, "data"));
     }
 
     /**
      * Decompresses a value.
      *
-     * @param bytes the compressed bytes
+     * @param data the compressed bytes
      * @return the value's bytes
      * @throws InvalidMessageException if the bytes are damaged, or the value is larger than the parameters allow
      */
-    public byte[] decompress(byte[] bytes) {
-        return Native.decompress(parameters, bytes);
+    public byte[] decompress(byte[] data) {
+        return Native.decompress(parameters, Objects.requireNonNull(data, "data"));
     }
 }

@@ -121,7 +121,20 @@ class CompressionFactoryTest {
         assertTold("'compression.algorithm': expected gzip, zstd or lz4", map("algorithm", "rar"));
         assertTold("'compression.algorithm'", map("algorithm", 7));
         assertTold("'compression.level': expected an integer from -1 to 9, found 10", map("level", 10));
+        for (Object wrong : List.of("abc", 2.5, List.of(1), 1L << 40)) {
+            assertTold("'compression.level': expected", map("level", wrong));
+        }
         assertTold("'compression.max_decompressed_bytes'", map("algorithm", "zstd", "max_decompressed_bytes", 0));
+    }
+
+    @Test
+    void aValueThatIsNullIsToldByItsName() {
+        for (String algorithm : List.of("gzip", "zstd", "lz4")) {
+            Compressor compressor = CompressionFactory.createCompressor(map("algorithm", algorithm));
+            Decompressor decompressor = CompressionFactory.createDecompressor(map("algorithm", algorithm));
+            assertEquals("data", assertThrows(NullPointerException.class, () -> compressor.compress(null)).getMessage());
+            assertEquals("data", assertThrows(NullPointerException.class, () -> decompressor.decompress(null)).getMessage());
+        }
     }
 
     private static void assertTold(String words, Map<String, Object> parameters) {
@@ -200,5 +213,8 @@ class CompressionFactoryTest {
                     () -> CompressionFactory.createCompressor(map("algorithm", "own", "level", level))).getMessage();
             assertTrue(message.contains("'own'") && message.contains(Own.class.getName()), message);
         }
+        String message = assertThrows(InvalidConfigurationException.class,
+                () -> CompressionFactory.createCompressor(map("algorithm", "own", "level", "abc"))).getMessage();
+        assertTrue(message.startsWith("parameter 'compression.level': expected a whole number"), message);
     }
 }
