@@ -15,6 +15,8 @@ pub(super) const NEWS: i64 = 0;
 pub(super) const MESSAGES: i64 = -1;
 /// The program is asked for a login.
 pub(super) const LOGIN: i64 = i64::MIN;
+/// Java is asked to open key stores again.
+pub(super) const STORES: i64 = i64::MIN + 1;
 
 /// One thing at one client that somebody in Java waits for.
 struct Signal {

@@ -10,6 +10,9 @@ use crate::config::{Map, Value};
 use crate::error::{Error, Result};
 use crate::wiped::append;
 
+/// What Java says to a question of the engine: a tree, or one with the `problem` that it has.
+pub(super) type Answer<T> = std::result::Result<T, String>;
+
 /// Java refuses deeper trees before they come here.
 const MAX_DEPTH: usize = 128;
 

@@ -51,6 +51,8 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
     private Path directory;
     private Path log;
     private Process process;
+    /** Null: those of the authority that all tests share. */
+    private Certificates renewed;
     private final Map<Listener, Integer> ports = new EnumMap<>(Listener.class);
 
     /** With a listener without login, one with passwords, one with passwords and TLS. */
@@ -149,6 +151,13 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         throw new AssertionError("Mosquitto does not start: " + log());
     }
 
+    /** Starts it again with other certificates, on other ports and without its memory. */
+    public void restart(Certificates certificates) throws IOException {
+        stop();
+        renewed = certificates;
+        start();
+    }
+
     /** False when a port was taken in the meantime. */
     private boolean tryStart() throws IOException {
         choosePorts();
@@ -219,8 +228,8 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return settings;
     }
 
-    private static List<String> tls(boolean requireCertificate) {
-        Certificates certificates = Certificates.get();
+    private List<String> tls(boolean requireCertificate) {
+        Certificates certificates = renewed == null ? Certificates.get() : renewed;
         return List.of("cafile " + certificates.ca, "certfile " + certificates.server,
                 "keyfile " + certificates.serverKey, "require_certificate " + requireCertificate);
     }

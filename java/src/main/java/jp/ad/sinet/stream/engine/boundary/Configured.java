@@ -74,9 +74,9 @@ public final class Configured {
         return options.role() + (description.service == null ? "" : " of service " + description.service);
     }
 
-    /** What gives the login; null when the configuration has it. */
-    public LoginSource loginSource() {
-        return options.login() == null ? null : new LoginSource(handle, options.login());
+    /** What answers the engine's questions. */
+    public Questions questions() {
+        return new Questions(handle, options.login());
     }
 
     /** Whether its messages go through a plugin; else the engine has a connection of its own. */

@@ -6,40 +6,26 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 
 import jp.ad.sinet.stream.api.Login;
-import jp.ad.sinet.stream.api.SinetStreamException;
 
-/** The program's function that gives a client its login, which the engine asks for before each attempt to connect. */
-public final class LoginSource {
-    private final long handle;
-    private final Callable<Login> program;
-
-    LoginSource(long handle, Callable<Login> program) {
-        this.handle = handle;
-        this.program = program;
+/** The program's function that gives a client its login. */
+final class LoginSource {
+    private LoginSource() {
     }
 
-    /** Asks the program, which may block, and gives the engine what it says. Does not throw what the program throws. */
-    public void give() {
+    /** Asks the program, which may block: a tree with what it says. Does not throw what the program throws. */
+    static byte[] ask(Callable<Login> program) {
         Map<String, Object> answer = new LinkedHashMap<>();
         try {
             Login login = program.call();
             if (login == null) {
-                answer.put("problem", "it is null");
-            } else {
-                answer.put("username", login.getUsername());
-                answer.put("password", login.getPassword());
+                return Questions.problem("it is null");
             }
+            answer.put("username", login.getUsername());
+            answer.put("password", login.getPassword());
+            return Tree.encode(answer);
         } catch (Throwable e) {
-            answer.clear();
-            answer.put("problem", e.getMessage() == null ? e.getClass().getName() : e.getMessage());
-        }
-        byte[] encoded = Tree.encode(answer);
-        try {
-            Native.login(handle, encoded);
-        } catch (SinetStreamException e) {
-            // the client is closed by now
+            return Questions.problem(e);
         } finally {
-            Arrays.fill(encoded, (byte) 0);
             Object password = answer.get("password");
             if (password != null) {
                 Arrays.fill((byte[]) password, (byte) 0);

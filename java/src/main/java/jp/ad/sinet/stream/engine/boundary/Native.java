@@ -106,8 +106,15 @@ public final class Native {
     /** Begins to connect, and to subscribe. {@code keyMaterial}: a tree, see {@link KeyMaterial}; {@code stages} may be null. */
     static native void connect(long handle, byte[] keyMaterial, PluginStages stages);
 
-    /** The program's login: a tree, see {@link LoginSource}. */
-    static native void login(long handle, byte[] answer);
+    /** A tree with what the engine asks, see {@link Questions}; empty when that is known. It may hold passwords, and comes once. */
+    static byte[] question(long handle, long what) {
+        return Returned.array(question0(handle, what));
+    }
+
+    private static native byte[] question0(long handle, long what);
+
+    /** The answer to that: a tree. */
+    static native void answer(long handle, long what, byte[] answer);
 
     /**
      * Waits until something has changed at any client, without a limit of time: handles, each with what has changed there (a

@@ -4,6 +4,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongConsumer;
+
+import jp.ad.sinet.stream.engine.boundary.Questions;
 
 /**
  * Who is to be told of changes at a client: the threads that wait for it, each under what it waits for, and the client's
@@ -15,25 +18,22 @@ public final class Waiters {
     /** Messages can be read. */
     static final long MESSAGES = -1;
 
-    /** The program is asked for a login. */
-    static final long LOGIN = Long.MIN_VALUE;
-
     private static final long END_MILLIS = 1000;
 
     private final Map<Long, Waiter> waiting = new ConcurrentHashMap<>();
     private final AtomicLong lastUnnamed = new AtomicLong(MESSAGES);
     private final Runnable pump;
-    private final Runnable login;
+    private final LongConsumer asked;
 
     /** {@code pump}: returns at once. */
     public Waiters(Runnable pump) {
-        this(pump, () -> { });
+        this(pump, what -> { });
     }
 
-    /** {@code login}: has the program give a login; returns at once. */
-    Waiters(Runnable pump, Runnable login) {
+    /** {@code asked}: has one of the {@link Questions} answered; returns at once. */
+    Waiters(Runnable pump, LongConsumer asked) {
         this.pump = pump;
-        this.login = login;
+        this.asked = asked;
     }
 
     /** The calling thread waits for this from now on, until {@link #end}. It comes before the look at what is waited for. */
@@ -58,8 +58,8 @@ public final class Waiters {
             news();
             return;
         }
-        if (what == LOGIN) {
-            login.run();
+        if (Questions.isOne(what)) {
+            asked.accept(what);
             return;
         }
         Waiter waiter = waiting.get(what);
