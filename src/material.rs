@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 use zeroize::Zeroizing;
 
-use crate::config::{ClientCertificate, Content, Password, Source, Store, TokenKey, Trust};
+use crate::config::{ClientCertificate, Content, Password, Source, Store, TlsSettings, TokenKey, Trust};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kept::{Digest, Inputs, Kept};
@@ -34,6 +34,52 @@ pub(crate) struct KeyMaterial {
     pub identities: Vec<Identity>,
     /// The will's value, if a class of the program makes it.
     pub will_value: Option<Vec<u8>>,
+    /// What opens the key stores again.
+    pub stores: Option<StoreSource>,
+}
+
+/// What opens the key stores of a client again: only the program can.
+#[derive(Clone)]
+pub(crate) struct StoreSource {
+    open: Arc<OpenStore>,
+    /// How the files were before the program opened them the first time.
+    pub trust: Option<Digest>,
+    pub own: Option<Digest>,
+}
+
+type OpenStore = dyn Fn(&ChangedStore<'_>) -> Result<KeyMaterial> + Send + Sync;
+
+/// A key store whose file has changed.
+pub(crate) enum ChangedStore<'s> {
+    Trust(&'s Store),
+    Own(&'s Store),
+}
+
+impl StoreSource {
+    /// To be made before the stores are opened. `None`: no store is a file.
+    pub fn new(
+        settings: &TlsSettings,
+        open: impl Fn(&ChangedStore<'_>) -> Result<KeyMaterial> + Send + Sync + 'static,
+    ) -> Option<StoreSource> {
+        let digest_of = |store: &Store| match store.source.is_file() {
+            true => digest(std::slice::from_ref(&store.source)).ok(),
+            false => None,
+        };
+        let trust = match &settings.trust {
+            Trust::Store(store) => digest_of(store),
+            Trust::Default | Trust::Pem(_) => None,
+        };
+        let own = match &settings.client_certificate {
+            Some(ClientCertificate::Store(store)) => digest_of(store),
+            _ => None,
+        };
+        (trust.is_some() || own.is_some()).then(|| StoreSource { open: Arc::new(open), trust, own })
+    }
+
+    /// Has the program open a store, which may take its time.
+    pub fn open(&self, renewed: &ChangedStore<'_>) -> Result<KeyMaterial> {
+        (self.open)(renewed)
+    }
 }
 
 /// A chain of certificates, the client's own first, and its private key in PKCS #8.

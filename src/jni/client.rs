@@ -12,15 +12,16 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::batch::Batch;
+use super::desk::Desks;
 use super::events::{self, EventQueue};
-use super::login::LoginDesk;
 use super::packing::{self, Records};
 use super::{paths, signals, stores, tree};
 use crate::config::{
-    self, Algorithm, BroughtAlong, ConfigText, Encryption, Login, Map, Request, Role, Settings, Value, WillSerializer,
+    self, Algorithm, BroughtAlong, ConfigText, Encryption, Map, Request, Role, Settings, Value, WillSerializer,
 };
 use crate::error::{Error, Result};
 use crate::lock::lock;
+use crate::material::StoreSource;
 use crate::message::{Decoder, Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics};
 use crate::mqtt::{Client, ConnectionEvent, ConnectionInfo, Ended, ValueSize};
@@ -64,8 +65,10 @@ pub(super) struct JavaClient {
     /// The operations whose end Java has not been told yet.
     pending: Mutex<Pending>,
     events: Arc<EventQueue>,
-    /// The place where the program is asked for logins.
-    logins: Arc<LoginDesk>,
+    /// The places where Java is asked for what an attempt to connect needs.
+    desks: Desks,
+    /// Opens the client's key stores again; it is here until the client is opened.
+    stores: Mutex<Option<StoreSource>>,
     /// Packed events that Java could not take.
     untold: Mutex<Vec<u8>>,
     /// The waker for arriving messages, if Java asked for it.
@@ -161,7 +164,7 @@ impl JavaClient {
             _ => Err(Error::Internal(format!("the options have no {name}"))),
         };
         let flag = |name: &str| options.get(name) == Some(&Value::Bool(true));
-        let logins = Arc::new(LoginDesk::default());
+        let desks = Desks::default();
         let request = Request {
             role,
             user_dir: paths::folder(options.get("user_dir"), std::env::current_dir().ok()).unwrap_or_default(),
@@ -177,13 +180,15 @@ impl JavaClient {
                 value_types: names("value_types")?,
                 compressions: names("compressions")?,
                 service_types: names("service_types")?,
-                login: flag("login").then(|| logins.source()),
+                login: flag("login").then(|| desks.logins()),
                 ciphers: flag("ciphers"),
                 key_stores: true,
                 serializers: true,
             },
         };
         let settings = config::load(&request)?;
+        // Before Java opens them: what changes between is opened once more.
+        let stores = stores::source(&settings, desks.stores());
         Ok(JavaClient {
             role,
             settings: Mutex::new(Some(Box::new(settings))),
@@ -193,38 +198,26 @@ impl JavaClient {
             untold: Mutex::default(),
             arrival: Mutex::default(),
             handle: OnceLock::new(),
-            logins,
+            desks,
+            stores: Mutex::new(stores),
         })
     }
 
     /// Sets the handle by which Java will know this client.
     pub fn named(self, handle: i64) -> JavaClient {
         let _ = self.handle.set(handle);
-        self.logins.named(handle);
+        self.desks.named(handle);
         self
     }
 
-    /// Takes the program's login: a tree with `password` and, if there is one, `username`; or with the `problem` that prevented
-    /// it.
-    pub fn login(&self, answer: &[u8]) -> Result<()> {
-        let answer = Zeroizing::new(tree::decode(answer)?);
-        let Value::Map(answer) = &*answer else {
-            return Err(Error::Internal("the login is not a map".into()));
-        };
-        let text = |name: &str| match answer.get(name) {
-            Some(Value::Str(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let password = match answer.get("password") {
-            Some(Value::Bytes(password)) => password.clone(),
-            _ => Vec::new(),
-        };
-        self.logins.answer(match (text("problem"), text("username")) {
-            (Some(problem), _) => Err(problem),
-            (None, Some(username)) => Ok(Login::new(username, password)),
-            (None, None) => Ok(Login::token(password)),
-        });
-        Ok(())
+    /// Returns the engine's question that this signal announces; see [`Desks`].
+    pub fn question(&self, what: i64) -> Result<Zeroizing<Vec<u8>>> {
+        self.desks.question(what)
+    }
+
+    /// Takes Java's answer to that question.
+    pub fn answer(&self, what: i64, answer: &[u8]) -> Result<()> {
+        self.desks.answer(what, answer)
     }
 
     fn waker(&self, what: i64) -> Waker {
@@ -302,7 +295,8 @@ impl JavaClient {
             let codec = Raw::Codec(Box::new(Codec { encoder, decoder, counters: Counters::new() }));
             return self.raw.set(codec).map_err(|_| opened_before());
         }
-        let material = material.map(|bytes| stores::decode(&bytes)).transpose()?.unwrap_or_default();
+        let mut material = material.map(|bytes| stores::decode(&bytes)).transpose()?.unwrap_or_default();
+        material.stores = lock(&self.stores).take();
         if let (Some(will), Some(value)) = (&mut settings.will, &material.will_value) {
             will.value.clone_from(value);
         }
@@ -507,7 +501,7 @@ impl JavaClient {
     /// Wakes all waits, because the handle is gone.
     pub fn released(&self) {
         self.events.close();
-        self.logins.close();
+        self.desks.close();
     }
 
     pub fn last_message(&self) -> Result<Option<Bytes>> {

@@ -14,6 +14,7 @@
 mod batch;
 mod client;
 mod compression;
+mod desk;
 mod events;
 mod failure;
 mod handles;
@@ -222,15 +223,26 @@ pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_connect<'a
 }
 
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_login<'a>(
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_question0<'a>(
     mut env: EnvUnowned<'a>,
     native: JClass<'a>,
     handle: jlong,
+    what: jlong,
+) -> JByteArray<'a> {
+    export(&mut env, &native, |env| on(handle, |client| Ok(env.byte_array_from_slice(&client.question(what)?)?)))
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_jp_ad_sinet_stream_engine_boundary_Native_answer<'a>(
+    mut env: EnvUnowned<'a>,
+    native: JClass<'a>,
+    handle: jlong,
+    what: jlong,
     answer: JByteArray<'a>,
 ) {
     export(&mut env, &native, |env| {
         let answer = Zeroizing::new(to_vec(env, &answer)?);
-        on(handle, |client| Ok(client.login(&answer)?))
+        on(handle, |client| Ok(client.answer(what, &answer)?))
     })
 }
 

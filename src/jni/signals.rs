@@ -15,6 +15,8 @@ pub(super) const NEWS: i64 = 0;
 pub(super) const MESSAGES: i64 = -1;
 /// The signal that the program is asked for a login.
 pub(super) const LOGIN: i64 = i64::MIN;
+/// Java is asked to open key stores again.
+pub(super) const STORES: i64 = i64::MIN + 1;
 
 /// A condition at one client that a Java thread waits for.
 struct Signal {

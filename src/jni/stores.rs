@@ -4,10 +4,11 @@
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use super::{paths, tree};
-use crate::config::{ClientCertificate, Content, Map, Password, Store, TlsSettings, Trust, Value, alone};
+use super::paths;
+use super::tree::{self, Answer};
+use crate::config::{ClientCertificate, Content, Map, Password, Settings, Store, TlsSettings, Trust, Value, alone};
 use crate::error::{Error, Result};
-use crate::material::{self, Identity, InDer, KeyMaterial};
+use crate::material::{self, ChangedStore, Identity, InDer, KeyMaterial, StoreSource};
 use crate::wiped::Secret;
 
 /// Returns what Java must open for these settings; see `engine.KeyMaterial` in Java.
@@ -23,6 +24,24 @@ pub(super) fn wanted(settings: Option<&TlsSettings>) -> Value {
         Trust::Pem(_) => (false, Value::Null),
     };
     Value::from([("jvm_anchors", Value::Bool(from_jvm)), ("trust_store", trusted), ("key_store", identity)])
+}
+
+/// What opens the key stores of a client again that comes back, with what asks Java and waits for its answer. A client that does
+/// not come back reads them once.
+pub(super) fn source(
+    settings: &Settings,
+    ask: impl Fn(Zeroizing<Vec<u8>>) -> Answer<KeyMaterial> + Send + Sync + 'static,
+) -> Option<StoreSource> {
+    let tls = settings.tls.as_ref().filter(|_| settings.automatic_reconnect && settings.plugged.is_none())?;
+    StoreSource::new(tls, move |renewed| {
+        let (name, store) = match renewed {
+            ChangedStore::Trust(store) => ("trust_store", store),
+            ChangedStore::Own(store) => ("key_store", store),
+        };
+        let question = tree::encode(&Zeroizing::new(Value::from([(name, describe(store))])));
+        // The text names the store's place and file already.
+        ask(question).map_err(|problem| Error::Io(problem.into()))
+    })
 }
 
 fn describe(store: &Store) -> Value {
@@ -73,10 +92,22 @@ pub(super) fn in_der(wanted: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     Ok(tree::encode(&read))
 }
 
+/// Reads what Java answers when it was asked to open a store: the same, or a map with the `problem` that it has.
+pub(super) fn decode_answer(answer: &[u8]) -> Result<Answer<KeyMaterial>> {
+    let decoded = Zeroizing::new(tree::decode(answer)?);
+    if let Value::Map(map) = &*decoded
+        && let Some(Value::Str(problem)) = map.get("problem")
+    {
+        return Ok(Err(problem.clone()));
+    }
+    decode(answer).map(Ok)
+}
+
 /// Reads what Java hands over: a map with lists of DER certificates `anchors` and `alone`, and the `identities`.
 pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
     let malformed = || Error::Internal("malformed key material".into());
-    let Value::Map(map) = tree::decode(material)? else { return Err(malformed()) };
+    let decoded = Zeroizing::new(tree::decode(material)?);
+    let Value::Map(map) = &*decoded else { return Err(malformed()) };
     let certificates = |map: &Map, name: &str| match map.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::List(items)) => {
@@ -107,6 +138,6 @@ pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
         Some(Value::Bytes(value)) => Some(value.clone()),
         Some(_) => return Err(malformed()),
     };
-    let alone = certificates(&map, "alone")?.unwrap_or_default();
-    Ok(KeyMaterial { anchors: certificates(&map, "anchors")?, alone, identities, will_value })
+    let alone = certificates(map, "alone")?.unwrap_or_default();
+    Ok(KeyMaterial { anchors: certificates(map, "anchors")?, alone, identities, will_value, stores: None })
 }

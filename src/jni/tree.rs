@@ -10,6 +10,9 @@ use crate::config::{Map, Value};
 use crate::error::{Error, Result};
 use crate::wiped::append;
 
+/// Java's answer to a question of the engine, or the problem that prevented it.
+pub(super) type Answer<T> = std::result::Result<T, String>;
+
 /// The greatest depth; Java refuses deeper trees before they reach this code.
 const MAX_DEPTH: usize = 128;
 

@@ -45,7 +45,7 @@ pub(crate) async fn open(
     // when the client is connected.
     let logged_in = Box::pin(log_in(plan, connect, broker, steps));
     timeout_at(after(timeout), logged_in).await.unwrap_or_else(|_| {
-        let cause = match plan.tls.as_ref().and_then(Tls::key).and_then(|key| key.silence()) {
+        let cause = match plan.tls.as_ref().and_then(|tls| tls.silence(timeout)) {
             Some(silence) => silence,
             None => format!("the broker did not answer within {timeout:?}"),
         };

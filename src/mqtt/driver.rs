@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::{Backoff, STABLE};
 use super::connect::{self, Opened, Refused};
 use super::connection::{self, Lost};
+use super::inquiry::Inquiry;
 use super::leftover;
 use super::patience::Patience;
 use super::plan::Plan;
@@ -66,7 +66,7 @@ struct Driver<'a> {
     /// The login, as it was last read.
     credentials: Option<Credentials>,
     /// The question to the program for a login, perhaps begun by an earlier attempt.
-    login_asked: Option<JoinHandle<Result<Credentials>>>,
+    login_asked: Inquiry<Result<Credentials>>,
     /// The patience with a broker that refuses the login.
     for_login: Patience,
     suspicion: Suspicion,
@@ -96,7 +96,7 @@ impl<'a> Driver<'a> {
             last_failure: Instant::now(),
             tried_for_close: false,
             credentials: plan.connect.credentials.clone(),
-            login_asked: None,
+            login_asked: Inquiry::default(),
             for_login: Patience::new(plan.retry_login),
             suspicion: Suspicion::default(),
         }
@@ -208,13 +208,7 @@ impl<'a> Driver<'a> {
     async fn renew_login(&mut self) -> Result<()> {
         let Some(source) = self.plan.login_source.clone() else { return Ok(()) };
         let (version, most) = (self.plan.connect.version, self.plan.connection_timeout);
-        // An answer for which an earlier attempt stopped waiting is out of date.
-        self.login_asked.take_if(|asked| asked.is_finished());
-        let asked = || tokio::task::spawn_blocking(move || source.ask(version));
-        let answer = timeout(most, self.login_asked.get_or_insert_with(asked)).await;
-        if answer.is_ok() {
-            self.login_asked = None;
-        }
+        let answer = timeout(most, self.login_asked.ask(move || source.ask(version))).await;
         self.credentials = Some(match answer {
             Ok(Ok(login)) => login?,
             Ok(Err(_)) => return Err(Error::connection("the program gave no login: its function has panicked")),

@@ -18,6 +18,7 @@ mod driver;
 mod heading;
 mod held;
 mod inbox;
+mod inquiry;
 mod kept_session;
 mod leftover;
 mod link;

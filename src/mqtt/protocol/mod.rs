@@ -181,7 +181,9 @@ impl Decoder {
         }
         if length > self.maximum_packet_size {
             let maximum = self.maximum_packet_size;
-            return Err(ProtocolError(format!("a packet of {length} bytes, although at most {maximum} were announced")));
+            return Err(ProtocolError(format!(
+                "a packet of {length} bytes, although at most {maximum} were announced"
+            )));
         }
         if input.len() < length {
             return Ok(None);

@@ -28,6 +28,7 @@ use crate::kept::{Digest, Inputs, Kept};
 use crate::keys::token::Key;
 use crate::lock::lock;
 use crate::material::{self, KeyMaterial, Own, Roots};
+use crate::mqtt::inquiry::Inquiry;
 use crate::tls::provider;
 pub(crate) use explain::explain;
 use handshake::Seen;
@@ -46,6 +47,8 @@ pub(crate) struct Tls {
     /// The settings of the configuration without what the files contain.
     settings: TlsSettings,
     files: Option<Arc<Files>>,
+    /// The reading of files and key stores that may have changed, perhaps begun by an earlier attempt.
+    renewing: tokio::sync::Mutex<Inquiry<Result<Renewed>>>,
     /// True when the configuration, as it was read from the files, has been used for a connection.
     has_connected: AtomicBool,
     /// The client's key, if it is in a token.
@@ -69,7 +72,7 @@ static COMMON: Kept<Common> = Kept::new();
 impl Tls {
     /// Reads the certificates and keys, and creates the configuration.
     pub fn new(settings: &TlsSettings, material: &KeyMaterial) -> Result<Tls> {
-        let files = Files::new(settings).map(Arc::new);
+        let files = Files::new(settings, material.stores.clone()).map(Arc::new);
         let roots = material::roots(&settings.trust, material)?;
         let certificate = settings.client_certificate.as_ref();
         let token = match certificate {
@@ -84,7 +87,8 @@ impl Tls {
         let client_certificate = settings.client_certificate.clone().filter(is_token);
         let settings = TlsSettings { trust: Trust::Default, client_certificate, ..settings.clone() };
         let has_connected = AtomicBool::new(false);
-        Ok(Tls { common, settings, files, has_connected, token, shortcoming: Mutex::default() })
+        let renewing = tokio::sync::Mutex::default();
+        Ok(Tls { common, settings, files, renewing, has_connected, token, shortcoming: Mutex::default() })
     }
 
     /// Asks the token that has the client's key for it, before the first connection. The token may take this long, also for
@@ -99,6 +103,13 @@ impl Tls {
     /// Returns the key in a token.
     pub fn key(&self) -> Option<Arc<Key>> {
         self.token.as_ref()?.key()
+    }
+
+    /// Returns why an attempt whose time was up did not wait for the broker, but for the token, or for files that are read again.
+    pub fn silence(&self, patience: Duration) -> Option<String> {
+        let of_files = || format!("the files and key stores of 'tls' could not be read again within {patience:?}");
+        let of_token = self.key().and_then(|key| key.silence());
+        of_token.or_else(|| self.renewing.try_lock().is_ok_and(|inquiry| inquiry.is_open()).then(of_files))
     }
 
     /// Takes note that the broker has answered the login, so the client's certificate is not in doubt.
@@ -183,15 +194,15 @@ impl Tls {
 
     /// Reads certificates and keys that have changed on disk, which are in force from the next connection on. When they can't
     /// be used, the previous ones stay in force, and the reason is returned: the files may be half written, or were needed at
-    /// the beginning only.
+    /// the beginning only. A key store that has changed and can't be used is an error.
     async fn renew(&self) -> Result<Option<String>> {
         let Some(files) = self.files.clone().filter(|_| self.has_connected.swap(true, Ordering::Relaxed)) else {
             return Ok(None);
         };
         let reading = files.clone();
-        let read = tokio::task::spawn_blocking(move || reading.renewed()).await;
+        let read = self.renewing.lock().await.ask(move || reading.renewed()).await;
         let Renewed { roots, certificates, failures } =
-            read.map_err(|e| Error::Internal(format!("reading the files of 'tls' again: {e}")))?;
+            read.map_err(|e| Error::Internal(format!("reading the files of 'tls' again: {e}")))??;
         if roots.is_some() || certificates.is_some() {
             let before = self.common();
             let trusted = roots.as_ref().map_or_else(|| before.verifier.roots(), |changed| changed.content.clone());

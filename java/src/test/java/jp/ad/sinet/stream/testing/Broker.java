@@ -54,6 +54,8 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
     private Path directory;
     private Path log;
     private Process process;
+    /** Null: those of the authority that all tests share. */
+    private Certificates renewed;
     private final Map<Listener, Integer> ports = new EnumMap<>(Listener.class);
 
     /** Makes a broker with three listeners: without login, with passwords, and with passwords and TLS. */
@@ -152,6 +154,13 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         throw new AssertionError("Mosquitto does not start: " + log());
     }
 
+    /** Starts the broker again with other certificates, on other ports and without its memory. */
+    public void restart(Certificates certificates) throws IOException {
+        stop();
+        renewed = certificates;
+        start();
+    }
+
     /** Tries to start the broker. Returns false when another process has taken a port meanwhile. */
     private boolean tryStart() throws IOException {
         choosePorts();
@@ -222,8 +231,8 @@ public final class Broker implements BeforeAllCallback, AfterAllCallback {
         return settings;
     }
 
-    private static List<String> tls(boolean requireCertificate) {
-        Certificates certificates = Certificates.get();
+    private List<String> tls(boolean requireCertificate) {
+        Certificates certificates = renewed == null ? Certificates.get() : renewed;
         return List.of("cafile " + certificates.ca, "certfile " + certificates.server,
                 "keyfile " + certificates.serverKey, "require_certificate " + requireCertificate);
     }

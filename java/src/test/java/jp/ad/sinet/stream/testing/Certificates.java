@@ -19,11 +19,15 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-/** A certificate authority, a server certificate for localhost and 127.0.0.1 and a client certificate, made once per JVM by keytool. */
+/**
+ * A certificate authority, a server certificate for localhost and 127.0.0.1 and a client certificate, made once per JVM by
+ * keytool.
+ */
 public final class Certificates {
     public static final String STORE_PASSWORD = "changeit";
 
     private static Certificates made;
+    private static Certificates others;
 
     public final Path ca;
     public final Path server;
@@ -79,13 +83,25 @@ public final class Certificates {
 
     public static synchronized Certificates get() {
         if (made == null) {
-            try {
-                made = new Certificates(Processes.temporaryDirectory());
-            } catch (IOException | GeneralSecurityException e) {
-                throw new AssertionError("no certificates", e);
-            }
+            made = make();
         }
         return made;
+    }
+
+    /** Returns certificates of another authority, for tests that renew them. */
+    public static synchronized Certificates others() {
+        if (others == null) {
+            others = make();
+        }
+        return others;
+    }
+
+    private static Certificates make() {
+        try {
+            return new Certificates(Processes.temporaryDirectory());
+        } catch (IOException | GeneralSecurityException e) {
+            throw new AssertionError("no certificates", e);
+        }
     }
 
     /** Returns a store of the given type that trusts the authority. */

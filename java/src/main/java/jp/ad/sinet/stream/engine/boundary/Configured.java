@@ -74,9 +74,9 @@ public final class Configured {
         return options.role() + (description.service == null ? "" : " of service " + description.service);
     }
 
-    /** Returns the source of the login; null when the configuration has the login. */
-    public LoginSource loginSource() {
-        return options.login() == null ? null : new LoginSource(handle, options.login());
+    /** Returns the place where the engine's questions are answered. */
+    public Questions questions() {
+        return new Questions(handle, options.login());
     }
 
     /** Tells whether the messages go through a plugin; otherwise the engine has a connection of its own. */

@@ -111,8 +111,18 @@ public final class Native {
      */
     static native void connect(long handle, byte[] keyMaterial, PluginStages stages);
 
-    /** Passes on the program's login, a tree; see {@link LoginSource}. */
-    static native void login(long handle, byte[] answer);
+    /**
+     * Returns a tree with the engine's question, see {@link Questions}; it is empty when the question has no parameters. It may
+     * hold passwords, and can be taken once.
+     */
+    static byte[] question(long handle, long what) {
+        return Returned.array(question0(handle, what));
+    }
+
+    private static native byte[] question0(long handle, long what);
+
+    /** Passes on the answer to that question, a tree. */
+    static native void answer(long handle, long what, byte[] answer);
 
     /**
      * Waits without a time limit until something has changed at any client. Returns handles, each with the change (a ticket,

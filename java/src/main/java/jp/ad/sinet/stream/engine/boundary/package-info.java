@@ -8,7 +8,7 @@
  * <li>Loading the library: {@link NativeLoader}, with {@link Platform} and {@link PrivateCopy}.
  * <li>Opening a client: {@link Options}, with {@link Parameters} and {@link HostPath}, are the input, and {@link Description}
  *     is the result; {@link Configured} has both. {@link KnownParameters} lists the parameters that the engine knows.
- *     {@link LoginSource} asks the program for a login when the engine requests one.
+ *     {@link Questions} are those of the engine before an attempt to connect; {@link LoginSource} asks the program for a login.
  * <li>Encodings: {@link Tree} for structured data, {@link MessageOptions} for the options of one message, {@link Packed} for
  *     messages, {@link PackedEvents} for events, which a {@link ClientSink} receives; {@link Bytes} reads them, and
  *     {@link WipedOutput} holds secrets. {@link Snapshot} and {@link Timestamps} convert numbers.

@@ -14,8 +14,8 @@ import jp.ad.sinet.stream.api.SinetStreamIOException.Delivery;
 import jp.ad.sinet.stream.api.SinetStreamIOException.Reason;
 import jp.ad.sinet.stream.engine.boundary.ClientSink;
 import jp.ad.sinet.stream.engine.boundary.Configured;
-import jp.ad.sinet.stream.engine.boundary.LoginSource;
 import jp.ad.sinet.stream.engine.boundary.Native;
+import jp.ad.sinet.stream.engine.boundary.Questions;
 import jp.ad.sinet.stream.engine.boundary.Snapshot;
 import jp.ad.sinet.stream.engine.jvm.Log;
 
@@ -58,8 +58,8 @@ abstract class EngineClient extends Client {
         long handle = configured.handle;
         try {
             EventPump pump = EventPump.of(configured, sink);
-            LoginSource login = configured.loginSource();
-            Waiters waiters = new Waiters(pump::news, () -> CallbackPool.execute(() -> login.give()));
+            Questions questions = configured.questions();
+            Waiters waiters = new Waiters(pump::news, what -> CallbackPool.execute(() -> questions.answer(what)));
             Notifier.add(handle, waiters);
             configured.connect(Codecs::willValue);
             await(handle, waiters, Native.opened(handle), Waiter.patience(), NO_LIMIT, false, () -> {

@@ -4,6 +4,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongConsumer;
+
+import jp.ad.sinet.stream.engine.boundary.Questions;
 
 /**
  * The receivers of changes at a client: the threads that wait for it, each by what it waits for, and the client's pump. It
@@ -15,25 +18,22 @@ public final class Waiters {
     /** The code for messages that can be read. */
     static final long MESSAGES = -1;
 
-    /** The code for a login that the engine requests from the program. */
-    static final long LOGIN = Long.MIN_VALUE;
-
     private static final long END_MILLIS = 1000;
 
     private final Map<Long, Waiter> waiting = new ConcurrentHashMap<>();
     private final AtomicLong lastUnnamed = new AtomicLong(MESSAGES);
     private final Runnable pump;
-    private final Runnable login;
+    private final LongConsumer asked;
 
     /** {@code pump} must return at once. */
     public Waiters(Runnable pump) {
-        this(pump, () -> { });
+        this(pump, what -> { });
     }
 
-    /** {@code login} asks the program for a login, and must return at once. */
-    Waiters(Runnable pump, Runnable login) {
+    /** {@code asked} has one of the {@link Questions} answered, and must return at once. */
+    Waiters(Runnable pump, LongConsumer asked) {
         this.pump = pump;
-        this.login = login;
+        this.asked = asked;
     }
 
     /**
@@ -60,8 +60,8 @@ public final class Waiters {
             news();
             return;
         }
-        if (what == LOGIN) {
-            login.run();
+        if (Questions.isOne(what)) {
+            asked.accept(what);
             return;
         }
         Waiter waiter = waiting.get(what);
