@@ -276,6 +276,24 @@ pub(crate) fn support(table: &[(&str, Support)], name: &str) -> Option<Support> 
     table.iter().find(|(known, _)| *known == name).map(|(_, support)| *support)
 }
 
+/// A name up to its first ':'. What follows there may be a secret: in `{password:x}` all of `password:x` is the name for YAML,
+/// which wants a blank after the ':'.
+pub(crate) fn before_colon(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default().trim_end()
+}
+
+/// True when the name goes on with a ':' after a known one, or after one that groups known ones.
+pub(crate) fn lacks_blank(table: &[(&str, Support)], name: &str) -> bool {
+    let before = before_colon(name);
+    let is_group = |known: &str| known.strip_prefix(before).is_some_and(|rest| rest.starts_with('.'));
+    let is_known = || {
+        support(table, canonical(before)).is_some()
+            || before == "type_spec"
+            || table.iter().any(|(known, _)| is_group(known))
+    };
+    before != name && is_known()
+}
+
 /// The known name that looks most like `name`, if one does.
 pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'a str> {
     let written = canonical(name).to_lowercase();
