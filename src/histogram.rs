@@ -72,13 +72,11 @@ impl Histogram {
     }
 
     /// What was counted since an earlier look: of each bucket that has something new, the mean of that, and how many times
-    /// there are. When counting has begun anew meanwhile, it is all that there is.
+    /// there are.
     #[cfg(feature = "metrics")]
     pub(crate) fn since<'a>(&'a self, earlier: &'a Histogram) -> impl Iterator<Item = (Duration, u64)> + 'a {
-        let is_later = self.buckets.iter().zip(&earlier.buckets).all(|(now, then)| now.count >= then.count);
-        self.buckets.iter().zip(&earlier.buckets).filter_map(move |(now, then)| {
-            let then = if is_later { *then } else { Bucket::default() };
-            let count = now.count - then.count;
+        self.buckets.iter().zip(&earlier.buckets).filter_map(|(now, then)| {
+            let count = now.count.saturating_sub(then.count);
             let nanos = now.nanos.saturating_sub(then.nanos).checked_div(count)?;
             Some((Duration::from_nanos(nanos), count))
         })

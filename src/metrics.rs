@@ -41,14 +41,14 @@ pub(crate) struct Counters(Mutex<Metrics>);
 
 impl Counters {
     pub fn new() -> Counters {
-        Counters(Mutex::new(fresh()))
+        Counters(Mutex::new(since(now_us() / 1000)))
     }
 
     /// Counts a message of this many bytes with a value of this size.
     pub fn message(&self, bytes: usize, size: ValueSize) {
         let bytes = bytes as u64;
         let mut metrics = lock(&self.0);
-        metrics.end_time_ms = now_us() / 1000;
+        metrics.end_time_ms = (now_us() / 1000).max(metrics.start_time_ms);
         metrics.msg_count_total += 1;
         metrics.msg_bytes_total += bytes;
         metrics.msg_uncompressed_bytes_total += size.plain as u64;
@@ -83,14 +83,17 @@ impl Counters {
         metrics
     }
 
+    /// Sets everything to zero. By another start time whoever looks now and then knows that there was a reset.
     pub fn reset(&self) {
-        *lock(&self.0) = fresh();
+        let mut metrics = lock(&self.0);
+        let now = now_us() / 1000;
+        let is_same = now == metrics.start_time_ms;
+        *metrics = since(now + i64::from(is_same));
     }
 }
 
-fn fresh() -> Metrics {
-    let now = now_us() / 1000;
-    Metrics { start_time_ms: now, end_time_ms: now, ..Metrics::default() }
+fn since(start: i64) -> Metrics {
+    Metrics { start_time_ms: start, end_time_ms: start, ..Metrics::default() }
 }
 
 /// Returns the present time in microseconds since 1970.

@@ -7,8 +7,15 @@ use crate::histogram::Histogram;
 use crate::metrics::Metrics;
 use crate::mqtt::ConnectionInfo;
 
-/// Where a counter is found.
-type Number = fn(&Metrics, &ConnectionInfo) -> u64;
+/// Where a counter is found: among those that a reset of the client's metrics sets to zero, or among those that only grow.
+#[derive(Clone, Copy)]
+enum Number {
+    Reset(fn(&Metrics) -> u64),
+    Grows(fn(&ConnectionInfo) -> u64),
+}
+
+use Number::{Grows, Reset};
+
 /// Where a gauge is found.
 type Level = fn(&ConnectionInfo) -> f64;
 
@@ -21,49 +28,61 @@ enum Of {
 }
 
 const COUNTERS: &[(&str, Of, Unit, &str, Number)] = &[
-    ("sinetstream_messages_total", Of::Both, Unit::Count, "messages written and confirmed, or read", |metrics, _| {
-        metrics.msg_count_total
-    }),
-    ("sinetstream_bytes_total", Of::Both, Unit::Bytes, "bytes of these messages, without MQTT's own", |metrics, _| {
-        metrics.msg_bytes_total
-    }),
+    (
+        "sinetstream_messages_total",
+        Of::Both,
+        Unit::Count,
+        "messages written and confirmed, or read",
+        Reset(|metrics| metrics.msg_count_total),
+    ),
+    (
+        "sinetstream_bytes_total",
+        Of::Both,
+        Unit::Bytes,
+        "bytes of these messages, without MQTT's own",
+        Reset(|metrics| metrics.msg_bytes_total),
+    ),
     (
         "sinetstream_uncompressed_bytes_total",
         Of::Both,
         Unit::Bytes,
         "bytes of their values before compression",
-        |metrics, _| metrics.msg_uncompressed_bytes_total,
+        Reset(|metrics| metrics.msg_uncompressed_bytes_total),
     ),
     (
         "sinetstream_compressed_bytes_total",
         Of::Both,
         Unit::Bytes,
         "bytes of their values after compression",
-        |metrics, _| metrics.msg_compressed_bytes_total,
+        Reset(|metrics| metrics.msg_compressed_bytes_total),
     ),
     (
         "sinetstream_errors_total",
         Of::Both,
         Unit::Count,
         "writes that failed; messages that could not be decoded, and the end of a reader that was not closed",
-        |metrics, _| metrics.error_count_total,
+        Reset(|metrics| metrics.error_count_total),
     ),
-    ("sinetstream_reconnects_total", Of::Both, Unit::Count, "how often the connection came back", |_, info| {
-        info.reconnects
-    }),
+    (
+        "sinetstream_reconnects_total",
+        Of::Both,
+        Unit::Count,
+        "how often the connection came back",
+        Grows(|info| info.reconnects),
+    ),
     (
         "sinetstream_resent_total",
         Of::Writers,
         Unit::Count,
         "messages sent again after the connection came back",
-        |_, info| info.resent,
+        Grows(|info| info.resent),
     ),
     (
         "sinetstream_outbox_dropped_total",
         Of::Writers,
         Unit::Count,
         "messages that the outbox on disk has given up",
-        |_, info| info.outbox_dropped,
+        Grows(|info| info.outbox_dropped),
     ),
 ];
 
@@ -116,6 +135,8 @@ const WRITE_SECONDS: &str = "sinetstream_write_seconds";
 /// ```
 pub struct MetricsRecorder {
     counters: Vec<(Counter, Number, u64)>,
+    /// When the client began to count what is recorded here; `None` before the first call.
+    start_time_ms: Option<i64>,
     gauges: Vec<(Gauge, Level)>,
     /// Of a writer, with those that are recorded.
     write_times: Option<(::metrics::Histogram, Histogram)>,
@@ -141,6 +162,7 @@ impl MetricsRecorder {
         let counters = COUNTERS.iter().filter(|(_, whose, ..)| is_ours(*whose));
         let gauges = GAUGES.iter().filter(|(_, whose, ..)| is_ours(*whose));
         MetricsRecorder {
+            start_time_ms: None,
             counters: counters
                 .map(|(name, _, unit, what, number)| {
                     describe_counter!(*name, *unit, *what);
@@ -163,16 +185,24 @@ impl MetricsRecorder {
     /// Records what has changed since the last call. Of the times of writes each bucket of the client's own histogram is told
     /// by the mean of what is new in it, so that their sum is exact.
     pub fn record(&mut self, metrics: &Metrics, info: &ConnectionInfo) {
+        // A reset of the client's metrics sets them to zero, and a counter never goes back.
+        let is_reset =
+            self.start_time_ms.replace(metrics.start_time_ms).is_some_and(|start| start != metrics.start_time_ms);
         for (counter, number, recorded) in &mut self.counters {
-            let now = number(metrics, info);
-            // After a reset of the client's metrics it begins at zero again, which a counter never does.
-            counter.increment(now.checked_sub(*recorded).unwrap_or(now));
+            let (now, before) = match number {
+                Reset(number) => (number(metrics), if is_reset { 0 } else { *recorded }),
+                Grows(number) => (number(info), *recorded),
+            };
+            counter.increment(now.saturating_sub(before));
             *recorded = now;
         }
         for (gauge, number) in &self.gauges {
             gauge.set(number(info));
         }
         if let Some((histogram, recorded)) = &mut self.write_times {
+            if is_reset {
+                *recorded = Histogram::default();
+            }
             for (mean, count) in metrics.write_times.since(recorded) {
                 histogram.record_many(mean, usize::try_from(count).unwrap_or(usize::MAX));
             }

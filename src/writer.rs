@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::builder::{NamedListener, common_getters, common_setters, flush_timeout, no_answer, within};
 use crate::config::{Request, Role, Settings};
 use crate::error::{Delivery, Error, IoKind, Result};
+use crate::lock::lock;
 use crate::material::KeyMaterial;
 use crate::message::{Encoded, Encoder, Plugin};
 use crate::metrics::{Counters, Metrics, now_us};
@@ -28,6 +29,8 @@ pub(crate) struct RawWriter {
     pub settings: Settings,
     /// The errors of writes that fail before they reach the engine, which counts all else.
     pub counters: Arc<Counters>,
+    /// Held while metrics are read or reset, so that nobody sees one half before a reset and the other one after it.
+    reading: Mutex<()>,
     pub client: Arc<Client>,
     /// The outbox on disk between callers and client, if there is one.
     outbox: Option<Outbox>,
@@ -59,7 +62,7 @@ impl RawWriter {
             }
         };
         settings.forget_key();
-        Ok(RawWriter { settings, counters, client, outbox, encoder })
+        Ok(RawWriter { settings, counters, reading: Mutex::new(()), client, outbox, encoder })
     }
 
     /// Waits until the writer is open, or could not be opened.
@@ -209,6 +212,7 @@ impl RawWriter {
     }
 
     pub fn metrics(&self) -> Metrics {
+        let _reading = lock(&self.reading);
         self.counters.with(self.client.tally())
     }
 
@@ -219,6 +223,7 @@ impl RawWriter {
     }
 
     pub fn reset_metrics(&self) {
+        let _reading = lock(&self.reading);
         self.counters.reset();
         self.client.reset_tally();
     }

@@ -151,9 +151,20 @@ fn options_that_are_wrong_are_told_before_anything_is_done() {
     };
     told(3, &["--content-type", "x"], &["option 'content_type' of a message: needs 'protocol: MQTTv5'"]);
     told(3, &["--topic", "a/#"], &["parameter 'topic'", "wildcards"]);
-    told(3, &["protocol=MQTTv5", "--response-topic", "#"], &["option 'response_topic'", "wildcards"]);
+    told(
+        3,
+        &["protocol=MQTTv5", "--response-topic", "#"],
+        &["option 'response_topic'", ": a response topic can't have the wildcards"],
+    );
+    told(
+        3,
+        &["protocol=MQTTv5", "--response-topic", "$share/g/t"],
+        &[": a response topic can't be a shared subscription"],
+    );
     told(2, &["--user-property", "x"], &["NAME=VALUE"]);
-    told(2, &["--expiry=-1"], &["--expiry", "0 or more"]);
+    for wrong in ["--expiry=-1", "--expiry=4294967296", "--expiry=5000000000"] {
+        told(2, &[wrong], &["--expiry", "seconds, from 0 to 4294967295"]);
+    }
 }
 
 #[test]
@@ -509,6 +520,8 @@ fn a_secret_is_encrypted_for_a_file() {
     };
     openssl("genrsa -out private.pem 2048");
     openssl("pkey -in private.pem -pubout -out public.pem");
+    openssl("pkey -in private.pem -pubout -outform DER -out public.der");
+    openssl("rsa -in private.pem -RSAPublicKey_out -outform DER -out pkcs1.der");
     openssl("genrsa -out short.pem 1024");
     openssl("pkey -in short.pem -pubout -out short_public.pem");
     let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
@@ -528,8 +541,20 @@ fn a_secret_is_encrypted_for_a_file() {
         run(["write", "-c", &file("config.yml"), "-m", "hello"])
     };
     write(sealed.text()).expect(0);
-    // With the line end it is a different password.
+    for key in ["public.der", "pkcs1.der"] {
+        write(encrypt(key, b"user01-pass\r\n", &[]).expect(0).text()).expect(0);
+    }
+    // With the line end it is a different password, and so it is with a '\r' that ends no line.
     write(encrypt("public.pem", b"user01-pass\n", &["--raw"]).expect(0).text()).expect(5);
+    write(encrypt("public.pem", b"user01-pass\r", &[]).expect(0).text()).expect(5);
+    // As a string it would be the password itself.
+    std::fs::write(file("sealed"), sealed.text()).expect("write");
+    let given = format!("username_pw.password=@{}", file("sealed"));
+    let told_of_quotes = run(["write", "-c", &file("config.yml"), "-m", "hello", &given]).expect(3);
+    assert!(
+        told_of_quotes.stderr.contains("'username_pw.password': a string that begins with '!sinetstream/encrypted'")
+    );
+    assert!(told_of_quotes.stderr.contains("leave out the quotes"), "{told_of_quotes:?}");
 
     let told = |key: &str, value: &[u8], code: i32, words: &str| {
         let ended = encrypt(key, value, &[]).expect(code);

@@ -117,7 +117,10 @@ fn a_wrong_shared_subscription_of_the_builder_is_told() {
     };
     let address = "broker.invalid";
     for topic in ["$share/g/t", "$share/g", "$share//t"] {
-        told(common::writer::<str>(address, topic).open().map(drop), "can't write to a shared subscription");
+        told(
+            common::writer::<str>(address, topic).open().map(drop),
+            "the topic of a writer can't be a shared subscription",
+        );
     }
     for topic in ["$share/g", "$share/g/", "$share//t", "$share/#/t"] {
         told(common::reader::<String>(address, topic).open().map(drop), "expected $share/group/topic");

@@ -264,6 +264,8 @@ fn a_login_that_is_meant_for_another_broker_or_is_incomplete_is_not_taken() {
         ("  brokers: new.example.org\n  tls: true\n  require_tls: true\n", login),
         ("  brokers: BROKER\n  require_tls: true\n", login),
         ("  brokers: BROKER\n  proxy: {proxy_addr: proxy.example.org}\n", login),
+        // A blank is missing, so that it is no value for YAML.
+        ("  brokers: BROKER\n  'require_tls:true':\n", login),
         ("  brokers: BROKER\n", half),
         ("  brokers: BROKER\n", ""),
     ] {

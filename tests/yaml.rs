@@ -318,7 +318,23 @@ fn values_without_their_quotes_and_other_slips_are_told_in_plain_words() {
     refused("s:\n  type: \"\\z\"\n", Some(2), &["escape", "single quotes"]);
     refused("s:\n  brokers: [a, b\n  topic: t\n", Some(3), &["[ ]", "comma"]);
     refused("s: {type: mqtt\n", None, &["{ }"]);
-    refused("a: 1\n---\nb: 2\n", None, &["more than one document", "'---'"]);
+    // Other values stand on the line, so that its first character says nothing.
+    let flow = "s: {username_pw: {username: u, password: *s3cr3t}}\n";
+    refused(flow, Some(1), &[": a value needs quotes; or it is an alias"]);
+    for (text, line) in [
+        ("s:\n  username_pw:\n    username: u\n    password:s3cr3t\n", 4),
+        ("s:\n  username_pw:\n    password:s3cr3t\n    username: u\n", 3),
+        ("s:\n  type: mqtt\n  topic\n\n# the end\n", 3),
+        ("s:\n  username_pw: {username: u, passwort:}\n", 2),
+    ] {
+        refused(text, Some(line), &[": a name without a value, or a blank is missing after ':'"]);
+    }
+    for text in ["a: 1\n---\nb: 2\n", "a: 1\n--- {b: 2}\n", "---\n--- x\n", "%YAML 1.2\n---\n---\na: 1\n"] {
+        let line =
+            text.lines().enumerate().filter(|(_, line)| line.starts_with("---")).last().map(|(index, _)| index + 1);
+        refused(text, line, &["more than one document", "'---'"]);
+    }
+    refused("# a\n\n---\na: 1\n---\nb: 1\n", Some(5), &["more than one document"]);
     let row = |own: char, of: char| format!("{own}: &{own} [{}]\n", vec![format!("*{of}"); 10].join(", "));
     let bomb: String = "abcdefg".chars().zip("bcdefgh".chars()).map(|(of, own)| row(own, of)).collect();
     refused(format!("a: &a [1, 2]\n{bomb}"), None, &["aliases", "write the values out"]);
@@ -326,6 +342,25 @@ fn values_without_their_quotes_and_other_slips_are_told_in_plain_words() {
     for value in ["'&s3cr3t'", "a&b", "&anchor x"] {
         accepted(password(value));
     }
+}
+
+/// Above the services there are names, too.
+#[test]
+fn a_blank_that_is_missing_around_services_is_told() {
+    let missing = "a blank is missing after ':'";
+    for known in ["version", "fingerprint"] {
+        let text = format!("# a\nheader: {{{known}:s3cr3t}}\nconfig: {{s: {{type: mqtt}}}}\n");
+        refused(text, Some(2), &[&format!("'header.{known}': {missing}")]);
+    }
+    refused("\ns:{type: mqtt}\n", Some(2), &[&format!("service 's': {missing}")]);
+    let twice = "s: {username_pw: {password:s3cr3t, password:s3cr3t}}\n";
+    refused(twice, Some(1), &["'password' is given twice"]);
+    // Parameters without a service are taken for services.
+    let told = match open("{type: mqtt, password:s3cr3t}\n") {
+        Err(Error::NoService(told)) => told,
+        other => panic!("{other:?}"),
+    };
+    assert!(told.ends_with("it has: type, password"), "{told}");
 }
 
 /// A limit's error names the line. Without a bound, repeated values took gigabytes, or minutes.

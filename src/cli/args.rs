@@ -152,7 +152,7 @@ pub(super) struct Write {
 #[command(next_help_heading = "Options of MQTT 5")]
 pub(super) struct Properties {
     /// Let the broker drop a message that it could not deliver for this long
-    #[arg(long, value_name = "SECONDS", value_parser = duration)]
+    #[arg(long, value_name = "SECONDS", value_parser = expiry)]
     pub expiry: Option<Duration>,
     /// The type of the value, usually a MIME type
     #[arg(long, value_name = "TYPE")]
@@ -304,10 +304,6 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    seconds(text).map(Duration::from_secs_f64)
-}
-
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -316,7 +312,15 @@ fn pair(text: &str) -> Result<(String, String), String> {
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
-        _ => Err("expected seconds, 0 or more".into()),
+        _ => Err("expected seconds, from 0 to 1000000000".into()),
+    }
+}
+
+/// What MQTT can say in four bytes.
+fn expiry(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=f64::from(u32::MAX)).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(format!("expected seconds, from 0 to {}", u32::MAX)),
     }
 }
 

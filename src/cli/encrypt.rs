@@ -32,6 +32,8 @@ pub(super) fn run(options: &Encrypt) -> Result<Exit> {
 
 /// Removes the end of the last line, which `echo` and editors put behind a value.
 fn without_end(value: &[u8]) -> &[u8] {
-    let value = value.strip_suffix(b"\n").unwrap_or(value);
-    value.strip_suffix(b"\r").unwrap_or(value)
+    match value.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => value,
+    }
 }

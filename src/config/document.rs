@@ -1,6 +1,7 @@
 //! The layout of a configuration file: the header's versions and the choice of the service.
 
 use super::find::SourceFile;
+use super::parameters::before_colon;
 use super::value::{Map, Value};
 use super::yaml;
 use crate::error::{Error, Result};
@@ -97,15 +98,20 @@ fn choose(
 ) -> Result<Service> {
     let Services { services, prefix, fingerprint } = services;
     let names: Vec<&str> = services.iter().map(|(name, _)| name).collect();
+    // What is no service may be a parameter that stands at the wrong level, whose value has run into its name.
+    let shown = services.iter().map(|(name, value)| match value {
+        Value::Map(_) => name,
+        _ => before_colon(name),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
     let name = match wanted {
         Some(name) if names.contains(&name) => name.to_owned(),
         Some(name) => {
-            return Err(Error::NoService(format!("{path} has no service '{name}'; it has: {}", names.join(", "))));
+            return Err(Error::NoService(format!("{path} has no service '{name}'; it has: {shown}")));
         }
         None if names.len() == 1 => names[0].to_owned(),
         None => {
-            let names = names.join(", ");
-            return Err(Error::NoService(format!("{path} has several services and none was named; it has: {names}")));
+            return Err(Error::NoService(format!("{path} has several services and none was named; it has: {shown}")));
         }
     };
     let parts: Vec<&str> = prefix.iter().copied().chain([name.as_str()]).collect();
@@ -116,6 +122,9 @@ fn choose(
             name: name.clone(),
             fingerprint,
         }),
+        Some(_) if before_colon(&name) != name => {
+            Err(at(&parts, format!("service '{}': a blank is missing after ':'", before_colon(&name))))
+        }
         Some(other) => Err(at(&parts, format!("service '{name}' must be a map of parameters, found {}", other.kind()))),
         None => Err(Error::Internal("the chosen service is gone".into())),
     }
@@ -126,6 +135,12 @@ fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result
     let Value::Map(header) = header else {
         return Err(at(&["header"], format!("'header' must be a map with 'version', found {}", header.kind())));
     };
+    for (name, _) in header.iter() {
+        let known = before_colon(name);
+        if known != name && matches!(known, "version" | "fingerprint") {
+            return Err(at(&["header", name], format!("'header.{known}': a blank is missing after ':'")));
+        }
+    }
     let fingerprint = match header.get("fingerprint") {
         None | Some(Value::Null) => None,
         Some(Value::Str(fingerprint)) => Some(fingerprint.clone()),

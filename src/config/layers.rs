@@ -58,6 +58,8 @@ impl Drop for Entry {
 pub(crate) struct Parameters {
     origins: Vec<Origin>,
     entries: Vec<Entry>,
+    /// The names that have no value: the layer, the crate's name of the parameter, the names that lead to it.
+    empty: Vec<(usize, String, Vec<String>)>,
     pub warnings: Vec<String>,
     /// The warnings of unknown names, which may explain a problem: a misspelt name is missing elsewhere.
     unknown: Vec<String>,
@@ -113,7 +115,7 @@ impl Parameters {
         let mut written = Vec::new();
         for (name, value) in map.iter() {
             match (name, value) {
-                (_, Value::Null) => {}
+                ("type_spec", Value::Null) => {}
                 ("type_spec", Value::Map(inner)) => {
                     for (inner_name, value) in inner.iter() {
                         self.split_connect(layer, vec!["type_spec".into(), inner_name.into()], value, &mut written);
@@ -150,22 +152,26 @@ impl Parameters {
         let Some(last) = written.last() else { return };
         if last != "connect" {
             let name = parameters::canonical(last).to_owned();
-            if *value != Value::Null {
-                to.push(Entry { name, written, layer, value: value.clone(), encrypted: None });
-            }
+            self.add_entry(layer, name, written, value, to);
             return;
         }
         match value {
             Value::Map(inner) => {
-                for (name, value) in inner.iter().filter(|(_, value)| **value != Value::Null) {
-                    let mut written = written.clone();
-                    written.push(name.to_owned());
-                    let name = format!("connect.{name}");
-                    to.push(Entry { name, written, layer, value: value.clone(), encrypted: None });
+                for (name, value) in inner.iter() {
+                    let written = [written.as_slice(), &[name.to_owned()]].concat();
+                    self.add_entry(layer, format!("connect.{name}"), written, value, to);
                 }
             }
             Value::Null => {}
             other => self.problem_at(layer, &written, &format!("expected a map, found {}", other.kind())),
+        }
+    }
+
+    /// Adds an entry. A name without a value sets nothing, and is kept for [`Self::check_support`] alone.
+    fn add_entry(&mut self, layer: usize, name: String, written: Vec<String>, value: &Value, to: &mut Vec<Entry>) {
+        match value {
+            Value::Null => self.empty.push((layer, name, written)),
+            value => to.push(Entry { name, written, layer, value: value.clone(), encrypted: None }),
         }
     }
 
@@ -200,7 +206,7 @@ impl Parameters {
             let warning = format!(
                 "{} is given twice with different values; '{}' is used",
                 self.place(loser.layer, &loser.written),
-                winner.written.join(".")
+                shown(&winner.written)
             );
             self.warnings.push(warning);
             if wins {
@@ -216,7 +222,7 @@ impl Parameters {
         for entry in &self.entries {
             insert_at(&mut map, &entry.written, entry.value.clone());
         }
-        self.entries.retain(|entry| parameters::COMMON.contains(&entry.name.as_str()));
+        self.keep(parameters::COMMON);
         map
     }
 
@@ -224,12 +230,15 @@ impl Parameters {
     pub fn check_support(&mut self) {
         let mut variables = 0;
         for entry in std::mem::take(&mut self.entries) {
-            self.check_name(PARAMETERS, &entry.name, entry.layer, &entry.written);
+            self.check_name(PARAMETERS, &entry.name, &entry.value, entry.layer, &entry.written);
             self.check_inside(&entry.name, &entry.value, entry.layer, &entry.written);
             if entry.encrypted.is_none() {
                 self.look_for_variables(&entry.value, entry.layer, &mut entry.written.clone(), &mut variables);
             }
             self.entries.push(entry);
+        }
+        for (layer, name, written) in std::mem::take(&mut self.empty) {
+            self.check_name(PARAMETERS, &name, &Value::Null, layer, &written);
         }
         if self.more_unknown > 0 {
             self.warnings.push(format!("{} more names are not known and are ignored", self.more_unknown));
@@ -266,17 +275,18 @@ impl Parameters {
     fn check_inside(&mut self, name: &str, value: &Value, layer: usize, written: &[String]) {
         let table = inside(name);
         if let (false, Value::Map(map)) = (table.is_empty(), value) {
-            for (name, value) in map.iter().filter(|(_, value)| **value != Value::Null) {
+            for (name, value) in map.iter() {
                 let written = [written, &[name.to_owned()]].concat();
-                self.check_name(table, name, layer, &written);
+                self.check_name(table, name, value, layer, &written);
                 self.check_inside(name, value, layer, &written);
             }
         }
     }
 
-    fn check_name(&mut self, table: &[(&str, Support)], name: &str, layer: usize, written: &[String]) {
+    fn check_name(&mut self, table: &[(&str, Support)], name: &str, value: &Value, layer: usize, written: &[String]) {
         match parameters::support(table, name) {
             Some(Support::Built) => {}
+            Some(_) if *value == Value::Null => {}
             Some(Support::NotBuilt(what)) => {
                 self.problem_at(layer, written, &format!("not supported yet by this version: {what}"));
             }
@@ -284,9 +294,12 @@ impl Parameters {
                 let place = self.place(layer, written);
                 self.warnings.push(format!("{place} has no effect: {why}"));
             }
+            None if parameters::lacks_blank(table, name) => {
+                self.problem_at(layer, written, "a blank is missing after ':'");
+            }
             None if self.unknown.len() == MAX_UNKNOWN => self.more_unknown += 1,
             None => {
-                let hint = match parameters::nearest(table, name) {
+                let hint = match parameters::nearest(table, parameters::before_colon(name)) {
                     Some(known) => format!("; did you mean '{known}'?"),
                     None => String::new(),
                 };
@@ -332,6 +345,11 @@ impl Parameters {
                 }
             });
             entry.encrypted = opened.then_some(before);
+        }
+        for entry in &entries {
+            find_quoted(&entry.value, &mut entry.written.clone(), &mut |written| {
+                problems.push((entry.layer, written.to_vec(), QUOTED.to_owned()));
+            });
         }
         self.entries = entries;
         if count > MAX_ENCRYPTED {
@@ -398,6 +416,7 @@ impl Parameters {
     pub fn keep(&mut self, names: &[&str]) {
         self.entries.retain(|entry| names.contains(&entry.name.as_str()));
         self.commented.retain(|(_, name, _)| names.contains(&name.as_str()));
+        self.empty.retain(|(_, name, _)| names.contains(&parameters::before_colon(name)));
     }
 
     /// True if the configuration file has set the parameter.
@@ -418,10 +437,7 @@ impl Parameters {
     }
 
     fn place(&self, layer: usize, written: &[String]) -> String {
-        // Numbers are positions in a list, not names.
-        let is_name = |(index, part): &(usize, &String)| *index == 0 || part.parse::<usize>().is_err();
-        let name: Vec<&str> = written.iter().enumerate().filter(is_name).map(|(_, part)| part.as_str()).collect();
-        let name = name.join(".");
+        let name = shown(written);
         match &self.origins[layer] {
             Origin::Builder => format!("builder: parameter '{name}'"),
             Origin::Alone => format!("parameter '{name}'"),
@@ -466,6 +482,11 @@ impl Parameters {
     }
 
     fn problem_at(&mut self, layer: usize, written: &[String], message: &str) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            // Only the number of those beyond is told, and to look for a line takes time that grows with the file.
+            self.problems.push(String::new());
+            return;
+        }
         let place = self.place(layer, written);
         self.problems.push(format!("{place}: {message}"));
     }
@@ -512,10 +533,25 @@ impl Parameters {
                 ("ws_options", value @ Value::Map(_)) => query::without_query(hide(value, &entry.name, secret)),
                 (name, value) => hide(value, name, secret),
             };
-            insert_at(&mut map, &entry.written, value);
+            match unknown {
+                true => insert_at(
+                    &mut map,
+                    &entry.written.iter().map(|part| parameters::before_colon(part).to_owned()).collect::<Vec<_>>(),
+                    value,
+                ),
+                false => insert_at(&mut map, &entry.written, value),
+            }
         }
         map
     }
+}
+
+/// Returns the names that lead to a parameter, as people see them.
+fn shown(written: &[String]) -> String {
+    // Indexes of list items are positions, not names.
+    let is_name = |(index, part): &(usize, &String)| *index == 0 || part.parse::<usize>().is_err();
+    let names = written.iter().enumerate().filter(is_name).map(|(_, part)| parameters::before_colon(part));
+    names.collect::<Vec<_>>().join(".")
 }
 
 /// Returns every known parameter with a note, in the order of the tables; parameters inside another one are `name.inside`.
@@ -588,6 +624,28 @@ fn open_inside(value: &mut Value, written: &mut Vec<String>, open: &mut Open<'_>
     }
 }
 
+/// About an encrypted value that has become a string, which a broker would get in place of the secret.
+const QUOTED: &str = "a string that begins with '!sinetstream/encrypted' is not decrypted; leave out the quotes around the encrypted \
+     value, and write it into the configuration file";
+
+/// Finds the strings inside `value`, at any depth, that are encrypted values in quotes.
+fn find_quoted(value: &Value, written: &mut Vec<String>, found: &mut dyn FnMut(&[String])) {
+    match value {
+        Value::Str(text) if text.trim_start().starts_with("!sinetstream/encrypted") => found(written),
+        Value::Map(map) => map.iter().for_each(|(name, value)| {
+            written.push(name.to_owned());
+            find_quoted(value, written, found);
+            written.pop();
+        }),
+        Value::List(items) => items.iter().enumerate().for_each(|(index, value)| {
+            written.push(index.to_string());
+            find_quoted(value, written, found);
+            written.pop();
+        }),
+        _ => {}
+    }
+}
+
 fn rank(entry: &Entry) -> (usize, bool) {
     let in_type_spec = entry.written.first().is_some_and(|first| first == "type_spec");
     // `connect.keepalive` is the documented place; `keepalive` is another spelling.
@@ -627,7 +685,9 @@ fn hide(value: &Value, of: &str, secret: bool) -> Value {
     };
     match value {
         Value::Map(map) => {
-            Value::Map(map.iter().map(|(name, value)| (name, hide(value, name, secret || is_secret(name)))).collect())
+            let name_of = |name| if table.is_empty() { name } else { parameters::before_colon(name) };
+            let hidden = |(name, value)| (name_of(name), hide(value, name, secret || is_secret(name)));
+            Value::Map(map.iter().map(hidden).collect())
         }
         Value::List(items) => Value::List(items.iter().map(|item| hide(item, of, secret)).collect()),
         Value::Encrypted(_) => Value::Str(HIDDEN.into()),
@@ -679,6 +739,29 @@ mod tests {
             [told(&[]), told(&["topic"]), told(&["username_pw"]), told(&["topic", "username_pw"])],
             [2, 1, 1, 0]
         );
+    }
+
+    /// In a name that has run into its value, that may be a secret.
+    #[test]
+    fn nothing_behind_the_colon_of_a_name_is_visible() {
+        let text = "s:\n  'passwort:s3cr3t': x\n  tls: {'keyword:s3cr3t': x}\n  user_property: {'a:b': x}\n";
+        let mut parameters = service_of(text.to_owned());
+        parameters.check_support();
+        let visible = format!("{:?}", parameters.visible());
+        let expected = r#"{"passwort": a string, "tls": {"keyword": a string}, "user_property": {"a:b": a string}}"#;
+        assert_eq!(visible, expected);
+        assert!(parameters.warnings.iter().all(|warning| !warning.contains("s3cr3t")), "{:?}", parameters.warnings);
+    }
+
+    /// However many names lack their blank.
+    #[test]
+    fn only_so_many_problems_have_lines() {
+        let names: String = (0..4000).map(|i| format!("qos:{i}, ")).collect();
+        let mut parameters = service_of(format!("s: {{{names}}}\n"));
+        parameters.check_support();
+        let Some(Error::InvalidConfiguration(message)) = parameters.take_error() else { panic!("no error") };
+        assert!(message.starts_with("file.yml:1: service 's': parameter 'qos': a blank is missing after ':'\n"));
+        assert!(message.ends_with("\n3900 more problems"), "{message}");
     }
 
     #[test]

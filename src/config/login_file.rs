@@ -78,6 +78,7 @@ impl LoginFile {
         let way = self.way.iter().map(|(name, _)| *name);
         parameters.keep(&NAMES.into_iter().chain(way).collect::<Vec<_>>());
         parameters.open_secrets(request, service.fingerprint.as_deref());
+        parameters.check_support();
         if let Some(error) = parameters.take_error() {
             return Err(error);
         }

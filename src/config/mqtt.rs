@@ -213,7 +213,7 @@ impl Extractor {
         properties.content_type = self.text(name, &place).inspect(|text| self.check_text(name, &place, text));
         let place = at(inside, "response_topic");
         properties.response_topic = self.text(name, &place).inspect(|text| {
-            if let Err(message) = topic::check_name(text) {
+            if let Err(message) = topic::check_name(text, "a response topic") {
                 self.parameters.problem(name, &place, &message);
             }
         });

@@ -277,6 +277,24 @@ pub(crate) fn support(table: &[(&str, Support)], name: &str) -> Option<Support> 
     table.iter().find(|(known, _)| *known == name).map(|(_, support)| *support)
 }
 
+/// Returns a name up to its first ':'. The rest may be a secret: for YAML all of `password:x` in `{password:x}` is the name,
+/// because no blank follows the ':'.
+pub(crate) fn before_colon(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default().trim_end()
+}
+
+/// Returns whether the name continues with a ':' after a known name, or after one that groups known names.
+pub(crate) fn lacks_blank(table: &[(&str, Support)], name: &str) -> bool {
+    let before = before_colon(name);
+    let is_group = |known: &str| known.strip_prefix(before).is_some_and(|rest| rest.starts_with('.'));
+    let is_known = || {
+        support(table, canonical(before)).is_some()
+            || before == "type_spec"
+            || table.iter().any(|(known, _)| is_group(known))
+    };
+    before != name && is_known()
+}
+
 /// Returns the known name that is most similar to `name`, if any is similar enough.
 pub(crate) fn nearest<'a>(table: &[(&'a str, Support)], name: &str) -> Option<&'a str> {
     let written = canonical(name).to_lowercase();

@@ -30,7 +30,7 @@ pub(crate) struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a file: PEM with PUBLIC KEY or RSA PUBLIC KEY.
+    /// Reads a file: PUBLIC KEY or RSA PUBLIC KEY, in PEM or DER.
     pub fn read(file: &Path) -> Result<PublicKey, String> {
         let name = file.display();
         let text =
@@ -56,7 +56,7 @@ impl PublicKey {
             "RSA PUBLIC KEY" => Some(rsa::PublicKey::from_pkcs1_der(&section.body).map_err(|e| e.to_string())),
             _ => None,
         });
-        let found = found.ok_or_else(|| format!("{name} has no public key, expected one of RSA in PEM"))?;
+        let found = found.ok_or_else(|| format!("{name} has no public key, expected one of RSA, in PEM or DER"))?;
         let key = found.map_err(|what| format!("the public key {name} can't be used, expected one of RSA: {what}"))?;
         match key.n().bit_width_vartime() as usize {
             MIN_BITS.. => Ok(PublicKey { key }),
@@ -106,8 +106,10 @@ mod tests {
         let opener = secret::PrivateKey::parse(private_pem().as_bytes(), "key", None).unwrap();
         let spki = public().to_public_key_pem(LineEnding::LF).unwrap();
         let pkcs1 = public().to_pkcs1_pem(LineEnding::CRLF).unwrap();
-        for pem in [spki, pkcs1] {
-            let key = PublicKey::parse(pem.as_bytes(), "a.pem").unwrap();
+        let spki_der = public().to_public_key_der().unwrap().into_vec();
+        let pkcs1_der = public().to_pkcs1_der().unwrap().into_vec();
+        for text in [spki.into_bytes(), pkcs1.into_bytes(), spki_der, pkcs1_der] {
+            let key = PublicKey::parse(&text, "a.pem").unwrap();
             for value in [&b""[..], b"user01-pass", &[0xFF; 5000]] {
                 let (one, other) = (key.seal(value).unwrap(), key.seal(value).unwrap());
                 assert_ne!(one, other);

@@ -339,7 +339,7 @@ impl Extractor {
             };
             let checked = match self.role {
                 _ if !mqtt => Ok(()),
-                Role::Writer => topic::check_name(text),
+                Role::Writer => topic::check_name(text, "the topic of a writer"),
                 Role::Reader => topic::check_filter(text),
             };
             if let Err(message) = checked {

@@ -48,7 +48,7 @@ impl Extractor {
         let topic = self.text("will", &["topic"]);
         match &topic {
             Some(topic) => {
-                if let Err(message) = topic::check_name(topic) {
+                if let Err(message) = topic::check_name(topic, "the topic of a will") {
                     self.parameters.problem("will", &["topic"], &message);
                 }
             }

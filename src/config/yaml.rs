@@ -7,6 +7,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqA
 use zeroize::Zeroizing;
 
 use super::budget::{self, Budget};
+use super::parameters::before_colon;
 use super::places::Places;
 use super::stand_ins::StandIns;
 use super::syntax;
@@ -23,7 +24,7 @@ pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let root = parse_document(text)?;
     match Places::read(text).swallowed_value(text, &root) {
         Some((line, name)) => {
-            let name = if name.is_empty() { String::new() } else { format!("'{name}': ") };
+            let name = if name.is_empty() { String::new() } else { format!("'{}': ", before_colon(&name)) };
             Err(SyntaxError { line: Some(line), message: format!("{name}a value that begins with '&' needs quotes") })
         }
         None => Ok(root),
@@ -35,11 +36,22 @@ fn parse_document(original: &str) -> Result<Value, SyntaxError> {
     let (text, added) = with_core_tags(&text);
     let seed = NodeSeed { words: &words, budget: &Budget::new() };
     seed.deserialize(serde_yaml::Deserializer::from_str(&text)).map_err(|e| {
-        let line = e.location().map(|at| at.line().saturating_sub(added).max(1));
+        let in_original = |line: usize| line.saturating_sub(added).clamp(1, original.lines().count().max(1));
         // The library ends its messages with a position of its own, which counts the lines that were added.
-        let message = words.restore(&e.to_string());
-        let message = message.split(" at line ").next().unwrap_or_default();
-        SyntaxError { line, message: syntax::explain(message, line.and_then(|line| original.lines().nth(line - 1))) }
+        let whole = words.restore(&e.to_string());
+        let message = whole.split(" at line ").next().unwrap_or_default();
+        let at = e.location().map(|at| in_original(at.line()));
+        let text_of = |line: usize| line.checked_sub(1).and_then(|index| original.lines().nth(index));
+        let (line, message) = match (message, at) {
+            (syntax::MORE_DOCUMENTS, _) => (second_document(original), message),
+            // The name that lacks its blank has become the beginning of a text that goes on in this line.
+            (syntax::NO_MAP_HERE, Some(at)) if syntax::lacks_blank(text_of(at - 1), text_of(at)) => {
+                (Some(at - 1), syntax::NO_COLON)
+            }
+            // The library stops where it looks for the ':', which may be lines behind the name that lacks it.
+            _ => (syntax::line_of_name(&whole).map(in_original).or(at), message),
+        };
+        SyntaxError { line, message: syntax::explain(message, line.and_then(text_of)) }
     })
 }
 
@@ -59,6 +71,22 @@ fn with_core_tags(text: &str) -> (Zeroizing<String>, usize) {
 
 fn is_marker(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+}
+
+/// The line (from 1) that begins a second document.
+fn second_document(text: &str) -> Option<usize> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut has_begun = false;
+    for (index, line) in text.lines().enumerate() {
+        match is_marker(line) {
+            true if has_begun => return Some(index + 1),
+            is_marker => {
+                has_begun |= is_marker
+                    || !(line.starts_with('%') || line.trim_start().is_empty() || line.trim_start().starts_with('#'))
+            }
+        }
+    }
+    None
 }
 
 /// Reads a value of a document with these words and this budget.
@@ -206,7 +234,7 @@ impl<'de> de::Visitor<'de> for NameSeed<'_> {
         self.of.budget.take_one().map_err(E::custom)?;
         let name = self.of.restored(name)?;
         match self.map.get(&name) {
-            Some(_) => Err(E::custom(format!("'{name}' is given twice"))),
+            Some(_) => Err(E::custom(format!("'{}' is given twice", before_colon(&name)))),
             None => Ok(name),
         }
     }
@@ -420,7 +448,7 @@ mod tests {
         #[test]
         fn any_text_is_a_value_or_an_error_on_a_line_of_it(text in "[ -~\\n\\t\u{e9}]{0,80}") {
             if let Err(error) = parse(&text) {
-                prop_assert!(error.line.is_none_or(|line| line <= text.lines().count() + 1), "{:?}", error.line);
+                prop_assert!(error.line.is_none_or(|line| line <= text.lines().count().max(1)), "{:?}", error.line);
             }
             let _ = line(&text, &["a", "b"]);
         }

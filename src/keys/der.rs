@@ -1,9 +1,10 @@
-//! Certificates and private keys in DER without PEM around them.
+//! Certificates and keys in DER without PEM around them.
 
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use sec1::EcPrivateKey;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Reader, SliceReader};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::foreign;
 use super::section::Section;
@@ -30,6 +31,8 @@ fn section(der: &[u8]) -> Result<Section, String> {
         () if EncryptedPrivateKeyInfoRef::try_from(der).is_ok() => "ENCRYPTED PRIVATE KEY",
         () if rsa::pkcs1::RsaPrivateKeyRef::try_from(der).is_ok() => "RSA PRIVATE KEY",
         () if EcPrivateKey::from_der(der).is_ok() => "EC PRIVATE KEY",
+        () if SubjectPublicKeyInfoRef::from_der(der).is_ok() => "PUBLIC KEY",
+        () if rsa::pkcs1::RsaPublicKeyRef::try_from(der).is_ok() => "RSA PUBLIC KEY",
         () => return Err(foreign::der(der).to_owned()),
     };
     Ok(Section { label: label.into(), headers: Vec::new(), body: der.to_vec().into() })

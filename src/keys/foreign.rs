@@ -13,8 +13,7 @@ const JAVA: &str = "is a key store of Java (JKS), but PEM is expected: 'keytool 
      -deststoretype PKCS12' and then 'openssl pkcs12 -in NEW.p12 -nodes -out NEW' make it";
 const REQUEST: &str =
     "is a request for a certificate (CSR), but the certificate is expected that the authority has made of it";
-const DAMAGED: &str =
-    "is DER of a kind that is not known, or damaged: a certificate or private key is expected, in PEM or DER";
+const DAMAGED: &str = "is DER of a kind that is not known, or damaged: a certificate or key is expected, in PEM or DER";
 
 /// Names a DER file that holds neither a certificate nor a key.
 pub(super) fn der(der: &[u8]) -> &'static str {

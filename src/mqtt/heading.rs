@@ -31,7 +31,7 @@ impl Heading {
     /// [`Error::InvalidConfiguration`] names the option that is wrong.
     pub fn of_message(settings: &Settings, options: &WriteOptions) -> Result<Heading> {
         if let Some(name) = &options.topic {
-            topic::check_name(name).map_err(|why| wrong("topic", &why))?;
+            topic::check_name(name, "the topic of a message").map_err(|why| wrong("topic", &why))?;
         }
         Ok(Heading {
             topic: options.topic.as_deref().unwrap_or(settings.written_topic()).into(),
@@ -87,7 +87,7 @@ fn check(version: Version, options: &WriteOptions) -> Result<()> {
         text::check(content_type).map_err(|why| wrong("content_type", &why))?;
     }
     if let Some(name) = &given.response_topic {
-        topic::check_name(name).map_err(|why| wrong("response_topic", &why))?;
+        topic::check_name(name, "a response topic").map_err(|why| wrong("response_topic", &why))?;
     }
     if let Some(data) = &given.correlation_data {
         text::check_data(data).map_err(|why| wrong("correlation_data", &why))?;

@@ -5,14 +5,14 @@ use super::text;
 /// The prefix of a shared subscription (MQTT 5, section 4.8.2; many brokers support it for 3.1.1 as well).
 const SHARED: &str = "$share/";
 
-/// Checks the topic of a publish.
-pub(crate) fn check_name(topic: &str) -> Result<(), String> {
+/// Checks the topic of a publish, or of the answer to one. `whose` begins what is said of a wrong one, as "the topic of a writer".
+pub(crate) fn check_name(topic: &str, whose: &str) -> Result<(), String> {
     check_string(topic)?;
     if topic.contains(['+', '#']) {
-        return Err("the topic of a writer can't have the wildcards '+' and '#'".into());
+        return Err(format!("{whose} can't have the wildcards '+' and '#'"));
     }
     match topic.starts_with(SHARED) {
-        true => Err("a writer can't write to a shared subscription; leave out '$share/' and the group".into()),
+        true => Err(format!("{whose} can't be a shared subscription; leave out '$share/' and the group")),
         false => Ok(()),
     }
 }
@@ -55,10 +55,10 @@ mod tests {
     #[test]
     fn names() {
         for good in ["a", "/", "a/b", " ", "a b", "ä/日本", "$SYS/x"] {
-            assert_eq!(check_name(good), Ok(()), "{good:?}");
+            assert_eq!(check_name(good, "it"), Ok(()), "{good:?}");
         }
         for bad in ["", "a/+", "#", "a\0b", "$share/g/t", &"x".repeat(65_536)] {
-            assert!(check_name(bad).is_err(), "{bad:?}");
+            assert!(check_name(bad, "it").is_err(), "{bad:?}");
         }
     }
 

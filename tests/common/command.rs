@@ -57,7 +57,11 @@ pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, i
     command.stdin(Stdio::piped());
     let mut running = start(command);
     let mut stdin = running.child.stdin.take().expect("stdin");
-    stdin.write_all(input).expect("standard input");
+    match stdin.write_all(input) {
+        // A command that is wrong ends without reading, and possibly before this is written.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {}
+        written => written.expect("standard input"),
+    }
     drop(stdin);
     running.end()
 }
