@@ -310,17 +310,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
-        _ => Err("expected seconds, from 0 to 1000000000".into()),
-    }
+    seconds_up_to(1_000_000_000, text)
 }
 
 /// What MQTT can say in four bytes.
 fn expiry(text: &str) -> Result<Duration, String> {
+    seconds_up_to(u32::MAX, text).map(Duration::from_secs_f64)
+}
+
+fn seconds_up_to(most: u32, text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(seconds) if (0.0..=f64::from(u32::MAX)).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err(format!("expected seconds, from 0 to {}", u32::MAX)),
+        Ok(seconds) if (0.0..=f64::from(most)).contains(&seconds) => Ok(seconds),
+        _ => Err(format!("expected seconds, from 0 to {most}")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The layout of a configuration file: the header's versions and the choice of the service.
 
 use super::find::SourceFile;
-use super::parameters::before_colon;
+use super::parameters::{BLANK_IS_MISSING, before_colon};
 use super::value::{Map, Value};
 use super::yaml;
 use crate::error::{Error, Result};
@@ -123,7 +123,7 @@ fn choose(
             fingerprint,
         }),
         Some(_) if before_colon(&name) != name => {
-            Err(at(&parts, format!("service '{}': a blank is missing after ':'", before_colon(&name))))
+            Err(at(&parts, format!("service '{}': {BLANK_IS_MISSING}", before_colon(&name))))
         }
         Some(other) => Err(at(&parts, format!("service '{name}' must be a map of parameters, found {}", other.kind()))),
         None => Err(Error::Internal("the chosen service is gone".into())),
@@ -138,7 +138,7 @@ fn check_header(header: &Value, at: impl Fn(&[&str], String) -> Error) -> Result
     for (name, _) in header.iter() {
         let known = before_colon(name);
         if known != name && matches!(known, "version" | "fingerprint") {
-            return Err(at(&["header", name], format!("'header.{known}': a blank is missing after ':'")));
+            return Err(at(&["header", name], format!("'header.{known}': {BLANK_IS_MISSING}")));
         }
     }
     let fingerprint = match header.get("fingerprint") {

@@ -295,7 +295,7 @@ impl Parameters {
                 self.warnings.push(format!("{place} has no effect: {why}"));
             }
             None if parameters::lacks_blank(table, name) => {
-                self.problem_at(layer, written, "a blank is missing after ':'");
+                self.problem_at(layer, written, parameters::BLANK_IS_MISSING);
             }
             None if self.unknown.len() == MAX_UNKNOWN => self.more_unknown += 1,
             None => {
@@ -533,14 +533,8 @@ impl Parameters {
                 ("ws_options", value @ Value::Map(_)) => query::without_query(hide(value, &entry.name, secret)),
                 (name, value) => hide(value, name, secret),
             };
-            match unknown {
-                true => insert_at(
-                    &mut map,
-                    &entry.written.iter().map(|part| parameters::before_colon(part).to_owned()).collect::<Vec<_>>(),
-                    value,
-                ),
-                false => insert_at(&mut map, &entry.written, value),
-            }
+            let part = |part: &String| if unknown { parameters::before_colon(part).to_owned() } else { part.clone() };
+            insert_at(&mut map, &entry.written.iter().map(part).collect::<Vec<_>>(), value);
         }
         map
     }

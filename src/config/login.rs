@@ -4,8 +4,7 @@ use std::fmt;
 
 use super::extractor::Extractor;
 use super::value::Value;
-use crate::terms::Version;
-use crate::terms::text::MAX_LENGTH;
+use crate::terms::{Version, text};
 use crate::wiped::Secret;
 
 /// A user name and password. `Debug` hides them.
@@ -42,8 +41,7 @@ impl Extractor {
         } else if self.value("username_pw", &["username"]).is_none() && version != Version::V5 {
             self.parameters.problem("username_pw", &["username"], "is missing; expected a string");
         }
-        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_LENGTH) {
-            let message = format!("longer than {MAX_LENGTH} bytes, which MQTT can't carry");
+        if let Some(Err(message)) = password.as_ref().map(|password| text::check_data(password.bytes())) {
             self.parameters.problem("username_pw", &["password"], &message);
         }
         Some(Credentials { username, password })

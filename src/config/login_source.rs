@@ -8,7 +8,7 @@ use super::login::Credentials;
 use crate::BoxError;
 use crate::error::{Error, Result};
 use crate::terms::Version;
-use crate::terms::text::{self, MAX_LENGTH};
+use crate::terms::text;
 use crate::wiped::Secret;
 
 /// A user name and password for the broker. `Debug` hides both, and dropping it wipes the password.
@@ -58,8 +58,8 @@ impl LoginSource {
         if let Some(Err(why)) = username.as_ref().map(|name| text::check(name)) {
             return problem(&format!("the user name {why}"));
         }
-        if password.as_ref().is_some_and(|password| password.bytes().len() > MAX_LENGTH) {
-            return problem("the password is longer than 65535 bytes, which MQTT can't carry");
+        if let Some(Err(why)) = password.as_ref().map(|password| text::check_data(password.bytes())) {
+            return problem(&format!("the password {why}"));
         }
         Ok(credentials)
     }

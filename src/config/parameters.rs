@@ -283,6 +283,9 @@ pub(crate) fn before_colon(name: &str) -> &str {
     name.split(':').next().unwrap_or_default().trim_end()
 }
 
+/// The problem of a name for which [`lacks_blank`] is true.
+pub(crate) const BLANK_IS_MISSING: &str = "a blank is missing after ':'";
+
 /// Returns whether the name continues with a ':' after a known name, or after one that groups known names.
 pub(crate) fn lacks_blank(table: &[(&str, Support)], name: &str) -> bool {
     let before = before_colon(name);

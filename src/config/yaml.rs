@@ -22,7 +22,8 @@ pub(crate) struct SyntaxError {
 /// Parses one YAML document.
 pub(crate) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let root = parse_document(text)?;
-    match Places::read(text).swallowed_value(text, &root) {
+    // Most texts have no anchor, and need not be read once more.
+    match text.contains('&').then(|| Places::read(text).swallowed_value(text, &root)).flatten() {
         Some((line, name)) => {
             let name = if name.is_empty() { String::new() } else { format!("'{}': ", before_colon(&name)) };
             Err(SyntaxError { line: Some(line), message: format!("{name}a value that begins with '&' needs quotes") })

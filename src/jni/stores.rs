@@ -100,14 +100,17 @@ pub(super) fn decode_answer(answer: &[u8]) -> Result<Answer<KeyMaterial>> {
     {
         return Ok(Err(problem.clone()));
     }
-    decode(answer).map(Ok)
+    material(&decoded).map(Ok)
 }
 
 /// Reads what Java hands over: a map with lists of DER certificates `anchors` and `alone`, and the `identities`.
-pub(super) fn decode(material: &[u8]) -> Result<KeyMaterial> {
+pub(super) fn decode(encoded: &[u8]) -> Result<KeyMaterial> {
+    material(&Zeroizing::new(tree::decode(encoded)?))
+}
+
+fn material(decoded: &Value) -> Result<KeyMaterial> {
     let malformed = || Error::Internal("malformed key material".into());
-    let decoded = Zeroizing::new(tree::decode(material)?);
-    let Value::Map(map) = &*decoded else { return Err(malformed()) };
+    let Value::Map(map) = decoded else { return Err(malformed()) };
     let certificates = |map: &Map, name: &str| match map.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::List(items)) => {

@@ -3,7 +3,7 @@
 /// The greatest length, because two bytes hold the length of a string or of binary data.
 pub(crate) const MAX_LENGTH: usize = 65_535;
 
-/// Checks a string. A broker may close the connection because of a control character or a noncharacter of Unicode in it, and
+/// Checks a string; the error is what follows its name in a sentence. A broker may close the connection because of a control character or a noncharacter of Unicode in it, and
 /// Mosquitto does, without a reason: the message could never be delivered, and would hold up all others.
 pub(crate) fn check(text: &str) -> Result<(), String> {
     check_data(text.as_bytes())?;
@@ -22,10 +22,10 @@ fn is_noncharacter(c: char) -> bool {
     (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE
 }
 
-/// Checks binary data.
+/// Checks binary data; the error is as that of a string.
 pub(crate) fn check_data(data: &[u8]) -> Result<(), String> {
     if data.len() > MAX_LENGTH {
-        return Err(format!("longer than {MAX_LENGTH} bytes, which MQTT can't carry"));
+        return Err(format!("is longer than {MAX_LENGTH} bytes, which MQTT can't carry"));
     }
     Ok(())
 }

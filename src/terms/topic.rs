@@ -45,7 +45,7 @@ fn check_string(topic: &str) -> Result<(), String> {
     if topic.is_empty() {
         return Err("a topic can't be empty".into());
     }
-    text::check(topic).map_err(|why| format!("a topic that {why}"))
+    text::check(topic).map_err(|why| format!("a topic {why}"))
 }
 
 #[cfg(test)]
@@ -60,6 +60,9 @@ mod tests {
         for bad in ["", "a/+", "#", "a\0b", "$share/g/t", &"x".repeat(65_536)] {
             assert!(check_name(bad, "it").is_err(), "{bad:?}");
         }
+        let told = |topic: &str| check_name(topic, "it").expect_err("a wrong topic");
+        assert_eq!(told("a\0b"), "a topic contains a control character, which brokers refuse");
+        assert_eq!(told(&"x".repeat(65_536)), "a topic is longer than 65535 bytes, which MQTT can't carry");
     }
 
     #[test]
