@@ -40,12 +40,6 @@ fn reader(broker: &Broker) -> MessageReader<String> {
     common::reader(&broker.plain_address(), TOPIC).consistency(Consistency::AtLeastOnce).open().expect("reader")
 }
 
-/// Cuts the writer off from the broker.
-fn cut_off(proxy: &Proxy, is_connected: impl Fn() -> bool) {
-    proxy.close();
-    eventually("the loss is noticed", || !is_connected());
-}
-
 /// Starts this program again, as a process of its own that runs one of its tests.
 fn child(test: &str, variables: &[(&str, &str)]) -> (Child, BufReader<ChildStdout>) {
     let mut child = own_test(module_path!(), test)
@@ -365,7 +359,7 @@ fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
     let reader = reader(&broker);
     let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &[]));
     let writer = builder.parameter("close_timeout_ms", 3_600_000).open().expect("writer");
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     for value in ["1", "2", "3"] {
         writer.write(value).expect("write");
     }
@@ -380,7 +374,7 @@ fn a_writer_that_the_disk_satisfies_does_not_wait_for_the_broker() {
     assert_eq!((info.outbox_messages, info.outbox_bytes, info.outbox_age_ms), (0, 0, 0));
 
     // A close does not wait for the broker either, and the next writer sends what is left without writing anything itself.
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     writer.write("4").expect("write");
     within(PATIENCE, || writer.close()).expect("close");
     proxy.open();
@@ -400,7 +394,7 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
         builder.parameter("write_timeout_ms", 300).parameter("close_timeout_ms", 100)
     };
     let writer = open().open().expect("writer");
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     told(
         writer.write("1"),
         "TimedOut",
@@ -416,7 +410,7 @@ fn what_the_broker_has_not_accepted_in_time_stays() {
         second.await.expect("sent");
     });
     assert_eq!(common::next_values(&reader, 3), ["1", "2", "3"]);
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let sent = block_on(writer.send("4")).expect("send");
     told(block_on(writer.close()), "Io", &["1 messages", "stay in the outbox"]);
     told(block_on(sent), "Io", &["closed before the message was confirmed", "stays in the outbox"]);
@@ -429,7 +423,7 @@ fn whoever_does_not_wait_is_told_when_the_time_is_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "broker", &[]));
     let writer = block_on(builder.parameter("write_timeout_ms", 300).open_async()).expect("writer");
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let sent = block_on(writer.send("1")).expect("send");
     told(block_on(sent), "TimedOut", &["stays in the outbox"]);
 }
@@ -444,7 +438,7 @@ fn a_full_outbox_makes_a_write_wait_and_then_fail() {
     let writer = block_on(builder.parameter("write_timeout_ms", 200).open_async()).expect("writer");
     // The disk may need longer than the promise's time limit, which does not matter here.
     let send = |value: &[u8]| block_on(writer.send(value)).map(drop);
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let value = vec![7; 20_000];
     for _ in 0..3 {
         send(&value).expect("send");
@@ -480,7 +474,7 @@ fn where_that_is_wanted_the_oldest_messages_make_room_for_new_ones() {
             [("max_bytes", Value::from(max_bytes)), ("overflow", "drop_oldest".into()), ("sync", "never".into())];
         let outbox = outbox(folder.path(), "disk", &more);
         let writer = writer::<[u8]>(&proxy.address(), outbox).on_connection_event(listener).open().expect("writer");
-        cut_off(&proxy, || writer.is_connected());
+        proxy.cut_off(|| writer.is_connected());
         let mut value = vec![7; size];
         for number in 0..count {
             value[..8].copy_from_slice(&number.to_le_bytes());
@@ -515,7 +509,7 @@ fn who_waits_for_the_broker_is_told_that_a_message_was_dropped() {
     let more = [("max_bytes", Value::from(65_536)), ("overflow", "drop_oldest".into())];
     let builder = writer::<[u8]>(&proxy.address(), outbox(folder.path(), "broker", &more));
     let writer = block_on(builder.parameter("write_timeout_ms", 3_600_000).open_async()).expect("writer");
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let sent: Vec<_> = (0..100).map(|_| block_on(writer.send(&[7; 2000])).expect("send")).collect();
     eventually("some were dropped", || writer.connection_info().outbox_dropped > 60);
     let dropped = writer.connection_info().outbox_dropped;
@@ -604,7 +598,7 @@ fn what_is_too_old_is_dropped_and_told() {
     let more = [("max_age", Value::from(0.2))];
     let builder = writer::<str>(&proxy.address(), outbox(folder.path(), "disk", &more)).on_connection_event(listener);
     let first = builder.open().expect("writer");
-    cut_off(&proxy, || first.is_connected());
+    proxy.cut_off(|| first.is_connected());
     first.write("old").expect("write");
     let warning = events.skip_to(|event| matches!(event, ConnectionEvent::Warning { .. })).to_string();
     assert!(warning.contains("'max_age'") && warning.contains("200ms"), "{warning}");
@@ -755,7 +749,7 @@ fn a_refused_login_leaves_everything_in_the_outbox() {
         builder.parameter("username_pw", login("user01", password)).open()
     };
     let writer = open("user01-pass").expect("writer");
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     broker.change_password("user01", "another");
     broker.reload();
     let message = std::thread::scope(|scope| {
@@ -836,7 +830,7 @@ fn a_full_disk_and_one_that_is_read_only_are_told_and_lose_nothing() {
     let reader = reader.open().expect("reader");
     let open = || writer::<[u8]>(&proxy.address(), outbox(&directory, "disk", &[])).open();
     let writer = open().expect("writer");
-    cut_off(&proxy, || writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let mut accepted = 0u8;
     let refusal = loop {
         match writer.write(&[accepted; 20_000]) {
@@ -913,7 +907,7 @@ fn what_can_not_be_exactly_once_is_told_and_at_least_once() {
         writer.flush().expect("flush");
         assert_eq!(next(&reader).value(), &number.to_string());
         // The next writer sends what is left, in the order of writing.
-        cut_off(&proxy, || writer.is_connected());
+        proxy.cut_off(|| writer.is_connected());
         writer.write(&(number + 1).to_string()).expect("write");
         writer.close().expect("close");
         proxy.open();

@@ -207,8 +207,7 @@ fn a_write_while_the_broker_is_away_times_out_and_is_not_sent_later() {
     let proxy = Proxy::start(broker.plain);
     let reader = reader(&broker.plain_address()).open().expect("reader");
     let writer = writer(&proxy.address()).parameter("write_timeout_ms", 200).open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     match writer.write("withdrawn") {
         Err(Error::TimedOut { message, source: Some(cause), .. }) => {
             let why = cause.to_string();
@@ -227,8 +226,7 @@ fn dropping_a_writer_does_not_give_up_what_others_wait_for() {
     let broker = Broker::start();
     let proxy = Proxy::start(broker.plain);
     let writer = Arc::new(writer(&proxy.address()).open().expect("writer"));
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let waiting: Vec<_> = (0..3)
         .map(|_| {
             let writer = writer.clone();
@@ -312,8 +310,7 @@ fn a_ping_tells_whether_the_broker_answers() {
     assert!(matches!(silent, Err(Error::Connection { .. })), "{silent:?}");
     proxy.stall(false);
     writer.ping(PATIENCE).expect("an answer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let away = writer.ping(PATIENCE);
     assert!(matches!(away, Err(Error::Connection { .. })), "{away:?}");
 }
@@ -346,8 +343,7 @@ fn flush_does_not_wait_for_what_was_withdrawn() {
     let broker = Broker::start();
     let proxy = Proxy::start(broker.plain);
     let writer = writer(&proxy.address()).parameter("write_timeout_ms", 300).open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| writer.write("withdrawn"));
         eventually("the write waits", || writer.connection_info().outbox_messages == 1);
@@ -486,8 +482,7 @@ fn flush_after_the_end_tells_why_it_ended() {
     let proxy = Proxy::start(broker.plain);
     let builder = writer(&proxy.address()).parameter("connect", [("automatic_reconnect", false)]);
     let writer = builder.open().expect("writer");
-    proxy.close();
-    eventually("the loss is noticed", || !writer.is_connected());
+    proxy.cut_off(|| writer.is_connected());
     let flushed = writer.flush();
     assert!(matches!(flushed, Err(Error::Io(_))), "{flushed:?}");
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::eventually;
+
 /// Forwards connections to a port of this machine. Dropping it cuts them.
 pub struct Proxy {
     port: u16,
@@ -73,6 +75,12 @@ impl Proxy {
     pub fn close(&self) {
         self.state.closed.store(true, Ordering::SeqCst);
         self.cut();
+    }
+
+    /// Closes, and waits until the client has noticed.
+    pub fn cut_off(&self, is_connected: impl Fn() -> bool) {
+        self.close();
+        eventually("the loss is noticed", || !is_connected());
     }
 
     pub fn open(&self) {

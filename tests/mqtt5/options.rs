@@ -7,7 +7,7 @@ use super::{reader, returning_writer, writer};
 use crate::common::broker::Broker;
 use crate::common::certificates;
 use crate::common::proxy::Proxy;
-use crate::common::{self, EVERY_CONSISTENCY, block_on, eventually, login, next, quickly, told};
+use crate::common::{self, EVERY_CONSISTENCY, block_on, login, next, quickly, told};
 use sinetstream::config::{Map, Value};
 use sinetstream::{AsyncMessageWriter, Consistency, Message, MessageProperties, MessageWriter, WriteOptions};
 
@@ -274,8 +274,7 @@ fn options_take_room_in_the_outbox() {
     let builder = builder.consistency(Consistency::AtLeastOnce).parameter("reconnect_delay", quickly());
     block_on(async {
         let writer = builder.open_async().await.expect("writer");
-        proxy.close();
-        eventually("the loss is noticed", || !writer.is_connected());
+        proxy.cut_off(|| writer.is_connected());
         let sent = writer.send_with("x", &WriteOptions::new().user_property("n", "x".repeat(60_000))).await;
         let info = writer.connection_info();
         assert_eq!(info.outbox_messages, 1);
@@ -306,8 +305,7 @@ fn the_outbox_on_disk_keeps_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let proxy = Proxy::start(broker.plain);
     let first = stored(&proxy.address(), "MQTTv5", folder.path());
-    proxy.close();
-    eventually("the loss is noticed", || !first.is_connected());
+    proxy.cut_off(|| first.is_connected());
     let retained = of_one_message().retain(true);
     first.write_with("own", &retained).expect("write");
     first.write("usual").expect("write");
@@ -337,8 +335,7 @@ fn properties_that_the_protocol_lost_are_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let proxy = Proxy::start(broker.plain);
     let first = stored(&proxy.address(), "MQTTv5", folder.path());
-    proxy.close();
-    eventually("the loss is noticed", || !first.is_connected());
+    proxy.cut_off(|| first.is_connected());
     first.write_with("own", &of_one_message()).expect("write");
     first.close().expect("close");
     proxy.open();

@@ -74,16 +74,7 @@ class ReconnectTest {
     }
 
     private ConnectionEvent await(Predicate<ConnectionEvent> wanted) throws InterruptedException {
-        long deadline = System.nanoTime() + LIMIT.toNanos();
-        while (true) {
-            ConnectionEvent event = events.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-            if (event == null) {
-                throw new AssertionError("the event did not come");
-            }
-            if (wanted.test(event)) {
-                return event;
-            }
-        }
+        return Await.next(LIMIT, events, wanted);
     }
 
     private static Object info(MessageIO client, String name) {

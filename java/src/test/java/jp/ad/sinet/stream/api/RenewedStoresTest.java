@@ -19,7 +19,6 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
 import org.junit.jupiter.api.AfterEach;
@@ -131,16 +130,7 @@ class RenewedStoresTest {
     }
 
     private ConnectionEvent await(Predicate<ConnectionEvent> wanted) throws InterruptedException {
-        long deadline = System.nanoTime() + LIMIT.toNanos();
-        while (true) {
-            ConnectionEvent event = events.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-            if (event == null) {
-                throw new AssertionError("the event did not come");
-            }
-            if (wanted.test(event)) {
-                return event;
-            }
-        }
+        return Await.next(LIMIT, events, wanted);
     }
 
     /** An attempt to come back has failed with all of these words. */

@@ -18,8 +18,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiFunction;
-import java.util.function.Function;
 
 import org.jdeferred2.Promise;
 import org.junit.jupiter.api.AfterEach;
@@ -32,10 +30,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
-import jp.ad.sinet.stream.api.Compression;
-import jp.ad.sinet.stream.api.Compressor;
-import jp.ad.sinet.stream.api.Crypto;
-import jp.ad.sinet.stream.api.Decompressor;
 import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.MessageReader;
 import jp.ad.sinet.stream.api.MessageWriter;
@@ -46,12 +40,12 @@ import jp.ad.sinet.stream.testing.Await;
 import jp.ad.sinet.stream.testing.Broker;
 import jp.ad.sinet.stream.testing.Clients;
 import jp.ad.sinet.stream.testing.NoLeaks;
+import jp.ad.sinet.stream.testing.PassingPlugin;
 import jp.ad.sinet.stream.testing.Services;
 import jp.ad.sinet.stream.utils.MessageReaderFactory;
 import jp.ad.sinet.stream.utils.MessageReaderFactory.MessageReaderFactoryBuilder;
 import jp.ad.sinet.stream.utils.MessageWriterFactory;
 import jp.ad.sinet.stream.utils.MessageWriterFactory.MessageWriterFactoryBuilder;
-import jp.ad.sinet.stream.utils.Pair;
 
 /** The exception of a compression or a cipher is the cause of the program's exception: the same object with its stack trace. */
 @Timeout(60)
@@ -86,8 +80,14 @@ class PluginFailuresTest {
     }
 
     /** A compression and a cipher that return their input. */
-    public static class Failing implements CompressionProvider, Compression, CryptoProvider, Crypto {
-        private static byte[] passed(byte[] data) {
+    public static class Failing extends PassingPlugin {
+        /** For the service loader. */
+        public Failing() {
+            super("failing");
+        }
+
+        @Override
+        protected byte[] passed(byte[] data) {
             String text = new String(data, StandardCharsets.UTF_8);
             DOES.forEach((end, work) -> {
                 if (text.endsWith(end)) {
@@ -95,46 +95,6 @@ class PluginFailuresTest {
                 }
             });
             return data;
-        }
-
-        @Override
-        public String getName() {
-            return "failing";
-        }
-
-        @Override
-        public Compression getCompression() {
-            return this;
-        }
-
-        @Override
-        public Compressor getCompressor(Integer level, Map<String, Object> parameters) {
-            return Failing::passed;
-        }
-
-        @Override
-        public Decompressor getDecompressor(Map<String, Object> parameters) {
-            return Failing::passed;
-        }
-
-        @Override
-        public boolean isSupported(Map<String, ?> parameters) {
-            return "failing".equals(parameters.get("algorithm"));
-        }
-
-        @Override
-        public Crypto getCrypto(Map<String, ?> parameters) {
-            return this;
-        }
-
-        @Override
-        public Function<byte[], Pair<byte[], Integer>> getEncoder(Map<String, ?> parameters) {
-            return record -> Pair.of(passed(record), 1);
-        }
-
-        @Override
-        public BiFunction<byte[], Integer, byte[]> getDecoder(Map<String, ?> parameters) {
-            return (message, version) -> passed(message);
         }
     }
 

@@ -1,9 +1,11 @@
 package jp.ad.sinet.stream.testing;
 
 import java.time.Duration;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /** Waits for the results of other threads and processes. */
 public final class Await {
@@ -46,6 +48,20 @@ public final class Await {
             }
         }
         return true;
+    }
+
+    /** Takes from a queue until an element is the wanted one, and returns that. */
+    public static <T> T next(Duration limit, BlockingQueue<T> queue, Predicate<? super T> wanted) throws InterruptedException {
+        long deadline = System.nanoTime() + limit.toNanos();
+        while (true) {
+            T next = queue.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            if (next == null) {
+                throw new AssertionError("the event did not come");
+            }
+            if (wanted.test(next)) {
+                return next;
+            }
+        }
     }
 
     /** Waits until a method is on the thread's stack. */

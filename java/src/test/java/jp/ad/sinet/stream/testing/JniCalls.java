@@ -3,16 +3,10 @@ package jp.ad.sinet.stream.testing;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.function.BiFunction;
-import java.util.function.Function;
 
 import jp.ad.sinet.stream.api.AsyncMessageReader;
 import jp.ad.sinet.stream.api.AsyncMessageWriter;
 import jp.ad.sinet.stream.api.AuthenticationException;
-import jp.ad.sinet.stream.api.Compression;
-import jp.ad.sinet.stream.api.Compressor;
-import jp.ad.sinet.stream.api.Crypto;
-import jp.ad.sinet.stream.api.Decompressor;
 import jp.ad.sinet.stream.api.InvalidMessageException;
 import jp.ad.sinet.stream.api.Login;
 import jp.ad.sinet.stream.api.MessageReader;
@@ -20,7 +14,6 @@ import jp.ad.sinet.stream.api.MessageWriter;
 import jp.ad.sinet.stream.api.SinetStreamIOException;
 import jp.ad.sinet.stream.spi.CompressionProvider;
 import jp.ad.sinet.stream.spi.CryptoProvider;
-import jp.ad.sinet.stream.utils.Pair;
 import jp.ad.sinet.stream.utils.Tls;
 
 /**
@@ -35,54 +28,20 @@ final class JniCalls {
     }
 
     /** A plugin that returns its input, and fails when it is told to. */
-    public static final class Plugged implements CompressionProvider, Compression, CryptoProvider, Crypto {
+    public static final class Plugged extends PassingPlugin {
         private static volatile boolean fails;
 
-        private static byte[] passed(byte[] data) {
+        /** For the service loader. */
+        public Plugged() {
+            super("plugged");
+        }
+
+        @Override
+        protected byte[] passed(byte[] data) {
             if (fails) {
                 throw new IllegalStateException("on purpose");
             }
             return data;
-        }
-
-        @Override
-        public String getName() {
-            return "plugged";
-        }
-
-        @Override
-        public Compression getCompression() {
-            return this;
-        }
-
-        @Override
-        public Compressor getCompressor(Integer level, Map<String, Object> parameters) {
-            return Plugged::passed;
-        }
-
-        @Override
-        public Decompressor getDecompressor(Map<String, Object> parameters) {
-            return Plugged::passed;
-        }
-
-        @Override
-        public boolean isSupported(Map<String, ?> parameters) {
-            return "plugged".equals(parameters.get("algorithm"));
-        }
-
-        @Override
-        public Crypto getCrypto(Map<String, ?> parameters) {
-            return this;
-        }
-
-        @Override
-        public Function<byte[], Pair<byte[], Integer>> getEncoder(Map<String, ?> parameters) {
-            return record -> Pair.of(passed(record), 1);
-        }
-
-        @Override
-        public BiFunction<byte[], Integer, byte[]> getDecoder(Map<String, ?> parameters) {
-            return (message, version) -> passed(message);
         }
     }
 
